@@ -1,0 +1,1 @@
+//! The steps of the guide, composed of the Flynn crates.
