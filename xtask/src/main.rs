@@ -1,2 +1,113 @@
-//! `cargo xtask`.
-fn main() {}
+//! The workspace's chores: `cargo xtask`, without arguments, lists them.
+
+mod fuzz;
+mod tree;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+type Result<T = ()> = std::result::Result<T, String>;
+
+const USAGE: &str = "\
+usage: cargo xtask CHORE
+
+  test          everything a change must pass: all tests, the feature sets, the dependency trees
+  tree          count each crate's dependencies and check what must not be among them
+  replay DIR    send recorded exchanges of real controllers to the mock and compare
+  bench [NAME]  the benchmarks (client, config, tls), a line `workload: ratio` each
+  torture       kill writers of flynnrc and gitconfig in mid-save, race 16 of them, fill the disk
+  fuzz [SECS]   every fuzz target for SECS seconds (120); needs nightly and cargo-fuzz
+  long          torture, the big oracles, ten minutes a fuzz target, the benchmarks
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match args.as_slice() {
+        ["test"] => test(),
+        ["tree"] => tree::check(),
+        ["replay", dir] => program("replay", &[dir]),
+        ["bench"] => bench(&["client", "config", "tls"]),
+        ["bench", names @ ..] => bench(names),
+        ["torture", rest @ ..] => program("torture", rest),
+        ["fuzz"] => fuzz::run_all(120),
+        ["fuzz", seconds] => seconds
+            .parse()
+            .map_err(|_| format!("fuzz: `{seconds}` is not a number of seconds"))
+            .and_then(fuzz::run_all),
+        ["long"] => long(),
+        _ => Err(USAGE.to_owned()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("{why}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Feature sets that must build besides the default one.
+const FEATURE_SETS: [&[&str]; 7] = [
+    &["-p", "flynn-client", "--no-default-features"],
+    &["-p", "flynn-client", "--no-default-features", "--features", "client"],
+    &["-p", "flynn-tls", "--no-default-features", "--features", "ring"],
+    &["-p", "flynn-tls", "--no-default-features", "--features", "aws-lc-rs"],
+    &["-p", "flynn-tls", "--features", "aws-lc-rs"],
+    &["-p", "flynn-tls", "--features", "platform"],
+    &["-p", "flynn-mock"],
+];
+
+fn test() -> Result {
+    cargo(&["test", "--workspace", "--locked"])?;
+    cargo(&["test", "--locked", "-p", "flynn-mock", "--features", "wiremock", "--test", "it"])?;
+    for features in FEATURE_SETS {
+        cargo(&[&["check", "--quiet", "--locked"], features].concat())?;
+    }
+    tree::check()
+}
+
+fn long() -> Result {
+    program("torture", &[])?;
+    run(cargo_command(&["test", "--workspace", "--locked"]).env("FLYNN_LONG", "1"))?;
+    fuzz::run_all(600)?;
+    bench(&["client", "config", "tls"])
+}
+
+fn bench(names: &[&str]) -> Result {
+    names
+        .iter()
+        .try_for_each(|name| cargo(&["bench", "--quiet", "-p", "flynn-tests", "--bench", name]))
+}
+
+/// Runs a program of `tests/src/bin`.
+fn program(name: &str, args: &[&str]) -> Result {
+    let run = ["run", "--quiet", "-p", "flynn-tests", "--bin", name, "--"];
+    cargo(&[&run, args].concat())
+}
+
+fn cargo(args: &[&str]) -> Result {
+    run(&mut cargo_command(args))
+}
+
+fn cargo_command(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args);
+    command
+}
+
+fn run(command: &mut Command) -> Result {
+    eprintln!("xtask: {command:?}");
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(format!("xtask: {command:?}: {status}")),
+        Err(why) => Err(format!("xtask: cannot start {command:?}: {why}")),
+    }
+}
+
+/// The workspace's root: the folder above this crate's.
+fn root() -> PathBuf {
+    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    root.pop();
+    root
+}

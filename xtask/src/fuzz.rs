@@ -1,0 +1,28 @@
+//! Runs the fuzz targets of `fuzz/`.
+
+use std::fs;
+use std::process::Command;
+
+use crate::{Result, root, run};
+
+/// Runs every target for `seconds`; the first crash ends it.
+pub(crate) fn run_all(seconds: u32) -> Result {
+    for target in targets()? {
+        let limit = format!("-max_total_time={seconds}");
+        run(Command::new("cargo")
+            .args(["+nightly", "fuzz", "run", &target, "--", &limit])
+            .current_dir(root()))?;
+    }
+    Ok(())
+}
+
+/// The names of the files in `fuzz/fuzz_targets`, sorted.
+fn targets() -> Result<Vec<String>> {
+    let folder = root().join("fuzz/fuzz_targets");
+    let entries = fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| Some(entry.ok()?.path().file_stem()?.to_str()?.to_owned()))
+        .collect();
+    names.sort();
+    Ok(names)
+}
