@@ -1,0 +1,143 @@
+//! How a mocked cluster is set up.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Programs;
+
+/// Which release of Flynn the mock is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ServerAge {
+    /// v20161015.2, the guide's.
+    V2016,
+    /// v20210218.0, the last upstream one.
+    #[default]
+    V2021,
+}
+
+/// When the life of the cluster moves on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Pace {
+    /// Each step when it is due on the mock's clock.
+    #[default]
+    Timed,
+    /// All steps at once, before the request that caused them is answered.
+    AtOnce,
+    /// Only when the test asks for a step.
+    ByHand,
+}
+
+/// How long the steps of the cluster's life take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Delays {
+    /// From a job's request to `starting`.
+    pub place: SignedDuration,
+    /// From `starting` to `up`; the job's env `START_DELAY` (milliseconds) wins.
+    pub start: SignedDuration,
+    /// From the request to stop a job to `down`.
+    pub stop: SignedDuration,
+    /// Until a worker takes up a deployment, a deletion, a migration.
+    pub work: SignedDuration,
+    /// How long a backup takes.
+    pub backup: SignedDuration,
+}
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self {
+            place: SignedDuration::from_millis(2),
+            start: SignedDuration::from_millis(150),
+            stop: SignedDuration::from_millis(2),
+            work: SignedDuration::from_millis(2),
+            backup: SignedDuration::ZERO,
+        }
+    }
+}
+
+/// The certificates of a cluster, all in PEM.
+#[derive(Clone, Default)]
+pub struct ClusterCertificate {
+    /// The CA's certificate.
+    pub ca_cert: String,
+    /// The leaf for the domain and everything directly under it.
+    pub cert: String,
+    /// The leaf's private key.
+    pub key: String,
+    /// SHA-256 of the leaf's DER, base64.
+    pub pin: String,
+}
+
+impl fmt::Debug for ClusterCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterCertificate").field("pin", &self.pin).finish_non_exhaustive()
+    }
+}
+
+/// Makes the certificates of a domain: at bootstrap and in a domain migration.
+#[derive(Clone)]
+pub struct Certifier(Arc<dyn Fn(&str) -> ClusterCertificate + Send + Sync>);
+
+impl Certifier {
+    /// Certificates made by `make` from the domain.
+    pub fn new(make: impl Fn(&str) -> ClusterCertificate + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// The certificates of this domain.
+    pub fn issue(&self, domain: &str) -> ClusterCertificate {
+        (self.0)(domain)
+    }
+}
+
+impl fmt::Debug for Certifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certifier(..)")
+    }
+}
+
+/// The set-up of an engine.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Which release it is.
+    pub age: ServerAge,
+    /// The cluster's domain.
+    pub domain: String,
+    /// The controller's key; made from the seed when `None`.
+    pub key: Option<String>,
+    /// Ids, keys and names follow from it.
+    pub seed: u64,
+    /// What the clock shows at the start.
+    pub start: Timestamp,
+    /// When things move on.
+    pub pace: Pace,
+    /// How long things take.
+    pub delays: Delays,
+    /// What one-off jobs do.
+    pub programs: Programs,
+    /// Who makes certificates; `None` gives placeholder texts that no TLS stack accepts.
+    pub certifier: Option<Certifier>,
+    /// The names of the hosts, in the order in which jobs are placed.
+    pub hosts: Vec<String>,
+}
+
+impl Options {
+    /// A cluster of this age and domain, otherwise with defaults.
+    pub fn new(age: ServerAge, domain: &str) -> Self {
+        Self {
+            age,
+            domain: domain.to_owned(),
+            key: None,
+            seed: 0,
+            start: Timestamp::UNIX_EPOCH,
+            pace: Pace::default(),
+            delays: Delays::default(),
+            programs: Programs::default(),
+            certifier: None,
+            hosts: (0..3).map(|n| format!("host{n}")).collect(),
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Scripted programs: what a one-off job does when it runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::SignedDuration;
+
+/// What a one-off job was asked to run.
+#[derive(Clone, Debug, Default)]
+pub struct Command {
+    /// The arguments: the job's `args`, else the process's.
+    pub args: Vec<String>,
+    /// The environment, the release's included where the job asked for it.
+    pub env: std::collections::BTreeMap<String, String>,
+    /// Whether it runs on a terminal.
+    pub tty: bool,
+    /// Whether a client is attached, so that input can come.
+    pub attached: bool,
+}
+
+/// What reaches a running program.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Input {
+    /// The program starts.
+    Start,
+    /// Bytes on its standard input.
+    Stdin(Bytes),
+    /// The end of its standard input.
+    Eof,
+    /// A signal, such as 15.
+    Signal(u32),
+    /// The terminal has a new size.
+    Resize {
+        /// Lines.
+        height: u16,
+        /// Columns.
+        width: u16,
+    },
+    /// The time it asked to wait for is over.
+    Timer,
+}
+
+/// What a program does next, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Bytes on its standard output.
+    Stdout(Bytes),
+    /// Bytes on its standard error.
+    Stderr(Bytes),
+    /// Wants [`Input::Timer`] after this time; at most one is pending.
+    Wait(SignedDuration),
+    /// Ends with this status; nothing after it counts.
+    Exit(i32),
+}
+
+/// A program: gets input, answers with output, and ends with [`Output::Exit`].
+pub trait Program: Send {
+    /// Reacts to an input.
+    fn react(&mut self, input: Input) -> Vec<Output>;
+}
+
+impl<F: FnMut(Input) -> Vec<Output> + Send> Program for F {
+    fn react(&mut self, input: Input) -> Vec<Output> {
+        self(input)
+    }
+}
+
+/// Makes the program for a command.
+#[derive(Clone)]
+pub struct Programs(Arc<dyn Fn(&Command) -> Box<dyn Program> + Send + Sync>);
+
+impl Programs {
+    /// Programs made by `make`.
+    pub fn new(make: impl Fn(&Command) -> Box<dyn Program> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// The program for this command.
+    pub fn run(&self, command: &Command) -> Box<dyn Program> {
+        (self.0)(command)
+    }
+}
+
+impl fmt::Debug for Programs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Programs(..)")
+    }
+}
+
+impl Default for Programs {
+    /// `exit N`, `sleep N`, `cat`; anything else prints its arguments and exits with 0.
+    fn default() -> Self {
+        Self::new(|command| Box::new(Shell::new(command)))
+    }
+}
+
+/// The default programs, told apart by the arguments.
+struct Shell {
+    act: Act,
+}
+
+enum Act {
+    Exit(i32),
+    Sleep(i64),
+    Cat,
+    Print(String),
+}
+
+impl Shell {
+    fn new(command: &Command) -> Self {
+        let args: Vec<&str> = command.args.iter().map(String::as_str).collect();
+        let words = args.strip_prefix(&["/runner/init"]).unwrap_or(&args);
+        let number = |text: Option<&&str>| text.and_then(|n| n.parse().ok());
+        let act = match words.first() {
+            Some(&"exit") => Act::Exit(number(words.get(1)).unwrap_or(0)),
+            Some(&"sleep") => Act::Sleep(words.get(1).and_then(|n| n.parse().ok()).unwrap_or(0)),
+            Some(&"cat") if command.attached => Act::Cat,
+            _ => Act::Print(words.join(" ")),
+        };
+        Self { act }
+    }
+}
+
+impl Program for Shell {
+    fn react(&mut self, input: Input) -> Vec<Output> {
+        match (&self.act, input) {
+            (Act::Exit(status), Input::Start) => vec![Output::Exit(*status)],
+            (Act::Sleep(seconds), Input::Start) => {
+                vec![Output::Wait(SignedDuration::from_secs(*seconds))]
+            }
+            (Act::Sleep(_), Input::Timer) | (Act::Cat, Input::Eof) => vec![Output::Exit(0)],
+            (Act::Cat, Input::Stdin(bytes)) => vec![Output::Stdout(bytes)],
+            (Act::Print(text), Input::Start) => {
+                vec![Output::Stdout(format!("{text}\n").into()), Output::Exit(0)]
+            }
+            (_, Input::Signal(number)) => {
+                vec![Output::Exit(128_i32.saturating_add_unsigned(number))]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// An attached job: the server speaks the wire, the program answers.
+pub struct Attach {
+    /// The job's uuid, for [`super::Engine::job_output`] and [`super::Engine::job_exited`].
+    pub job: String,
+    /// The program to drive: first [`Input::Start`], then what the client sends.
+    pub program: Box<dyn Program>,
+    /// Whether it runs on a terminal.
+    pub tty: bool,
+}
+
+impl fmt::Debug for Attach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attach")
+            .field("job", &self.job)
+            .field("tty", &self.tty)
+            .finish_non_exhaustive()
+    }
+}
