@@ -1,0 +1,103 @@
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What went wrong, in one line, with its cause as [`source`](StdError::source).
+///
+/// It is one pointer wide. Messages never hold key material: a file that cannot be read as a
+/// key or a certificate is described by position and label, not quoted.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The kind of an [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A text that should be a pin is not one.
+    Pin,
+    /// A file that should hold certificates does not, or not readable ones.
+    Certificate,
+    /// A file that should hold a private key does not, or not a readable one.
+    Key,
+    /// A client configuration cannot be made from what was given.
+    Config,
+    /// A host name that TLS cannot ask for.
+    Name,
+    /// The connection to the server failed.
+    Connect,
+    /// The server took longer than allowed.
+    Timeout,
+    /// The server was reached, and the TLS handshake with it failed.
+    Handshake,
+    /// A test certificate cannot be made as asked.
+    Generate,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+    }
+
+    pub(crate) fn because(
+        kind: ErrorKind,
+        message: impl Into<String>,
+        source: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), source: Some(source.into()) }))
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// True when a server did not answer in time.
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// True when no connection to the server could be made.
+    pub fn is_connect(&self) -> bool {
+        self.kind() == ErrorKind::Connect
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|e| e as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_one_pointer_and_says_its_source_apart() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        let e = Error::because(ErrorKind::Connect, "cannot connect", std::io::Error::other("gone"));
+        assert_eq!(e.to_string(), "cannot connect");
+        assert_eq!(e.source().map(ToString::to_string).as_deref(), Some("gone"));
+        assert!(e.is_connect() && !e.is_timeout());
+    }
+}

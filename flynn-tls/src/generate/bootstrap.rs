@@ -1,0 +1,36 @@
+use rcgen::{DistinguishedName, DnType};
+
+use super::{Ca, Issued, KeyKind};
+use crate::Time;
+use crate::error::Error;
+
+/// What a Flynn bootstrap leaves: a CA of its own and the certificate that all system routes
+/// share.
+#[derive(Debug, Clone)]
+pub struct Bootstrap {
+    /// `O=Flynn, OU=Flynn Ephemeral CA`; its certificate is what `GET /ca-cert` answers.
+    pub ca: Ca,
+    /// For the domain and its wildcard. It shows no issuer, as the real one.
+    pub leaf: Issued,
+}
+
+/// The certificates of a fresh cluster at `domain`: valid for five years, names `domain` and
+/// `*.domain`, the leaf served without its CA (from Flynn's `pkg/tlscert` and `pkg/certgen`; the
+/// real ones have RSA-2048 keys, these are P-256 so that tests start at once).
+///
+/// # Errors
+/// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when the domain is not ASCII.
+pub fn bootstrap(domain: &str) -> Result<Bootstrap, Error> {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::OrganizationName, "Flynn");
+    subject.push(DnType::OrganizationalUnitName, "Flynn Ephemeral CA");
+    let ca = Ca::of_subject(subject, KeyKind::P256, None)?;
+    let now = Time::now();
+    let leaf = ca
+        .leaf(&[domain, &format!("*.{domain}")])
+        .organization("Flynn")
+        .valid(now, now.plus_days(5 * 365))
+        .issue()?
+        .without_issuers();
+    Ok(Bootstrap { ca, leaf })
+}

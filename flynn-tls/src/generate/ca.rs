@@ -1,0 +1,106 @@
+use std::fmt;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer};
+use rcgen::{KeyPair, KeyUsagePurpose};
+use rustls_pki_types::CertificateDer;
+
+use super::leaf::{Leaf, serial, set_validity};
+use super::{Issued, KeyKind, failed};
+use crate::error::Error;
+use crate::{Pin, Time, pem};
+
+/// A certificate authority that lives in memory. Cloning shares the key.
+#[derive(Clone)]
+pub struct Ca {
+    pub(super) issuer: Arc<Issuer<'static, KeyPair>>,
+    /// This CA's certificate first, then what signed it.
+    pub(super) chain: Vec<CertificateDer<'static>>,
+}
+
+impl Ca {
+    /// A self-signed CA, valid from yesterday for five years.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when the name cannot be encoded or the
+    /// system gives no random bytes.
+    pub fn new(common_name: &str) -> Result<Self, Error> {
+        Self::with_key(common_name, KeyKind::P256)
+    }
+
+    /// As [`new`](Self::new) with another kind of key.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_key(common_name: &str, key: KeyKind) -> Result<Self, Error> {
+        let mut subject = DistinguishedName::new();
+        subject.push(DnType::CommonName, common_name);
+        Self::of_subject(subject, key, None)
+    }
+
+    /// A CA below this one: what it issues has both above it.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn intermediate(&self, common_name: &str) -> Result<Self, Error> {
+        let mut subject = DistinguishedName::new();
+        subject.push(DnType::CommonName, common_name);
+        Self::of_subject(subject, KeyKind::P256, Some(self))
+    }
+
+    pub(super) fn of_subject(
+        subject: DistinguishedName,
+        kind: KeyKind,
+        above: Option<&Self>,
+    ) -> Result<Self, Error> {
+        let key = kind.make()?;
+        let now = Time::now();
+        let mut params = CertificateParams::default();
+        params.distinguished_name = subject;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        set_validity(&mut params, now.plus_days(-1), now.plus_days(5 * 365));
+        params.serial_number = Some(serial(&key));
+        let certificate = match above {
+            Some(ca) => params.signed_by(&key, &*ca.issuer),
+            None => params.self_signed(&key),
+        }
+        .map_err(failed)?;
+        let mut chain = vec![certificate.der().clone()];
+        chain.extend(above.iter().flat_map(|ca| ca.chain.iter().cloned()));
+        Ok(Self { issuer: Arc::new(Issuer::new(params, key)), chain })
+    }
+
+    /// A server certificate for these names (DNS names, wildcards, IP addresses), valid from
+    /// yesterday for one year. The first one is the subject's common name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when a name is not ASCII (write
+    /// international names in their `xn--` form).
+    pub fn issue(&self, names: &[&str]) -> Result<Issued, Error> {
+        self.leaf(names).issue()
+    }
+
+    /// As [`issue`](Self::issue), with every property open to change before it is made.
+    pub fn leaf(&self, names: &[&str]) -> Leaf {
+        Leaf::new(Some(self.clone()), names)
+    }
+
+    /// The CA's own certificate in PEM.
+    pub fn certificate_pem(&self) -> String {
+        pem::encode("CERTIFICATE", self.certificate_der())
+    }
+
+    /// The CA's own certificate in DER.
+    pub fn certificate_der(&self) -> &CertificateDer<'static> {
+        static NONE: CertificateDer<'static> = CertificateDer::from_slice(&[]);
+        // The chain starts with the CA itself.
+        self.chain.first().unwrap_or(&NONE)
+    }
+}
+
+impl fmt::Debug for Ca {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ca").field("pin", &Pin::of(self.certificate_der())).finish_non_exhaustive()
+    }
+}

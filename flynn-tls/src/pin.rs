@@ -1,0 +1,280 @@
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::CertificateDer;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, ErrorKind};
+use crate::pem;
+
+/// The SHA-256 of a leaf certificate's DER, written in standard base64: what Flynn keeps as
+/// `TLSPin` in `~/.flynnrc`.
+///
+/// The same value comes from
+/// `openssl x509 -outform DER | openssl dgst -binary -sha256 | openssl base64`.
+///
+/// ```
+/// use flynn_tls::Pin;
+///
+/// let pin: Pin = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".parse()?;
+/// assert_eq!(pin, Pin::from_der(b""));
+/// # Ok::<(), flynn_tls::Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Pin([u8; 32]);
+
+impl Pin {
+    /// The pin of a certificate in DER. Any bytes are accepted: nothing is parsed.
+    pub fn from_der(der: &[u8]) -> Self {
+        Self(Sha256::digest(der).into())
+    }
+
+    /// The pin of a certificate as rustls hands it over.
+    pub fn of(certificate: &CertificateDer<'_>) -> Self {
+        Self::from_der(certificate)
+    }
+
+    /// The pin of the first certificate of a PEM text, as the openssl pipe takes it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Certificate`] when the text holds no certificate, or a damaged one.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        pem::first_certificate(text.as_bytes()).map(|der| Self::of(&der))
+    }
+
+    /// A pin from the SHA-256 fingerprint in hexadecimal, with or without colons, as browsers
+    /// and `openssl x509 -fingerprint -sha256` show it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Pin`] when it is not 32 bytes of hexadecimal.
+    pub fn from_hex(text: &str) -> Result<Self, Error> {
+        parse_hex(text.trim()).map(Self).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Pin,
+                "not a SHA-256 fingerprint: expected 64 hexadecimal digits, with or without colons",
+            )
+        })
+    }
+
+    /// The 32 bytes of the hash.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Lower-case hexadecimal without colons.
+    pub fn to_hex(&self) -> String {
+        hex(&self.0)
+    }
+}
+
+/// Lower-case hexadecimal without separators.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}
+
+/// 32 bytes of hexadecimal: all pairs joined, or all separated by colons.
+fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let mut out = [0u8; 32];
+    let step = match text.len() {
+        64 => 2,
+        95 => 3,
+        _ => return None,
+    };
+    let bytes = text.as_bytes();
+    for (i, byte) in out.iter_mut().enumerate() {
+        let at = i * step;
+        if step == 3 && i > 0 && bytes.get(at - 1) != Some(&b':') {
+            return None;
+        }
+        let digit = |at: usize| bytes.get(at).and_then(|&b| char::from(b).to_digit(16));
+        let pair = digit(at)? << 4 | digit(at + 1)?;
+        *byte = u8::try_from(pair).ok()?;
+    }
+    Some(out)
+}
+
+impl FromStr for Pin {
+    type Err = Error;
+
+    /// Reads standard base64 of exactly 32 bytes, as `TLSPin` holds it. Blanks around it are
+    /// ignored, because people paste.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        if let Ok(bytes) = STANDARD.decode(text) {
+            let length = bytes.len();
+            if let Ok(bytes) = bytes.try_into() {
+                return Ok(Self(bytes));
+            }
+            // 64 hexadecimal digits are valid base64 too, of 48 bytes.
+            if parse_hex(text).is_none() {
+                let message = format!("not a pin: base64 of {length} bytes instead of 32");
+                return Err(Error::new(ErrorKind::Pin, message));
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Pin,
+            if parse_hex(text).is_some() {
+                "not a pin but a hexadecimal fingerprint: pins are base64, use Pin::from_hex"
+            } else {
+                "not a pin: expected the base64 of 32 bytes (44 characters, the last one `=`)"
+            },
+        ))
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&STANDARD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pin({self})")
+    }
+}
+
+/// The pins a client accepts: one, or the old and the new one while a certificate is replaced.
+///
+/// ```
+/// use flynn_tls::{Pin, PinSet};
+///
+/// let (old, new) = (Pin::from_der(b"old"), Pin::from_der(b"new"));
+/// let pins: PinSet = [old, new].into_iter().collect();
+/// assert!(pins.contains(&new) && pins.len() == 2);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct PinSet(BTreeSet<Pin>);
+
+impl PinSet {
+    /// Whether `pin` is one of them.
+    pub fn contains(&self, pin: &Pin) -> bool {
+        self.0.contains(pin)
+    }
+
+    /// The pins, in the order of their bytes.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Pin> + Clone {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True for a set that accepts nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Pin> for PinSet {
+    fn from(pin: Pin) -> Self {
+        [pin].into_iter().collect()
+    }
+}
+
+impl<const N: usize> From<[Pin; N]> for PinSet {
+    fn from(pins: [Pin; N]) -> Self {
+        pins.into_iter().collect()
+    }
+}
+
+impl From<&PinSet> for PinSet {
+    fn from(pins: &PinSet) -> Self {
+        pins.clone()
+    }
+}
+
+impl FromIterator<Pin> for PinSet {
+    fn from_iter<I: IntoIterator<Item = Pin>>(pins: I) -> Self {
+        Self(pins.into_iter().collect())
+    }
+}
+
+impl Extend<Pin> for PinSet {
+    fn extend<I: IntoIterator<Item = Pin>>(&mut self, pins: I) {
+        self.0.extend(pins);
+    }
+}
+
+impl fmt::Display for PinSet {
+    /// The pins, separated by ` or `.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, pin) in self.iter().enumerate() {
+            write!(f, "{}{pin}", if i == 0 { "" } else { " or " })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    const EMPTY_HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn refusal(text: &str) -> String {
+        text.parse::<Pin>().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn base64_of_32_bytes_is_a_pin() {
+        let pin: Pin = EMPTY.parse().unwrap();
+        assert_eq!(pin, Pin::from_der(b""));
+        assert_eq!(pin.to_string(), EMPTY);
+        assert_eq!(format!("{pin:?}"), format!("Pin({EMPTY})"));
+        assert_eq!(format!(" {EMPTY}\r\n").parse::<Pin>().unwrap(), pin);
+        assert_eq!(pin.to_hex(), EMPTY_HEX);
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_its_reason() {
+        assert!(refusal("AAAA").contains("of 3 bytes"));
+        assert!(refusal(&STANDARD.encode([0xff; 48])).contains("of 48 bytes"));
+        assert!(refusal("").contains("of 0 bytes"));
+        for bad in ["hello world", &EMPTY[..43], &EMPTY.replace('/', "_"), "=", "sha256//x"] {
+            assert!(refusal(bad).contains("44 characters"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hexadecimal_is_recognised_and_named() {
+        let colons = EMPTY_HEX
+            .to_uppercase()
+            .as_bytes()
+            .chunks(2)
+            .map(|c| std::str::from_utf8(c).unwrap())
+            .collect::<Vec<_>>()
+            .join(":");
+        for hex in [EMPTY_HEX, &colons, &EMPTY_HEX.to_uppercase()] {
+            assert!(refusal(hex).contains("Pin::from_hex"), "{hex}");
+            assert_eq!(Pin::from_hex(hex).unwrap(), Pin::from_der(b""));
+        }
+        for bad in [EMPTY, &EMPTY_HEX[1..], &colons.replace(':', "-"), &format!("{EMPTY_HEX}00")] {
+            assert_eq!(Pin::from_hex(bad).unwrap_err().kind(), ErrorKind::Pin, "{bad}");
+        }
+        assert!(Pin::from_hex(&"é".repeat(32)).is_err());
+    }
+
+    #[test]
+    fn a_set_holds_each_pin_once() {
+        let (a, b) = (Pin::from_der(b"a"), Pin::from_der(b"b"));
+        let mut set = PinSet::from(a);
+        set.extend([a, b]);
+        assert_eq!(set.len(), 2);
+        assert!(set.contains(&a) && set.contains(&b) && !set.contains(&Pin::from_der(b"c")));
+        assert_eq!(set, PinSet::from([b, a]));
+        assert!(set.to_string().contains(" or "));
+        assert!(PinSet::default().is_empty());
+    }
+}

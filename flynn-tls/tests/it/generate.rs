@@ -1,0 +1,23 @@
+use std::time::Instant;
+
+use flynn_tls::Pin;
+use flynn_tls::generate::{Ca, bootstrap};
+
+#[test]
+fn a_chain_has_the_leaf_first_and_the_pin_is_the_leafs() {
+    let ca = Ca::new("test").unwrap();
+    let issued = ca.intermediate("below").unwrap().issue(&["example.com", "::1"]).unwrap();
+    assert_eq!(issued.chain_pem().matches("BEGIN CERTIFICATE").count(), 3);
+    assert_eq!(Pin::from_pem(&issued.chain_pem()).unwrap(), issued.pin());
+    assert!(issued.chain_pem().ends_with(&ca.certificate_pem()));
+    assert_ne!(issued.pin(), Pin::of(ca.certificate_der()));
+}
+
+#[test]
+fn a_bootstrap_is_quick_enough_for_every_test() {
+    let start = Instant::now();
+    let made = bootstrap("example.com").unwrap();
+    assert!(start.elapsed().as_millis() < 500, "{:?}", start.elapsed());
+    assert_eq!(made.leaf.chain().len(), 1);
+    eprintln!("bootstrap: {:?}", start.elapsed());
+}
