@@ -1,1 +1,3 @@
-//! Integration tests; the tree mirrors `src/`.
+//! The integration tests of `flynn-aws`; modules mirror `src/`.
+
+mod blobstore;

@@ -1,0 +1,87 @@
+//! Health checks as `aws route53 create-health-check` takes them.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Domain;
+
+/// The check of one node: `create-health-check --caller-reference … --health-check-config …`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct HealthCheck {
+    /// Made from the settings, 64 characters at most: asking twice gives the same check, not a second one.
+    pub caller_reference: String,
+    /// The settings.
+    pub health_check_config: HealthCheckConfig,
+}
+
+/// The settings of a [`HealthCheck`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct HealthCheckConfig {
+    /// The node's address.
+    #[serde(rename = "IPAddress")]
+    pub ip_address: IpAddr,
+    /// 80: the router answers `/ping` in plain HTTP.
+    pub port: u16,
+    /// `HTTP`.
+    pub r#type: String,
+    /// `/ping`, which needs no key.
+    pub resource_path: String,
+    /// Sent as `Host`: `controller.<domain>`, or the router does not know whom to ask.
+    pub fully_qualified_domain_name: String,
+    /// Seconds between two requests of one checker: 30, the cheaper of the two that AWS offers.
+    pub request_interval: u32,
+    /// Failures in a row that make a node unhealthy.
+    pub failure_threshold: u32,
+}
+
+impl HealthCheck {
+    pub(super) fn of(domain: &Domain, ip: IpAddr) -> Self {
+        let config = HealthCheckConfig {
+            ip_address: ip,
+            port: 80,
+            r#type: "HTTP".to_owned(),
+            resource_path: "/ping".to_owned(),
+            fully_qualified_domain_name: format!("controller.{domain}"),
+            request_interval: 30,
+            failure_threshold: 3,
+        };
+        Self {
+            caller_reference: format!("flynn-{ip}-{:016x}", fnv1a(&crate::json::pretty(&config))),
+            health_check_config: config,
+        }
+    }
+
+    /// The settings as indented JSON, for `--health-check-config file://…`.
+    pub fn to_json(&self) -> String {
+        crate::json::pretty(&self.health_check_config)
+    }
+}
+
+/// FNV-1a: short, stable for ever (unlike the standard library's hash), and nobody's secret.
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_stable_short_and_tell_settings_apart() {
+        let domain: Domain = "example.com".parse().unwrap();
+        let other: Domain = "example.org".parse().unwrap();
+        let ip = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
+        let reference = HealthCheck::of(&domain, ip).caller_reference;
+        assert_eq!(reference, HealthCheck::of(&domain, ip).caller_reference);
+        assert_ne!(reference, HealthCheck::of(&other, ip).caller_reference);
+        assert!(reference.len() <= 64, "{reference}");
+        assert_eq!(fnv1a("a"), 0xaf63_dc4c_8601_ec8c);
+    }
+}

@@ -1,0 +1,79 @@
+//! What a check found: a code for programs, a sentence and a remedy for people.
+
+use std::fmt;
+
+/// How bad a [`Finding`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Severity {
+    /// It works, and probably does not do what was meant.
+    Warning,
+    /// It does not work: a process stops, a host is refused, a deploy fails.
+    Error,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        })
+    }
+}
+
+/// One thing that is wrong, or will surprise. Never holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// A stable name for programs, such as `token-without-equals`.
+    pub code: &'static str,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is about: the name of a variable, of a host, of a rule.
+    pub subject: String,
+    /// What is wrong and what follows from it, in one sentence.
+    pub explanation: String,
+    /// What to do about it, in one sentence.
+    pub remedy: String,
+}
+
+impl Finding {
+    pub(crate) fn error(
+        code: &'static str,
+        subject: impl Into<String>,
+        explanation: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            subject: subject.into(),
+            explanation: explanation.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    pub(crate) fn warning(
+        code: &'static str,
+        subject: impl Into<String>,
+        explanation: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, subject, explanation, remedy) }
+    }
+
+    /// Whether this is an error, not just a warning.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} [{}] {}: {} {}",
+            self.severity, self.code, self.subject, self.explanation, self.remedy
+        )
+    }
+}

@@ -1,0 +1,273 @@
+//! Variables out, variables in, and what is wrong with those that people set.
+
+use flynn_aws::blobstore::{
+    AzureBackend, Backend, BackendKind, Blobstore, Changes, GcsBackend, MinioBackend, S3Access,
+    S3Backend,
+};
+use flynn_aws::{ErrorKind, Severity};
+use proptest::prelude::*;
+
+const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYMARKED+SECRET";
+const GCS_KEY: &str = r#"{
+  "type": "service_account",
+  "client_email": "blobs@acme.iam.gserviceaccount.com",
+  "private_key": "-----BEGIN PRIVATE KEY-----\nMARKED\n-----END PRIVATE KEY-----\n"
+}"#;
+
+fn s3() -> Backend {
+    let s3 = S3Backend::with_key("acme-blobs", "us-east-1", "AKIAIOSFODNN7EXAMPLE", SECRET);
+    Backend::new("s3main", s3.unwrap()).unwrap()
+}
+
+fn codes(env: &[(&str, &str)]) -> Vec<(&'static str, Severity)> {
+    let blobstore = Blobstore::read(env.iter().copied());
+    let findings = blobstore.findings().iter();
+    findings.map(|finding| (finding.code, finding.severity)).collect()
+}
+
+#[test]
+fn the_guides_line_is_written_right() {
+    let env = s3().as_default();
+    let definition = format!(
+        "backend=s3 region=us-east-1 bucket=acme-blobs access_key_id=AKIAIOSFODNN7EXAMPLE secret_access_key={SECRET}"
+    );
+    let pairs: Vec<(&str, &str)> = env.iter().collect();
+    assert_eq!(pairs, [("BACKEND_S3MAIN", definition.as_str()), ("DEFAULT_BACKEND", "s3main")]);
+}
+
+#[test]
+fn what_the_original_cli_set_is_read() {
+    // From the recorded scenario blobstore-env of a v20161015.2 controller.
+    let blobstore = Blobstore::read([
+        ("BACKEND_S3MAIN", "backend=s3 region=us-east-1 bucket=flynnblobs ec2_role=true"),
+        ("DEFAULT_BACKEND", "s3main"),
+        ("FLYNN_POSTGRES", "postgres"),
+    ]);
+    assert!(blobstore.findings().is_empty(), "{:?}", blobstore.findings());
+    assert!(blobstore.starts());
+    let Some(BackendKind::S3(s3)) = blobstore.backend("s3main").map(Backend::kind) else {
+        panic!("no s3 backend: {blobstore:?}");
+    };
+    assert_eq!((s3.bucket().as_str(), s3.region().as_str()), ("flynnblobs", "us-east-1"));
+    assert!(matches!(s3.access(), S3Access::Ec2Role));
+}
+
+#[test]
+fn every_kind_survives_the_round_trip() {
+    let minio = MinioBackend::new("minio.acme.test:9000", "blobs", "id", SECRET).unwrap();
+    let kinds: Vec<BackendKind> = vec![
+        S3Backend::with_ec2_role("acme-blobs", "eu-west-1").unwrap().into(),
+        minio.location("eu-1").unwrap().insecure().into(),
+        GcsBackend::new("acme-blobs", GCS_KEY).unwrap().into(),
+        AzureBackend::new("blobs", "acme", "MARKED+key/with==").unwrap().into(),
+    ];
+    for kind in kinds {
+        let backend = Backend::new("main1", kind).unwrap();
+        let env = backend.as_default();
+        let blobstore = Blobstore::read(env.iter());
+        assert!(blobstore.findings().is_empty(), "{:?}", blobstore.findings());
+        let read = blobstore.backend("main1").unwrap().as_default();
+        assert!(read.iter().eq(env.iter()), "{:?}", backend.kind().token());
+    }
+}
+
+#[test]
+fn a_service_accounts_key_becomes_a_variable_of_its_own() {
+    let gcs = GcsBackend::new("acme-blobs", GCS_KEY).unwrap();
+    let env = Backend::new("gcsmain", gcs).unwrap().variables();
+    assert_eq!(env.get("BACKEND_GCSMAIN"), Some("backend=gcs bucket=acme-blobs"));
+    assert_eq!(env.get("BACKEND_GCSMAIN_KEY"), Some(GCS_KEY));
+    for bad in ["", "{}", "/home/me/key.json", r#"{"type":"authorized_user"}"#] {
+        assert!(GcsBackend::new("acme-blobs", bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_raw_parameter_wins_over_its_token() {
+    let blobstore = Blobstore::read([
+        ("BACKEND_S3MAIN", "backend=s3 region=us-east-1 bucket=inline-one ec2_role=true"),
+        ("BACKEND_S3MAIN_BUCKET", "raw-one"),
+        ("DEFAULT_BACKEND", "s3main"),
+    ]);
+    let Some(BackendKind::S3(s3)) = blobstore.backend("s3main").map(Backend::kind) else {
+        panic!("no s3 backend");
+    };
+    assert_eq!(s3.bucket().as_str(), "raw-one");
+}
+
+#[test]
+fn the_region_may_come_from_the_env() {
+    let without =
+        [("BACKEND_A", "backend=s3 bucket=acme-blobs ec2_role=true"), ("DEFAULT_BACKEND", "a")];
+    assert_eq!(codes(&without), [("parameter", Severity::Error)]);
+    let with = [without[0], without[1], ("AWS_REGION", "us-east-1")];
+    assert_eq!(codes(&with), []);
+}
+
+#[test]
+fn every_trap_is_found() {
+    use Severity::{Error, Warning};
+    let good = ("BACKEND_A", "backend=s3 region=us-east-1 bucket=acme-blobs ec2_role=true");
+    let default = ("DEFAULT_BACKEND", "a");
+    let table: &[(&[(&str, &str)], &str, Severity)] = &[
+        // The mistakes of the guide and of the issues.
+        (
+            &[
+                ("BACKEND_A", "backend=s3 region=AWS_REGION bucket=acme-blobs ec2_role=true"),
+                default,
+            ],
+            "region",
+            Error,
+        ),
+        (
+            &[("BACKEND_A", "\"backend=s3 region=us-east-1 bucket=acme-blobs\""), default],
+            "unknown-backend",
+            Error,
+        ),
+        (
+            &[
+                (
+                    "BACKEND_A",
+                    "backend=s3 region=us-east-1 bucket=acme-blobs access_key_id=AKIA secret_access_key=a b",
+                ),
+                default,
+            ],
+            "token-without-equals",
+            Error,
+        ),
+        (
+            &[("BACKEND_A", "backend=s3 region=us-east-1 bucket=acme-blobs"), default],
+            "parameter",
+            Error,
+        ),
+        (&[("BACKEND_A", "backend=s3\tregion=us-east-1"), default], "unknown-backend", Error),
+        (&[("BACKEND_A", "backend=swift container=x"), default], "unknown-backend", Error),
+        (&[("BACKEND_A", ""), default], "unknown-backend", Error),
+        (&[good, ("DEFAULT_BACKEND", "A")], "unknown-default-backend", Error),
+        (&[("DEFAULT_BACKEND", "s3main")], "unknown-default-backend", Error),
+        (&[good], "no-default-backend", Warning),
+        (&[("BACKEND_my_s3", "backend=s3")], "ignored-variable", Warning),
+        (&[("BACKEND_S3_BUCKET", "acme-blobs")], "ignored-variable", Warning),
+        (
+            &[
+                (
+                    "BACKEND_A",
+                    "backend=s3 region=us-east-1 bucket=acme-blobs ec2_role=true Bucket=x",
+                ),
+                default,
+            ],
+            "unknown-parameter",
+            Warning,
+        ),
+        (
+            &[
+                ("BACKEND_A", "backend=s3 region=us-east-1 bucket=Acme_Blobs ec2_role=true"),
+                default,
+            ],
+            "bucket-name",
+            Warning,
+        ),
+        (
+            &[
+                ("BACKEND_POSTGRES", "backend=s3 region=us-east-1 bucket=acme-blobs ec2_role=true"),
+                ("DEFAULT_BACKEND", "postgres"),
+            ],
+            "hides-postgres",
+            Error,
+        ),
+    ];
+    for (env, code, severity) in table {
+        let found = codes(env);
+        assert!(found.contains(&(*code, *severity)), "{env:?}: {found:?}");
+    }
+    assert_eq!(codes(&[]), []);
+    assert_eq!(codes(&[good, ("DEFAULT_BACKEND", "postgres")]), []);
+}
+
+#[test]
+fn names_that_the_blobstore_ignores_are_refused() {
+    for bad in ["", "S3MAIN", "s3-main", "s3_main", "postgres", "ß"] {
+        let s3 = S3Backend::with_ec2_role("acme-blobs", "us-east-1").unwrap();
+        assert_eq!(Backend::new(bad, s3).unwrap_err().kind(), ErrorKind::BackendName, "{bad}");
+    }
+}
+
+#[test]
+fn changes_leave_out_what_holds_and_drop_what_would_win() {
+    let backend = s3();
+    let env: Vec<(String, String)> = backend
+        .as_default()
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let held = Changes::to_default(&backend, env.iter().map(|(k, v)| (k, v)));
+    assert!(held.is_empty());
+
+    let stale = [
+        ("BACKEND_OTHER", "backend=s3 region=us-east-1 bucket=other-blobs ec2_role=true"),
+        ("BACKEND_S3MAIN", "backend=s3"),
+        ("BACKEND_S3MAIN_BUCKET", "old-bucket"),
+        ("DEFAULT_BACKEND", "s3main"),
+    ];
+    let changes = Changes::to_default(&backend, stale);
+    assert_eq!(changes.set.names().collect::<Vec<_>>(), ["BACKEND_S3MAIN"]);
+    assert_eq!(changes.unset, ["BACKEND_S3MAIN_BUCKET"]);
+}
+
+#[test]
+fn secrets_show_nowhere() {
+    let backends: Vec<BackendKind> = vec![
+        s3().kind().clone(),
+        MinioBackend::new("h", "blobs", "id", SECRET).unwrap().into(),
+        GcsBackend::new("acme-blobs", GCS_KEY).unwrap().into(),
+        AzureBackend::new("blobs", "acme", "MARKED").unwrap().into(),
+    ];
+    let mut shown = String::new();
+    for kind in backends {
+        let backend = Backend::new("a", kind).unwrap();
+        let env = backend.as_default();
+        let changes = Changes::to_default(&backend, [("A", "b")]);
+        shown += &format!("{backend:?} {env:?} {changes:?} {:?}", Blobstore::read(env.iter()));
+    }
+    for broken in [
+        format!("backend=s3 {SECRET}"),
+        format!("backend=s3 bucket=abc ec2_role=true region={SECRET}"),
+        format!("backend=s3 bucket={SECRET} ec2_role=true region=us-east-1"),
+        format!("backend=minio bucket=abc access_key_id=a secret_access_key=b endpoint={SECRET}"),
+        format!(
+            "backend=s3 secret_access_key=\"{SECRET}\" access_key_id=x region=us-east-1 bucket=abc"
+        ),
+        format!("backend=s3 x {SECRET}=1"),
+        format!("backend={SECRET}"),
+        format!("backend=s3 {SECRET}=x region=us-east-1 bucket=abc ec2_role=true"),
+    ] {
+        let read = Blobstore::read([("BACKEND_A", broken.as_str())]);
+        let findings: Vec<String> = read.findings().iter().map(ToString::to_string).collect();
+        shown += &format!("{read:?} {findings:?}");
+    }
+    let error =
+        S3Backend::with_key("abc", "us-east-1", "AKIA", &format!("'{SECRET}'")).unwrap_err();
+    shown += &format!("{error} {error:?}");
+    assert!(!shown.contains("MARKED"), "{shown}");
+}
+
+proptest! {
+    /// Whatever the constructors accept is read back as the same.
+    #[test]
+    fn accepted_values_come_back(container in ".{0,20}", name in ".{0,20}", key in "\\PC{0,40}") {
+        if let Ok(azure) = AzureBackend::new(&container, &name, &key) {
+            let backend = Backend::new("az", azure).unwrap();
+            let env = backend.as_default();
+            let read = Blobstore::read(env.iter());
+            prop_assert!(read.findings().is_empty(), "{:?}", read.findings());
+            prop_assert!(read.backend("az").unwrap().as_default().iter().eq(env.iter()));
+        }
+    }
+
+    /// No env makes the reader panic, and none makes it repeat a value of it.
+    #[test]
+    fn any_env_is_read(env in proptest::collection::vec(("(BACKEND_)?[A-Za-z0-9_]{0,8}", ".{0,40}"), 0..6)) {
+        let read = Blobstore::read(env.iter().map(|(k, v)| (k, v)));
+        prop_assert!(!read.default_backend().is_empty());
+    }
+}
