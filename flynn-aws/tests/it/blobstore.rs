@@ -14,6 +14,8 @@ const GCS_KEY: &str = r#"{
   "private_key": "-----BEGIN PRIVATE KEY-----\nMARKED\n-----END PRIVATE KEY-----\n"
 }"#;
 
+type Env<'a> = &'a [(&'a str, &'a str)];
+
 fn s3() -> Backend {
     let s3 = S3Backend::with_key("acme-blobs", "us-east-1", "AKIAIOSFODNN7EXAMPLE", SECRET);
     Backend::new("s3main", s3.unwrap()).unwrap()
@@ -109,7 +111,7 @@ fn every_trap_is_found() {
     use Severity::{Error, Warning};
     let good = ("BACKEND_A", "backend=s3 region=us-east-1 bucket=acme-blobs ec2_role=true");
     let default = ("DEFAULT_BACKEND", "a");
-    let table: &[(&[(&str, &str)], &str, Severity)] = &[
+    let table: &[(Env, &str, Severity)] = &[
         // The mistakes of the guide and of the issues.
         (
             &[
@@ -222,12 +224,12 @@ fn secrets_show_nowhere() {
         GcsBackend::new("acme-blobs", GCS_KEY).unwrap().into(),
         AzureBackend::new("blobs", "acme", "MARKED").unwrap().into(),
     ];
-    let mut shown = String::new();
+    let mut shown = Vec::new();
     for kind in backends {
         let backend = Backend::new("a", kind).unwrap();
         let env = backend.as_default();
         let changes = Changes::to_default(&backend, [("A", "b")]);
-        shown += &format!("{backend:?} {env:?} {changes:?} {:?}", Blobstore::read(env.iter()));
+        shown.push(format!("{backend:?} {env:?} {changes:?} {:?}", Blobstore::read(env.iter())));
     }
     for broken in [
         format!("backend=s3 {SECRET}"),
@@ -243,11 +245,12 @@ fn secrets_show_nowhere() {
     ] {
         let read = Blobstore::read([("BACKEND_A", broken.as_str())]);
         let findings: Vec<String> = read.findings().iter().map(ToString::to_string).collect();
-        shown += &format!("{read:?} {findings:?}");
+        shown.push(format!("{read:?} {findings:?}"));
     }
     let error =
         S3Backend::with_key("abc", "us-east-1", "AKIA", &format!("'{SECRET}'")).unwrap_err();
-    shown += &format!("{error} {error:?}");
+    shown.push(format!("{error} {error:?}"));
+    let shown = shown.join("\n");
     assert!(!shown.contains("MARKED"), "{shown}");
 }
 
