@@ -1,3 +1,23 @@
-//! Under construction.
+//! A stateful mock of a Flynn controller, to test against: real HTTP and TLS, live streams,
+//! faults.
+#![cfg_attr(not(test), allow(clippy::panic, reason = "a test's tool panics on the test's line"))]
 
+mod builder;
+mod clock;
+mod controller;
 pub mod engine;
+mod fault;
+mod hub;
+mod op;
+mod requests;
+mod runtime;
+mod seed;
+mod server;
+
+pub use self::builder::Builder;
+pub use self::controller::MockController;
+pub use self::engine::{Command, Delays, Input, Output, Pace, Program, ServerAge};
+pub use self::fault::{Fault, FaultHandle};
+pub use self::op::Op;
+pub use self::requests::{RecordedRequest, Requests};
+pub use self::seed::AppSeed;

@@ -1,0 +1,205 @@
+//! How a mock is set up.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::Location;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::Clock;
+use crate::controller::MockController;
+use crate::engine::{Certifier, ClusterCertificate, Command, Delays, Engine, Options, Pace};
+use crate::engine::{Program, Programs, ServerAge};
+use crate::seed::AppSeed;
+
+/// Sets up a [`MockController`]; see there for an example.
+#[derive(Clone, Debug)]
+#[must_use = "nothing runs until `start`"]
+pub struct Builder {
+    options: Options,
+    tls: bool,
+    clock: Option<Timestamp>,
+    tick: SignedDuration,
+    seeded: bool,
+    bind: SocketAddr,
+    apps: Vec<AppSeed>,
+}
+
+/// When a seeded or hand-driven clock starts.
+const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        let mut options = Options::new(ServerAge::default(), "example.com");
+        options.pace = Pace::AtOnce;
+        Self {
+            options,
+            tls: false,
+            clock: None,
+            tick: SignedDuration::from_millis(1),
+            seeded: false,
+            bind: (Ipv4Addr::LOCALHOST, 0).into(),
+            apps: Vec::new(),
+        }
+    }
+
+    /// The domain that the cluster was bootstrapped with (default: `example.com`).
+    pub fn bootstrapped(mut self, domain: impl Into<String>) -> Self {
+        self.options.domain = domain.into();
+        self
+    }
+
+    /// Which release of Flynn it is (default: the last upstream one).
+    pub fn server(mut self, age: ServerAge) -> Self {
+        self.options.age = age;
+        self
+    }
+
+    /// [`MockController::url`] and [`client`](MockController::client) use TLS. (The port speaks
+    /// both in any case.)
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// The controller's key (default: 32 made-up hex digits).
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.options.key = Some(key.into());
+        self
+    }
+
+    /// Makes ids, keys, names and times the same in every run: the clock starts at 2026-01-01 and
+    /// moves by a millisecond with each request. Certificates stay random.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = seed;
+        self.seeded = true;
+        self.clock.get_or_insert(EPOCH);
+        self
+    }
+
+    /// The clock starts at `time` and only [`MockController::advance`] and its siblings move it,
+    /// besides the tick of each request.
+    pub fn clock(mut self, time: Timestamp) -> Self {
+        self.clock = Some(time);
+        self
+    }
+
+    /// How far each request moves a driven clock (default: a millisecond).
+    pub fn tick(mut self, tick: SignedDuration) -> Self {
+        self.tick = tick;
+        self
+    }
+
+    /// When jobs start, deployments end and so on: at once (the default), on the clock, or by
+    /// hand with [`MockController::step`].
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.options.pace = pace;
+        self
+    }
+
+    /// How long the steps of the cluster's life take; sets [`Pace::Timed`].
+    pub fn delays(mut self, delays: Delays) -> Self {
+        self.options.delays = delays;
+        self.pace(Pace::Timed)
+    }
+
+    /// What one-off jobs do (default: `exit N`, `sleep N`, `cat`, anything else prints its
+    /// arguments).
+    ///
+    /// ```
+    /// use flynn_mock::{Input, MockController, Output};
+    ///
+    /// let builder = MockController::builder().programs(|command| {
+    ///     let args = command.args.join(" ");
+    ///     Box::new(move |input| match input {
+    ///         Input::Start => vec![Output::Stdout(format!("ran {args}\n").into()), Output::Exit(0)],
+    ///         _ => Vec::new(),
+    ///     })
+    /// });
+    /// # let _ = builder;
+    /// ```
+    pub fn programs(
+        mut self,
+        make: impl Fn(&Command) -> Box<dyn Program> + Send + Sync + 'static,
+    ) -> Self {
+        self.options.programs = Programs::new(make);
+        self
+    }
+
+    /// The address to listen on (default: a free port of 127.0.0.1).
+    pub fn bind(mut self, address: SocketAddr) -> Self {
+        self.bind = address;
+        self
+    }
+
+    /// An app that is there from the start.
+    pub fn app(mut self, app: AppSeed) -> Self {
+        self.apps.push(app);
+        self
+    }
+
+    /// Starts the mock.
+    ///
+    /// # Panics
+    /// When the port is taken or a seeded app is refused; the message names the caller's line.
+    #[track_caller]
+    pub fn start(self) -> impl Future<Output = MockController> + Send {
+        let caller = Location::caller();
+        async move { self.launch(caller) }
+    }
+
+    /// Starts the mock without a runtime of the caller's, as in a plain `#[test]`.
+    ///
+    /// # Panics
+    /// When the port is taken or a seeded app is refused; the message names the caller's line.
+    #[track_caller]
+    pub fn start_blocking(self) -> MockController {
+        self.launch(Location::caller())
+    }
+
+    fn launch(self, caller: &'static Location<'static>) -> MockController {
+        match self.try_launch() {
+            Ok(mock) => mock,
+            Err(why) => panic!("the mock controller does not start: {why} (started at {caller})"),
+        }
+    }
+
+    fn try_launch(mut self) -> io::Result<MockController> {
+        let clock = match self.clock {
+            Some(now) => Clock::Driven { now, tick: self.tick },
+            None => Clock::Wall { ahead: SignedDuration::ZERO },
+        };
+        self.options.start = clock.now();
+        if !self.seeded {
+            self.options.seed = random_seed();
+        }
+        self.options.certifier.get_or_insert_with(|| Certifier::new(certificates));
+        let pace = self.options.pace;
+        let mut engine = Engine::new(self.options);
+        for app in &self.apps {
+            app.plant(&mut engine).map_err(io::Error::other)?;
+        }
+        MockController::launch(engine, clock, pace, self.bind, self.tls)
+    }
+}
+
+/// Certificates as a bootstrap makes them. A domain that is no domain (a migration to "" is
+/// accepted) gets those of a name that nobody asks for.
+fn certificates(domain: &str) -> ClusterCertificate {
+    let made = flynn_tls::generate::bootstrap(domain)
+        .or_else(|_| flynn_tls::generate::bootstrap("invalid"));
+    made.map(|made| ClusterCertificate {
+        ca_cert: made.ca.certificate_pem().to_string(),
+        cert: made.leaf.certificate_pem().to_string(),
+        key: made.leaf.key_pem().to_string(),
+        pin: made.leaf.pin().to_string(),
+    })
+    .unwrap_or_default()
+}
+
+/// Differs from run to run and from mock to mock.
+fn random_seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(Arc::as_ptr(&Arc::new(())) as usize)
+}

@@ -1,0 +1,203 @@
+//! The mock as a test holds it.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flynn_tls::Pin;
+use jiff::Timestamp;
+
+use crate::builder::Builder;
+use crate::clock::Clock;
+use crate::engine::{Engine, Pace, Request};
+use crate::fault::{Fault, FaultHandle};
+use crate::hub::Hub;
+use crate::op::Op;
+use crate::requests::Requests;
+use crate::runtime;
+use crate::server::{self, Tasks};
+
+/// A running mock of a Flynn cluster's controller, router and status app.
+///
+/// It serves on a background thread of the process, so a test may block. Dropping it ends it and
+/// closes its sockets.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use flynn_mock::{Fault, MockController, Op};
+///
+/// let mock = MockController::builder().bootstrapped("example.com").tls().start().await;
+/// assert!(mock.url().starts_with("https://controller.example.com:"));
+///
+/// // The first two lists of apps fail, as they may on a busy cluster.
+/// mock.fail_next(Op::AppList, Fault::status(503).retry(true)).times(2);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct MockController {
+    hub: Arc<Hub>,
+    tasks: Tasks,
+    addr: SocketAddr,
+    tls: bool,
+    key: String,
+}
+
+impl MockController {
+    /// Sets up a mock.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn launch(
+        engine: Engine,
+        clock: Clock,
+        pace: Pace,
+        bind: SocketAddr,
+        tls: bool,
+    ) -> io::Result<Self> {
+        let key = engine.keys().into_iter().next().unwrap_or_default();
+        let runtime = runtime::handle()?;
+        let listener = std::net::TcpListener::bind(bind)?;
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        let listener = {
+            let _inside = runtime.enter();
+            tokio::net::TcpListener::from_std(listener)?
+        };
+        let hub = Arc::new(Hub::new(engine, clock));
+        let tasks = Tasks::default();
+        tasks.spawn(&runtime, server::accept(listener, Arc::clone(&hub), tasks.clone()));
+        if matches!(clock, Clock::Wall { .. }) && pace != Pace::ByHand {
+            let hub = Arc::clone(&hub);
+            tasks.spawn(&runtime, async move { hub.live().await });
+        }
+        Ok(Self { hub, tasks, addr, tls, key })
+    }
+
+    /// The controller's URL: `https://controller.DOMAIN:PORT` with TLS (the name resolves only
+    /// through [`addr`](Self::addr)), else `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        if self.tls {
+            format!("https://controller.{}:{}", self.domain(), self.addr.port())
+        } else {
+            format!("http://{}", self.addr)
+        }
+    }
+
+    /// Where it listens; every host of the cluster is served here, with TLS and without.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The cluster's present domain: a migration changes it.
+    pub fn domain(&self) -> String {
+        self.hub.with(|inner| inner.engine.domain())
+    }
+
+    /// The key that the cluster was bootstrapped with.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The pin of the certificate that `controller.DOMAIN` presents now.
+    ///
+    /// # Panics
+    /// When the controller has no route, or its certificate does not parse.
+    #[track_caller]
+    pub fn pin(&self) -> Pin {
+        let name = format!("controller.{}", self.domain());
+        let identity = self.hub.with(|inner| inner.engine.certificate(Some(&name)));
+        let Some((chain, _)) = identity else { panic!("{name} has no certificate") };
+        match Pin::from_pem(&chain) {
+            Ok(pin) => pin,
+            Err(e) => panic!("the certificate of {name} has no pin: {e}"),
+        }
+    }
+
+    /// The certificate of the cluster's own CA, as `GET /ca-cert` answers it.
+    pub fn ca_pem(&self) -> String {
+        let answer = self
+            .hub
+            .with(|inner| inner.engine.handle(&Request::new(http::Method::GET, "/ca-cert")));
+        String::from_utf8_lossy(answer.bytes()).into_owned()
+    }
+
+    /// Something goes wrong with the next request of an operation. The handle says how often, and
+    /// lifts it.
+    pub fn fail_next(&self, op: Op, fault: Fault) -> FaultHandle {
+        FaultHandle::set(&self.hub, op, fault)
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn lift_faults(&self) {
+        self.hub.with(|inner| inner.faults.lift_all());
+    }
+
+    /// The requests so far, those that met a fault included.
+    pub fn requests(&self) -> Requests {
+        self.hub.with(|inner| inner.recorder.all())
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        self.hub.with(|inner| inner.recorder.clear());
+    }
+
+    /// What the mock's clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.hub.with(|inner| inner.clock.now())
+    }
+
+    /// Moves the clock forward, through everything that falls due on the way.
+    pub fn advance(&self, by: Duration) {
+        self.advance_to(self.hub.due_in(by.try_into().unwrap_or(jiff::SignedDuration::MAX)));
+    }
+
+    /// Moves the clock to `time` (never back), through everything that falls due on the way.
+    pub fn advance_to(&self, time: Timestamp) {
+        self.hub.with(|inner| {
+            inner.clock.reach(time);
+            inner.engine.advance(inner.clock.now());
+        });
+    }
+
+    /// Runs the next step of the cluster's life, moving the clock to its time; `false` when
+    /// nothing is under way.
+    pub fn step(&self) -> bool {
+        self.hub.with(|inner| {
+            inner.engine.advance(inner.clock.now());
+            let stepped = inner.engine.step();
+            inner.clock.reach(inner.engine.now());
+            stepped
+        })
+    }
+
+    /// Runs everything that is under way to its end.
+    pub fn run_to_end(&self) {
+        while self.step() {}
+    }
+
+    /// Waits until every open stream has handed on all there is to send at this moment.
+    pub async fn settled(&self) {
+        self.hub.settled().await;
+    }
+
+    /// Ends every open stream with an error frame, as a controller that shuts down does.
+    pub fn end_streams(&self) {
+        self.hub.with(|inner| inner.engine.end_streams("controller: shutting down"));
+    }
+}
+
+impl fmt::Debug for MockController {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockController").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for MockController {
+    fn drop(&mut self) {
+        self.tasks.abort_all();
+    }
+}

@@ -1,0 +1,149 @@
+//! Apps that a mock has from the start.
+
+use http::Method;
+use http::header::{AUTHORIZATION, HeaderValue};
+use serde_json::{Map, Value, json};
+
+use crate::engine::{Engine, Request};
+
+/// An app to start with: made through the controller's own API, so that it is what a user would
+/// have got, events included.
+///
+/// ```
+/// use flynn_mock::AppSeed;
+///
+/// let www = AppSeed::new("www").env("GREETING", "hello").process("web", 2).route("example.com");
+/// # let _ = www;
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct AppSeed {
+    name: String,
+    meta: Map<String, Value>,
+    strategy: Option<String>,
+    env: Vec<(String, String)>,
+    processes: Vec<(String, u32)>,
+    routes: Vec<Value>,
+    release: bool,
+}
+
+impl AppSeed {
+    /// An app of this name: without a release until something asks for one.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            meta: Map::new(),
+            strategy: None,
+            env: Vec::new(),
+            processes: Vec::new(),
+            routes: Vec::new(),
+            release: false,
+        }
+    }
+
+    /// A value of its meta.
+    pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.meta.insert(key.into(), Value::String(value.into()));
+        self
+    }
+
+    /// Its deployment strategy, such as `one-by-one`.
+    pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
+        self.strategy = Some(strategy.into());
+        self
+    }
+
+    /// A release, even without env and processes.
+    pub fn release(mut self) -> Self {
+        self.release = true;
+        self
+    }
+
+    /// A variable of its release's env.
+    pub fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.push((key.into(), value.into()));
+        self.release()
+    }
+
+    /// A process type of its release that runs `/bin/TYPE`, and how many of it run.
+    pub fn process(mut self, kind: impl Into<String>, count: u32) -> Self {
+        self.processes.push((kind.into(), count));
+        self.release()
+    }
+
+    /// One more HTTP route, to its `web` service.
+    pub fn route(self, domain: impl Into<String>) -> Self {
+        let service = format!("{}-web", self.name);
+        self.route_json(json!({"type": "http", "domain": domain.into(), "service": service}))
+    }
+
+    /// One more route, as the API takes it.
+    pub fn route_json(mut self, route: Value) -> Self {
+        self.routes.push(route);
+        self
+    }
+
+    /// Makes the app.
+    pub(crate) fn plant(&self, engine: &mut Engine) -> Result<(), String> {
+        let Self { name, meta, strategy, env, processes, routes, release } = self;
+        let mut app = json!({"name": name, "meta": meta});
+        if let Some(strategy) = strategy {
+            app["strategy"] = Value::String(strategy.clone());
+        }
+        let app = call(engine, Method::POST, "/apps", &app)?;
+        for route in routes {
+            call(engine, Method::POST, &format!("/apps/{name}/routes"), route)?;
+        }
+        if !release {
+            return Ok(());
+        }
+        let types: Map<String, Value> = processes
+            .iter()
+            .map(|(kind, _)| (kind.clone(), json!({"args": [format!("/bin/{kind}")]})))
+            .collect();
+        let env: Map<String, Value> =
+            env.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
+        let release = json!({"app_id": app["id"], "env": env, "processes": types});
+        let release = call(engine, Method::POST, "/releases", &release)?;
+        let id = json!({"id": release["id"]});
+        call(engine, Method::PUT, &format!("/apps/{name}/release"), &id)?;
+        if !processes.is_empty() {
+            let counts: Map<String, Value> =
+                processes.iter().map(|(kind, count)| (kind.clone(), (*count).into())).collect();
+            let path =
+                format!("/apps/{name}/formations/{}", release["id"].as_str().unwrap_or_default());
+            call(engine, Method::PUT, &path, &json!({"processes": counts}))?;
+            while engine.step() {}
+        }
+        Ok(())
+    }
+}
+
+/// One call with the controller's key.
+pub(crate) fn call(
+    engine: &mut Engine,
+    method: Method,
+    path: &str,
+    body: &Value,
+) -> Result<Value, String> {
+    let request = Request::new(method.clone(), path)
+        .header(AUTHORIZATION, authorization(engine)?)
+        .json(body.to_string());
+    let answer = engine.handle(&request);
+    if !answer.status.is_success() {
+        let why = String::from_utf8_lossy(answer.bytes()).into_owned();
+        return Err(format!("{method} {path} is answered {} {why}", answer.status));
+    }
+    serde_json::from_slice(answer.bytes()).map_err(|e| format!("{method} {path}: {e}"))
+}
+
+/// The header that the controller's first key makes.
+fn authorization(engine: &Engine) -> Result<HeaderValue, String> {
+    use base64::Engine as _;
+    let key = engine.keys().into_iter().next().unwrap_or_default();
+    let credentials = base64::engine::general_purpose::STANDARD.encode(format!(":{key}"));
+    let mut value =
+        HeaderValue::try_from(format!("Basic {credentials}")).map_err(|e| e.to_string())?;
+    value.set_sensitive(true);
+    Ok(value)
+}

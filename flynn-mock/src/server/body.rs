@@ -1,0 +1,99 @@
+//! Bodies: whole, live, cut.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+
+use crate::engine::Cursor;
+use crate::hub::Hub;
+
+/// The body of an answer on its way.
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// Bodies above this size are chunked by the real server, which buffers so much before it knows.
+const BUFFER: usize = 2048;
+
+/// A whole body, framed as the real server frames it.
+pub(super) fn full(bytes: Bytes) -> Body {
+    if bytes.len() <= BUFFER {
+        return Body::new(Full::new(bytes).map_err(|never| match never {}));
+    }
+    frames(stream::once(std::future::ready(Ok(bytes))))
+}
+
+/// The start of a body, then a broken connection.
+pub(super) fn cut(bytes: &Bytes, after: usize) -> Body {
+    let start = bytes.slice(..after.min(bytes.len()));
+    frames(stream::iter([Ok(start), Err(broken())]))
+}
+
+/// A stream that never says anything.
+pub(super) fn silent() -> Body {
+    frames(stream::pending())
+}
+
+fn frames(parts: impl stream::Stream<Item = io::Result<Bytes>> + Send + 'static) -> Body {
+    Body::new(StreamBody::new(parts.map(|part| part.map(Frame::data))))
+}
+
+pub(super) fn broken() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "broken by a fault")
+}
+
+/// An open stream of the engine; with `cut`, it breaks after so many bytes.
+pub(super) fn live(hub: Arc<Hub>, cursor: Cursor, cut: Option<usize>) -> Body {
+    let live =
+        Live { id: hub.open_stream(), changes: hub.changes(), hub, cursor, ended: false, cut };
+    frames(stream::unfold(live, |mut live| async {
+        let part = live.next().await?;
+        Some((part, live))
+    }))
+}
+
+struct Live {
+    hub: Arc<Hub>,
+    id: u64,
+    cursor: Cursor,
+    changes: tokio::sync::watch::Receiver<u64>,
+    ended: bool,
+    cut: Option<usize>,
+}
+
+impl Live {
+    async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        if self.cut == Some(0) {
+            return Some(Err(broken()));
+        }
+        while !self.ended {
+            self.changes.mark_unchanged();
+            let (mut frames, version) = self.hub.frames(&mut self.cursor);
+            self.ended = frames.end;
+            if let Some(left) = &mut self.cut {
+                frames.bytes.truncate(*left);
+                *left -= frames.bytes.len();
+            }
+            if !frames.bytes.is_empty() {
+                return Some(Ok(frames.bytes));
+            }
+            if !self.ended {
+                self.hub.stream_idle(self.id, version);
+                tokio::select! {
+                    change = self.changes.changed() => change.ok()?,
+                    () = self.hub.sleep_until(frames.wake) => {}
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.hub.close_stream(self.id);
+    }
+}

@@ -1,0 +1,155 @@
+//! From a request on a connection to its answer.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER, UPGRADE};
+use http::{HeaderValue, StatusCode};
+use http_body_util::BodyExt;
+use hyper::Response;
+use hyper::body::Incoming;
+
+use super::Tasks;
+use super::attach;
+use super::body::{self, Body};
+use crate::engine::{self, Answer, Request};
+use crate::fault::Harm;
+use crate::hub::Hub;
+
+/// What answers the requests of one connection.
+#[derive(Clone)]
+pub(super) struct Service {
+    hub: Arc<Hub>,
+    tasks: Tasks,
+    peer: IpAddr,
+}
+
+impl Service {
+    pub(super) fn new(hub: Arc<Hub>, tasks: Tasks, peer: IpAddr) -> Self {
+        Self { hub, tasks, peer }
+    }
+
+    /// The answer; an error breaks the connection.
+    pub(super) async fn answer(
+        self,
+        mut request: hyper::Request<Incoming>,
+    ) -> io::Result<Response<Body>> {
+        let upgrade = hyper::upgrade::on(&mut request);
+        let request = self.read(request).await?;
+        let struck = self.hub.admit(&request);
+        let harm = match struck {
+            Some(struck) => {
+                if let Ok(delay) = struck.delay.try_into() {
+                    self.hub.reached(Some(self.hub.due_in(delay))).await;
+                }
+                struck.harm
+            }
+            None => Harm::Nothing,
+        };
+        match harm {
+            Harm::DropBefore => return Err(body::broken()),
+            Harm::Instead { status, body, json, retry_after } => {
+                return Ok(instead(status, body, json, retry_after));
+            }
+            _ => {}
+        }
+        let Answer { status, headers, body } = self.hub.handle(&request);
+        let body = match (body, harm) {
+            (engine::Body::Broken, _) | (_, Harm::DropAfter) => return Err(body::broken()),
+            (engine::Body::Full(bytes), Harm::Cut(after)) => body::cut(&bytes, after),
+            (engine::Body::Full(bytes), Harm::Malformed) => {
+                body::full(bytes.slice(..bytes.len() / 2))
+            }
+            (engine::Body::Full(bytes), _) => body::full(bytes),
+            (engine::Body::Stream(_), Harm::Silent) => body::silent(),
+            (engine::Body::Stream(_), Harm::ErrorFrame(text)) => {
+                body::full(format!("event: error\ndata: {text}\n\n").into())
+            }
+            (engine::Body::Stream(cursor), Harm::Cut(after)) => {
+                body::live(Arc::clone(&self.hub), cursor, Some(after))
+            }
+            (engine::Body::Stream(cursor), _) => body::live(Arc::clone(&self.hub), cursor, None),
+            (engine::Body::Attach(job), harm) => {
+                let cut = if let Harm::Cut(after) = harm { Some(after) } else { None };
+                let hub = Arc::clone(&self.hub);
+                self.tasks.execute_quietly(async move {
+                    let stream = upgrade.await.map_err(io::Error::other)?;
+                    attach::run(hyper_util::rt::TokioIo::new(stream), job, &hub, cut).await
+                });
+                body::full(Bytes::new())
+            }
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, HeaderValue::from_static("flynn-attach/0"));
+        }
+        Ok(response)
+    }
+
+    /// The whole request, as the engine takes it.
+    async fn read(&self, request: hyper::Request<Incoming>) -> io::Result<Request> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
+        Ok(Request {
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            host: bare_host(authority.or(host).unwrap_or_default()),
+            method: parts.method,
+            headers: parts.headers,
+            body,
+            peer: self.peer,
+        })
+    }
+}
+
+/// The answer of a fault.
+fn instead(
+    status: StatusCode,
+    bytes: Bytes,
+    json: bool,
+    retry_after: Option<u64>,
+) -> Response<Body> {
+    let mut response = Response::new(body::full(bytes));
+    *response.status_mut() = status;
+    if json {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    response
+}
+
+/// A host without port, brackets and capitals.
+fn bare_host(authority: &str) -> String {
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or(v6),
+        None => authority.split(':').next().unwrap_or(authority),
+    };
+    host.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_lose_port_and_case() {
+        for (authority, host) in [
+            ("Controller.Example.com:8443", "controller.example.com"),
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("[::1]:80", "::1"),
+            ("", ""),
+        ] {
+            assert_eq!(bare_host(authority), host);
+        }
+    }
+}
