@@ -1,1 +1,52 @@
-//! Under construction.
+//! Typed async client of a [Flynn](https://github.com/flynn/flynn) controller.
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), flynn_client::Error> {
+//! use flynn_client::Client;
+//!
+//! let flynn = Client::builder("https://controller.example.com").key("5ab1..").build()?;
+//! for app in flynn.apps().list().await? {
+//!     println!("{} {}", app.id, app.name);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Every call gives an owned value that is sent when it is awaited; see [`Request`].
+//! Which servers: releases v20161015.2 to v20210218.0 and the additions of the fork randy-girard/flynn.
+//!
+//! # Features
+//! - `client` (default): the client. Without it: types and errors, no network.
+//! - `webpki-roots` (default): Mozilla's roots when no `rustls_config` is given.
+
+mod error;
+mod ids;
+mod json;
+mod secret;
+mod string_enum;
+mod timestamp;
+
+pub mod apps;
+pub mod env;
+
+#[cfg(feature = "client")]
+mod builder;
+#[cfg(feature = "client")]
+mod client;
+#[cfg(feature = "client")]
+mod transport;
+
+pub use env::Env;
+pub use error::{Error, ErrorKind, Pending};
+pub use ids::*;
+pub use json::Json;
+pub use secret::Secret;
+pub use timestamp::Timestamp;
+
+#[cfg(feature = "client")]
+pub use builder::ClientBuilder;
+#[cfg(feature = "client")]
+pub use client::Client;
+#[cfg(feature = "client")]
+pub use rustls;
+#[cfg(feature = "client")]
+pub use transport::{Body, Request, RetryPolicy, Service};

@@ -1,0 +1,273 @@
+//! Apps: list, find, create, change, delete.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::apps::NewApp;
+//!
+//! let www = flynn.apps().create(NewApp::named("www")).await?;
+//! assert_eq!(www.strategy, "all-at-once");
+//! flynn.app("www").update().deploy_timeout(300).await?;
+//! assert_eq!(flynn.app(&www.id).get().await?.deploy_timeout, 300);
+//! assert!(flynn.app("nosuch").get_opt().await?.is_none());
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AppId, ReleaseId};
+use crate::json::{is_default, null_is_default};
+use crate::timestamp::Timestamp;
+
+/// An app as the controller keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct App {
+    /// Id, a UUID.
+    #[serde(skip_serializing_if = "AppId::is_empty")]
+    pub id: AppId,
+    /// Name: lower-case letters, digits and inner hyphens, 100 characters at most; never changes.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Free pairs; `flynn-system-app=true` marks the apps of the cluster itself.
+    #[serde(deserialize_with = "null_is_default")]
+    pub meta: BTreeMap<String, String>,
+    /// How deployments replace jobs: `all-at-once` (default), `one-by-one`, `sirenia`, `discoverd-meta` ...
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub strategy: String,
+    /// The current release; empty before the first one.
+    #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
+    pub release_id: ReleaseId,
+    /// Seconds until a deployment counts as failed; 120 unless set.
+    #[serde(skip_serializing_if = "is_default")]
+    pub deploy_timeout: i32,
+    /// When the app was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When it was changed last. The reply to an update still has the old time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+}
+
+impl App {
+    /// Whether the app is one of the cluster's own (controller, router, blobstore ...).
+    pub fn is_system(&self) -> bool {
+        self.meta.get("flynn-system-app").is_some_and(|value| value == "true")
+    }
+}
+
+/// An app to be made. Everything is optional: the server invents a name and fills in defaults.
+#[derive(Clone, Debug, Default, Serialize)]
+#[must_use]
+pub struct NewApp {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    meta: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploy_timeout: Option<i32>,
+}
+
+impl NewApp {
+    /// An app whose name the server makes up.
+    pub fn unnamed() -> Self {
+        Self::default()
+    }
+
+    /// An app of this name, which is also its first route: `<name>.<domain>`.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..Self::default() }
+    }
+
+    /// Adds one pair of meta data.
+    pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.meta.insert(key.into(), value.into());
+        self
+    }
+
+    /// How deployments replace jobs.
+    pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
+        self.strategy = Some(strategy.into());
+        self
+    }
+
+    /// Seconds until a deployment counts as failed.
+    pub fn deploy_timeout(mut self, seconds: i32) -> Self {
+        self.deploy_timeout = Some(seconds);
+        self
+    }
+}
+
+/// Changes to an app; what is not named stays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[must_use]
+pub struct AppPatch {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploy_timeout: Option<i32>,
+}
+
+#[cfg(feature = "client")]
+pub use calls::{AppHandle, Apps, UpdateApp};
+
+#[cfg(feature = "client")]
+mod calls {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use serde::Serialize;
+
+    use super::{App, AppPatch, NewApp};
+    use crate::client::Client;
+    use crate::error::Error;
+    use crate::ids::AppId;
+    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+
+    /// All apps; made by [`Client::apps`].
+    #[derive(Clone, Debug)]
+    pub struct Apps {
+        client: Client,
+    }
+
+    /// One app, named by id or name; made by [`Client::app`]. Making it costs no request.
+    #[derive(Clone, Debug)]
+    pub struct AppHandle {
+        pub(crate) client: Client,
+        pub(crate) app: AppId,
+    }
+
+    impl Client {
+        /// All apps of the cluster.
+        pub fn apps(&self) -> Apps {
+            Apps { client: self.clone() }
+        }
+
+        /// One app, by name or id.
+        pub fn app(&self, name_or_id: impl Into<AppId>) -> AppHandle {
+            AppHandle { client: self.clone(), app: name_or_id.into() }
+        }
+    }
+
+    impl Apps {
+        /// Every app, the newest first: `GET /apps`.
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+        pub fn list(&self) -> Request<Vec<App>> {
+            Request::list(&self.client, Spec::get("/apps", []))
+        }
+
+        /// Makes an app: `POST /apps`. One that is not a system app gets a route `<name>.<domain>`.
+        ///
+        /// # Errors
+        /// A conflict when the name is taken, a validation error when it is not allowed.
+        pub fn create(&self, app: NewApp) -> Request<App> {
+            Request::json(&self.client, Spec::post("/apps", [], Repeat::Never).body(&app))
+        }
+    }
+
+    impl AppHandle {
+        /// The id or name that this handle was made with.
+        pub fn name_or_id(&self) -> &AppId {
+            &self.app
+        }
+
+        /// The app: `GET /apps/:a`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such app.
+        pub fn get(&self) -> Request<App> {
+            Request::json(&self.client, self.spec())
+        }
+
+        /// The app, or `None` when there is no such app.
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+        pub fn get_opt(&self) -> Request<Option<App>> {
+            Request::optional(&self.client, self.spec())
+        }
+
+        fn spec(&self) -> Spec {
+            Spec::get("/apps/{app}", [self.app.as_str()])
+        }
+
+        /// Changes strategy, deploy timeout or meta data: `POST /apps/:a`.
+        pub fn update(&self) -> UpdateApp {
+            UpdateApp { app: self.clone(), patch: AppPatch::default(), timeout: None }
+        }
+
+        /// Replaces the meta data, by nothing if need be: `POST /apps/:a/meta`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such app.
+        pub fn set_meta<K: Into<String>, V: Into<String>>(
+            &self,
+            meta: impl IntoIterator<Item = (K, V)>,
+        ) -> Request<App> {
+            #[derive(Serialize)]
+            struct Meta {
+                meta: BTreeMap<String, String>,
+            }
+            let meta = meta.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+            let spec = Spec::post("/apps/{app}/meta", [self.app.as_str()], Repeat::Safe);
+            Request::json(&self.client, spec.body(&Meta { meta }))
+        }
+    }
+
+    /// A change of an app; made by [`AppHandle::update`].
+    #[derive(Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct UpdateApp {
+        app: AppHandle,
+        patch: AppPatch,
+        timeout: Option<Duration>,
+    }
+
+    impl UpdateApp {
+        /// How deployments replace jobs.
+        pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
+            self.patch.strategy = Some(strategy.into());
+            self
+        }
+
+        /// Seconds until a deployment counts as failed.
+        pub fn deploy_timeout(mut self, seconds: i32) -> Self {
+            self.patch.deploy_timeout = Some(seconds);
+            self
+        }
+
+        /// Replaces the whole meta data.
+        pub fn meta<K: Into<String>, V: Into<String>>(
+            mut self,
+            meta: impl IntoIterator<Item = (K, V)>,
+        ) -> Self {
+            self.patch.meta =
+                Some(meta.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
+            self
+        }
+
+        /// Takes all changes from a patch made elsewhere.
+        pub fn patch(mut self, patch: AppPatch) -> Self {
+            self.patch = patch;
+            self
+        }
+
+        async fn run(self, deadline: Deadline) -> Result<App, Error> {
+            let spec =
+                Spec::post("/apps/{app}", [self.app.app.as_str()], Repeat::Safe).body(&self.patch);
+            Request::json(&self.app.client, spec).within(deadline).await
+        }
+    }
+
+    operation!(UpdateApp => App);
+}

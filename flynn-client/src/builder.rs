@@ -1,0 +1,284 @@
+//! How a [`Client`] is set up.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use secrecy::SecretString;
+use url::Url;
+
+use crate::client::Client;
+use crate::error::{BoxError, Error, ErrorKind};
+use crate::secret::Secret;
+use crate::transport::{
+    Auth, Body, Layers, Limits, RetryPolicy, Service, Transport, Wire, WireOptions,
+};
+
+type Wrap = Box<dyn FnOnce(Service) -> Service + Send>;
+
+/// Sets a [`Client`] up; made by [`Client::builder`].
+#[must_use]
+pub struct ClientBuilder {
+    url: String,
+    auth: Auth,
+    tls: Option<Arc<rustls::ClientConfig>>,
+    resolve: Vec<(String, SocketAddr)>,
+    proxy: Option<SecretString>,
+    no_proxy: bool,
+    retry: RetryPolicy,
+    attempt_timeout: Duration,
+    connect_timeout: Duration,
+    limits: Limits,
+    user_agent_suffix: Option<String>,
+    wraps: Vec<Wrap>,
+}
+
+impl ClientBuilder {
+    pub(crate) fn new(url: String) -> Self {
+        Self {
+            url,
+            auth: Auth::None,
+            tls: None,
+            resolve: Vec::new(),
+            proxy: None,
+            no_proxy: false,
+            retry: RetryPolicy::default(),
+            attempt_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            limits: Limits { answer: 128 << 20, event: 16 << 20 },
+            user_agent_suffix: None,
+            wraps: Vec::new(),
+        }
+    }
+
+    /// The cluster's key (`Key` in `~/.flynnrc`).
+    pub fn key(mut self, key: impl Into<Secret>) -> Self {
+        self.auth = Auth::Key(secret(key));
+        self
+    }
+
+    /// A signed token, which servers from v20200803.1 on accept instead of the key.
+    pub fn bearer_token(mut self, token: impl Into<Secret>) -> Self {
+        self.auth = Auth::Bearer(secret(token));
+        self
+    }
+
+    /// Another user and password, as a proxy in front of the controller may want.
+    pub fn basic_auth(mut self, user: impl Into<String>, password: impl Into<Secret>) -> Self {
+        self.auth = Auth::Basic { user: user.into(), password: secret(password) };
+        self
+    }
+
+    /// How TLS is done: `flynn_tls::ClientTls` makes one from a pin. Without it, Mozilla's roots on ring
+    /// (feature `webpki-roots`). ALPN is set by this crate.
+    pub fn rustls_config(mut self, config: impl Into<Arc<rustls::ClientConfig>>) -> Self {
+        self.tls = Some(config.into());
+        self
+    }
+
+    /// Connects to this address instead of what DNS says for the host; the name in URL, TLS and `Host` stays.
+    /// This is also how one node of the cluster is asked.
+    ///
+    /// A port in the URL wins; the address may then carry the same one, or 0.
+    pub fn resolve(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
+        self.resolve.push((host.into(), address));
+        self
+    }
+
+    /// Sends everything through this HTTP proxy (`http://[user:password@]host:port`). TLS, and with it a pin,
+    /// is checked end to end, with the controller.
+    ///
+    /// Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, unless
+    /// [`resolve`](Self::resolve) says where to connect to.
+    pub fn proxy(mut self, url: impl Into<Secret>) -> Self {
+        self.proxy = Some(secret(url));
+        self
+    }
+
+    /// Uses no proxy, whatever the environment says.
+    pub fn no_proxy(mut self) -> Self {
+        self.no_proxy = true;
+        self
+    }
+
+    /// How often and how long calls are repeated that may be repeated.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// Deadline of one attempt: of the whole answer, or of the headers where a stream follows. 30 s unless set.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = timeout;
+        self
+    }
+
+    /// Deadline of name resolution, TCP and TLS together. 10 s unless set.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Bytes at which reading an answer stops with [`ErrorKind::TooLarge`]. 128 MiB unless set; streams and
+    /// backups are not bounded as a whole.
+    pub fn max_answer_size(mut self, bytes: usize) -> Self {
+        self.limits.answer = bytes;
+        self
+    }
+
+    /// Bytes at which reading one event, log line or attach frame stops. 16 MiB unless set.
+    pub fn max_event_size(mut self, bytes: usize) -> Self {
+        self.limits.event = bytes;
+        self
+    }
+
+    /// Put after this crate's own `User-Agent`, such as `my-tool/1.2`.
+    pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
+        self.user_agent_suffix = Some(suffix.into());
+        self
+    }
+
+    /// Puts a service around sending: below retries, so each attempt passes it, and above authentication, so
+    /// it never sees the key. The layer added first sees a request first.
+    ///
+    /// Its errors count as a lost connection, unless they are this crate's [`Error`].
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: tower_layer::Layer<Service> + Send + 'static,
+        L::Service: tower_service::Service<http::Request<Bytes>, Response = http::Response<Body>>
+            + Clone
+            + Send
+            + 'static,
+        <L::Service as tower_service::Service<http::Request<Bytes>>>::Error: Into<BoxError>,
+        <L::Service as tower_service::Service<http::Request<Bytes>>>::Future: Send + 'static,
+    {
+        self.wraps.push(Box::new(move |inner| Service::layered(layer.layer(inner))));
+        self
+    }
+
+    /// Makes the client. Nothing is connected yet, and no runtime is needed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when the URL is not `http(s)://host[:port][/prefix]`, a key has characters that
+    /// no header can hold, the proxy is no URL, or TLS is wanted and there is nothing to trust.
+    pub fn build(self) -> Result<Client, Error> {
+        let url = base_url(&self.url)?;
+        for (host, address) in &self.resolve {
+            check_port(&url, host, *address)?;
+        }
+        let tls = match self.tls {
+            Some(tls) => tls,
+            None => Arc::new(default_tls(url.scheme() == "https")?),
+        };
+        let options = WireOptions {
+            tls,
+            connect_timeout: self.connect_timeout,
+            proxy: self.proxy.as_ref().map(proxy_url).transpose()?,
+            proxy_from_environment: !self.no_proxy && self.resolve.is_empty(),
+            resolve: self.resolve,
+        };
+        let wire = Wire::new(&options, self.auth.header()?)?;
+        let layers = (!self.wraps.is_empty()).then(|| {
+            let innermost = Service::new(wire.clone());
+            Layers::new(self.wraps.into_iter().rev().fold(innermost, |inner, wrap| wrap(inner)))
+        });
+        Ok(Client::new(Transport {
+            base: url.as_str().trim_end_matches('/').to_owned(),
+            wire,
+            layers,
+            retry: self.retry,
+            attempt_timeout: self.attempt_timeout,
+            limits: self.limits,
+            user_agent: user_agent(self.user_agent_suffix.as_deref())?,
+        }))
+    }
+}
+
+fn secret(text: impl Into<Secret>) -> SecretString {
+    SecretString::from(text.into().expose())
+}
+
+fn config(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::Config, message)
+}
+
+fn base_url(text: &str) -> Result<Url, Error> {
+    let url = Url::parse(text)
+        .map_err(|error| config("the controller's URL cannot be read").with_source(error))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(config(
+            "the controller's URL must begin with https:// or http:// and name a host",
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(config("the controller's URL must not hold a user or password; use `key`"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(config("the controller's URL must not have a query or fragment"));
+    }
+    Ok(url)
+}
+
+/// The port of the URL is the one that is connected to; another one in `resolve` would be ignored silently.
+fn check_port(url: &Url, host: &str, address: SocketAddr) -> Result<(), Error> {
+    match url.port() {
+        Some(port)
+            if url.host_str() == Some(host) && address.port() != 0 && address.port() != port =>
+        {
+            Err(config(format!(
+                "{host} is to be reached at port {}, but the URL says {port}",
+                address.port()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn proxy_url(text: &SecretString) -> Result<Url, Error> {
+    use secrecy::ExposeSecret;
+    let url = Url::parse(text.expose_secret())
+        .map_err(|error| config("the proxy's URL cannot be read").with_source(error))?;
+    if url.scheme() == "http" { Ok(url) } else { Err(config("only http:// proxies are supported")) }
+}
+
+fn user_agent(suffix: Option<&str>) -> Result<HeaderValue, Error> {
+    let own = concat!("flynn-client/", env!("CARGO_PKG_VERSION"));
+    match suffix {
+        None => Ok(HeaderValue::from_static(own)),
+        Some(suffix) => HeaderValue::try_from(format!("{own} {suffix}")).map_err(|_| {
+            config("the suffix of the user agent has characters that no header can hold")
+        }),
+    }
+}
+
+/// What is trusted without a config of the caller's.
+fn default_tls(needed: bool) -> Result<rustls::ClientConfig, Error> {
+    #[cfg(feature = "webpki-roots")]
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    #[cfg(not(feature = "webpki-roots"))]
+    let roots = rustls::RootCertStore::empty();
+    if needed && roots.is_empty() {
+        return Err(config("an https URL needs `rustls_config`, or the feature `webpki-roots`"));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| config("TLS cannot be set up").with_source(error))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("url", &self.url)
+            .field("auth", &self.auth)
+            .field("resolve", &self.resolve)
+            .field("retry", &self.retry)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("layers", &self.wraps.len())
+            .finish_non_exhaustive()
+    }
+}

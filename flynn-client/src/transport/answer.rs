@@ -1,0 +1,112 @@
+//! What an answer that is no success means.
+
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{StatusCode, header};
+use serde::Deserialize;
+
+use super::retry::retry_after;
+use crate::error::{Error, ErrorKind};
+use crate::json::Json;
+
+/// Body of the controller's errors.
+#[derive(Deserialize)]
+struct Fault {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    detail: Option<Json>,
+    #[serde(default)]
+    retry: bool,
+}
+
+/// What Go's router answers for a path or a method that the server does not have [seen].
+const UNKNOWN_PATH: &[u8] = b"404 page not found";
+
+/// The kind that goes with a status.
+pub(crate) fn kind_of(status: StatusCode) -> ErrorKind {
+    match status.as_u16() {
+        400 | 413 | 422 => ErrorKind::Validation,
+        401 => ErrorKind::Unauthorized,
+        403 => ErrorKind::Forbidden,
+        404 => ErrorKind::NotFound,
+        409 => ErrorKind::Conflict,
+        412 => ErrorKind::PreconditionFailed,
+        429 => ErrorKind::RateLimited,
+        502..=504 => ErrorKind::Unavailable,
+        500..=599 => ErrorKind::Server,
+        _ => ErrorKind::Unexpected,
+    }
+}
+
+/// The error that a whole answer stands for.
+pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
+    let status = parts.status;
+    let fault = serde_json::from_slice::<Fault>(body).ok();
+    let kind = match kind_of(status) {
+        ErrorKind::NotFound if body.starts_with(UNKNOWN_PATH) => ErrorKind::Unsupported,
+        // A missing object has an empty body or a JSON one; any other text is somebody else's.
+        ErrorKind::NotFound if fault.is_none() && !body.is_empty() => ErrorKind::Unexpected,
+        kind => kind,
+    };
+    let error = match fault {
+        Some(fault) => Error::new(kind, fault.message).with_server_words(
+            Some(fault.code).filter(|code| !code.is_empty()),
+            fault.detail.filter(|detail| !detail.is_null()),
+            fault.retry,
+        ),
+        None => Error::new(kind, foreign(parts, body)),
+    };
+    error.with_status(status).with_retry_after(retry_after(&parts.headers, SystemTime::now()))
+}
+
+/// What can be said about a body that is not the controller's JSON: never the body itself, which a proxy
+/// or another server wrote.
+fn foreign(parts: &Parts, body: &Bytes) -> String {
+    if body.is_empty() {
+        return String::new();
+    }
+    if body.starts_with(UNKNOWN_PATH) {
+        return "unknown path or method".to_owned();
+    }
+    let kind = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("no content type");
+    format!("{} bytes that are no error of a controller ({kind})", body.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &'static str) -> Error {
+        let (parts, ()) = http::Response::builder().status(status).body(()).unwrap().into_parts();
+        error_of(&parts, &Bytes::from_static(body.as_bytes()))
+    }
+
+    #[test]
+    fn an_empty_404_is_not_a_text_404() {
+        assert!(answer(404, "").is_not_found());
+        assert!(answer(404, r#"{"code":"not_found","message":"x","retry":false}"#).is_not_found());
+        assert!(answer(404, "404 page not found\n").is_unsupported());
+        assert_eq!(answer(404, "<html>").kind(), ErrorKind::Unexpected);
+    }
+
+    #[test]
+    fn the_controllers_words_are_kept() {
+        let error = answer(
+            409,
+            r#"{"code":"conflict","message":"Duplicate route","detail":{"key":"s3cret"},"retry":false}"#,
+        );
+        assert!(error.is_conflict());
+        assert_eq!((error.code(), error.message()), (Some("conflict"), "Duplicate route"));
+        assert!(error.detail().unwrap().as_str().contains("s3cret"));
+        assert!(!format!("{error} {error:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,76 @@
+//! Deadlines of whole calls.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::{Error, ErrorKind};
+
+/// When a whole call, waiting included, must be over.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Deadline(Option<Instant>);
+
+impl Deadline {
+    /// Never.
+    pub(crate) const NONE: Self = Self(None);
+
+    /// After this time from now; never, when there is none.
+    pub(crate) fn after(timeout: Option<Duration>) -> Self {
+        Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+    }
+
+    /// What is left of it.
+    pub(crate) fn remaining(self) -> Option<Duration> {
+        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+    }
+
+    pub(crate) fn is_over(self) -> bool {
+        self.remaining() == Some(Duration::ZERO)
+    }
+
+    /// Runs a future until the deadline.
+    pub(crate) async fn limit<T>(
+        self,
+        future: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        match self.0 {
+            None => future.await,
+            Some(at) => match tokio::time::timeout_at(at, future).await {
+                Ok(result) => result,
+                Err(_) => Err(Self::error()),
+            },
+        }
+    }
+
+    pub(crate) fn error() -> Error {
+        Error::new(ErrorKind::Timeout, "the deadline of the whole call has passed")
+    }
+}
+
+/// Gives a builder with a field `timeout: Option<Duration>` and an `async fn run(self, Deadline)` its
+/// `timeout()` and its `IntoFuture`.
+macro_rules! operation {
+    ($name:ident => $output:ty) => {
+        impl $name {
+            /// Deadline of the whole call, waiting included. Unless set there is none.
+            pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.timeout = Some(timeout);
+                self
+            }
+        }
+
+        impl std::future::IntoFuture for $name {
+            type Output = Result<$output, $crate::Error>;
+            type IntoFuture = futures_core::future::BoxFuture<'static, Self::Output>;
+
+            fn into_future(self) -> Self::IntoFuture {
+                Box::pin(async move {
+                    let deadline = $crate::transport::Deadline::after(self.timeout);
+                    self.run(deadline).await
+                })
+            }
+        }
+    };
+}
+pub(crate) use operation;

@@ -1,0 +1,28 @@
+//! Everything that moves bytes: from a call's [`Spec`] to its decoded answer.
+//!
+//! A resource file makes a [`Spec`] (what to send) and wraps it into a [`Request`] (what comes back);
+//! awaiting that runs the retry loop of `send`, in which every attempt passes the layers, gets its key
+//! in `auth` and goes out through `wire`.
+
+mod answer;
+mod auth;
+mod body;
+mod deadline;
+mod layer;
+mod redirect;
+mod request;
+mod retry;
+mod send;
+mod spec;
+mod wire;
+
+pub(crate) use auth::Auth;
+pub use body::Body;
+pub(crate) use deadline::{Deadline, operation};
+pub(crate) use layer::Layers;
+pub use layer::Service;
+pub use request::Request;
+pub use retry::RetryPolicy;
+pub(crate) use send::{Answer, Limits, Transport};
+pub(crate) use spec::{Repeat, Spec};
+pub(crate) use wire::{Wire, WireOptions};

@@ -1,0 +1,68 @@
+//! Redirects: only reads, only within the origin.
+
+use http::{HeaderMap, Method, StatusCode, header};
+use url::Url;
+
+use crate::error::{Error, ErrorKind};
+
+/// How many redirects one attempt follows.
+pub(crate) const MAX_HOPS: u32 = 5;
+
+/// Whether a status sends the client elsewhere.
+pub(crate) fn is_redirect(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+/// Where to go on, or the error that names the target: the key never leaves its origin, and nothing but a
+/// read is repeated at another place.
+pub(crate) fn follow(
+    method: &Method,
+    from: &Url,
+    headers: &HeaderMap,
+    hops: u32,
+) -> Result<Url, Error> {
+    let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let Some(location) = location else {
+        return Err(Error::new(ErrorKind::Redirect, "to nowhere: there is no Location"));
+    };
+    let Ok(target) = from.join(location) else {
+        return Err(Error::new(ErrorKind::Redirect, "to what is no URL"));
+    };
+    let reason = if target.origin() != from.origin() {
+        "to another origin"
+    } else if *method != Method::GET && *method != Method::HEAD {
+        "of a call that is no read"
+    } else if hops >= MAX_HOPS {
+        "too often"
+    } else {
+        return Ok(target);
+    };
+    Err(Error::new(ErrorKind::Redirect, reason).with_redirect_target(target))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_reads_within_the_origin() {
+        let from = Url::parse("https://c.example.com/apps/").unwrap();
+        let go = |method: Method, location: &str, hops| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::LOCATION, location.parse().unwrap());
+            follow(&method, &from, &headers, hops)
+        };
+        assert_eq!(go(Method::GET, "/apps", 0).unwrap().path(), "/apps");
+        for (method, location, hops) in [
+            (Method::POST, "/apps", 0),
+            (Method::GET, "http://c.example.com/apps", 0),
+            (Method::GET, "https://evil.example.com/", 0),
+            (Method::GET, "https://c.example.com:444/", 0),
+            (Method::GET, "/apps", MAX_HOPS),
+        ] {
+            let error = go(method, location, hops).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Redirect);
+            assert!(error.redirect_target().is_some());
+        }
+    }
+}

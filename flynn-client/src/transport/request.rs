@@ -1,0 +1,121 @@
+//! A call of one request: owned, to be awaited.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::future::BoxFuture;
+use serde::de::DeserializeOwned;
+
+use super::{Deadline, Spec};
+use crate::client::Client;
+use crate::error::Error;
+use crate::json::decode;
+
+/// Makes the call's result from the body of a success, or from the error.
+type Finish<T> = fn(&Client, Result<Bytes, Error>) -> Result<T, Error>;
+
+/// A call that is sent when it is awaited, and gives a `T`.
+///
+/// It owns all that it needs; its future is `Send + 'static`.
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Request<T> {
+    client: Client,
+    spec: Spec,
+    finish: Finish<T>,
+    deadline: Deadline,
+    timeout: Option<Duration>,
+}
+
+impl<T> Request<T> {
+    /// Deadline of the whole call, retries included. Unless set, the retry policy and the client's
+    /// `attempt_timeout` alone bound it.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// A call whose result is made by `finish`.
+    pub(crate) fn new(client: &Client, spec: Spec, finish: Finish<T>) -> Self {
+        Self { client: client.clone(), spec, finish, deadline: Deadline::NONE, timeout: None }
+    }
+
+    /// As one step of a call with a deadline of its own.
+    pub(crate) fn within(mut self, deadline: Deadline) -> Self {
+        self.deadline = deadline;
+        self
+    }
+}
+
+impl<T: DeserializeOwned> Request<T> {
+    /// A call that answers with one JSON object.
+    pub(crate) fn json(client: &Client, spec: Spec) -> Self {
+        Self::new(client, spec, |_, body| decode(&body?))
+    }
+}
+
+impl<T: DeserializeOwned> Request<Vec<T>> {
+    /// A call that answers with a JSON list; `null` is an empty one.
+    pub(crate) fn list(client: &Client, spec: Spec) -> Self {
+        Self::new(client, spec, |_, body| Ok(decode::<Option<Vec<T>>>(&body?)?.unwrap_or_default()))
+    }
+}
+
+impl<T: DeserializeOwned> Request<Option<T>> {
+    /// A call that answers with one JSON object, or with a 404 that is no error.
+    pub(crate) fn optional(client: &Client, spec: Spec) -> Self {
+        Self::new(client, spec, |_, body| match body {
+            Err(error) if error.is_not_found() => Ok(None),
+            body => decode(&body?).map(Some),
+        })
+    }
+}
+
+impl Request<()> {
+    /// A call whose answer says nothing more.
+    pub(crate) fn unit(client: &Client, spec: Spec) -> Self {
+        Self::new(client, spec, |_, body| body.map(|_| ()))
+    }
+}
+
+impl Request<String> {
+    /// A call that answers with text.
+    pub(crate) fn text(client: &Client, spec: Spec) -> Self {
+        Self::new(client, spec, |_, body| {
+            String::from_utf8(body?.into())
+                .map_err(|_| Error::new(crate::ErrorKind::Decode, "the answer is not UTF-8 text"))
+        })
+    }
+}
+
+impl<T> fmt::Debug for Request<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.spec.method)
+            .field("path", &self.spec.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: 'static> IntoFuture for Request<T> {
+    type Output = Result<T, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { client, spec, finish, deadline, timeout } = self;
+            let deadline = if timeout.is_some() { Deadline::after(timeout) } else { deadline };
+            let answer = client.transport().whole(&spec, deadline).await;
+            let (body, call) = match answer {
+                Ok(answer) => (Ok(answer.body), Some(answer.call)),
+                Err(error) => (Err(error), None),
+            };
+            finish(&client, body).map_err(|error| match call {
+                // The answer came and could not be read: say which call it was.
+                Some(call) if error.method().is_none() => call.name(error, &spec),
+                _ => error,
+            })
+        })
+    }
+}

@@ -1,0 +1,190 @@
+//! When a call is sent again.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, StatusCode, header};
+
+use super::Repeat;
+use crate::error::{Error, ErrorKind};
+
+/// How often, how long and how fast a call is repeated that may be repeated.
+///
+/// *Which* calls may be repeated after what is not up to the policy: a read is, after a lost connection,
+/// 429, 502, 503, 504 and `retry: true`; what must not happen twice is only when it cannot have
+/// happened: nothing was sent, or the server said so with 429 or 503.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    max_attempts: u32,
+    base: Duration,
+    max_delay: Duration,
+    max_elapsed: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// At most 4 attempts, waits of 0.1 s doubling to 5 s, none begun later than 30 s after the first.
+    fn default() -> Self {
+        Self {
+            max_attempts: 4,
+            base: Duration::from_millis(100),
+            max_delay: Duration::from_secs(5),
+            max_elapsed: Duration::from_secs(30),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Every call is sent once.
+    pub fn none() -> Self {
+        Self { max_attempts: 1, ..Self::default() }
+    }
+
+    /// How often a call is sent at most, the first time included. 0 counts as 1.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// The first wait, and the upper bound that the doubling stops at.
+    pub fn delays(mut self, first: Duration, longest: Duration) -> Self {
+        self.base = first;
+        self.max_delay = longest;
+        self
+    }
+
+    /// No attempt begins later than this after the first one began.
+    pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
+        self.max_elapsed = elapsed;
+        self
+    }
+
+    /// How long to wait before the next attempt, or `None` to give up.
+    pub(crate) fn next(
+        &self,
+        error: &Error,
+        repeat: Repeat,
+        attempts: u32,
+        elapsed: Duration,
+    ) -> Option<Duration> {
+        if attempts >= self.max_attempts || !may_repeat(error, repeat) {
+            return None;
+        }
+        let wait = self.backoff(attempts).max(error.retry_after().unwrap_or_default());
+        (elapsed.checked_add(wait)? <= self.max_elapsed).then_some(wait)
+    }
+
+    /// Half of the exponential step at least, all of it at most: clients that failed together do not
+    /// come back together.
+    pub(crate) fn backoff(&self, attempts: u32) -> Duration {
+        let doubling = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+        let step = self.base.saturating_mul(doubling).min(self.max_delay);
+        step.mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+/// Rule 8 of the design.
+fn may_repeat(error: &Error, repeat: Repeat) -> bool {
+    let kind = error.kind();
+    match repeat {
+        Repeat::Safe | Repeat::Delete => {
+            matches!(
+                kind,
+                ErrorKind::Connect
+                    | ErrorKind::Connection
+                    | ErrorKind::Timeout
+                    | ErrorKind::RateLimited
+                    | ErrorKind::Unavailable
+            ) || error.server_says_retry()
+        }
+        Repeat::Never => {
+            let refused_while_down = error.status() == Some(StatusCode::SERVICE_UNAVAILABLE)
+                && error.code() == Some("service_unavailable")
+                && error.server_says_retry();
+            matches!(kind, ErrorKind::Connect | ErrorKind::RateLimited) || refused_while_down
+        }
+    }
+}
+
+/// `Retry-After` in seconds or as an HTTP date.
+pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
+    let at = SystemTime::try_from(at).ok()?;
+    Some(at.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(status: u16, code: &str, retry: bool) -> Error {
+        let status = StatusCode::from_u16(status).unwrap();
+        Error::new(super::super::answer::kind_of(status), "").with_status(status).with_server_words(
+            Some(code.to_owned()),
+            None,
+            retry,
+        )
+    }
+
+    #[test]
+    fn rule_8() {
+        let table = [
+            (server(500, "unknown_error", false), false, false),
+            (server(500, "unknown_error", true), true, false),
+            (server(503, "service_unavailable", true), true, true),
+            (server(503, "service_unavailable", false), true, false),
+            (server(503, "", true), true, false),
+            (server(502, "", false), true, false),
+            (server(504, "", false), true, false),
+            (server(429, "ratelimited", true), true, true),
+            (server(429, "", false), true, true),
+            (server(400, "validation_error", false), false, false),
+            (server(404, "", false), false, false),
+            (server(409, "conflict", false), false, false),
+            (Error::new(ErrorKind::Connect, ""), true, true),
+            (Error::new(ErrorKind::Connection, ""), true, false),
+            (Error::new(ErrorKind::Timeout, ""), true, false),
+            (Error::new(ErrorKind::Tls, ""), false, false),
+            (Error::new(ErrorKind::Decode, ""), false, false),
+        ];
+        for (error, safe, never) in table {
+            assert_eq!(may_repeat(&error, Repeat::Safe), safe, "{error:?}");
+            assert_eq!(may_repeat(&error, Repeat::Delete), safe, "{error:?}");
+            assert_eq!(may_repeat(&error, Repeat::Never), never, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn bounded_by_count_and_by_time() {
+        let error = Error::new(ErrorKind::Connect, "");
+        let policy = RetryPolicy::default().max_attempts(3).max_elapsed(Duration::from_secs(1));
+        assert!(policy.next(&error, Repeat::Safe, 2, Duration::ZERO).is_some());
+        assert!(policy.next(&error, Repeat::Safe, 3, Duration::ZERO).is_none());
+        assert!(policy.next(&error, Repeat::Safe, 1, Duration::from_secs(1)).is_none());
+        let late =
+            Error::new(ErrorKind::RateLimited, "").with_retry_after(Some(Duration::from_secs(2)));
+        assert!(policy.next(&late, Repeat::Safe, 1, Duration::ZERO).is_none());
+        assert!(RetryPolicy::none().next(&error, Repeat::Safe, 1, Duration::ZERO).is_none());
+        assert_eq!(
+            RetryPolicy::default().backoff(60).max(Duration::from_secs(5)),
+            Duration::from_secs(5)
+        );
+    }
+
+    #[test]
+    fn retry_after_in_both_forms() {
+        let mut headers = HeaderMap::new();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_480);
+        for (value, wait) in [
+            ("7", Some(7)),
+            ("Wed, 21 Oct 2015 07:28:05 GMT", Some(5)),
+            ("Wed, 21 Oct 2015 07:00:00 GMT", Some(0)),
+            ("soon", None),
+        ] {
+            headers.insert(header::RETRY_AFTER, value.parse().unwrap());
+            assert_eq!(retry_after(&headers, now), wait.map(Duration::from_secs), "{value}");
+        }
+    }
+}

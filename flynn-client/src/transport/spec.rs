@@ -1,0 +1,202 @@
+//! What a call sends, as a value that can be looked at without a network.
+
+use bytes::Bytes;
+use http::header::HeaderValue;
+use http::{HeaderMap, HeaderName, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// Whether a call may be sent again after the server may have seen it. Each operation says so in its own
+/// file; the method decides nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Sending it twice does what sending it once does.
+    Safe,
+    /// As `Safe`, and an object that is gone at a later attempt is the success of an earlier one.
+    Delete,
+    /// Only when the server cannot have acted on it.
+    Never,
+}
+
+/// What the answer should be, as `Accept` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accept {
+    Json,
+    Events,
+    Anything,
+}
+
+impl Accept {
+    pub(crate) fn header(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Json => "application/json",
+            Self::Events => "text/event-stream",
+            Self::Anything => "*/*",
+        })
+    }
+}
+
+/// One HTTP request, without what the client adds to all of them.
+#[derive(Debug)]
+pub(crate) struct Spec {
+    pub(crate) method: Method,
+    /// For spans: the path without ids.
+    pub(crate) template: &'static str,
+    /// Percent-encoded, with a leading slash, without query.
+    pub(crate) path: String,
+    /// Percent-encoded, without the question mark.
+    pub(crate) query: String,
+    pub(crate) accept: Accept,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) repeat: Repeat,
+    /// The server is known to take its time: no deadline for one attempt.
+    pub(crate) slow: bool,
+    /// What makes the call impossible; reported when it is awaited.
+    pub(crate) fault: Option<Error>,
+}
+
+/// All but the unreserved characters of RFC 3986.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl Spec {
+    /// `{name}` in the template is filled with the next of the segments.
+    pub(crate) fn new<const N: usize>(
+        method: Method,
+        template: &'static str,
+        segments: [&str; N],
+        repeat: Repeat,
+    ) -> Self {
+        let mut fault = None;
+        let mut path = String::with_capacity(template.len() + 40 * N);
+        let mut rest = template;
+        let mut segments = segments.into_iter();
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').unwrap_or((after, ""));
+            let segment = segments.next().unwrap_or_default();
+            if matches!(segment, "" | "." | "..") && fault.is_none() {
+                fault = Some(Error::invalid_input(format!("{segment:?} cannot be used as {name}")));
+            }
+            path.push_str(before);
+            path.extend(utf8_percent_encode(segment, SEGMENT));
+            rest = after;
+        }
+        path.push_str(rest);
+        Self {
+            method,
+            template,
+            path,
+            query: String::new(),
+            accept: Accept::Json,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            repeat,
+            slow: false,
+            fault,
+        }
+    }
+
+    /// A read: it may always be repeated.
+    pub(crate) fn get<const N: usize>(template: &'static str, segments: [&str; N]) -> Self {
+        Self::new(Method::GET, template, segments, Repeat::Safe)
+    }
+
+    pub(crate) fn post<const N: usize>(
+        template: &'static str,
+        segments: [&str; N],
+        repeat: Repeat,
+    ) -> Self {
+        Self::new(Method::POST, template, segments, repeat)
+    }
+
+    pub(crate) fn put<const N: usize>(
+        template: &'static str,
+        segments: [&str; N],
+        repeat: Repeat,
+    ) -> Self {
+        Self::new(Method::PUT, template, segments, repeat)
+    }
+
+    pub(crate) fn delete<const N: usize>(
+        template: &'static str,
+        segments: [&str; N],
+        repeat: Repeat,
+    ) -> Self {
+        Self::new(Method::DELETE, template, segments, repeat)
+    }
+
+    /// With a JSON body.
+    pub(crate) fn body<T: Serialize + ?Sized>(mut self, body: &T) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => self.body = body.into(),
+            Err(_) => self.refuse("the body cannot be written as JSON"),
+        }
+        self
+    }
+
+    /// Adds one pair to the query.
+    pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
+        if !self.query.is_empty() {
+            self.query.push('&');
+        }
+        self.query.extend(utf8_percent_encode(name, SEGMENT));
+        self.query.push('=');
+        self.query.extend(utf8_percent_encode(value, SEGMENT));
+        self
+    }
+
+    /// Adds one pair to the query where there is a value.
+    pub(crate) fn query_opt(self, name: &str, value: Option<impl ToString>) -> Self {
+        match value {
+            Some(value) => self.query(name, &value.to_string()),
+            None => self,
+        }
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    pub(crate) fn accept(mut self, accept: Accept) -> Self {
+        self.accept = accept;
+        self
+    }
+
+    pub(crate) fn slow(mut self) -> Self {
+        self.slow = true;
+        self
+    }
+
+    /// Makes the call fail when it is awaited, before anything is sent. The first reason stays.
+    pub(crate) fn refuse(&mut self, reason: impl Into<String>) {
+        self.fault.get_or_insert_with(|| Error::invalid_input(reason));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_are_percent_encoded() {
+        let spec = Spec::get("/apps/{app}/jobs/{job}", ["a/b c?", "host0-ä"]);
+        assert_eq!(spec.path, "/apps/a%2Fb%20c%3F/jobs/host0-%C3%A4");
+        assert!(spec.fault.is_none());
+        let spec = Spec::get("/events", []).query("app_id", "x&y").query("past", "true");
+        assert_eq!(
+            (spec.path.as_str(), spec.query.as_str()),
+            ("/events", "app_id=x%26y&past=true")
+        );
+    }
+
+    #[test]
+    fn segments_that_would_change_the_path_are_refused() {
+        for segment in ["", ".", ".."] {
+            let spec = Spec::get("/apps/{app}", [segment]);
+            assert!(spec.fault.unwrap().is_validation(), "{segment:?}");
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The last step: the key is added, bytes go out, and what the network says becomes an [`Error`].
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use url::Url;
+
+use super::Body;
+use crate::error::{BoxError, Error, ErrorKind};
+
+/// How connections are made.
+pub(crate) struct WireOptions {
+    pub(crate) tls: Arc<rustls::ClientConfig>,
+    pub(crate) resolve: Vec<(String, SocketAddr)>,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) proxy: Option<Url>,
+    /// Whether `HTTPS_PROXY` and its kind are looked at.
+    pub(crate) proxy_from_environment: bool,
+}
+
+/// Two pools of connections: HTTP/2 where offered for calls, HTTP/1.1 for what upgrades.
+#[derive(Clone, Debug)]
+pub(crate) struct Wire {
+    calls: reqwest::Client,
+    upgrades: reqwest::Client,
+    authorization: Option<HeaderValue>,
+}
+
+impl Wire {
+    pub(crate) fn new(
+        options: &WireOptions,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            calls: connections(options, false)?,
+            upgrades: connections(options, true)?,
+            authorization,
+        })
+    }
+
+    /// Sends one attempt and waits for the headers of its answer.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: Url,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<http::Response<Body>, Error> {
+        // A caller of the escape hatch may bring its own.
+        if let (Some(value), false) =
+            (&self.authorization, headers.contains_key(header::AUTHORIZATION))
+        {
+            headers.insert(header::AUTHORIZATION, value.clone());
+        }
+        let client =
+            if headers.contains_key(header::UPGRADE) { &self.upgrades } else { &self.calls };
+        let mut request = reqwest::Request::new(method, url);
+        *request.headers_mut() = headers;
+        if !body.is_empty() {
+            *request.body_mut() = Some(body.into());
+        }
+        let answer = client.execute(request).await.map_err(failed)?;
+        Ok(http::Response::from(answer).map(Body::wire))
+    }
+}
+
+fn connections(options: &WireOptions, http1_only: bool) -> Result<reqwest::Client, Error> {
+    let mut tls = rustls::ClientConfig::clone(&options.tls);
+    tls.alpn_protocols = if http1_only {
+        vec![b"http/1.1".to_vec()]
+    } else {
+        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    };
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(options.connect_timeout)
+        .tcp_nodelay(true);
+    if http1_only {
+        builder = builder.http1_only();
+    }
+    for (host, address) in &options.resolve {
+        builder = builder.resolve(host, *address);
+    }
+    if let Some(proxy) = &options.proxy {
+        let proxy = reqwest::Proxy::all(proxy.clone())
+            .map_err(|error| config("the proxy cannot be used").with_source(error.without_url()))?;
+        builder = builder.proxy(proxy);
+    } else if !options.proxy_from_environment {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|error| {
+        config("the connections cannot be set up").with_source(error.without_url())
+    })
+}
+
+fn config(message: &str) -> Error {
+    Error::new(ErrorKind::Config, message)
+}
+
+/// The URL of a request that has passed the layers.
+pub(crate) fn url_of(uri: &http::Uri) -> Result<Url, Error> {
+    Url::parse(&uri.to_string())
+        .map_err(|_| Error::invalid_input("a layer made a request without a full URL"))
+}
+
+/// Why no answer came.
+fn failed(error: reqwest::Error) -> Error {
+    let kind = if error.is_connect() {
+        if is_tls(&error) { ErrorKind::Tls } else { ErrorKind::Connect }
+    } else if error.is_builder() {
+        ErrorKind::InvalidInput
+    } else if error.is_timeout() {
+        ErrorKind::Timeout
+    } else {
+        ErrorKind::Connection
+    };
+    Error::new(kind, "").with_source(error.without_url())
+}
+
+/// An answer whose body broke off.
+pub(crate) fn broken(error: reqwest::Error) -> Error {
+    Error::new(ErrorKind::Connection, "within the body of the answer")
+        .with_source(error.without_url())
+}
+
+/// An error that came through, or from, a layer.
+pub(crate) fn foreign(error: impl Into<BoxError>) -> Error {
+    match error.into().downcast::<Error>() {
+        Ok(error) => *error,
+        Err(error) => {
+            Error::new(ErrorKind::Connection, "a layer of the client failed").with_source(error)
+        }
+    }
+}
+
+/// Whether TLS itself refused the peer. `io::Error` hides what it wraps from `source()`.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.is::<rustls::Error>() {
+            return true;
+        }
+        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn std::error::Error + 'static)),
+            None => error.source(),
+        };
+    }
+    false
+}
