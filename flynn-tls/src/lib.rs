@@ -1,15 +1,28 @@
 //! Pins and certificates that a person can trust and understand.
-#![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod bundle;
+mod certificate;
+mod client;
+mod der;
 mod error;
 #[cfg(feature = "generate")]
 pub mod generate;
 mod pem;
 mod pin;
+#[cfg(feature = "probe")]
+mod probe;
+mod provider;
 mod time;
 
+pub use bundle::Bundle;
+pub use certificate::{Certificate, KeyKind, Names, Signature};
+pub use client::{
+    ClientTls, Dangerous, PinMismatch, Reason, Roots, Unverifiable, pin_mismatch, unverifiable,
+};
 pub use error::{Error, ErrorKind};
 pub use pin::{Pin, PinSet};
+#[cfg(feature = "probe")]
+pub use probe::{Presented, Probe, probe, probe_many};
 pub use rustls;
 pub use rustls_pki_types as pki_types;
 pub use time::Time;

@@ -1,8 +1,8 @@
 use rcgen::{DistinguishedName, DnType};
 
-use super::{Ca, Issued, KeyKind};
-use crate::Time;
+use super::{Ca, Issued};
 use crate::error::Error;
+use crate::{KeyKind, Time};
 
 /// What a Flynn bootstrap leaves: a CA of its own and the certificate that all system routes
 /// share.

@@ -6,9 +6,9 @@ use rcgen::{KeyPair, KeyUsagePurpose};
 use rustls_pki_types::CertificateDer;
 
 use super::leaf::{Leaf, serial, set_validity};
-use super::{Issued, KeyKind, failed};
+use super::{Issued, failed, key};
 use crate::error::Error;
-use crate::{Pin, Time, pem};
+use crate::{KeyKind, Pin, Time, pem};
 
 /// A certificate authority that lives in memory. Cloning shares the key.
 #[derive(Clone)]
@@ -53,7 +53,7 @@ impl Ca {
         kind: KeyKind,
         above: Option<&Self>,
     ) -> Result<Self, Error> {
-        let key = kind.make()?;
+        let key = key::make(&kind)?;
         let now = Time::now();
         let mut params = CertificateParams::default();
         params.distinguished_name = subject;

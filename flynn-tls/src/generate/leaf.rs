@@ -6,9 +6,9 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpos
 use rcgen::{KeyUsagePurpose, PublicKeyData, SanType, SerialNumber};
 use sha2::{Digest as _, Sha256};
 
-use super::{Ca, Issued, KeyKind, failed};
-use crate::Time;
+use super::{Ca, Issued, failed, key};
 use crate::error::{Error, ErrorKind};
+use crate::{KeyKind, Time};
 
 /// A server certificate about to be made: change what a test needs to be odd, then
 /// [`issue`](Self::issue).
@@ -72,7 +72,7 @@ impl Leaf {
     /// # Errors
     /// [`ErrorKind::Generate`] when a name cannot be encoded.
     pub fn issue(self) -> Result<Issued, Error> {
-        let key = self.key.make()?;
+        let key = key::make(&self.key)?;
         let params = self.params(&key)?;
         let certificate = match &self.ca {
             Some(ca) => params.signed_by(&key, &*ca.issuer),

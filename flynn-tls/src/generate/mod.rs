@@ -21,7 +21,6 @@ mod leaf;
 pub use bootstrap::{Bootstrap, bootstrap};
 pub use ca::Ca;
 pub use issued::Issued;
-pub use key::KeyKind;
 pub use leaf::Leaf;
 
 use crate::error::{Error, ErrorKind};

@@ -1,0 +1,70 @@
+use std::fmt;
+
+use rustls_pki_types::CertificateDer;
+
+use crate::error::{Error, ErrorKind};
+use crate::{Certificate, pem};
+
+/// The certificates of one file: a leaf and, usually, the intermediates that lead from it to a
+/// root.
+///
+/// Anything around the PEM blocks is ignored; the order of the file is kept, and
+/// [`ordered`](Self::ordered) puts it right.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Bundle {
+    certificates: Vec<Certificate>,
+    holds_key: bool,
+}
+
+impl Bundle {
+    /// Reads all certificates of a PEM file, or one certificate in DER.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Certificate`] when there is none (a key or a request handed in by mistake is
+    /// named as such) or one is damaged, with the line of its block.
+    pub fn from_pem(file: &[u8]) -> Result<Self, Error> {
+        // DER starts with the tag of a sequence, which no PEM file does.
+        if file.first() == Some(&0x30) && !file.windows(11).any(|w| w == b"-----BEGIN ") {
+            return Self::from_der([file.to_vec()]);
+        }
+        let certificates = pem::certificates(file)
+            .map(|der| Certificate::from_der(der?))
+            .collect::<Result<Vec<_>, _>>()?;
+        if certificates.is_empty() {
+            return Err(pem::no_certificate(file));
+        }
+        let holds_key = pem::blocks(file).any(|b| b.is_private_key());
+        Ok(Self { certificates, holds_key })
+    }
+
+    /// Takes certificates in DER, such as a server presented them.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Certificate`] when there is none or one cannot be read.
+    pub fn from_der<D: Into<CertificateDer<'static>>>(
+        chain: impl IntoIterator<Item = D>,
+    ) -> Result<Self, Error> {
+        let certificates =
+            chain.into_iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>()?;
+        if certificates.is_empty() {
+            return Err(Error::new(ErrorKind::Certificate, "no certificate given"));
+        }
+        Ok(Self { certificates, holds_key: false })
+    }
+
+    /// The certificates in the order of the file.
+    pub fn certificates(&self) -> &[Certificate] {
+        &self.certificates
+    }
+
+    /// Whether the file also holds a private key, which then travels wherever the bundle does.
+    pub fn holds_key(&self) -> bool {
+        self.holds_key
+    }
+}
+
+impl fmt::Debug for Bundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.certificates).finish()
+    }
+}

@@ -1,0 +1,158 @@
+use std::ops::Range;
+
+use rustls_pki_types::CertificateDer;
+use x509_parser::certificate::{BasicExtension, X509Certificate};
+use x509_parser::extensions::{GeneralName, ParsedExtension};
+use x509_parser::prelude::FromDer as _;
+use x509_parser::public_key::PublicKey;
+use x509_parser::x509::SubjectPublicKeyInfo;
+
+use super::kind::{KeyKind, Signature};
+use super::names::Names;
+use super::{address, distinguished, unreadable};
+use crate::Time;
+use crate::error::Error;
+use crate::pin::hex;
+
+/// What a certificate says, taken out once.
+#[derive(Clone)]
+pub(super) struct Facts {
+    pub(super) subject: String,
+    pub(super) issuer: String,
+    pub(super) common_name: Option<String>,
+    pub(super) names: Names,
+    pub(super) not_before: Time,
+    pub(super) not_after: Time,
+    pub(super) key: KeyKind,
+    pub(super) signature: Signature,
+    pub(super) serial: String,
+    pub(super) version: u32,
+    pub(super) is_ca: bool,
+    pub(super) unknown_critical: Vec<String>,
+    pub(super) authority_key_id: Option<Vec<u8>>,
+    pub(super) subject_key_id: Option<Vec<u8>>,
+    /// Where in the DER these are.
+    pub(super) public_key: Range<usize>,
+    raw_subject: Range<usize>,
+    raw_issuer: Range<usize>,
+}
+
+impl Facts {
+    pub(super) fn read(der: &CertificateDer<'_>) -> Result<Self, Error> {
+        let (rest, x509) = X509Certificate::from_der(der).map_err(unreadable)?;
+        if !rest.is_empty() {
+            return Err(unreadable("something follows it"));
+        }
+        let within = |part: &[u8]| position(der, part);
+        let mut facts = Self {
+            subject: distinguished::line(x509.subject()),
+            issuer: distinguished::line(x509.issuer()),
+            common_name: distinguished::common_name(x509.subject()),
+            names: Names::default(),
+            not_before: Time::from_unix(x509.validity().not_before.timestamp()),
+            not_after: Time::from_unix(x509.validity().not_after.timestamp()),
+            key: key_kind(x509.public_key()),
+            signature: Signature::new(x509.signature_algorithm.algorithm.to_id_string()),
+            serial: serial(x509.raw_serial()),
+            version: x509.version().0.saturating_add(1),
+            is_ca: false,
+            unknown_critical: Vec::new(),
+            authority_key_id: None,
+            subject_key_id: None,
+            public_key: within(x509.public_key().raw),
+            raw_subject: within(x509.subject().as_raw()),
+            raw_issuer: within(x509.issuer().as_raw()),
+        };
+        facts.read_extensions(&x509);
+        Ok(facts)
+    }
+
+    fn read_extensions(&mut self, x509: &X509Certificate<'_>) {
+        if let Ok(Some(BasicExtension { value, .. })) = x509.basic_constraints() {
+            self.is_ca = value.ca;
+        }
+        for extension in x509.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::SubjectAlternativeName(san) => {
+                    san.general_names.iter().for_each(|name| self.add_name(name));
+                }
+                ParsedExtension::SubjectKeyIdentifier(id) => {
+                    self.subject_key_id = Some(id.0.to_vec());
+                }
+                ParsedExtension::AuthorityKeyIdentifier(id) => {
+                    self.authority_key_id = id.key_identifier.as_ref().map(|id| id.0.to_vec());
+                }
+                ParsedExtension::UnsupportedExtension { .. } | ParsedExtension::Unparsed
+                    if extension.critical =>
+                {
+                    self.unknown_critical.push(extension.oid.to_id_string());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn add_name(&mut self, name: &GeneralName<'_>) {
+        let names = &mut self.names;
+        match name {
+            GeneralName::DNSName(dns) => names.dns.push((*dns).to_owned()),
+            GeneralName::IPAddress(bytes) => match address(bytes) {
+                Some(address) => names.addresses.push(address),
+                None => names.others.push(format!("address:{}", hex(bytes))),
+            },
+            GeneralName::RFC822Name(mail) => names.others.push(format!("mail:{mail}")),
+            GeneralName::URI(uri) => names.others.push(format!("uri:{uri}")),
+            GeneralName::DirectoryName(dn) => {
+                names.others.push(format!("directory:{}", distinguished::line(dn)));
+            }
+            _ => names.others.push("other".to_owned()),
+        }
+    }
+
+    pub(super) fn raw_subject<'a>(&self, der: &'a [u8]) -> &'a [u8] {
+        der.get(self.raw_subject.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn raw_issuer<'a>(&self, der: &'a [u8]) -> &'a [u8] {
+        der.get(self.raw_issuer.clone()).unwrap_or_default()
+    }
+}
+
+/// Where `part`, which was borrowed from `whole`, lies in it.
+fn position(whole: &[u8], part: &[u8]) -> Range<usize> {
+    let start = (part.as_ptr().addr()).wrapping_sub(whole.as_ptr().addr());
+    start..start.saturating_add(part.len())
+}
+
+fn serial(raw: &[u8]) -> String {
+    let significant = raw.iter().position(|&b| b != 0).unwrap_or(raw.len().saturating_sub(1));
+    hex(raw.get(significant..).unwrap_or_default())
+}
+
+fn key_kind(key: &SubjectPublicKeyInfo<'_>) -> KeyKind {
+    let oid = key.algorithm.algorithm.to_id_string();
+    match oid.as_str() {
+        "1.3.101.112" => KeyKind::Ed25519,
+        "1.2.840.10045.2.1" => {
+            let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok());
+            match curve.map(|c| c.to_id_string()).as_deref() {
+                Some("1.2.840.10045.3.1.7") => KeyKind::P256,
+                Some("1.3.132.0.34") => KeyKind::P384,
+                Some("1.3.132.0.35") => KeyKind::P521,
+                Some(other) => KeyKind::Other(other.to_owned()),
+                None => KeyKind::Other(oid),
+            }
+        }
+        _ => match key.parsed() {
+            Ok(PublicKey::RSA(rsa)) => KeyKind::Rsa(modulus_bits(rsa.modulus)),
+            _ => KeyKind::Other(oid),
+        },
+    }
+}
+
+pub(crate) fn modulus_bits(modulus: &[u8]) -> u32 {
+    let significant = modulus.iter().position(|&b| b != 0).unwrap_or(modulus.len());
+    let bytes = modulus.get(significant..).unwrap_or_default();
+    let leading = bytes.first().map_or(0, |b| b.leading_zeros());
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(leading)
+}

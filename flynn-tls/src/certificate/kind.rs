@@ -1,0 +1,92 @@
+use std::fmt;
+
+/// The kind of a public key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum KeyKind {
+    /// RSA with a modulus of so many bits.
+    Rsa(u32),
+    /// ECDSA on P-256.
+    #[default]
+    P256,
+    /// ECDSA on P-384.
+    P384,
+    /// ECDSA on P-521.
+    P521,
+    /// Ed25519.
+    Ed25519,
+    /// Anything else: its object identifier (of the curve, for elliptic keys).
+    Other(String),
+}
+
+impl KeyKind {
+    /// Too short to be safe: RSA below 2048 bits.
+    pub fn is_weak(&self) -> bool {
+        matches!(self, Self::Rsa(bits) if *bits < 2048)
+    }
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rsa(bits) => write!(f, "RSA {bits}"),
+            Self::P256 => f.write_str("P-256"),
+            Self::P384 => f.write_str("P-384"),
+            Self::P521 => f.write_str("P-521"),
+            Self::Ed25519 => f.write_str("Ed25519"),
+            Self::Other(oid) => write!(f, "key of kind {oid}"),
+        }
+    }
+}
+
+/// The algorithm of a signature.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Signature {
+    oid: String,
+}
+
+impl Signature {
+    pub(super) fn new(oid: String) -> Self {
+        Self { oid }
+    }
+
+    /// Its object identifier in dotted form.
+    pub fn oid(&self) -> &str {
+        &self.oid
+    }
+
+    /// The name openssl gives it, or the object identifier.
+    pub fn name(&self) -> &str {
+        match self.oid.as_str() {
+            "1.2.840.113549.1.1.2" => "md2WithRSAEncryption",
+            "1.2.840.113549.1.1.4" => "md5WithRSAEncryption",
+            "1.2.840.113549.1.1.5" => "sha1WithRSAEncryption",
+            "1.2.840.113549.1.1.10" => "rsassaPss",
+            "1.2.840.113549.1.1.11" => "sha256WithRSAEncryption",
+            "1.2.840.113549.1.1.12" => "sha384WithRSAEncryption",
+            "1.2.840.113549.1.1.13" => "sha512WithRSAEncryption",
+            "1.2.840.113549.1.1.14" => "sha224WithRSAEncryption",
+            "1.2.840.10040.4.3" => "dsaWithSHA1",
+            "1.2.840.10045.4.1" => "ecdsa-with-SHA1",
+            "1.2.840.10045.4.3.1" => "ecdsa-with-SHA224",
+            "1.2.840.10045.4.3.2" => "ecdsa-with-SHA256",
+            "1.2.840.10045.4.3.3" => "ecdsa-with-SHA384",
+            "1.2.840.10045.4.3.4" => "ecdsa-with-SHA512",
+            "1.3.101.112" => "ED25519",
+            "1.3.101.113" => "ED448",
+            other => other,
+        }
+    }
+
+    /// Made with a broken hash (MD2, MD5, SHA-1), which every client refuses.
+    pub fn is_weak(&self) -> bool {
+        let name = self.name();
+        name.starts_with("md") || name.starts_with("sha1") || name.ends_with("SHA1")
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

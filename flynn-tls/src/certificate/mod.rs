@@ -1,0 +1,213 @@
+mod distinguished;
+mod facts;
+mod kind;
+mod names;
+
+use std::fmt;
+use std::net::IpAddr;
+
+use rustls_pki_types::CertificateDer;
+
+pub use kind::{KeyKind, Signature};
+pub use names::Names;
+
+use crate::error::{Error, ErrorKind};
+use crate::{Pin, Time, pem};
+use facts::Facts;
+
+/// A certificate and what it says.
+///
+/// Reading one proves nothing about it: see `check` for a judgement.
+///
+/// ```
+/// # fn main() -> Result<(), flynn_tls::Error> {
+/// # let pem = flynn_tls::generate::Ca::new("x")?.issue(&["example.com", "*.example.com"])?.certificate_pem();
+/// let certificate = flynn_tls::Certificate::from_pem(&pem)?;
+/// assert_eq!(certificate.subject(), "CN=example.com");
+/// assert!(certificate.names().covers("www.example.com"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Certificate {
+    der: CertificateDer<'static>,
+    facts: Facts,
+}
+
+impl Certificate {
+    /// Reads one certificate in DER.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Certificate`] when it is not X.509, or something follows it.
+    pub fn from_der(der: impl Into<CertificateDer<'static>>) -> Result<Self, Error> {
+        let der = der.into();
+        let facts = Facts::read(&der)?;
+        Ok(Self { der, facts })
+    }
+
+    /// Reads the first certificate of a PEM text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Certificate`] when there is none (a key or a request is named as such), or it
+    /// is damaged.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        pem::first_certificate(text.as_bytes()).and_then(Self::from_der)
+    }
+
+    /// Its DER, as rustls takes it.
+    pub fn der(&self) -> &CertificateDer<'static> {
+        &self.der
+    }
+
+    /// One PEM block.
+    pub fn to_pem(&self) -> String {
+        pem::encode("CERTIFICATE", &self.der)
+    }
+
+    /// What Flynn would keep as `TLSPin` for it.
+    pub fn pin(&self) -> Pin {
+        Pin::of(&self.der)
+    }
+
+    /// The subject, as `CN=example.com, O=Flynn`; control characters are escaped.
+    pub fn subject(&self) -> &str {
+        &self.facts.subject
+    }
+
+    /// The issuer, written as the [`subject`](Self::subject).
+    pub fn issuer(&self) -> &str {
+        &self.facts.issuer
+    }
+
+    /// The subject's last common name.
+    pub fn common_name(&self) -> Option<&str> {
+        self.facts.common_name.as_deref()
+    }
+
+    /// The subject alternative names: the only ones that clients look at.
+    pub fn names(&self) -> &Names {
+        &self.facts.names
+    }
+
+    /// The first moment of its validity.
+    pub fn not_before(&self) -> Time {
+        self.facts.not_before
+    }
+
+    /// The last moment of its validity.
+    pub fn not_after(&self) -> Time {
+        self.facts.not_after
+    }
+
+    /// Whether `at` is within its validity, both ends included.
+    pub fn is_valid_at(&self, at: Time) -> bool {
+        self.not_before() <= at && at <= self.not_after()
+    }
+
+    /// The kind and size of its public key.
+    pub fn key(&self) -> &KeyKind {
+        &self.facts.key
+    }
+
+    /// Its `SubjectPublicKeyInfo` in DER.
+    pub fn public_key(&self) -> &[u8] {
+        self.der.get(self.facts.public_key.clone()).unwrap_or_default()
+    }
+
+    /// How its issuer signed it.
+    pub fn signature(&self) -> &Signature {
+        &self.facts.signature
+    }
+
+    /// The serial number in lower-case hexadecimal, two digits a byte, without a leading zero
+    /// byte.
+    pub fn serial(&self) -> &str {
+        &self.facts.serial
+    }
+
+    /// The X.509 version: 1 or 3, rarely 2.
+    pub fn version(&self) -> u32 {
+        self.facts.version
+    }
+
+    /// Whether it may sign other certificates (basic constraints say CA).
+    pub fn is_ca(&self) -> bool {
+        self.facts.is_ca
+    }
+
+    /// Whether subject and issuer are the same, as in a root, or in a leaf that nobody signed.
+    pub fn is_self_issued(&self) -> bool {
+        self.facts.raw_subject(&self.der) == self.facts.raw_issuer(&self.der)
+    }
+
+    /// The critical extensions, by object identifier, that nobody here understands and a client
+    /// must therefore refuse.
+    pub fn unknown_critical_extensions(&self) -> &[String] {
+        &self.facts.unknown_critical
+    }
+
+    /// SHA-256 of the whole certificate, as openssl and browsers show it: `AB:CD:…`.
+    pub fn fingerprint(&self) -> String {
+        colons(self.pin().as_bytes())
+    }
+
+    /// SHA-256 of the public key alone, which stays when a certificate is renewed with its key.
+    pub fn key_fingerprint(&self) -> String {
+        colons(Pin::from_der(self.public_key()).as_bytes())
+    }
+
+    /// Whether the certificate was issued under `issuer`'s name (and, where both say it, with its
+    /// key identifier). No signature is verified.
+    pub fn names_as_issuer(&self, issuer: &Self) -> bool {
+        self.facts.raw_issuer(&self.der) == issuer.facts.raw_subject(&issuer.der)
+            && match (&self.facts.authority_key_id, &issuer.facts.subject_key_id) {
+                (Some(wanted), Some(has)) => wanted == has,
+                _ => true,
+            }
+    }
+}
+
+fn colons(bytes: &[u8]) -> String {
+    let pairs: Vec<_> = bytes.iter().map(|b| format!("{b:02X}")).collect();
+    pairs.join(":")
+}
+
+impl PartialEq for Certificate {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for Certificate {}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("subject", &self.subject())
+            .field("issuer", &self.issuer())
+            .field("names", self.names())
+            .field("not_after", &self.not_after())
+            .field("pin", &self.pin())
+            .finish_non_exhaustive()
+    }
+}
+
+impl TryFrom<&CertificateDer<'_>> for Certificate {
+    type Error = Error;
+
+    fn try_from(der: &CertificateDer<'_>) -> Result<Self, Error> {
+        Self::from_der(der.clone().into_owned())
+    }
+}
+
+/// An address in a subject alternative name, which holds its 4 or 16 bytes.
+fn address(bytes: &[u8]) -> Option<IpAddr> {
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Some(v4.into());
+    }
+    <[u8; 16]>::try_from(bytes).ok().map(Into::into)
+}
+
+fn unreadable(why: impl fmt::Display) -> Error {
+    Error::new(ErrorKind::Certificate, format!("not an X.509 certificate: {why}"))
+}

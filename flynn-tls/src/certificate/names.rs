@@ -1,0 +1,120 @@
+use std::fmt;
+use std::net::IpAddr;
+
+/// The subject alternative names of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Names {
+    pub(super) dns: Vec<String>,
+    pub(super) addresses: Vec<IpAddr>,
+    pub(super) others: Vec<String>,
+}
+
+impl Names {
+    /// The DNS names, wildcards included, as written in the certificate.
+    pub fn dns(&self) -> &[String] {
+        &self.dns
+    }
+
+    /// The IP addresses.
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.addresses
+    }
+
+    /// Names that no TLS client looks at (mail addresses, URIs …), each with its kind in front.
+    pub fn others(&self) -> &[String] {
+        &self.others
+    }
+
+    /// True without any name.
+    pub fn is_empty(&self) -> bool {
+        self.dns.is_empty() && self.addresses.is_empty() && self.others.is_empty()
+    }
+
+    /// Whether a client that asks for `host` would find it here: a name in any case, with or
+    /// without the root's dot; a wildcard stands for exactly one first label, so `*.example.com`
+    /// covers neither `example.com` nor `a.b.example.com`. A `host` that is itself a wildcard is
+    /// covered by the same wildcard only; addresses by the same address only.
+    ///
+    /// International names are compared in their `xn--` form: pass them so.
+    pub fn covers(&self, host: &str) -> bool {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        if let Ok(address) = bare.parse::<IpAddr>() {
+            return self.addresses.contains(&address);
+        }
+        self.dns.iter().any(|name| matches(name, host))
+    }
+
+    /// The names in the order DNS, addresses, others.
+    pub fn iter(&self) -> impl Iterator<Item = String> + '_ {
+        let addresses = self.addresses.iter().map(ToString::to_string);
+        self.dns.iter().cloned().chain(addresses).chain(self.others.iter().cloned())
+    }
+}
+
+fn matches(name: &str, host: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.is_empty() || host.is_empty() {
+        return false;
+    }
+    if name.eq_ignore_ascii_case(host) {
+        return true;
+    }
+    let (Some(parent), Some((label, rest))) = (name.strip_prefix("*."), host.split_once('.'))
+    else {
+        return false;
+    };
+    // A wildcard right below a top-level name (`*.com`) is honoured by no client.
+    parent.contains('.') && !label.is_empty() && label != "*" && parent.eq_ignore_ascii_case(rest)
+}
+
+impl fmt::Display for Names {
+    /// Separated by commas; control characters are escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, name) in self.iter().enumerate() {
+            write!(f, "{}{}", if i == 0 { "" } else { ", " }, name.escape_debug())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_stands_for_one_label_and_not_for_its_apex() {
+        let names = Names {
+            dns: vec!["*.Example.com".into(), "example.org".into(), "*.com".into()],
+            addresses: vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+            others: vec![],
+        };
+        for covered in [
+            "www.example.com",
+            "WWW.EXAMPLE.COM",
+            "www.example.com.",
+            "*.example.com",
+            "example.org",
+            "10.0.0.1",
+            "::1",
+            "[::1]",
+            "0:0::1",
+        ] {
+            assert!(names.covers(covered), "{covered}");
+        }
+        for not in [
+            "example.com",
+            "a.b.example.com",
+            ".example.com",
+            "www.example.org",
+            "*.example.org",
+            "example.comx",
+            "foo.com",
+            "10.0.0.2",
+            "",
+            ".",
+        ] {
+            assert!(!names.covers(not), "{not}");
+        }
+    }
+}

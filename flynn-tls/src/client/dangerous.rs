@@ -1,0 +1,40 @@
+use super::{ClientTls, Trust};
+
+/// The ways to give up checks, from [`ClientTls::dangerous`].
+#[derive(Debug, Clone)]
+#[must_use = "each of its methods gives the `ClientTls` back"]
+pub struct Dangerous(pub(super) ClientTls);
+
+impl Dangerous {
+    /// Accepts a certificate whatever names it carries.
+    ///
+    /// Gives up: knowing *which* server of the trusted CAs answers. With public roots that is
+    /// anybody on the internet who owns any domain; with a private CA, any of its servers.
+    /// [`ClientTls::pinned`] has this anyway, and is not changed.
+    pub fn accept_other_names(mut self) -> ClientTls {
+        if let Trust::Chain { leniency, .. } = &mut self.0.trust {
+            leniency.names = true;
+        }
+        self.0
+    }
+
+    /// Accepts certificates after their end, intermediates too.
+    ///
+    /// Gives up: protection from keys that were lost or sold long ago, since CAs forget about
+    /// expired certificates. [`ClientTls::pinned`] has this anyway, and is not changed.
+    pub fn accept_expired(mut self) -> ClientTls {
+        if let Trust::Chain { leniency, .. } = &mut self.0.trust {
+            leniency.expiry = true;
+        }
+        self.0
+    }
+
+    /// Accepts every certificate, pins and roots forgotten.
+    ///
+    /// Gives up: everything except that the server has the key of whatever it presents. Anyone
+    /// on the way can read and change all traffic, and with it Flynn's controller key.
+    pub fn accept_any_certificate(mut self) -> ClientTls {
+        self.0.trust = Trust::Anyone;
+        self.0
+    }
+}

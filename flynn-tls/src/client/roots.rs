@@ -1,0 +1,113 @@
+use std::sync::Arc;
+
+use rustls::RootCertStore;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::CryptoProvider;
+
+use super::chain::{Anchored, Leniency};
+use crate::error::{Error, ErrorKind};
+use crate::pem;
+
+/// Whom a chain of certificates must lead to.
+#[derive(Debug, Clone)]
+pub struct Roots(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    /// What is compiled in: Mozilla's, else the platform's, else nothing.
+    Public,
+    Store(Arc<RootCertStore>),
+    #[cfg(feature = "platform")]
+    Platform,
+}
+
+impl Roots {
+    /// Mozilla's roots where the feature `webpki-roots` is on, else the platform's (feature
+    /// `platform`); without both, making a configuration fails.
+    pub fn public() -> Self {
+        Self(Kind::Public)
+    }
+
+    /// Mozilla's roots, compiled in.
+    #[cfg(feature = "webpki-roots")]
+    pub fn mozilla() -> Self {
+        Self(Kind::Store(mozilla()))
+    }
+
+    /// The platform's own verifier and trust settings, with what an administrator added there.
+    #[cfg(feature = "platform")]
+    pub fn platform() -> Self {
+        Self(Kind::Platform)
+    }
+
+    /// The certificates of a PEM text, and no others.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Certificate`] when there is none, or one cannot be read or trusted.
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        let mut store = RootCertStore::empty();
+        for der in pem::certificates(text.as_bytes()) {
+            store.add(der?).map_err(|e| {
+                Error::because(ErrorKind::Certificate, "a CA certificate cannot be trusted", e)
+            })?;
+        }
+        if store.is_empty() {
+            return Err(pem::no_certificate(text.as_bytes()));
+        }
+        Ok(store.into())
+    }
+
+    pub(super) fn verifier(
+        self,
+        leniency: Leniency,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+        match self.0 {
+            Kind::Store(roots) if roots.is_empty() => {
+                Err(Error::new(ErrorKind::Config, "no root certificate to trust"))
+            }
+            Kind::Store(roots) => Ok(Arc::new(Anchored::new(roots, leniency, provider))),
+            #[cfg(feature = "webpki-roots")]
+            Kind::Public => Ok(Arc::new(Anchored::new(mozilla(), leniency, provider))),
+            #[cfg(all(feature = "platform", not(feature = "webpki-roots")))]
+            Kind::Public => platform(leniency, provider),
+            #[cfg(not(any(feature = "platform", feature = "webpki-roots")))]
+            Kind::Public => Err(Error::new(
+                ErrorKind::Config,
+                "no public roots: enable the feature `webpki-roots` or `platform`",
+            )),
+            #[cfg(feature = "platform")]
+            Kind::Platform => platform(leniency, provider),
+        }
+    }
+}
+
+impl From<RootCertStore> for Roots {
+    fn from(store: RootCertStore) -> Self {
+        Self(Kind::Store(Arc::new(store)))
+    }
+}
+
+#[cfg(feature = "webpki-roots")]
+pub(crate) fn mozilla() -> Arc<RootCertStore> {
+    static STORE: std::sync::LazyLock<Arc<RootCertStore>> = std::sync::LazyLock::new(|| {
+        Arc::new(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
+    });
+    Arc::clone(&STORE)
+}
+
+#[cfg(feature = "platform")]
+fn platform(
+    leniency: Leniency,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    if leniency != Leniency::default() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            "the platform's verifier cannot leave out single checks: use other roots",
+        ));
+    }
+    rustls_platform_verifier::Verifier::new(Arc::clone(provider))
+        .map(|v| Arc::new(v) as Arc<dyn ServerCertVerifier>)
+        .map_err(|e| Error::because(ErrorKind::Config, "the platform's roots cannot be read", e))
+}

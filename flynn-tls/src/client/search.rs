@@ -1,0 +1,48 @@
+use std::error::Error as StdError;
+use std::io;
+
+use rustls::{CertificateError, OtherError};
+
+use super::{PinMismatch, Unverifiable};
+
+/// Finds the [`PinMismatch`] that made a request fail, however deep it lies: through the errors of
+/// reqwest, hyper, [`std::io`] and everything that tells its `source()`.
+pub fn pin_mismatch<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a PinMismatch> {
+    find(error)
+}
+
+/// Finds the [`Unverifiable`] that made a request fail, as [`pin_mismatch`] does.
+pub fn unverifiable<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Unverifiable> {
+    find(error)
+}
+
+/// Errors are not nested deeper than this, unless they go round.
+const DEEPEST: usize = 64;
+
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    for _ in 0..DEEPEST {
+        let error = next?;
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = inner(error);
+    }
+    None
+}
+
+/// What an error holds: `source()` alone steps over what is inside of an [`io::Error`], and
+/// [`rustls::Error`] tells no source at all.
+fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    if let Some(inside) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        return Some(inside);
+    }
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return match tls {
+            rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(e)))
+            | rustls::Error::Other(OtherError(e)) => Some(e.as_ref()),
+            _ => None,
+        };
+    }
+    error.source()
+}

@@ -1,0 +1,91 @@
+use std::fmt;
+
+use rustls::crypto::WebPkiSupportedAlgorithms;
+use rustls::pki_types::CertificateDer;
+
+use crate::der::{Reader, SEQUENCE};
+use crate::{Certificate, KeyKind, Pin};
+
+/// The certificate has a right pin, but no handshake signature can be verified with it, so
+/// nothing would show that the server has its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unverifiable {
+    presented: Pin,
+    reason: Reason,
+}
+
+/// Why a certificate is [`Unverifiable`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// X.509 version 1 (or 2), which rustls-webpki does not read.
+    Version(u32),
+    /// A key that the crypto provider cannot verify with: RSA below 2048 or above 8192 bits,
+    /// P-521 on ring, and everything rarer.
+    Key(KeyKind),
+    /// It cannot be read, with what rustls-webpki says about it.
+    Unreadable(String),
+}
+
+impl Unverifiable {
+    /// The pin of the certificate.
+    pub fn presented(&self) -> Pin {
+        self.presented
+    }
+
+    /// What is the matter with it.
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    pub(super) fn judge(
+        der: &CertificateDer<'_>,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Option<Self> {
+        let refuse = |reason| Some(Self { presented: Pin::of(der), reason });
+        match Certificate::try_from(der) {
+            Ok(leaf) if leaf.version() != 3 => return refuse(Reason::Version(leaf.version())),
+            Ok(leaf) if !can_verify(&leaf, algorithms) => {
+                return refuse(Reason::Key(leaf.key().clone()));
+            }
+            // What ours cannot read is left to webpki, which is what will use it.
+            _ => {}
+        }
+        match webpki::EndEntityCert::try_from(der) {
+            Ok(_) => None,
+            Err(e) => refuse(Reason::Unreadable(e.to_string())),
+        }
+    }
+}
+
+fn can_verify(leaf: &Certificate, algorithms: &WebPkiSupportedAlgorithms) -> bool {
+    if let KeyKind::Rsa(bits) = leaf.key() {
+        return (2048..=8192).contains(bits);
+    }
+    let algorithm =
+        Reader::new(leaf.public_key()).enter(SEQUENCE).and_then(|mut spki| spki.value(SEQUENCE));
+    algorithm.is_some_and(|wanted| {
+        // Both are the content of the AlgorithmIdentifier, without its tag and length.
+        algorithms.all.iter().any(|a| a.public_key_alg_id().as_ref() == wanted.content)
+    })
+}
+
+impl fmt::Display for Unverifiable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the server's certificate has the right pin {}, but ", self.presented)?;
+        match &self.reason {
+            Reason::Version(version) => write!(
+                f,
+                "it is X.509 v{version}, which cannot be verified: replace it by an X.509 v3 one"
+            ),
+            Reason::Key(key) => write!(
+                f,
+                "a signature of its {key} key cannot be verified: replace it by one with P-256 or \
+                 RSA 2048 to 8192"
+            ),
+            Reason::Unreadable(why) => write!(f, "it cannot be read ({why}): replace it"),
+        }
+    }
+}
+
+impl std::error::Error for Unverifiable {}

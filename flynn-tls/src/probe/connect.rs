@@ -1,0 +1,48 @@
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use crate::error::{Error, ErrorKind};
+
+/// How long one of several addresses may keep the others waiting.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+pub(super) async fn resolve(
+    host: &str,
+    port: u16,
+    what: &str,
+) -> Result<(TcpStream, SocketAddr), Error> {
+    let addresses: Vec<_> = match lookup_host((host, port)).await {
+        Ok(addresses) => addresses.collect(),
+        Err(e) => {
+            let message = format!("the name {host:?} does not resolve");
+            return Err(Error::because(ErrorKind::Connect, message, e));
+        }
+    };
+    to(&addresses, what).await
+}
+
+/// Connects to the first address that answers, IPv4 or IPv6, in the resolver's order.
+pub(super) async fn to(
+    addresses: &[SocketAddr],
+    what: &str,
+) -> Result<(TcpStream, SocketAddr), Error> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for (left, address) in (0..addresses.len()).rev().zip(addresses) {
+        let connecting = TcpStream::connect(address);
+        // The last one may take all the time there is.
+        let connected = if left == 0 {
+            connecting.await
+        } else {
+            timeout(PATIENCE, connecting).await.unwrap_or_else(|e| Err(e.into()))
+        };
+        match connected {
+            Ok(stream) => return Ok((stream, *address)),
+            Err(e) => failure = e,
+        }
+    }
+    Err(Error::because(ErrorKind::Connect, format!("cannot connect to {what}"), failure))
+}

@@ -1,0 +1,35 @@
+use std::num::NonZeroUsize;
+
+use tokio::task::JoinSet;
+
+use super::{Presented, Probe};
+use crate::error::{Error, ErrorKind};
+
+/// Runs several probes, at most `limit` at a time, and answers in their order.
+///
+/// Dropping the future stops them all.
+pub async fn probe_many(
+    probes: impl IntoIterator<Item = Probe>,
+    limit: NonZeroUsize,
+) -> Vec<Result<Presented, Error>> {
+    let mut waiting = probes.into_iter().enumerate();
+    let mut running = JoinSet::new();
+    let mut done = Vec::new();
+    loop {
+        while running.len() < limit.get() {
+            let Some((at, probe)) = waiting.next() else { break };
+            running.spawn(async move { (at, probe.run().await) });
+        }
+        match running.join_next().await {
+            Some(Ok(result)) => done.push(result),
+            // A probe neither panics nor is it cancelled; if one did, it must not be lost.
+            Some(Err(e)) => done.push((
+                usize::MAX,
+                Err(Error::because(ErrorKind::Handshake, "a probe was broken off", e)),
+            )),
+            None => break,
+        }
+    }
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}

@@ -1,0 +1,95 @@
+use std::net::SocketAddr;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{CipherSuite, ClientConnection, ProtocolVersion};
+
+use super::witness::Testimony;
+use crate::error::Error;
+use crate::{Bundle, Certificate, Pin};
+
+/// What a server presented to a [`Probe`](super::Probe).
+#[derive(Debug, Clone)]
+pub struct Presented {
+    address: SocketAddr,
+    chain: Vec<CertificateDer<'static>>,
+    proved: bool,
+    completed: bool,
+    protocol: Option<ProtocolVersion>,
+    cipher: Option<CipherSuite>,
+    alpn: Option<Vec<u8>>,
+}
+
+impl Presented {
+    pub(super) fn new(
+        address: SocketAddr,
+        seen: Testimony,
+        session: Option<&ClientConnection>,
+    ) -> Self {
+        Self {
+            address,
+            chain: seen.chain,
+            proved: seen.proved,
+            completed: session.is_some(),
+            protocol: session.and_then(|s| s.protocol_version()),
+            cipher: session.and_then(|s| s.negotiated_cipher_suite()).map(|c| c.suite()),
+            alpn: session.and_then(|s| s.alpn_protocol()).map(<[u8]>::to_vec),
+        }
+    }
+
+    /// The address that answered.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The certificates in the order of the server, the leaf first. There is at least one.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// The leaf's pin.
+    pub fn pin(&self) -> Pin {
+        self.chain.first().map_or_else(|| Pin::from_der(&[]), Pin::of)
+    }
+
+    /// The leaf, read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) when it is not X.509.
+    pub fn leaf(&self) -> Result<Certificate, Error> {
+        Certificate::from_der(self.chain.first().cloned().unwrap_or_else(|| Vec::new().into()))
+    }
+
+    /// All of them, read, to be checked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) when one is not X.509.
+    pub fn bundle(&self) -> Result<Bundle, Error> {
+        Bundle::from_der(self.chain.iter().cloned())
+    }
+
+    /// Whether the server proved that it has the leaf's key. False also where the crypto provider
+    /// cannot verify with such a key.
+    pub fn key_proved(&self) -> bool {
+        self.proved
+    }
+
+    /// Whether the handshake came to its end.
+    pub fn completed(&self) -> bool {
+        self.completed
+    }
+
+    /// TLS 1.2 or 1.3; `None` for a handshake that did not come to its end.
+    pub fn protocol(&self) -> Option<ProtocolVersion> {
+        self.protocol
+    }
+
+    /// The cipher suite; `None` for a handshake that did not come to its end.
+    pub fn cipher(&self) -> Option<CipherSuite> {
+        self.cipher
+    }
+
+    /// The protocol chosen by ALPN, if any.
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.alpn.as_deref()
+    }
+}

@@ -1,0 +1,21 @@
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+
+use crate::error::Error;
+
+/// The provider used where none is handed over: ring if it is compiled in, else aws-lc-rs.
+///
+/// The one that the process may have installed is never asked, so that the same call does the
+/// same in every program.
+pub(crate) fn default() -> Result<Arc<CryptoProvider>, Error> {
+    #[cfg(feature = "ring")]
+    return Ok(Arc::new(rustls::crypto::ring::default_provider()));
+    #[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
+    return Ok(Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+    Err(Error::new(
+        crate::error::ErrorKind::Config,
+        "no crypto provider: hand one over, or enable the feature `ring` or `aws-lc-rs`",
+    ))
+}
