@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-use crate::ids::{AppId, DeploymentId, JobId, MigrationId, ReleaseId, ScaleRequestId};
+use crate::ids::{
+    AppId, DeploymentId, JobId, MigrationId, ProviderId, ReleaseId, ResourceId, ScaleRequestId,
+};
 use crate::json::Json;
 
 /// What went wrong, why, and in which call.
@@ -92,6 +94,13 @@ pub enum Pending {
     AppDeletion(AppId),
     /// A job was started.
     Job(JobId),
+    /// Resource links of an app may be gone, which were only meant to be out of the way for a moment.
+    ResourceLinks {
+        /// The app's id.
+        app: AppId,
+        /// Provider and id of each resource: link those again that the app is not linked to.
+        resources: Vec<(ProviderId, ResourceId)>,
+    },
 }
 
 impl fmt::Display for Pending {
@@ -105,6 +114,9 @@ impl fmt::Display for Pending {
             Self::Migration(id) => write!(f, "domain migration {id} goes on"),
             Self::AppDeletion(app) => write!(f, "the deletion of app {app} goes on"),
             Self::Job(id) => write!(f, "job {id} goes on"),
+            Self::ResourceLinks { app, resources } => {
+                write!(f, "app {app} has lost {} resource links", resources.len())
+            }
         }
     }
 }

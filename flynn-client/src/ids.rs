@@ -106,6 +106,8 @@ string_ids! {
     ScaleRequestId;
     /// Id of a domain migration, a UUID.
     MigrationId;
+    /// Id of a backup's record, a UUID.
+    BackupId;
     /// Id of a host of the cluster.
     HostId;
     /// Id of a managed certificate, of the fork.

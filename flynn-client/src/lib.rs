@@ -25,8 +25,19 @@ mod secret;
 mod string_enum;
 mod timestamp;
 
+pub mod acme;
 pub mod apps;
+pub mod artifacts;
 pub mod env;
+pub mod hosts;
+pub mod managed_certificates;
+pub mod providers;
+pub mod resources;
+pub mod sinks;
+pub mod volumes;
+
+#[cfg(feature = "client")]
+mod gc;
 
 #[cfg(feature = "client")]
 mod builder;

@@ -1,0 +1,151 @@
+//! The cluster's ACME settings (the fork randy-girard/flynn).
+//!
+//! None of these calls was ever recorded: they are written from the fork's source
+//! (commit a67b62e). Servers of the upstream project answer
+//! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::is_false;
+use crate::secret::Secret;
+use crate::timestamp::Timestamp;
+
+/// How the cluster gets certificates by ACME.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct AcmeConfig {
+    /// Whether it gets any.
+    pub enabled: bool,
+    /// The account's contact; required to enable.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub contact_email: String,
+    /// The ACME directory; empty means Let's Encrypt's production one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub directory_url: String,
+    /// Whether its terms of service were agreed to; required to enable.
+    #[serde(skip_serializing_if = "is_false")]
+    pub terms_of_service_agreed: bool,
+    /// The account's private key as PEM. The server keeps it to itself: it is empty
+    /// in answers, and leaving it empty in an update keeps the one there is.
+    #[serde(skip_serializing_if = "Secret::is_empty")]
+    pub account_key: Secret,
+    /// Whether the server holds an account key.
+    #[serde(skip_serializing_if = "is_false")]
+    pub has_account_key: bool,
+    /// When the settings were made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When they last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+}
+
+#[cfg(feature = "client")]
+pub use calls::{Acme, UpdateAcme};
+
+#[cfg(feature = "client")]
+mod calls {
+    use std::time::Duration;
+
+    use serde_json::{Map, Value};
+
+    use super::AcmeConfig;
+    use crate::client::Client;
+    use crate::error::Error;
+    use crate::secret::Secret;
+    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+
+    const PATH: &str = "/acme/config";
+
+    /// The cluster's ACME settings; made by [`Client::acme`].
+    #[derive(Clone, Debug)]
+    pub struct Acme {
+        client: Client,
+    }
+
+    impl Client {
+        /// How the cluster gets certificates by ACME (the fork).
+        pub fn acme(&self) -> Acme {
+            Acme { client: self.clone() }
+        }
+    }
+
+    impl Acme {
+        /// The settings, without the account's private key: `GET /acme/config`.
+        ///
+        /// # Errors
+        /// Unsupported, except by the fork.
+        pub fn get(&self) -> Request<AcmeConfig> {
+            Request::json(&self.client, Spec::get(PATH, []))
+        }
+
+        /// Changes the settings: reads them, changes what is named, writes all of them back
+        /// (`PUT /acme/config`). The account's private key stays unless a new one is given.
+        pub fn update(&self) -> UpdateAcme {
+            UpdateAcme {
+                client: self.client.clone(),
+                changes: Map::new(),
+                account_key: None,
+                timeout: None,
+            }
+        }
+    }
+
+    /// A change of the ACME settings; made by [`Acme::update`].
+    #[derive(Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct UpdateAcme {
+        client: Client,
+        changes: Map<String, Value>,
+        account_key: Option<Secret>,
+        timeout: Option<Duration>,
+    }
+
+    impl UpdateAcme {
+        /// Whether the cluster gets certificates; needs a contact and agreement to the terms.
+        pub fn enabled(self, yes: bool) -> Self {
+            self.set("enabled", yes)
+        }
+
+        /// The account's contact.
+        pub fn contact_email(self, address: impl Into<String>) -> Self {
+            self.set("contact_email", address.into())
+        }
+
+        /// The ACME directory; empty for Let's Encrypt's production one.
+        pub fn directory_url(self, url: impl Into<String>) -> Self {
+            self.set("directory_url", url.into())
+        }
+
+        /// Whether the directory's terms of service are agreed to.
+        pub fn terms_of_service_agreed(self, yes: bool) -> Self {
+            self.set("terms_of_service_agreed", yes)
+        }
+
+        /// The account's private key as PEM.
+        pub fn account_key(mut self, key_pem: impl Into<Secret>) -> Self {
+            self.account_key = Some(key_pem.into());
+            self
+        }
+
+        fn set(mut self, field: &str, value: impl Into<Value>) -> Self {
+            self.changes.insert(field.to_owned(), value.into());
+            self
+        }
+
+        async fn run(self, deadline: Deadline) -> Result<AcmeConfig, Error> {
+            let mut document: Map<String, Value> =
+                Request::json(&self.client, Spec::get(PATH, [])).within(deadline).await?;
+            document.extend(self.changes);
+            if let Some(key) = self.account_key {
+                document.insert("account_key".to_owned(), Value::String(key.expose().to_owned()));
+            }
+            // Writing the same settings again leaves the same settings.
+            let spec = Spec::put(PATH, [], Repeat::Safe).body(&document);
+            Request::json(&self.client, spec).within(deadline).await
+        }
+    }
+
+    operation!(UpdateAcme => AcmeConfig);
+}

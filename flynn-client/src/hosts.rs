@@ -1,0 +1,212 @@
+//! Hosts and what they and their jobs use (the fork randy-girard/flynn).
+//!
+//! None of these calls was ever recorded: they are written from the fork's source
+//! (commit a67b62e). Servers of the upstream project answer
+//! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AppId, HostId, ReleaseId};
+use crate::json::null_is_default;
+use crate::timestamp::Timestamp;
+
+/// A host of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Host {
+    /// Its id: the first part of the ids of its jobs.
+    pub id: HostId,
+    /// Its tags, which formations can ask for.
+    #[serde(deserialize_with = "null_is_default")]
+    pub tags: BTreeMap<String, String>,
+    /// Where its own API listens, as `ip:port` (inside the cluster).
+    pub addr: String,
+}
+
+/// What a host uses. Sizes are bytes; counters run since the host's start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct HostStats {
+    /// The host.
+    pub host_id: HostId,
+    /// When this was read.
+    pub timestamp: Timestamp,
+    /// Share of all CPUs in use, in percent.
+    pub cpu_usage_percent: f64,
+    /// Number of CPUs.
+    pub cpu_count: u32,
+    /// Memory there is.
+    pub memory_total_bytes: u64,
+    /// Memory in use.
+    pub memory_used_bytes: u64,
+    /// Memory that new processes could get.
+    pub memory_available_bytes: u64,
+    /// Memory that nothing uses.
+    pub memory_free_bytes: u64,
+    /// Memory of the page cache.
+    pub memory_cached_bytes: u64,
+    /// Memory of kernel buffers.
+    pub memory_buffers_bytes: u64,
+    /// Disk there is.
+    pub disk_total_bytes: u64,
+    /// Disk in use.
+    pub disk_used_bytes: u64,
+    /// Disk that is free.
+    pub disk_free_bytes: u64,
+    /// Bytes received on all interfaces.
+    pub network_rx_bytes: u64,
+    /// Bytes sent on all interfaces.
+    pub network_tx_bytes: u64,
+    /// Packets received on all interfaces.
+    pub network_rx_packets: u64,
+    /// Packets sent on all interfaces.
+    pub network_tx_packets: u64,
+    /// Load average of the last minute.
+    pub load_avg_1: f64,
+    /// Load average of the last five minutes.
+    pub load_avg_5: f64,
+    /// Load average of the last fifteen minutes.
+    pub load_avg_15: f64,
+    /// Seconds since the host's start.
+    pub uptime_seconds: f64,
+    /// Jobs that run.
+    pub running_jobs_count: u32,
+    /// Jobs that the host remembers.
+    pub total_jobs_count: u32,
+}
+
+/// What a job uses. Sizes are bytes; counters run since the job's start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct JobStats {
+    /// The job, as `host-uuid`.
+    pub job_id: String,
+    /// When this was read.
+    pub timestamp: Timestamp,
+    /// CPU time used, in nanoseconds.
+    pub cpu_usage_nanoseconds: u64,
+    /// CPU in use since the sample before, in percent of one CPU; absent on the
+    /// first sample.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_usage_percent: Option<f64>,
+    /// Scheduling periods in which the job was throttled.
+    pub cpu_throttled_periods: u64,
+    /// Time that the job was throttled, in nanoseconds.
+    pub cpu_throttled_time_ns: u64,
+    /// Memory in use.
+    pub memory_usage_bytes: u64,
+    /// Memory allowed.
+    pub memory_limit_bytes: u64,
+    /// The most memory that was ever in use.
+    pub memory_max_usage_bytes: u64,
+    /// Memory of the page cache.
+    pub memory_cache_bytes: u64,
+    /// Resident memory.
+    pub memory_rss_bytes: u64,
+    /// Bytes received.
+    pub network_rx_bytes: u64,
+    /// Bytes sent.
+    pub network_tx_bytes: u64,
+    /// Packets received.
+    pub network_rx_packets: u64,
+    /// Packets sent.
+    pub network_tx_packets: u64,
+    /// Bytes read from disk.
+    pub io_read_bytes: u64,
+    /// Bytes written to disk.
+    pub io_write_bytes: u64,
+    /// Processes and threads.
+    pub pids_current: u64,
+    /// Processes and threads allowed.
+    pub pids_limit: u64,
+    /// The host (cluster-wide list only).
+    #[serde(skip_serializing_if = "HostId::is_empty")]
+    pub host_id: HostId,
+    /// The app (cluster-wide list only).
+    #[serde(skip_serializing_if = "AppId::is_empty")]
+    pub app_id: AppId,
+    /// The app's name (cluster-wide list only).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub app_name: String,
+    /// The release (cluster-wide list only).
+    #[serde(skip_serializing_if = "ReleaseId::is_empty")]
+    pub release_id: ReleaseId,
+    /// The process type (cluster-wide list only).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub process_type: String,
+}
+
+#[cfg(feature = "client")]
+pub use calls::Hosts;
+
+#[cfg(feature = "client")]
+mod calls {
+    use super::{Host, HostStats, JobStats};
+    use crate::apps::AppHandle;
+    use crate::client::Client;
+    use crate::ids::HostId;
+    use crate::transport::{Request, Spec};
+
+    /// The hosts of the cluster; made by [`Client::hosts`].
+    #[derive(Clone, Debug)]
+    pub struct Hosts {
+        client: Client,
+    }
+
+    impl Client {
+        /// The hosts of the cluster (the fork).
+        pub fn hosts(&self) -> Hosts {
+            Hosts { client: self.clone() }
+        }
+    }
+
+    impl Hosts {
+        /// Every host: `GET /hosts`.
+        ///
+        /// # Errors
+        /// Unsupported, except by the fork.
+        pub fn list(&self) -> Request<Vec<Host>> {
+            Request::list(&self.client, Spec::get("/hosts", []))
+        }
+
+        /// What one host uses: `GET /hosts/:id/stats`.
+        ///
+        /// # Errors
+        /// Unsupported, except by the fork, which answers 500 for a host that does not exist.
+        pub fn stats_of(&self, host: impl Into<HostId>) -> Request<HostStats> {
+            Request::json(&self.client, Spec::get("/hosts/{host}/stats", [host.into().as_str()]))
+        }
+
+        /// What all hosts use: `GET /cluster/stats`. Hosts that do not answer are missing.
+        ///
+        /// # Errors
+        /// Unsupported, except by the fork.
+        pub fn stats(&self) -> Request<Vec<HostStats>> {
+            Request::list(&self.client, Spec::get("/cluster/stats", []))
+        }
+
+        /// What all jobs of the cluster use: `GET /cluster/jobs-stats`. Jobs of hosts that do not answer
+        /// are missing.
+        ///
+        /// # Errors
+        /// Unsupported, except by the fork.
+        pub fn job_stats(&self) -> Request<Vec<JobStats>> {
+            Request::list(&self.client, Spec::get("/cluster/jobs-stats", []))
+        }
+    }
+
+    impl AppHandle {
+        /// What the app's jobs use: `GET /apps/:a/jobs-stats` (the fork).
+        ///
+        /// # Errors
+        /// Not found, when there is no such app. Unsupported, except by the fork.
+        pub fn job_stats(&self) -> Request<Vec<JobStats>> {
+            Request::list(&self.client, Spec::get("/apps/{app}/jobs-stats", [self.app.as_str()]))
+        }
+    }
+}

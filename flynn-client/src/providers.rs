@@ -1,0 +1,129 @@
+//! Providers: services that hand out resources, such as databases.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::providers::NewProvider;
+//!
+//! let mine = flynn.providers().create(NewProvider::new("mine", "http://mine.discoverd/things")).await?;
+//! assert_eq!(flynn.provider("mine").get().await?.id, mine.id);
+//! assert!(flynn.provider("nosuch").get_opt().await?.is_none());
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::ProviderId;
+use crate::timestamp::Timestamp;
+
+/// A provider of resources.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Provider {
+    /// Its id.
+    pub id: ProviderId,
+    /// Where the controller asks for resources (inside the cluster).
+    pub url: String,
+    /// Its name, unique in the cluster: `postgres`, `mysql`, `mongodb`, `redis` …
+    pub name: String,
+    /// When it was registered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+}
+
+/// A provider to be registered.
+#[derive(Clone, Debug, Serialize)]
+#[must_use]
+pub struct NewProvider {
+    name: String,
+    url: String,
+}
+
+impl NewProvider {
+    /// A provider of this name, asked for resources at this URL (inside the cluster).
+    pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
+        Self { name: name.into(), url: url.into() }
+    }
+}
+
+#[cfg(feature = "client")]
+pub use calls::{ProviderHandle, Providers};
+
+#[cfg(feature = "client")]
+mod calls {
+    use super::{NewProvider, Provider};
+    use crate::client::Client;
+    use crate::ids::ProviderId;
+    use crate::transport::{Repeat, Request, Spec};
+
+    /// All providers; made by [`Client::providers`].
+    #[derive(Clone, Debug)]
+    pub struct Providers {
+        client: Client,
+    }
+
+    /// One provider, named by id or name; made by [`Client::provider`]. Making it costs no request.
+    #[derive(Clone, Debug)]
+    pub struct ProviderHandle {
+        pub(crate) client: Client,
+        pub(crate) provider: ProviderId,
+    }
+
+    impl Client {
+        /// The providers of the cluster.
+        pub fn providers(&self) -> Providers {
+            Providers { client: self.clone() }
+        }
+
+        /// One provider, by name or id.
+        pub fn provider(&self, name_or_id: impl Into<ProviderId>) -> ProviderHandle {
+            ProviderHandle { client: self.clone(), provider: name_or_id.into() }
+        }
+    }
+
+    impl Providers {
+        /// Every provider, the newest first: `GET /providers`.
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+        pub fn list(&self) -> Request<Vec<Provider>> {
+            Request::list(&self.client, Spec::get("/providers", []))
+        }
+
+        /// Registers a provider, for good: the API has no way to remove one. `POST /providers`.
+        ///
+        /// # Errors
+        /// A validation error for what is no URL. A name that is taken, or empty, is a 500 (the
+        /// former with `retry: true`).
+        pub fn create(&self, provider: NewProvider) -> Request<Provider> {
+            Request::json(&self.client, Spec::post("/providers", [], Repeat::Never).body(&provider))
+        }
+    }
+
+    impl ProviderHandle {
+        /// The provider: `GET /providers/:p`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such provider.
+        pub fn get(&self) -> Request<Provider> {
+            Request::json(&self.client, self.spec())
+        }
+
+        /// The provider, or `None` when there is no such provider.
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+        pub fn get_opt(&self) -> Request<Option<Provider>> {
+            Request::optional(&self.client, self.spec())
+        }
+
+        fn spec(&self) -> Spec {
+            Spec::get("/providers/{provider}", [self.provider.as_str()])
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! Resources: what a provider has handed out, and to which apps.
+//!
+//! **A trap of the server**: its call to remove one app from one resource removes *every* resource link
+//! of that app. [`ProviderResources::remove_app`] puts the others back;
+//! [`ProviderResources::remove_app_everywhere`] is the call as it is.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::apps::NewApp;
+//! use flynn_client::resources::NewResource;
+//!
+//! let www = flynn.apps().create(NewApp::named("www")).await?;
+//! let postgres = flynn.provider("postgres").resources();
+//! let database = postgres.provision(NewResource::for_app("www")).await?;
+//! let other = postgres.provision(NewResource::for_app("www")).await?;
+//! assert!(database.env.contains_key("DATABASE_URL"));
+//!
+//! postgres.remove_app(&database.id, "www").await?;
+//! let left = flynn.app("www").resources().list().await?;
+//! assert_eq!(left.len(), 1);
+//! assert_eq!((&left[0].id, &left[0].apps[0]), (&other.id, &www.id));
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::env::Env;
+use crate::ids::{AppId, ProviderId, ResourceId};
+use crate::json::{Json, null_is_default};
+use crate::timestamp::Timestamp;
+
+/// A resource, such as a database: the env that it gives to the apps it is linked to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Resource {
+    /// Id, a UUID.
+    #[serde(skip_serializing_if = "ResourceId::is_empty")]
+    pub id: ResourceId,
+    /// The provider that it came from.
+    #[serde(rename = "provider", skip_serializing_if = "ProviderId::is_empty")]
+    pub provider_id: ProviderId,
+    /// The provider's own name for it, usually a path.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub external_id: String,
+    /// What an app needs to use it: addresses and credentials. Linking does not put them into the
+    /// app's release; the caller does.
+    #[serde(skip_serializing_if = "is_empty")]
+    pub env: Env,
+    /// The apps it is linked to.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<AppId>,
+    /// When it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+}
+
+fn is_empty(env: &Env) -> bool {
+    env.is_empty()
+}
+
+/// A resource to be asked of a provider.
+#[derive(Clone, Debug, Default, Serialize)]
+#[must_use]
+pub struct NewResource {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    apps: Vec<AppId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<Json>,
+}
+
+impl NewResource {
+    /// A resource that is linked to no app yet.
+    pub fn unlinked() -> Self {
+        Self::default()
+    }
+
+    /// A resource linked to this app, by name or id.
+    pub fn for_app(app: impl Into<AppId>) -> Self {
+        Self::unlinked().and_app(app)
+    }
+
+    /// Links it to this app as well.
+    pub fn and_app(mut self, app: impl Into<AppId>) -> Self {
+        self.apps.push(app.into());
+        self
+    }
+
+    /// What the provider is told; `{}` when nothing is.
+    pub fn config(mut self, config: impl Into<Json>) -> Self {
+        self.config = Some(config.into());
+        self
+    }
+}
+
+/// A resource that exists outside of the cluster already, to be registered under a provider.
+#[derive(Clone, Debug, Default, Serialize)]
+#[must_use]
+pub struct ExternalResource {
+    external_id: String,
+    #[serde(skip_serializing_if = "is_empty")]
+    env: Env,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    apps: Vec<AppId>,
+}
+
+impl ExternalResource {
+    /// A resource by the provider's own name for it.
+    pub fn new(external_id: impl Into<String>) -> Self {
+        Self { external_id: external_id.into(), ..Self::default() }
+    }
+
+    /// What an app needs to use it.
+    pub fn env(mut self, env: impl Into<Env>) -> Self {
+        self.env = env.into();
+        self
+    }
+
+    /// Links it to this app, by name or id.
+    pub fn app(mut self, app: impl Into<AppId>) -> Self {
+        self.apps.push(app.into());
+        self
+    }
+}
+
+#[cfg(feature = "client")]
+pub use calls::{AddApp, AppResources, ProviderResources, RemoveApp, Resources};
+
+#[cfg(feature = "client")]
+mod calls {
+    use std::time::Duration;
+
+    use super::{ExternalResource, NewResource, Resource};
+    use crate::apps::AppHandle;
+    use crate::client::Client;
+    use crate::error::{Error, Pending};
+    use crate::ids::{AppId, ProviderId, ResourceId};
+    use crate::providers::ProviderHandle;
+    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+
+    const ALL: &str = "/providers/{provider}/resources";
+    const ONE: &str = "/providers/{provider}/resources/{resource}";
+    const LINK: &str = "/providers/{provider}/resources/{resource}/apps/{app}";
+
+    /// The resources of all providers; made by [`Client::resources`].
+    #[derive(Clone, Debug)]
+    pub struct Resources {
+        client: Client,
+    }
+
+    /// The resources of one provider; made by [`ProviderHandle::resources`].
+    #[derive(Clone, Debug)]
+    pub struct ProviderResources {
+        client: Client,
+        provider: ProviderId,
+    }
+
+    /// The resources that an app is linked to; made by [`AppHandle::resources`].
+    #[derive(Clone, Debug)]
+    pub struct AppResources {
+        app: AppHandle,
+    }
+
+    impl Client {
+        /// The resources of the cluster, of whatever provider.
+        pub fn resources(&self) -> Resources {
+            Resources { client: self.clone() }
+        }
+    }
+
+    impl ProviderHandle {
+        /// The provider's resources.
+        pub fn resources(&self) -> ProviderResources {
+            ProviderResources { client: self.client.clone(), provider: self.provider.clone() }
+        }
+    }
+
+    impl AppHandle {
+        /// The resources that the app is linked to.
+        pub fn resources(&self) -> AppResources {
+            AppResources { app: self.clone() }
+        }
+    }
+
+    impl Resources {
+        /// Every resource, the newest first: `GET /resources`.
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+        pub fn list(&self) -> Request<Vec<Resource>> {
+            Request::list(&self.client, Spec::get("/resources", []))
+        }
+    }
+
+    impl AppResources {
+        /// Every resource that the app is linked to: `GET /apps/:a/resources`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such app.
+        pub fn list(&self) -> Request<Vec<Resource>> {
+            Request::list(
+                &self.app.client,
+                Spec::get("/apps/{app}/resources", [self.app.app.as_str()]),
+            )
+        }
+    }
+
+    impl ProviderResources {
+        /// Every resource of the provider, the newest first: `GET /providers/:p/resources`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such provider.
+        pub fn list(&self) -> Request<Vec<Resource>> {
+            Request::list(&self.client, Spec::get(ALL, [self.provider.as_str()]))
+        }
+
+        /// Asks the provider for a new resource: `POST /providers/:p/resources`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such provider. A provider that refuses is a 500; an app that
+        /// does not exist is a 500 with `retry: true`, and the provider keeps what it has made.
+        pub fn provision(&self, resource: NewResource) -> Request<Resource> {
+            let spec = Spec::post(ALL, [self.provider.as_str()], Repeat::Never);
+            Request::json(&self.client, spec.body(&resource))
+        }
+
+        /// Registers a resource that exists already, under an id of the caller's choice, a UUID:
+        /// `PUT /providers/:p/resources/:r`. The provider is not asked.
+        ///
+        /// Never recorded from a real controller; written from the server's source.
+        ///
+        /// # Errors
+        /// Not found, when there is no such provider. An id that is taken is a 500 with
+        /// `retry: true`: the call changes nothing that is there.
+        pub fn register(
+            &self,
+            id: impl Into<ResourceId>,
+            resource: ExternalResource,
+        ) -> Request<Resource> {
+            let spec = Spec::put(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Never);
+            Request::json(&self.client, spec.body(&resource))
+        }
+
+        /// One resource: `GET /providers/:p/resources/:r`. The server does not check that it is this
+        /// provider's.
+        ///
+        /// # Errors
+        /// Not found, when there is no such provider or resource.
+        pub fn get(&self, id: impl Into<ResourceId>) -> Request<Resource> {
+            Request::json(&self.client, self.one(&id.into()))
+        }
+
+        /// One resource, or `None` when there is no such provider or resource.
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+        pub fn get_opt(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
+            Request::optional(&self.client, self.one(&id.into()))
+        }
+
+        fn one(&self, id: &ResourceId) -> Spec {
+            Spec::get(ONE, [self.provider.as_str(), id.as_str()])
+        }
+
+        /// Has the provider destroy a resource, used or not, and forgets it:
+        /// `DELETE /providers/:p/resources/:r`. Gives what it was; `None` when the answer of the
+        /// attempt that did it was lost.
+        ///
+        /// # Errors
+        /// Not found, when there is no such provider or resource. A provider that refuses is a 500.
+        pub fn delete(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
+            let spec =
+                Spec::delete(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Delete);
+            Request::new(&self.client, spec, |_, body| {
+                let body = body?;
+                if body.is_empty() { Ok(None) } else { crate::json::decode(&body).map(Some) }
+            })
+        }
+
+        /// Links a resource to an app, named by id or name: `PUT /providers/:p/resources/:r/apps/:a`.
+        /// The server takes the app's id alone here, so a name costs a request more.
+        ///
+        /// Never recorded with success from a real controller; written from the server's source.
+        pub fn add_app(&self, id: impl Into<ResourceId>, app: impl Into<AppId>) -> AddApp {
+            AddApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
+        }
+
+        /// Removes the link between a resource and an app, named by id or name, and keeps the app's
+        /// other links.
+        ///
+        /// The server's own call removes all links of the app, so this one reads them before and puts
+        /// the others back after. In between the app has none, which matters to nothing but who reads
+        /// them. Where no link is there, nothing is sent but reads.
+        pub fn remove_app(&self, id: impl Into<ResourceId>, app: impl Into<AppId>) -> RemoveApp {
+            RemoveApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
+        }
+
+        /// Removes an app from **every** resource, of whatever provider:
+        /// `DELETE /providers/:p/resources/:r/apps/:a` as the server carries it out. The resource that
+        /// is named must exist and comes back without the app; it matters for nothing else.
+        ///
+        /// The app must be an id, a UUID. Never recorded with success from a real controller; written
+        /// from the server's source.
+        ///
+        /// # Errors
+        /// Not found, when there is no such provider or resource. A name instead of an id is a 500 with
+        /// `retry: true`.
+        pub fn remove_app_everywhere(
+            &self,
+            id: impl Into<ResourceId>,
+            app: impl Into<AppId>,
+        ) -> Request<Resource> {
+            self.unlink(&id.into(), &app.into())
+        }
+
+        fn link(&self, id: &ResourceId, app: &AppId) -> Request<Resource> {
+            // The second of two is refused with a 500.
+            let spec =
+                Spec::put(LINK, [self.provider.as_str(), id.as_str(), app.as_str()], Repeat::Never);
+            Request::json(&self.client, spec)
+        }
+
+        fn unlink(&self, id: &ResourceId, app: &AppId) -> Request<Resource> {
+            let spec = Spec::delete(
+                LINK,
+                [self.provider.as_str(), id.as_str(), app.as_str()],
+                Repeat::Safe,
+            );
+            Request::json(&self.client, spec)
+        }
+
+        async fn id_of(&self, app: AppId, deadline: Deadline) -> Result<AppId, Error> {
+            if is_uuid(app.as_str()) {
+                return Ok(app);
+            }
+            Ok(self.client.app(app).get().within(deadline).await?.id)
+        }
+    }
+
+    /// A new link; made by [`ProviderResources::add_app`].
+    ///
+    /// # Errors
+    /// When awaited: not found, when there is no such provider, resource or app. A link that is there
+    /// already is a 500 with `retry: true`.
+    #[derive(Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct AddApp {
+        resources: ProviderResources,
+        id: ResourceId,
+        app: AppId,
+        timeout: Option<Duration>,
+    }
+
+    impl AddApp {
+        async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
+            let app = self.resources.id_of(self.app, deadline).await?;
+            self.resources.link(&self.id, &app).within(deadline).await
+        }
+    }
+
+    operation!(AddApp => Resource);
+
+    /// The removal of one link; made by [`ProviderResources::remove_app`].
+    ///
+    /// # Errors
+    /// When awaited: not found, when there is no such provider, resource or app. When other links could
+    /// not be put back, [`Error::pending`] names them: [`Pending::ResourceLinks`].
+    #[derive(Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct RemoveApp {
+        resources: ProviderResources,
+        id: ResourceId,
+        app: AppId,
+        timeout: Option<Duration>,
+    }
+
+    impl RemoveApp {
+        async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
+            let Self { resources, id, app, .. } = self;
+            let app = resources.id_of(app, deadline).await?;
+            let linked = resources.client.app(&app).resources().list().within(deadline).await?;
+            if !linked.iter().any(|resource| resource.id == id) {
+                return resources.get(&id).within(deadline).await;
+            }
+            let others: Vec<_> = linked.into_iter().filter(|resource| resource.id != id).collect();
+            let removed = match resources.unlink(&id, &app).within(deadline).await {
+                Ok(removed) => removed,
+                // The server refused: nothing has happened.
+                Err(error) if error.status().is_some() => return Err(error),
+                Err(error) => return Err(error.with_pending(lost_links(app, &others))),
+            };
+            // Every other link is tried, even after one has failed: the fewer are lost the better.
+            let (mut lost, mut fault) = (Vec::new(), None);
+            for other in others {
+                let provider = resources.client.provider(&other.provider_id).resources();
+                if let Err(error) = provider.link(&other.id, &app).within(deadline).await {
+                    lost.push(other);
+                    fault.get_or_insert(error);
+                }
+            }
+            match fault {
+                Some(error) => Err(error.with_pending(lost_links(app, &lost))),
+                None => Ok(removed),
+            }
+        }
+    }
+
+    fn lost_links(app: AppId, resources: &[Resource]) -> Pending {
+        let resources =
+            resources.iter().map(|lost| (lost.provider_id.clone(), lost.id.clone())).collect();
+        Pending::ResourceLinks { app, resources }
+    }
+
+    operation!(RemoveApp => Resource);
+
+    /// Whether a text has the form of the server's ids.
+    fn is_uuid(text: &str) -> bool {
+        text.len() == 36
+            && text.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            })
+    }
+}

@@ -1,0 +1,221 @@
+//! Log sinks: where the cluster sends its logs (from v20161215.2).
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::sinks::{NewSink, SyslogConfig};
+//!
+//! let config = SyslogConfig::new("syslog+tls://logs.example.com:6514").structured_data(true);
+//! let sink = flynn.sinks().create(NewSink::syslog(&config)).await?;
+//! assert_eq!(flynn.sinks().list().await?[0].id, sink.id);
+//! flynn.sinks().delete(&sink.id).await?;
+//! assert!(flynn.sinks().list().await?.is_empty());
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::SinkId;
+use crate::json::{Json, is_false};
+use crate::string_enum::string_enum;
+use crate::timestamp::Timestamp;
+
+string_enum! {
+    /// The kind of a sink.
+    SinkKind {
+        /// A syslog server: the only kind that the API lets one create.
+        Syslog = "syslog",
+        /// The cluster's own log aggregator (managed by the hosts).
+        LogAggregator = "logaggregator",
+    }
+}
+
+string_enum! {
+    /// How syslog messages are framed on a stream.
+    SyslogFormat {
+        /// Octet counting, RFC 6587 (the server's default).
+        Rfc6587 = "rfc6587",
+        /// One message a line.
+        Newline = "newline",
+        /// One message a line, the prefix before the syslog header.
+        PrefixedNewline = "prefixed_newline",
+    }
+}
+
+/// A log sink.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Sink {
+    /// Its id; empty on the marker that ends the backlog of a stream.
+    pub id: SinkId,
+    /// Its kind.
+    pub kind: SinkKind,
+    /// Whether the hosts manage it themselves.
+    #[serde(skip_serializing_if = "is_false")]
+    pub host_managed: bool,
+    /// Its configuration as it was sent: see [`SyslogConfig`]. Absent from the
+    /// stream's word that a sink was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub config: Option<Json>,
+    /// When it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+}
+
+/// The configuration of a syslog sink.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct SyslogConfig {
+    /// `syslog://host:514` (TCP) or `syslog+tls://host:6514`. The controller checks
+    /// nothing of it: a wrong one fails silently on the hosts.
+    pub url: String,
+    /// A Go template put before each message.
+    #[serde(rename = "template", skip_serializing_if = "String::is_empty")]
+    pub prefix: String,
+    /// Send ids of apps instead of their names.
+    #[serde(skip_serializing_if = "is_false")]
+    pub use_ids: bool,
+    /// Do not check the syslog server's certificate.
+    #[serde(skip_serializing_if = "is_false")]
+    pub insecure: bool,
+    /// Add RFC 5424 structured data.
+    #[serde(skip_serializing_if = "is_false")]
+    pub structured_data: bool,
+    /// How messages are framed.
+    #[serde(skip_serializing_if = "SyslogFormat::is_empty")]
+    pub format: SyslogFormat,
+}
+
+impl SyslogConfig {
+    /// Sends to this server: `syslog://host:514` (TCP) or `syslog+tls://host:6514`.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), ..Self::default() }
+    }
+
+    /// A Go template put before each message.
+    pub fn prefix(mut self, template: impl Into<String>) -> Self {
+        self.prefix = template.into();
+        self
+    }
+
+    /// Sends ids of apps instead of their names.
+    pub fn use_ids(mut self, yes: bool) -> Self {
+        self.use_ids = yes;
+        self
+    }
+
+    /// Accepts any certificate of the syslog server.
+    pub fn insecure(mut self, yes: bool) -> Self {
+        self.insecure = yes;
+        self
+    }
+
+    /// Adds RFC 5424 structured data.
+    pub fn structured_data(mut self, yes: bool) -> Self {
+        self.structured_data = yes;
+        self
+    }
+
+    /// How messages are framed.
+    pub fn format(mut self, format: SyslogFormat) -> Self {
+        self.format = format;
+        self
+    }
+}
+
+/// A sink to be made.
+#[derive(Clone, Debug, Serialize)]
+#[must_use]
+pub struct NewSink {
+    kind: SinkKind,
+    config: Json,
+}
+
+impl NewSink {
+    /// A sink that sends to a syslog server.
+    pub fn syslog(config: &SyslogConfig) -> Self {
+        // Strings and flags always have a JSON form.
+        Self::new(SinkKind::Syslog, Json::encode(config).unwrap_or_default())
+    }
+
+    /// A sink of any kind; servers to date take `syslog` alone.
+    pub fn new(kind: SinkKind, config: impl Into<Json>) -> Self {
+        Self { kind, config: config.into() }
+    }
+}
+
+#[cfg(feature = "client")]
+pub use calls::Sinks;
+
+#[cfg(feature = "client")]
+mod calls {
+    use super::{NewSink, Sink};
+    use crate::client::Client;
+    use crate::ids::SinkId;
+    use crate::transport::{Repeat, Request, Spec};
+
+    /// The log sinks; made by [`Client::sinks`].
+    #[derive(Clone, Debug)]
+    pub struct Sinks {
+        client: Client,
+    }
+
+    impl Client {
+        /// The log sinks of the cluster.
+        pub fn sinks(&self) -> Sinks {
+            Sinks { client: self.clone() }
+        }
+    }
+
+    impl Sinks {
+        /// Every sink, the one that changed last first: `GET /sinks`.
+        ///
+        /// # Errors
+        /// Unsupported before v20161215.2.
+        pub fn list(&self) -> Request<Vec<Sink>> {
+            Request::list(&self.client, Spec::get("/sinks", []))
+        }
+
+        /// Makes a sink: `POST /sinks`. The configuration is not checked by the server.
+        ///
+        /// # Errors
+        /// A validation error for any kind but `syslog`. Unsupported before v20161215.2.
+        pub fn create(&self, sink: NewSink) -> Request<Sink> {
+            Request::json(&self.client, Spec::post("/sinks", [], Repeat::Never).body(&sink))
+        }
+
+        /// One sink, deleted ones included: `GET /sinks/:s`.
+        ///
+        /// # Errors
+        /// Not found, when there never was such a sink. Unsupported before v20161215.2.
+        pub fn get(&self, id: impl Into<SinkId>) -> Request<Sink> {
+            Request::json(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
+        }
+
+        /// One sink, deleted ones included, or `None` when there never was such a sink.
+        ///
+        /// # Errors
+        /// Unsupported before v20161215.2.
+        pub fn get_opt(&self, id: impl Into<SinkId>) -> Request<Option<Sink>> {
+            Request::optional(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
+        }
+
+        /// Deletes a sink and gives it back: `DELETE /sinks/:s`. Doing it again changes nothing.
+        ///
+        /// # Errors
+        /// Not found, when there never was such a sink. Unsupported before v20161215.2.
+        pub fn delete(&self, id: impl Into<SinkId>) -> Request<Sink> {
+            // A deleted sink still answers, so a later attempt gives it too.
+            Request::json(
+                &self.client,
+                Spec::delete("/sinks/{sink}", [id.into().as_str()], Repeat::Safe),
+            )
+        }
+    }
+}

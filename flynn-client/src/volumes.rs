@@ -1,0 +1,193 @@
+//! Volumes: disks that outlive the jobs that use them (from v20170310.0).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AppId, ReleaseId, VolumeId};
+use crate::json::{is_false, null_is_default};
+use crate::string_enum::string_enum;
+use crate::timestamp::Timestamp;
+
+string_enum! {
+    /// What a volume holds.
+    VolumeType {
+        /// Data that jobs write.
+        Data = "data",
+        /// An image layer.
+        Squashfs = "squashfs",
+        /// A scratch disk.
+        Ext2 = "ext2",
+    }
+}
+
+string_enum! {
+    /// Where a volume is in its life.
+    VolumeState {
+        /// Asked for, not there yet.
+        Pending = "pending",
+        /// There.
+        Created = "created",
+        /// Gone.
+        Destroyed = "destroyed",
+    }
+}
+
+/// A volume on one host.
+///
+/// The answer to a decommission has only the id and two times; every other
+/// field is empty there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Volume {
+    /// Its id.
+    pub id: VolumeId,
+    /// The host it is on.
+    pub host_id: String,
+    /// What it holds.
+    #[serde(rename = "type")]
+    pub kind: VolumeType,
+    /// Where it is in its life.
+    pub state: VolumeState,
+    /// The app it was made for.
+    #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
+    pub app_id: AppId,
+    /// The release it was made for.
+    #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
+    pub release_id: ReleaseId,
+    /// The job that uses it (the UUID alone, without the host).
+    #[serde(rename = "job", skip_serializing_if = "String::is_empty")]
+    pub job_id: String,
+    /// The process type of that job.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub job_type: String,
+    /// Where the job sees it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub path: String,
+    /// Whether it goes when the job stops.
+    #[serde(skip_serializing_if = "is_false")]
+    pub delete_on_stop: bool,
+    /// Free pairs.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub meta: BTreeMap<String, String>,
+    /// When it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// When it was decommissioned: no new job gets it from then on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decommissioned_at: Option<Timestamp>,
+}
+
+#[cfg(feature = "client")]
+pub use calls::{AppVolumes, Volumes};
+
+#[cfg(feature = "client")]
+mod calls {
+    use serde::Serialize;
+
+    use super::Volume;
+    use crate::apps::AppHandle;
+    use crate::client::Client;
+    use crate::ids::VolumeId;
+    use crate::transport::{Repeat, Request, Spec};
+
+    /// All volumes; made by [`Client::volumes`].
+    #[derive(Clone, Debug)]
+    pub struct Volumes {
+        client: Client,
+    }
+
+    /// The volumes of an app; made by [`AppHandle::volumes`].
+    #[derive(Clone, Debug)]
+    pub struct AppVolumes {
+        app: AppHandle,
+    }
+
+    impl Client {
+        /// The volumes of the cluster.
+        pub fn volumes(&self) -> Volumes {
+            Volumes { client: self.clone() }
+        }
+    }
+
+    impl AppHandle {
+        /// The app's volumes.
+        pub fn volumes(&self) -> AppVolumes {
+            AppVolumes { app: self.clone() }
+        }
+    }
+
+    impl Volumes {
+        /// Every volume, the one that changed last first: `GET /volumes`.
+        ///
+        /// # Errors
+        /// Unsupported before v20170310.0.
+        pub fn list(&self) -> Request<Vec<Volume>> {
+            Request::list(&self.client, Spec::get("/volumes", []))
+        }
+
+        /// Tells the controller of a volume, by the volume's id: `PUT /volumes/:v`. It is the
+        /// scheduler's way to report what the hosts have; it makes no disk anywhere.
+        ///
+        /// # Errors
+        /// A validation error for an unknown type or state. Unsupported before v20170310.0.
+        pub fn put(&self, volume: &Volume) -> Request<Volume> {
+            let spec = Spec::put("/volumes/{volume}", [volume.id.as_str()], Repeat::Safe);
+            Request::json(&self.client, spec.body(volume))
+        }
+    }
+
+    impl AppVolumes {
+        /// The app's volumes, the one that changed last first: `GET /apps/:a/volumes`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such app. Unsupported before v20170310.0.
+        pub fn list(&self) -> Request<Vec<Volume>> {
+            Request::list(
+                &self.app.client,
+                Spec::get("/apps/{app}/volumes", [self.app.app.as_str()]),
+            )
+        }
+
+        /// One volume of the app: `GET /apps/:a/volumes/:v`.
+        ///
+        /// # Errors
+        /// Not found, when the app has no such volume. Unsupported before v20170310.0.
+        pub fn get(&self, id: impl Into<VolumeId>) -> Request<Volume> {
+            Request::json(&self.app.client, self.one(&id.into()))
+        }
+
+        /// One volume of the app, or `None` when it has no such volume.
+        ///
+        /// # Errors
+        /// Unsupported before v20170310.0.
+        pub fn get_opt(&self, id: impl Into<VolumeId>) -> Request<Option<Volume>> {
+            Request::optional(&self.app.client, self.one(&id.into()))
+        }
+
+        fn one(&self, id: &VolumeId) -> Spec {
+            Spec::get("/apps/{app}/volumes/{volume}", [self.app.app.as_str(), id.as_str()])
+        }
+
+        /// Keeps a volume from being given to new jobs: `PUT /apps/:a/volumes/:v/decommission`.
+        /// Doing it again only moves the time. The answer has the id and two times, nothing else.
+        ///
+        /// # Errors
+        /// Not found, when the app has no such volume. Unsupported before v20170310.0.
+        pub fn decommission(&self, id: impl Into<VolumeId>) -> Request<Volume> {
+            // The server goes by the id in the body, whatever the path says.
+            #[derive(Serialize)]
+            struct ById {
+                id: VolumeId,
+            }
+            let id = id.into();
+            let path = "/apps/{app}/volumes/{volume}/decommission";
+            let spec = Spec::put(path, [self.app.app.as_str(), id.as_str()], Repeat::Safe);
+            Request::json(&self.app.client, spec.body(&ById { id }))
+        }
+    }
+}
