@@ -1,0 +1,168 @@
+//! Recorded exchanges, as `recordings/README.md` lays them out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flynn_mock::ServerAge;
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+
+use super::Result;
+
+/// One request and its answer.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Exchange {
+    /// The place in the run.
+    pub seq: u64,
+    /// When the request arrived.
+    pub time: Timestamp,
+    /// The `Host` header.
+    pub host: String,
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Headers; `Authorization` shows only its scheme.
+    pub request_headers: BTreeMap<String, String>,
+    /// The body.
+    pub request_body: String,
+    /// The status.
+    pub status: u16,
+    /// Headers.
+    pub response_headers: BTreeMap<String, String>,
+    /// `content-length: N` or `transfer-encoding: chunked`.
+    pub response_framing: String,
+    /// The body; of a stream, all that came.
+    pub response_body: String,
+    /// Who ended it.
+    pub closed: Closed,
+    /// How long it took.
+    pub duration_ms: i64,
+}
+
+/// Who ended an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Closed {
+    /// The server: the answer was whole.
+    Eof,
+    /// The client, of a stream.
+    Client,
+    /// Nobody: the connection went on as something else.
+    Upgrade,
+}
+
+impl Exchange {
+    /// When it was over.
+    pub fn end(&self) -> Timestamp {
+        self.time
+            .saturating_add(SignedDuration::from_millis(self.duration_ms))
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether it is a mere repetition of `other`: same request, same answer.
+    pub fn repeats(&self, other: &Self) -> bool {
+        let key = |exchange: &Self| {
+            let mut headers = exchange.request_headers.clone();
+            headers.remove("X-Request-Id");
+            (
+                exchange.method.clone(),
+                exchange.path.clone(),
+                exchange.host.clone(),
+                exchange.request_body.clone(),
+                headers,
+                exchange.status,
+                exchange.response_body.clone(),
+            )
+        };
+        key(self) == key(other)
+    }
+
+    /// Whether the answer is a server-sent event stream.
+    pub fn is_event_stream(&self) -> bool {
+        self.response_headers
+            .get("Content-Type")
+            .is_some_and(|kind| kind.starts_with("text/event-stream"))
+    }
+}
+
+/// One file of a run.
+#[derive(Debug)]
+pub struct Scenario {
+    /// Its path, relative to the directory of all recordings.
+    pub path: String,
+    /// Its exchanges in the order in which they arrived.
+    pub exchanges: Vec<Exchange>,
+}
+
+/// What happened to one freshly bootstrapped server.
+#[derive(Debug)]
+pub struct Run {
+    /// The server's age.
+    pub age: ServerAge,
+    /// Its files in order.
+    pub scenarios: Vec<Scenario>,
+}
+
+impl Run {
+    /// All exchanges of all scenarios.
+    pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.scenarios.iter().flat_map(|scenario| &scenario.exchanges)
+    }
+}
+
+/// Reads all runs below a directory.
+///
+/// # Errors
+/// When a file cannot be read, or a line is not an exchange.
+pub fn load(dir: &Path) -> Result<Vec<Run>> {
+    let mut runs = Vec::new();
+    for year in entries(dir)?.into_iter().filter(|path| path.is_dir()) {
+        let age = match name(&year).as_str() {
+            "2016" => ServerAge::V2016,
+            "2021" => ServerAge::V2021,
+            _ => continue,
+        };
+        for run in entries(&year)?.into_iter().filter(|path| path.is_dir()) {
+            let files = entries(&run)?.into_iter().filter(|path| {
+                path.extension().is_some_and(|extension| extension == "jsonl")
+            });
+            let scenarios: Vec<_> = files.map(|file| scenario(dir, &file)).collect::<Result<_>>()?;
+            if !scenarios.is_empty() {
+                runs.push(Run { age, scenarios });
+            }
+        }
+    }
+    if runs.is_empty() {
+        return Err(format!("{}: no YEAR/RUN/NN-SCENARIO.jsonl below", dir.display()));
+    }
+    Ok(runs)
+}
+
+fn scenario(dir: &Path, file: &Path) -> Result<Scenario> {
+    let path = file.strip_prefix(dir).unwrap_or(file).display().to_string();
+    let text = fs::read_to_string(file).map_err(|e| format!("{path}: {e}"))?;
+    let mut exchanges = Vec::new();
+    for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let exchange: Exchange =
+            serde_json::from_str(line).map_err(|e| format!("{path}:{}: {e}", n + 1))?;
+        exchanges.push(exchange);
+    }
+    exchanges.sort_by_key(|exchange| exchange.seq);
+    Ok(Scenario { path, exchanges })
+}
+
+fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e: std::io::Error| format!("{}: {e}", dir.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        paths.push(entry.map_err(failed)?.path());
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
