@@ -93,8 +93,7 @@ fn lines(recorded: &str, mock: &str, names: &mut Names, differences: &mut Differ
     for (n, (a, b)) in left.into_iter().zip(right).enumerate() {
         match (serde_json::from_str(a), serde_json::from_str(b)) {
             (Ok(a), Ok(b)) => json(&a, &b, &format!("line {n}"), names, differences),
-            _ => differences
-                .extend(names.text(a, b).err().map(|why| format!("line {n}: {why}"))),
+            _ => differences.extend(names.text(a, b).err().map(|why| format!("line {n}: {why}"))),
         }
     }
 }

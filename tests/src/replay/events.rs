@@ -26,8 +26,7 @@ pub fn pair(recorded: &[Value], mock: &[Value], names: &mut Names) -> Vec<usize>
         }
         // Later groups are told apart by what the earlier ones bind.
         for n in start..end {
-            if let (Some(a), Some(b)) =
-                (recorded.get(n), order.get(n).and_then(|at| mock.get(*at)))
+            if let (Some(a), Some(b)) = (recorded.get(n), order.get(n).and_then(|at| mock.get(*at)))
             {
                 compare::json(a, b, "", names, &mut Differences::new());
             }

@@ -125,10 +125,11 @@ pub fn load(dir: &Path) -> Result<Vec<Run>> {
             _ => continue,
         };
         for run in entries(&year)?.into_iter().filter(|path| path.is_dir()) {
-            let files = entries(&run)?.into_iter().filter(|path| {
-                path.extension().is_some_and(|extension| extension == "jsonl")
-            });
-            let scenarios: Vec<_> = files.map(|file| scenario(dir, &file)).collect::<Result<_>>()?;
+            let files = entries(&run)?
+                .into_iter()
+                .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+            let scenarios: Vec<_> =
+                files.map(|file| scenario(dir, &file)).collect::<Result<_>>()?;
             if !scenarios.is_empty() {
                 runs.push(Run { age, scenarios });
             }

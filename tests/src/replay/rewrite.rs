@@ -83,8 +83,12 @@ pub fn request(exchange: &Exchange, names: &mut Names, keys: &Keys) -> Vec<u8> {
     names.keep_own(&exchange.path);
     strings(&exchange.request_body).iter().for_each(|text| names.keep_own(text));
     let body = body(&exchange.request_body, names);
-    let mut head =
-        format!("{} {} HTTP/1.1\r\nHost: {}\r\n", exchange.method, path(&exchange.path, names), exchange.host);
+    let mut head = format!(
+        "{} {} HTTP/1.1\r\nHost: {}\r\n",
+        exchange.method,
+        path(&exchange.path, names),
+        exchange.host
+    );
     for (name, value) in &exchange.request_headers {
         let value = match name.as_str() {
             "Authorization" => authorization(value, exchange, names, keys),
@@ -107,12 +111,7 @@ pub fn request(exchange: &Exchange, names: &mut Names, keys: &Keys) -> Vec<u8> {
 }
 
 /// `Basic(user="U" password_len=N)`, or a bare scheme.
-fn authorization(
-    shown: &str,
-    exchange: &Exchange,
-    names: &Names,
-    keys: &Keys,
-) -> Option<String> {
+fn authorization(shown: &str, exchange: &Exchange, names: &Names, keys: &Keys) -> Option<String> {
     use base64::Engine as _;
     let Some(basic) = shown.strip_prefix("Basic(user=\"") else {
         return Some(format!("{shown} {}", "x".repeat(32)));

@@ -99,11 +99,7 @@ impl Connection {
     ///
     /// # Errors
     /// When the socket fails.
-    pub fn wait(
-        &mut self,
-        patience: Duration,
-        enough: impl Fn(&Reply) -> bool,
-    ) -> Result<bool> {
+    pub fn wait(&mut self, patience: Duration, enough: impl Fn(&Reply) -> bool) -> Result<bool> {
         let deadline = Instant::now() + patience;
         loop {
             self.read_all()?;
