@@ -57,6 +57,66 @@ impl Bundle {
         &self.certificates
     }
 
+    /// The server's certificate: the one that no other of the bundle is issued by, the first of
+    /// them that is no CA.
+    pub fn leaf(&self) -> &Certificate {
+        // Both positions exist: a bundle is never empty.
+        #[expect(clippy::indexing_slicing)]
+        &self.certificates[self.leaf_position()]
+    }
+
+    fn leaf_position(&self) -> usize {
+        let all = || self.certificates.iter().enumerate();
+        let issues = |c: &Certificate| {
+            self.certificates.iter().any(|below| below != c && below.names_as_issuer(c))
+        };
+        all()
+            .find(|(_, c)| !c.is_ca() && !issues(c))
+            .or_else(|| all().find(|(_, c)| !issues(c)))
+            .map_or(0, |(i, _)| i)
+    }
+
+    /// The leaf's position, its issuer's, and so on, as far as the bundle goes.
+    pub(crate) fn path(&self) -> Vec<usize> {
+        let mut path = vec![self.leaf_position()];
+        while let Some(last) = path.last().and_then(|&i| self.certificates.get(i)) {
+            if last.is_self_issued() {
+                break;
+            }
+            let issuer = self
+                .certificates
+                .iter()
+                .enumerate()
+                .position(|(i, c)| !path.contains(&i) && c != last && last.names_as_issuer(c));
+            match issuer {
+                Some(i) => path.push(i),
+                None => break,
+            }
+        }
+        path
+    }
+
+    /// The same certificates with the leaf first and each issuer after what it issued; duplicates
+    /// are left out, and those that have no part in the chain come last.
+    pub fn ordered(&self) -> Self {
+        let path = self.path();
+        let rest = (0..self.certificates.len()).filter(|i| !path.contains(i));
+        let mut certificates: Vec<Certificate> = Vec::with_capacity(self.certificates.len());
+        for i in path.iter().copied().chain(rest) {
+            if let Some(certificate) = self.certificates.get(i) {
+                if !certificates.contains(certificate) {
+                    certificates.push(certificate.clone());
+                }
+            }
+        }
+        Self { certificates, holds_key: false }
+    }
+
+    /// All certificates in PEM, in their order, without anything around them.
+    pub fn to_pem(&self) -> String {
+        self.certificates.iter().map(Certificate::to_pem).collect()
+    }
+
     /// Whether the file also holds a private key, which then travels wherever the bundle does.
     pub fn holds_key(&self) -> bool {
         self.holds_key

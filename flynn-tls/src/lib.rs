@@ -2,11 +2,13 @@
 
 mod bundle;
 mod certificate;
+mod check;
 mod client;
 mod der;
 mod error;
 #[cfg(feature = "generate")]
 pub mod generate;
+mod key;
 mod pem;
 mod pin;
 #[cfg(feature = "probe")]
@@ -16,10 +18,12 @@ mod time;
 
 pub use bundle::Bundle;
 pub use certificate::{Certificate, KeyKind, Names, Signature};
+pub use check::{Code, Finding, Report, Requirements, Severity, check};
 pub use client::{
     ClientTls, Dangerous, PinMismatch, Reason, Roots, Unverifiable, pin_mismatch, unverifiable,
 };
 pub use error::{Error, ErrorKind};
+pub use key::{Belongs, PrivateKey};
 pub use pin::{Pin, PinSet};
 #[cfg(feature = "probe")]
 pub use probe::{Presented, Probe, probe, probe_many};

@@ -28,6 +28,7 @@ pub(super) struct Facts {
     pub(super) serial: String,
     pub(super) version: u32,
     pub(super) is_ca: bool,
+    pub(super) for_servers: bool,
     pub(super) unknown_critical: Vec<String>,
     pub(super) authority_key_id: Option<Vec<u8>>,
     pub(super) subject_key_id: Option<Vec<u8>>,
@@ -56,6 +57,7 @@ impl Facts {
             serial: serial(x509.raw_serial()),
             version: x509.version().0.saturating_add(1),
             is_ca: false,
+            for_servers: true,
             unknown_critical: Vec::new(),
             authority_key_id: None,
             subject_key_id: None,
@@ -81,6 +83,9 @@ impl Facts {
                 }
                 ParsedExtension::AuthorityKeyIdentifier(id) => {
                     self.authority_key_id = id.key_identifier.as_ref().map(|id| id.0.to_vec());
+                }
+                ParsedExtension::ExtendedKeyUsage(usage) => {
+                    self.for_servers = usage.any || usage.server_auth;
                 }
                 ParsedExtension::UnsupportedExtension { .. } | ParsedExtension::Unparsed
                     if extension.critical =>

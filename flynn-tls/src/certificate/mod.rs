@@ -6,14 +6,17 @@ mod names;
 use std::fmt;
 use std::net::IpAddr;
 
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 
 pub use kind::{KeyKind, Signature};
 pub use names::Names;
 
+use crate::der::{BIT_STRING, Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
+use crate::key::public_bits;
 use crate::{Pin, Time, pem};
 use facts::Facts;
+pub(crate) use facts::modulus_bits;
 
 /// A certificate and what it says.
 ///
@@ -84,6 +87,16 @@ impl Certificate {
         self.facts.common_name.as_deref()
     }
 
+    /// What to call it in a sentence: its common name, else its first name, else its subject.
+    pub(crate) fn title(&self) -> String {
+        let name = self.common_name().map(str::to_owned).or_else(|| self.names().iter().next());
+        match name {
+            Some(name) => name.escape_debug().to_string(),
+            None if self.subject().is_empty() => "the certificate without a subject".to_owned(),
+            None => self.subject().to_owned(),
+        }
+    }
+
     /// The subject alternative names: the only ones that clients look at.
     pub fn names(&self) -> &Names {
         &self.facts.names
@@ -135,6 +148,11 @@ impl Certificate {
         self.facts.is_ca
     }
 
+    /// Whether its extended key usage, if it has one, allows TLS servers.
+    pub fn is_for_servers(&self) -> bool {
+        self.facts.for_servers
+    }
+
     /// Whether subject and issuer are the same, as in a root, or in a leaf that nobody signed.
     pub fn is_self_issued(&self) -> bool {
         self.facts.raw_subject(&self.der) == self.facts.raw_issuer(&self.der)
@@ -164,6 +182,31 @@ impl Certificate {
                 (Some(wanted), Some(has)) => wanted == has,
                 _ => true,
             }
+    }
+
+    /// Whether `issuer`'s key verifies this certificate's signature; `None` when none of the
+    /// algorithms fits.
+    pub(crate) fn is_signed_by(
+        &self,
+        issuer: &Self,
+        algorithms: &[&dyn SignatureVerificationAlgorithm],
+    ) -> Option<bool> {
+        let mut parts = Reader::new(&self.der).enter(SEQUENCE)?;
+        let message = parts.value(SEQUENCE)?.raw;
+        let signed_with = parts.value(SEQUENCE)?.content;
+        let signature = parts.value(BIT_STRING)?.content.strip_prefix(&[0])?;
+        let key_of = Reader::new(issuer.public_key()).enter(SEQUENCE)?.value(SEQUENCE)?.content;
+        let key = public_bits(issuer.public_key())?;
+        let mut verdict = None;
+        for algorithm in algorithms {
+            if algorithm.signature_alg_id().as_ref() == signed_with
+                && algorithm.public_key_alg_id().as_ref() == key_of
+            {
+                let good = algorithm.verify_signature(key, message, signature).is_ok();
+                verdict = Some(good || verdict == Some(true));
+            }
+        }
+        verdict
     }
 }
 

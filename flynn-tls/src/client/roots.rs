@@ -57,6 +57,24 @@ impl Roots {
         Ok(store.into())
     }
 
+    /// The roots themselves, where they are ours to look at.
+    pub(crate) fn anchors(&self) -> Option<Arc<RootCertStore>> {
+        match &self.0 {
+            Kind::Store(roots) => Some(Arc::clone(roots)),
+            Kind::Public => Self::public_anchors(),
+            #[cfg(feature = "platform")]
+            Kind::Platform => None,
+        }
+    }
+
+    /// Mozilla's roots, where they are compiled in.
+    pub(crate) fn public_anchors() -> Option<Arc<RootCertStore>> {
+        #[cfg(feature = "webpki-roots")]
+        return Some(mozilla());
+        #[cfg(not(feature = "webpki-roots"))]
+        None
+    }
+
     pub(super) fn verifier(
         self,
         leniency: Leniency,
@@ -89,7 +107,7 @@ impl From<RootCertStore> for Roots {
 }
 
 #[cfg(feature = "webpki-roots")]
-pub(crate) fn mozilla() -> Arc<RootCertStore> {
+fn mozilla() -> Arc<RootCertStore> {
     static STORE: std::sync::LazyLock<Arc<RootCertStore>> = std::sync::LazyLock::new(|| {
         Arc::new(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect())
     });

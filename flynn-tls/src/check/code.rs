@@ -1,0 +1,109 @@
+use std::fmt;
+
+/// What a [`Finding`](super::Finding) is about. [`as_str`](Self::as_str) is stable and meant for
+/// programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Code {
+    /// The private key is not the certificate's.
+    KeyMismatch,
+    /// The private key's parts do not fit together.
+    KeyDamaged,
+    /// Whether the private key fits cannot be told.
+    KeyUnchecked,
+    /// The certificate's file holds a private key.
+    KeyInBundle,
+    /// A required name is not in the certificate.
+    NameNotCovered,
+    /// A required wildcard is not in the certificate.
+    WildcardNotCovered,
+    /// A required apex is not in the certificate, although its wildcard is.
+    ApexNotCovered,
+    /// There are no subject alternative names, and clients look at nothing else.
+    NoNames,
+    /// Its validity is over.
+    Expired,
+    /// Its validity has not begun.
+    NotYetValid,
+    /// Its validity ends within the days asked for.
+    ExpiresSoon,
+    /// A certificate between the leaf and a root is missing.
+    ChainIncomplete,
+    /// The leaf is not first, or an issuer does not follow what it signed.
+    WrongOrder,
+    /// The same certificate twice.
+    Duplicate,
+    /// A certificate that has nothing to do with the leaf.
+    Unrelated,
+    /// The root is part of the bundle.
+    RootIncluded,
+    /// The leaf is signed by its own key.
+    SelfSigned,
+    /// A certificate is not signed by the one that it names as its issuer.
+    BadSignature,
+    /// The chain breaks a rule that its certificates set (path length, name constraints …).
+    ChainRejected,
+    /// It leads to no public root.
+    NotPubliclyTrusted,
+    /// It does not lead to the CA asked for.
+    NotFromCa,
+    /// A key too short to be safe.
+    WeakKey,
+    /// A key that many clients cannot verify with.
+    UnusualKey,
+    /// A signature over a broken hash.
+    WeakSignature,
+    /// X.509 before version 3.
+    OldVersion,
+    /// A critical extension that clients do not know and must refuse.
+    UnknownCriticalExtension,
+    /// The leaf is a CA certificate.
+    LeafIsCa,
+    /// Its extended key usage leaves out TLS servers.
+    NotForServers,
+    /// Signatures were not checked, for want of a crypto provider.
+    Unchecked,
+}
+
+impl Code {
+    /// Its name for programs, such as `key-mismatch`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyMismatch => "key-mismatch",
+            Self::KeyDamaged => "key-damaged",
+            Self::KeyUnchecked => "key-unchecked",
+            Self::KeyInBundle => "key-in-bundle",
+            Self::NameNotCovered => "name-not-covered",
+            Self::WildcardNotCovered => "wildcard-not-covered",
+            Self::ApexNotCovered => "apex-not-covered",
+            Self::NoNames => "no-names",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not-yet-valid",
+            Self::ExpiresSoon => "expires-soon",
+            Self::ChainIncomplete => "chain-incomplete",
+            Self::WrongOrder => "wrong-order",
+            Self::Duplicate => "duplicate",
+            Self::Unrelated => "unrelated",
+            Self::RootIncluded => "root-included",
+            Self::SelfSigned => "self-signed",
+            Self::BadSignature => "bad-signature",
+            Self::ChainRejected => "chain-rejected",
+            Self::NotPubliclyTrusted => "not-publicly-trusted",
+            Self::NotFromCa => "not-from-ca",
+            Self::WeakKey => "weak-key",
+            Self::UnusualKey => "unusual-key",
+            Self::WeakSignature => "weak-signature",
+            Self::OldVersion => "old-version",
+            Self::UnknownCriticalExtension => "unknown-critical-extension",
+            Self::LeafIsCa => "leaf-is-ca",
+            Self::NotForServers => "not-for-servers",
+            Self::Unchecked => "unchecked",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

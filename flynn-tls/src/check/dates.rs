@@ -1,0 +1,38 @@
+use super::{Case, Code, Report, Severity};
+
+const RENEW: &str = "renew it and install the new one";
+
+pub(super) fn check(case: &Case<'_>, report: &mut Report) {
+    let days = i64::from(case.requirements.days);
+    for (i, certificate) in case.path() {
+        let (from, to) = (certificate.not_before(), certificate.not_after());
+        let title = certificate.title();
+        if case.at > to {
+            let ago = case.at.days_since(to);
+            report.add(
+                Code::Expired,
+                Severity::Error,
+                i,
+                format!("{title} expired on {to}, {ago} days before {}", case.at),
+                RENEW,
+            );
+        } else if case.at < from {
+            report.add(
+                Code::NotYetValid,
+                Severity::Error,
+                i,
+                format!("{title} is not valid before {from}, now is {}", case.at),
+                "check the clock, or wait until it is valid",
+            );
+        } else if to.days_since(case.at) < days {
+            let left = to.days_since(case.at);
+            report.add(
+                Code::ExpiresSoon,
+                Severity::Warning,
+                i,
+                format!("{title} expires in {left} days, on {to}"),
+                RENEW,
+            );
+        }
+    }
+}

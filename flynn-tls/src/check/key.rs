@@ -1,0 +1,45 @@
+use super::{Case, Code, Report, Severity};
+use crate::Belongs;
+
+pub(super) fn check(case: &Case<'_>, report: &mut Report) {
+    if case.bundle.holds_key() {
+        report.add(
+            Code::KeyInBundle,
+            Severity::Warning,
+            None,
+            "the certificate's file holds a private key, which goes wherever the file does".into(),
+            "keep the key in a file of its own",
+        );
+    }
+    let Some(key) = case.key else { return };
+    let belongs = case.provider.as_ref().map(|p| key.belongs_to(case.leaf, p));
+    match belongs.unwrap_or(Belongs::Unknown) {
+        Belongs::Yes => {}
+        Belongs::No => report.add(
+            Code::KeyMismatch,
+            Severity::Error,
+            case.leaf_at(),
+            format!(
+                "the private key ({}) is not the key of {} ({})",
+                key.kind(),
+                case.leaf.title(),
+                case.leaf.key()
+            ),
+            "use the key that the certificate was requested with, or request a new certificate",
+        ),
+        Belongs::Damaged => report.add(
+            Code::KeyDamaged,
+            Severity::Error,
+            None,
+            format!("the private key ({}) is damaged: its parts do not fit together", key.kind()),
+            "take the key from a backup, or request a new certificate",
+        ),
+        Belongs::Unknown => report.add(
+            Code::KeyUnchecked,
+            Severity::Warning,
+            None,
+            format!("whether the private key ({}) fits cannot be told", key.kind()),
+            "compare `openssl pkey -pubout` with `openssl x509 -pubkey`",
+        ),
+    }
+}

@@ -1,0 +1,100 @@
+mod chain;
+mod code;
+mod dates;
+mod key;
+mod names;
+mod order;
+mod report;
+mod requirements;
+mod strength;
+
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+
+pub use code::Code;
+pub use report::{Finding, Report, Severity};
+pub use requirements::Requirements;
+
+use crate::{Bundle, Certificate, PrivateKey, Time, provider};
+
+/// Judges a bundle, and a key if there is one, by `requirements`; tells everything it finds at
+/// once.
+///
+/// | found | codes |
+/// |---|---|
+/// | the key | `key-mismatch` `key-damaged` `key-unchecked` `key-in-bundle` |
+/// | names | `name-not-covered` `wildcard-not-covered` `apex-not-covered` `no-names` |
+/// | dates | `expired` `not-yet-valid` `expires-soon` |
+/// | the file | `wrong-order` `duplicate` `unrelated` `root-included` |
+/// | the chain | `chain-incomplete` `self-signed` `bad-signature` `chain-rejected` `not-publicly-trusted` `not-from-ca` |
+/// | strength and form | `weak-key` `unusual-key` `weak-signature` `old-version` `unknown-critical-extension` `leaf-is-ca` `not-for-servers` |
+///
+/// Names are looked for where clients look: in the subject alternative names, never in the common
+/// name. Trust is judged for a moment within the leaf's own validity, so that an expired
+/// certificate is said to be expired and not untrusted as well.
+///
+/// ```
+/// # fn main() -> Result<(), flynn_tls::Error> {
+/// use flynn_tls::{Bundle, Code, PrivateKey, Requirements, check};
+/// # let issued = flynn_tls::generate::Ca::new("x")?.issue(&["*.example.com"])?;
+/// # let (chain, key) = (issued.chain_pem(), issued.key_pem());
+///
+/// let bundle = Bundle::from_pem(chain.as_bytes())?;
+/// let key = PrivateKey::from_pem(&key)?;
+/// let report = check(&bundle, Some(&key), &Requirements::new().domain("example.com"));
+/// assert!(report.has(Code::ApexNotCovered) && !report.has(Code::KeyMismatch));
+/// for finding in report.findings() {
+///     println!("{finding}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub fn check(bundle: &Bundle, key: Option<&PrivateKey>, requirements: &Requirements) -> Report {
+    let mut report = Report::default();
+    let provider = requirements.provider.clone().or_else(|| provider::default().ok());
+    let case = Case::new(bundle, key, requirements, provider);
+    key::check(&case, &mut report);
+    names::check(&case, &mut report);
+    dates::check(&case, &mut report);
+    order::check(&case, &mut report);
+    chain::check(&case, &mut report);
+    strength::check(&case, &mut report);
+    report.sort();
+    report
+}
+
+/// What the single checks look at.
+struct Case<'a> {
+    bundle: &'a Bundle,
+    key: Option<&'a PrivateKey>,
+    requirements: &'a Requirements,
+    provider: Option<Arc<CryptoProvider>>,
+    at: Time,
+    leaf: &'a Certificate,
+    /// The leaf, its issuer, and so on, as positions in the bundle.
+    path: Vec<usize>,
+}
+
+impl<'a> Case<'a> {
+    fn new(
+        bundle: &'a Bundle,
+        key: Option<&'a PrivateKey>,
+        requirements: &'a Requirements,
+        provider: Option<Arc<CryptoProvider>>,
+    ) -> Self {
+        let at = requirements.at.unwrap_or_else(Time::now);
+        let path = bundle.path();
+        let leaf = bundle.leaf();
+        Self { bundle, key, requirements, provider, at, leaf, path }
+    }
+
+    fn leaf_at(&self) -> usize {
+        self.path.first().copied().unwrap_or_default()
+    }
+
+    /// The certificates of the path with their positions, the leaf first.
+    fn path(&self) -> impl Iterator<Item = (usize, &'a Certificate)> + '_ {
+        self.path.iter().filter_map(|&i| Some((i, self.bundle.certificates().get(i)?)))
+    }
+}

@@ -1,0 +1,82 @@
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+
+use crate::{Roots, Time};
+
+/// What a certificate has to be good for. Without anything set: in date now and for 30 days to
+/// come, and complete.
+#[derive(Debug, Clone)]
+#[must_use = "it is for `check`"]
+pub struct Requirements {
+    pub(super) names: Vec<String>,
+    pub(super) at: Option<Time>,
+    pub(super) days: u32,
+    pub(super) trust: Trust,
+    pub(super) provider: Option<Arc<CryptoProvider>>,
+}
+
+/// Whom the chain must lead to.
+#[derive(Debug, Clone)]
+pub(super) enum Trust {
+    /// Anyone; being no public root is worth a warning.
+    Any,
+    Public,
+    Ca(Roots),
+}
+
+impl Default for Requirements {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Requirements {
+    /// No names, the clock of this machine, 30 days.
+    pub fn new() -> Self {
+        Self { names: Vec::new(), at: None, days: 30, trust: Trust::Any, provider: None }
+    }
+
+    /// It must cover the domain itself and `*.domain`, as a Flynn cluster's certificate does.
+    pub fn domain(self, domain: &str) -> Self {
+        let wildcard = format!("*.{domain}");
+        self.name(domain).name(&wildcard)
+    }
+
+    /// It must cover this name: a host, a wildcard such as `*.example.com`, an IP address. Pass
+    /// international names in their `xn--` form.
+    pub fn name(mut self, name: &str) -> Self {
+        self.names.push(name.to_owned());
+        self
+    }
+
+    /// The moment to judge for, instead of now.
+    pub fn at(mut self, at: Time) -> Self {
+        self.at = Some(at);
+        self
+    }
+
+    /// Warn when it ends within so many days; 30 unless set, 0 for never.
+    pub fn expiring_within_days(mut self, days: u32) -> Self {
+        self.days = days;
+        self
+    }
+
+    /// It must lead to a public root; without this, leading to none is a warning.
+    pub fn publicly_trusted(mut self) -> Self {
+        self.trust = Trust::Public;
+        self
+    }
+
+    /// It must lead to one of these CAs, and need not be publicly trusted.
+    pub fn from_ca(mut self, roots: Roots) -> Self {
+        self.trust = Trust::Ca(roots);
+        self
+    }
+
+    /// Verifies signatures with this crypto provider instead of the default one.
+    pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
+        self.provider = Some(provider);
+        self
+    }
+}

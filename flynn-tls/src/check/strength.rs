@@ -1,0 +1,96 @@
+use super::{Case, Code, Report, Severity};
+use crate::{Certificate, KeyKind};
+
+const REQUEST: &str = "request a new certificate with a P-256 or RSA 2048 key";
+
+pub(super) fn check(case: &Case<'_>, report: &mut Report) {
+    for (i, certificate) in case.path() {
+        weakness(i, certificate, report);
+    }
+    let leaf = case.leaf;
+    let i = case.leaf_at();
+    if matches!(leaf.key(), KeyKind::P521 | KeyKind::Other(_)) {
+        report.add(
+            Code::UnusualKey,
+            Severity::Warning,
+            i,
+            format!(
+                "{} has a {} key, which many clients cannot verify with",
+                leaf.title(),
+                leaf.key()
+            ),
+            REQUEST,
+        );
+    }
+    if leaf.is_ca() {
+        report.add(
+            Code::LeafIsCa,
+            Severity::Warning,
+            i,
+            format!(
+                "{} is a CA certificate, which strict clients refuse as a server's",
+                leaf.title()
+            ),
+            "request one without the CA flag (basicConstraints=CA:FALSE)",
+        );
+    }
+    if !leaf.is_for_servers() {
+        report.add(
+            Code::NotForServers,
+            Severity::Error,
+            i,
+            format!(
+                "{} is not for TLS servers: its extended key usage leaves them out",
+                leaf.title()
+            ),
+            "request one with the extended key usage serverAuth",
+        );
+    }
+}
+
+/// What makes clients refuse a certificate wherever in the chain it stands.
+fn weakness(i: usize, certificate: &Certificate, report: &mut Report) {
+    let title = certificate.title();
+    if certificate.key().is_weak() {
+        report.add(
+            Code::WeakKey,
+            Severity::Error,
+            i,
+            format!("{title} has a {} key, too short to be safe", certificate.key()),
+            REQUEST,
+        );
+    }
+    for oid in certificate.unknown_critical_extensions() {
+        report.add(
+            Code::UnknownCriticalExtension,
+            Severity::Error,
+            i,
+            format!(
+                "{title} has the critical extension {oid}, which clients do not know and refuse"
+            ),
+            "request one without this extension, or with it not critical",
+        );
+    }
+    // Of a root only its key counts: nobody looks at its signature or version.
+    if certificate.is_self_issued() && certificate.is_ca() {
+        return;
+    }
+    if certificate.signature().is_weak() {
+        report.add(
+            Code::WeakSignature,
+            Severity::Error,
+            i,
+            format!("{title} is signed with {}, which is broken", certificate.signature()),
+            "have it issued again: every CA signs with SHA-256 now",
+        );
+    }
+    if certificate.version() != 3 {
+        report.add(
+            Code::OldVersion,
+            Severity::Error,
+            i,
+            format!("{title} is X.509 v{}, which modern clients refuse", certificate.version()),
+            "have it issued as X.509 v3, which can carry names",
+        );
+    }
+}

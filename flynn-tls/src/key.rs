@@ -1,0 +1,248 @@
+use std::fmt;
+
+use rustls::crypto::CryptoProvider;
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+
+use crate::certificate::modulus_bits;
+use crate::der::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
+use crate::error::{Error, ErrorKind};
+use crate::pem::{self, Body};
+use crate::{Certificate, KeyKind};
+
+/// A private key: PKCS#8, PKCS#1 (RSA) or SEC1 (elliptic curves), not encrypted.
+///
+/// Neither `Debug` nor any error shows a part of it.
+pub struct PrivateKey {
+    der: PrivateKeyDer<'static>,
+    kind: KeyKind,
+    /// The content of the public key's bit string, where the file holds it.
+    public: Option<Vec<u8>>,
+}
+
+/// What a [`PrivateKey`] is to a certificate, from [`PrivateKey::belongs_to`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Belongs {
+    /// It is the certificate's key.
+    Yes,
+    /// It is another key.
+    No,
+    /// The crypto provider finds that its parts do not fit together: the file is damaged.
+    Damaged,
+    /// Cannot be told: the file holds no public part, and the crypto provider cannot compute it.
+    Unknown,
+}
+
+impl PrivateKey {
+    /// Reads the first private key of a PEM text; certificates and curve parameters around it are
+    /// skipped. What a block holds is told by its structure, so a wrong label does no harm.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Key`] when there is none, when it is encrypted (the router cannot decrypt it),
+    /// when it is damaged, or of another format (OpenSSH, DSA).
+    pub fn from_pem(text: &str) -> Result<Self, Error> {
+        let Some(block) = pem::blocks(text.as_bytes()).find(|b| b.is_private_key()) else {
+            return Err(no_key(text));
+        };
+        let der = match block.body {
+            _ if block.label == "ENCRYPTED PRIVATE KEY" => return Err(encrypted()),
+            Body::Encrypted => return Err(encrypted()),
+            Body::Damaged(why) => {
+                let message =
+                    format!("the private key at line {} cannot be read: {why}", block.line);
+                return Err(Error::new(ErrorKind::Key, message));
+            }
+            Body::Der(_) if block.label == "OPENSSH PRIVATE KEY" => {
+                let message = "this is an OpenSSH key, not one for TLS";
+                return Err(Error::new(ErrorKind::Key, message));
+            }
+            Body::Der(der) => der,
+        };
+        Self::from_der(&der)
+    }
+
+    /// Reads a private key in DER of any of the three formats.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Key`] when it is none of them.
+    pub fn from_der(key: &[u8]) -> Result<Self, Error> {
+        read(key).ok_or_else(|| {
+            Error::new(ErrorKind::Key, "the private key cannot be read: not PKCS#8, PKCS#1 or SEC1")
+        })
+    }
+
+    /// The kind and size of the key.
+    pub fn kind(&self) -> &KeyKind {
+        &self.kind
+    }
+
+    /// The key as rustls takes it. This is the secret itself.
+    pub fn secret_der(&self) -> &PrivateKeyDer<'static> {
+        &self.der
+    }
+
+    /// Whether this is the key of `certificate`.
+    ///
+    /// The crypto provider is asked first, because it notices keys whose parts do not fit
+    /// together; for kinds that it cannot load, the public part in the file is compared.
+    pub fn belongs_to(&self, certificate: &Certificate, provider: &CryptoProvider) -> Belongs {
+        let Some(wanted) = public_bits(certificate.public_key()) else {
+            return Belongs::Unknown;
+        };
+        let rare = |kind: &KeyKind| matches!(kind, KeyKind::Other(_));
+        if self.kind != *certificate.key() && !rare(&self.kind) && !rare(certificate.key()) {
+            return Belongs::No;
+        }
+        let loaded = provider.key_provider.load_private_key(self.der.clone_key());
+        let public = match &loaded {
+            Ok(key) => key.public_key(),
+            Err(_) if self.public.is_some() && self.is_common() => return Belongs::Damaged,
+            Err(_) => None,
+        };
+        let public = public.as_ref().and_then(|spki| public_bits(spki));
+        match public.or(self.public.as_deref()) {
+            Some(public) if public == wanted => Belongs::Yes,
+            Some(_) => Belongs::No,
+            None => Belongs::Unknown,
+        }
+    }
+
+    /// A kind that every provider loads, so that failing to means the key is damaged.
+    fn is_common(&self) -> bool {
+        match self.kind {
+            KeyKind::Rsa(bits) => matches!(bits, 2048 | 3072 | 4096),
+            KeyKind::P256 | KeyKind::P384 | KeyKind::Ed25519 => true,
+            _ => false,
+        }
+    }
+}
+
+fn no_key(text: &str) -> Error {
+    let mut blocks = pem::blocks(text.as_bytes());
+    let message = match blocks.next() {
+        Some(block) if block.is_certificate() => "this is a certificate, not a private key",
+        Some(block) if block.is_request() => {
+            "this is a certificate request (CSR), not a private key"
+        }
+        Some(block) if block.label.ends_with("PUBLIC KEY") => {
+            "this is a public key, not a private key"
+        }
+        Some(_) => "no private key found in the PEM",
+        None => "no private key found: no PEM block in it",
+    };
+    Error::new(ErrorKind::Key, message)
+}
+
+fn encrypted() -> Error {
+    Error::new(
+        ErrorKind::Key,
+        "the private key is encrypted, which a router cannot use: decrypt it with `openssl pkey`",
+    )
+}
+
+fn read(key: &[u8]) -> Option<PrivateKey> {
+    let mut outer = Reader::new(key);
+    let mut parts = outer.enter(SEQUENCE)?;
+    if !outer.is_empty() {
+        return None;
+    }
+    parts.value(INTEGER)?;
+    let mut after_version = parts;
+    match after_version.any()?.tag {
+        INTEGER => {
+            let (kind, public) = rsa(parts)?;
+            let der = PrivatePkcs1KeyDer::from(key.to_vec()).into();
+            Some(PrivateKey { der, kind, public: Some(public) })
+        }
+        OCTET_STRING => {
+            let (curve, public) = sec1(parts)?;
+            let der = PrivateSec1KeyDer::from(key.to_vec()).into();
+            Some(PrivateKey {
+                der,
+                kind: curve.map_or(KeyKind::Other("EC".into()), curve_kind),
+                public,
+            })
+        }
+        SEQUENCE => {
+            let (kind, public) = pkcs8(parts)?;
+            let der = PrivatePkcs8KeyDer::from(key.to_vec()).into();
+            Some(PrivateKey { der, kind, public })
+        }
+        _ => None,
+    }
+}
+
+/// From modulus and exponent on: the kind, and the public key as certificates hold it.
+fn rsa(mut parts: Reader<'_>) -> Option<(KeyKind, Vec<u8>)> {
+    let modulus = parts.value(INTEGER)?;
+    let exponent = parts.value(INTEGER)?;
+    // The private exponent must follow, or this is a public key.
+    parts.value(INTEGER)?;
+    let public = der::tlv(SEQUENCE, &[modulus.raw, exponent.raw]);
+    Some((KeyKind::Rsa(modulus_bits(modulus.content)), public))
+}
+
+/// From the scalar on: the curve and the public point, where they are told.
+fn sec1(mut parts: Reader<'_>) -> Option<(Option<&[u8]>, Option<Vec<u8>>)> {
+    parts.value(OCTET_STRING)?;
+    let curve = parts.enter(0xa0).and_then(|mut p| p.value(OID)).map(|oid| oid.content);
+    let public = parts.enter(0xa1).and_then(|mut p| p.value(BIT_STRING)).and_then(bits);
+    Some((curve, public.map(<[u8]>::to_vec)))
+}
+
+fn pkcs8(mut parts: Reader<'_>) -> Option<(KeyKind, Option<Vec<u8>>)> {
+    let mut algorithm = parts.enter(SEQUENCE)?;
+    let oid = algorithm.value(OID)?.content;
+    let inner = parts.value(OCTET_STRING)?.content;
+    match oid {
+        RSA => {
+            let mut key = Reader::new(inner).enter(SEQUENCE)?;
+            key.value(INTEGER)?;
+            rsa(key).map(|(kind, public)| (kind, Some(public)))
+        }
+        EC => {
+            let mut key = Reader::new(inner).enter(SEQUENCE)?;
+            key.value(INTEGER)?;
+            let (curve, public) = sec1(key)?;
+            let curve = algorithm.value(OID).map(|oid| oid.content).or(curve)?;
+            Some((curve_kind(curve), public))
+        }
+        ED25519 => Some((KeyKind::Ed25519, None)),
+        other => Some((KeyKind::Other(dotted(other)), None)),
+    }
+}
+
+const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
+const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+
+fn curve_kind(oid: &[u8]) -> KeyKind {
+    match oid {
+        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] => KeyKind::P256,
+        [0x2b, 0x81, 0x04, 0x00, 0x22] => KeyKind::P384,
+        [0x2b, 0x81, 0x04, 0x00, 0x23] => KeyKind::P521,
+        other => KeyKind::Other(dotted(other)),
+    }
+}
+
+fn dotted(oid: &[u8]) -> String {
+    x509_parser::asn1_rs::Oid::new(oid.into()).to_id_string()
+}
+
+/// The bytes of a `SubjectPublicKeyInfo`'s key.
+pub(crate) fn public_bits(spki: &[u8]) -> Option<&[u8]> {
+    let mut parts = Reader::new(spki).enter(SEQUENCE)?;
+    parts.value(SEQUENCE)?;
+    parts.value(BIT_STRING).and_then(bits)
+}
+
+/// The content of a bit string of whole bytes.
+fn bits(value: der::Value<'_>) -> Option<&[u8]> {
+    value.content.strip_prefix(&[0])
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PrivateKey").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
