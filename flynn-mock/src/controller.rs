@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flynn_tls::Pin;
+use flynn_client::{Client, ClientBuilder};
+use flynn_tls::{ClientTls, Pin};
 use jiff::Timestamp;
 
 use crate::builder::Builder;
@@ -122,6 +123,38 @@ impl MockController {
             .hub
             .with(|inner| inner.engine.handle(&Request::new(http::Method::GET, "/ca-cert")));
         String::from_utf8_lossy(answer.bytes()).into_owned()
+    }
+
+    /// A client of this controller: the key, the present pin, the names resolved.
+    ///
+    /// # Panics
+    /// As [`pin`](Self::pin).
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        match self.client_builder().build() {
+            Ok(client) => client,
+            Err(e) => panic!("the mock's client does not build: {e}"),
+        }
+    }
+
+    /// What [`client`](Self::client) is built from, to set more on it.
+    ///
+    /// # Panics
+    /// As [`pin`](Self::pin).
+    #[track_caller]
+    pub fn client_builder(&self) -> ClientBuilder {
+        let builder = Client::builder(self.url()).key(self.key.clone()).no_proxy();
+        if !self.tls {
+            return builder;
+        }
+        let domain = self.domain();
+        let builder = ["controller", "status"]
+            .into_iter()
+            .fold(builder, |builder, name| builder.resolve(format!("{name}.{domain}"), self.addr));
+        match ClientTls::pinned(self.pin()).config() {
+            Ok(tls) => builder.rustls_config(tls),
+            Err(e) => panic!("no TLS for the mock's client: {e}"),
+        }
     }
 
     /// Something goes wrong with the next request of an operation. The handle says how often, and
