@@ -1,0 +1,160 @@
+//! Serves a mocked Flynn cluster to any other program, such as the original CLI.
+//!
+//! ```text
+//! cargo run -p flynn-examples --bin mock-controller -- --domain example.com --server 2016
+//! ```
+//!
+//! It prints where it listens, its key and its pin, and the command that adds it to a `.flynnrc`.
+//! It serves until it is interrupted.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use flynn_mock::{MockController, Pace, ServerAge};
+
+const USAGE: &str = "\
+usage: mock-controller [OPTION...]
+
+  --domain D      the cluster's domain (example.com)
+  --server AGE    2016 or 2021 (2021)
+  --key K         the controller's key (made up)
+  --listen ADDR   address and port (127.0.0.1, any free port)
+  --seed N        the same ids and times in every run; implies --at-once
+  --at-once       jobs, deployments and deletions are over when they are answered
+";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(why) => {
+            eprintln!("mock-controller: {why}\n{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let mock = options.start().await;
+    print!("{}", introduction(&mock));
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("mock-controller: cannot wait for an interrupt: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the command line says.
+struct Options {
+    domain: String,
+    age: ServerAge,
+    key: Option<String>,
+    listen: Option<SocketAddr>,
+    seed: Option<u64>,
+    at_once: bool,
+}
+
+impl Options {
+    /// `None` when only the usage is asked for.
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let mut options = Self {
+            domain: "example.com".to_owned(),
+            age: ServerAge::V2021,
+            key: None,
+            listen: None,
+            seed: None,
+            at_once: false,
+        };
+        while let Some(option) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{option} needs a value"));
+            match option.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--domain" => options.domain = value()?,
+                "--key" => options.key = Some(value()?),
+                "--server" => {
+                    options.age = match value()?.as_str() {
+                        "2016" => ServerAge::V2016,
+                        "2021" => ServerAge::V2021,
+                        other => return Err(format!("--server {other}: neither 2016 nor 2021")),
+                    };
+                }
+                "--listen" => options.listen = Some(parse("--listen", &value()?)?),
+                "--seed" => options.seed = Some(parse("--seed", &value()?)?),
+                "--at-once" => options.at_once = true,
+                other => return Err(format!("unknown option {other}")),
+            }
+        }
+        Ok(Some(options))
+    }
+
+    async fn start(self) -> MockController {
+        let at_once = self.at_once || self.seed.is_some();
+        let mut builder =
+            MockController::builder().bootstrapped(self.domain).server(self.age).tls();
+        builder = builder.pace(if at_once { Pace::AtOnce } else { Pace::Timed });
+        if let Some(key) = self.key {
+            builder = builder.key(key);
+        }
+        if let Some(listen) = self.listen {
+            builder = builder.bind(listen);
+        }
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
+        }
+        builder.start().await
+    }
+}
+
+fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
+    option: &str,
+    value: &str,
+) -> Result<T, String> {
+    value.parse().map_err(|e| format!("{option} {value}: {e}"))
+}
+
+/// The mock's key opens nothing but the mock, so it may be shown.
+fn introduction(mock: &MockController) -> String {
+    let (addr, domain, key, pin) = (mock.addr(), mock.domain(), mock.key(), mock.pin());
+    format!(
+        "serving https and http on {addr}\n\
+         domain  {domain}\n\
+         key     {key}\n\
+         pin     {pin}\n\n\
+         To reach it by name, resolve controller.{domain} (and git., images., dashboard., status.) \
+         to {}:\n\n    \
+         curl --insecure --resolve controller.{domain}:{port}:{ip} --user :{key} \
+         https://controller.{domain}:{port}/apps\n    \
+         flynn cluster add --no-git -p {pin} mock {domain}:{port} {key}\n",
+        addr.ip(),
+        port = addr.port(),
+        ip = addr.ip(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<Option<Options>, String> {
+        Options::parse(args.iter().map(ToString::to_string))
+    }
+
+    #[test]
+    fn options_are_read() {
+        let options = parse(&["--domain", "d.test", "--server", "2016", "--seed", "7"]);
+        let options = options.unwrap().unwrap();
+        assert_eq!(options.domain, "d.test");
+        assert_eq!(options.age, ServerAge::V2016);
+        assert_eq!(options.seed, Some(7));
+    }
+
+    #[test]
+    fn bad_options_are_refused() {
+        for args in [&["--seed", "x"][..], &["--server", "2018"], &["--domain"], &["what"]] {
+            assert!(parse(args).is_err(), "{args:?}");
+        }
+    }
+}
