@@ -1,1 +1,4 @@
 //! Integration tests; the tree mirrors `src/`.
+
+mod flynnrc;
+mod gitconfig;

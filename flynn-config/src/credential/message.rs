@@ -1,0 +1,277 @@
+//! What git and a credential helper tell each other: lines of `key=value`.
+
+use std::fmt;
+use std::io::{self, BufRead, Write};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{Error, ErrorKind};
+
+/// What git asks of a helper; its one argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Operation {
+    /// A username and password are wanted.
+    Get,
+    /// These worked.
+    Store,
+    /// These did not work.
+    Erase,
+    /// Something newer; a helper says nothing to it.
+    Other,
+}
+
+impl Operation {
+    /// The operation named by a helper's argument.
+    pub fn from_argument(argument: &str) -> Self {
+        match argument {
+            "get" => Self::Get,
+            "store" => Self::Store,
+            "erase" => Self::Erase,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// One description of a credential, as git sends it and as a helper answers.
+///
+/// ```
+/// use flynn_config::credential::Credential;
+///
+/// let asked = Credential::parse(b"protocol=https\nhost=git.a.test:8443\n\n")?;
+/// assert_eq!(asked.host(), Some("git.a.test:8443"));
+/// # Ok::<(), flynn_config::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Credential {
+    protocol: Option<String>,
+    host: Option<String>,
+    path: Option<String>,
+    username: Option<String>,
+    password: Option<SecretString>,
+    /// Attributes that are not of the five, in their order, lists (`wwwauth[]`) included.
+    others: Vec<(String, SecretString)>,
+}
+
+impl Credential {
+    /// The longest message taken, in bytes; git's own attributes are far shorter.
+    pub const LONGEST: usize = 1 << 20;
+
+    /// Reads a message: up to an empty line, or the end. An attribute given twice has the last
+    /// value; `url=` sets protocol, host, path and username. Line ends may be CRLF.
+    ///
+    /// # Errors
+    /// [`Syntax`](ErrorKind::Syntax) for a line without `=`, a NUL byte, or what is not UTF-8.
+    pub fn parse(message: &[u8]) -> Result<Self, Error> {
+        let mut credential = Self::default();
+        let mut at = 0;
+        for line in message.split(|&b| b == b'\n') {
+            let start = at;
+            at += line.len() + 1;
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if line.is_empty() {
+                break;
+            }
+            let fault = |offset, what| Error::syntax(message, start + offset, what);
+            if let Some(nul) = line.iter().position(|&b| b == 0) {
+                return Err(fault(nul, "NUL byte"));
+            }
+            let text =
+                std::str::from_utf8(line).map_err(|e| fault(e.valid_up_to(), "not UTF-8"))?;
+            let (key, value) =
+                text.split_once('=').ok_or_else(|| fault(0, "no `=` in the line"))?;
+            credential.set(key, value);
+        }
+        Ok(credential)
+    }
+
+    /// Reads a message from git.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse); [`Io`](ErrorKind::Io);
+    /// [`Invalid`](ErrorKind::Invalid) past [`LONGEST`](Self::LONGEST) bytes.
+    pub fn read(input: impl BufRead) -> Result<Self, Error> {
+        let limit = Self::LONGEST as u64 + 1;
+        let mut input = input.take(limit);
+        let mut message = Vec::new();
+        loop {
+            let start = message.len();
+            let read = input.read_until(b'\n', &mut message);
+            read.map_err(|e| Error::io("read from git", "-".as_ref(), e))?;
+            if message.len() > Self::LONGEST {
+                return Err(Error::new(ErrorKind::Invalid, "the message from git is too long"));
+            }
+            if matches!(message.get(start..).unwrap_or_default(), b"" | b"\n" | b"\r\n") {
+                return Self::parse(&message);
+            }
+        }
+    }
+
+    /// The description of a URL, without a password: what `git credential` is told.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for what is no `scheme://host` URL, or holds a line end.
+    pub fn for_url(url: &str) -> Result<Self, Error> {
+        let mut credential = Self::default();
+        if url.contains(['\n', '\r', '\0']) || !credential.set_url(url) {
+            return Err(Error::new(ErrorKind::Invalid, "not a URL with a scheme and a host"));
+        }
+        credential.password = None;
+        Ok(credential)
+    }
+
+    /// `https`.
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// The host, with the port where the URL has one.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// The path, which git sends only with `credential.useHttpPath`.
+    pub fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    /// The user.
+    pub fn username(&self) -> Option<&str> {
+        self.username.as_deref()
+    }
+
+    /// The password.
+    pub fn password(&self) -> Option<&SecretString> {
+        self.password.as_ref()
+    }
+
+    /// Any other attribute (`capability[]`, `wwwauth[]`, `password_expiry_utc`, ...): its values.
+    pub fn attribute<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a SecretString> {
+        self.others.iter().filter(move |(name, _)| name == key).map(|(_, value)| value)
+    }
+
+    /// The same with a username and password, and nothing else that git said.
+    #[must_use]
+    pub fn answered(&self, username: &str, password: SecretString) -> Self {
+        Self {
+            protocol: self.protocol.clone(),
+            host: self.host.clone(),
+            path: self.path.clone(),
+            username: Some(username.to_owned()),
+            password: Some(password),
+            others: Vec::new(),
+        }
+    }
+
+    /// Writes the message, the password included, in the order of the original CLI. No empty
+    /// line ends it: a helper's answer ends with its output.
+    ///
+    /// # Errors
+    /// What `output` reports, and `InvalidData` for a value with a line end or NUL byte, before
+    /// anything is written.
+    pub fn write(&self, output: &mut impl Write) -> io::Result<()> {
+        let password = self.password.as_ref().map(ExposeSecret::expose_secret);
+        let five = [
+            ("protocol", self.protocol.as_deref()),
+            ("username", self.username.as_deref()),
+            ("host", self.host.as_deref()),
+            ("path", self.path.as_deref()),
+            ("password", password),
+        ];
+        let five = five.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        let others = self.others.iter().map(|(key, value)| (&**key, value.expose_secret()));
+        let mut message = Vec::new();
+        for (key, value) in five.chain(others) {
+            if value.contains(['\n', '\0']) || key.contains(['\n', '\0', '=']) {
+                let what = "a credential cannot hold a line end or a NUL byte";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            }
+            writeln!(message, "{key}={value}")?;
+        }
+        output.write_all(&message)
+    }
+
+    fn set(&mut self, key: &str, value: &str) {
+        let slot = match key {
+            "protocol" => &mut self.protocol,
+            "host" => &mut self.host,
+            "path" => &mut self.path,
+            "username" => &mut self.username,
+            "password" => {
+                self.password = Some(SecretString::from(value));
+                return;
+            }
+            "url" => {
+                self.set_url(value);
+                return;
+            }
+            _ => {
+                if !key.ends_with("[]") {
+                    self.others.retain(|(name, _)| name != key);
+                }
+                self.others.push((key.to_owned(), SecretString::from(value)));
+                return;
+            }
+        };
+        *slot = Some(value.to_owned());
+    }
+
+    /// Takes a URL apart, replacing everything; false where it is none.
+    fn set_url(&mut self, url: &str) -> bool {
+        let Some((protocol, rest)) = url.split_once("://") else { return false };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (login, host) = match authority.rsplit_once('@') {
+            Some((login, host)) => (Some(login), host),
+            None => (None, authority),
+        };
+        if protocol.is_empty() || host.is_empty() {
+            return false;
+        }
+        let (username, password) =
+            match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
+                Some((username, password)) => (Some(decoded(username)), Some(decoded(password))),
+                None => (None, None),
+            };
+        let path = decoded(path.trim_end_matches('/'));
+        self.protocol = Some(protocol.to_owned());
+        self.host = Some(host.to_owned());
+        self.path = Some(path).filter(|path| !path.is_empty());
+        self.username = username;
+        self.password = password.filter(|p| !p.is_empty()).map(SecretString::from);
+        true
+    }
+}
+
+/// Percent-decoding; what is not UTF-8 afterwards stays as it was.
+fn decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+        match rest {
+            [b'%', high, low, tail @ ..] if hex(high).is_some() && hex(low).is_some() => {
+                out.push(hex(high).unwrap_or_default() * 16 + hex(low).unwrap_or_default());
+                rest = tail;
+            }
+            _ => {
+                out.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let others: Vec<_> = self.others.iter().map(|(key, _)| key).collect();
+        f.debug_struct("Credential")
+            .field("protocol", &self.protocol)
+            .field("host", &self.host)
+            .field("path", &self.path)
+            .field("username", &self.username)
+            .field("password", &self.password)
+            .field("others", &others)
+            .finish()
+    }
+}

@@ -1,0 +1,246 @@
+//! Reading a `.flynnrc`: what it says, and where each byte of it stands.
+
+use std::ops::Range;
+
+use toml_edit::{Document, Item, Key, Table, TableLike, Value};
+
+use super::cluster::Cluster;
+use super::field::{Field, folds_to};
+use crate::Error;
+use crate::text::{BOM, bom_len};
+
+/// A key and its value in the text.
+#[derive(Debug, Clone)]
+pub(crate) struct Spot {
+    pub(crate) key: Range<usize>,
+    pub(crate) value: Range<usize>,
+}
+
+/// Where one cluster stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) spots: [Option<Spot>; Field::COUNT],
+    pub(crate) form: Form,
+    /// The end of the last key or value of the entry, sub-tables not included.
+    pub(crate) body: usize,
+}
+
+/// How one cluster is written.
+#[derive(Debug, Clone)]
+pub(crate) enum Form {
+    /// `[[cluster]]`, with the spans of its header and those of its sub-tables.
+    Tables(Vec<Header>),
+    /// `{ Name = .. }` in `cluster = [..]`.
+    Inline(Range<usize>),
+}
+
+/// A table header and the last thing under it.
+#[derive(Debug, Clone)]
+pub(crate) struct Header {
+    pub(crate) at: Range<usize>,
+    pub(crate) body: usize,
+    /// Where the white space and comments above it begin.
+    pub(crate) floor: usize,
+}
+
+/// How the list of clusters is written.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum List {
+    Tables,
+    /// `cluster = [..]`: the span of the array.
+    Inline(Range<usize>),
+}
+
+/// A `.flynnrc`, read.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    pub(crate) default: Option<(Spot, String)>,
+    pub(crate) clusters: Vec<Cluster>,
+    pub(crate) places: Vec<Place>,
+    pub(crate) list: List,
+    /// The end of the last top-level value; 0 if there is none.
+    pub(crate) root_body: usize,
+    /// The starts of all table headers, in the order of the text.
+    pub(crate) headers: Vec<usize>,
+}
+
+/// Reads `text`, refusing what the original's decoder would refuse or read by chance.
+pub(crate) fn read(text: &str) -> Result<Layout, Error> {
+    let bom = bom_len(text.as_bytes());
+    let body = text.get(bom..).unwrap_or_default();
+    if body.as_bytes().starts_with(BOM) {
+        return Err(Error::syntax(text.as_bytes(), bom, "second byte order mark"));
+    }
+    let document = Document::parse(body).map_err(|e| {
+        // The error's own Display would quote the line, a key included.
+        let at = e.span().map_or(body.len(), |span| span.start);
+        Error::syntax(text.as_bytes(), bom + at, e.message())
+    })?;
+    Reader { text, bom }.document(document.as_table())
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    bom: usize,
+}
+
+impl Reader<'_> {
+    fn document(&self, root: &Table) -> Result<Layout, Error> {
+        let mut layout = Layout {
+            default: None,
+            clusters: Vec::new(),
+            places: Vec::new(),
+            list: List::Tables,
+            root_body: self.body_of(root),
+            headers: Vec::new(),
+        };
+        if let Some((key, item)) = self.unique(root, "default")? {
+            layout.default = Some(self.string(key, item)?);
+        }
+        if let Some((key, item)) = self.unique(root, "cluster")? {
+            self.clusters(key, item, &mut layout)?;
+        }
+        let mut headers = Vec::new();
+        self.headers(root, &mut headers);
+        layout.headers = headers.into_iter().map(|header| header.at.start).collect();
+        layout.headers.sort_unstable();
+        Ok(layout)
+    }
+
+    fn clusters(&self, key: &Key, item: &Item, layout: &mut Layout) -> Result<(), Error> {
+        let refuse = || self.error(&self.span(key.span()), "`cluster` must be a list of tables");
+        match item {
+            Item::ArrayOfTables(tables) => {
+                for table in tables {
+                    let (cluster, spots) = self.cluster(table)?;
+                    let mut headers = Vec::new();
+                    self.header_of(table, &mut headers);
+                    self.headers(table, &mut headers);
+                    let body = headers.first().map_or(0, |header| header.body);
+                    let form = Form::Tables(headers);
+                    layout.clusters.push(cluster);
+                    layout.places.push(Place { spots, form, body });
+                }
+            }
+            Item::Value(Value::Array(array)) => {
+                layout.list = List::Inline(self.span(array.span()));
+                for value in array {
+                    let table = value.as_inline_table().ok_or_else(refuse)?;
+                    let (cluster, spots) = self.cluster(table)?;
+                    let form = Form::Inline(self.span(table.span()));
+                    let body = self.body_of(table);
+                    layout.clusters.push(cluster);
+                    layout.places.push(Place { spots, form, body });
+                }
+            }
+            _ => return Err(refuse()),
+        }
+        Ok(())
+    }
+
+    fn cluster(
+        &self,
+        table: &dyn TableLike,
+    ) -> Result<(Cluster, [Option<Spot>; Field::COUNT]), Error> {
+        let mut cluster = Cluster::default();
+        let mut spots = [const { None }; Field::COUNT];
+        for (name, _) in table.iter() {
+            let (Some(field), Some((key, item))) = (Field::of_key(name), table.get_key_value(name))
+            else {
+                continue;
+            };
+            let (found, value) = self.string(key, item)?;
+            let Some(slot) = spots.get_mut(field as usize) else { continue };
+            if slot.is_some() {
+                return Err(self.twice(&found.key, field.as_str()));
+            }
+            cluster.put(field, &value);
+            *slot = Some(found);
+        }
+        Ok((cluster, spots))
+    }
+
+    /// The entry of `table` whose key folds to `name`.
+    fn unique<'t>(
+        &self,
+        table: &'t Table,
+        name: &str,
+    ) -> Result<Option<(&'t Key, &'t Item)>, Error> {
+        let mut found = None;
+        for (key, _) in table.iter().filter(|(key, _)| folds_to(key, name)) {
+            let entry = table.get_key_value(key);
+            if let (Some(_), Some((key, _))) = (&found, entry) {
+                return Err(self.twice(&self.span(key.span()), name));
+            }
+            found = entry;
+        }
+        Ok(found)
+    }
+
+    fn string(&self, key: &Key, item: &Item) -> Result<(Spot, String), Error> {
+        let spot = Spot { key: self.span(key.span()), value: self.span(item.span()) };
+        match item.as_str() {
+            Some(text) => Ok((spot, text.to_owned())),
+            None => Err(self.error(&spot.key, &format!("`{}` must be a string", canonical(key)))),
+        }
+    }
+
+    /// The headers of all tables under `table`.
+    fn headers(&self, table: &Table, into: &mut Vec<Header>) {
+        for (_, item) in table {
+            match item {
+                Item::Table(table) => {
+                    self.header_of(table, into);
+                    self.headers(table, into);
+                }
+                Item::ArrayOfTables(tables) => {
+                    for table in tables {
+                        self.header_of(table, into);
+                        self.headers(table, into);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn header_of(&self, table: &Table, into: &mut Vec<Header>) {
+        // Tables that only a longer header or a dotted key implies have no header of their own.
+        if table.is_implicit() || table.is_dotted() {
+            return;
+        }
+        let Some(span) = table.span() else { return };
+        let at = self.span(Some(span));
+        let floor = table.decor().prefix().and_then(toml_edit::RawString::span);
+        let floor = floor.map_or(at.start, |span| self.span(Some(span)).start);
+        let body = self.body_of(table).max(at.end);
+        into.push(Header { at, body, floor });
+    }
+
+    /// The end of the last value directly in `table`.
+    fn body_of(&self, table: &dyn TableLike) -> usize {
+        table.iter().fold(0, |end, (_, item)| match item {
+            Item::Table(dotted) if dotted.is_dotted() => end.max(self.body_of(dotted)),
+            Item::Value(value) => end.max(self.span(value.span()).end),
+            _ => end,
+        })
+    }
+
+    fn span(&self, span: Option<Range<usize>>) -> Range<usize> {
+        let span = span.unwrap_or_default();
+        span.start + self.bom..span.end + self.bom
+    }
+
+    fn twice(&self, at: &Range<usize>, name: &str) -> Error {
+        self.error(at, &format!("`{name}` is given twice (keys match without regard to case)"))
+    }
+
+    fn error(&self, at: &Range<usize>, message: &str) -> Error {
+        Error::syntax(self.text.as_bytes(), at.start, message)
+    }
+}
+
+/// A known key in its usual spelling: an error shows nothing of the text itself.
+fn canonical(key: &Key) -> &'static str {
+    Field::of_key(key).map_or("default", Field::as_str)
+}

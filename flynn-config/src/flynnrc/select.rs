@@ -1,0 +1,98 @@
+//! Which cluster is meant.
+
+use super::{Cluster, FlynnRc};
+use crate::{Error, ErrorKind};
+
+impl FlynnRc {
+    /// The cluster named by the argument, or by `$FLYNN_CLUSTER`, or the default one, or, where
+    /// no default is set, the first.
+    ///
+    /// # Errors
+    /// [`UnknownCluster`](ErrorKind::UnknownCluster), [`NoClusters`](ErrorKind::NoClusters).
+    pub fn select(&self, argument: Option<&str>) -> Result<&Cluster, Error> {
+        self.select_from(argument, std::env::var("FLYNN_CLUSTER").ok().as_deref())
+    }
+
+    /// [`select`](Self::select) with the value of `$FLYNN_CLUSTER` handed over instead of read
+    /// from the process.
+    ///
+    /// # Errors
+    /// Those of [`select`](Self::select).
+    pub fn select_from(
+        &self,
+        argument: Option<&str>,
+        environment: Option<&str>,
+    ) -> Result<&Cluster, Error> {
+        let first = self
+            .clusters()
+            .first()
+            .ok_or_else(|| Error::new(ErrorKind::NoClusters, "no clusters configured"))?;
+        let named = [argument, environment, Some(self.default_name())];
+        let Some(name) = named.into_iter().flatten().find(|name| !name.is_empty()) else {
+            return Ok(first);
+        };
+        self.cluster(name).ok_or_else(|| unknown(name))
+    }
+
+    /// The cluster and app behind a git remote: `https://git.<domain>/<app>.git`.
+    pub fn of_git_remote<'a>(&self, url: &'a str) -> Option<(&Cluster, &'a str)> {
+        self.clusters().iter().find_map(|cluster| {
+            let git_url = Some(cluster.git_url()).filter(|url| !url.is_empty())?;
+            let app = url.strip_prefix(git_url)?.strip_prefix('/')?.strip_suffix(".git")?;
+            (!app.is_empty()).then_some((cluster, app))
+        })
+    }
+}
+
+pub(super) fn unknown(name: &str) -> Error {
+    Error::new(ErrorKind::UnknownCluster, format!("unknown cluster {name:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = r#"
+default = "b"
+[[cluster]]
+Name = "a"
+GitURL = "https://git.a.test"
+[[cluster]]
+Name = "b"
+GitURL = "https://git.a.test:8443"
+[[cluster]]
+Name = "nogit"
+GitURL = ""
+"#;
+
+    #[test]
+    fn argument_then_environment_then_default_then_first() {
+        let rc = FlynnRc::parse(TWO).unwrap();
+        assert_eq!(rc.select_from(Some("a"), Some("b")).unwrap().name(), "a");
+        assert_eq!(rc.select_from(None, Some("a")).unwrap().name(), "a");
+        assert_eq!(rc.select_from(Some(""), Some("")).unwrap().name(), "b");
+        let rc = FlynnRc::parse(&TWO.replace("default = \"b\"", "")).unwrap();
+        assert_eq!(rc.select_from(None, None).unwrap().name(), "a");
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error() {
+        let rc = FlynnRc::parse(&TWO.replace("default = \"b\"", "default = \"c\"")).unwrap();
+        let error = rc.select_from(None, None).unwrap_err();
+        assert_eq!(error.to_string(), "unknown cluster \"c\"");
+        assert!(rc.default_cluster().is_none());
+        let error = FlynnRc::parse("").unwrap().select_from(Some("a"), None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NoClusters);
+    }
+
+    #[test]
+    fn a_remote_names_cluster_and_app() {
+        let rc = FlynnRc::parse(TWO).unwrap();
+        let (cluster, app) = rc.of_git_remote("https://git.a.test:8443/my-app.git").unwrap();
+        assert_eq!((cluster.name(), app), ("b", "my-app"));
+        assert_eq!(rc.of_git_remote("https://git.a.test/x.git").unwrap().0.name(), "a");
+        for other in ["https://git.a.test/x", "https://git.a.test/.git", "/x.git", "git@a.test:x"] {
+            assert!(rc.of_git_remote(other).is_none(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The byte splices behind an edit of a `.flynnrc`.
+
+use std::ops::Range;
+
+use super::FlynnRc;
+use super::cluster::Cluster;
+use super::field::Field;
+use super::layout::{Form, List, Spot, read};
+use crate::Error;
+use crate::text::{Block, content_end, indentation, line_end, line_stop, next_line};
+
+const COMMENT: &[u8] = b"#";
+
+/// One replacement of bytes.
+type Splice = (Range<usize>, String);
+
+impl FlynnRc {
+    /// Replaces bytes and reads the result; the document stays as it was on an error.
+    /// The splices stand in the order of the text and do not overlap.
+    fn splice(&mut self, splices: &[Splice]) -> Result<(), Error> {
+        let mut text = self.text.clone();
+        for (range, with) in splices.iter().rev() {
+            text.replace_range(range.clone(), with);
+        }
+        self.layout = read(&text)?;
+        self.text = text;
+        Ok(())
+    }
+
+    /// Sets `field` of the cluster at `index`, taking the key away where the original would not
+    /// write an empty one.
+    pub(super) fn set_field(
+        &mut self,
+        index: usize,
+        field: Field,
+        value: &str,
+    ) -> Result<(), Error> {
+        let Some((cluster, place)) =
+            self.layout.clusters.get(index).zip(self.layout.places.get(index))
+        else {
+            return Ok(());
+        };
+        let spot = place.spots.get(field as usize).cloned().flatten();
+        let splice = match spot {
+            Some(_) if cluster.get(field) == value => return Ok(()),
+            None if value.is_empty() && !field.is_always_written() => return Ok(()),
+            Some(spot) if value.is_empty() && !field.is_always_written() => match place.form {
+                Form::Tables(_) => vec![(self.line_of(&spot), String::new())],
+                Form::Inline(_) => {
+                    let mut spans: Vec<_> = place.spots.iter().flatten().map(whole).collect();
+                    spans.sort_by_key(|span| span.start);
+                    self.without_item(&whole(&spot), &spans)
+                }
+            },
+            Some(spot) => vec![(spot.value, quoted(value))],
+            None => vec![self.insertion(index, field, value)],
+        };
+        self.splice(&splice)
+    }
+
+    /// Where a key that the entry lacks goes: after the nearest one that the original writes
+    /// before it.
+    fn insertion(&self, index: usize, field: Field, value: &str) -> Splice {
+        let text = self.text.as_bytes();
+        let pair = format!("{} = {}", field.as_str(), quoted(value));
+        let Some(place) = self.layout.places.get(index) else { return (0..0, String::new()) };
+        let before = place.spots.get(..field as usize).unwrap_or_default();
+        let before = before.iter().rev().flatten().next();
+        match (&place.form, before) {
+            (Form::Inline(_), Some(spot)) => (empty(spot.value.end), format!(", {pair}")),
+            (Form::Inline(table), None) => {
+                let comma = if place.spots.iter().any(Option::is_some) { "," } else { "" };
+                let space = if comma.is_empty() { " " } else { "" };
+                (empty(table.start + 1), format!(" {pair}{comma}{space}"))
+            }
+            (Form::Tables(headers), spot) => {
+                let after = match (spot, headers.first()) {
+                    (Some(spot), _) => spot.value.end,
+                    (None, Some(header)) => header.at.end,
+                    (None, None) => place.body,
+                };
+                let sibling = spot.or_else(|| place.spots.iter().flatten().next());
+                let indent = sibling
+                    .and_then(|spot| indentation(text, spot.key.start))
+                    .and_then(|indent| std::str::from_utf8(indent).ok());
+                let indent = indent.unwrap_or("  ");
+                let at = line_stop(text, after);
+                (empty(at), format!("{}{indent}{pair}", line_end(text)))
+            }
+        }
+    }
+
+    /// Appends an entry as the original writes it, after one blank line.
+    pub(super) fn append(&mut self, cluster: &Cluster) -> Result<(), Error> {
+        let text = self.text.as_bytes();
+        let pairs = Field::ALL
+            .into_iter()
+            .map(|field| (field, cluster.get(field)))
+            .filter(|(field, value)| field.is_always_written() || !value.is_empty())
+            .map(|(field, value)| format!("{} = {}", field.as_str(), quoted(value)));
+        let splice = match &self.layout.list {
+            List::Tables => {
+                let nl = line_end(text);
+                let entry =
+                    pairs.fold("[[cluster]]".to_owned(), |entry, pair| entry + nl + "  " + &pair);
+                match content_end(text) {
+                    // Nothing but white space (and perhaps a byte order mark).
+                    end if self.text.trim_start_matches('\u{feff}').trim().is_empty() => {
+                        let start = end.min(crate::text::bom_len(text));
+                        (start..text.len(), format!("{entry}{nl}{nl}"))
+                    }
+                    end => (empty(end), format!("{nl}{nl}{entry}")),
+                }
+            }
+            List::Inline(array) => {
+                let entry = format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "));
+                match self.item_spans().last() {
+                    Some(last) => (empty(last.end), format!(", {entry}")),
+                    None => (empty(array.start + 1), entry),
+                }
+            }
+        };
+        self.splice(&[splice])
+    }
+
+    /// Takes out the entry at `index`, with its sub-tables and the comments that belong to it.
+    pub(super) fn take_out(&mut self, index: usize) -> Result<(), Error> {
+        let Some(place) = self.layout.places.get(index) else { return Ok(()) };
+        let splices = match &place.form {
+            Form::Inline(span) => self.without_item(span, &self.item_spans()),
+            Form::Tables(headers) => {
+                let text = self.text.as_bytes();
+                let mut extents: Vec<_> = headers
+                    .iter()
+                    .map(|header| {
+                        let next = self.layout.headers.partition_point(|&at| at <= header.at.start);
+                        let ceiling = self.layout.headers.get(next).copied();
+                        let block = Block {
+                            floor: header.floor,
+                            head: header.at.start,
+                            body: header.body,
+                            ceiling: ceiling.unwrap_or(text.len()),
+                        };
+                        (block.extent(text, COMMENT), String::new())
+                    })
+                    .collect();
+                extents.sort_by_key(|(range, _)| range.start);
+                extents
+            }
+        };
+        self.splice(&splices)
+    }
+
+    /// Writes `default = "name"`: over the old one, after the last top-level key, or on top.
+    pub(super) fn put_default(&mut self, name: &str) -> Result<(), Error> {
+        let text = self.text.as_bytes();
+        let nl = line_end(text);
+        let splice = match (&self.layout.default, self.layout.headers.first()) {
+            (Some((_, old)), _) if old == name => return Ok(()),
+            (Some((spot, _)), _) => (spot.value.clone(), quoted(name)),
+            (None, _) if self.layout.root_body > 0 => {
+                let at = line_stop(text, self.layout.root_body);
+                (empty(at), format!("{nl}default = {}", quoted(name)))
+            }
+            (None, Some(&head)) => {
+                let block = Block { floor: 0, head, body: head, ceiling: text.len() };
+                let at = block.extent(text, COMMENT).start;
+                (empty(at), format!("default = {}{nl}{nl}", quoted(name)))
+            }
+            (None, None) => (empty(text.len()), format!("{nl}default = {}{nl}", quoted(name))),
+        };
+        self.splice(&[splice])
+    }
+
+    /// Takes `default` out; a file that then holds nothing but white space becomes empty, as
+    /// the original leaves it after the last cluster.
+    pub(super) fn take_default(&mut self) -> Result<(), Error> {
+        if let Some((spot, _)) = &self.layout.default {
+            let line = self.line_of(spot);
+            self.splice(&[(line, String::new())])?;
+        }
+        if self.text.trim_start_matches('\u{feff}').trim().is_empty() {
+            let all = 0..self.text.len();
+            self.splice(&[(all, String::new())])?;
+        }
+        Ok(())
+    }
+
+    /// The whole line of a key and its value, with its comment and line end.
+    fn line_of(&self, spot: &Spot) -> Range<usize> {
+        let text = self.text.as_bytes();
+        let start = spot.key.start;
+        let start = start - indentation(text, start).map_or(0, <[u8]>::len);
+        start..next_line(text, spot.value.end)
+    }
+
+    fn item_spans(&self) -> Vec<Range<usize>> {
+        let inline = |form: &Form| match form {
+            Form::Inline(span) => Some(span.clone()),
+            Form::Tables(_) => None,
+        };
+        self.layout.places.iter().filter_map(|place| inline(&place.form)).collect()
+    }
+
+    /// Takes an item out of an inline list or table, with one of the commas around it.
+    fn without_item(&self, item: &Range<usize>, all: &[Range<usize>]) -> Vec<Splice> {
+        let text = self.text.as_bytes();
+        if let Some(comma) = comma_after(text, item.end) {
+            let space = usize::from(text.get(comma + 1) == Some(&b' '));
+            return cuts([item.clone(), comma..comma + 1 + space]);
+        }
+        let before = all.iter().take_while(|span| span.start < item.start).last();
+        match before.and_then(|before| comma_after(text, before.end)) {
+            Some(comma) => cuts([comma..comma + 1, item.clone()]),
+            None => vec![(item.clone(), String::new())],
+        }
+    }
+}
+
+fn cuts(ranges: [Range<usize>; 2]) -> Vec<Splice> {
+    ranges.map(|range| (range, String::new())).to_vec()
+}
+
+fn empty(at: usize) -> Range<usize> {
+    at..at
+}
+
+fn whole(spot: &Spot) -> Range<usize> {
+    spot.key.start..spot.value.end
+}
+
+/// The next comma after `at`, if nothing but white space and comments stands before it.
+fn comma_after(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match text.get(at)? {
+            b',' => return Some(at),
+            b'#' => at = next_line(text, at),
+            b if b.is_ascii_whitespace() => at += 1,
+            _ => return None,
+        }
+    }
+}
+
+/// A basic string with the escapes that the original's decoder knows (it is older than TOML 1.0).
+pub(super) fn quoted(value: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(value.len() + 2);
+    out.push('"');
+    for c in value.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_ascii_control() => _ = write!(out, "\\u{:04X}", u32::from(c)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}

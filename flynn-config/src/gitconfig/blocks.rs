@@ -1,0 +1,121 @@
+//! The two blocks that the original CLI keeps in `~/.gitconfig` for a cluster.
+
+use std::path::{Path, PathBuf};
+
+use super::key::SectionName;
+use super::url::is_same_url;
+use super::value::unescaped;
+use super::{Found, GitConfig};
+
+/// What a configuration says about a cluster's git URL:
+///
+/// ```text
+/// [http "https://git.example.com"]
+///     sslCAInfo = /home/ann/.flynn/ca-certs/default.pem
+/// [credential "https://git.example.com"]
+///     helper = /usr/local/bin/flynn git-credentials
+/// ```
+///
+/// Sections of an equal URL (another case, a slash at the end, the default port) count too.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FlynnBlocks {
+    /// The `sslCAInfo` settings; the last one counts.
+    pub ca_files: Vec<Setting>,
+    /// The `helper` settings, asked in order; an empty one forgets those before it.
+    pub helpers: Vec<Setting>,
+}
+
+/// A setting of a Flynn block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Setting {
+    /// The key, with the section as the file spells it.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// The included file that it stands in; `None` for the file itself, the only one that an
+    /// edit reaches.
+    pub included_from: Option<PathBuf>,
+}
+
+impl FlynnBlocks {
+    /// The CA file that git uses for the URL.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.ca_files.last().map(|setting| Path::new(&setting.value))
+    }
+
+    /// Whether the original CLI, or `git-credential-flynn`, is asked for the URL's password.
+    pub fn has_flynn_helper(&self) -> bool {
+        let live = self.helpers.rsplit(|setting| setting.value.is_empty()).next();
+        live.is_some_and(|live| live.iter().any(|setting| is_flynn_helper(&setting.value)))
+    }
+
+    /// Nothing is set for the URL.
+    pub fn is_empty(&self) -> bool {
+        self.ca_files.is_empty() && self.helpers.is_empty()
+    }
+}
+
+impl GitConfig {
+    /// What the configuration, included files and all, says about a cluster's git URL.
+    pub fn flynn_blocks(&self, git_url: &str) -> FlynnBlocks {
+        FlynnBlocks {
+            ca_files: self.settings("http", git_url, "sslCAInfo"),
+            helpers: self.settings("credential", git_url, "helper"),
+        }
+    }
+
+    fn settings(&self, base: &str, git_url: &str, variable: &str) -> Vec<Setting> {
+        let own = self.files.first().map(std::ptr::from_ref);
+        let settings = self.variables().filter_map(|found| {
+            let section = found.section_of(base, git_url)?;
+            let text = &found.file.text;
+            let name = text.get(found.variable.name.clone()).unwrap_or_default();
+            name.eq_ignore_ascii_case(variable.as_bytes()).then(|| Setting {
+                key: format!("{section}.{variable}"),
+                value: found.value().to_string_lossy().into_owned(),
+                included_from: (own != Some(std::ptr::from_ref(found.file)))
+                    .then(|| found.file.path.clone().unwrap_or_default()),
+            })
+        });
+        settings.collect()
+    }
+
+    /// The names of the sections of the file itself that are about `git_url`.
+    pub(super) fn section_names(&self, base: &str, git_url: &str) -> Vec<String> {
+        let Some(file) = self.files.first() else { return Vec::new() };
+        let names = file.parsed.sections.iter().filter_map(|section| {
+            let raw = file.text.get(section.subsection.clone()?)?;
+            about(base, git_url, &unescaped(raw)).filter(|name| {
+                SectionName::parse(name).is_ok_and(|name| name.is_of(section, &file.text))
+            })
+        });
+        let mut names: Vec<_> = names.collect();
+        names.dedup();
+        names
+    }
+}
+
+impl Found<'_> {
+    /// The name of the variable's section, if that is one of `base` about `git_url`.
+    fn section_of(&self, base: &str, git_url: &str) -> Option<String> {
+        let section = self.file.parsed.sections.get(self.variable.section?)?;
+        let raw = self.file.text.get(section.subsection.clone()?)?;
+        let name = about(base, git_url, &unescaped(raw))?;
+        SectionName::parse(&name).ok()?.is_of(section, &self.file.text).then_some(name)
+    }
+}
+
+/// `base.subsection`, if the subsection is `git_url` to git.
+fn about(base: &str, git_url: &str, subsection: &[u8]) -> Option<String> {
+    let subsection = std::str::from_utf8(subsection).ok()?;
+    is_same_url(subsection, git_url).then(|| format!("{base}.{subsection}"))
+}
+
+pub(super) fn is_flynn_helper(value: &str) -> bool {
+    let value = value.trim_end();
+    value == "flynn"
+        || value.ends_with(" git-credentials")
+        || value.trim_end_matches(['\'', '"']).ends_with("git-credential-flynn")
+}

@@ -1,0 +1,275 @@
+//! Changing one file: byte splices, each followed by a new look at the text.
+
+use std::ops::{Deref, Range};
+
+use super::key::{Key, SectionName};
+use super::parse::{Section, Variable};
+use super::value::{header, quoted};
+use super::{File, GitConfig};
+use crate::text::{Block, indentation, is_blank, line_end, line_start, line_stop, next_line};
+use crate::{Error, ErrorKind};
+
+const COMMENT: &[u8] = b"#;";
+
+/// A git configuration under change, inside [`GitConfig::edit`]; what it holds is read through
+/// [`GitConfig`] (of this file alone, not of those it includes).
+#[derive(Debug, Clone)]
+pub struct GitConfigEdit {
+    config: GitConfig,
+    changes: Vec<Change>,
+}
+
+/// The lines that one splice took and put; ranges of lines are whole.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    pub(super) removed: Vec<u8>,
+    pub(super) added: Vec<u8>,
+}
+
+impl GitConfigEdit {
+    pub(super) fn new(config: GitConfig) -> Self {
+        Self { config, changes: Vec::new() }
+    }
+
+    pub(super) fn into_text(self) -> Vec<u8> {
+        self.config.files.into_iter().next().map(|file| file.text).unwrap_or_default()
+    }
+
+    pub(super) fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Sets a key to one value: over the old one, or in the last section of its name, or in a new
+    /// section at the end, spelled as in `key`.
+    ///
+    /// # Errors
+    /// [`SeveralValues`](ErrorKind::SeveralValues) where the key has more than one;
+    /// [`Invalid`](ErrorKind::Invalid) for a key or value that git cannot hold.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        match &*self.matches(&Key::parse(key)?) {
+            [] => self.add(key, value),
+            [index] => self.replace(*index, value),
+            _ => Err(several(key)),
+        }
+    }
+
+    /// Adds a value to those that a key has, after the last one of its section.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for a key or value that git cannot hold.
+    pub fn add(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        let key = Key::parse(key)?;
+        let pair = format!("\t{} = {}", key.variable, quoted(value)?);
+        let nl = line_end(self.text());
+        let last = self.sections().iter().rposition(|s| key.section.is_of(s, self.text()));
+        let Some(section) = last else {
+            let header = header(key.section.base, key.section.subsection);
+            let end = self.text().len();
+            let (open, close) = if ends_line(self.text()) { ("", nl) } else { (nl, "") };
+            let open = format!("{}{open}", self.hanging(end));
+            return self.splice(end..end, &format!("{open}{header}{nl}{pair}{close}"));
+        };
+        let after = self.body(section);
+        let stop = line_stop(self.text(), after);
+        let next = self.sections().get(section + 1).map(|s| s.header.start);
+        if next.is_some_and(|next| next < stop) {
+            return self.splice(after..after, &format!("{nl}{pair}{nl}"));
+        }
+        let hanging = self.hanging(after);
+        self.splice(stop..stop, &format!("{hanging}{nl}{pair}"))
+    }
+
+    /// Takes a key out; false where there is none. As with git, a section that this leaves empty
+    /// goes too, unless a comment stands in it or directly above it.
+    ///
+    /// # Errors
+    /// [`SeveralValues`](ErrorKind::SeveralValues), [`Invalid`](ErrorKind::Invalid).
+    pub fn unset(&mut self, key: &str) -> Result<bool, Error> {
+        match &*self.matches(&Key::parse(key)?) {
+            [] => Ok(false),
+            [index] => self.take_out(*index).map(|()| true),
+            _ => Err(several(key)),
+        }
+    }
+
+    /// Takes out every value of a key; gives their number.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid).
+    pub fn unset_all(&mut self, key: &str) -> Result<usize, Error> {
+        let matches = self.matches(&Key::parse(key)?);
+        for &index in matches.iter().rev() {
+            self.take_out(index)?;
+        }
+        Ok(matches.len())
+    }
+
+    /// Takes out every section of that name (`core`, `http.https://git.example.com`), in
+    /// whatever case it is spelled, where git itself misses those in another case. Gives their
+    /// number. The comment lines directly above its header go with a section; those above the
+    /// next header stay.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid).
+    pub fn remove_section(&mut self, name: &str) -> Result<usize, Error> {
+        let name = SectionName::parse(name)?;
+        let indices: Vec<_> = self.sections().iter().enumerate().collect();
+        let indices: Vec<_> = indices
+            .into_iter()
+            .filter_map(|(index, section)| name.is_of(section, self.text()).then_some(index))
+            .collect();
+        for &index in indices.iter().rev() {
+            let extent = self.extent(index);
+            self.splice(extent, "")?;
+        }
+        Ok(indices.len())
+    }
+
+    /// Writes another value over that of the variable at `index`.
+    pub(super) fn replace(&mut self, index: usize, value: &str) -> Result<(), Error> {
+        let Some(variable) = self.variables().get(index) else { return Ok(()) };
+        let value = quoted(value)?;
+        let (at, with) = match variable.equals {
+            None => (variable.value.clone(), format!(" = {value}")),
+            Some(_) if variable.value.is_empty() => (variable.value.clone(), format!(" {value}")),
+            Some(_) => (variable.value.clone(), value),
+        };
+        self.splice(at, &with)
+    }
+
+    /// Takes out the variable at `index`, and its section if that leaves nothing in it.
+    pub(super) fn take_out(&mut self, index: usize) -> Result<(), Error> {
+        let Some(variable) = self.variables().get(index) else { return Ok(()) };
+        let (name, end, section) = (variable.name.start, variable.value.end, variable.section);
+        let text = self.text();
+        let range = match indentation(text, name) {
+            Some(indent) => name - indent.len()..next_line(text, end),
+            // It shares the line with its header, which keeps the comment.
+            None => name..end,
+        };
+        self.splice(range, "")?;
+        match section.filter(|&section| self.is_bare(section)) {
+            Some(section) => self.splice(self.extent(section), ""),
+            None => Ok(()),
+        }
+    }
+
+    /// The indices of the variables of that name.
+    pub(super) fn matches(&self, key: &Key<'_>) -> Vec<usize> {
+        let found = self.config.variables().enumerate();
+        found.filter_map(|(index, found)| found.is(key).then_some(index)).collect()
+    }
+
+    fn splice(&mut self, range: Range<usize>, with: &str) -> Result<(), Error> {
+        let Some(file) = self.config.files.first() else { return Ok(()) };
+        if file.text.get(range.clone()) == Some(with.as_bytes()) {
+            return Ok(());
+        }
+        let mut text = file.text.clone();
+        text.splice(range.clone(), with.bytes());
+        let change = Change::of(&file.text, &range, &text, with.len());
+        let file = File::parse(file.path.clone(), text)?;
+        self.config = GitConfig::from_file(file);
+        self.changes.push(change);
+        Ok(())
+    }
+
+    fn text(&self) -> &[u8] {
+        self.config.as_bytes()
+    }
+
+    fn sections(&self) -> &[Section] {
+        self.config.files.first().map_or(&[], |file| &file.parsed.sections)
+    }
+
+    fn variables(&self) -> &[Variable] {
+        self.config.files.first().map_or(&[], |file| &file.parsed.variables)
+    }
+
+    /// The end of the last variable of a section, or of its header.
+    fn body(&self, section: usize) -> usize {
+        let variables = self.variables();
+        let end = variables.partition_point(|v| v.section.is_none_or(|s| s <= section));
+        let last = end.checked_sub(1).and_then(|last| variables.get(last));
+        match last.filter(|variable| variable.section == Some(section)) {
+            Some(variable) => variable.value.end,
+            None => self.sections().get(section).map_or(0, |section| section.header.end),
+        }
+    }
+
+    fn extent(&self, section: usize) -> Range<usize> {
+        let Some(head) = self.sections().get(section).map(|s| s.header.start) else { return 0..0 };
+        let ceiling = self.sections().get(section + 1).map(|s| s.header.start);
+        let before = section.checked_sub(1);
+        let block = Block {
+            // Nothing but white space and comments stands between this and the header.
+            floor: before.map_or_else(|| self.top(), |before| self.body(before)),
+            head,
+            body: self.body(section),
+            ceiling: ceiling.unwrap_or(self.text().len()),
+        };
+        block.extent(self.text(), COMMENT)
+    }
+
+    /// The end of the variables that stand before the first section.
+    fn top(&self) -> usize {
+        let free = self.variables().iter().take_while(|variable| variable.section.is_none());
+        free.last().map_or(0, |variable| variable.value.end)
+    }
+
+    /// Whether a section holds nothing, no comment either, and has none directly above it.
+    fn is_bare(&self, section: usize) -> bool {
+        let Some(Section { header, .. }) = self.sections().get(section) else { return false };
+        let end = self.sections().get(section + 1).map_or(self.text().len(), |s| s.header.start);
+        let inside = self.text().get(header.end..end).unwrap_or_default();
+        let extent = self.extent(section);
+        is_blank(inside) && extent.start >= line_start(self.text(), header.start)
+    }
+
+    /// A line end that a value cut off by the end of the file, `\` its last byte, still needs.
+    fn hanging(&self, at: usize) -> &'static str {
+        let text = self.text();
+        let variable = self.variables().last();
+        let ends = at == text.len() && variable.is_some_and(|v| v.value.end == at);
+        let raw = variable.and_then(|v| text.get(v.value.clone())).unwrap_or_default();
+        let backslashes = raw.iter().rev().take_while(|&&b| b == b'\\').count();
+        if ends && backslashes % 2 == 1 { line_end(text) } else { "" }
+    }
+}
+
+impl Deref for GitConfigEdit {
+    type Target = GitConfig;
+
+    fn deref(&self) -> &GitConfig {
+        &self.config
+    }
+}
+
+impl Change {
+    fn of(old: &[u8], range: &Range<usize>, new: &[u8], added: usize) -> Self {
+        let lines = |text: &[u8], range: Range<usize>| {
+            let start = line_start(text, range.start);
+            let end = if range.is_empty() && range.start == start {
+                start
+            } else if text.get(..range.end).is_some_and(|t| t.ends_with(b"\n")) {
+                range.end
+            } else {
+                next_line(text, range.end)
+            };
+            text.get(start..end).unwrap_or_default().to_vec()
+        };
+        Self {
+            removed: lines(old, range.clone()),
+            added: lines(new, range.start..range.start + added),
+        }
+    }
+}
+
+fn ends_line(text: &[u8]) -> bool {
+    text.is_empty() || text.ends_with(b"\n") || text == crate::text::BOM
+}
+
+fn several(key: &str) -> Error {
+    let message = format!("{key} has several values");
+    Error::new(ErrorKind::SeveralValues, message)
+}

@@ -1,0 +1,88 @@
+//! git configuration through the environment, for CI: no file at all.
+
+use std::path::Path;
+
+use super::Helper;
+use super::key::Key;
+use crate::Error;
+
+/// Settings for `GIT_CONFIG_COUNT`, `GIT_CONFIG_KEY_0`, `GIT_CONFIG_VALUE_0` and so on, which git
+/// (2.31 or newer) takes as if they stood last in its configuration.
+///
+/// ```
+/// use flynn_config::{Environment, Helper};
+///
+/// let helper = Helper::key_from_variable("FLYNN_KEY");
+/// let variables = Environment::new().flynn("https://git.a.test", None, &helper)?.variables();
+/// assert_eq!(variables[0], ("GIT_CONFIG_COUNT".into(), "1".into()));
+/// assert_eq!(variables[1].1, "credential.https://git.a.test.helper");
+/// # Ok::<(), flynn_config::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Environment {
+    first: usize,
+    settings: Vec<(String, String)>,
+}
+
+impl Environment {
+    /// No setting yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Settings to go after those that the environment already has: `count` is the value of
+    /// `GIT_CONFIG_COUNT`. Anything but a number counts as none, which git itself would refuse.
+    pub fn after(count: &str) -> Self {
+        Self { first: count.trim().parse().unwrap_or(0), settings: Vec::new() }
+    }
+
+    /// Adds one setting.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a key that git cannot hold.
+    pub fn set(mut self, key: &str, value: &str) -> Result<Self, Error> {
+        Key::parse(key)?;
+        self.settings.push((key.to_owned(), value.to_owned()));
+        Ok(self)
+    }
+
+    /// Adds the Flynn settings of a cluster's git URL.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a URL that git cannot hold.
+    pub fn flynn(
+        self,
+        git_url: &str,
+        ca_file: Option<&Path>,
+        helper: &Helper,
+    ) -> Result<Self, Error> {
+        let with_ca = match ca_file {
+            Some(path) => {
+                self.set(&format!("http.{git_url}.sslCAInfo"), &path.to_string_lossy())?
+            }
+            None => self,
+        };
+        with_ca.set(&format!("credential.{git_url}.helper"), helper.as_str())
+    }
+
+    /// The variables, the count first: for [`Command::envs`](std::process::Command::envs) or a
+    /// CI file.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let count = (self.first + self.settings.len()).to_string();
+        let numbered = (self.first..).zip(&self.settings).flat_map(|(n, (key, value))| {
+            [
+                (format!("GIT_CONFIG_KEY_{n}"), key.clone()),
+                (format!("GIT_CONFIG_VALUE_{n}"), value.clone()),
+            ]
+        });
+        std::iter::once(("GIT_CONFIG_COUNT".to_owned(), count)).chain(numbered).collect()
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Values may be secret: an `http.extraHeader` is.
+        f.debug_list().entries(self.settings.iter().map(|(key, _)| key)).finish()
+    }
+}

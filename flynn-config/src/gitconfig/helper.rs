@@ -1,0 +1,80 @@
+//! What goes after `helper =`.
+
+use std::path::Path;
+
+/// A credential helper as git wants it written: a name, or a command for the shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Helper(String);
+
+impl Helper {
+    /// A program with its arguments, by its absolute path: `/usr/local/bin/flynn git-credentials`.
+    ///
+    /// git hands this to a shell, so a path with spaces (or anything else the shell would take
+    /// apart) is put in quotes, and `!` in front of it; a Windows path gets forward slashes.
+    pub fn command(program: &Path, arguments: &[&str]) -> Self {
+        let program = with_slashes(&program.to_string_lossy());
+        let words: Vec<_> =
+            std::iter::once(&*program).chain(arguments.iter().copied()).map(shell_word).collect();
+        let command = words.join(" ");
+        Self(if command.starts_with('\'') { format!("!{command}") } else { command })
+    }
+
+    /// The original CLI at `program`, as `flynn cluster add` writes it.
+    pub fn flynn_cli(program: &Path) -> Self {
+        Self::command(program, &["git-credentials"])
+    }
+
+    /// A program of the search path: `named("flynn")` is `git-credential-flynn`.
+    pub fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
+    /// The cluster's key from an environment variable, for CI: no file, and no key on any
+    /// command line. `variable` is the name of a shell variable.
+    pub fn key_from_variable(variable: &str) -> Self {
+        Self(format!(
+            "!f() {{ test \"$1\" = get && \
+             printf 'username=user\\npassword=%s\\n' \"${{{variable}}}\"; }}; f"
+        ))
+    }
+
+    /// The value for git.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A Windows path with the slashes that git's shell understands; others stay.
+fn with_slashes(path: &str) -> String {
+    let drive =
+        matches!(path.as_bytes(), [letter, b':', b'\\', ..] if letter.is_ascii_alphabetic());
+    if drive || path.starts_with("\\\\") { path.replace('\\', "/") } else { path.to_owned() }
+}
+
+fn shell_word(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:+,=@%".contains(&b) || b >= 0x80;
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_quoted_for_the_shell() {
+        for (program, helper) in [
+            ("/usr/local/bin/flynn", "/usr/local/bin/flynn git-credentials"),
+            ("/Apps/My Flynn/flynn", "!'/Apps/My Flynn/flynn' git-credentials"),
+            ("/o'neill/flynn", r"!'/o'\''neill/flynn' git-credentials"),
+            (r"C:\flynn\flynn.exe", "C:/flynn/flynn.exe git-credentials"),
+            (r"C:\Program Files\flynn.exe", "!'C:/Program Files/flynn.exe' git-credentials"),
+            (r"/back\slash", r"!'/back\slash' git-credentials"),
+        ] {
+            assert_eq!(Helper::flynn_cli(Path::new(program)).as_str(), helper);
+        }
+    }
+}

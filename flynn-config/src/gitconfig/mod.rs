@@ -1,0 +1,181 @@
+//! git's configuration: read, and changed byte by byte.
+
+mod blocks;
+mod edit;
+mod environment;
+mod helper;
+mod include;
+mod key;
+mod parse;
+mod plan;
+mod url;
+mod value;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub use blocks::{FlynnBlocks, Setting};
+pub use edit::GitConfigEdit;
+pub use environment::Environment;
+pub use helper::Helper;
+pub use include::Includes;
+pub use plan::{BlockChange, Plan};
+pub use value::Value;
+
+use key::Key;
+use parse::{Parsed, Variable};
+
+use crate::save;
+use crate::{Error, Locations};
+
+/// A git configuration file, and the files that it includes.
+///
+/// Read as git reads it; [`GitConfig::edit`] changes one file and leaves every other byte of it.
+///
+/// ```
+/// use flynn_config::GitConfig;
+///
+/// let config = GitConfig::parse("[user]\n\tname = \"Ann \\\"A\\\"\" ; me\n")?;
+/// assert_eq!(config.get("user.name").unwrap(), "Ann \"A\"");
+/// # Ok::<(), flynn_config::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct GitConfig {
+    /// The file itself, then the files it includes.
+    files: Vec<File>,
+    /// All variables in git's order: (file, variable).
+    order: Vec<(usize, usize)>,
+}
+
+/// One file.
+#[derive(Clone)]
+pub(crate) struct File {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) text: Vec<u8>,
+    pub(crate) parsed: Parsed,
+}
+
+/// A variable and the file it stands in.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) variable: &'a Variable,
+}
+
+impl GitConfig {
+    /// Reads a configuration from memory; includes are not followed.
+    ///
+    /// # Errors
+    /// [`Syntax`](crate::ErrorKind::Syntax) with line and column, for whatever git refuses.
+    pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, Error> {
+        Ok(Self::from_file(File::parse(None, text.as_ref().to_vec())?))
+    }
+
+    /// Reads the file at `path` and the files it includes (`include.path`, relative to the file,
+    /// `~/` being the home of [`Locations::from_env`]). Conditional includes are left out: they
+    /// depend on a repository; see [`Includes`].
+    ///
+    /// # Errors
+    /// [`NotFound`](crate::ErrorKind::NotFound) when `path` is missing (a missing included file
+    /// is skipped, as git does), [`Syntax`](crate::ErrorKind::Syntax), and
+    /// [`Invalid`](crate::ErrorKind::Invalid) for includes more than ten deep.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let home = Locations::from_env().ok().map(|l| l.home().to_owned());
+        Includes::new(home).load(path)
+    }
+
+    /// Changes the file at `path`, and no file that it includes: the one way to write it.
+    ///
+    /// Takes git's own lock (`FILE.lock`, made exclusively, which becomes the new file), reads
+    /// the file, calls `change`, and renames. Only what was asked for changes. Nothing is
+    /// written when `change` fails or changes nothing. A missing file counts as empty.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse) and of `change`; [`Locked`](crate::ErrorKind::Locked),
+    /// with path and age, when the lock file is still there after
+    /// [10 seconds](crate::LOCK_TIMEOUT); [`ReadOnly`](crate::ErrorKind::ReadOnly);
+    /// [`Io`](crate::ErrorKind::Io) for a full disk and the like.
+    pub fn edit<T, E: From<Error>>(
+        path: impl AsRef<Path>,
+        change: impl FnOnce(&mut GitConfigEdit) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let path = path.as_ref();
+        save::git_locked_edit(path, |bytes| {
+            let file = File::parse(Some(path.to_owned()), bytes)?;
+            let mut edit = GitConfigEdit::new(Self::from_file(file));
+            let done = change(&mut edit)?;
+            Ok((done, edit.into_text()))
+        })
+    }
+
+    /// The value of `section.variable` or `section.subsection.variable`: the last one, where
+    /// there are several. `None` for a key that cannot exist, too.
+    pub fn get(&self, key: &str) -> Option<Value<'_>> {
+        self.find(key).last().map(|found| found.value())
+    }
+
+    /// All values of a key, in git's order.
+    pub fn get_all(&self, key: &str) -> Vec<Value<'_>> {
+        self.find(key).map(|found| found.value()).collect()
+    }
+
+    /// The text of the file itself, byte for byte.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.files.first().map_or(&[], |file| &file.text)
+    }
+
+    fn from_file(file: File) -> Self {
+        let order = (0..file.parsed.variables.len()).map(|variable| (0, variable)).collect();
+        Self { files: vec![file], order }
+    }
+
+    /// Every variable, in git's order.
+    fn variables(&self) -> impl Iterator<Item = Found<'_>> {
+        self.order.iter().filter_map(|&(file, variable)| {
+            let file = self.files.get(file)?;
+            Some(Found { file, variable: file.parsed.variables.get(variable)? })
+        })
+    }
+
+    fn find<'a, 'k>(&'a self, key: &'k str) -> impl Iterator<Item = Found<'a>> + use<'a, 'k> {
+        let key = Key::parse(key).ok();
+        self.variables().filter(move |found| key.is_some_and(|key| found.is(&key)))
+    }
+}
+
+impl File {
+    fn parse(path: Option<PathBuf>, text: Vec<u8>) -> Result<Self, Error> {
+        match parse::parse(&text) {
+            Ok(parsed) => Ok(Self { path, text, parsed }),
+            Err(e) => Err(path.iter().fold(e, |e, path| e.at(path))),
+        }
+    }
+}
+
+impl<'a> Found<'a> {
+    pub(crate) fn value(&self) -> Value<'a> {
+        let raw = || self.file.text.get(self.variable.value.clone()).unwrap_or_default();
+        Value::read(self.variable.equals.map(|_| raw()))
+    }
+
+    fn is(&self, key: &Key<'_>) -> bool {
+        let File { text, parsed, .. } = self.file;
+        let name = text.get(self.variable.name.clone()).unwrap_or_default();
+        name.eq_ignore_ascii_case(key.variable.as_bytes())
+            && self
+                .variable
+                .section
+                .and_then(|section| parsed.sections.get(section))
+                .is_some_and(|section| key.section.is_of(section, text))
+    }
+}
+
+impl fmt::Debug for GitConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths: Vec<_> = self.files.iter().map(|file| &file.path).collect();
+        f.debug_struct("GitConfig")
+            .field("files", &paths)
+            .field("variables", &self.order.len())
+            .finish_non_exhaustive()
+    }
+}

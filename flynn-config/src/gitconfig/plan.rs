@@ -1,0 +1,179 @@
+//! Changing the Flynn blocks: first as a plan to show, then for real.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::blocks::{Setting, is_flynn_helper};
+use super::edit::GitConfigEdit;
+use super::key::Key;
+use super::{GitConfig, Helper};
+use crate::Error;
+
+/// What to do with the Flynn blocks of a git URL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BlockChange {
+    /// Write both, as `flynn cluster add` does.
+    Install {
+        /// The CA file; without one, `sslCAInfo` goes.
+        ca_file: Option<PathBuf>,
+        /// The credential helper.
+        helper: Helper,
+    },
+    /// Take `sslCAInfo` out and keep the rest: for a certificate that everybody trusts.
+    DropCa,
+    /// Take both sections out, as `flynn cluster remove` does.
+    Remove,
+}
+
+/// A change of the Flynn blocks, worked out but not done: [`GitConfig::plan`].
+///
+/// `Display` is the change as a diff of lines. Of other settings that go with a section, only the
+/// names show, since their values may be secret.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    git_url: String,
+    change: BlockChange,
+    diff: Vec<String>,
+    out_of_reach: Vec<Setting>,
+}
+
+impl Plan {
+    /// Nothing would change.
+    pub fn is_empty(&self) -> bool {
+        self.diff.is_empty()
+    }
+
+    /// Settings in included files that the change is about but does not reach.
+    pub fn out_of_reach(&self) -> &[Setting] {
+        &self.out_of_reach
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.diff {
+            writeln!(f, "{line}")?;
+        }
+        for Setting { key, included_from, .. } in &self.out_of_reach {
+            let path = included_from.as_deref().unwrap_or_else(|| "".as_ref());
+            writeln!(f, "# {key} is also set in {}, which is not changed", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+impl GitConfig {
+    /// Works out a change of the blocks for `git_url`; [`GitConfigEdit::apply`] does it.
+    ///
+    /// # Errors
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a URL or path that git's configuration cannot
+    /// hold.
+    pub fn plan(&self, git_url: &str, change: BlockChange) -> Result<Plan, Error> {
+        let own = self.files.first().cloned().map(Self::from_file);
+        let mut edit = GitConfigEdit::new(own.unwrap_or_else(|| self.clone()));
+        edit.change_blocks(git_url, &change)?;
+        let diff = edit.changes().iter().flat_map(|change| {
+            let (removed, added) = (lines(&change.removed), lines(&change.added));
+            let kept = |line: &String, other: &[String]| other.contains(line);
+            let minus = removed.iter().filter(|line| !kept(line, &added)).map(|l| format!("- {l}"));
+            let plus = added.iter().filter(|line| !kept(line, &removed)).map(|l| format!("+ {l}"));
+            minus.chain(plus).collect::<Vec<_>>()
+        });
+        let diff = diff.collect();
+        let blocks = self.flynn_blocks(git_url);
+        let concerned = match change {
+            BlockChange::DropCa => blocks.ca_files,
+            _ => [blocks.ca_files, blocks.helpers].concat(),
+        };
+        let out_of_reach = concerned.into_iter().filter(|s| s.included_from.is_some()).collect();
+        Ok(Plan { git_url: git_url.to_owned(), change, diff, out_of_reach })
+    }
+}
+
+impl GitConfigEdit {
+    /// Does what the plan says, on the file as it is now.
+    ///
+    /// # Errors
+    /// Those of [`GitConfig::plan`].
+    pub fn apply(&mut self, plan: &Plan) -> Result<(), Error> {
+        self.change_blocks(&plan.git_url, &plan.change)
+    }
+
+    fn change_blocks(&mut self, git_url: &str, change: &BlockChange) -> Result<(), Error> {
+        match change {
+            BlockChange::Install { ca_file: Some(path), helper } => {
+                self.install(git_url, "http", "sslCAInfo", &path.to_string_lossy(), |_| true)?;
+                self.install(git_url, "credential", "helper", helper.as_str(), is_flynn_helper)
+            }
+            BlockChange::Install { ca_file: None, helper } => {
+                self.drop_ca(git_url)?;
+                self.install(git_url, "credential", "helper", helper.as_str(), is_flynn_helper)
+            }
+            BlockChange::DropCa => self.drop_ca(git_url),
+            BlockChange::Remove => {
+                for base in ["http", "credential"] {
+                    for name in self.section_names(base, git_url) {
+                        self.remove_section(&name)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Sets one variable of a block: over a single old value, over the last of several that is
+    /// `ours`, or beside them.
+    fn install(
+        &mut self,
+        git_url: &str,
+        base: &str,
+        variable: &str,
+        value: &str,
+        ours: fn(&str) -> bool,
+    ) -> Result<(), Error> {
+        let spelled = self.section_names(base, git_url).pop();
+        let section = spelled.unwrap_or_else(|| format!("{base}.{git_url}"));
+        let key = format!("{section}.{variable}");
+        let old: Vec<String> =
+            self.get_all(&key).iter().map(|value| value.to_string_lossy().into_owned()).collect();
+        let matches = self.matches(&Key::parse(&key)?);
+        let of_ours = old.iter().rposition(|value| ours(value));
+        match (&*matches, of_ours.and_then(|at| matches.get(at))) {
+            ([only], _) | (_, Some(only)) => self.replace_unless_equal(*only, &key, value),
+            _ => self.add(&key, value),
+        }
+    }
+
+    fn replace_unless_equal(&mut self, index: usize, key: &str, value: &str) -> Result<(), Error> {
+        let at = self.matches(&Key::parse(key)?).iter().position(|&i| i == index);
+        let same =
+            at.and_then(|at| self.get_all(key).into_iter().nth(at)).is_some_and(|v| v == value);
+        if same { Ok(()) } else { self.replace(index, value) }
+    }
+
+    fn drop_ca(&mut self, git_url: &str) -> Result<(), Error> {
+        for name in self.section_names("http", git_url) {
+            self.unset_all(&format!("{name}.sslCAInfo"))?;
+        }
+        Ok(())
+    }
+}
+
+/// The lines of a change, with the values of foreign settings left out.
+fn lines(bytes: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    text.lines()
+        .map(|line| match line.split_once('=') {
+            Some((name, _)) if !is_shown(name) => format!("{name}= ..."),
+            _ => line.to_owned(),
+        })
+        .collect()
+}
+
+fn is_shown(name: &str) -> bool {
+    let name = name.trim();
+    name.starts_with(['[', '#', ';'])
+        || name.eq_ignore_ascii_case("sslCAInfo")
+        || name.eq_ignore_ascii_case("helper")
+}

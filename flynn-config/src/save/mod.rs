@@ -1,0 +1,73 @@
+//! Reading and replacing files so that nothing is ever lost.
+//!
+//! A file is written beside its target, flushed to the disk, and renamed over it; then the folder
+//! is flushed. Symbolic links are followed first, so the link stays and its target is replaced.
+//! As with git, the new file belongs to the caller, and other hard links keep the old content.
+
+mod git_lock;
+mod rc_lock;
+mod replace;
+mod target;
+mod wait;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) use replace::replace;
+pub(crate) use target::{Access, read};
+
+use crate::{Error, ErrorKind};
+use git_lock::GitLock;
+use rc_lock::RcLock;
+use target::Target;
+
+/// How long a writer waits for a lock that somebody else holds before it gives up.
+pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Changes a file under the lock that stands beside it and stays; see
+/// [`FlynnRc::edit`](crate::FlynnRc::edit).
+pub(crate) fn locked_edit<T, E: From<Error>>(
+    path: &Path,
+    change: impl FnOnce(Vec<u8>, Access) -> Result<(T, Vec<u8>), E>,
+) -> Result<T, E> {
+    let target = Target::resolve(path)?;
+    let lock = RcLock::acquire(&target)?;
+    let (old, access) = read_or_empty(&target)?;
+    let (done, new) = change(old.clone(), access)?;
+    if new != old {
+        target.refuse_read_only()?;
+        replace(&target.path, &new, access)?;
+    }
+    drop(lock);
+    Ok(done)
+}
+
+/// Changes a file under git's own lock, which is the new file; see
+/// [`GitConfig::edit`](crate::GitConfig::edit).
+pub(crate) fn git_locked_edit<T, E: From<Error>>(
+    path: &Path,
+    change: impl FnOnce(Vec<u8>) -> Result<(T, Vec<u8>), E>,
+) -> Result<T, E> {
+    let target = Target::resolve(path)?;
+    let lock = GitLock::acquire(&target.path)?;
+    let (old, access) = read_or_empty(&target)?;
+    let (done, new) = change(old.clone())?;
+    if new != old {
+        target.refuse_read_only()?;
+        lock.commit(&new, access)?;
+    }
+    Ok(done)
+}
+
+/// The file behind the symbolic links of `path`.
+pub(crate) fn resolve(path: &Path) -> Result<PathBuf, Error> {
+    Ok(Target::resolve(path)?.path)
+}
+
+/// The content of the target; nothing where it is missing but could be made.
+fn read_or_empty(target: &Target) -> Result<(Vec<u8>, Access), Error> {
+    match read(&target.path) {
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok((Vec::new(), Access::default())),
+        other => other,
+    }
+}

@@ -1,0 +1,45 @@
+//! The lock of a `.flynnrc`: an advisory lock on a file beside it.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+
+use super::replace::full_disk;
+use super::target::Target;
+use super::wait::Patience;
+use crate::{Error, ErrorKind};
+
+/// Held until dropped; the system releases it when the process dies.
+///
+/// It lies on a file of its own (`.flynnrc.lock`) that is never removed: a lock on the
+/// `.flynnrc` itself would go away with the file that a rename replaces.
+#[derive(Debug)]
+pub(super) struct RcLock {
+    _file: File,
+}
+
+impl RcLock {
+    pub(super) fn acquire(target: &Target) -> Result<Self, Error> {
+        let path = target.sibling(".lock");
+        let file = open(&path)?;
+        let mut patience = Patience::new();
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { _file: file }),
+                Err(TryLockError::Error(e)) => return Err(Error::io("lock", &path, e)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if !patience.wait() {
+                let message = "another program is changing the file and does not finish";
+                return Err(Error::new(ErrorKind::Locked, message).at(&target.path));
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, Error> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|e| full_disk(path, e))
+}

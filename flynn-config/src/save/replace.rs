@@ -1,0 +1,67 @@
+//! Replacing a file in one step.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use super::target::{Access, folder};
+use crate::{Error, ErrorKind};
+
+/// Writes `bytes` to a temporary file in the folder of `target`, flushes it, and renames it over
+/// `target`. The temporary file of a killed process (`.<name>.*.tmp`, mode 0600 until its content
+/// is complete) may stay behind; `target` never holds a part of anything.
+pub(crate) fn replace(target: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
+    let failed = |e: std::io::Error| full_disk(target, e);
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let mut temporary = tempfile::Builder::new()
+        .prefix(&format!(".{}.", name.trim_start_matches('.')))
+        .suffix(".tmp")
+        .tempfile_in(folder(target))
+        .map_err(failed)?;
+    temporary.write_all(bytes).map_err(failed)?;
+    finish(temporary.as_file(), access).map_err(failed)?;
+    temporary.persist(target).map_err(|e| failed(e.error))?;
+    sync_folder(target).map_err(failed)
+}
+
+/// Gives a complete file the permissions of the one it replaces and flushes it to the disk.
+pub(super) fn finish(file: &File, access: Access) -> std::io::Result<()> {
+    access.give_to(file)?;
+    file.sync_all()
+}
+
+/// Makes a rename in the folder of `target` survive a loss of power.
+#[cfg(unix)]
+pub(super) fn sync_folder(target: &Path) -> std::io::Result<()> {
+    match File::open(folder(target)).and_then(|folder| folder.sync_all()) {
+        // Some network and FUSE file systems cannot flush a folder; the rename itself is done.
+        Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn sync_folder(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// An error of writing, which leaves the old file as it was.
+pub(super) fn full_disk(target: &Path, error: std::io::Error) -> Error {
+    use std::io::ErrorKind as Io;
+    match error.kind() {
+        Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => {
+            Error::io("write (the disk is full); the old file is unchanged", target, error)
+        }
+        Io::PermissionDenied => {
+            let message = "cannot write: no permission to create files in its folder";
+            Error::new(ErrorKind::ReadOnly, message).at(target)
+        }
+        _ => Error::io("write", target, error),
+    }
+}
+
+/// Removes a file that is in nobody's way any more.
+pub(super) fn discard(path: &Path) {
+    // Nothing can be done about a failure, and the caller reports a worse one already.
+    let _ = fs::remove_file(path);
+}

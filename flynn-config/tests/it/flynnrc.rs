@@ -1,0 +1,138 @@
+//! `.flynnrc` files against those that the original CLI wrote.
+
+use std::path::{Path, PathBuf};
+
+use flynn_config::{ErrorKind, FlynnRc, NewCluster};
+use secrecy::{ExposeSecret as _, SecretString};
+
+const KEY: &str = "e09dc5301d72be755a3d666f617c4600";
+const PIN_2021: &str = "vmZd2u0Z07QgEPMkOtW4QduRzkzZ7T3ANwHJIAeVu+U=";
+
+fn sample(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/cli").join(name);
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// A home with a `.flynnrc` in it.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn with(text: &str) -> Self {
+        let home = Self(tempfile::tempdir().unwrap());
+        std::fs::write(home.rc(), text).unwrap();
+        home
+    }
+
+    fn rc(&self) -> PathBuf {
+        self.0.path().join(".flynnrc")
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(self.rc()).unwrap()
+    }
+}
+
+/// The steps of the original CLI of 2021, done by us, leave the very files that it left.
+#[test]
+fn the_files_of_2021_byte_for_byte() {
+    let home = Home(tempfile::tempdir().unwrap());
+    let new = |name, domain| NewCluster::from_domain(name, domain, KEY, PIN_2021);
+    let check = |step: &str| {
+        let expected = sample(&format!("2021/{step}.flynnrc"));
+        assert_eq!(home.text(), expected, "step {step}");
+    };
+    let remove = |name| FlynnRc::edit(home.rc(), |rc| rc.remove(name)).unwrap();
+    FlynnRc::edit(home.rc(), |rc| rc.add(&new("default", "flynn.test"))).unwrap();
+    check("004");
+    FlynnRc::edit(home.rc(), |rc| rc.add(&new("ported", "flynn.test:8443"))).unwrap();
+    check("010");
+    FlynnRc::edit(home.rc(), |rc| rc.set_default("ported")).unwrap();
+    check("013");
+    FlynnRc::edit(home.rc(), |rc| rc.set_default("default")).unwrap();
+    check("016");
+    assert!(remove("ported").unwrap().new_default.is_none());
+    check("017");
+    let url = "https://controller.flynn.test:8443";
+    FlynnRc::edit(home.rc(), |rc| rc.add(&new("url", url))).unwrap();
+    check("019");
+    remove("url");
+    check("020");
+    FlynnRc::edit(home.rc(), |rc| rc.add(&new("nogit", "flynn.test:8443").without_git())).unwrap();
+    check("028");
+    remove("nogit");
+    check("029");
+    let custom = new("custom", "flynn.test:8443").git_url("https://git2.flynn.test");
+    FlynnRc::edit(home.rc(), |rc| rc.add(&custom)).unwrap();
+    check("033");
+    remove("custom");
+    check("034");
+    let renewed = NewCluster::from_domain(
+        "default",
+        "flynn.test",
+        KEY,
+        "NWFWg0+n95x/qlj7a7/Sr6A18s3rcJRjiZrcdKHYl8c=",
+    );
+    let added = FlynnRc::edit(home.rc(), |rc| rc.add_or_replace(&renewed)).unwrap();
+    assert!(added.is_default);
+    assert_eq!(added.replaced.unwrap().tls_pin(), PIN_2021);
+    check("198");
+    FlynnRc::edit(home.rc(), |rc| {
+        rc.cluster_mut("default")?.set_key(&SecretString::from("newkey0123456789"))
+    })
+    .unwrap();
+    check("203");
+    FlynnRc::edit(home.rc(), |rc| {
+        let mut cluster = rc.cluster_mut("default")?;
+        cluster.set_urls_from_domain("new.test")?;
+        cluster.set_tls_pin("AOyC7XyrXplj8e6BteIVyMBXNASo/UKtbs676HPGpcc=")
+    })
+    .unwrap();
+    check("211");
+    remove("default");
+    check("218");
+    assert_eq!(home.text(), "");
+}
+
+#[test]
+fn the_files_of_2016_are_read() {
+    let rc = FlynnRc::parse(&sample("2016/010.flynnrc")).unwrap();
+    let names: Vec<_> = rc.clusters().iter().map(flynn_config::Cluster::name).collect();
+    assert_eq!(names, ["default", "ported"]);
+    let ported = rc.cluster("ported").unwrap();
+    assert_eq!(ported.domain(), Some("flynn.test:8443"));
+    assert_eq!(ported.image_url(), "");
+    assert_eq!(ported.docker_push_url(), "");
+    assert_eq!(ported.key().expose_secret(), KEY);
+}
+
+/// A migration writes what the original wrote, and the image URL that 2016 did not know.
+#[test]
+fn a_migration_of_2016() {
+    let home = Home::with(&sample("2016/203.flynnrc"));
+    FlynnRc::edit(home.rc(), |rc| {
+        let mut cluster = rc.cluster_mut("default")?;
+        cluster.set_urls_from_domain("new.test")?;
+        cluster.set_tls_pin("VcKACvuMAmep6SXAAIL/WaT22utauolCEhGkaQcrx9U=")
+    })
+    .unwrap();
+    let text = home.text().replace("  ImageURL = \"https://images.new.test\"\n", "");
+    assert_eq!(text, sample("2016/211.flynnrc"));
+}
+
+#[test]
+fn conflicts() {
+    let home = Home::with(&sample("2021/010.flynnrc"));
+    let before = home.text();
+    let add = |new: &NewCluster| FlynnRc::edit(home.rc(), |rc| rc.add(new)).unwrap_err();
+    let by_name = NewCluster::from_domain("default", "x.test", "", "");
+    assert_eq!(add(&by_name).to_string(), "cluster \"default\" already exists");
+    let by_git = NewCluster::from_domain("x", "x.test", "", "").git_url("https://git.flynn.test");
+    assert!(add(&by_git).to_string().contains("\"https://git.flynn.test\""));
+    let by_url = NewCluster::from_domain("x", "flynn.test", "", "").without_git();
+    assert!(add(&by_url).to_string().contains("\"https://controller.flynn.test\""));
+    let by_both = NewCluster::from_domain("ported", "flynn.test", "", "");
+    assert_eq!(add(&by_both).kind(), ErrorKind::Conflict);
+    let forced = FlynnRc::edit(home.rc(), |rc| rc.add_or_replace(&by_both)).unwrap_err();
+    assert!(forced.to_string().contains("several"));
+    assert_eq!(home.text(), before);
+}
