@@ -20,7 +20,8 @@ pub use bundle::Bundle;
 pub use certificate::{Certificate, KeyKind, Names, Signature};
 pub use check::{Code, Finding, Report, Requirements, Severity, check};
 pub use client::{
-    ClientTls, Dangerous, PinMismatch, Reason, Roots, Unverifiable, pin_mismatch, unverifiable,
+    Cause, ClientTls, Dangerous, Evidence, Near, PinMismatch, Reason, Roots, Unverifiable,
+    Validity, pin_mismatch, unverifiable,
 };
 pub use error::{Error, ErrorKind};
 pub use key::{Belongs, PrivateKey};

@@ -184,6 +184,15 @@ impl Certificate {
             }
     }
 
+    /// Whether both name the same issuer.
+    pub(crate) fn has_issuer_of(&self, other: &Self) -> bool {
+        self.facts.raw_issuer(&self.der) == other.facts.raw_issuer(&other.der)
+            && match (&self.facts.authority_key_id, &other.facts.authority_key_id) {
+                (Some(mine), Some(theirs)) => mine == theirs,
+                _ => true,
+            }
+    }
+
     /// Whether `issuer`'s key verifies this certificate's signature; `None` when none of the
     /// algorithms fits.
     pub(crate) fn is_signed_by(

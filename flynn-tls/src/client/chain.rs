@@ -63,13 +63,15 @@ impl ServerCertVerifier for Anchored {
                 self.algorithms.all,
             )
         };
-        match leads_at(now) {
-            Err(e) if self.leniency.expiry => match last_moment(&e) {
-                Some(then) => leads_at(then),
-                None => Err(e),
-            },
-            other => other,
-        }?;
+        let mut verdict = leads_at(now);
+        if self.leniency.expiry {
+            // Once for each certificate of the chain that is over, each time going further back.
+            for _ in 0..=intermediates.len() {
+                let Some(then) = verdict.as_ref().err().and_then(last_moment) else { break };
+                verdict = leads_at(then);
+            }
+        }
+        verdict?;
         if !self.leniency.names {
             verify_server_name(&leaf, server_name)?;
         }

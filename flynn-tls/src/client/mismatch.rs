@@ -1,41 +1,55 @@
 use std::fmt;
 
-use rustls::crypto::WebPkiSupportedAlgorithms;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm};
+use webpki::{EndEntityCert, KeyUsage};
 
-use crate::{Certificate, Pin, PinSet, Time};
+use super::Roots;
+use super::causes::{Cause, Evidence, Near, Validity};
+use crate::{Certificate, Pin, PinSet, Time, pem};
 
 /// The server's leaf certificate has none of the expected pins; no byte of a request was sent.
 ///
-/// Found in a request's error with [`pin_mismatch`](crate::pin_mismatch).
+/// Found in a request's error with [`pin_mismatch`](crate::pin_mismatch). Its `Display` is one
+/// line: both pins, whose certificate it is, the likeliest cause and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinMismatch {
     expected: PinSet,
     presented: Pin,
     leaf: Option<Certificate>,
     chain_length: usize,
-    publicly_trusted: Option<bool>,
     server_name: String,
-    at: Time,
+    evidence: Evidence,
+}
+
+/// What a mismatch is judged by besides the pins.
+pub(super) struct Handshake<'a> {
+    pub(super) leaf: &'a CertificateDer<'a>,
+    pub(super) intermediates: &'a [CertificateDer<'a>],
+    pub(super) server_name: &'a ServerName<'a>,
+    pub(super) at: Time,
+    pub(super) known: &'a [Certificate],
+    pub(super) algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
 }
 
 impl PinMismatch {
-    pub(super) fn new(
-        expected: &PinSet,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        at: Time,
-        _algorithms: &WebPkiSupportedAlgorithms,
-    ) -> Self {
+    pub(super) fn new(expected: &PinSet, seen: &Handshake<'_>) -> Self {
+        let leaf = Certificate::try_from(seen.leaf).ok();
+        let mut evidence =
+            Evidence { expected_is: seen.near(expected, leaf.as_ref()), ..Evidence::default() };
+        if let Some(leaf) = &leaf {
+            evidence.name_covered = seen.name_covered(leaf);
+            evidence.publicly_trusted = seen.publicly_trusted(leaf);
+            evidence.same_issuer = seen.same_issuer(leaf);
+            evidence.issued_by_flynn = leaf.issuer().contains("OU=Flynn Ephemeral CA");
+            evidence.validity = Some(validity(leaf, seen.at));
+        }
         Self {
             expected: expected.clone(),
-            presented: Pin::of(leaf),
-            leaf: Certificate::try_from(leaf).ok(),
-            chain_length: intermediates.len() + 1,
-            publicly_trusted: None,
-            server_name: server_name.to_str().into_owned(),
-            at,
+            presented: Pin::of(seen.leaf),
+            leaf,
+            chain_length: seen.intermediates.len().saturating_add(1),
+            server_name: seen.server_name.to_str().into_owned(),
+            evidence,
         }
     }
 
@@ -60,15 +74,115 @@ impl PinMismatch {
         self.chain_length
     }
 
-    /// Whether the chain leads to a public root; `None` when that cannot be told (feature
-    /// `webpki-roots` is off).
+    /// Whether the chain leads to a public root, whatever its dates say; `None` when that cannot
+    /// be told (without the feature `webpki-roots`).
     pub fn publicly_trusted(&self) -> Option<bool> {
-        self.publicly_trusted
+        self.evidence.publicly_trusted
     }
 
     /// The host name that was asked for.
     pub fn server_name(&self) -> &str {
         &self.server_name
+    }
+
+    /// What the causes are concluded from.
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// Why the pin may not fit, the likeliest cause first; never empty.
+    ///
+    /// Every row whose evidence is there counts, from the top:
+    ///
+    /// | evidence | cause |
+    /// |---|---|
+    /// | an expected pin is the SHA-256 of the presented public key | [`PinOfKey`](Cause::PinOfKey) |
+    /// | … of the presented PEM text | [`PinOfPemText`](Cause::PinOfPemText) |
+    /// | … of another certificate of the presented chain | [`PinOfIssuer`](Cause::PinOfIssuer) |
+    /// | the name is not covered | [`OtherServer`](Cause::OtherServer) |
+    /// | name covered, expired | [`StaleCertificate`](Cause::StaleCertificate) |
+    /// | name covered, not yet valid | [`EarlyCertificate`](Cause::EarlyCertificate) |
+    /// | name covered, in date, publicly trusted | [`Replaced`](Cause::Replaced) |
+    /// | name covered, in date, not known to be publicly trusted, same issuer as known | [`Reissued`](Cause::Reissued) |
+    /// | issuer `OU=Flynn Ephemeral CA`, not publicly trusted, not known to be the same CA | [`ClusterRemade`](Cause::ClusterRemade) |
+    /// | name covered, in date, not publicly trusted, another issuer than known | [`Intercepted`](Cause::Intercepted) |
+    /// | none of these | [`CannotTell`](Cause::CannotTell) |
+    ///
+    /// The causes are likely ones, no proof: whoever answers chose everything in the certificate
+    /// but the signature of a public CA.
+    pub fn causes(&self) -> Vec<Cause> {
+        self.evidence.causes()
+    }
+
+    /// The likeliest of the [`causes`](Self::causes).
+    pub fn likeliest(&self) -> Cause {
+        self.causes().first().copied().unwrap_or(Cause::CannotTell)
+    }
+}
+
+impl Handshake<'_> {
+    fn name_covered(&self, leaf: &Certificate) -> Option<bool> {
+        match self.server_name {
+            ServerName::DnsName(name) => Some(leaf.names().covers(name.as_ref())),
+            _ => None,
+        }
+    }
+
+    fn publicly_trusted(&self, leaf: &Certificate) -> Option<bool> {
+        let roots = Roots::public_anchors()?;
+        // What webpki cannot read, nobody's public CA issued.
+        let Ok(parsed) = EndEntityCert::try_from(self.leaf) else { return Some(false) };
+        let verdict = parsed.verify_for_usage(
+            self.algorithms,
+            &roots.roots,
+            self.intermediates,
+            // Dates are evidence of their own: judge for a moment at which the leaf was good.
+            self.at.max(leaf.not_before()).min(leaf.not_after()).to_pki(),
+            KeyUsage::server_auth(),
+            None,
+            None,
+        );
+        Some(verdict.is_ok())
+    }
+
+    fn same_issuer(&self, leaf: &Certificate) -> Option<bool> {
+        let same = |known: &Certificate| {
+            if known.is_ca() {
+                leaf.names_as_issuer(known)
+                    && leaf.is_signed_by(known, self.algorithms) != Some(false)
+            } else {
+                leaf.has_issuer_of(known)
+            }
+        };
+        (!self.known.is_empty()).then(|| self.known.iter().any(same))
+    }
+
+    fn near(&self, expected: &PinSet, leaf: Option<&Certificate>) -> Option<Near> {
+        let expects = |bytes: &[u8]| expected.contains(&Pin::from_der(bytes));
+        if leaf.is_some_and(|leaf| expects(leaf.public_key())) {
+            return Some(Near::Key);
+        }
+        if self.intermediates.iter().any(|der| expects(der)) {
+            return Some(Near::Issuer);
+        }
+        let leaf = pem::encode("CERTIFICATE", self.leaf);
+        let rest = self.intermediates.iter().map(|der| pem::encode("CERTIFICATE", der));
+        let chain: String = std::iter::once(leaf.clone()).chain(rest).collect();
+        let texts = [leaf, chain].into_iter().flat_map(|lf| {
+            let crlf = lf.replace('\n', "\r\n");
+            [lf.trim_end().to_owned(), crlf.trim_end().to_owned(), lf, crlf]
+        });
+        texts.into_iter().any(|text| expects(text.as_bytes())).then_some(Near::PemText)
+    }
+}
+
+fn validity(leaf: &Certificate, at: Time) -> Validity {
+    if at < leaf.not_before() {
+        Validity::Future
+    } else if at > leaf.not_after() {
+        Validity::Past
+    } else {
+        Validity::Current
     }
 }
 
@@ -78,7 +192,14 @@ impl fmt::Display for PinMismatch {
             f,
             "{} presented a certificate with the pin {} instead of {}",
             self.server_name, self.presented, self.expected
-        )
+        )?;
+        if let Some(leaf) = &self.leaf {
+            let (subject, issuer, end) = (leaf.subject(), leaf.issuer(), leaf.not_after());
+            write!(f, " ({subject}, issued by {issuer}, valid until {end})")?;
+        }
+        let cause = self.likeliest();
+        let probably = if cause == Cause::CannotTell { "" } else { "probably " };
+        write!(f, ": {probably}{cause}; {}", cause.remedy())
     }
 }
 

@@ -1,3 +1,4 @@
+mod causes;
 mod chain;
 mod dangerous;
 mod mismatch;
@@ -12,6 +13,7 @@ use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 
+pub use causes::{Cause, Evidence, Near, Validity};
 pub use dangerous::Dangerous;
 pub use mismatch::PinMismatch;
 pub use roots::Roots;
@@ -19,7 +21,7 @@ pub use search::{pin_mismatch, unverifiable};
 pub use unverifiable::{Reason, Unverifiable};
 
 use crate::error::{Error, ErrorKind};
-use crate::{PinSet, provider};
+use crate::{Bundle, Certificate, PinSet, provider};
 use chain::{Anchored, Leniency};
 use pinned::Pinned;
 
@@ -50,6 +52,7 @@ use pinned::Pinned;
 #[must_use = "nothing is made before `config`"]
 pub struct ClientTls {
     trust: Trust,
+    known: Vec<Certificate>,
     provider: Option<Arc<CryptoProvider>>,
 }
 
@@ -100,7 +103,7 @@ impl ClientTls {
     }
 
     fn trusting(trust: Trust) -> Self {
-        Self { trust, provider: None }
+        Self { trust, known: Vec::new(), provider: None }
     }
 
     /// Exchanges the roots of a mode that checks the chain; [`pinned`](Self::pinned) has none and
@@ -109,6 +112,13 @@ impl ClientTls {
         if let Trust::Chain { roots, .. } = &mut self.trust {
             *roots = new;
         }
+        self
+    }
+
+    /// Certificates from before, such as the one that was pinned or the cluster's CA: they help to
+    /// explain a [`PinMismatch`] and are never trusted.
+    pub fn known(mut self, before: &Bundle) -> Self {
+        self.known.extend_from_slice(before.certificates());
         self
     }
 
@@ -134,7 +144,7 @@ impl ClientTls {
             Some(provider) => provider,
             None => provider::default()?,
         };
-        let verifier = self.trust.verifier(&provider)?;
+        let verifier = self.trust.verifier(self.known, &provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| {
@@ -147,14 +157,15 @@ impl ClientTls {
 impl Trust {
     fn verifier(
         self,
+        known: Vec<Certificate>,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
         Ok(match self {
-            Self::Pins(pins) => Arc::new(Pinned::new(pins, None, provider)?),
+            Self::Pins(pins) => Arc::new(Pinned::new(pins, None, known, provider)?),
             Self::Chain { pins, roots, leniency } => {
                 let chain = roots.verifier(leniency, provider)?;
                 match pins {
-                    Some(pins) => Arc::new(Pinned::new(pins, Some(chain), provider)?),
+                    Some(pins) => Arc::new(Pinned::new(pins, Some(chain), known, provider)?),
                     None => chain,
                 }
             }

@@ -7,16 +7,18 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 
-use super::mismatch::PinMismatch;
+use super::mismatch::{Handshake, PinMismatch};
 use super::unverifiable::Unverifiable;
 use crate::error::{Error, ErrorKind};
-use crate::{Pin, PinSet, Time};
+use crate::{Certificate, Pin, PinSet, Time};
 
 /// Compares the leaf's pin, then asks `chain` if there is one, and verifies signatures itself.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pins: PinSet,
     chain: Option<Arc<dyn ServerCertVerifier>>,
+    /// For explanations alone.
+    known: Vec<Certificate>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -24,12 +26,13 @@ impl Pinned {
     pub(super) fn new(
         pins: PinSet,
         chain: Option<Arc<dyn ServerCertVerifier>>,
+        known: Vec<Certificate>,
         provider: &CryptoProvider,
     ) -> Result<Self, Error> {
         if pins.is_empty() {
             return Err(Error::new(ErrorKind::Config, "no pin given: nothing would be accepted"));
         }
-        Ok(Self { pins, chain, algorithms: provider.signature_verification_algorithms })
+        Ok(Self { pins, chain, known, algorithms: provider.signature_verification_algorithms })
     }
 }
 
@@ -49,14 +52,15 @@ impl ServerCertVerifier for Pinned {
     ) -> Result<ServerCertVerified, rustls::Error> {
         let presented = Pin::of(end_entity);
         if !self.pins.contains(&presented) {
-            return Err(refuse(PinMismatch::new(
-                &self.pins,
-                end_entity,
+            let seen = Handshake {
+                leaf: end_entity,
                 intermediates,
                 server_name,
-                Time::from_pki(now),
-                &self.algorithms,
-            )));
+                at: Time::from_pki(now),
+                known: &self.known,
+                algorithms: self.algorithms.all,
+            };
+            return Err(refuse(PinMismatch::new(&self.pins, &seen)));
         }
         if let Some(why) = Unverifiable::judge(end_entity, &self.algorithms) {
             return Err(refuse(why));

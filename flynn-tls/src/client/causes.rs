@@ -1,0 +1,291 @@
+use std::fmt;
+
+/// What is known about a [`PinMismatch`](super::PinMismatch); `None` where it cannot be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// Whether the presented certificate covers the host's name. Unknown for an IP address, which
+    /// certificates of a cluster do not name.
+    pub name_covered: Option<bool>,
+    /// Whether its chain leads to a public root, whatever the dates say.
+    pub publicly_trusted: Option<bool>,
+    /// Whether it has the same issuer as a certificate handed to
+    /// [`ClientTls::known`](super::ClientTls::known), or is issued by it.
+    pub same_issuer: Option<bool>,
+    /// Whether its issuer calls itself what Flynn's own throw-away CAs do.
+    pub issued_by_flynn: bool,
+    /// Where its validity stands.
+    pub validity: Option<Validity>,
+    /// Whether an expected pin is that of something near the presented certificate.
+    pub expected_is: Option<Near>,
+}
+
+/// Where a certificate's validity stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Validity {
+    /// It has not begun.
+    Future,
+    /// It is in date.
+    Current,
+    /// It is over.
+    Past,
+}
+
+/// What an expected pin was made of by mistake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Near {
+    /// The public key of the presented certificate.
+    Key,
+    /// The PEM text of the presented certificate, or of the presented chain.
+    PemText,
+    /// Another certificate of the presented chain.
+    Issuer,
+}
+
+/// Why a pin may not fit. The table of evidence is at
+/// [`PinMismatch::causes`](super::PinMismatch::causes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cause {
+    /// The pin was made from the public key.
+    PinOfKey,
+    /// The pin was made from the PEM text instead of the DER.
+    PinOfPemText,
+    /// The pin is that of the issuer.
+    PinOfIssuer,
+    /// Another server answers, or the router has no route for the name.
+    OtherServer,
+    /// The server still has a certificate that is over.
+    StaleCertificate,
+    /// The server has a certificate that is not valid yet, or the clock is wrong.
+    EarlyCertificate,
+    /// The certificate was replaced by a new one of a public CA.
+    Replaced,
+    /// The certificate was made again by the CA that made the one before.
+    Reissued,
+    /// The cluster made itself new certificates.
+    ClusterRemade,
+    /// Somebody on the way answers instead of the server.
+    Intercepted,
+    /// The evidence is not enough.
+    CannotTell,
+}
+
+/// A row of the table: the cause holds when all of its evidence is there.
+type Row = (Cause, fn(&Evidence) -> bool);
+
+/// The rows, the likeliest cause first.
+const TABLE: &[Row] = &[
+    (Cause::PinOfKey, |e| e.expected_is == Some(Near::Key)),
+    (Cause::PinOfPemText, |e| e.expected_is == Some(Near::PemText)),
+    (Cause::PinOfIssuer, |e| e.expected_is == Some(Near::Issuer)),
+    (Cause::OtherServer, |e| e.name_covered == Some(false)),
+    (Cause::StaleCertificate, |e| {
+        e.name_covered == Some(true) && e.validity == Some(Validity::Past)
+    }),
+    (Cause::EarlyCertificate, |e| {
+        e.name_covered == Some(true) && e.validity == Some(Validity::Future)
+    }),
+    (Cause::Replaced, |e| current(e) && e.publicly_trusted == Some(true)),
+    (Cause::Reissued, |e| {
+        current(e) && e.publicly_trusted != Some(true) && e.same_issuer == Some(true)
+    }),
+    (Cause::ClusterRemade, |e| {
+        e.issued_by_flynn && e.publicly_trusted != Some(true) && e.same_issuer != Some(true)
+    }),
+    (Cause::Intercepted, |e| {
+        current(e) && e.publicly_trusted == Some(false) && e.same_issuer == Some(false)
+    }),
+];
+
+fn current(e: &Evidence) -> bool {
+    e.name_covered == Some(true) && e.validity == Some(Validity::Current)
+}
+
+impl Evidence {
+    /// The causes that this evidence speaks for, the likeliest first;
+    /// [`CannotTell`](Cause::CannotTell) alone when it speaks for none.
+    pub fn causes(&self) -> Vec<Cause> {
+        let mut causes: Vec<_> =
+            TABLE.iter().filter(|(_, holds)| holds(self)).map(|(cause, _)| *cause).collect();
+        if causes.is_empty() {
+            causes.push(Cause::CannotTell);
+        }
+        causes
+    }
+}
+
+impl Cause {
+    /// What happened, in words that follow "probably".
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::PinOfKey => "the pin was made from the public key, not from the certificate",
+            Self::PinOfPemText => "the pin was made from the PEM text, not from the DER",
+            Self::PinOfIssuer => "the pin is that of the issuer, not of the server's certificate",
+            Self::OtherServer => {
+                "another server answers, or the router has no certificate for this name"
+            }
+            Self::StaleCertificate => "the server still presents its old certificate, now expired",
+            Self::EarlyCertificate => {
+                "the server presents a certificate that is not valid yet, or this clock is wrong"
+            }
+            Self::Replaced => "the certificate was replaced by a new one of a public CA",
+            Self::Reissued => "the certificate was renewed by the same CA",
+            Self::ClusterRemade => {
+                "the cluster made itself new certificates (bootstrap or domain migration)"
+            }
+            Self::Intercepted => "something between here and the server answers in its place",
+            Self::CannotTell => "the cause cannot be told",
+        }
+    }
+
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::PinOfKey | Self::PinOfPemText | Self::PinOfIssuer => {
+                "store the SHA-256 of the certificate's DER as the pin"
+            }
+            Self::OtherServer => "check the DNS and the routes of this name, and keep the pin",
+            Self::StaleCertificate => {
+                "install the renewed certificate on every route and node, and keep the pin"
+            }
+            Self::EarlyCertificate => "check the clock, then the certificate, before the pin",
+            Self::Replaced => "store the new pin",
+            Self::Reissued => "compare with the certificate file, then store the new pin",
+            Self::ClusterRemade => {
+                "ask who did it, compare with the certificate on the server, then store the new pin"
+            }
+            Self::Intercepted => "do not store the new pin: look for a proxy, try another network",
+            Self::CannotTell => {
+                "compare with the certificate on the server itself before storing a new pin"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.explanation())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In date, for the name, privately issued by somebody.
+    const PLAIN: Evidence = Evidence {
+        name_covered: Some(true),
+        publicly_trusted: Some(false),
+        same_issuer: None,
+        issued_by_flynn: false,
+        validity: Some(Validity::Current),
+        expected_is: None,
+    };
+
+    fn likeliest(evidence: Evidence) -> Cause {
+        evidence.causes()[0]
+    }
+
+    #[test]
+    fn a_pin_of_the_key() {
+        assert_eq!(likeliest(Evidence { expected_is: Some(Near::Key), ..PLAIN }), Cause::PinOfKey);
+    }
+
+    #[test]
+    fn a_pin_of_the_pem_text() {
+        let evidence = Evidence { expected_is: Some(Near::PemText), ..PLAIN };
+        assert_eq!(likeliest(evidence), Cause::PinOfPemText);
+    }
+
+    #[test]
+    fn a_pin_of_the_issuer() {
+        let evidence = Evidence { expected_is: Some(Near::Issuer), ..PLAIN };
+        assert_eq!(likeliest(evidence), Cause::PinOfIssuer);
+    }
+
+    #[test]
+    fn a_wrong_pin_by_mistake_wins_over_everything_else() {
+        let expired = Evidence { validity: Some(Validity::Past), ..PLAIN };
+        let evidence = Evidence { expected_is: Some(Near::Key), ..expired };
+        assert_eq!(evidence.causes(), [Cause::PinOfKey, Cause::StaleCertificate]);
+    }
+
+    #[test]
+    fn a_name_that_is_not_covered() {
+        for validity in [Validity::Past, Validity::Current, Validity::Future] {
+            let evidence =
+                Evidence { name_covered: Some(false), validity: Some(validity), ..PLAIN };
+            assert_eq!(evidence.causes(), [Cause::OtherServer]);
+        }
+    }
+
+    #[test]
+    fn an_expired_certificate_for_the_name() {
+        for publicly_trusted in [Some(true), Some(false), None] {
+            let evidence = Evidence { validity: Some(Validity::Past), publicly_trusted, ..PLAIN };
+            assert_eq!(evidence.causes(), [Cause::StaleCertificate]);
+        }
+    }
+
+    #[test]
+    fn a_certificate_of_the_future() {
+        let evidence = Evidence { validity: Some(Validity::Future), ..PLAIN };
+        assert_eq!(evidence.causes(), [Cause::EarlyCertificate]);
+    }
+
+    #[test]
+    fn a_public_certificate_for_the_name() {
+        for same_issuer in [Some(true), Some(false), None] {
+            let evidence = Evidence { publicly_trusted: Some(true), same_issuer, ..PLAIN };
+            assert_eq!(evidence.causes(), [Cause::Replaced]);
+        }
+    }
+
+    #[test]
+    fn a_private_certificate_of_the_same_issuer() {
+        for publicly_trusted in [Some(false), None] {
+            let evidence = Evidence { publicly_trusted, same_issuer: Some(true), ..PLAIN };
+            assert_eq!(evidence.causes(), [Cause::Reissued]);
+        }
+    }
+
+    #[test]
+    fn a_certificate_of_another_flynn_ca() {
+        let evidence = Evidence { issued_by_flynn: true, ..PLAIN };
+        assert_eq!(evidence.causes(), [Cause::ClusterRemade]);
+        // A known CA that differs speaks for an impostor as well, after it.
+        let evidence = Evidence { same_issuer: Some(false), ..evidence };
+        assert_eq!(evidence.causes(), [Cause::ClusterRemade, Cause::Intercepted]);
+        // For another domain: the router's answer after a migration.
+        let evidence = Evidence { name_covered: Some(false), same_issuer: None, ..evidence };
+        assert_eq!(evidence.causes(), [Cause::OtherServer, Cause::ClusterRemade]);
+    }
+
+    #[test]
+    fn a_private_certificate_of_another_issuer() {
+        let evidence = Evidence { same_issuer: Some(false), ..PLAIN };
+        assert_eq!(evidence.causes(), [Cause::Intercepted]);
+    }
+
+    #[test]
+    fn too_little_evidence() {
+        for evidence in [
+            Evidence::default(),
+            PLAIN,
+            Evidence { name_covered: None, publicly_trusted: Some(true), ..PLAIN },
+            Evidence { publicly_trusted: None, same_issuer: Some(false), ..PLAIN },
+        ] {
+            assert_eq!(evidence.causes(), [Cause::CannotTell], "{evidence:?}");
+        }
+    }
+
+    #[test]
+    fn every_row_of_the_table_is_documented() {
+        let page = include_str!("mismatch.rs");
+        for (cause, _) in TABLE {
+            assert!(page.contains(&format!("[`{cause:?}`](Cause::{cause:?})")), "{cause:?}");
+        }
+    }
+}
