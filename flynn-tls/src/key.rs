@@ -81,6 +81,16 @@ impl PrivateKey {
         &self.der
     }
 
+    /// The `SubjectPublicKeyInfo`, put together from what PKCS#8 holds.
+    #[cfg(feature = "generate")]
+    pub(crate) fn public_key_info(&self) -> Option<Vec<u8>> {
+        let mut parts = Reader::new(self.der.secret_der()).enter(SEQUENCE)?;
+        parts.value(INTEGER)?;
+        let algorithm = parts.value(SEQUENCE)?.raw;
+        let bits = der::tlv(BIT_STRING, &[&[0], self.public.as_deref()?]);
+        Some(der::tlv(SEQUENCE, &[algorithm, &bits]))
+    }
+
     /// Whether this is the key of `certificate`.
     ///
     /// The crypto provider is asked first, because it notices keys whose parts do not fit

@@ -184,6 +184,11 @@ impl Certificate {
             }
     }
 
+    /// The issuer's name in DER.
+    pub(crate) fn raw_issuer(&self) -> &[u8] {
+        self.facts.raw_issuer(&self.der)
+    }
+
     /// Whether both name the same issuer.
     pub(crate) fn has_issuer_of(&self, other: &Self) -> bool {
         self.facts.raw_issuer(&self.der) == other.facts.raw_issuer(&other.der)

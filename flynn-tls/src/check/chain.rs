@@ -1,8 +1,9 @@
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor};
-use webpki::{EndEntityCert, KeyUsage};
+use webpki::{EndEntityCert, Error as E, KeyUsage};
 
 use super::requirements::Trust;
 use super::{Case, Code, Report, Severity};
+use crate::der::{Reader, SEQUENCE};
 use crate::{Roots, Time};
 
 type Algorithms<'a> = &'a [&'a dyn SignatureVerificationAlgorithm];
@@ -22,56 +23,105 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     let sound = links(case, algorithms, report);
     self_signed(case, report);
 
-    let public = Roots::public_anchors();
+    let public = Roots::public_anchors().map(|r| Route::find(case, algorithms, &r.roots, sound));
     let given = match &case.requirements.trust {
         Trust::Ca(roots) => roots.anchors(),
         _ => None,
     };
-    let to_public = leads_to(case, algorithms, public.as_deref().map_or(&[], |r| &r.roots));
-    let to_given = given.as_deref().map(|r| leads_to(case, algorithms, &r.roots));
+    let given = given.map(|r| Route::find(case, algorithms, &r.roots, sound));
 
-    let leads = |r: &Result<(), webpki::Error>| r.is_ok();
-    let anchored = leads(&to_public) || to_given.as_ref().is_some_and(leads);
-    let complete = complete(case, anchored);
+    let routes = || public.iter().chain(&given);
+    let complete = routes().any(|r| r.arrives) || ends_at_a_root(case);
     if !complete {
         incomplete(case, report);
     }
-    if let Some(e) = rejection(&to_public).or_else(|| to_given.as_ref().and_then(rejection)) {
-        if sound {
-            report.add(
-                Code::ChainRejected,
-                Severity::Error,
-                None,
-                format!("the chain of {} breaks a rule: {e}", case.leaf.title()),
-                "ask the CA for a chain that clients accept",
-            );
-        }
-    }
-    match (&case.requirements.trust, to_given) {
-        (Trust::Ca(_), Some(Err(_))) => report.add(
-            Code::NotFromCa,
+    if let Some(rule) = routes().find_map(Route::broken_rule) {
+        report.add(
+            Code::ChainRejected,
             Severity::Error,
             None,
-            format!("{} does not lead to the CA given", case.leaf.title()),
-            "use a certificate of that CA, or name the CA that issued this one",
-        ),
-        (Trust::Ca(_), _) => {}
-        // Nothing about trust can be said of half a chain, unless it was asked for.
-        (Trust::Any, _) if !complete => {}
-        (trust, _) if to_public.is_err() && public.is_some() => report.add(
-            Code::NotPubliclyTrusted,
-            match trust {
-                Trust::Public => Severity::Error,
-                _ => Severity::Warning,
-            },
-            None,
-            format!(
-                "{} leads to no public root: browsers and git refuse it unless they are told its CA",
-                case.leaf.title()
-            ),
-            "use a certificate of a public CA, or give its CA to every client (or its pin)",
-        ),
-        _ => {}
+            format!("the chain of {} breaks a rule: {rule}", case.leaf.title()),
+            "ask the CA for a chain that clients accept",
+        );
+    }
+    let title = case.leaf.title();
+    let severity = match (&case.requirements.trust, public, given) {
+        (Trust::Ca(_), _, Some(given)) => {
+            if !given.arrives {
+                report.add(
+                    Code::NotFromCa,
+                    Severity::Error,
+                    None,
+                    format!("{title} does not lead to the CA given"),
+                    "use a certificate of that CA, or name the CA that issued this one",
+                );
+            }
+            return;
+        }
+        // Without public roots nothing is known, and of half a chain nothing is said again.
+        (_, None, _) => return,
+        (_, Some(public), _) if public.arrives => return,
+        (Trust::Public, _, _) => Severity::Error,
+        _ if !complete => return,
+        _ => Severity::Warning,
+    };
+    report.add(
+        Code::NotPubliclyTrusted,
+        severity,
+        None,
+        format!("{title} leads to no public root: browsers and git refuse it unless told its CA"),
+        "use a certificate of a public CA, or give its CA (or its pin) to every client",
+    );
+}
+
+/// The way from the leaf to one of several roots.
+struct Route {
+    /// A root is reached, by names and signatures.
+    arrives: bool,
+    verdict: Result<(), webpki::Error>,
+}
+
+impl Route {
+    fn find(
+        case: &Case<'_>,
+        algorithms: Algorithms<'_>,
+        anchors: &[TrustAnchor<'_>],
+        sound: bool,
+    ) -> Self {
+        let verdict = leads_to(case, algorithms, anchors);
+        let named = || {
+            // Anchors hold names without their outermost tag.
+            case.path().any(|(_, c)| {
+                let issuer = Reader::new(c.raw_issuer()).value(SEQUENCE).map(|v| v.content);
+                anchors.iter().any(|a| Some(a.subject.as_ref()) == issuer)
+            })
+        };
+        let arrives = match &verdict {
+            Ok(()) => true,
+            // No root by that name, or one with another key; a signature that is bad further
+            // down has been told already.
+            Err(
+                E::UnknownIssuer
+                | E::InvalidSignatureForPublicKey
+                | E::MaximumSignatureChecksExceeded
+                | E::MaximumPathBuildCallsExceeded,
+            ) => !sound && named(),
+            // What webpki has against it is told by findings of their own.
+            Err(_) => named(),
+        };
+        Self { arrives, verdict }
+    }
+
+    /// What webpki rejects and no other finding explains.
+    fn broken_rule(&self) -> Option<&'static str> {
+        Some(match self.verdict.as_ref().err()? {
+            E::NameConstraintViolation => "a name that one of its CAs must not issue for",
+            E::PathLenConstraintViolated => "more CAs in a row than one of them allows",
+            E::MaximumPathDepthExceeded => "too many certificates in a row",
+            E::EndEntityUsedAsCa => "a certificate that is no CA has issued another",
+            E::MalformedNameConstraint | E::MalformedExtensions => "a malformed extension",
+            _ => return None,
+        })
     }
 }
 
@@ -105,9 +155,9 @@ fn self_signed(case: &Case<'_>, report: &mut Report) {
     }
 }
 
-/// A chain is complete when it leads to a known root, or to one that it brings itself.
-fn complete(case: &Case<'_>, anchored: bool) -> bool {
-    anchored || case.path().last().is_some_and(|(_, last)| last.is_self_issued())
+/// A chain may bring its own root.
+fn ends_at_a_root(case: &Case<'_>) -> bool {
+    case.path().last().is_some_and(|(_, last)| last.is_self_issued())
 }
 
 fn incomplete(case: &Case<'_>, report: &mut Report) {
@@ -144,21 +194,4 @@ fn moment(case: &Case<'_>) -> Time {
     let from = case.path().map(|(_, c)| c.not_before()).max().unwrap_or(case.at);
     let to = case.path().map(|(_, c)| c.not_after()).min().unwrap_or(case.at);
     case.at.max(from).min(to)
-}
-
-/// A verdict that no other finding explains.
-fn rejection(verdict: &Result<(), webpki::Error>) -> Option<&webpki::Error> {
-    use webpki::Error as E;
-    verdict.as_ref().err().filter(|e| {
-        matches!(
-            e,
-            E::NameConstraintViolation
-                | E::PathLenConstraintViolated
-                | E::MaximumPathDepthExceeded
-                | E::EndEntityUsedAsCa
-                | E::MalformedNameConstraint
-                | E::MalformedExtensions
-                | E::UnsupportedNameType
-        )
-    })
 }

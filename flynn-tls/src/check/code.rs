@@ -66,6 +66,39 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::KeyMismatch,
+        Self::KeyDamaged,
+        Self::KeyUnchecked,
+        Self::KeyInBundle,
+        Self::NameNotCovered,
+        Self::WildcardNotCovered,
+        Self::ApexNotCovered,
+        Self::NoNames,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::ExpiresSoon,
+        Self::ChainIncomplete,
+        Self::WrongOrder,
+        Self::Duplicate,
+        Self::Unrelated,
+        Self::RootIncluded,
+        Self::SelfSigned,
+        Self::BadSignature,
+        Self::ChainRejected,
+        Self::NotPubliclyTrusted,
+        Self::NotFromCa,
+        Self::WeakKey,
+        Self::UnusualKey,
+        Self::WeakSignature,
+        Self::OldVersion,
+        Self::UnknownCriticalExtension,
+        Self::LeafIsCa,
+        Self::NotForServers,
+        Self::Unchecked,
+    ];
+
     /// Its name for programs, such as `key-mismatch`.
     pub fn as_str(self) -> &'static str {
         match self {

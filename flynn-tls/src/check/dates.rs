@@ -13,7 +13,7 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
                 Code::Expired,
                 Severity::Error,
                 i,
-                format!("{title} expired on {to}, {ago} days before {}", case.at),
+                format!("{title} expired on {to}, {} before {}", count(ago), case.at),
                 RENEW,
             );
         } else if case.at < from {
@@ -30,9 +30,13 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
                 Code::ExpiresSoon,
                 Severity::Warning,
                 i,
-                format!("{title} expires in {left} days, on {to}"),
+                format!("{title} expires in {}, on {to}", count(left)),
                 RENEW,
             );
         }
     }
+}
+
+fn count(days: i64) -> String {
+    if days == 1 { "1 day".into() } else { format!("{days} days") }
 }

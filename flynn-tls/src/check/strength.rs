@@ -15,7 +15,7 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
             Severity::Warning,
             i,
             format!(
-                "{} has a {} key, which many clients cannot verify with",
+                "the key of {} ({}) is one that many clients cannot verify with",
                 leaf.title(),
                 leaf.key()
             ),
@@ -56,7 +56,7 @@ fn weakness(i: usize, certificate: &Certificate, report: &mut Report) {
             Code::WeakKey,
             Severity::Error,
             i,
-            format!("{title} has a {} key, too short to be safe", certificate.key()),
+            format!("the key of {title} ({}) is too short to be safe", certificate.key()),
             REQUEST,
         );
     }

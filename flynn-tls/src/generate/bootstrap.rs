@@ -1,5 +1,6 @@
 use rcgen::{DistinguishedName, DnType};
 
+use super::ca::params;
 use super::{Ca, Issued};
 use crate::error::Error;
 use crate::{KeyKind, Time};
@@ -24,7 +25,7 @@ pub fn bootstrap(domain: &str) -> Result<Bootstrap, Error> {
     let mut subject = DistinguishedName::new();
     subject.push(DnType::OrganizationName, "Flynn");
     subject.push(DnType::OrganizationalUnitName, "Flynn Ephemeral CA");
-    let ca = Ca::of_subject(subject, KeyKind::P256, None)?;
+    let ca = Ca::of_params(params(subject), &KeyKind::P256, None)?;
     let now = Time::now();
     let leaf = ca
         .leaf(&[domain, &format!("*.{domain}")])

@@ -1,13 +1,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer};
-use rcgen::{KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, GeneralSubtree, IsCa};
+use rcgen::{Issuer, KeyPair, KeyUsagePurpose, NameConstraints};
 use rustls_pki_types::CertificateDer;
 
+use super::key::Key;
 use super::leaf::{Leaf, serial, set_validity};
-use super::{Issued, failed, key};
-use crate::error::Error;
+use super::{Issued, failed};
+use crate::error::{Error, ErrorKind};
 use crate::{KeyKind, Pin, Time, pem};
 
 /// A certificate authority that lives in memory. Cloning shares the key.
@@ -22,7 +23,7 @@ impl Ca {
     /// A self-signed CA, valid from yesterday for five years.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when the name cannot be encoded or the
+    /// [`ErrorKind::Generate`] when the name cannot be encoded or the
     /// system gives no random bytes.
     pub fn new(common_name: &str) -> Result<Self, Error> {
         Self::with_key(common_name, KeyKind::P256)
@@ -33,9 +34,7 @@ impl Ca {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn with_key(common_name: &str, key: KeyKind) -> Result<Self, Error> {
-        let mut subject = DistinguishedName::new();
-        subject.push(DnType::CommonName, common_name);
-        Self::of_subject(subject, key, None)
+        Self::of_params(params(named(common_name)), &key, None)
     }
 
     /// A CA below this one: what it issues has both above it.
@@ -43,39 +42,50 @@ impl Ca {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn intermediate(&self, common_name: &str) -> Result<Self, Error> {
-        let mut subject = DistinguishedName::new();
-        subject.push(DnType::CommonName, common_name);
-        Self::of_subject(subject, KeyKind::P256, Some(self))
+        Self::of_params(params(named(common_name)), &KeyKind::P256, Some(self))
     }
 
-    pub(super) fn of_subject(
-        subject: DistinguishedName,
-        kind: KeyKind,
+    /// A CA below this one whose certificates must not have another CA between (path length 0)
+    /// and are good for `domain` alone (name constraints).
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn constrained(&self, common_name: &str, domain: &str) -> Result<Self, Error> {
+        let mut params = params(named(common_name));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: vec![GeneralSubtree::DnsName(domain.to_owned())],
+            excluded_subtrees: Vec::new(),
+        });
+        Self::of_params(params, &KeyKind::P256, Some(self))
+    }
+
+    pub(super) fn of_params(
+        mut params: CertificateParams,
+        kind: &KeyKind,
         above: Option<&Self>,
     ) -> Result<Self, Error> {
-        let key = key::make(&kind)?;
-        let now = Time::now();
-        let mut params = CertificateParams::default();
-        params.distinguished_name = subject;
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        set_validity(&mut params, now.plus_days(-1), now.plus_days(5 * 365));
-        params.serial_number = Some(serial(&key));
+        let key = Key::make(kind)?;
+        params.serial_number = Some(serial(&key.public));
+        let Some(pair) = key.pair else {
+            let message = format!("ring cannot sign with {kind}");
+            return Err(Error::new(ErrorKind::Generate, message));
+        };
         let certificate = match above {
-            Some(ca) => params.signed_by(&key, &*ca.issuer),
-            None => params.self_signed(&key),
+            Some(ca) => params.signed_by(&pair, &*ca.issuer),
+            None => params.self_signed(&pair),
         }
         .map_err(failed)?;
         let mut chain = vec![certificate.der().clone()];
         chain.extend(above.iter().flat_map(|ca| ca.chain.iter().cloned()));
-        Ok(Self { issuer: Arc::new(Issuer::new(params, key)), chain })
+        Ok(Self { issuer: Arc::new(Issuer::new(params, pair)), chain })
     }
 
     /// A server certificate for these names (DNS names, wildcards, IP addresses), valid from
     /// yesterday for one year. The first one is the subject's common name.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when a name is not ASCII (write
+    /// [`ErrorKind::Generate`] when a name is not ASCII (write
     /// international names in their `xn--` form).
     pub fn issue(&self, names: &[&str]) -> Result<Issued, Error> {
         self.leaf(names).issue()
@@ -97,6 +107,23 @@ impl Ca {
         // The chain starts with the CA itself.
         self.chain.first().unwrap_or(&NONE)
     }
+}
+
+fn named(common_name: &str) -> DistinguishedName {
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, common_name);
+    subject
+}
+
+/// Those of a CA, valid from yesterday for five years.
+pub(super) fn params(subject: DistinguishedName) -> CertificateParams {
+    let now = Time::now();
+    let mut params = CertificateParams::default();
+    params.distinguished_name = subject;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    set_validity(&mut params, now.plus_days(-1), now.plus_days(5 * 365));
+    params
 }
 
 impl fmt::Debug for Ca {

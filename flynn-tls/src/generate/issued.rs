@@ -24,6 +24,13 @@ impl Issued {
         self.chain().iter().map(|der| pem::encode("CERTIFICATE", der)).collect()
     }
 
+    /// The leaf first, then the intermediates, without the root: what a public CA hands out.
+    pub fn chain_pem_without_root(&self) -> String {
+        let chain = self.chain();
+        let above = chain.len().saturating_sub(1).max(1);
+        chain.iter().take(above).map(|der| pem::encode("CERTIFICATE", der)).collect()
+    }
+
     /// The leaf first, then what signed it, up to and with the CA.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         std::iter::once(&self.certificate).chain(&self.issuers).cloned().collect()

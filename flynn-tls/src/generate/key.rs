@@ -1,19 +1,120 @@
-use rcgen::KeyPair;
+use rcgen::{KeyPair, PublicKeyData, SignatureAlgorithm};
+use rustls_pki_types::PrivateKeyDer;
 
 use super::failed;
-use crate::KeyKind;
+use crate::der::{self, BIT_STRING, INTEGER, OCTET_STRING, Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
+use crate::{KeyKind, PrivateKey};
 
-/// A new key.
-pub(super) fn make(kind: &KeyKind) -> Result<KeyPair, Error> {
-    let algorithm = match kind {
-        KeyKind::P256 => &rcgen::PKCS_ECDSA_P256_SHA256,
-        KeyKind::P384 => &rcgen::PKCS_ECDSA_P384_SHA384,
-        KeyKind::Ed25519 => &rcgen::PKCS_ED25519,
-        other => {
-            let message = format!("ring cannot make a key of the kind {other}");
-            return Err(Error::new(ErrorKind::Generate, message));
+/// A key to issue a certificate for. ring makes the common kinds; of RSA and P-521, which it
+/// cannot make, there is one fixed key a size, known to the whole world.
+pub(super) struct Key {
+    /// PKCS#8.
+    pub(super) der: Vec<u8>,
+    /// `SubjectPublicKeyInfo`.
+    pub(super) public: Vec<u8>,
+    /// None for what ring cannot sign with.
+    pub(super) pair: Option<KeyPair>,
+}
+
+impl Key {
+    pub(super) fn make(kind: &KeyKind) -> Result<Self, Error> {
+        let fixed = match kind {
+            KeyKind::P256 => return Self::of_ring(&rcgen::PKCS_ECDSA_P256_SHA256),
+            KeyKind::P384 => return Self::of_ring(&rcgen::PKCS_ECDSA_P384_SHA384),
+            KeyKind::Ed25519 => return Self::of_ring(&rcgen::PKCS_ED25519),
+            KeyKind::Rsa(1024) => include_str!("keys/rsa1024.pem"),
+            KeyKind::Rsa(2048) => include_str!("keys/rsa2048.pem"),
+            KeyKind::Rsa(3072) => include_str!("keys/rsa3072.pem"),
+            KeyKind::Rsa(4096) => include_str!("keys/rsa4096.pem"),
+            KeyKind::P521 => include_str!("keys/p521.pem"),
+            other => {
+                let message = format!("there is no test key of the kind {other}");
+                return Err(Error::new(ErrorKind::Generate, message));
+            }
+        };
+        Self::fixed(fixed)
+    }
+
+    fn of_ring(algorithm: &'static SignatureAlgorithm) -> Result<Self, Error> {
+        let pair = KeyPair::generate_for(algorithm).map_err(failed)?;
+        let der = if *algorithm == rcgen::PKCS_ED25519 {
+            without_public(pair.serialized_der())
+        } else {
+            pair.serialize_der()
+        };
+        Ok(Self { der, public: pair.subject_public_key_info(), pair: Some(pair) })
+    }
+
+    fn fixed(pem: &str) -> Result<Self, Error> {
+        let key = PrivateKey::from_pem(pem)?;
+        let public = key
+            .public_key_info()
+            .ok_or_else(|| Error::new(ErrorKind::Generate, "the test key holds no public part"))?;
+        let pair = match key.secret_der() {
+            PrivateKeyDer::Pkcs8(der) => KeyPair::try_from(der.secret_pkcs8_der()).ok(),
+            _ => None,
+        };
+        Ok(Self { der: key.secret_der().secret_der().to_vec(), public, pair })
+    }
+
+    /// The same private key beside the public part of `other`: a damaged file.
+    pub(super) fn with_public_part_of(mut self, other: &Self) -> Self {
+        if let (Some(mine), Some(theirs)) = (point(&self.public), point(&other.public)) {
+            if let Some(at) = self.der.windows(mine.len()).position(|w| w == mine) {
+                if let Some(place) = self.der.get_mut(at..at + mine.len()) {
+                    place.copy_from_slice(theirs);
+                }
+            }
         }
-    };
-    KeyPair::generate_for(algorithm).map_err(failed)
+        self
+    }
+
+    /// The same elliptic key without its public part, which the format leaves optional.
+    pub(super) fn without_public_part(mut self) -> Self {
+        if let Some(bare) = bare_elliptic(&self.der) {
+            self.der = bare;
+        }
+        self
+    }
+}
+
+/// The bytes of a public key.
+fn point(spki: &[u8]) -> Option<&[u8]> {
+    crate::key::public_bits(spki)
+}
+
+/// PKCS#8 of version 1. ring writes version 2 with the public key in a form that OpenSSL 3.0
+/// cannot read.
+fn without_public(pkcs8: &[u8]) -> Vec<u8> {
+    rewrap(pkcs8, <[u8]>::to_vec).unwrap_or_else(|| pkcs8.to_vec())
+}
+
+fn bare_elliptic(pkcs8: &[u8]) -> Option<Vec<u8>> {
+    let mut bare = None;
+    let out = rewrap(pkcs8, |sec1| {
+        let strip = || {
+            let mut parts = Reader::new(sec1).enter(SEQUENCE)?;
+            let (version, scalar) = (parts.value(INTEGER)?, parts.value(OCTET_STRING)?);
+            Some(der::tlv(SEQUENCE, &[version.raw, scalar.raw]))
+        };
+        bare = strip();
+        bare.clone().unwrap_or_else(|| sec1.to_vec())
+    });
+    out.filter(|_| bare.is_some())
+}
+
+/// PKCS#8 of version 1 with its inner key changed.
+fn rewrap(pkcs8: &[u8], change: impl FnOnce(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
+    let mut parts = Reader::new(pkcs8).enter(SEQUENCE)?;
+    parts.value(INTEGER)?;
+    let algorithm = parts.value(SEQUENCE)?;
+    let inner = change(parts.value(OCTET_STRING)?.content);
+    let version = der::tlv(INTEGER, &[&[0]]);
+    Some(der::tlv(SEQUENCE, &[&version, algorithm.raw, &der::tlv(OCTET_STRING, &[&inner])]))
+}
+
+/// The content of a bit string made of whole bytes.
+pub(super) fn bit_string(bytes: &[u8]) -> Vec<u8> {
+    der::tlv(BIT_STRING, &[&[0], bytes])
 }

@@ -2,11 +2,14 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rcgen::{CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa};
-use rcgen::{KeyUsagePurpose, PublicKeyData, SanType, SerialNumber};
+use rcgen::{BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType};
+use rcgen::{ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, SerialNumber};
+use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
-use super::{Ca, Issued, failed, key};
+use super::key::Key;
+use super::resign::{Change, resign};
+use super::{Ca, Issued, failed};
 use crate::error::{Error, ErrorKind};
 use crate::{KeyKind, Time};
 
@@ -21,6 +24,17 @@ pub struct Leaf {
     not_before: Time,
     not_after: Time,
     key: KeyKind,
+    odd: Odd,
+}
+
+/// What makes a certificate unlike one of a sensible CA.
+#[derive(Debug, Clone, Default)]
+struct Odd {
+    version_1: bool,
+    claims_sha1: bool,
+    is_ca: bool,
+    for_clients: bool,
+    critical: Vec<Vec<u64>>,
 }
 
 impl Leaf {
@@ -40,6 +54,7 @@ impl Leaf {
             not_before: now.plus_days(-1),
             not_after: now.plus_days(365),
             key: KeyKind::default(),
+            odd: Odd::default(),
         }
     }
 
@@ -49,7 +64,8 @@ impl Leaf {
         self
     }
 
-    /// The kind of key.
+    /// The kind of key: P-256 (unless set), P-384, Ed25519, or the fixed test keys of RSA 1024,
+    /// 2048, 3072 and 4096 bits and of P-521.
     pub fn key(mut self, key: KeyKind) -> Self {
         self.key = key;
         self
@@ -67,39 +83,125 @@ impl Leaf {
         self
     }
 
+    /// X.509 v1, which has no extensions and therefore no names but the subject.
+    pub fn version_1(mut self) -> Self {
+        self.odd.version_1 = true;
+        self
+    }
+
+    /// Says that it is signed with SHA-1. No library of today makes such signatures, so it does
+    /// not verify.
+    pub fn sha1(mut self) -> Self {
+        self.odd.claims_sha1 = true;
+        self
+    }
+
+    /// Marks it as a CA certificate, as `openssl req -x509` does with self-signed ones.
+    pub fn marked_as_ca(mut self) -> Self {
+        self.odd.is_ca = true;
+        self
+    }
+
+    /// For TLS clients only, by its extended key usage.
+    pub fn for_clients(mut self) -> Self {
+        self.odd.for_clients = true;
+        self
+    }
+
+    /// Adds a critical extension with this object identifier, which nobody knows.
+    pub fn critical_extension(mut self, oid: &[u64]) -> Self {
+        self.odd.critical.push(oid.to_vec());
+        self
+    }
+
     /// Makes it.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`] when a name cannot be encoded.
+    /// [`ErrorKind::Generate`] when a name cannot be encoded, there is no key of the kind, or a
+    /// self-signed one is wanted of RSA 1024 or P-521, which ring cannot sign with.
     pub fn issue(self) -> Result<Issued, Error> {
-        let key = key::make(&self.key)?;
-        let params = self.params(&key)?;
-        let certificate = match &self.ca {
-            Some(ca) => params.signed_by(&key, &*ca.issuer),
-            None => params.self_signed(&key),
-        }
-        .map_err(failed)?;
-        Ok(Issued {
-            certificate: certificate.der().clone(),
-            issuers: self.ca.map(|ca| ca.chain).unwrap_or_default(),
-            key: key.serialize_der(),
-        })
+        let key = Key::make(&self.key)?;
+        self.issue_for(&key)
     }
 
-    fn params(&self, key: &impl PublicKeyData) -> Result<CertificateParams, Error> {
+    pub(super) fn issue_for(self, key: &Key) -> Result<Issued, Error> {
+        let certificate = self.certificate(key)?;
+        let issuers = self.ca.map(|ca| ca.chain).unwrap_or_default();
+        Ok(Issued { certificate, issuers, key: key.der.clone() })
+    }
+
+    fn certificate(&self, key: &Key) -> Result<CertificateDer<'static>, Error> {
+        let params = self.params(&key.public)?;
+        let mut change = Change {
+            public_key: None,
+            version_1: self.odd.version_1,
+            claims_sha1: self.odd.claims_sha1,
+        };
+        let Some(ca) = &self.ca else {
+            let pair = key.pair.as_ref().ok_or_else(|| {
+                let message = format!("ring cannot sign with {}", self.key);
+                Error::new(ErrorKind::Generate, message)
+            })?;
+            let made = params.self_signed(pair).map_err(failed)?;
+            return change.apply(made.der(), pair);
+        };
+        let made = if let Some(pair) = &key.pair {
+            params.signed_by(pair, &*ca.issuer)
+        } else {
+            // rcgen knows only keys that ring knows: another one stands in for it.
+            change.public_key = Some(&key.public);
+            let stand_in = Key::make(&KeyKind::P256)?.pair;
+            stand_in.as_ref().map_or(Err(rcgen::Error::KeyGenerationUnavailable), |pair| {
+                params.signed_by(pair, &*ca.issuer)
+            })
+        };
+        change.apply(made.map_err(failed)?.der(), ca.issuer.key())
+    }
+
+    fn params(&self, public_key: &[u8]) -> Result<CertificateParams, Error> {
         let mut params = CertificateParams::default();
         params.distinguished_name = self.subject.clone();
-        params.is_ca = IsCa::ExplicitNoCa;
+        params.is_ca = if self.odd.is_ca {
+            IsCa::Ca(BasicConstraints::Unconstrained)
+        } else {
+            IsCa::ExplicitNoCa
+        };
         params.key_usages =
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.extended_key_usages = vec![if self.odd.for_clients {
+            ExtendedKeyUsagePurpose::ClientAuth
+        } else {
+            ExtendedKeyUsagePurpose::ServerAuth
+        }];
         params.use_authority_key_identifier_extension = self.ca.is_some();
         set_validity(&mut params, self.not_before, self.not_after);
-        params.serial_number = Some(serial(key));
+        params.serial_number = Some(serial(public_key));
         params.subject_alt_names =
             self.names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
+        params.custom_extensions = self.odd.critical.iter().map(|oid| critical(oid)).collect();
         Ok(params)
     }
+}
+
+impl Change<'_> {
+    /// Signs again only what has to change.
+    fn apply(
+        self,
+        made: &CertificateDer<'static>,
+        signer: &KeyPair,
+    ) -> Result<CertificateDer<'static>, Error> {
+        if self.public_key.is_none() && !self.version_1 && !self.claims_sha1 {
+            return Ok(made.clone());
+        }
+        resign(made, self, signer)
+    }
+}
+
+fn critical(oid: &[u64]) -> CustomExtension {
+    // Its content is an ASN.1 NULL.
+    let mut extension = CustomExtension::from_oid_content(oid, vec![5, 0]);
+    extension.set_criticality(true);
+    extension
 }
 
 fn alternative_name(name: &str) -> Result<SanType, Error> {
@@ -124,11 +226,12 @@ pub(super) fn set_validity(params: &mut CertificateParams, not_before: Time, not
 }
 
 /// A serial number that no other certificate of this process has: 16 bytes, positive.
-pub(super) fn serial(key: &impl PublicKeyData) -> SerialNumber {
+pub(super) fn serial(public_key: &[u8]) -> SerialNumber {
     static MADE: AtomicU64 = AtomicU64::new(0);
     let mut hash = Sha256::new();
-    hash.update(key.subject_public_key_info());
+    hash.update(public_key);
     hash.update(MADE.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    hash.update(Time::now().unix().to_be_bytes());
     let mut bytes: Vec<u8> = hash.finalize().into_iter().take(16).collect();
     if let Some(first) = bytes.first_mut() {
         *first = *first & 0x7f | 0x40;

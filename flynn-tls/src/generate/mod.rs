@@ -1,4 +1,5 @@
-//! Certificates for tests: a CA, leaves of it, and what a Flynn bootstrap leaves.
+//! Certificates for tests: a CA, leaves of it, what a Flynn bootstrap leaves, and every fault that
+//! [`check`](crate::check()) knows.
 //!
 //! Keys are made with ring; P-256 is the default because it takes well under a millisecond, also
 //! in debug builds. Nothing here is for production: keys are kept in memory in clear.
@@ -13,12 +14,15 @@
 //! ```
 
 mod bootstrap;
+mod broken;
 mod ca;
 mod issued;
 mod key;
 mod leaf;
+mod resign;
 
 pub use bootstrap::{Bootstrap, bootstrap};
+pub use broken::{Broken, broken};
 pub use ca::Ca;
 pub use issued::Issued;
 pub use leaf::Leaf;

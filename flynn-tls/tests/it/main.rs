@@ -1,5 +1,6 @@
 //! Integration tests; the tree mirrors `src/`.
 
+mod check;
 mod client;
 mod generate;
 mod probe;
