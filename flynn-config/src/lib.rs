@@ -40,6 +40,7 @@ mod gitconfig;
 mod locations;
 mod save;
 mod text;
+mod url;
 
 pub mod credential;
 

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::credential::Tokens;
 use crate::{CaFiles, Error, ErrorKind};
 
 /// The rules by which paths are found.
@@ -160,8 +161,8 @@ impl Locations {
     }
 
     /// The cached OAuth tokens, `~/.flynn/tokens`.
-    pub fn tokens_dir(&self) -> PathBuf {
-        self.flynn_dir.join("tokens")
+    pub fn tokens(&self) -> Tokens {
+        Tokens::new(self.flynn_dir.join("tokens"))
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Write};
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::url::{Url, decoded};
 use crate::{Error, ErrorKind};
 
 /// What git asks of a helper; its one argument.
@@ -218,48 +219,17 @@ impl Credential {
 
     /// Takes a URL apart, replacing everything; false where it is none.
     fn set_url(&mut self, url: &str) -> bool {
-        let Some((protocol, rest)) = url.split_once("://") else { return false };
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (login, host) = match authority.rsplit_once('@') {
-            Some((login, host)) => (Some(login), host),
-            None => (None, authority),
-        };
-        if protocol.is_empty() || host.is_empty() {
-            return false;
-        }
-        let (username, password) =
-            match login.map(|login| login.split_once(':').unwrap_or((login, ""))) {
-                Some((username, password)) => (Some(decoded(username)), Some(decoded(password))),
-                None => (None, None),
-            };
-        let path = decoded(path.trim_end_matches('/'));
-        self.protocol = Some(protocol.to_owned());
-        self.host = Some(host.to_owned());
+        let Some(url) = Url::parse(url) else { return false };
+        let login = url.login.map(|login| login.split_once(':').unwrap_or((login, "")));
+        let path = decoded(url.path.trim_matches('/'));
+        self.protocol = Some(url.scheme.to_owned());
+        self.host = Some(url.host.to_owned());
         self.path = Some(path).filter(|path| !path.is_empty());
-        self.username = username;
+        self.username = login.map(|(username, _)| decoded(username));
+        let password = login.map(|(_, password)| decoded(password));
         self.password = password.filter(|p| !p.is_empty()).map(SecretString::from);
         true
     }
-}
-
-/// Percent-decoding; what is not UTF-8 afterwards stays as it was.
-fn decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok());
-        match rest {
-            [b'%', high, low, tail @ ..] if hex(high).is_some() && hex(low).is_some() => {
-                out.push(hex(high).unwrap_or_default() * 16 + hex(low).unwrap_or_default());
-                rest = tail;
-            }
-            _ => {
-                out.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
 
 impl fmt::Debug for Credential {

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::key::SectionName;
-use super::url::is_same_url;
 use super::value::unescaped;
 use super::{Found, GitConfig};
+use crate::url::is_same_url;
 
 /// What a configuration says about a cluster's git URL:
 ///

@@ -8,7 +8,6 @@ mod include;
 mod key;
 mod parse;
 mod plan;
-mod url;
 mod value;
 
 use std::fmt;

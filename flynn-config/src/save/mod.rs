@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub(crate) use replace::replace;
 pub(crate) use target::{Access, read};
+pub(crate) use wait::Patience;
 
 use crate::{Error, ErrorKind};
 use git_lock::GitLock;

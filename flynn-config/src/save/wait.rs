@@ -6,7 +6,7 @@ use super::LOCK_TIMEOUT;
 
 /// Waits a little longer each time, and gives up in the end.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     until: Instant,
     pause: Duration,
 }
@@ -15,12 +15,12 @@ impl Patience {
     /// Long pauses would let busy writers starve a patient one.
     const LONGEST: Duration = Duration::from_millis(20);
 
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { until: Instant::now() + LOCK_TIMEOUT, pause: Duration::from_micros(200) }
     }
 
     /// Pauses; false when the time is over.
-    pub(super) fn wait(&mut self) -> bool {
+    pub(crate) fn wait(&mut self) -> bool {
         if Instant::now() >= self.until {
             return false;
         }

@@ -1,0 +1,120 @@
+//! As much of URLs as the files need: their parts, and when two mean the same place.
+
+/// A URL, cut up; nothing is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Url<'a> {
+    pub(crate) scheme: &'a str,
+    /// What stands before `@`.
+    pub(crate) login: Option<&'a str>,
+    /// With the port, if there is one.
+    pub(crate) host: &'a str,
+    /// From the first slash on.
+    pub(crate) path: &'a str,
+}
+
+impl<'a> Url<'a> {
+    pub(crate) fn parse(url: &'a str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (login, host) = match authority.rsplit_once('@') {
+            Some((login, host)) => (Some(login), host),
+            None => (None, authority),
+        };
+        (!scheme.is_empty() && !host.is_empty()).then_some(Self { scheme, login, host, path })
+    }
+
+    /// The decoded value of a parameter of the query, if it has one.
+    pub(crate) fn parameter(&self, name: &str) -> Option<String> {
+        let (_, query) = self.path.split_once('?')?;
+        let query = query.split_once('#').map_or(query, |(query, _)| query);
+        let pair = query.split('&').filter_map(|pair| pair.split_once('='));
+        let found = pair.into_iter().find(|(key, _)| *key == name);
+        found.map(|(_, value)| decoded(&value.replace('+', " ")))
+    }
+
+    /// The host without the port that its scheme has anyway, in lower case.
+    fn place(&self) -> String {
+        let default = match self.scheme {
+            s if s.eq_ignore_ascii_case("https") => ":443",
+            s if s.eq_ignore_ascii_case("http") => ":80",
+            _ => "",
+        };
+        self.host.strip_suffix(default).unwrap_or(self.host).to_ascii_lowercase()
+    }
+}
+
+/// Whether git would take the settings of `[http "a"]` for those of exactly `b`: scheme and host
+/// match without regard to case; the default port and a slash at the end do not matter
+/// (`urlmatch.c`).
+pub(crate) fn is_same_url(a: &str, b: &str) -> bool {
+    match (Url::parse(a), Url::parse(b)) {
+        (Some(a), Some(b)) => {
+            a.scheme.eq_ignore_ascii_case(b.scheme)
+                && a.login == b.login
+                && a.place() == b.place()
+                && a.path.trim_end_matches('/') == b.path.trim_end_matches('/')
+        }
+        _ => a == b,
+    }
+}
+
+/// Percent-decoding; what is not UTF-8 afterwards stays as it was.
+pub(crate) fn decoded(text: &str) -> String {
+    let hex = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escape = match rest {
+            [b'%', high, low, tail @ ..] => hex(*high).zip(hex(*low)).map(|digits| (digits, tail)),
+            _ => None,
+        };
+        rest = match escape {
+            Some(((high, low), tail)) => {
+                out.push(high * 16 + low);
+                tail
+            }
+            None => {
+                out.push(*first);
+                tail
+            }
+        };
+    }
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_match_as_in_git() {
+        for (a, b, same) in [
+            ("https://git.a.test", "HTTPS://Git.A.test/", true),
+            ("https://git.a.test", "https://git.a.test:443", true),
+            ("https://git.a.test:8443", "https://git.a.test", false),
+            ("https://git.a.test:8443", "https://git.a.test:443", false),
+            ("https://git.a.test", "http://git.a.test", false),
+            ("https://git.a.test/x", "https://git.a.test/X", false),
+            ("https://u@git.a.test", "https://git.a.test", false),
+            ("https://[::1]:443/", "https://[::1]", true),
+            ("nothing", "nothing", true),
+            ("nothing", "https://nothing", false),
+        ] {
+            assert_eq!(is_same_url(a, b), same, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_decoded() {
+        let url = Url::parse("https://login.test:8443?x=1&client_id=a%2Fb+c#frag=2").unwrap();
+        assert_eq!(url.host, "login.test:8443");
+        assert_eq!(url.parameter("client_id").as_deref(), Some("a/b c"));
+        assert_eq!(url.parameter("frag"), None);
+    }
+
+    #[test]
+    fn decoding_leaves_the_odd_alone() {
+        assert_eq!(decoded("a%20b%"), "a b%");
+        assert_eq!(decoded("%zz%ff"), "%zz%ff");
+    }
+}
