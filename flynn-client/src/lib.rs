@@ -28,23 +28,34 @@ mod timestamp;
 pub mod acme;
 pub mod apps;
 pub mod artifacts;
+pub mod deployments;
+pub mod domain;
 pub mod env;
+pub mod events;
 pub mod hosts;
+pub mod jobs;
 pub mod managed_certificates;
 pub mod providers;
+pub mod releases;
 pub mod resources;
+pub mod routes;
 pub mod sinks;
+pub mod status;
 pub mod volumes;
 
 #[cfg(feature = "client")]
 mod gc;
 
 #[cfg(feature = "client")]
+mod attached;
+#[cfg(feature = "client")]
 mod builder;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "client")]
 mod transport;
+#[cfg(feature = "client")]
+mod watch;
 
 pub use env::Env;
 pub use error::{Error, ErrorKind, Pending};
@@ -60,4 +71,6 @@ pub use client::Client;
 #[cfg(feature = "client")]
 pub use rustls;
 #[cfg(feature = "client")]
-pub use transport::{Body, Request, RetryPolicy, Service};
+pub use status::StatusClient;
+#[cfg(feature = "client")]
+pub use transport::{Body, Connect, EventSource, Request, RetryPolicy, Service};

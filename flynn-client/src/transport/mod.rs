@@ -5,24 +5,31 @@
 //! in `auth` and goes out through `wire`.
 
 mod answer;
+mod attach;
 mod auth;
 mod body;
 mod deadline;
+mod frames;
 mod layer;
 mod redirect;
 mod request;
 mod retry;
 mod send;
 mod spec;
+mod sse;
+mod stream;
 mod wire;
 
+pub(crate) use attach::{Duplex, Upgraded, upgrade};
 pub(crate) use auth::Auth;
 pub use body::Body;
 pub(crate) use deadline::{Deadline, operation};
+pub(crate) use frames::{Decoder, resize, signal, stdin_head};
 pub(crate) use layer::Layers;
 pub use layer::Service;
 pub use request::Request;
 pub use retry::RetryPolicy;
 pub(crate) use send::{Answer, Limits, Transport};
-pub(crate) use spec::{Repeat, Spec};
+pub(crate) use spec::{Accept, Repeat, Spec};
+pub use stream::{Connect, EventSource};
 pub(crate) use wire::{Wire, WireOptions};

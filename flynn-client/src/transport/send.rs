@@ -216,14 +216,18 @@ impl Transport {
         call: &Call,
     ) -> Result<(Parts, Content), Error> {
         let (parts, body) = self.exchange(spec, url, call).await?.into_parts();
-        if parts.status.is_success() || parts.status == StatusCode::SWITCHING_PROTOCOLS {
+        let status = parts.status;
+        if status.is_success()
+            || status == StatusCode::SWITCHING_PROTOCOLS
+            || spec.also == Some(status)
+        {
             let content = match reading {
                 Reading::Whole => Content::Whole(collect(body, self.limits.answer).await?),
                 Reading::Open => Content::Open(body),
             };
             return Ok((parts, content));
         }
-        if is_redirect(parts.status) {
+        if is_redirect(status) {
             return Ok((parts, Content::Open(body)));
         }
         let body = match collect(body, ERROR_BODY).await {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::HeaderValue;
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
@@ -54,6 +54,8 @@ pub(crate) struct Spec {
     pub(crate) repeat: Repeat,
     /// The server is known to take its time: no deadline for one attempt.
     pub(crate) slow: bool,
+    /// A status besides 2xx that carries an answer and no failure.
+    pub(crate) also: Option<StatusCode>,
     /// What makes the call impossible; reported when it is awaited.
     pub(crate) fault: Option<Error>,
 }
@@ -94,6 +96,7 @@ impl Spec {
             body: Bytes::new(),
             repeat,
             slow: false,
+            also: None,
             fault,
         }
     }
@@ -167,6 +170,11 @@ impl Spec {
 
     pub(crate) fn slow(mut self) -> Self {
         self.slow = true;
+        self
+    }
+
+    pub(crate) fn also(mut self, status: StatusCode) -> Self {
+        self.also = Some(status);
         self
     }
 

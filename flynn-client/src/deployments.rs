@@ -1,0 +1,431 @@
+//! Deployments: make a release the running one, and wait until it is.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! # use flynn_client::apps::NewApp;
+//! # use flynn_client::releases::NewRelease;
+//! # let www = flynn.apps().create(NewApp::named("www")).await?;
+//! # let release = flynn.releases().create(NewRelease::of_app(&www.id)).await?;
+//! use std::time::Duration;
+//!
+//! let deployment = flynn.app("www").deploy(&release.id).await?; // accepted
+//! match deployment.wait().timeout(Duration::from_secs(120)).await {
+//!     Ok(done) => println!("release {} runs", done.new_release_id),
+//!     Err(e) if e.is_timeout() => println!("still running, go on with {}", deployment.id),
+//!     Err(e) => return Err(e),
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AppId, DeploymentId, ReleaseId};
+use crate::json::{is_default, null_is_default};
+use crate::string_enum::string_enum;
+use crate::timestamp::Timestamp;
+
+string_enum! {
+    /// How far a deployment is.
+    DeploymentStatus {
+        /// Accepted.
+        Pending = "pending",
+        /// Under way; not shown by all strategies.
+        Running = "running",
+        /// The new release runs.
+        Complete = "complete",
+        /// The old release runs again.
+        Failed = "failed",
+    }
+}
+
+impl DeploymentStatus {
+    /// Whether nothing more will happen.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Complete | Self::Failed)
+    }
+}
+
+/// A deployment as the controller keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Deployment {
+    /// Id, a UUID.
+    #[serde(skip_serializing_if = "DeploymentId::is_empty")]
+    pub id: DeploymentId,
+    /// The app's id.
+    #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
+    pub app_id: AppId,
+    /// What ran before; empty the first time.
+    #[serde(rename = "old_release", skip_serializing_if = "ReleaseId::is_empty")]
+    pub old_release_id: ReleaseId,
+    /// What is to run.
+    #[serde(rename = "new_release", skip_serializing_if = "ReleaseId::is_empty")]
+    pub new_release_id: ReleaseId,
+    /// How jobs are replaced.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub strategy: String,
+    /// How far it is.
+    #[serde(skip_serializing_if = "DeploymentStatus::is_empty")]
+    pub status: DeploymentStatus,
+    /// Numbers of processes of the old formation.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub processes: BTreeMap<String, i64>,
+    /// Tags of the old formation, by process.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, BTreeMap<String, String>>,
+    /// Seconds until it counts as failed.
+    #[serde(skip_serializing_if = "is_default")]
+    pub deploy_timeout: i32,
+    /// How many jobs are replaced at a time, where the strategy asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deploy_batch_size: Option<i64>,
+    /// When it was accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+}
+
+impl Deployment {
+    /// Whether nothing more will happen.
+    pub fn is_finished(&self) -> bool {
+        self.status.is_final() || self.finished_at.as_ref().is_some_and(|time| !time.is_zero())
+    }
+}
+
+/// Progress of a deployment, as its events tell it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct DeploymentEvent {
+    /// The app's id.
+    #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
+    pub app_id: AppId,
+    /// The deployment.
+    #[serde(rename = "deployment", skip_serializing_if = "DeploymentId::is_empty")]
+    pub deployment_id: DeploymentId,
+    /// The new release.
+    #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
+    pub release_id: ReleaseId,
+    /// How far it is.
+    #[serde(skip_serializing_if = "DeploymentStatus::is_empty")]
+    pub status: DeploymentStatus,
+    /// The kind of process that a step is about; only with strategy `sirenia`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub job_type: String,
+    /// The state that its job has reached; only with strategy `sirenia`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub job_state: String,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub error: String,
+}
+
+#[cfg(feature = "client")]
+pub use calls::{DeployApp, DeploymentHandle, DeploymentProgress, WaitForDeployment};
+
+#[cfg(feature = "client")]
+mod calls {
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+    use std::time::Duration;
+
+    use futures_core::Stream;
+    use futures_util::StreamExt as _;
+    use serde_json::json;
+
+    use super::{Deployment, DeploymentEvent, DeploymentStatus};
+    use crate::apps::AppHandle;
+    use crate::client::Client;
+    use crate::error::{Error, ErrorKind, Pending};
+    use crate::events::{EventType, EventWatch};
+    use crate::ids::{AppId, DeploymentId, JobId, ReleaseId};
+    use crate::jobs::Job;
+    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+
+    /// A deployment that was accepted: to be waited on, watched, dropped, and picked up again by id.
+    #[derive(Clone, Debug)]
+    #[non_exhaustive]
+    pub struct DeploymentHandle {
+        client: Client,
+        /// Id to go on from later, with [`Client::deployment`].
+        pub id: DeploymentId,
+        accepted: Option<Deployment>,
+    }
+
+    impl Client {
+        /// A deployment by its id. Making the handle costs no request.
+        pub fn deployment(&self, id: impl Into<DeploymentId>) -> DeploymentHandle {
+            DeploymentHandle { client: self.clone(), id: id.into(), accepted: None }
+        }
+    }
+
+    impl DeploymentHandle {
+        /// The deployment as it was accepted; `None` for a handle made from an id.
+        pub fn accepted(&self) -> Option<&Deployment> {
+            self.accepted.as_ref()
+        }
+
+        /// The deployment now: `GET /deployments/:d`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such deployment.
+        pub fn get(&self) -> Request<Deployment> {
+            Request::json(&self.client, Spec::get("/deployments/{deployment}", [self.id.as_str()]))
+        }
+
+        /// Its progress from its beginning; the stream ends after its last step.
+        pub fn watch(&self) -> DeploymentProgress {
+            let events = self.client.events().object_types([EventType::Deployment]);
+            DeploymentProgress {
+                events: events.object_id(self.id.as_str()).past().watch(),
+                ended: false,
+            }
+        }
+
+        /// Waits until it has ended, and says how.
+        pub fn wait(&self) -> WaitForDeployment {
+            WaitForDeployment { deployment: self.clone(), timeout: None }
+        }
+    }
+
+    /// Steps of a deployment; made by [`DeploymentHandle::watch`].
+    #[derive(Debug)]
+    #[must_use = "nothing is sent until it is polled"]
+    pub struct DeploymentProgress {
+        events: EventWatch,
+        ended: bool,
+    }
+
+    impl Stream for DeploymentProgress {
+        type Item = Result<DeploymentEvent, Error>;
+
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            if self.ended {
+                return Poll::Ready(None);
+            }
+            let step = match ready!(self.events.poll_next_unpin(cx)) {
+                Some(event) => event.and_then(|event| event.deployment()),
+                None => return Poll::Ready(None),
+            };
+            self.ended = match &step {
+                Ok(step) => step.status.is_final(),
+                Err(_) => true,
+            };
+            Poll::Ready(Some(step))
+        }
+    }
+
+    /// Waiting for a deployment; made by [`DeploymentHandle::wait`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] with the server's reason, the job that failed and its last lines, where they could
+    /// be found; [`ErrorKind::Timeout`] with the deployment as [`Error::pending`]; those of the event stream
+    /// and of the final GET.
+    #[derive(Clone, Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct WaitForDeployment {
+        deployment: DeploymentHandle,
+        timeout: Option<Duration>,
+    }
+
+    impl WaitForDeployment {
+        async fn run(self, deadline: Deadline) -> Result<Deployment, Error> {
+            wait(&self.deployment, deadline).await
+        }
+    }
+
+    operation!(WaitForDeployment => Deployment);
+
+    /// Waits for the end, which the events tell; the last word is a GET's.
+    pub(crate) async fn wait(
+        handle: &DeploymentHandle,
+        deadline: Deadline,
+    ) -> Result<Deployment, Error> {
+        if let Some(done) = handle.accepted.as_ref().filter(|accepted| accepted.is_finished()) {
+            return judge(handle, done.clone(), String::new()).await;
+        }
+        let ended = deadline.limit(last_step(handle)).await;
+        let step = match ended {
+            Ok(step) => step,
+            Err(error) if error.is_timeout() => {
+                return Err(error.with_pending(Pending::Deployment(handle.id.clone())));
+            }
+            // The stream is lost for good; whether the deployment is over can still be read.
+            Err(error) => match handle.get().within(deadline).await {
+                Ok(deployment) if deployment.is_finished() => {
+                    return judge(handle, deployment, String::new()).await;
+                }
+                _ => return Err(error.with_pending(Pending::Deployment(handle.id.clone()))),
+            },
+        };
+        let mut deployment = handle
+            .get()
+            .within(deadline)
+            .await
+            .map_err(|error| error.with_pending(Pending::Deployment(handle.id.clone())))?;
+        if !deployment.is_finished() {
+            // The event was sent before the row was written.
+            deployment.status = step.status;
+        }
+        judge(handle, deployment, step.error).await
+    }
+
+    async fn last_step(handle: &DeploymentHandle) -> Result<DeploymentEvent, Error> {
+        let mut progress = handle.watch();
+        while let Some(step) = progress.next().await {
+            let step = step?;
+            if step.status.is_final() {
+                return Ok(step);
+            }
+        }
+        Err(Error::new(ErrorKind::Connection, "the events of the deployment ended before it did"))
+    }
+
+    async fn judge(
+        handle: &DeploymentHandle,
+        deployment: Deployment,
+        reason: String,
+    ) -> Result<Deployment, Error> {
+        if deployment.status != DeploymentStatus::Failed {
+            return Ok(deployment);
+        }
+        let error =
+            Error::new(ErrorKind::Failed, format!("deployment {}: {reason}", deployment.id));
+        Err(match failed_job(&handle.client, &deployment).await {
+            Some((job, lines)) => error.with_failed_job(job, lines),
+            None => error,
+        })
+    }
+
+    /// How long the search for the culprit may take; the verdict is there already.
+    const POST_MORTEM: Duration = Duration::from_secs(5);
+    const LOG_TAIL: u32 = 10;
+
+    /// The newest job of the new release that did not end well, and what it wrote last.
+    async fn failed_job(client: &Client, deployment: &Deployment) -> Option<(JobId, Vec<String>)> {
+        let deadline = Deadline::after(Some(POST_MORTEM));
+        let app = client.app(&deployment.app_id);
+        let jobs = app.jobs().list().within(deadline).await.ok()?;
+        let job = jobs.into_iter().find(|job| {
+            job.release_id == deployment.new_release_id
+                && !job.type_name.is_empty()
+                && job.has_failed()
+        })?;
+        let lines = log_tail(client, &deployment.app_id, &job, deadline).await.unwrap_or_default();
+        Some((job.id, lines))
+    }
+
+    async fn log_tail(
+        client: &Client,
+        app: &AppId,
+        job: &Job,
+        deadline: Deadline,
+    ) -> Result<Vec<String>, Error> {
+        #[derive(serde::Deserialize)]
+        struct Line {
+            #[serde(default)]
+            msg: String,
+        }
+        let spec = Spec::get("/apps/{app}/log", [app.as_str()])
+            .query("job_id", job.id.as_str())
+            .query("lines", &LOG_TAIL.to_string());
+        let text = Request::text(client, spec).within(deadline).await?;
+        Ok(text
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Line>(line).ok())
+            .map(|line| line.msg)
+            .collect())
+    }
+
+    /// A deployment to be asked for; made by [`AppHandle::deploy`].
+    #[derive(Clone, Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct DeployApp {
+        app: AppHandle,
+        release: ReleaseId,
+        timeout: Option<Duration>,
+    }
+
+    impl DeployApp {
+        async fn run(self, deadline: Deadline) -> Result<DeploymentHandle, Error> {
+            let app = self.app.get().within(deadline).await?;
+            if app.release_id == self.release && !self.release.is_empty() {
+                return Err(Error::invalid_input(format!(
+                    "release {} is the current one of app {}; old servers would never finish deploying it",
+                    self.release, app.name
+                )));
+            }
+            start(&self.app, &self.release, deadline).await
+        }
+    }
+
+    operation!(DeployApp => DeploymentHandle);
+
+    impl AppHandle {
+        /// Deploys a release: `POST /apps/:a/deploy`. Awaiting it gives a handle once the server has accepted.
+        ///
+        /// With no running processes the deployment is finished at once. The current release is refused: servers
+        /// of 2016 accept it and never finish.
+        ///
+        /// # Errors
+        /// [`ErrorKind::DeploymentInProgress`] when one is running, which [`Error::pending`] names; a validation
+        /// error when there is no such release, or it is the current one; not found, when there is no such app.
+        pub fn deploy(&self, release: impl Into<ReleaseId>) -> DeployApp {
+            DeployApp { app: self.clone(), release: release.into(), timeout: None }
+        }
+
+        /// All deployments of the app, the newest first: `GET /apps/:a/deployments`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such app.
+        pub fn deployments(&self) -> Request<Vec<Deployment>> {
+            Request::list(&self.client, Spec::get("/apps/{app}/deployments", [self.app.as_str()]))
+        }
+    }
+
+    /// Asks for a deployment without looking at what is current.
+    pub(crate) async fn start(
+        app: &AppHandle,
+        release: &ReleaseId,
+        deadline: Deadline,
+    ) -> Result<DeploymentHandle, Error> {
+        let spec = Spec::post("/apps/{app}/deploy", [app.app.as_str()], Repeat::Never)
+            .body(&json!({ "id": release }));
+        match Request::<Deployment>::json(&app.client, spec).within(deadline).await {
+            Ok(deployment) => Ok(DeploymentHandle {
+                client: app.client.clone(),
+                id: deployment.id.clone(),
+                accepted: Some(deployment),
+            }),
+            Err(error) if error.message().starts_with(IN_PROGRESS) => {
+                let error = error.with_kind(ErrorKind::DeploymentInProgress);
+                Err(match running(app, deadline).await {
+                    Some(id) => error.with_pending(Pending::Deployment(id)),
+                    None => error,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The controller's words, under the code `validation_error` [seen].
+    const IN_PROGRESS: &str = "Cannot create deploy, there is already one in progress";
+
+    async fn running(app: &AppHandle, deadline: Deadline) -> Option<DeploymentId> {
+        let deployments = app.deployments().within(deadline).await.ok()?;
+        deployments
+            .into_iter()
+            .find(|deployment| !deployment.is_finished())
+            .map(|deployment| deployment.id)
+    }
+}
+
+#[cfg(feature = "client")]
+pub(crate) use calls::{start, wait};

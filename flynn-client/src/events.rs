@@ -1,0 +1,316 @@
+//! Events: everything that changed, listed, read one by one, or watched live.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::apps::NewApp;
+//! use flynn_client::events::EventType;
+//! use futures_util::TryStreamExt;
+//!
+//! let mut apps = flynn.events().object_types([EventType::App]).stream().await?;
+//! flynn.apps().create(NewApp::named("www")).await?;
+//! let event = apps.try_next().await?.expect("the stream goes on");
+//! assert_eq!(event.object_type, EventType::App);
+//!
+//! let all = flynn.events().object_types([EventType::App]).list().await?;
+//! assert_eq!(all[0].id, event.id);
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::ids::AppId;
+use crate::json::Json;
+use crate::string_enum::string_enum;
+use crate::timestamp::Timestamp;
+
+string_enum! {
+    /// What an event is about.
+    EventType {
+        /// An app was made or changed.
+        App = "app",
+        /// An app was deleted, or its deletion failed for now (`error`).
+        AppDeletion = "app_deletion",
+        /// An app got another current release.
+        AppRelease = "app_release",
+        /// A deployment went on.
+        Deployment = "deployment",
+        /// A job changed its state.
+        Job = "job",
+        /// A scale request was made or completed.
+        ScaleRequest = "scale_request",
+        /// A scale request was called off (the server spells it with one `l`); from v20190730.0 on.
+        ScaleRequestCancelation = "scale_request_cancelation",
+        /// A release was made.
+        Release = "release",
+        /// A release was deleted.
+        ReleaseDeletion = "release_deletion",
+        /// An artifact was made.
+        Artifact = "artifact",
+        /// A provider was made.
+        Provider = "provider",
+        /// A resource was provisioned.
+        Resource = "resource",
+        /// A resource was deleted.
+        ResourceDeletion = "resource_deletion",
+        /// A resource was taken from an app.
+        ResourceAppDeletion = "resource_app_deletion",
+        /// A route was made or changed.
+        Route = "route",
+        /// A route was deleted.
+        RouteDeletion = "route_deletion",
+        /// A domain migration began, failed for now, or ended.
+        DomainMigration = "domain_migration",
+        /// A backup of the cluster went on.
+        ClusterBackup = "cluster_backup",
+        /// Old releases of an app were collected.
+        AppGarbageCollection = "app_garbage_collection",
+        /// A log sink was made.
+        Sink = "sink",
+        /// A log sink was deleted.
+        SinkDeletion = "sink_deletion",
+        /// A volume changed.
+        Volume = "volume",
+        /// A formation changed: the old form of a scale request, still sent beside it.
+        Scale = "scale",
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Event {
+    /// Number, rising; what a resumed stream goes on from.
+    #[serde(skip_serializing_if = "crate::json::is_default")]
+    pub id: i64,
+    /// The app; empty for artifacts, providers, sinks and the domain.
+    #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
+    pub app_id: AppId,
+    /// What it is about.
+    #[serde(skip_serializing_if = "EventType::is_empty")]
+    pub object_type: EventType,
+    /// Id of what it is about.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub object_id: String,
+    /// The object, or what changed of it. It can hold keys and private keys.
+    #[serde(skip_serializing_if = "Json::is_null")]
+    pub data: Json,
+    /// When it happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Timestamp>,
+}
+
+impl Event {
+    /// The data in the form that goes with [`object_type`](Self::object_type).
+    ///
+    /// # Errors
+    /// A decode error when it has another shape.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.data.decode()
+    }
+
+    /// The job of a [`Job`](EventType::Job) event.
+    ///
+    /// # Errors
+    /// A decode error when the event is about something else.
+    pub fn job(&self) -> Result<crate::jobs::Job, Error> {
+        self.data.decode()
+    }
+
+    /// The progress in a [`Deployment`](EventType::Deployment) event.
+    ///
+    /// # Errors
+    /// A decode error when the event is about something else.
+    pub fn deployment(&self) -> Result<crate::deployments::DeploymentEvent, Error> {
+        self.data.decode()
+    }
+}
+
+#[cfg(feature = "client")]
+pub use crate::watch::EventWatch;
+#[cfg(feature = "client")]
+pub use calls::{Events, ListEvents};
+
+#[cfg(feature = "client")]
+mod calls {
+    use std::time::Duration;
+
+    use super::{Event, EventType};
+    use crate::client::Client;
+    use crate::error::Error;
+    use crate::ids::AppId;
+    use crate::transport::{Connect, Deadline, Request, Spec, operation};
+    use crate::watch::EventWatch;
+
+    /// Events, all of them until filtered; made by [`Client::events`].
+    #[derive(Clone, Debug)]
+    #[must_use]
+    pub struct Events {
+        pub(crate) client: Client,
+        app: Option<AppId>,
+        object_types: Vec<EventType>,
+        object_id: Option<String>,
+        past: bool,
+        count: Option<u32>,
+    }
+
+    impl Client {
+        /// Events of the cluster.
+        pub fn events(&self) -> Events {
+            Events {
+                client: self.clone(),
+                app: None,
+                object_types: Vec::new(),
+                object_id: None,
+                past: false,
+                count: None,
+            }
+        }
+    }
+
+    impl Events {
+        /// Those of one app, by name or id. Once the app is deleted the server answers "not found": filter by
+        /// [`object_id`](Self::object_id) then.
+        pub fn of_app(mut self, app: impl Into<AppId>) -> Self {
+            self.app = Some(app.into());
+            self
+        }
+
+        /// Those about these kinds of objects.
+        pub fn object_types(mut self, types: impl IntoIterator<Item = EventType>) -> Self {
+            self.object_types = types.into_iter().collect();
+            self
+        }
+
+        /// Those about one object.
+        pub fn object_id(mut self, id: impl Into<String>) -> Self {
+            self.object_id = Some(id.into());
+            self
+        }
+
+        /// Streams begin with the events that are there already, the oldest first.
+        pub fn past(mut self) -> Self {
+            self.past = true;
+            self
+        }
+
+        /// Of the past events, only the newest so many. Lists stop after so many.
+        pub fn count(mut self, count: u32) -> Self {
+            self.count = Some(count);
+            self
+        }
+
+        /// The events there are, the newest first, read page by page: `GET /events`, asked for JSON.
+        pub fn list(&self) -> ListEvents {
+            ListEvents { events: self.clone(), before: None, since: None, page: 500, timeout: None }
+        }
+
+        /// One event: `GET /events/:id`.
+        ///
+        /// # Errors
+        /// Not found, when there is no such event.
+        pub fn get(&self, id: i64) -> Request<Event> {
+            Request::json(&self.client, Spec::get("/events/{event}", [&id.to_string()]))
+        }
+
+        /// New events as they happen, on one connection: `GET /events`. Awaiting it gives the stream once the
+        /// server has accepted, so that what is done after that is not missed.
+        ///
+        /// # Errors
+        /// Not found for an app that does not exist; then those of the stream, as its last item.
+        pub fn stream(&self) -> Connect<Event> {
+            let mut spec = self.spec();
+            if self.past {
+                spec = spec.query("past", "true").query_opt("count", self.count);
+            }
+            Connect::new(&self.client, spec)
+        }
+
+        /// Goes on after this event, whatever the filters say about past ones.
+        pub(crate) fn stream_after(&self, last: i64) -> Connect<Event> {
+            let header = http::HeaderName::from_static("last-event-id");
+            // No `count`: it would keep only the newest of what was missed.
+            Connect::new(&self.client, self.spec().header(header, last.into()))
+        }
+
+        pub(crate) fn wants_past(&self) -> bool {
+            self.past
+        }
+
+        /// New events as they happen, across connections: it reconnects, resumes after the last event seen,
+        /// drops duplicates, and gives up on what will not heal.
+        pub fn watch(self) -> EventWatch {
+            EventWatch::new(self)
+        }
+
+        fn spec(&self) -> Spec {
+            let types: Vec<_> = self.object_types.iter().map(EventType::as_str).collect();
+            let types = Some(types.join(",")).filter(|types| !types.is_empty());
+            Spec::get("/events", [])
+                .query_opt("app_id", self.app.as_ref())
+                .query_opt("object_id", self.object_id.as_ref())
+                .query_opt("object_types", types)
+        }
+    }
+
+    /// A list of events; made by [`Events::list`].
+    #[derive(Clone, Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct ListEvents {
+        events: Events,
+        before: Option<i64>,
+        since: Option<i64>,
+        page: u32,
+        timeout: Option<Duration>,
+    }
+
+    impl ListEvents {
+        /// Only events older than this one.
+        pub fn before(mut self, id: i64) -> Self {
+            self.before = Some(id);
+            self
+        }
+
+        /// Only events newer than this one.
+        pub fn since(mut self, id: i64) -> Self {
+            self.since = Some(id);
+            self
+        }
+
+        /// How many events one request asks for; 500 unless set.
+        pub fn page_size(mut self, events: u32) -> Self {
+            self.page = events.max(1);
+            self
+        }
+
+        async fn run(self, deadline: Deadline) -> Result<Vec<Event>, Error> {
+            let wanted = self.events.count.map_or(usize::MAX, |count| count as usize);
+            let mut all: Vec<Event> = Vec::new();
+            let mut before = self.before;
+            while all.len() < wanted {
+                let count = usize::min(self.page as usize, wanted - all.len());
+                let spec = self
+                    .events
+                    .spec()
+                    .query_opt("before_id", before)
+                    .query_opt("since_id", self.since)
+                    .query("count", &count.to_string());
+                let page =
+                    Request::<Vec<Event>>::list(&self.events.client, spec).within(deadline).await?;
+                let full = page.len() >= count;
+                before = page.last().map(|event| event.id);
+                all.extend(page);
+                if !full {
+                    break;
+                }
+            }
+            Ok(all)
+        }
+    }
+
+    operation!(ListEvents => Vec<Event>);
+}

@@ -1,0 +1,152 @@
+//! Is it alive? The controller's own status, the status app's, and the cluster's CA certificate.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! flynn.ping().await?;
+//! assert!(flynn.status().await?.is_healthy());
+//! assert!(flynn.ca_certificate().await?.starts_with("-----BEGIN CERTIFICATE-----"));
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::null_is_default;
+use crate::string_enum::string_enum;
+
+string_enum! {
+    /// Well or not.
+    Health {
+        /// Well.
+        Healthy = "healthy",
+        /// Not well.
+        Unhealthy = "unhealthy",
+    }
+}
+
+/// What a status endpoint answers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct Status {
+    /// Well or not.
+    pub status: Health,
+    /// Version of what answered, such as `v20161015.2`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// The services of the cluster, by name; only the status app has them. Built from the server's source: no
+    /// recording has one.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub detail: BTreeMap<String, ServiceStatus>,
+}
+
+impl Status {
+    /// Whether all is well.
+    pub fn is_healthy(&self) -> bool {
+        self.status == Health::Healthy
+    }
+}
+
+/// Status of one service of the cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ServiceStatus {
+    /// Well or not.
+    pub status: Health,
+    /// Its version.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+}
+
+#[cfg(feature = "client")]
+pub use calls::StatusClient;
+
+#[cfg(feature = "client")]
+mod calls {
+    use http::StatusCode;
+    use serde::Deserialize;
+
+    use super::Status;
+    use crate::builder::ClientBuilder;
+    use crate::client::Client;
+    use crate::error::{Error, ErrorKind};
+    use crate::json::decode;
+    use crate::transport::{Accept, Request, Spec};
+
+    /// A client of the status app, `https://status.<domain>`.
+    ///
+    /// Its key is the status app's own `AUTH_KEY`, not the controller's; from private addresses none is asked.
+    #[derive(Clone, Debug)]
+    pub struct StatusClient {
+        client: Client,
+    }
+
+    impl ClientBuilder {
+        /// Makes a client of the status app instead of the controller.
+        ///
+        /// # Errors
+        /// As [`build`](Self::build).
+        pub fn build_status(self) -> Result<StatusClient, Error> {
+            Ok(StatusClient { client: self.build()? })
+        }
+    }
+
+    impl StatusClient {
+        /// Sets up a client of the status app at this URL.
+        pub fn builder(url: impl Into<String>) -> ClientBuilder {
+            Client::builder(url)
+        }
+
+        /// Status of the cluster and its services: `GET /`. An unhealthy cluster is an answer, not an error.
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`].
+        pub fn status(&self) -> Request<Status> {
+            status(&self.client, Spec::get("/", []))
+        }
+    }
+
+    impl Client {
+        /// Status of the controller: `GET /.well-known/status`. An unhealthy one is an answer, not an error.
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`].
+        pub fn status(&self) -> Request<Status> {
+            status(self, Spec::get("/.well-known/status", []))
+        }
+
+        /// Whether somebody is there: `GET /ping`, which needs no key. With
+        /// [`resolve`](ClientBuilder::resolve), the router of one node is asked.
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`].
+        pub fn ping(&self) -> Request<()> {
+            Request::unit(self, Spec::get("/ping", []).accept(Accept::Anything))
+        }
+
+        /// PEM of the cluster's own authority: `GET /ca-cert`, which needs no key (and refuses a wrong one).
+        ///
+        /// # Errors
+        /// Those of every call, see [`ErrorKind`].
+        pub fn ca_certificate(&self) -> Request<String> {
+            Request::text(self, Spec::get("/ca-cert", []).accept(Accept::Anything))
+        }
+    }
+
+    fn status(client: &Client, spec: Spec) -> Request<Status> {
+        #[derive(Deserialize)]
+        struct Envelope {
+            data: Option<Status>,
+        }
+        Request::new(client, spec.also(StatusCode::INTERNAL_SERVER_ERROR), |_, body| {
+            let envelope: Envelope = decode(&body?)?;
+            envelope.data.ok_or_else(|| {
+                Error::new(ErrorKind::Server, "it failed instead of saying its status")
+            })
+        })
+    }
+}

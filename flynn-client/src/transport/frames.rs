@@ -1,0 +1,188 @@
+//! Frames of `flynn-attach/0`, taken apart and put together without a network.
+//!
+//! Built from the server's source (`host/types`, `pkg/attempt`), confirmed against recorded upgrades.
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::error::{Error, ErrorKind};
+use crate::jobs::{JobOutput, JobStream};
+
+const ERROR: u8 = 2;
+const DATA: u8 = 3;
+const SIGNAL: u8 = 4;
+const EXIT: u8 = 5;
+const RESIZE: u8 = 6;
+
+/// Bytes of an error's text that are kept.
+const MAX_ERROR: usize = 64 << 10;
+
+/// Finds the frames in a stream of bytes. Data is passed on in the pieces it comes in, so frames of any
+/// length need no buffer of that length.
+#[derive(Debug, Default)]
+pub(crate) struct Decoder {
+    buffer: BytesMut,
+    /// The stream and what is missing of its data frame.
+    within: Option<(JobStream, usize)>,
+}
+
+impl Decoder {
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
+        &mut self.buffer
+    }
+
+    /// Whether the bytes so far end between two frames.
+    pub(crate) fn is_between_frames(&self) -> bool {
+        self.buffer.is_empty() && self.within.is_none()
+    }
+
+    /// The next output, or `None` until more bytes have come.
+    pub(crate) fn next(&mut self) -> Result<Option<JobOutput>, Error> {
+        if let Some((stream, missing)) = self.within {
+            if self.buffer.is_empty() {
+                return Ok(None);
+            }
+            let data = self.buffer.split_to(missing.min(self.buffer.len())).freeze();
+            self.within = Some((stream, missing - data.len())).filter(|(_, missing)| *missing > 0);
+            return Ok(Some(JobOutput::Data { stream, data }));
+        }
+        let mut head = &self.buffer[..];
+        match head.try_get_u8() {
+            Err(_) => Ok(None),
+            Ok(DATA) => {
+                let (Ok(stream), Ok(length)) = (head.try_get_u8(), head.try_get_u32()) else {
+                    return Ok(None);
+                };
+                let stream = stream_of(stream)?;
+                self.buffer.advance(6);
+                if length == 0 {
+                    return Ok(Some(JobOutput::End { stream }));
+                }
+                self.within = Some((stream, length as usize));
+                self.next()
+            }
+            Ok(EXIT) => {
+                let Ok(status) = head.try_get_u32() else { return Ok(None) };
+                self.buffer.advance(5);
+                Ok(Some(JobOutput::Exit { status }))
+            }
+            Ok(ERROR) => {
+                let Ok(length) = head.try_get_u32() else { return Ok(None) };
+                let length = (length as usize).min(MAX_ERROR);
+                if head.remaining() < length {
+                    return Ok(None);
+                }
+                self.buffer.advance(5);
+                let text = self.buffer.split_to(length);
+                Err(Error::new(ErrorKind::Failed, String::from_utf8_lossy(&text)))
+            }
+            Ok(kind) => Err(Error::new(
+                ErrorKind::Decode,
+                format!("an attach frame of unknown type {kind}"),
+            )),
+        }
+    }
+}
+
+fn stream_of(number: u8) -> Result<JobStream, Error> {
+    match number {
+        1 => Ok(JobStream::Stdout),
+        2 => Ok(JobStream::Stderr),
+        3 => Ok(JobStream::InitLog),
+        other => {
+            Err(Error::new(ErrorKind::Decode, format!("an attach frame of unknown stream {other}")))
+        }
+    }
+}
+
+/// The head of a data frame of standard input; a length of 0 ends it.
+pub(crate) fn stdin_head(length: u32) -> Bytes {
+    let mut frame = BytesMut::with_capacity(6);
+    frame.put_slice(&[DATA, 0]);
+    frame.put_u32(length);
+    frame.freeze()
+}
+
+pub(crate) fn signal(number: u32) -> Bytes {
+    let mut frame = BytesMut::with_capacity(5);
+    frame.put_u8(SIGNAL);
+    frame.put_u32(number);
+    frame.freeze()
+}
+
+pub(crate) fn resize(lines: u16, columns: u16) -> Bytes {
+    let mut frame = BytesMut::with_capacity(5);
+    frame.put_u8(RESIZE);
+    frame.put_u16(lines);
+    frame.put_u16(columns);
+    frame.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decode(pieces: &[&[u8]]) -> (Vec<u8>, Vec<JobOutput>) {
+        let mut decoder = Decoder::default();
+        let (mut stdout, mut rest) = (Vec::new(), Vec::new());
+        for piece in pieces {
+            decoder.buffer().extend_from_slice(piece);
+            while let Some(output) = decoder.next().unwrap() {
+                match output {
+                    JobOutput::Data { stream: JobStream::Stdout, data } => {
+                        stdout.extend_from_slice(&data)
+                    }
+                    output => rest.push(output),
+                }
+            }
+        }
+        assert!(decoder.is_between_frames());
+        (stdout, rest)
+    }
+
+    const HELLO: &[u8] = b"\x03\x01\0\0\0\x06hello\n\x03\x01\0\0\0\0\x03\x02\0\0\0\0\x05\0\0\0\x03";
+
+    #[test]
+    fn the_order_of_a_real_job() {
+        let (stdout, rest) = decode(&[HELLO]);
+        assert_eq!(stdout, b"hello\n");
+        assert_eq!(
+            rest,
+            [
+                JobOutput::End { stream: JobStream::Stdout },
+                JobOutput::End { stream: JobStream::Stderr },
+                JobOutput::Exit { status: 3 }
+            ]
+        );
+    }
+
+    #[test]
+    fn errors_and_nonsense() {
+        let mut decoder = Decoder::default();
+        decoder.buffer().extend_from_slice(b"\x02\0\0\0\x04oops");
+        let error = decoder.next().unwrap_err();
+        assert_eq!((error.kind(), error.message()), (ErrorKind::Failed, "oops"));
+        for bytes in [&b"\x07"[..], b"\x03\x09\0\0\0\0"] {
+            let mut decoder = Decoder::default();
+            decoder.buffer().extend_from_slice(bytes);
+            assert_eq!(decoder.next().unwrap_err().kind(), ErrorKind::Decode);
+        }
+    }
+
+    #[test]
+    fn frames_to_the_job() {
+        assert_eq!(&stdin_head(258)[..], b"\x03\0\0\0\x01\x02");
+        assert_eq!(&signal(15)[..], b"\x04\0\0\0\x0f");
+        assert_eq!(&resize(24, 80)[..], b"\x06\0\x18\0\x50");
+    }
+
+    proptest! {
+        #[test]
+        fn the_pieces_do_not_matter(cut in 0..HELLO.len(), second in 0..HELLO.len()) {
+            let (low, high) = (cut.min(second), cut.max(second));
+            let pieces = [&HELLO[..low], &HELLO[low..high], &HELLO[high..]];
+            prop_assert_eq!(decode(&pieces), decode(&[HELLO]));
+        }
+    }
+}

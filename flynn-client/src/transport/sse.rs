@@ -1,0 +1,241 @@
+//! Server-sent events, as a parser that is fed bytes.
+//!
+//! Linear in its input whatever the pieces it comes in; lines and events are bounded.
+
+use bytes::Bytes;
+use memchr::memchr2;
+
+use crate::error::{Error, ErrorKind};
+
+/// One event of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// The `event:` field; empty, as on nearly all frames of a controller, means `message`.
+    pub(crate) event: String,
+    /// The `data:` lines, joined with line feeds.
+    pub(crate) data: Bytes,
+}
+
+/// Finds the events in a stream of bytes.
+#[derive(Debug)]
+pub(crate) struct Parser {
+    /// What has come and not been taken apart, from `start` on.
+    buffer: Vec<u8>,
+    start: usize,
+    /// Up to here the buffer holds no line end.
+    scanned: usize,
+    /// A carriage return ended the last line; a line feed right after it belongs to it.
+    after_cr: bool,
+    at_beginning: bool,
+    event: String,
+    data: Vec<u8>,
+    has_data: bool,
+    limit: usize,
+}
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+impl Parser {
+    /// `limit` bounds one line and the data of one event.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            buffer: Vec::new(),
+            start: 0,
+            scanned: 0,
+            after_cr: false,
+            at_beginning: true,
+            event: String::new(),
+            data: Vec::new(),
+            has_data: false,
+            limit,
+        }
+    }
+
+    /// Takes the next bytes of the stream.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if self.start == self.buffer.len() {
+            self.buffer.clear();
+            (self.start, self.scanned) = (0, 0);
+        } else if self.start > self.buffer.len() / 2 {
+            self.buffer.drain(..self.start);
+            self.scanned -= self.start;
+            self.start = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole event, or `None` until more bytes have come.
+    pub(crate) fn next(&mut self) -> Result<Option<Message>, Error> {
+        while let Some((from, to)) = self.line()? {
+            if from == to {
+                if let Some(message) = self.dispatch() {
+                    return Ok(Some(message));
+                }
+                continue;
+            }
+            self.field(from, to)?;
+        }
+        Ok(None)
+    }
+
+    /// What is left when the stream has ended: an `error` event may lack its blank line.
+    pub(crate) fn finish(&mut self) -> Option<Message> {
+        let (from, to) = (self.start, self.buffer.len());
+        self.start = to;
+        if from < to {
+            self.field(from, to).ok()?;
+        }
+        self.dispatch().filter(|message| message.event == "error")
+    }
+
+    /// The bounds of the next line, without its end.
+    fn line(&mut self) -> Result<Option<(usize, usize)>, Error> {
+        if self.after_cr && self.start < self.buffer.len() {
+            self.after_cr = false;
+            if self.buffer.get(self.start) == Some(&b'\n') {
+                self.start += 1;
+                self.scanned = self.scanned.max(self.start);
+            }
+        }
+        if self.at_beginning {
+            let rest = self.buffer.get(self.start..).unwrap_or_default();
+            if rest.len() < BOM.len() && BOM.starts_with(rest) {
+                return Ok(None);
+            }
+            self.at_beginning = false;
+            if rest.starts_with(BOM) {
+                self.start += BOM.len();
+                self.scanned = self.start;
+            }
+        }
+        let unseen = self.buffer.get(self.scanned..).unwrap_or_default();
+        let Some(end) = memchr2(b'\n', b'\r', unseen).map(|offset| self.scanned + offset) else {
+            self.scanned = self.buffer.len();
+            return self.bounded(self.buffer.len() - self.start).map(|()| None);
+        };
+        let from = self.start;
+        self.bounded(end - from)?;
+        self.after_cr = self.buffer.get(end) == Some(&b'\r');
+        self.start = end + 1;
+        self.scanned = self.start;
+        Ok(Some((from, end)))
+    }
+
+    fn bounded(&self, length: usize) -> Result<(), Error> {
+        if length > self.limit {
+            return Err(Error::new(
+                ErrorKind::TooLarge,
+                format!("an event of more than {} bytes", self.limit),
+            ));
+        }
+        Ok(())
+    }
+
+    fn field(&mut self, from: usize, to: usize) -> Result<(), Error> {
+        let line = self.buffer.get(from..to).unwrap_or_default();
+        let (name, value) = match memchr::memchr(b':', line) {
+            Some(colon) => {
+                let value = line.get(colon + 1..).unwrap_or_default();
+                (line.get(..colon).unwrap_or_default(), value.strip_prefix(b" ").unwrap_or(value))
+            }
+            None => (line, &b""[..]),
+        };
+        match name {
+            b"data" => {
+                self.bounded(self.data.len() + value.len())?;
+                if self.has_data {
+                    self.data.push(b'\n');
+                }
+                self.has_data = true;
+                self.data.extend_from_slice(value);
+            }
+            b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
+            // Comments (an empty name), ids, which a controller never sends, and what we do not know.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self) -> Option<Message> {
+        let event = std::mem::take(&mut self.event);
+        if !std::mem::take(&mut self.has_data) {
+            return None;
+        }
+        Some(Message { event, data: std::mem::take(&mut self.data).into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(pieces: &[&[u8]]) -> Vec<(String, String)> {
+        let mut parser = Parser::new(1 << 20);
+        let mut found = Vec::new();
+        let mut take = |message: Message| {
+            found.push((message.event, String::from_utf8(message.data.to_vec()).unwrap()));
+        };
+        for piece in pieces {
+            parser.push(piece);
+            while let Some(message) = parser.next().unwrap() {
+                take(message);
+            }
+        }
+        parser.finish().into_iter().for_each(&mut take);
+        found
+    }
+
+    fn data(texts: &[&str]) -> Vec<(String, String)> {
+        texts.iter().map(|text| (String::new(), (*text).to_owned())).collect()
+    }
+
+    #[test]
+    fn frames_of_a_controller() {
+        // A keep-alive is a bare colon line without a blank line after it.
+        assert_eq!(
+            parse(&[b"data: {\"id\":1}\n\n:\ndata: {\"id\":2}\n\n"]),
+            data(&["{\"id\":1}", "{\"id\":2}"])
+        );
+        assert_eq!(
+            parse(&[b"event: error\ndata: controller: shutting down\n"]),
+            [("error".to_owned(), "controller: shutting down".to_owned())]
+        );
+    }
+
+    #[test]
+    fn the_letter_of_the_standard() {
+        assert_eq!(
+            parse(&[b"\xef\xbb\xbfdata:a\r\ndata: b\r\rdata:  c\n\n"]),
+            data(&["a\nb", " c"])
+        );
+        assert_eq!(parse(&[b"data\n\ndata\ndata\n\ndata:unfinished"]), data(&["", "\n"]));
+        assert_eq!(parse(&[b"event: x\n\nid: 7\nretry: 1\ndata: y\n\n"]), data(&["y"]));
+    }
+
+    #[test]
+    fn events_are_bounded() {
+        for text in ["data: 0123456789\n\n", "data: 0123456789", "data: 01234\ndata: 56789\n\n"] {
+            let mut parser = Parser::new(8);
+            parser.push(text.as_bytes());
+            assert_eq!(parser.next().unwrap_err().kind(), ErrorKind::TooLarge, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_pieces_do_not_matter(text in "(data|event|id|:|)[: a\r\n\u{feff}]{0,30}", cuts in prop::collection::vec(0_usize..30, 0..6)) {
+            let whole = parse(&[text.as_bytes()]);
+            let mut pieces = Vec::new();
+            let mut rest = text.as_bytes();
+            for cut in cuts {
+                let (piece, after) = rest.split_at(cut.min(rest.len()));
+                pieces.push(piece);
+                rest = after;
+            }
+            pieces.push(rest);
+            prop_assert_eq!(parse(&pieces), whole);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Watching events across connections.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_core::stream::BoxStream;
+use futures_util::stream::{StreamExt, unfold};
+use tokio::time::{Instant, sleep};
+
+use crate::error::{Error, ErrorKind};
+use crate::events::{Event, Events};
+use crate::transport::EventSource;
+
+/// Events across connections; made by [`Events::watch`].
+///
+/// Errors that may heal (a lost connection, a restarting controller, an error frame) are not items: the
+/// watch connects again and goes on after the last event it gave. The first item that is an error is the
+/// last one.
+#[must_use = "nothing is sent until it is polled"]
+pub struct EventWatch {
+    options: Options,
+    events: Option<Events>,
+    items: Option<BoxStream<'static, Result<Event, Error>>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Options {
+    after: Option<i64>,
+    idle: Duration,
+    patience: Duration,
+}
+
+impl EventWatch {
+    pub(crate) fn new(events: Events) -> Self {
+        Self {
+            options: Options {
+                after: None,
+                // Two keep-alives, which come every 30 s, and some slack.
+                idle: Duration::from_secs(75),
+                patience: Duration::from_secs(300),
+            },
+            events: Some(events),
+            items: None,
+        }
+    }
+
+    /// Begins after this event, as an earlier watch left off.
+    pub fn after(mut self, id: i64) -> Self {
+        self.options.after = Some(id);
+        self
+    }
+
+    /// Connects again when nothing, not even a keep-alive, has come for so long. 75 s unless set.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.options.idle = timeout;
+        self
+    }
+
+    /// Gives up when no connection could be made for so long. Five minutes unless set.
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.options.patience = time;
+        self
+    }
+}
+
+impl Stream for EventWatch {
+    type Item = Result<Event, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Some(events) = this.events.take() {
+            let watcher = Watcher::new(events, this.options);
+            this.items = Some(unfold(Some(watcher), step).boxed());
+        }
+        match &mut this.items {
+            Some(items) => items.as_mut().poll_next(cx),
+            None => Poll::Ready(None),
+        }
+    }
+}
+
+impl fmt::Debug for EventWatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventWatch").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+async fn step(watcher: Option<Watcher>) -> Option<(Result<Event, Error>, Option<Watcher>)> {
+    let mut watcher = watcher?;
+    match watcher.next().await {
+        Ok(event) => Some((Ok(event), Some(watcher))),
+        Err(error) => Some((Err(error), None)),
+    }
+}
+
+/// The state between two items.
+struct Watcher {
+    events: Events,
+    options: Options,
+    connection: Option<EventSource<Event>>,
+    /// The last event seen, or the newest one there was when the watch began.
+    last: Option<i64>,
+    failures: u32,
+    failing_since: Option<Instant>,
+}
+
+impl Watcher {
+    fn new(events: Events, options: Options) -> Self {
+        Self {
+            events,
+            last: options.after,
+            options,
+            connection: None,
+            failures: 0,
+            failing_since: None,
+        }
+    }
+
+    async fn next(&mut self) -> Result<Event, Error> {
+        loop {
+            let error = match self.connected().await {
+                Ok(connection) => match connection.next().await {
+                    Some(Ok(event)) => {
+                        (self.failures, self.failing_since) = (0, None);
+                        if self.last.is_some_and(|last| event.id <= last) {
+                            continue;
+                        }
+                        self.last = Some(event.id);
+                        return Ok(event);
+                    }
+                    Some(Err(error)) => error,
+                    None => Error::new(ErrorKind::Connection, "the server closed the stream"),
+                },
+                Err(error) => error,
+            };
+            self.connection = None;
+            self.pause(error).await?;
+        }
+    }
+
+    async fn connected(&mut self) -> Result<&mut EventSource<Event>, Error> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        Ok(self.connection.insert(connection))
+    }
+
+    async fn connect(&mut self) -> Result<EventSource<Event>, Error> {
+        if self.last.is_none() && !self.events.wants_past() {
+            // A place to resume from, should the connection break before its first event.
+            let newest = self.events.client.events().count(1).list().await?;
+            self.last = newest.first().map(|event| event.id).filter(|id| *id > 0);
+        }
+        let connect = match self.last {
+            Some(last) => self.events.stream_after(last),
+            None => self.events.stream(),
+        };
+        connect.idle_timeout(self.options.idle).await
+    }
+
+    /// Waits before the next connection, or gives up.
+    async fn pause(&mut self, error: Error) -> Result<(), Error> {
+        let heals = error.is_retryable() || error.kind() == ErrorKind::Stream;
+        let since = *self.failing_since.get_or_insert_with(Instant::now);
+        if !heals || since.elapsed() > self.options.patience {
+            return Err(error);
+        }
+        self.failures += 1;
+        let wait = self.events.client.transport().retry.backoff(self.failures);
+        tracing::debug!(kind = ?error.kind(), failures = self.failures, "the event stream is connected again");
+        sleep(wait).await;
+        Ok(())
+    }
+}
