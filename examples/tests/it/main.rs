@@ -1,1 +1,4 @@
 //! Integration tests of the programs.
+
+mod check_certificate;
+mod pin;
