@@ -1,1 +1,23 @@
-//! The steps of the guide, composed of the Flynn crates.
+//! The Flynn crates composed: the steps of the guide *Productionizing Flynn and hosting your root domain* as a
+//! library, for the programs in `src/bin`.
+//!
+//! Start with [`connect`]: from a `.flynnrc` to a client. Each [`step::Step`] has a file in [`steps`] with a `look`
+//! that changes nothing and an `act` that does what is missing; the [`runner`] looks, acts, and looks again, so
+//! what it prints as "after" was read back from the server, the socket or the file.
+
+pub mod certificate;
+pub mod cli;
+pub mod cluster;
+pub mod connect;
+pub mod demo;
+pub mod documents;
+pub mod failure;
+pub mod job;
+pub mod productionize;
+pub mod route_table;
+pub mod runner;
+pub mod screen;
+pub mod session;
+pub mod step;
+pub mod steps;
+pub mod table;

@@ -1,4 +1,11 @@
-//! Integration tests of the programs.
+//! The steps against mocked clusters over TLS, with real files, and the programs as a person runs them.
+// clippy knows `#[test]` functions as tests, not their helpers.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
-mod check_certificate;
-mod pin;
+mod bad_input;
+mod dry_run;
+mod oracles;
+mod program;
+mod resume;
+mod twice;
+mod world;

@@ -1,0 +1,138 @@
+//! A mocked cluster, and the home folder of a person who uses it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flynn_aws::blobstore::Blobstore;
+use flynn_mock::{Command, Delays, Input, MockController, Output, Program, ServerAge};
+use flynn_tls::generate::Ca;
+use tempfile::TempDir;
+
+use crate::failure::{Context, Result};
+
+/// The domain that the mocked cluster was bootstrapped with.
+pub const OLD_DOMAIN: &str = "old.example.com";
+/// The domain that it gets unless another is asked for.
+pub const NEW_DOMAIN: &str = "example.com";
+/// The cluster's name in `.flynnrc`.
+pub const CLUSTER: &str = "production";
+
+const FLYNNRC: &str = include_str!("demo/flynnrc");
+const GITCONFIG: &str = include_str!("demo/gitconfig");
+
+/// A cluster over real TLS and the real files of somebody's home. Dropping it stops the one and deletes the other.
+pub struct Demo {
+    /// The cluster.
+    pub mock: MockController,
+    home: TempDir,
+}
+
+impl Demo {
+    /// Bootstraps a cluster, and a home with a `.flynnrc` and a `.gitconfig` such as people have: with comments,
+    /// further clusters, further sections.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub async fn start(age: ServerAge) -> Result<Self> {
+        let mock = MockController::builder()
+            .bootstrapped(OLD_DOMAIN)
+            .server(age)
+            .tls()
+            // Deployments and migrations take their time, as they do, only less of it.
+            .delays(delays())
+            .programs(program)
+            .start()
+            .await;
+        let home = tempfile::tempdir().context("cannot make a temporary home")?;
+        let demo = Self { mock, home };
+        demo.write_files()?;
+        Ok(demo)
+    }
+
+    fn write_files(&self) -> Result<()> {
+        let with_port = format!("{OLD_DOMAIN}:{}", self.mock.addr().port());
+        let fill = |template: &str| {
+            template
+                .replace("{DOMAIN}", &with_port)
+                .replace("{KEY}", self.mock.key())
+                .replace("{PIN}", &self.mock.pin().to_string())
+                .replace("{HOME}", &self.home().to_string_lossy())
+        };
+        self.write(".flynnrc", &fill(FLYNNRC))?;
+        self.write(".gitconfig", &fill(GITCONFIG))?;
+        let certificates = Path::new(".flynn/ca-certs");
+        fs::create_dir_all(self.home().join(certificates)).context("cannot make the CA store")?;
+        self.write(certificates.join("production.pem"), &self.mock.ca_pem())
+    }
+
+    /// The home folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Writes a file of the home folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, name: impl AsRef<Path>, text: &str) -> Result<()> {
+        let path = self.home().join(name);
+        fs::write(&path, text).context(format!("cannot write {}", path.display()))
+    }
+
+    /// Makes a CA and a wildcard certificate of it for a domain, as one would buy it, and writes chain and key.
+    ///
+    /// # Errors
+    /// When it cannot be made or written.
+    pub fn buy_certificate(&self, domain: &str) -> Result<(PathBuf, PathBuf)> {
+        let what = "cannot make a certificate";
+        let ca = Ca::new("Example Trust Services").context(what)?;
+        let issued = ca.issue(&[domain, &format!("*.{domain}")]).context(what)?;
+        self.write("certificate.pem", &issued.chain_pem())?;
+        self.write("certificate.key", &issued.key_pem())?;
+        Ok((self.home().join("certificate.pem"), self.home().join("certificate.key")))
+    }
+}
+
+fn delays() -> Delays {
+    let mut delays = Delays::default();
+    delays.start = jiff::SignedDuration::from_millis(20);
+    delays
+}
+
+/// What one-off jobs do: the blobstore's migration as the real one does it, judged by its env alone; anything else
+/// prints its arguments.
+fn program(command: &Command) -> Box<dyn Program> {
+    let migrates = command.args.first().is_some_and(|arg| arg.starts_with("/bin/flynn-blobstore"));
+    let output = if migrates { migrate(command) } else { format!("{}\n", command.args.join(" ")) };
+    Box::new(move |input| match input {
+        Input::Start => vec![Output::Stderr(output.clone().into()), Output::Exit(0)],
+        _ => Vec::new(),
+    })
+}
+
+/// The log of `flynn-blobstore migrate` with two files in Postgres; nothing at all, and still status 0, where its
+/// configuration is broken.
+fn migrate(command: &Command) -> String {
+    let blobstore = Blobstore::read(&command.env);
+    if !blobstore.starts() {
+        return String::new();
+    }
+    let target = blobstore.default_backend();
+    let mut log = Vec::new();
+    for found in blobstore.backends() {
+        let kind = found.backend.as_ref().map_or("", |backend| backend.kind().token());
+        log.push(format!("Configured additional backend: {} ({kind})", found.name));
+    }
+    if target != "postgres" {
+        for (at, file) in ["/slugs/www.tgz", "/layers/base.squashfs"].iter().enumerate() {
+            log.push(format!(
+                "[{}/2] Moving {file} (9d5cbdc5-0{at}, 4096 bytes) from postgres to {target}",
+                at + 1
+            ));
+        }
+    }
+    log.push("Finished with no errors.".to_owned());
+    let stamped: Vec<String> =
+        log.iter().map(|line| format!("2016/10/15 12:00:00 {line}\n")).collect();
+    stamped.concat()
+}

@@ -1,0 +1,165 @@
+//! The program `productionize`: a command line becomes a job, the job a run of all steps.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use flynn_aws::blobstore::{Backend, S3Backend};
+use flynn_aws::dns::DnsPlan;
+use flynn_config::Locations;
+use flynn_mock::ServerAge;
+
+use crate::cli::Arguments;
+use crate::demo::{self, Demo};
+use crate::failure::{Context, Failure, Result};
+use crate::job::Job;
+use crate::runner::{self, Mode};
+use crate::screen::Screen;
+use crate::session::Session;
+use crate::step::Step;
+use crate::steps;
+
+/// The backend's name, as in the guide.
+const BACKEND: &str = "s3main";
+
+/// Carries out what the command line asks for.
+///
+/// # Errors
+/// What is wrong with the input, before anything is touched; or which step failed and why.
+pub async fn run(arguments: Arguments, screen: Screen) -> Result<()> {
+    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Do };
+    if arguments.cluster.is_some() {
+        let job = real_job(&arguments)?;
+        return carry_out(job, screen, mode, None).await;
+    }
+    let age = arguments.server.unwrap_or(ServerAge::V2016);
+    let demo = Demo::start(age).await?;
+    let job = demo_job(&arguments, &demo)?;
+    carry_out(job, screen, mode, Some(&demo)).await
+}
+
+async fn carry_out(job: Job, screen: Screen, mode: Mode, demo: Option<&Demo>) -> Result<()> {
+    let mut session = Session::open(job, screen)?;
+    preflight(&mut session).await?;
+    for line in heading(&session, demo) {
+        session.screen.line(line);
+    }
+    let summary = runner::run(&mut session, &Step::ALL, mode).await;
+    session.screen.line("");
+    for line in summary.table() {
+        session.screen.line(line);
+    }
+    session.screen.line("");
+    if demo.is_some() && summary.is_complete() && mode == Mode::Do {
+        // The folder goes away with the mock: show what would stay.
+        for path in [steps::blobstore::policy_file(&session), steps::dns::batch_file(&session)] {
+            let text = std::fs::read_to_string(&path)
+                .context(format!("cannot read {}", path.display()))?;
+            session
+                .screen
+                .line(format_args!("{}:\n{text}", path.file_name().unwrap_or_default().display()));
+        }
+    }
+    session.screen.line(summary.closing(mode)?);
+    Ok(())
+}
+
+/// Everything that can be refused is refused before the first change.
+async fn preflight(session: &mut Session) -> Result<()> {
+    steps::certificate::look(session)?;
+    steps::git::look(session)?;
+    if !session.job.documents.is_dir() {
+        return Err(Failure::new(format!("{} is not a folder", session.job.documents.display())));
+    }
+    steps::connect::look(session).await?;
+    Ok(())
+}
+
+fn heading(session: &Session, demo: Option<&Demo>) -> Vec<String> {
+    let mut lines = vec![format!(
+        "Cluster {:?} at {} becomes {}",
+        session.cluster.name(),
+        session.controller_url(),
+        session.job.domain
+    )];
+    if let Some(demo) = demo {
+        lines.push(format!(
+            "The cluster is a mock on {}, home is {}; both go away at the end.",
+            demo.mock.addr(),
+            demo.home().display()
+        ));
+    }
+    lines.push(String::new());
+    lines
+}
+
+fn real_job(arguments: &Arguments) -> Result<Job> {
+    let missing = || Failure::new("--cluster needs --domain, --cert and --key");
+    let domain = arguments.domain.as_deref().ok_or_else(missing)?;
+    let backend = match (&arguments.bucket, &arguments.region) {
+        (Some(bucket), Some(region)) => Some(backend(bucket, region)?),
+        _ => None,
+    };
+    Ok(Job {
+        locations: Locations::from_env().context("cannot find your home")?,
+        cluster: arguments.cluster.clone(),
+        domain: domain.parse().context("cannot use --domain")?,
+        certificate: arguments.certificate.clone().ok_or_else(missing)?,
+        key: arguments.key.clone().ok_or_else(missing)?,
+        backend,
+        dns: plan(domain, &arguments.nodes)?,
+        documents: arguments.out.clone().unwrap_or_else(|| PathBuf::from(".")),
+        connect_to: arguments.connect_to,
+    })
+}
+
+/// The job for a mock: what is not given is made up.
+///
+/// # Errors
+/// What is wrong with what is given.
+pub fn demo_job(arguments: &Arguments, demo: &Demo) -> Result<Job> {
+    let domain = arguments.domain.as_deref().unwrap_or(demo::NEW_DOMAIN);
+    let (certificate, key) = match (&arguments.certificate, &arguments.key) {
+        (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
+        _ => demo.buy_certificate(domain)?,
+    };
+    let bucket = arguments.bucket.as_deref().unwrap_or("example-flynn-blobs");
+    let region = arguments.region.as_deref().unwrap_or("us-east-1");
+    let mut nodes = arguments.nodes.clone();
+    if nodes.is_empty() {
+        // Addresses of a network that is reserved for documentation.
+        nodes = (10..13).map(|host| IpAddr::from([203, 0, 113, host])).collect();
+    }
+    Ok(Job {
+        locations: Locations::in_home(demo.home()),
+        cluster: Some(demo::CLUSTER.to_owned()),
+        domain: domain.parse().context("cannot use --domain")?,
+        certificate,
+        key,
+        backend: Some(backend(bucket, region)?),
+        dns: plan(domain, &nodes)?,
+        documents: arguments.out.clone().unwrap_or_else(|| demo.home().to_owned()),
+        connect_to: Some(demo.mock.addr()),
+    })
+}
+
+/// S3 with the key of the environment, or with the role of the instances.
+fn backend(bucket: &str, region: &str) -> Result<Backend> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let s3 = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => S3Backend::with_key(bucket, region, &id, &secret),
+        (None, None) => S3Backend::with_ec2_role(bucket, region),
+        _ => {
+            return Err(Failure::new(
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: one is not set",
+            ));
+        }
+    };
+    s3.and_then(|s3| Backend::new(BACKEND, s3)).context("cannot use the bucket")
+}
+
+fn plan(domain: &str, nodes: &[IpAddr]) -> Result<Option<DnsPlan>> {
+    if nodes.is_empty() {
+        return Ok(None);
+    }
+    DnsPlan::new(domain, nodes.iter().copied()).map(Some).context("cannot plan the DNS records")
+}

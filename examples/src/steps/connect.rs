@@ -1,0 +1,47 @@
+//! Connecting with the pin of `.flynnrc`.
+
+use flynn_tls::pin_mismatch;
+
+use crate::cluster;
+use crate::failure::{Context, Failure, Result};
+use crate::session::Session;
+use crate::step::Look;
+
+/// Makes a call that needs the key.
+///
+/// # Errors
+/// When nobody answers, somebody else answers, or the key is wrong.
+pub async fn look(session: &mut Session) -> Result<Look> {
+    let url = session.controller_url().to_owned();
+    let name = session.cluster.name().to_owned();
+    let apps = match session.client.apps().list().await {
+        Ok(apps) => apps,
+        Err(error) if error.is_unauthorized() => {
+            return Err(Failure::new(format!(
+                "{url} refuses the key of cluster {name:?} (401 Unauthorized)"
+            )));
+        }
+        Err(error) => {
+            let what = if pin_mismatch(&error).is_some() {
+                format!("{url} is not who .flynnrc says")
+            } else {
+                format!("cannot reach {url}")
+            };
+            return Err(error).context(what);
+        }
+    };
+    let domain = cluster::domain(&session.client).await?;
+    let presented = session.presented(session.controller_host()).await?;
+    let pin = session.pin()?;
+    let mut look =
+        Look::holds(format!("{url} accepts the key, {} apps, domain {domain}", apps.len()))
+            .before(format!("cluster {name:?} in .flynnrc"))
+            .details([format!("pin {presented}")]);
+    if presented != pin {
+        look = look.details([
+            "the new certificate is live already, the pin in .flynnrc is behind: an earlier run was interrupted"
+                .to_owned(),
+        ]);
+    }
+    Ok(look)
+}

@@ -1,0 +1,80 @@
+//! The DNS plan: a change batch for Route53, and a health check a node.
+
+use std::path::PathBuf;
+
+use flynn_aws::dns::{ChangeBatch, DnsPlan};
+
+use crate::documents;
+use crate::failure::{Context, Result};
+use crate::session::Session;
+use crate::step::Look;
+
+/// Compares the files with the plan.
+///
+/// # Errors
+/// When a file that was written cannot be read back.
+pub fn look(session: &mut Session) -> Result<Look> {
+    let Some(plan) = &session.job.dns else {
+        return Ok(Look::skipped("no --node-ip was given"));
+    };
+    let files = files(session, plan);
+    let missing: Vec<String> = files
+        .iter()
+        .filter(|(path, text)| !documents::holds(path, text))
+        .map(|(path, _)| format!("write {}", path.display()))
+        .collect();
+    if !missing.is_empty() {
+        let now = if missing.len() == files.len() { "no plan" } else { "an incomplete plan" };
+        return Ok(Look::lacks(now, missing));
+    }
+    let batch_file = batch_file(session);
+    let text = std::fs::read_to_string(&batch_file).context("cannot read the plan back")?;
+    let batch: ChangeBatch = serde_json::from_str(&text).context("cannot read the plan back")?;
+    let records: Vec<String> = batch
+        .changes
+        .iter()
+        .map(|change| &change.resource_record_set)
+        .map(|set| {
+            let values: Vec<&str> =
+                set.resource_records.iter().map(|record| record.value.as_str()).collect();
+            format!("{} {} {}", set.name, set.r#type, values.join(" "))
+        })
+        .collect();
+    let checks = files.len() - 1;
+    let now = format!("{} records and {checks} health checks planned", records.len());
+    let commands = [
+        format!("in {}", batch_file.display()),
+        "apply with: aws route53 change-resource-record-sets --hosted-zone-id ZONE --change-batch file://…"
+            .to_owned(),
+    ];
+    Ok(Look::holds(now).details(records).details(commands))
+}
+
+/// Writes the files.
+///
+/// # Errors
+/// When one cannot be written.
+pub fn act(session: &mut Session) -> Result<()> {
+    let Some(plan) = &session.job.dns else { return Ok(()) };
+    for (path, text) in files(session, plan) {
+        if !documents::holds(&path, &text) {
+            documents::write(&path, &text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where the change batch is.
+pub fn batch_file(session: &Session) -> PathBuf {
+    session.job.documents.join(format!("route53-{}.json", session.job.domain))
+}
+
+fn files(session: &Session, plan: &DnsPlan) -> Vec<(PathBuf, String)> {
+    let mut files = vec![(batch_file(session), plan.change_batch().to_json())];
+    for check in plan.health_checks() {
+        let address = check.health_check_config.ip_address.to_string().replace(':', "-");
+        let path = session.job.documents.join(format!("health-check-{address}.json"));
+        files.push((path, check.to_json()));
+    }
+    files
+}

@@ -1,0 +1,168 @@
+//! The cluster's domain: on the server by a migration, at home in the CA store, `.gitconfig` and `.flynnrc`.
+
+use std::time::Duration;
+
+use flynn_config::{BlockChange, Error as ConfigError, FlynnRc, GitConfig, Helper};
+use flynn_tls::Pin;
+
+use crate::cluster;
+use crate::failure::{Context, Failure, Result};
+use crate::session::Session;
+use crate::step::Look;
+
+/// How long a migration may take: certificates, two deployments, all routes. The original's two minutes are too few.
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Compares the domain of the server, the URLs and the pin of `.flynnrc`, and the CA file.
+///
+/// # Errors
+/// When the cluster does not answer or a file cannot be read.
+pub async fn look(session: &mut Session) -> Result<Look> {
+    session.reload()?;
+    let wanted = session.job.domain.to_string();
+    let domain = cluster::domain(&session.client).await?;
+    let mut plan = Vec::new();
+    if domain != wanted {
+        plan.push(format!("migrate the cluster from {domain} to {wanted}"));
+    }
+    let urls = Urls::of(session);
+    if session.cluster.controller_url() != urls.controller || session.cluster.git_url() != urls.git
+    {
+        plan.push("let URLs and pin in .flynnrc, the CA file and .gitconfig follow".to_owned());
+    } else {
+        if !ca_file_holds(session).await? {
+            plan.push("write the cluster's CA file".to_owned());
+        }
+        let live = session.presented(session.controller_host()).await?;
+        if live != session.pin()? && live != session.certificate.pin {
+            plan.push("write the pin of the migrated controller into .flynnrc".to_owned());
+        }
+    }
+    if plan.is_empty() {
+        return Ok(Look::holds(format!("{domain}, and .flynnrc says {}", urls.controller)));
+    }
+    Ok(Look::lacks(format!("{domain}, and .flynnrc says {}", session.controller_url()), plan))
+}
+
+/// Migrates and waits for the end, then lets the files follow, `.flynnrc` last: while it is behind, the next run
+/// knows that something is left to do.
+///
+/// # Errors
+/// When the migration fails or does not end, or a file cannot be written.
+pub async fn act(session: &mut Session) -> Result<()> {
+    let wanted = session.job.domain.to_string();
+    let domain = cluster::domain(&session.client).await?;
+    if domain != wanted {
+        migrate(session, &domain, &wanted).await?;
+    }
+    let pin = pin_of_route(session, &format!("controller.{wanted}")).await?;
+    write_ca_file(session).await?;
+    change_gitconfig(session)?;
+    let name = session.cluster.name().to_owned();
+    let with_port = format!("{wanted}{}", session.port_suffix());
+    FlynnRc::edit(session.job.locations.flynnrc(), |rc| {
+        let mut cluster = rc.cluster_mut(&name)?;
+        cluster.set_urls_from_domain(&with_port)?;
+        cluster.set_tls_pin(&pin.to_string())?;
+        Ok::<_, ConfigError>(())
+    })
+    .context("cannot write the new URLs")?;
+    session.screen.say(format_args!("URLs and pin {pin} written to .flynnrc"));
+    session.reload()
+}
+
+async fn migrate(session: &mut Session, from: &str, to: &str) -> Result<()> {
+    let what = format!("cannot migrate from {from} to {to}");
+    let migration = session.client.domain().migrate(to).await.context(&what)?;
+    session.screen.say(format_args!("migration {} accepted, waiting for its end", migration.id));
+    migration.wait().timeout(TIMEOUT).await.context(&what)?;
+    session.screen.say(format_args!("the cluster has moved from {from} to {to}"));
+    Ok(())
+}
+
+/// The URLs that the cluster has under its new domain, with the port of the old ones.
+struct Urls {
+    controller: String,
+    git: String,
+}
+
+impl Urls {
+    fn of(session: &Session) -> Self {
+        let rest = format!("{}{}", session.job.domain, session.port_suffix());
+        Self {
+            controller: format!("https://controller.{rest}"),
+            git: format!("https://git.{rest}"),
+        }
+    }
+}
+
+/// The pin that the controller presents under its new name. It comes over the connection that is trusted already,
+/// and the live server must agree.
+async fn pin_of_route(session: &Session, host: &str) -> Result<Pin> {
+    let what = format!("cannot read the route of {host}");
+    let routes = session.client.app("controller").routes();
+    let route = routes.find(host, "/").await.context(&what)?;
+    let certificate = route.and_then(|route| route.certificate).ok_or_else(|| {
+        Failure::new(format!("{host} has no route with a certificate after the migration"))
+    })?;
+    let pin = Pin::from_pem(&certificate.cert).context(&what)?;
+    let live = session.presented(host).await?;
+    if live != pin {
+        return Err(Failure::new(format!(
+            "{host} presents a certificate with the pin {live}, but its route has one with {pin}"
+        )));
+    }
+    Ok(pin)
+}
+
+async fn ca_file_holds(session: &Session) -> Result<bool> {
+    let path =
+        session.job.locations.ca_files().path(session.cluster.name()).context("no CA file")?;
+    let served = ca_certificate(session).await?;
+    Ok(std::fs::read_to_string(path).is_ok_and(|written| written == served))
+}
+
+async fn write_ca_file(session: &mut Session) -> Result<()> {
+    let pem = ca_certificate(session).await?;
+    let path = session
+        .job
+        .locations
+        .ca_files()
+        .write(session.cluster.name(), &pem)
+        .context("cannot write the CA file")?;
+    session.screen.say(format_args!("the cluster's new CA is in {}", path.display()));
+    Ok(())
+}
+
+async fn ca_certificate(session: &Session) -> Result<String> {
+    session.client.ca_certificate().await.context("cannot get the cluster's CA")
+}
+
+/// Moves both sections to the new git URL, if there are any, with the helper that was there.
+fn change_gitconfig(session: &mut Session) -> Result<()> {
+    let (old, new) = (session.cluster.git_url(), Urls::of(session).git);
+    let path = session.job.locations.gitconfig();
+    let what = "cannot change .gitconfig";
+    let config = match GitConfig::load(path) {
+        Err(error) if error.is_not_found() => return Ok(()),
+        config => config.context(what)?,
+    };
+    let blocks = config.flynn_blocks(old);
+    let Some(helper) = blocks.helpers.last() else { return Ok(()) };
+    if old == new {
+        return Ok(());
+    }
+    let ca_file = session.job.locations.ca_files().path(session.cluster.name()).context(what)?;
+    let install =
+        BlockChange::Install { ca_file: Some(ca_file), helper: Helper::named(&helper.value) };
+    let install = config.plan(&new, install).context(what)?;
+    let remove = config.plan(old, BlockChange::Remove).context(what)?;
+    GitConfig::edit(path, |git| {
+        git.apply(&remove)?;
+        git.apply(&install)
+    })
+    .map_err(|error: ConfigError| error)
+    .context(what)?;
+    session.screen.say(format_args!(".gitconfig has its sections for {new}"));
+    Ok(())
+}

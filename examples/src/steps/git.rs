@@ -1,0 +1,67 @@
+//! Git's own configuration: with a certificate that everybody trusts, the cluster's CA has to go, or git refuses it.
+
+use std::path::Path;
+
+use flynn_config::{BlockChange, Error as ConfigError, GitConfig};
+
+use crate::failure::{Context, Failure, Result};
+use crate::session::Session;
+use crate::step::Look;
+
+/// Looks for `sslCAInfo` of the cluster's git URL.
+///
+/// # Errors
+/// When `.gitconfig` cannot be read, or an included file sets it, which is not ours to edit.
+pub fn look(session: &mut Session) -> Result<Look> {
+    let url = session.cluster.git_url();
+    let path = session.job.locations.gitconfig();
+    let Some(config) = load(path)? else {
+        return Ok(Look::holds("no .gitconfig"));
+    };
+    let plan =
+        config.plan(url, BlockChange::DropCa).context("cannot plan the change of .gitconfig")?;
+    if let Some(included) =
+        plan.out_of_reach().first().and_then(|found| found.included_from.as_ref())
+    {
+        return Err(Failure::new(format!(
+            "sslCAInfo for {url} is set in {}, which .gitconfig includes: remove it there",
+            included.display()
+        )));
+    }
+    let helper =
+        if config.flynn_blocks(url).has_flynn_helper() { "helper kept" } else { "no helper" };
+    if plan.is_empty() {
+        return Ok(Look::holds(format!("no sslCAInfo for {url}, {helper}")));
+    }
+    let lines = plan
+        .to_string()
+        .lines()
+        .map(|line| format!("change .gitconfig: {line}"))
+        .collect::<Vec<_>>();
+    Ok(Look::lacks(format!("sslCAInfo for {url}, {helper}"), lines))
+}
+
+/// Takes the setting out, and nothing else.
+///
+/// # Errors
+/// When the file is locked or cannot be written.
+pub fn act(session: &mut Session) -> Result<()> {
+    let url = session.cluster.git_url();
+    let path = session.job.locations.gitconfig();
+    let Some(config) = load(path)? else { return Ok(()) };
+    let what = "cannot change .gitconfig";
+    let plan = config.plan(url, BlockChange::DropCa).context(what)?;
+    for line in plan.to_string().lines() {
+        session.screen.say(line);
+    }
+    GitConfig::edit(path, |git| git.apply(&plan)).map_err(|error: ConfigError| error).context(what)
+}
+
+/// Reads the file; none is fine.
+fn load(path: &Path) -> Result<Option<GitConfig>> {
+    match GitConfig::load(path) {
+        Ok(config) => Ok(Some(config)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error).context("cannot use .gitconfig"),
+    }
+}

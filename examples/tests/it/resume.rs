@@ -1,0 +1,190 @@
+//! A step breaks, says so, and a second run goes on from there.
+
+use std::fs;
+
+use flynn_examples::runner::Mode;
+use flynn_examples::screen::Mark;
+use flynn_examples::step::Step;
+use flynn_mock::{Fault, Op, ServerAge};
+
+use crate::world::World;
+
+/// Something that goes wrong in one step, what the failure must say, and how it is put right.
+struct Case {
+    step: Step,
+    says: &'static str,
+    breaks: fn(&World),
+    mends: fn(&World),
+}
+
+fn lift(world: &World) {
+    world.demo.mock.lift_faults();
+}
+
+fn fails(world: &World, op: Op) {
+    world.demo.mock.fail_next(op, Fault::status(500).retry(false)).until_lifted();
+}
+
+/// Puts a folder where a file shall be written: nobody, not even root, can write it then.
+fn block(world: &World, name: &str) {
+    let path = world.path(name);
+    let _ = fs::remove_file(&path);
+    fs::create_dir(path).unwrap();
+}
+
+fn unblock(world: &World, name: &str) {
+    fs::remove_dir(world.path(name)).unwrap();
+}
+
+const CASES: &[Case] = &[
+    Case {
+        step: Step::Connect,
+        says: "cannot reach",
+        breaks: |w| fails(w, Op::AppList),
+        mends: lift,
+    },
+    Case {
+        step: Step::Certificate,
+        says: "wrong-order",
+        breaks: |w| {
+            fs::copy(w.path("certificate.pem"), w.path("good.pem")).unwrap();
+            let pem = w.read("certificate.pem");
+            let at = pem.rfind("-----BEGIN").unwrap();
+            w.demo.write("certificate.pem", &format!("{}{}", &pem[at..], &pem[..at])).unwrap();
+        },
+        mends: |w| fs::rename(w.path("good.pem"), w.path("certificate.pem")).unwrap(),
+    },
+    Case {
+        step: Step::Domain,
+        says: "migrat",
+        breaks: |w| fails(w, Op::DomainMigrate),
+        mends: lift,
+    },
+    Case {
+        // The server is done, the files are not.
+        step: Step::Domain,
+        says: ".flynnrc",
+        breaks: |w| block(w, ".flynnrc.lock"),
+        mends: |w| unblock(w, ".flynnrc.lock"),
+    },
+    Case { step: Step::Domain, says: "CA", breaks: |w| fails(w, Op::CaCertificate), mends: lift },
+    Case {
+        step: Step::Router,
+        says: "router",
+        breaks: |w| fails(w, Op::ReleaseCreate),
+        mends: lift,
+    },
+    Case { step: Step::Router, says: "router", breaks: |w| fails(w, Op::Deploy), mends: lift },
+    Case {
+        step: Step::Routes,
+        says: "cannot update",
+        breaks: |w| fails(w, Op::RouteUpdate),
+        mends: lift,
+    },
+    Case {
+        step: Step::Pin,
+        says: ".flynnrc",
+        breaks: |w| block(w, ".flynnrc.lock"),
+        mends: |w| unblock(w, ".flynnrc.lock"),
+    },
+    Case { step: Step::App, says: "www", breaks: |w| fails(w, Op::AppCreate), mends: lift },
+    Case {
+        step: Step::App,
+        says: "example.com",
+        breaks: |w| fails(w, Op::RouteCreate),
+        mends: lift,
+    },
+    Case {
+        step: Step::Blobstore,
+        says: "migration",
+        breaks: |w| fails(w, Op::JobRun),
+        mends: lift,
+    },
+    Case {
+        step: Step::Git,
+        says: ".gitconfig",
+        breaks: |w| w.demo.write(".gitconfig.lock", "").unwrap(),
+        mends: |w| fs::remove_file(w.path(".gitconfig.lock")).unwrap(),
+    },
+    Case {
+        step: Step::Dns,
+        says: "route53",
+        breaks: |w| block(w, "route53-example.com.json"),
+        mends: |w| unblock(w, "route53-example.com.json"),
+    },
+    Case { step: Step::Status, says: "status", breaks: |w| fails(w, Op::Status), mends: lift },
+];
+
+async fn breaks_and_goes_on(age: ServerAge) {
+    for case in CASES {
+        let world = World::new(age).await;
+        let number = case.step.number();
+        let before = world.run_steps(&Step::ALL[..number - 1], Mode::Do).await.0;
+        assert!(before.is_complete(), "{:?}", before.failure);
+
+        (case.breaks)(&world);
+        let (broken, output) = world.run(Mode::Do).await;
+        let reports: Vec<_> =
+            broken.reports.iter().map(|report| (report.step, report.mark)).collect();
+        let failure = broken.closing(Mode::Do).unwrap_err().to_string();
+        let context = format!("{:?} ({}): {failure}\n{output}", case.step, case.says);
+        let (last, done) = reports.split_last().unwrap();
+        assert_eq!(*last, (case.step, Mark::Failed), "{context}");
+        assert!(
+            done.iter().all(|(_, mark)| matches!(mark, Mark::Held | Mark::Checked)),
+            "{context}"
+        );
+        assert!(failure.contains(case.says) && !failure.contains('\n'), "{context}");
+        assert!(failure.contains(&format!("step {number} ")), "{context}");
+
+        (case.mends)(&world);
+        let (mended, output) = world.run(Mode::Do).await;
+        assert!(mended.is_complete(), "{context}\nthen: {:?}\n{output}", mended.failure);
+        let (again, output) = world.run(Mode::Do).await;
+        assert!(
+            again.reports.iter().all(|r| matches!(r.mark, Mark::Held | Mark::Checked)),
+            "{output}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn on_the_guides_server() {
+    breaks_and_goes_on(ServerAge::V2016).await;
+}
+
+#[tokio::test]
+async fn on_the_last_server() {
+    breaks_and_goes_on(ServerAge::V2021).await;
+}
+
+#[tokio::test]
+async fn a_migration_job_that_says_nothing_did_nothing() {
+    let world = World::new(ServerAge::V2016).await;
+    assert!(world.run_steps(&Step::ALL[..6], Mode::Do).await.0.is_complete());
+    // Somebody else's broken backend: the job exits with 0 and without a word.
+    let blobstore = world.demo.mock.client().app("blobstore");
+    blobstore.env().set([("BACKEND_BROKEN", "nonsense")]).await.unwrap();
+    let (broken, output) = world.run(Mode::Do).await;
+    let failure = broken.failure.unwrap().to_string();
+    assert!(failure.contains("status 0 without finishing"), "{failure}\n{output}");
+    assert_eq!(broken.reports.last().unwrap().step, Step::Blobstore);
+
+    blobstore.env().unset(["BACKEND_BROKEN"]).await.unwrap();
+    let (mended, output) = world.run(Mode::Do).await;
+    assert!(mended.is_complete(), "{:?}\n{output}", mended.failure);
+    assert!(output.contains("2 files moved"), "{output}");
+}
+
+/// An interruption between the controller's route and the pin: the pin of `.flynnrc` no longer fits, and the next
+/// run still gets in, because it holds the new certificate.
+#[tokio::test]
+async fn the_pin_may_be_behind() {
+    let world = World::new(ServerAge::V2021).await;
+    assert!(world.run_steps(&Step::ALL[..5], Mode::Do).await.0.is_complete());
+    let rc = flynn_config::FlynnRc::load(world.path(".flynnrc")).unwrap();
+    assert_ne!(rc.cluster("production").unwrap().tls_pin(), world.demo.mock.pin().to_string());
+    let (summary, output) = world.run(Mode::Do).await;
+    assert!(summary.is_complete(), "{:?}\n{output}", summary.failure);
+    assert!(output.contains("an earlier run was interrupted"), "{output}");
+}

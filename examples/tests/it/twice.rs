@@ -1,0 +1,38 @@
+//! A second run finds everything in place and changes nothing.
+
+use flynn_examples::runner::Mode;
+use flynn_examples::screen::Mark;
+use flynn_mock::ServerAge;
+
+use crate::world::World;
+
+async fn twice(age: ServerAge) {
+    let world = World::new(age).await;
+    let (first, output) = world.run(Mode::Do).await;
+    assert!(first.is_complete(), "{:?}\n{output}", first.failure);
+    let done = |mark: Mark| first.reports.iter().filter(|report| report.mark == mark).count();
+    assert_eq!((done(Mark::Done), done(Mark::Checked)), (8, 3), "{output}");
+
+    let files = world.files();
+    world.demo.mock.clear_requests();
+    let (second, output) = world.run(Mode::Do).await;
+    assert!(second.is_complete(), "{:?}\n{output}", second.failure);
+    for report in &second.reports {
+        assert!(matches!(report.mark, Mark::Held | Mark::Checked), "{report:?}");
+    }
+    assert_eq!(world.changes(), Vec::<String>::new());
+    assert!(world.files() == files, "a file changed in the second run");
+    for (first, second) in first.reports.iter().zip(&second.reports) {
+        assert_eq!(first.after, second.after);
+    }
+}
+
+#[tokio::test]
+async fn the_guides_server() {
+    twice(ServerAge::V2016).await;
+}
+
+#[tokio::test]
+async fn the_last_server() {
+    twice(ServerAge::V2021).await;
+}

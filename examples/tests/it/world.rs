@@ -1,0 +1,99 @@
+//! A mocked cluster, a home, a job, and everything a test wants to compare.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use flynn_examples::cli::Arguments;
+use flynn_examples::demo::Demo;
+use flynn_examples::job::Job;
+use flynn_examples::productionize::demo_job;
+use flynn_examples::runner::{self, Mode, Summary};
+use flynn_examples::screen::Screen;
+use flynn_examples::session::Session;
+use flynn_examples::step::Step;
+use flynn_mock::{RecordedRequest, ServerAge};
+
+/// Everything that a run needs, kept between runs.
+pub(crate) struct World {
+    pub(crate) demo: Demo,
+    pub(crate) job: Job,
+}
+
+impl World {
+    pub(crate) async fn new(age: ServerAge) -> Self {
+        let demo = Demo::start(age).await.unwrap();
+        let job = demo_job(&Arguments::default(), &demo).unwrap();
+        Self { demo, job }
+    }
+
+    /// Runs all steps, each time with a session of its own, as a new process would.
+    pub(crate) async fn run(&self, mode: Mode) -> (Summary, String) {
+        self.run_steps(&Step::ALL, mode).await
+    }
+
+    pub(crate) async fn run_steps(&self, steps: &[Step], mode: Mode) -> (Summary, String) {
+        let output = Output::default();
+        let screen = Screen::to(output.clone());
+        let summary = match Session::open(self.job.clone(), screen) {
+            Ok(mut session) => runner::run(&mut session, steps, mode).await,
+            Err(failure) => Summary { reports: Vec::new(), failure: Some(failure) },
+        };
+        (summary, output.text())
+    }
+
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.demo.home().join(name)
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Every file of the home with its content; locks that stay are no content.
+    pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        files_under(self.demo.home())
+    }
+
+    /// Requests that change something.
+    pub(crate) fn changes(&self) -> Vec<String> {
+        let requests = self.demo.mock.requests();
+        let changing =
+            |request: &&RecordedRequest| !matches!(request.method.as_str(), "GET" | "HEAD");
+        requests.iter().filter(changing).map(|r| format!("{} {}", r.method, r.path)).collect()
+    }
+}
+
+pub(crate) fn files_under(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_under(&path));
+        } else if path.extension().is_none_or(|extension| extension != "lock") {
+            files.insert(path.clone(), std::fs::read(&path).unwrap());
+        }
+    }
+    files
+}
+
+/// Collects what a screen shows.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Vec<u8>>>);
+
+impl Output {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
