@@ -28,17 +28,22 @@ mod timestamp;
 pub mod acme;
 pub mod apps;
 pub mod artifacts;
+pub mod backup;
+pub mod deletion;
 pub mod deployments;
 pub mod domain;
 pub mod env;
 pub mod events;
+pub mod formations;
 pub mod hosts;
 pub mod jobs;
+pub mod logs;
 pub mod managed_certificates;
 pub mod providers;
 pub mod releases;
 pub mod resources;
 pub mod routes;
+pub mod scale;
 pub mod sinks;
 pub mod status;
 pub mod volumes;
@@ -52,6 +57,8 @@ mod attached;
 mod builder;
 #[cfg(feature = "client")]
 mod client;
+#[cfg(feature = "client")]
+mod since;
 #[cfg(feature = "client")]
 mod transport;
 #[cfg(feature = "client")]
@@ -70,6 +77,8 @@ pub use builder::ClientBuilder;
 pub use client::Client;
 #[cfg(feature = "client")]
 pub use rustls;
+#[cfg(feature = "client")]
+pub use since::{Change, Changes, WatchAll};
 #[cfg(feature = "client")]
 pub use status::StatusClient;
 #[cfg(feature = "client")]

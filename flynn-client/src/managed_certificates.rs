@@ -91,6 +91,13 @@ pub struct IssuanceError {
 pub use calls::{ManagedCertificates, UpdateManagedCertificate};
 
 #[cfg(feature = "client")]
+impl crate::since::Marker for ManagedCertificate {
+    fn is_marker(&self) -> bool {
+        self.id.is_empty()
+    }
+}
+
+#[cfg(feature = "client")]
 mod calls {
     use std::time::Duration;
 
@@ -101,6 +108,7 @@ mod calls {
     use crate::error::Error;
     use crate::ids::ManagedCertificateId;
     use crate::secret::Secret;
+    use crate::since::WatchAll;
     use crate::timestamp::Timestamp;
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
@@ -126,6 +134,12 @@ mod calls {
         /// Unsupported, except by the fork.
         pub fn list(&self) -> Request<Vec<ManagedCertificate>> {
             Request::list(&self.client, Spec::get("/managed-certificates", []))
+        }
+
+        /// Managed certificates as they change, after those there are: `GET /managed-certificates` as a
+        /// stream.
+        pub fn stream(&self) -> WatchAll<ManagedCertificate> {
+            WatchAll::new(&self.client, "/managed-certificates")
         }
 
         /// One managed certificate: `GET /managed-certificates/:id`.

@@ -154,10 +154,18 @@ impl NewSink {
 pub use calls::Sinks;
 
 #[cfg(feature = "client")]
+impl crate::since::Marker for Sink {
+    fn is_marker(&self) -> bool {
+        self.id.is_empty()
+    }
+}
+
+#[cfg(feature = "client")]
 mod calls {
     use super::{NewSink, Sink};
     use crate::client::Client;
     use crate::ids::SinkId;
+    use crate::since::WatchAll;
     use crate::transport::{Repeat, Request, Spec};
 
     /// The log sinks; made by [`Client::sinks`].
@@ -180,6 +188,12 @@ mod calls {
         /// Unsupported before v20161215.2.
         pub fn list(&self) -> Request<Vec<Sink>> {
             Request::list(&self.client, Spec::get("/sinks", []))
+        }
+
+        /// Sinks as they change, after those there are: `GET /sinks` as a stream. A deleted sink comes
+        /// once more, without configuration.
+        pub fn stream(&self) -> WatchAll<Sink> {
+            WatchAll::new(&self.client, "/sinks")
         }
 
         /// Makes a sink: `POST /sinks`. The configuration is not checked by the server.

@@ -86,6 +86,13 @@ pub struct Volume {
 pub use calls::{AppVolumes, Volumes};
 
 #[cfg(feature = "client")]
+impl crate::since::Marker for Volume {
+    fn is_marker(&self) -> bool {
+        self.id.is_empty()
+    }
+}
+
+#[cfg(feature = "client")]
 mod calls {
     use serde::Serialize;
 
@@ -93,6 +100,7 @@ mod calls {
     use crate::apps::AppHandle;
     use crate::client::Client;
     use crate::ids::VolumeId;
+    use crate::since::WatchAll;
     use crate::transport::{Repeat, Request, Spec};
 
     /// All volumes; made by [`Client::volumes`].
@@ -128,6 +136,11 @@ mod calls {
         /// Unsupported before v20170310.0.
         pub fn list(&self) -> Request<Vec<Volume>> {
             Request::list(&self.client, Spec::get("/volumes", []))
+        }
+
+        /// Volumes as they change, after those there are: `GET /volumes` as a stream.
+        pub fn stream(&self) -> WatchAll<Volume> {
+            WatchAll::new(&self.client, "/volumes")
         }
 
         /// Tells the controller of a volume, by the volume's id: `PUT /volumes/:v`. It is the

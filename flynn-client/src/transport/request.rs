@@ -73,9 +73,13 @@ impl<T: DeserializeOwned> Request<Option<T>> {
 }
 
 impl Request<()> {
-    /// A call whose answer says nothing more.
+    /// A call whose answer says nothing more. It is empty or an object; anything else is the page of
+    /// some other server, and no proof that the call was carried out.
     pub(crate) fn unit(client: &Client, spec: Spec) -> Self {
-        Self::new(client, spec, |_, body| body.map(|_| ()))
+        Self::new(client, spec, |_, body| match body? {
+            body if body.is_empty() => Ok(()),
+            body => decode::<serde::de::IgnoredAny>(&body).map(|_| ()),
+        })
     }
 }
 

@@ -1,0 +1,280 @@
+//! Logs of an app.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use futures_util::TryStreamExt;
+//!
+//! for line in flynn.app("controller").log().lines(10).await? {
+//!     println!("{} {} {}", line.process_type, line.stream, line.msg);
+//! }
+//!
+//! let mut follow = flynn.app("controller").log().lines(1).follow().await?;
+//! let line = follow.try_next().await?.expect("a log that is followed has no end");
+//! assert!(!line.job_id.is_empty());
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use serde::{Deserialize, Serialize};
+
+use crate::string_enum::string_enum;
+use crate::timestamp::Timestamp;
+
+string_enum! {
+    /// The stream of a job that a line was written to.
+    LogStream {
+        /// Standard output.
+        Stdout = "stdout",
+        /// Standard error.
+        Stderr = "stderr",
+        /// What the container's init said.
+        Init = "init",
+    }
+}
+
+/// One line of an app's log.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct LogLine {
+    /// The host that the job ran on.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub host_id: String,
+    /// The job, as `host-uuid`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub job_id: String,
+    /// The line itself, without its end. An app may log secrets.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub msg: String,
+    /// The job's process type; empty for one-off jobs.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub process_type: String,
+    /// Who logged it; `app`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// The stream it was written to.
+    #[serde(skip_serializing_if = "LogStream::is_empty")]
+    pub stream: LogStream,
+    /// When the host received it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<Timestamp>,
+}
+
+#[cfg(feature = "client")]
+pub use calls::{FollowLog, LogLines, ReadLog};
+
+#[cfg(feature = "client")]
+mod calls {
+    use std::fmt;
+    use std::future::IntoFuture;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+    use std::time::Duration;
+
+    use futures_core::Stream;
+    use futures_core::future::BoxFuture;
+    use futures_util::TryStreamExt;
+    use serde::Deserialize;
+
+    use super::{LogLine, LogStream};
+    use crate::apps::AppHandle;
+    use crate::error::{Error, ErrorKind};
+    use crate::ids::JobId;
+    use crate::transport::{Connect, Deadline, EventSource, Spec, operation};
+
+    impl AppHandle {
+        /// The app's log: `GET /apps/:a/log`, as a stream of events, since only that tells the end of the
+        /// log from a connection that broke. Standard output and error, unless
+        /// [`streams`](ReadLog::streams) says otherwise.
+        pub fn log(&self) -> ReadLog {
+            ReadLog {
+                app: self.clone(),
+                lines: None,
+                job: None,
+                process_type: None,
+                streams: vec![LogStream::Stdout, LogStream::Stderr],
+                timeout: None,
+            }
+        }
+    }
+
+    /// The lines there are; made by [`AppHandle::log`].
+    ///
+    /// # Errors
+    /// When awaited: not found, when there is no such app. An unknown job has an empty log.
+    #[derive(Clone, Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct ReadLog {
+        app: AppHandle,
+        lines: Option<u32>,
+        job: Option<JobId>,
+        process_type: Option<String>,
+        streams: Vec<LogStream>,
+        timeout: Option<Duration>,
+    }
+
+    impl ReadLog {
+        /// Only the last so many; all that the cluster still has, unless set.
+        pub fn lines(mut self, count: u32) -> Self {
+            self.lines = Some(count);
+            self
+        }
+
+        /// Only those of one job.
+        pub fn job(mut self, id: impl Into<JobId>) -> Self {
+            self.job = Some(id.into());
+            self
+        }
+
+        /// Only those of jobs of this type; the empty type is that of one-off jobs.
+        pub fn process_type(mut self, process_type: impl Into<String>) -> Self {
+            self.process_type = Some(process_type.into());
+            self
+        }
+
+        /// Only those written to these streams.
+        pub fn streams(mut self, streams: impl IntoIterator<Item = LogStream>) -> Self {
+            self.streams = streams.into_iter().collect();
+            self
+        }
+
+        /// The lines there are, one by one: for logs that are too long to hold.
+        pub fn stream(&self) -> FollowLog {
+            FollowLog { log: self.clone(), follow: false, idle: None }
+        }
+
+        /// The lines there are, and then new ones as they are written.
+        pub fn follow(&self) -> FollowLog {
+            FollowLog { log: self.clone(), follow: true, idle: None }
+        }
+
+        fn spec(&self, follow: bool) -> Spec {
+            let streams: Vec<_> = self.streams.iter().map(LogStream::as_str).collect();
+            Spec::get("/apps/{app}/log", [self.app.app.as_str()])
+                .query_opt("follow", follow.then_some("true"))
+                .query_opt("job_id", self.job.as_ref())
+                .query_opt("lines", self.lines)
+                .query_opt("process_type", self.process_type.as_ref())
+                .query_opt("stream_types", (!streams.is_empty()).then(|| streams.join(",")))
+        }
+
+        async fn run(self, deadline: Deadline) -> Result<Vec<LogLine>, Error> {
+            let limit = self.app.client.transport().limits.answer;
+            let mut lines = self.stream().open(deadline).await?;
+            deadline
+                .limit(async {
+                    let (mut all, mut size) = (Vec::new(), 0);
+                    while let Some(line) = lines.try_next().await? {
+                        size += line.msg.len();
+                        if size > limit {
+                            return Err(Error::new(
+                                ErrorKind::TooLarge,
+                                format!("more than {limit} bytes"),
+                            ));
+                        }
+                        all.push(line);
+                    }
+                    Ok(all)
+                })
+                .await
+        }
+    }
+
+    operation!(ReadLog => Vec<LogLine>);
+
+    /// A log line by line: awaiting it gives the [`LogLines`] once the server has accepted.
+    #[derive(Clone, Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct FollowLog {
+        log: ReadLog,
+        follow: bool,
+        idle: Option<Duration>,
+    }
+
+    impl FollowLog {
+        /// Deadline until the server has accepted; the lines themselves have none.
+        pub fn timeout(mut self, timeout: Duration) -> Self {
+            self.log.timeout = Some(timeout);
+            self
+        }
+
+        /// Ends the stream with a timeout when nothing, not even a keep-alive, has come for so long. The
+        /// controller sends a keep-alive every 30 s.
+        pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+            self.idle = Some(timeout);
+            self
+        }
+
+        async fn open(self, deadline: Deadline) -> Result<LogLines, Error> {
+            let mut connect =
+                Connect::new(&self.log.app.client, self.log.spec(self.follow)).within(deadline);
+            if let Some(idle) = self.idle {
+                connect = connect.idle_timeout(idle);
+            }
+            Ok(LogLines { source: connect.await?, follow: self.follow, done: false })
+        }
+    }
+
+    impl IntoFuture for FollowLog {
+        type Output = Result<LogLines, Error>;
+        type IntoFuture = BoxFuture<'static, Self::Output>;
+
+        fn into_future(self) -> Self::IntoFuture {
+            let deadline = Deadline::after(self.log.timeout);
+            Box::pin(self.open(deadline))
+        }
+    }
+
+    /// What the server wraps lines in.
+    #[derive(Deserialize)]
+    struct Chunk {
+        #[serde(default)]
+        event: String,
+        #[serde(default)]
+        data: Option<LogLine>,
+    }
+
+    /// Lines of one connection. Dropping it closes the connection.
+    pub struct LogLines {
+        source: EventSource<Chunk>,
+        follow: bool,
+        done: bool,
+    }
+
+    impl Stream for LogLines {
+        type Item = Result<LogLine, Error>;
+
+        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+            let this = &mut *self;
+            while !this.done {
+                match ready!(Pin::new(&mut this.source).poll_next(cx)) {
+                    Some(Ok(Chunk { data: Some(line), .. })) => return Poll::Ready(Some(Ok(line))),
+                    Some(Ok(chunk)) => this.done = chunk.event == "eof",
+                    Some(Err(error)) => {
+                        this.done = true;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                    None => {
+                        this.done = true;
+                        // A log that is followed ends when the controller does.
+                        if !this.follow {
+                            let error = Error::new(
+                                ErrorKind::Connection,
+                                "the log ended without its end mark",
+                            );
+                            return Poll::Ready(Some(Err(error)));
+                        }
+                    }
+                }
+            }
+            Poll::Ready(None)
+        }
+    }
+
+    impl fmt::Debug for LogLines {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("LogLines").field("follow", &self.follow).finish_non_exhaustive()
+        }
+    }
+}
