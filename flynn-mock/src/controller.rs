@@ -43,6 +43,8 @@ pub struct MockController {
     addr: SocketAddr,
     tls: bool,
     key: String,
+    #[cfg(feature = "wiremock")]
+    own_mocks: tokio::sync::OnceCell<::wiremock::MockServer>,
 }
 
 impl MockController {
@@ -74,7 +76,15 @@ impl MockController {
             let hub = Arc::clone(&hub);
             tasks.spawn(&runtime, async move { hub.live().await });
         }
-        Ok(Self { hub, tasks, addr, tls, key })
+        Ok(Self {
+            hub,
+            tasks,
+            addr,
+            tls,
+            key,
+            #[cfg(feature = "wiremock")]
+            own_mocks: tokio::sync::OnceCell::new(),
+        })
     }
 
     /// The controller's URL: `https://controller.DOMAIN:PORT` with TLS (the name resolves only
@@ -176,6 +186,32 @@ impl MockController {
     /// Forgets the requests so far.
     pub fn clear_requests(&self) {
         self.hub.with(|inner| inner.recorder.clear());
+    }
+
+    /// A `wiremock` server that is asked first: what is mounted on it answers in place of the
+    /// controller, everything else is the controller's. Its expectations are checked when the
+    /// mock is dropped.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::MockController;
+    /// use wiremock::matchers::{method, path};
+    /// use wiremock::{Mock, ResponseTemplate};
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// Mock::given(method("GET"))
+    ///     .and(path("/apps/odd"))
+    ///     .respond_with(ResponseTemplate::new(418))
+    ///     .mount(mock.wiremock().await)
+    ///     .await;
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "wiremock")]
+    pub async fn wiremock(&self) -> &::wiremock::MockServer {
+        let server = self.own_mocks.get_or_init(crate::wiremock::start).await;
+        self.hub.asked_first.get_or_init(|| *server.address());
+        server
     }
 
     /// What the mock's clock shows.

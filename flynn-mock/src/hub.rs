@@ -18,6 +18,9 @@ pub(crate) struct Hub {
     inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
     idle: watch::Sender<Idle>,
+    /// Where the user's own mocks are asked first.
+    #[cfg(feature = "wiremock")]
+    pub(crate) asked_first: std::sync::OnceLock<std::net::SocketAddr>,
 }
 
 /// Everything behind the lock.
@@ -45,6 +48,8 @@ impl Hub {
             inner: Mutex::new(inner),
             changed: watch::Sender::new(version),
             idle: watch::Sender::new(Idle::default()),
+            #[cfg(feature = "wiremock")]
+            asked_first: std::sync::OnceLock::new(),
         }
     }
 

@@ -13,6 +13,8 @@ mod requests;
 mod runtime;
 mod seed;
 mod server;
+#[cfg(feature = "wiremock")]
+mod wiremock;
 
 pub use self::builder::Builder;
 pub use self::controller::MockController;

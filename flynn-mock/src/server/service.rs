@@ -39,6 +39,10 @@ impl Service {
         let upgrade = hyper::upgrade::on(&mut request);
         let request = self.read(request).await?;
         let struck = self.hub.admit(&request);
+        #[cfg(feature = "wiremock")]
+        if let Some(answer) = crate::wiremock::ask(&self.hub, &request).await? {
+            return Ok(answer.map(body::full));
+        }
         let harm = match struck {
             Some(struck) => {
                 if let Ok(delay) = struck.delay.try_into() {

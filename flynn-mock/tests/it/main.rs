@@ -1,1 +1,10 @@
 //! Integration tests; the tree mirrors `src/`.
+
+mod attach;
+mod controller;
+mod fault;
+mod raw;
+mod server;
+mod streams;
+#[cfg(feature = "wiremock")]
+mod wiremock;

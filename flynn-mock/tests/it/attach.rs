@@ -1,0 +1,147 @@
+//! The attach protocol against scripted and interactive programs.
+
+use std::time::Duration;
+
+use bytes::{BufMut, BytesMut};
+use flynn_mock::{Fault, Input, MockController, Op, Output};
+use http::Method;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::raw::{self, get, post, request, send};
+
+type Attached = TokioIo<Upgraded>;
+
+/// Runs a command attached, on an app of its own.
+async fn attach(mock: &MockController, args: &[&str], tty: bool) -> Attached {
+    if get(mock, "/apps/www").await.status == 404 {
+        post(mock, "/apps", json!({"name": "www"})).await;
+        let release = post(mock, "/releases", json!({"env": {"A": "1"}})).await;
+        raw::put(mock, "/apps/www/release", json!({"id": release["id"]})).await;
+    }
+    let release = get(mock, "/apps/www/release").await.json();
+    let body = json!({"release": release["id"], "args": args, "release_env": true, "tty": tty});
+    let mut request = request(mock, Method::POST, "/apps/www/jobs", &body.to_string());
+    request.headers_mut().insert("connection", "upgrade".parse().unwrap());
+    request.headers_mut().insert("upgrade", "flynn-attach/0".parse().unwrap());
+    let response = send(mock, request).await.unwrap();
+    assert_eq!(response.status(), 101);
+    assert_eq!(response.headers()["upgrade"], "flynn-attach/0");
+    TokioIo::new(hyper::upgrade::on(response).await.unwrap())
+}
+
+fn stdin(bytes: &[u8]) -> BytesMut {
+    let mut frame = BytesMut::from(&[3, 0][..]);
+    frame.put_u32(u32::try_from(bytes.len()).unwrap());
+    frame.put_slice(bytes);
+    frame
+}
+
+fn frame(stream: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut frame = stdin(bytes).to_vec();
+    frame[1] = stream;
+    frame
+}
+
+fn ending(status: i32) -> Vec<u8> {
+    let mut bytes = [frame(1, b""), frame(2, b""), vec![5]].concat();
+    bytes.put_i32(status);
+    bytes
+}
+
+async fn all(mut stream: Attached) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn the_recorded_order_of_frames() {
+    let mock = MockController::builder().start().await;
+    let stream = attach(&mock, &["echo", "hello", "world"], false).await;
+    let wanted = [frame(1, b"echo hello world\n"), ending(0)].concat();
+    assert_eq!(all(stream).await, wanted);
+}
+
+#[tokio::test]
+async fn an_exit_status_comes_back_and_stays_on_the_job() {
+    let mock = MockController::builder().start().await;
+    assert_eq!(all(attach(&mock, &["exit", "3"], false).await).await, ending(3));
+    let jobs = get(&mock, "/apps/www/jobs").await.json();
+    assert_eq!(jobs[0]["state"], "down");
+    assert_eq!(jobs[0]["exit_status"], 3);
+}
+
+#[tokio::test]
+async fn input_is_echoed_by_an_interactive_program() {
+    let mock = MockController::builder().start().await;
+    let mut stream = attach(&mock, &["cat"], false).await;
+    for text in [b"one".as_slice(), b"two"] {
+        stream.write_all(&stdin(text)).await.unwrap();
+        let mut echoed = vec![0; 6 + text.len()];
+        stream.read_exact(&mut echoed).await.unwrap();
+        assert_eq!(echoed, frame(1, text));
+    }
+    stream.write_all(&stdin(b"")).await.unwrap();
+    assert_eq!(all(stream).await, ending(0));
+}
+
+#[tokio::test]
+async fn signals_sizes_and_timers_reach_the_program() {
+    let mock = MockController::builder()
+        .seed(1)
+        .programs(|_| {
+            Box::new(|input| {
+                let said = |text: String| Output::Stderr(text.into());
+                match input {
+                    Input::Start => vec![Output::Wait(jiff::SignedDuration::from_secs(60))],
+                    Input::Resize { height, width } => vec![said(format!("{height}x{width}"))],
+                    Input::Signal(number) => vec![said(format!("signal {number}"))],
+                    Input::Timer => vec![said("timer".to_owned()), Output::Exit(7)],
+                    _ => Vec::new(),
+                }
+            })
+        })
+        .start()
+        .await;
+    let mut stream = attach(&mock, &["any"], true).await;
+    stream.write_all(&[6, 0, 40, 0, 120]).await.unwrap();
+    let mut got = vec![0; 6 + 6];
+    stream.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, frame(2, b"40x120"));
+    stream.write_all(&[4, 0, 0, 0, 15]).await.unwrap();
+    let mut got = vec![0; 6 + 9];
+    stream.read_exact(&mut got).await.unwrap();
+    assert_eq!(got, frame(2, b"signal 15"));
+    mock.advance(Duration::from_secs(61));
+    assert_eq!(all(stream).await, [frame(2, b"timer"), ending(7)].concat());
+}
+
+#[tokio::test]
+async fn a_resize_without_terminal_ends_the_input() {
+    let mock = MockController::builder().start().await;
+    let mut stream = attach(&mock, &["cat"], false).await;
+    stream.write_all(&[6, 0, 40, 0, 120]).await.unwrap();
+    assert_eq!(all(stream).await, ending(0));
+}
+
+#[tokio::test]
+async fn errors_before_the_upgrade_are_ordinary_answers() {
+    let mock = MockController::builder().start().await;
+    let mut request = request(&mock, Method::POST, "/apps/nosuch/jobs", "{}");
+    request.headers_mut().insert("connection", "upgrade".parse().unwrap());
+    request.headers_mut().insert("upgrade", "flynn-attach/0".parse().unwrap());
+    assert_eq!(send(&mock, request).await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_cut_attach_breaks_in_the_middle() {
+    let mock = MockController::builder().start().await;
+    mock.fail_next(Op::JobRun, Fault::cut_body(8));
+    let mut stream = attach(&mock, &["echo", "hello"], false).await;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    assert_eq!(bytes, frame(1, b"echo hello\n")[..8]);
+}

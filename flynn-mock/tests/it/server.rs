@@ -1,0 +1,121 @@
+//! TLS, protocols, hosts.
+
+use flynn_mock::{MockController, ServerAge};
+use flynn_tls::{Pin, Probe};
+use http::Method;
+use serde_json::json;
+
+use crate::raw::{call, get, put, request, send};
+
+async fn presented(mock: &MockController, name: &str) -> Result<Pin, flynn_tls::Error> {
+    Ok(Probe::new(name, mock.addr().port()).connect_to(mock.addr()).run().await?.pin())
+}
+
+#[tokio::test]
+async fn routes_present_their_certificates() {
+    let mock = MockController::builder().bootstrapped("d.test").tls().start().await;
+    assert_eq!(presented(&mock, "controller.d.test").await.unwrap(), mock.pin());
+    assert_eq!(presented(&mock, "status.d.test").await.unwrap(), mock.pin());
+    let made = flynn_tls::generate::bootstrap("d.test").unwrap();
+    let routes = get(&mock, "/apps/controller/routes").await.json();
+    let mut route = routes[0].clone();
+    let id = route["id"].as_str().unwrap().to_owned();
+    route["certificate"] =
+        json!({"cert": &*made.leaf.certificate_pem(), "key": &*made.leaf.key_pem()});
+    put(&mock, &format!("/apps/controller/routes/http/{id}"), route).await;
+    assert_eq!(mock.pin(), made.leaf.pin());
+    assert_eq!(presented(&mock, "controller.d.test").await.unwrap(), made.leaf.pin());
+    assert_ne!(presented(&mock, "status.d.test").await.unwrap(), made.leaf.pin());
+}
+
+#[tokio::test]
+async fn the_default_certificate_follows_the_routers_deploy() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let mock = MockController::builder().bootstrapped("d.test").server(age).tls().start().await;
+        let made = flynn_tls::generate::bootstrap("d.test").unwrap();
+        let mut release = get(&mock, "/apps/router/release").await.json();
+        release["env"]["TLSCERT"] = json!(&*made.leaf.certificate_pem());
+        release["env"]["TLSKEY"] = json!(&*made.leaf.key_pem());
+        for gone in ["id", "created_at", "artifact"] {
+            release.as_object_mut().unwrap().remove(gone);
+        }
+        let release = crate::raw::post(&mock, "/releases", release).await;
+        assert_ne!(presented(&mock, "status.d.test").await.unwrap(), made.leaf.pin());
+        crate::raw::post(&mock, "/apps/router/deploy", json!({"id": release["id"]})).await;
+        assert_eq!(presented(&mock, "status.d.test").await.unwrap(), made.leaf.pin());
+        assert_eq!(presented(&mock, "controller.d.test").await.unwrap(), mock.pin());
+        assert_ne!(mock.pin(), made.leaf.pin());
+    }
+}
+
+#[tokio::test]
+async fn a_name_without_route_gets_the_routers_alert() {
+    let mock = MockController::builder().bootstrapped("d.test").tls().start().await;
+    let error = presented(&mock, "nosuch.elsewhere.test").await.unwrap_err();
+    let mut shown = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(error) = source {
+        shown.push_str(&error.to_string());
+        source = error.source();
+    }
+    assert!(shown.to_lowercase().replace(' ', "").contains("internalerror"), "{shown}");
+}
+
+#[tokio::test]
+async fn h2_and_http11_are_offered() {
+    let mock = MockController::builder().bootstrapped("d.test").tls().start().await;
+    let probe = Probe::new("controller.d.test", mock.addr().port()).connect_to(mock.addr());
+    let presented = probe.run().await.unwrap();
+    assert_eq!(presented.alpn(), Some(&b"h2"[..]));
+    let apps = mock.client().apps().list().await.unwrap();
+    assert!(apps.iter().any(|app| app.name == "controller"));
+}
+
+#[tokio::test]
+async fn one_port_serves_plain_http_too() {
+    let mock = MockController::builder().bootstrapped("d.test").tls().start().await;
+    assert_eq!(get(&mock, "/ping").await.status, 200);
+}
+
+#[tokio::test]
+async fn hosts_are_routed() {
+    let mock = MockController::builder().bootstrapped("d.test").start().await;
+    let ask = async |host: &str, path: &str| {
+        let mut request = request(&mock, Method::GET, path, "");
+        request.headers_mut().insert("host", host.parse().unwrap());
+        send(&mock, request).await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask("controller.d.test", "/apps").await, 200);
+    assert_eq!(ask("controller.d.test:8443", "/apps").await, 200);
+    assert_eq!(ask("status.d.test", "/").await, 200);
+    assert_eq!(ask("nosuch.elsewhere.test", "/apps").await, 404);
+}
+
+#[tokio::test]
+async fn a_migration_moves_url_and_pin() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let mock =
+            MockController::builder().bootstrapped("old.test").server(age).tls().start().await;
+        let before = mock.pin();
+        let body = json!({"old_domain": "old.test", "domain": "new.test"});
+        put(&mock, "/domain", body).await;
+        assert_eq!(mock.domain(), "new.test");
+        assert_ne!(mock.pin(), before);
+        assert!(mock.url().starts_with("https://controller.new.test:"));
+        assert_eq!(presented(&mock, "controller.new.test").await.unwrap(), mock.pin());
+        let ca = get(&mock, "/ca-cert").await;
+        assert_eq!(ca.body, mock.ca_pem());
+    }
+}
+
+#[tokio::test]
+async fn long_bodies_are_chunked_short_ones_are_not() {
+    let mock = MockController::builder().start().await;
+    let short = get(&mock, "/apps/controller").await;
+    assert!(short.headers.contains_key("content-length"));
+    let long = get(&mock, "/apps").await;
+    assert_eq!(long.headers["transfer-encoding"], "chunked");
+    let missing = call(&mock, Method::GET, "/apps/nosuch", "").await;
+    assert_eq!(missing.headers["content-length"], "0");
+    assert!(!missing.headers.contains_key("content-type"));
+}

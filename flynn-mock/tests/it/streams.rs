@@ -1,0 +1,69 @@
+//! Live streams: replay, resume, keep-alive, end.
+
+use std::time::Duration;
+
+use flynn_mock::MockController;
+use serde_json::json;
+
+use crate::raw::{Events, post};
+
+#[tokio::test]
+async fn events_come_live() {
+    let mock = MockController::builder().start().await;
+    let mut events = Events::open(&mock, "/events?object_types=app", None).await;
+    for name in ["a", "b"] {
+        post(&mock, "/apps", json!({"name": name})).await;
+        assert_eq!(events.event().await["data"]["name"], name);
+    }
+}
+
+#[tokio::test]
+async fn missed_events_are_replayed_then_the_stream_goes_on() {
+    let mock = MockController::builder().start().await;
+    let mut events = Events::open(&mock, "/events?object_types=app", None).await;
+    post(&mock, "/apps", json!({"name": "a"})).await;
+    let first = events.event().await["id"].as_u64().unwrap();
+    drop(events);
+    post(&mock, "/apps", json!({"name": "b"})).await;
+    let mut events = Events::open(&mock, "/events?object_types=app", Some(first)).await;
+    assert_eq!(events.event().await["data"]["name"], "b");
+    post(&mock, "/apps", json!({"name": "c"})).await;
+    assert_eq!(events.event().await["data"]["name"], "c");
+}
+
+#[tokio::test]
+async fn a_quiet_stream_is_kept_alive_on_the_mocks_clock() {
+    let mock = MockController::builder().seed(1).start().await;
+    let mut events = Events::open(&mock, "/events?object_types=nosuch", None).await;
+    mock.settled().await;
+    mock.advance(Duration::from_secs(31));
+    assert_eq!(events.line().await.unwrap(), ":");
+    mock.advance(Duration::from_secs(31));
+    assert_eq!(events.line().await.unwrap(), ":");
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_the_streams() {
+    let mock = MockController::builder().start().await;
+    let mut events = Events::open(&mock, "/events", None).await;
+    mock.end_streams();
+    let mut lines = Vec::new();
+    while let Some(line) = events.line().await {
+        lines.push(line);
+    }
+    assert_eq!(lines, ["event: error", "data: controller: shutting down"]);
+}
+
+#[tokio::test]
+async fn settled_means_all_is_sent() {
+    let mock = MockController::builder().start().await;
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        streams.push(Events::open(&mock, "/events?object_types=app", None).await);
+    }
+    post(&mock, "/apps", json!({"name": "a"})).await;
+    mock.settled().await;
+    for stream in &mut streams {
+        assert_eq!(stream.event().await["data"]["name"], "a");
+    }
+}

@@ -1,0 +1,27 @@
+//! A user's own mocks are asked first.
+
+use flynn_mock::{MockController, Op};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, ResponseTemplate};
+
+use crate::raw::get;
+
+#[tokio::test]
+async fn what_is_mounted_answers_and_the_rest_is_the_controllers() {
+    let mock = MockController::builder().start().await;
+    Mock::given(method("GET"))
+        .and(path("/apps/odd"))
+        .respond_with(ResponseTemplate::new(200).set_body_string("{\"name\":\"odd\"}"))
+        .expect(1)
+        .mount(mock.wiremock().await)
+        .await;
+    Mock::given(path("/apps/gone"))
+        .respond_with(ResponseTemplate::new(404).set_body_string("mine"))
+        .mount(mock.wiremock().await)
+        .await;
+    assert_eq!(get(&mock, "/apps/odd").await.json()["name"], "odd");
+    assert_eq!(get(&mock, "/apps/gone").await.body, "mine");
+    assert_eq!(get(&mock, "/apps/nosuch").await.body, "");
+    assert_eq!(get(&mock, "/apps/controller").await.json()["name"], "controller");
+    mock.requests().of(Op::AppGet).assert_count(4);
+}
