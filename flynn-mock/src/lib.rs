@@ -4,6 +4,7 @@
 
 mod builder;
 mod clock;
+pub mod conformance;
 mod controller;
 pub mod engine;
 mod fault;

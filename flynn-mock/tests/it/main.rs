@@ -1,6 +1,7 @@
 //! Integration tests; the tree mirrors `src/`.
 
 mod attach;
+mod conformance;
 mod controller;
 mod fault;
 mod raw;
