@@ -1,6 +1,5 @@
 //! A stateful mock of a Flynn controller, to test against: real HTTP and TLS, live streams,
 //! faults.
-#![cfg_attr(not(test), allow(clippy::panic, reason = "a test's tool panics on the test's line"))]
 
 mod builder;
 mod clock;

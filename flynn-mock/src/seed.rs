@@ -86,13 +86,15 @@ impl AppSeed {
     /// Makes the app.
     pub(crate) fn plant(&self, engine: &mut Engine) -> Result<(), String> {
         let Self { name, meta, strategy, env, processes, routes, release } = self;
-        let mut app = json!({"name": name, "meta": meta});
+        let mut app = Map::new();
+        app.insert("name".to_owned(), name.clone().into());
+        app.insert("meta".to_owned(), meta.clone().into());
         if let Some(strategy) = strategy {
-            app["strategy"] = Value::String(strategy.clone());
+            app.insert("strategy".to_owned(), strategy.clone().into());
         }
-        let app = call(engine, Method::POST, "/apps", &app)?;
+        let app = call(engine, &Method::POST, "/apps", &app.into())?;
         for route in routes {
-            call(engine, Method::POST, &format!("/apps/{name}/routes"), route)?;
+            call(engine, &Method::POST, &format!("/apps/{name}/routes"), route)?;
         }
         if !release {
             return Ok(());
@@ -103,16 +105,15 @@ impl AppSeed {
             .collect();
         let env: Map<String, Value> =
             env.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
-        let release = json!({"app_id": app["id"], "env": env, "processes": types});
-        let release = call(engine, Method::POST, "/releases", &release)?;
-        let id = json!({"id": release["id"]});
-        call(engine, Method::PUT, &format!("/apps/{name}/release"), &id)?;
+        let release = json!({"app_id": app.get("id"), "env": env, "processes": types});
+        let release = call(engine, &Method::POST, "/releases", &release)?;
+        let id = release.get("id").and_then(Value::as_str).unwrap_or_default();
+        call(engine, &Method::PUT, &format!("/apps/{name}/release"), &json!({"id": id}))?;
         if !processes.is_empty() {
             let counts: Map<String, Value> =
                 processes.iter().map(|(kind, count)| (kind.clone(), (*count).into())).collect();
-            let path =
-                format!("/apps/{name}/formations/{}", release["id"].as_str().unwrap_or_default());
-            call(engine, Method::PUT, &path, &json!({"processes": counts}))?;
+            let path = format!("/apps/{name}/formations/{id}");
+            call(engine, &Method::PUT, &path, &json!({"processes": counts}))?;
             while engine.step() {}
         }
         Ok(())
@@ -122,7 +123,7 @@ impl AppSeed {
 /// One call with the controller's key.
 pub(crate) fn call(
     engine: &mut Engine,
-    method: Method,
+    method: &Method,
     path: &str,
     body: &Value,
 ) -> Result<Value, String> {
