@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use flynn_tests::replay::{drive, recording, report};
+use flynn_tests::replay::report::{Outcome, Report};
+use flynn_tests::replay::{drive, recording};
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
@@ -13,9 +14,9 @@ fn main() -> ExitCode {
         eprintln!("usage: replay [--all] DIR\n\nDIR holds YEAR/RUN/NN-SCENARIO.jsonl");
         return ExitCode::FAILURE;
     };
-    match replay(Path::new(dir), all) {
-        Ok(text) => {
-            print!("{text}");
+    match replay(Path::new(dir)) {
+        Ok(outcomes) => {
+            print!("{}", Report { outcomes, all });
             ExitCode::SUCCESS
         }
         Err(why) => {
@@ -25,10 +26,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn replay(dir: &Path, all: bool) -> Result<String, String> {
+fn replay(dir: &Path) -> Result<Vec<Outcome>, String> {
     let mut outcomes = Vec::new();
     for run in recording::load(dir)? {
         outcomes.extend(drive::run(&run)?);
     }
-    Ok(report::print(&outcomes, all))
+    Ok(outcomes)
 }

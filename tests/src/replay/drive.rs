@@ -163,14 +163,14 @@ impl<'a> Driver<'a> {
 
     fn wait_for_the_last_event(&mut self, open: &mut Open<'_>) -> Result<()> {
         let wanted = open.exchange.response_body.lines().count();
-        let mut waited = SignedDuration::ZERO;
+        let mut spent = SignedDuration::ZERO;
         while open.exchange.closed == Closed::Client
-            && waited < GRACE
+            && spent < GRACE
             && open.connection.reply().is_some_and(|reply| reply.text().lines().count() < wanted)
         {
             let time = self.mock.now().saturating_add(STEP).map_err(|e| e.to_string())?;
             self.mock.advance_to(time);
-            waited = waited.saturating_add(STEP);
+            spent = spent.saturating_add(STEP);
             self.runtime.block_on(self.mock.settled());
             open.connection.drain()?;
         }

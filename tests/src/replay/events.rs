@@ -199,7 +199,7 @@ mod tests {
     const B: &str = "bbbbbbbb-3160-480e-b16a-bdc4a0e0ffdd";
 
     fn body(events: &[Value]) -> String {
-        events.iter().map(|event| format!("data: {event}\n\n")).collect()
+        events.iter().fold(String::new(), |body, event| body + &format!("data: {event}\n\n"))
     }
 
     #[test]

@@ -33,14 +33,16 @@ pub fn bridge(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result
     let Some(release) = call(mock, old, "GET", "/apps/controller/release", None)? else {
         return Ok(());
     };
-    let mut next = release.clone();
-    let Some(fields) = next.as_object_mut() else { return Ok(()) };
+    let Value::Object(mut next) = release else { return Ok(()) };
     for field in ["id", "created_at", "artifact"] {
-        fields.remove(field);
+        next.remove(field);
     }
-    fields["env"]["AUTH_KEY"] = json!(format!("{key},{old}"));
-    if let Some(made) = call(mock, old, "POST", "/releases", Some(&next))? {
-        call(mock, old, "POST", "/apps/controller/deploy", Some(&json!({"id": made["id"]})))?;
+    if let Some(Value::Object(env)) = next.get_mut("env") {
+        env.insert("AUTH_KEY".to_owned(), format!("{key},{old}").into());
+    }
+    if let Some(made) = call(mock, old, "POST", "/releases", Some(&next.into()))? {
+        let id = json!({"id": made.get("id")});
+        call(mock, old, "POST", "/apps/controller/deploy", Some(&id))?;
     }
     mock.run_to_end();
     Ok(())

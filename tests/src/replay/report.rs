@@ -1,5 +1,7 @@
 //! Counts and prints.
 
+use std::fmt;
+
 use flynn_mock::ServerAge;
 
 use super::compare::Differences;
@@ -65,29 +67,36 @@ pub fn outcomes(run: &Run, results: Vec<Vec<Option<Differences>>>) -> Vec<Outcom
         .collect()
 }
 
-/// The report as it is printed; `all` shows every difference.
-pub fn print(outcomes: &[Outcome], all: bool) -> String {
-    let mut text = String::new();
-    for outcome in outcomes {
-        text.push_str(&format!("{}: {} of {}\n", outcome.path, outcome.matching, outcome.total));
-        let exchanges = if all { usize::MAX } else { SHOWN };
-        let lines = if all { usize::MAX } else { LINES };
-        for (request, differences) in outcome.differing.iter().take(exchanges) {
-            text.push_str(&format!("    {request}\n"));
-            for difference in differences.iter().take(lines) {
-                text.push_str(&format!("        {}\n", difference.replace('\n', "\\n")));
+/// All outcomes, to be printed.
+#[derive(Debug)]
+pub struct Report {
+    /// A file each.
+    pub outcomes: Vec<Outcome>,
+    /// Whether every difference is shown.
+    pub all: bool,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let most = |few: usize| if self.all { usize::MAX } else { few };
+        for outcome in &self.outcomes {
+            writeln!(f, "{}: {} of {}", outcome.path, outcome.matching, outcome.total)?;
+            for (request, differences) in outcome.differing.iter().take(most(SHOWN)) {
+                writeln!(f, "    {request}")?;
+                for difference in differences.iter().take(most(LINES)) {
+                    writeln!(f, "        {}", difference.replace('\n', "\\n"))?;
+                }
             }
         }
-    }
-    for (age, name) in [(ServerAge::V2016, "2016"), (ServerAge::V2021, "2021")] {
-        let (matching, total) = sum(outcomes.iter().filter(|outcome| outcome.age == age));
-        if total > 0 {
-            text.push_str(&format!("{name}: {matching} of {total}\n"));
+        for (age, name) in [(ServerAge::V2016, "2016"), (ServerAge::V2021, "2021")] {
+            let (matching, total) = sum(self.outcomes.iter().filter(|outcome| outcome.age == age));
+            if total > 0 {
+                writeln!(f, "{name}: {matching} of {total}")?;
+            }
         }
+        let (matching, total) = sum(self.outcomes.iter());
+        writeln!(f, "total: {matching} of {total}")
     }
-    let (matching, total) = sum(outcomes.iter());
-    text.push_str(&format!("total: {matching} of {total}\n"));
-    text
 }
 
 fn sum<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> (usize, usize) {

@@ -81,7 +81,9 @@ fn count(key: &str, counts: &mut Vec<(String, usize)>) {
 /// The request's bytes as they go over the wire.
 pub fn request(exchange: &Exchange, names: &mut Names, keys: &Keys) -> Vec<u8> {
     names.keep_own(&exchange.path);
-    strings(&exchange.request_body).iter().for_each(|text| names.keep_own(text));
+    for text in strings(&exchange.request_body) {
+        names.keep_own(&text);
+    }
     let body = body(&exchange.request_body, names);
     let mut head = format!(
         "{} {} HTTP/1.1\r\nHost: {}\r\n",
@@ -97,12 +99,12 @@ pub fn request(exchange: &Exchange, names: &mut Names, keys: &Keys) -> Vec<u8> {
             _ => Some(value.clone()),
         };
         if let Some(value) = value {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", &value, "\r\n"]);
         }
     }
     // The recorder kept no `Origin`; the answer shows what it was.
     if let Some(origin) = exchange.response_headers.get("Access-Control-Allow-Origin") {
-        head.push_str(&format!("Origin: {origin}\r\n"));
+        head.extend(["Origin: ", origin, "\r\n"]);
     }
     head.push_str("\r\n");
     let mut bytes = head.into_bytes();

@@ -81,7 +81,7 @@ impl Connection {
     }
 
     fn read_all(&mut self) -> Result<()> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         while !self.closed {
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.closed = true,
