@@ -23,13 +23,17 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_line(f, &self.what)?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            f.write_str(": ")?;
-            write_line(f, &error.to_string())?;
-            cause = error.source();
-        }
-        Ok(())
+        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {}", OneLine(&**cause)))
+    }
+}
+
+/// An error with its causes, all on one line.
+pub struct OneLine<'a>(pub &'a (dyn Error + 'static));
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_line(f, &self.0.to_string())?;
+        self.0.source().map_or(Ok(()), |cause| write!(f, ": {}", OneLine(cause)))
     }
 }
 

@@ -78,7 +78,7 @@ fn heading(session: &Session, demo: Option<&Demo>) -> Vec<String> {
     let mut lines = vec![format!(
         "Cluster {:?} at {} becomes {}",
         session.cluster.name(),
-        session.controller_url(),
+        session.reach.controller_url(),
         session.job.domain
     )];
     if let Some(demo) = demo {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use flynn_client::Client;
 use flynn_config::{Cluster, FlynnRc};
-use flynn_tls::{ClientTls, Pin, PinSet, Probe};
-use url::Url;
+use flynn_tls::{Pin, PinSet};
 
 use crate::certificate::NewCertificate;
 use crate::failure::{Context, Failure, Result};
 use crate::job::Job;
+use crate::reach::Reach;
 use crate::screen::Screen;
 
 /// How long one deployment may take, its waiting included.
@@ -29,7 +29,8 @@ pub struct Session {
     pub client: Client,
     /// Where progress goes.
     pub screen: Screen,
-    controller: Url,
+    /// How its hosts are reached.
+    pub reach: Reach,
 }
 
 impl Session {
@@ -40,10 +41,9 @@ impl Session {
     pub fn open(job: Job, screen: Screen) -> Result<Self> {
         let cluster = read_cluster(&job)?;
         let certificate = NewCertificate::load(&job.certificate, &job.key)?;
-        let controller = controller_url(&cluster)?;
-        let pins = PinSet::from_iter([pin_of(&cluster)?, certificate.pin]);
-        let client = client(&job, &cluster, &controller, pins)?;
-        Ok(Self { job, certificate, cluster, client, screen, controller })
+        let reach = Reach::of(&cluster, job.connect_to)?;
+        let client = reach.client(&cluster, pins(&cluster, &certificate)?)?;
+        Ok(Self { job, certificate, cluster, client, screen, reach })
     }
 
     /// Reads `.flynnrc` again after it was changed, and connects by what it says now.
@@ -52,11 +52,8 @@ impl Session {
     /// What is wrong with it.
     pub fn reload(&mut self) -> Result<()> {
         self.cluster = read_cluster(&self.job)?;
-        self.controller = controller_url(&self.cluster)?;
-        // The new certificate's pin belongs to the set: a run that was interrupted between the controller's route
-        // and the pin goes on, and whoever presents it has proved to own the key that the user handed in.
-        let pins = PinSet::from_iter([self.pin()?, self.certificate.pin]);
-        self.client = client(&self.job, &self.cluster, &self.controller, pins)?;
+        self.reach = Reach::of(&self.cluster, self.job.connect_to)?;
+        self.client = self.reach.client(&self.cluster, pins(&self.cluster, &self.certificate)?)?;
         Ok(())
     }
 
@@ -68,44 +65,12 @@ impl Session {
         pin_of(&self.cluster)
     }
 
-    /// A client that trusts these pins alone.
-    ///
-    /// # Errors
-    /// When it cannot be set up.
-    pub fn client_with(&self, pins: impl Into<PinSet>) -> Result<Client> {
-        client(&self.job, &self.cluster, &self.controller, pins.into())
-    }
-
-    /// The controller's URL as `.flynnrc` has it.
-    pub fn controller_url(&self) -> &str {
-        self.controller.as_str().trim_end_matches('/')
-    }
-
-    /// The port of every URL of the cluster.
-    pub fn port(&self) -> u16 {
-        self.controller.port_or_known_default().unwrap_or(443)
-    }
-
-    /// The port as URLs carry it: nothing, or `:8443`.
-    pub fn port_suffix(&self) -> String {
-        self.controller.port().map(|port| format!(":{port}")).unwrap_or_default()
-    }
-
-    /// The host of the controller that `.flynnrc` names.
-    pub fn controller_host(&self) -> &str {
-        self.controller.host_str().unwrap_or_default()
-    }
-
     /// The pin of what a host of the cluster presents now.
     ///
     /// # Errors
     /// When no handshake comes about.
     pub async fn presented(&self, host: &str) -> Result<Pin> {
-        let mut probe = Probe::new(host, self.port());
-        if let Some(address) = self.job.connect_to {
-            probe = probe.connect_to(address);
-        }
-        Ok(probe.run().await.context(format!("no TLS handshake with {host}"))?.pin())
+        Ok(self.reach.presented(host).await?.pin())
     }
 
     /// Waits until a host presents the new certificate.
@@ -144,24 +109,8 @@ fn pin_of(cluster: &Cluster) -> Result<Pin> {
         .context(format!("cannot use the TLSPin of cluster {:?}", cluster.name()))
 }
 
-fn controller_url(cluster: &Cluster) -> Result<Url> {
-    let what = format!("cannot use the ControllerURL of cluster {:?}", cluster.name());
-    let url = Url::parse(cluster.controller_url()).context(&what)?;
-    if url.scheme() != "https"
-        || !url.host_str().is_some_and(|host| host.starts_with("controller."))
-    {
-        return Err(Failure::new(format!("{what}: it is not https://controller.<domain>")));
-    }
-    Ok(url)
-}
-
-fn client(job: &Job, cluster: &Cluster, controller: &Url, pins: PinSet) -> Result<Client> {
-    let tls = ClientTls::pinned(pins).config().context("cannot set up TLS")?;
-    let mut builder =
-        Client::builder(cluster.controller_url()).key(cluster.key()).rustls_config(tls);
-    if let (Some(address), Some(host)) = (job.connect_to, controller.host_str()) {
-        // Who names the address does not want a proxy to choose another.
-        builder = builder.resolve(host, address).no_proxy();
-    }
-    builder.build().context("cannot set up the client")
+/// The pins that are trusted. The new certificate's belongs to them: a run that was interrupted between the
+/// controller's route and the pin goes on, and whoever presents it has proved to own the key that the user handed in.
+fn pins(cluster: &Cluster, certificate: &NewCertificate) -> Result<PinSet> {
+    Ok(PinSet::from_iter([pin_of(cluster)?, certificate.pin]))
 }

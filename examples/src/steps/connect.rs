@@ -12,7 +12,7 @@ use crate::step::Look;
 /// # Errors
 /// When nobody answers, somebody else answers, or the key is wrong.
 pub async fn look(session: &mut Session) -> Result<Look> {
-    let url = session.controller_url().to_owned();
+    let url = session.reach.controller_url().to_owned();
     let name = session.cluster.name().to_owned();
     let apps = match session.client.apps().list().await {
         Ok(apps) => apps,
@@ -31,7 +31,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         }
     };
     let domain = cluster::domain(&session.client).await?;
-    let presented = session.presented(session.controller_host()).await?;
+    let presented = session.presented(session.reach.controller_host()).await?;
     let pin = session.pin()?;
     let mut look =
         Look::holds(format!("{url} accepts the key, {} apps, domain {domain}", apps.len()))

@@ -33,7 +33,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         if !ca_file_holds(session).await? {
             plan.push("write the cluster's CA file".to_owned());
         }
-        let live = session.presented(session.controller_host()).await?;
+        let live = session.presented(session.reach.controller_host()).await?;
         if live != session.pin()? && live != session.certificate.pin {
             plan.push("write the pin of the migrated controller into .flynnrc".to_owned());
         }
@@ -41,7 +41,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     if plan.is_empty() {
         return Ok(Look::holds(format!("{domain}, and .flynnrc says {}", urls.controller)));
     }
-    Ok(Look::lacks(format!("{domain}, and .flynnrc says {}", session.controller_url()), plan))
+    Ok(Look::lacks(format!("{domain}, and .flynnrc says {}", session.reach.controller_url()), plan))
 }
 
 /// Migrates and waits for the end, then lets the files follow, `.flynnrc` last: while it is behind, the next run
@@ -59,7 +59,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     write_ca_file(session).await?;
     change_gitconfig(session)?;
     let name = session.cluster.name().to_owned();
-    let with_port = format!("{wanted}{}", session.port_suffix());
+    let with_port = format!("{wanted}{}", session.reach.port_suffix());
     FlynnRc::edit(session.job.locations.flynnrc(), |rc| {
         let mut cluster = rc.cluster_mut(&name)?;
         cluster.set_urls_from_domain(&with_port)?;
@@ -88,7 +88,7 @@ struct Urls {
 
 impl Urls {
     fn of(session: &Session) -> Self {
-        let rest = format!("{}{}", session.job.domain, session.port_suffix());
+        let rest = format!("{}{}", session.job.domain, session.reach.port_suffix());
         Self {
             controller: format!("https://controller.{rest}"),
             git: format!("https://git.{rest}"),

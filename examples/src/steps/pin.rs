@@ -14,7 +14,7 @@ use crate::step::Look;
 pub async fn look(session: &mut Session) -> Result<Look> {
     session.reload()?;
     let (file, written) = (session.certificate.pin, session.pin()?);
-    let live = session.presented(session.controller_host()).await?;
+    let live = session.presented(session.reach.controller_host()).await?;
     if written != file || live != file {
         let plan = [
             "show that a client with the old pin is refused".to_owned(),
@@ -23,7 +23,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         return Ok(Look::lacks(written.to_string(), plan));
     }
     // The pin alone, without the new certificate's beside it, must do.
-    let client = session.client_with(written)?;
+    let client = session.reach.client(&session.cluster, written)?;
     client.apps().list().await.context("cannot connect with the new pin alone")?;
     Ok(Look::holds(written.to_string())
         .details(["file, server and .flynnrc agree, the client connects".to_owned()]))
@@ -35,11 +35,11 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// When the server presents something else than the file, or `.flynnrc` cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
     let (file, old) = (session.certificate.pin, session.pin()?);
-    let live = session.presented(session.controller_host()).await?;
+    let live = session.presented(session.reach.controller_host()).await?;
     if live != file {
         return Err(Failure::new(format!(
             "the certificate's file has the pin {file}, but {} presents {live}",
-            session.controller_host()
+            session.reach.controller_host()
         )));
     }
     if old != file {
@@ -59,7 +59,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
 
 /// What a client with the old pin says: a mismatch that names both pins, or something is wrong.
 async fn refusal(session: &Session, old: Pin, live: Pin) -> Result<String> {
-    let client = session.client_with(old)?;
+    let client = session.reach.client(&session.cluster, old)?;
     let Err(error) = client.apps().list().await else {
         return Err(Failure::new("a client with the old pin is still let in"));
     };

@@ -1,0 +1,96 @@
+//! What each certified host presents.
+
+use std::collections::BTreeMap;
+
+use flynn_config::GitConfig;
+use flynn_tls::{Bundle, Code, Pin, Requirements, Severity as TlsSeverity, check};
+
+use super::{Finding, Patient};
+use crate::failure::{Context, Result};
+
+pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Finding>> {
+    let routes = patient.client.routes().list().under_domain(domain).await;
+    let routes = routes.context("cannot list the routes")?;
+    let mut findings = Vec::new();
+    // Hosts with the same certificate are told together: what is wrong with one is wrong with all.
+    let mut seen: BTreeMap<Pin, (Bundle, Vec<String>)> = BTreeMap::new();
+    let certified =
+        routes.iter().filter_map(|route| Some((&route.domain, route.certificate.as_ref())));
+    let status = format!("status.{domain}");
+    let hosts = certified.filter(|(_, certificate)| certificate.is_some()).chain([(&status, None)]);
+    for (host, certificate) in hosts {
+        let presented = match patient.reach.presented(host).await {
+            Ok(presented) => presented,
+            Err(failure) => {
+                let remedy = "see flynn -a router log";
+                findings.push(Finding::error(host, failure.to_string(), remedy));
+                continue;
+            }
+        };
+        let pin = presented.pin();
+        let stored = certificate.and_then(|stored| Pin::from_pem(&stored.cert).ok());
+        if stored.is_some_and(|stored| stored != pin) {
+            findings.push(Finding::error(
+                host,
+                "it presents another certificate than its route has",
+                "update the route again, with its certificate",
+            ));
+        }
+        if let Ok(bundle) = presented.bundle() {
+            seen.entry(pin).or_insert_with(|| (bundle, Vec::new())).1.push(host.clone());
+        }
+    }
+    for (bundle, hosts) in seen.values() {
+        findings.extend(judge(bundle, hosts));
+        findings.extend(git_trust(patient, domain, bundle, hosts));
+    }
+    Ok(findings)
+}
+
+fn judge(bundle: &Bundle, hosts: &[String]) -> Vec<Finding> {
+    let requirements = hosts.iter().fold(Requirements::new(), |needed, host| needed.name(host));
+    let report = check(bundle, None, &requirements);
+    let subject = hosts.join(", ");
+    let relevant = report.findings().iter().filter(|found| found.severity() != TlsSeverity::Notice);
+    relevant
+        .map(|found| {
+            let text = format!("{}: {}", found.code(), found.explanation());
+            match found.severity() {
+                TlsSeverity::Error => Finding::error(&subject, text, found.remedy()),
+                _ => Finding::warning(&subject, text, found.remedy()),
+            }
+        })
+        .collect()
+}
+
+/// Git trusts either the system's roots or the file of `sslCAInfo`, never both.
+fn git_trust(
+    patient: &Patient,
+    domain: &str,
+    bundle: &Bundle,
+    hosts: &[String],
+) -> Option<Finding> {
+    let git = format!("git.{domain}");
+    hosts.contains(&git).then_some(())?;
+    let config = GitConfig::load(patient.locations.gitconfig()).ok()?;
+    let blocks = config.flynn_blocks(patient.cluster.git_url());
+    let private = check(bundle, None, &Requirements::new()).has(Code::NotPubliclyTrusted);
+    match (blocks.ca_file(), private) {
+        (Some(_), false) => Some(Finding::error(
+            ".gitconfig",
+            format!(
+                "sslCAInfo is set for {git}, whose certificate is publicly trusted: git refuses it"
+            ),
+            "remove sslCAInfo and keep the credential helper",
+        )),
+        (None, true) if !blocks.is_empty() => Some(Finding::warning(
+            ".gitconfig",
+            format!(
+                "no sslCAInfo for {git}, whose certificate is not publicly trusted: git refuses it \
+                     unless this machine trusts its CA"
+            ),
+            "write its CA to a file and set sslCAInfo",
+        )),
+        _ => None,
+    }
+}
