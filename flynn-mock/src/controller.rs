@@ -20,6 +20,7 @@ use crate::op::Op;
 use crate::requests::Requests;
 use crate::runtime;
 use crate::server::{self, Tasks};
+use crate::state::State;
 
 /// A running mock of a Flynn cluster's controller, router and status app.
 ///
@@ -177,6 +178,11 @@ impl MockController {
     /// Nothing goes wrong any more.
     pub fn lift_faults(&self) {
         self.hub.with(|inner| inner.faults.lift_all());
+    }
+
+    /// What is in the cluster, typed.
+    pub fn state(&self) -> State {
+        State::new(Arc::clone(&self.hub))
     }
 
     /// The requests so far, those that met a fault included.

@@ -13,6 +13,7 @@ mod requests;
 mod runtime;
 mod seed;
 mod server;
+mod state;
 #[cfg(feature = "wiremock")]
 mod wiremock;
 
@@ -23,3 +24,4 @@ pub use self::fault::{Fault, FaultHandle};
 pub use self::op::Op;
 pub use self::requests::{RecordedRequest, Requests};
 pub use self::seed::AppSeed;
+pub use self::state::{AppState, Missing, State};
