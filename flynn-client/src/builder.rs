@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -193,6 +193,7 @@ impl ClientBuilder {
             attempt_timeout: self.attempt_timeout,
             limits: self.limits,
             user_agent: user_agent(self.user_agent_suffix.as_deref())?,
+            capabilities: OnceLock::new(),
         }))
     }
 }

@@ -30,6 +30,8 @@ pub mod apps;
 pub mod artifacts;
 pub mod backup;
 pub mod deletion;
+#[cfg(feature = "client")]
+pub mod capabilities;
 pub mod deployments;
 pub mod domain;
 pub mod env;
@@ -40,6 +42,8 @@ pub mod jobs;
 pub mod logs;
 pub mod managed_certificates;
 pub mod providers;
+#[cfg(feature = "client")]
+pub mod raw;
 pub mod releases;
 pub mod resources;
 pub mod routes;

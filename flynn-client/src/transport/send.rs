@@ -1,5 +1,6 @@
 //! The retry loop of a call, and one attempt of it.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use url::Url;
 use super::answer::error_of;
 use super::redirect::{follow, is_redirect};
 use super::{Body, Deadline, Layers, Repeat, RetryPolicy, Spec, Wire};
+use crate::capabilities::Capabilities;
 use crate::error::{Error, ErrorKind};
 
 /// Sizes at which reading stops.
@@ -42,6 +44,8 @@ pub(crate) struct Transport {
     pub(crate) attempt_timeout: Duration,
     pub(crate) limits: Limits,
     pub(crate) user_agent: HeaderValue,
+    /// What the server can do, once it is known.
+    pub(crate) capabilities: OnceLock<Capabilities>,
 }
 
 /// A success that was read as a whole.

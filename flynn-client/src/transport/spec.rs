@@ -101,6 +101,18 @@ impl Spec {
         }
     }
 
+    /// A path of the caller's own making.
+    pub(crate) fn raw(method: Method, path: &str) -> Self {
+        let mut spec = Self::new(method, "(raw)", [], Repeat::Never);
+        spec.path = path.to_owned();
+        let is_clean =
+            |segment: &str| !matches!(segment, "." | "..") && !segment.contains(['?', '#', '\\']);
+        if !path.starts_with('/') || !path.split('/').all(is_clean) {
+            spec.refuse("a path begins with a slash and has no query and no segments of dots");
+        }
+        spec
+    }
+
     /// A read: it may always be repeated.
     pub(crate) fn get<const N: usize>(template: &'static str, segments: [&str; N]) -> Self {
         Self::new(Method::GET, template, segments, Repeat::Safe)

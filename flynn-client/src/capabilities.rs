@@ -1,0 +1,170 @@
+//! What the server can do, found out without side effects.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::capabilities::{Capability, Support};
+//!
+//! let can = flynn.capabilities().await?;
+//! assert_eq!(can.get(Capability::ScaleRequests), Support::Yes);
+//! assert_eq!(can.get(Capability::Hosts), Support::No); // only the fork has them
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::transport::{Deadline, Repeat, Spec, operation};
+
+/// Something that not all servers can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Capability {
+    /// Log sinks; from v20161215.2 on.
+    Sinks,
+    /// Scale requests; from v20170309.0 on. Before them, formations are written.
+    ScaleRequests,
+    /// Volumes; from v20170310.0 on.
+    Volumes,
+    /// All routes in one call; from v20200107.0 on. Before it, they are read app by app.
+    AllRoutes,
+    /// Configuration of ACME; the fork.
+    Acme,
+    /// Managed certificates; the fork.
+    ManagedCertificates,
+    /// Hosts and their statistics; the fork.
+    Hosts,
+    /// Statistics of the cluster; the fork.
+    ClusterStats,
+    /// Statistics of jobs; the fork.
+    JobsStats,
+}
+
+impl Capability {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Sinks,
+        Self::ScaleRequests,
+        Self::Volumes,
+        Self::AllRoutes,
+        Self::Acme,
+        Self::ManagedCertificates,
+        Self::Hosts,
+        Self::ClusterStats,
+        Self::JobsStats,
+    ];
+
+    /// A call that changes nothing and tells. No object has the nil UUID, so where one is named the server
+    /// answers 404: with an empty body when it knows the path, with text when it does not.
+    fn probe(self) -> Spec {
+        match self {
+            Self::Sinks => Spec::get("/sinks/{sink}", [NIL]),
+            Self::ScaleRequests => {
+                Spec::put("/apps/{app}/scale/{release}", [NIL, NIL], Repeat::Safe)
+                    .body(&serde_json::json!({}))
+            }
+            Self::Volumes => Spec::get("/volumes/{volume}", [NIL]),
+            Self::AllRoutes => Spec::get("/routes", []),
+            Self::Acme => Spec::get("/acme/config", []),
+            Self::ManagedCertificates => Spec::get("/managed-certificates/{certificate}", [NIL]),
+            Self::Hosts => Spec::get("/hosts", []),
+            Self::ClusterStats => Spec::get("/cluster/stats", []),
+            Self::JobsStats => Spec::get("/apps/{app}/jobs-stats", [NIL]),
+        }
+    }
+}
+
+const NIL: &str = "00000000-0000-0000-0000-000000000000";
+
+/// Whether the server can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Support {
+    /// It can.
+    Yes,
+    /// It cannot; a call would be [`Unsupported`](ErrorKind::Unsupported).
+    No,
+    /// It did not say: it failed, or refused.
+    Unknown,
+}
+
+/// What a server can do; made by [`Client::capabilities`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities([Support; Capability::ALL.len()]);
+
+impl Capabilities {
+    /// Whether the server can do this.
+    pub fn get(&self, capability: Capability) -> Support {
+        self.iter()
+            .find(|(of, _)| *of == capability)
+            .map_or(Support::Unknown, |(_, support)| support)
+    }
+
+    /// Everything that was asked, with the answers.
+    pub fn iter(&self) -> impl Iterator<Item = (Capability, Support)> + '_ {
+        Capability::ALL.into_iter().zip(self.0)
+    }
+}
+
+impl Client {
+    /// What the server can do. It is asked once per client, clones included, as long as it answered everything.
+    pub fn capabilities(&self) -> GetCapabilities {
+        GetCapabilities { client: self.clone(), timeout: None }
+    }
+}
+
+/// Asking what the server can do; made by [`Client::capabilities`].
+///
+/// # Errors
+/// The first probe's, when none was answered: the server cannot be reached, or the key is wrong.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct GetCapabilities {
+    client: Client,
+    timeout: Option<Duration>,
+}
+
+impl GetCapabilities {
+    async fn run(self, deadline: Deadline) -> Result<Capabilities, Error> {
+        let transport = self.client.transport();
+        if let Some(known) = transport.capabilities.get() {
+            return Ok(known.clone());
+        }
+        let specs = Capability::ALL.map(Capability::probe);
+        // Only the status matters: an open answer is dropped unread.
+        let answers = join_all(specs.iter().map(|spec| transport.open(spec, deadline))).await;
+        let mut found = Capabilities([Support::Unknown; Capability::ALL.len()]);
+        let mut trouble = None;
+        for (slot, answer) in found.0.iter_mut().zip(answers) {
+            *slot = match answer.map(drop) {
+                Err(error) if error.is_unsupported() => Support::No,
+                Err(error) if !tells(&error) => {
+                    trouble.get_or_insert(error);
+                    Support::Unknown
+                }
+                Ok(()) | Err(_) => Support::Yes,
+            };
+        }
+        match trouble {
+            Some(error) if found.0.iter().all(|support| *support == Support::Unknown) => Err(error),
+            Some(_) => Ok(found),
+            None => Ok(transport.capabilities.get_or_init(|| found).clone()),
+        }
+    }
+}
+
+operation!(GetCapabilities => Capabilities);
+
+/// Whether an error comes from behind the path that was asked for.
+fn tells(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound
+            | ErrorKind::Validation
+            | ErrorKind::Conflict
+            | ErrorKind::PreconditionFailed
+    )
+}

@@ -1,0 +1,162 @@
+//! The escape hatch: calls that this crate does not know.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use http::Method;
+//!
+//! let app: serde_json::Value = flynn.request(Method::GET, "/apps/router").decode().await?;
+//! assert_eq!(app["name"], "router");
+//! let answer = flynn.request(Method::GET, "/apps").await?; // the raw one
+//! assert_eq!(answer.status(), 200);
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::json::decode;
+use crate::transport::{Connect, Deadline, Repeat, Request, Spec, operation};
+
+impl Client {
+    /// Any call: a method and a path from the root of the API, percent-encoded where need be, without query.
+    ///
+    /// It passes the same retries, layers, limits and error mapping as all calls. Unless
+    /// [`repeatable`](RawRequest::repeatable) is said it counts as one that must not happen twice.
+    pub fn request(&self, method: Method, path: impl AsRef<str>) -> RawRequest {
+        RawRequest { client: self.clone(), spec: Spec::raw(method, path.as_ref()), timeout: None }
+    }
+}
+
+/// A call that this crate does not know; made by [`Client::request`]. Awaiting it gives the raw answer.
+///
+/// # Errors
+/// Those of every call, see [`ErrorKind`](crate::ErrorKind); a status that is no success is an error too.
+#[must_use = "nothing is sent until it is awaited"]
+pub struct RawRequest {
+    client: Client,
+    spec: Spec,
+    timeout: Option<Duration>,
+}
+
+impl RawRequest {
+    /// Adds one pair to the query.
+    pub fn query(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        self.spec = self.spec.query(name.as_ref(), value.as_ref());
+        self
+    }
+
+    /// Sets a header.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.spec = self.spec.header(name, value);
+        self
+    }
+
+    /// Sends this as JSON.
+    pub fn json<T: Serialize + ?Sized>(mut self, body: &T) -> Self {
+        self.spec = self.spec.body(body);
+        self
+    }
+
+    /// Sends these bytes; say with [`header`](Self::header) what they are, unless they are JSON.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.spec.body = body.into();
+        self
+    }
+
+    /// Sending it twice does what sending it once does, so it is sent again when its answer was lost.
+    pub fn repeatable(mut self) -> Self {
+        self.spec.repeat = Repeat::Safe;
+        self
+    }
+
+    /// The answer's JSON as a type.
+    pub fn decode<T: DeserializeOwned>(self) -> Request<T> {
+        let request = Request::json(&self.client, self.spec);
+        match self.timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
+        }
+    }
+
+    /// The answer as a stream of server-sent events, each of them JSON.
+    pub fn stream<T: DeserializeOwned>(self) -> Connect<T> {
+        let connect = Connect::new(&self.client, self.spec);
+        match self.timeout {
+            Some(timeout) => connect.timeout(timeout),
+            None => connect,
+        }
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<RawAnswer, Error> {
+        let answer = self.client.transport().whole(&self.spec, deadline).await?;
+        Ok(RawAnswer {
+            status: answer.parts.status,
+            headers: answer.parts.headers,
+            body: answer.body,
+        })
+    }
+}
+
+operation!(RawRequest => RawAnswer);
+
+/// Shows neither query nor body, which can hold secrets.
+impl fmt::Debug for RawRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawRequest")
+            .field("method", &self.spec.method)
+            .field("path", &self.spec.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A success, as it came.
+#[derive(Clone)]
+pub struct RawAnswer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl RawAnswer {
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Its headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Its whole body.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Its body, decoded from JSON.
+    ///
+    /// # Errors
+    /// A decode error.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        decode(&self.body)
+    }
+}
+
+/// Shows the body's length only.
+impl fmt::Debug for RawAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RawAnswer")
+            .field("status", &self.status)
+            .field("body", &format_args!("[{} bytes]", self.body.len()))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! A server that plays a script: one step for each request, whatever the connection.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flynn_client::{Client, ClientBuilder, RetryPolicy};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// What to do with one request.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Sends these bytes and keeps the connection.
+    Send(String),
+    /// Sends these bytes and closes the connection.
+    SendAndClose(String),
+    /// Closes the connection without an answer.
+    Drop,
+    /// Never answers.
+    Hang,
+}
+
+/// An answer with a JSON body.
+pub(crate) fn json(status: u16, body: impl AsRef<str>) -> Step {
+    answer(status, "Content-Type: application/json\r\n", body)
+}
+
+/// An answer with these header lines.
+pub(crate) fn answer(status: u16, headers: &str, body: impl AsRef<str>) -> Step {
+    let body = body.as_ref();
+    Step::Send(format!(
+        "HTTP/1.1 {status} X\r\n{headers}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    ))
+}
+
+/// An event stream that ends after these bytes.
+pub(crate) fn events(body: &str) -> Step {
+    Step::SendAndClose(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n{body}"
+    ))
+}
+
+/// An event stream that stays open and silent after these bytes.
+pub(crate) fn open_events(body: &str) -> Step {
+    Step::Send(format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n\r\n{body}"
+    ))
+}
+
+/// A request as it came.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+impl Seen {
+    /// `GET /apps`, query included.
+    pub(crate) fn line(&self) -> &str {
+        self.head.lines().next().unwrap().trim_end_matches(" HTTP/1.1")
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(": ")?;
+            key.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    steps: Arc<Mutex<VecDeque<Step>>>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    /// Plays the steps in the order in which requests come. A request too many is dropped.
+    pub(crate) async fn play(steps: impl IntoIterator<Item = Step>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let steps = Arc::new(Mutex::new(steps.into_iter().collect::<VecDeque<_>>()));
+        let seen = Arc::<Mutex<Vec<Seen>>>::default();
+        let state = (Arc::clone(&steps), Arc::clone(&seen));
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.spawn(serve(stream, state.0.clone(), state.1.clone()));
+            }
+        });
+        Self { address, seen, steps, task }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A client with quick retries.
+    pub(crate) fn client(&self) -> Client {
+        self.builder().build().unwrap()
+    }
+
+    pub(crate) fn builder(&self) -> ClientBuilder {
+        let quick =
+            RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(2));
+        Client::builder(self.url()).key("the-key").no_proxy().retry(quick)
+    }
+
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// The request lines, in order.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.seen().iter().map(|seen| seen.line().to_owned()).collect()
+    }
+
+    /// Steps that nobody asked for.
+    pub(crate) fn left(&self) -> usize {
+        self.steps.lock().unwrap().len()
+    }
+}
+
+pub(crate) async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    steps: Arc<Mutex<VecDeque<Step>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+) {
+    while let Some(request) = read(&mut stream).await {
+        seen.lock().unwrap().push(request);
+        let step = steps.lock().unwrap().pop_front();
+        match step {
+            Some(Step::Send(bytes)) => stream.write_all(bytes.as_bytes()).await.unwrap(),
+            Some(Step::SendAndClose(bytes)) => {
+                stream.write_all(bytes.as_bytes()).await.unwrap();
+                return;
+            }
+            Some(Step::Hang) => std::future::pending().await,
+            Some(Step::Drop) | None => return,
+        }
+    }
+}
+
+/// Reads one request, or `None` at the end of the connection.
+pub(crate) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Option<Seen> {
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\r\n\r\n") {
+        bytes.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(bytes).unwrap();
+    let mut seen = Seen { head, body: String::new() };
+    let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    seen.body = String::from_utf8(body).unwrap();
+    Some(seen)
+}

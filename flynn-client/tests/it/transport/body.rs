@@ -1,0 +1,57 @@
+use flynn_client::ErrorKind;
+use flynn_client::apps::NewApp;
+
+use crate::server::{Server, Step, answer, json};
+
+#[tokio::test]
+async fn answers_are_bounded() {
+    let body = format!("[{}]", " ".repeat(100));
+    let chunked = Step::Send(format!(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n66\r\n{body}\r\n0\r\n\r\n"
+    ));
+    let server = Server::play([json(200, &body), chunked.clone(), json(200, &body), chunked]).await;
+    let small = server.builder().max_answer_size(101).build().unwrap();
+    for _ in 0..2 {
+        let error = small.apps().list().await.unwrap_err();
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::TooLarge, 1), "{error:?}");
+    }
+    let enough = server.builder().max_answer_size(102).build().unwrap();
+    for _ in 0..2 {
+        assert!(enough.apps().list().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_cut_body_is_a_lost_connection() {
+    let cut = Step::SendAndClose("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n[".into());
+    let server = Server::play([cut.clone(), json(200, "[]")]).await;
+    server.client().apps().list().await.unwrap();
+    let server = Server::play([cut, json(200, "{}")]).await;
+    let error = server.client().apps().create(NewApp::unnamed()).await.unwrap_err();
+    assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Connection, 1));
+}
+
+#[tokio::test]
+async fn what_is_no_json_is_said_without_showing_it() {
+    for body in ["<html>s3cret</html>", "[\"s3cret\"]", "{\"id\":\"s3cret\"", ""] {
+        let server = Server::play([json(200, body)]).await;
+        let error = server.client().apps().list().await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.attempts(), error.path()),
+            (ErrorKind::Decode, 1, Some("/apps"))
+        );
+        assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+    }
+    let server = Server::play([json(200, "null")]).await;
+    assert!(server.client().apps().list().await.unwrap().is_empty(), "null is an empty list");
+}
+
+#[tokio::test]
+async fn a_server_without_the_call_is_not_a_missing_object() {
+    let text = answer(404, "Content-Type: text/plain\r\n", "404 page not found\n");
+    let server = Server::play([text, answer(404, "", ""), answer(401, "", "")]).await;
+    let client = server.client();
+    assert!(client.app("www").get_opt().await.unwrap_err().is_unsupported());
+    assert!(client.app("www").get_opt().await.unwrap().is_none());
+    assert!(client.app("www").get_opt().await.unwrap_err().is_unauthorized());
+}

@@ -1,0 +1,107 @@
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use flynn_client::{Body, Service};
+use http::{Request, Response};
+use tower_service::Service as _;
+
+use crate::server::{Server, Step, json};
+
+/// Notes the headers of what passes.
+#[derive(Clone)]
+struct Note<S> {
+    inner: S,
+    name: &'static str,
+    notes: Arc<Mutex<Vec<(&'static str, http::HeaderMap)>>>,
+}
+
+impl<S: tower_service::Service<Request<Bytes>, Response = Response<Body>>>
+    tower_service::Service<Request<Bytes>> for Note<S>
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Bytes>) -> S::Future {
+        self.notes.lock().unwrap().push((self.name, request.headers().clone()));
+        self.inner.call(request)
+    }
+}
+
+#[tokio::test]
+async fn each_attempt_passes_and_the_key_is_not_seen() {
+    let server = Server::play([Step::Drop, json(200, "[]")]).await;
+    let notes = Arc::<Mutex<Vec<_>>>::default();
+    let layer = |name| {
+        let notes = Arc::clone(&notes);
+        tower_layer::layer_fn(move |inner: Service| Note { inner, name, notes: Arc::clone(&notes) })
+    };
+    let client = server.builder().layer(layer("outer")).layer(layer("inner")).build().unwrap();
+    client.apps().list().await.unwrap();
+    let notes = notes.lock().unwrap();
+    assert_eq!(
+        notes.iter().map(|note| note.0).collect::<Vec<_>>(),
+        ["outer", "inner", "outer", "inner"]
+    );
+    assert!(
+        notes
+            .iter()
+            .all(|note| note.1.get("authorization").is_none()
+                && note.1.get("x-request-id").is_some())
+    );
+    assert!(server.seen().iter().all(|seen| seen.header("authorization").is_some()));
+}
+
+#[tokio::test]
+async fn a_layer_may_answer_by_itself() {
+    #[derive(Clone)]
+    struct Canned;
+    impl tower_service::Service<Request<Bytes>> for Canned {
+        type Response = Response<Body>;
+        type Error = std::convert::Infallible;
+        type Future = std::future::Ready<Result<Response<Body>, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+            assert_eq!(request.uri().path(), "/apps/www");
+            std::future::ready(Ok(Response::new(Body::from(r#"{"name":"canned"}"#.to_owned()))))
+        }
+    }
+    let server = Server::play([]).await;
+    let client =
+        server.builder().layer(tower_layer::layer_fn(|_: Service| Canned)).build().unwrap();
+    assert_eq!(client.app("www").get().await.unwrap().name, "canned");
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_layers_own_error_is_a_lost_connection() {
+    #[derive(Clone)]
+    struct Failing(Service);
+    impl tower_service::Service<Request<Bytes>> for Failing {
+        type Response = Response<Body>;
+        type Error = Box<dyn std::error::Error + Send + Sync>;
+        type Future = std::future::Ready<Result<Response<Body>, Self::Error>>;
+
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            self.0.poll_ready(cx).map_err(Into::into)
+        }
+
+        fn call(&mut self, _: Request<Bytes>) -> Self::Future {
+            std::future::ready(Err("out of order".into()))
+        }
+    }
+    let server = Server::play([]).await;
+    let client = server.builder().layer(tower_layer::layer_fn(Failing)).build().unwrap();
+    let error = client.apps().list().await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (flynn_client::ErrorKind::Connection, 4));
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "out of order");
+}

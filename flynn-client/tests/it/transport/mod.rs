@@ -1,0 +1,9 @@
+mod body;
+mod deadline;
+mod headers;
+mod layer;
+mod proxy;
+mod redirect;
+mod retry;
+mod spans;
+mod tls;

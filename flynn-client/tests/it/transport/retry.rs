@@ -1,0 +1,97 @@
+use std::time::Duration;
+
+use flynn_client::apps::NewApp;
+use flynn_client::{Client, ErrorKind, RetryPolicy};
+
+use crate::server::{Server, Step, answer, json};
+
+const UNAVAILABLE: &str = r#"{"code":"service_unavailable","message":"down","retry":true}"#;
+const BROKEN: &str = r#"{"code":"unknown_error","message":"db","retry":true}"#;
+
+#[tokio::test]
+async fn a_read_survives_what_may_pass() {
+    let server = Server::play([
+        Step::Drop,
+        json(503, UNAVAILABLE),
+        json(500, BROKEN),
+        json(200, r#"{"id":"1","name":"www"}"#),
+    ])
+    .await;
+    assert_eq!(server.client().app("www").get().await.unwrap().name, "www");
+    assert_eq!(server.lines(), ["GET /apps/www"; 4]);
+}
+
+#[tokio::test]
+async fn a_creation_is_sent_once_when_it_may_have_happened() {
+    for step in [
+        Step::Drop,
+        json(500, BROKEN),
+        answer(502, "", ""),
+        answer(503, "", ""),
+        answer(504, "", ""),
+    ] {
+        let server = Server::play([step.clone(), json(200, "{}")]).await;
+        let error = server.client().apps().create(NewApp::named("www")).await.unwrap_err();
+        assert_eq!((server.seen().len(), error.attempts()), (1, 1), "{step:?}");
+        assert!(error.is_retryable(), "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_creation_is_repeated_when_it_cannot_have_happened() {
+    for step in [json(503, UNAVAILABLE), answer(429, "Retry-After: 0\r\n", "")] {
+        let server = Server::play([step, json(200, r#"{"name":"www"}"#)]).await;
+        server.client().apps().create(NewApp::named("www")).await.unwrap();
+        let seen = server.seen();
+        assert_eq!(seen.len(), 2);
+        assert_eq!(seen[1].json(), serde_json::json!({"name": "www"}), "the body is sent again");
+    }
+}
+
+#[tokio::test]
+async fn refused_connections_are_tried_again_for_every_call() {
+    let server = Server::play([]).await;
+    let address = server.address;
+    drop(server);
+    let quick = RetryPolicy::default()
+        .delays(Duration::from_millis(1), Duration::from_millis(1))
+        .max_attempts(3);
+    let client =
+        Client::builder(format!("http://{address}")).no_proxy().retry(quick).build().unwrap();
+    let error = client.apps().create(NewApp::named("www")).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 3));
+}
+
+#[tokio::test]
+async fn a_delete_that_was_lost_and_is_then_not_found_has_succeeded() {
+    let server = Server::play([Step::Drop, answer(404, "", "")]).await;
+    server.client().app("www").jobs().kill("host-1").await.unwrap();
+    assert_eq!(server.lines(), ["DELETE /apps/www/jobs/host-1"; 2]);
+
+    let server = Server::play([answer(404, "", "")]).await;
+    assert!(server.client().app("www").jobs().kill("host-1").await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn permanent_database_errors_are_bounded() {
+    let server = Server::play(vec![json(500, BROKEN); 50]).await;
+    let error = server.client().apps().list().await.unwrap_err();
+    assert_eq!((error.attempts(), server.seen().len()), (4, 4));
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Server, Some("unknown_error")));
+    let none = server.builder().retry(RetryPolicy::none()).build().unwrap();
+    assert_eq!(none.apps().list().await.unwrap_err().attempts(), 1);
+}
+
+#[tokio::test]
+async fn retry_after_is_honoured() {
+    let server = Server::play([answer(429, "Retry-After: 1\r\n", ""), json(200, "[]")]).await;
+    let begun = tokio::time::Instant::now();
+    server.client().apps().list().await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+
+    // Later than the policy allows: no waiting at all.
+    let server = Server::play([answer(429, "Retry-After: 3600\r\n", "")]).await;
+    let error = server.client().apps().list().await.unwrap_err();
+    assert!(error.is_rate_limited());
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+}
