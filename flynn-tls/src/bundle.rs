@@ -103,10 +103,10 @@ impl Bundle {
         let rest = (0..self.certificates.len()).filter(|i| !path.contains(i));
         let mut certificates: Vec<Certificate> = Vec::with_capacity(self.certificates.len());
         for i in path.iter().copied().chain(rest) {
-            if let Some(certificate) = self.certificates.get(i) {
-                if !certificates.contains(certificate) {
-                    certificates.push(certificate.clone());
-                }
+            if let Some(certificate) = self.certificates.get(i)
+                && !certificates.contains(certificate)
+            {
+                certificates.push(certificate.clone());
             }
         }
         Self { certificates, holds_key: false }

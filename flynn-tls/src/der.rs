@@ -80,7 +80,9 @@ pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
         out.push(0x80 | u8::try_from(bytes.len()).unwrap_or(0x7f));
     }
     out.extend_from_slice(bytes);
-    parts.iter().for_each(|p| out.extend_from_slice(p));
+    for part in parts {
+        out.extend_from_slice(part);
+    }
     out
 }
 

@@ -41,7 +41,7 @@ impl PrivateKey {
     /// [`ErrorKind::Key`] when there is none, when it is encrypted (the router cannot decrypt it),
     /// when it is damaged, or of another format (OpenSSH, DSA).
     pub fn from_pem(text: &str) -> Result<Self, Error> {
-        let Some(block) = pem::blocks(text.as_bytes()).find(|b| b.is_private_key()) else {
+        let Some(block) = pem::blocks(text.as_bytes()).find(pem::Block::is_private_key) else {
             return Err(no_key(text));
         };
         let der = match block.body {
@@ -165,13 +165,9 @@ fn read(key: &[u8]) -> Option<PrivateKey> {
             Some(PrivateKey { der, kind, public: Some(public) })
         }
         OCTET_STRING => {
-            let (curve, public) = sec1(parts)?;
+            let (kind, public) = sec1(parts, None)?;
             let der = PrivateSec1KeyDer::from(key.to_vec()).into();
-            Some(PrivateKey {
-                der,
-                kind: curve.map_or(KeyKind::Other("EC".into()), curve_kind),
-                public,
-            })
+            Some(PrivateKey { der, kind, public })
         }
         SEQUENCE => {
             let (kind, public) = pkcs8(parts)?;
@@ -192,12 +188,14 @@ fn rsa(mut parts: Reader<'_>) -> Option<(KeyKind, Vec<u8>)> {
     Some((KeyKind::Rsa(modulus_bits(modulus.content)), public))
 }
 
-/// From the scalar on: the curve and the public point, where they are told.
-fn sec1(mut parts: Reader<'_>) -> Option<(Option<&[u8]>, Option<Vec<u8>>)> {
+/// From the scalar on: the kind, and the public point where it is told. PKCS#8 names the `curve`
+/// outside.
+fn sec1(mut parts: Reader<'_>, curve: Option<&[u8]>) -> Option<(KeyKind, Option<Vec<u8>>)> {
     parts.value(OCTET_STRING)?;
-    let curve = parts.enter(0xa0).and_then(|mut p| p.value(OID)).map(|oid| oid.content);
+    let own = parts.enter(0xa0).and_then(|mut p| p.value(OID)).map(|oid| oid.content);
+    let kind = curve.or(own).map_or_else(|| KeyKind::Other("EC".into()), curve_kind);
     let public = parts.enter(0xa1).and_then(|mut p| p.value(BIT_STRING)).and_then(bits);
-    Some((curve, public.map(<[u8]>::to_vec)))
+    Some((kind, public.map(<[u8]>::to_vec)))
 }
 
 fn pkcs8(mut parts: Reader<'_>) -> Option<(KeyKind, Option<Vec<u8>>)> {
@@ -213,9 +211,7 @@ fn pkcs8(mut parts: Reader<'_>) -> Option<(KeyKind, Option<Vec<u8>>)> {
         EC => {
             let mut key = Reader::new(inner).enter(SEQUENCE)?;
             key.value(INTEGER)?;
-            let (curve, public) = sec1(key)?;
-            let curve = algorithm.value(OID).map(|oid| oid.content).or(curve)?;
-            Some((curve_kind(curve), public))
+            sec1(key, algorithm.value(OID).map(|oid| oid.content))
         }
         ED25519 => Some((KeyKind::Ed25519, None)),
         other => Some((KeyKind::Other(dotted(other)), None)),

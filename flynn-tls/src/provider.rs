@@ -8,6 +8,7 @@ use crate::error::Error;
 ///
 /// The one that the process may have installed is never asked, so that the same call does the
 /// same in every program.
+#[allow(clippy::unnecessary_wraps, reason = "without both features there is none")]
 pub(crate) fn default() -> Result<Arc<CryptoProvider>, Error> {
     #[cfg(feature = "ring")]
     return Ok(Arc::new(rustls::crypto::ring::default_provider()));

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod bad_input;
+mod check_certificate;
 mod dry_run;
 mod oracles;
+mod pin;
 mod program;
 mod resume;
 mod twice;

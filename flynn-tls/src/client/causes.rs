@@ -87,19 +87,19 @@ const TABLE: &[Row] = &[
     (Cause::EarlyCertificate, |e| {
         e.name_covered == Some(true) && e.validity == Some(Validity::Future)
     }),
-    (Cause::Replaced, |e| current(e) && e.publicly_trusted == Some(true)),
+    (Cause::Replaced, |e| current(*e) && e.publicly_trusted == Some(true)),
     (Cause::Reissued, |e| {
-        current(e) && e.publicly_trusted != Some(true) && e.same_issuer == Some(true)
+        current(*e) && e.publicly_trusted != Some(true) && e.same_issuer == Some(true)
     }),
     (Cause::ClusterRemade, |e| {
         e.issued_by_flynn && e.publicly_trusted != Some(true) && e.same_issuer != Some(true)
     }),
     (Cause::Intercepted, |e| {
-        current(e) && e.publicly_trusted == Some(false) && e.same_issuer == Some(false)
+        current(*e) && e.publicly_trusted == Some(false) && e.same_issuer == Some(false)
     }),
 ];
 
-fn current(e: &Evidence) -> bool {
+fn current(e: Evidence) -> bool {
     e.name_covered == Some(true) && e.validity == Some(Validity::Current)
 }
 

@@ -68,6 +68,7 @@ impl Roots {
     }
 
     /// Mozilla's roots, where they are compiled in.
+    #[allow(clippy::unnecessary_wraps, reason = "without the feature there are none")]
     pub(crate) fn public_anchors() -> Option<Arc<RootCertStore>> {
         #[cfg(feature = "webpki-roots")]
         return Some(mozilla());

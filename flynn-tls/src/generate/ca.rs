@@ -26,15 +26,15 @@ impl Ca {
     /// [`ErrorKind::Generate`] when the name cannot be encoded or the
     /// system gives no random bytes.
     pub fn new(common_name: &str) -> Result<Self, Error> {
-        Self::with_key(common_name, KeyKind::P256)
+        Self::with_key(common_name, &KeyKind::P256)
     }
 
     /// As [`new`](Self::new) with another kind of key.
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn with_key(common_name: &str, key: KeyKind) -> Result<Self, Error> {
-        Self::of_params(params(named(common_name)), &key, None)
+    pub fn with_key(common_name: &str, key: &KeyKind) -> Result<Self, Error> {
+        Self::of_params(params(named(common_name)), key, None)
     }
 
     /// A CA below this one: what it issues has both above it.

@@ -43,6 +43,12 @@ impl Issued {
         self
     }
 
+    /// The same certificate beside the key of another: nothing that it signs verifies.
+    pub fn with_key_of(mut self, other: &Self) -> Self {
+        self.key.clone_from(&other.key);
+        self
+    }
+
     /// The private key, PKCS#8 in PEM.
     pub fn key_pem(&self) -> String {
         pem::encode("PRIVATE KEY", &self.key)

@@ -4,6 +4,7 @@ use rustls_pki_types::PrivateKeyDer;
 use super::failed;
 use crate::der::{self, BIT_STRING, INTEGER, OCTET_STRING, Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
+use crate::key::public_bits;
 use crate::{KeyKind, PrivateKey};
 
 /// A key to issue a certificate for. ring makes the common kinds; of RSA and P-521, which it
@@ -60,56 +61,45 @@ impl Key {
 
     /// The same private key beside the public part of `other`: a damaged file.
     pub(super) fn with_public_part_of(mut self, other: &Self) -> Self {
-        if let (Some(mine), Some(theirs)) = (point(&self.public), point(&other.public)) {
-            if let Some(at) = self.der.windows(mine.len()).position(|w| w == mine) {
-                if let Some(place) = self.der.get_mut(at..at + mine.len()) {
-                    place.copy_from_slice(theirs);
-                }
-            }
+        if let Some(mine) = public_bits(&self.public)
+            && let Some(theirs) = public_bits(&other.public)
+            && let Some(at) = self.der.windows(mine.len()).position(|w| w == mine)
+            && let Some(place) = self.der.get_mut(at..at + mine.len())
+            && place.len() == theirs.len()
+        {
+            place.copy_from_slice(theirs);
         }
         self
     }
 
     /// The same elliptic key without its public part, which the format leaves optional.
     pub(super) fn without_public_part(mut self) -> Self {
-        if let Some(bare) = bare_elliptic(&self.der) {
+        if let Some(bare) = rewrap(&self.der, bare_elliptic) {
             self.der = bare;
         }
         self
     }
 }
 
-/// The bytes of a public key.
-fn point(spki: &[u8]) -> Option<&[u8]> {
-    crate::key::public_bits(spki)
-}
-
 /// PKCS#8 of version 1. ring writes version 2 with the public key in a form that OpenSSL 3.0
 /// cannot read.
 fn without_public(pkcs8: &[u8]) -> Vec<u8> {
-    rewrap(pkcs8, <[u8]>::to_vec).unwrap_or_else(|| pkcs8.to_vec())
+    rewrap(pkcs8, |seed| Some(seed.to_vec())).unwrap_or_else(|| pkcs8.to_vec())
 }
 
-fn bare_elliptic(pkcs8: &[u8]) -> Option<Vec<u8>> {
-    let mut bare = None;
-    let out = rewrap(pkcs8, |sec1| {
-        let strip = || {
-            let mut parts = Reader::new(sec1).enter(SEQUENCE)?;
-            let (version, scalar) = (parts.value(INTEGER)?, parts.value(OCTET_STRING)?);
-            Some(der::tlv(SEQUENCE, &[version.raw, scalar.raw]))
-        };
-        bare = strip();
-        bare.clone().unwrap_or_else(|| sec1.to_vec())
-    });
-    out.filter(|_| bare.is_some())
+/// SEC1 with version and scalar alone.
+fn bare_elliptic(sec1: &[u8]) -> Option<Vec<u8>> {
+    let mut parts = Reader::new(sec1).enter(SEQUENCE)?;
+    let (version, scalar) = (parts.value(INTEGER)?, parts.value(OCTET_STRING)?);
+    Some(der::tlv(SEQUENCE, &[version.raw, scalar.raw]))
 }
 
 /// PKCS#8 of version 1 with its inner key changed.
-fn rewrap(pkcs8: &[u8], change: impl FnOnce(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
+fn rewrap(pkcs8: &[u8], change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     let mut parts = Reader::new(pkcs8).enter(SEQUENCE)?;
     parts.value(INTEGER)?;
     let algorithm = parts.value(SEQUENCE)?;
-    let inner = change(parts.value(OCTET_STRING)?.content);
+    let inner = change(parts.value(OCTET_STRING)?.content)?;
     let version = der::tlv(INTEGER, &[&[0]]);
     Some(der::tlv(SEQUENCE, &[&version, algorithm.raw, &der::tlv(OCTET_STRING, &[&inner])]))
 }

@@ -33,7 +33,7 @@ struct Odd {
     version_1: bool,
     claims_sha1: bool,
     is_ca: bool,
-    for_clients: bool,
+    usage: Option<ExtendedKeyUsagePurpose>,
     critical: Vec<Vec<u64>>,
 }
 
@@ -104,7 +104,7 @@ impl Leaf {
 
     /// For TLS clients only, by its extended key usage.
     pub fn for_clients(mut self) -> Self {
-        self.odd.for_clients = true;
+        self.odd.usage = Some(ExtendedKeyUsagePurpose::ClientAuth);
         self
     }
 
@@ -168,11 +168,8 @@ impl Leaf {
         };
         params.key_usages =
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        params.extended_key_usages = vec![if self.odd.for_clients {
-            ExtendedKeyUsagePurpose::ClientAuth
-        } else {
-            ExtendedKeyUsagePurpose::ServerAuth
-        }];
+        params.extended_key_usages =
+            vec![self.odd.usage.clone().unwrap_or(ExtendedKeyUsagePurpose::ServerAuth)];
         params.use_authority_key_identifier_extension = self.ca.is_some();
         set_validity(&mut params, self.not_before, self.not_after);
         params.serial_number = Some(serial(public_key));

@@ -18,7 +18,7 @@ fn judge(code: Code) -> Report {
 }
 
 fn codes(report: &Report) -> Vec<Code> {
-    let mut codes: Vec<_> = report.findings().iter().map(|f| f.code()).collect();
+    let mut codes: Vec<_> = report.findings().iter().map(flynn_tls::Finding::code).collect();
     codes.sort();
     codes
 }

@@ -1,0 +1,108 @@
+//! The program `check-certificate`.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use flynn_tls::generate::{Ca, broken};
+use flynn_tls::{Code, Time};
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct Files {
+    folder: TempDir,
+}
+
+impl Files {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        Self { folder }
+    }
+
+    fn check(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_check-certificate"))
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap()
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[test]
+fn every_fault_is_printed_with_its_code_and_decides_the_exit_status() {
+    for &code in Code::ALL.iter().filter(|&&c| c != Code::Unchecked) {
+        let made = broken(code, "example.com").unwrap();
+        let ca = made.ca.certificate_pem();
+        let key = made.key_pem();
+        let files =
+            Files::new(&[("cert.pem", &made.chain_pem), ("key.pem", &key), ("ca.pem", &ca)]);
+        let mut arguments = vec!["--cert", "cert.pem", "--key", "key.pem"];
+        arguments.extend(["--domain", "example.com", "--domain=*.example.com"]);
+        if code != Code::NotPubliclyTrusted {
+            arguments.extend(["--ca", "ca.pem"]);
+        }
+        let lines = files.check(&arguments);
+        let out = text(&lines.stdout);
+        let line = out.lines().find(|l| l.contains(&format!(" {code}: ")));
+        let line = line.unwrap_or_else(|| panic!("{code}: {out}"));
+        assert!(!out.contains("PRIVATE"), "{out}");
+
+        arguments.push("--json");
+        let json = files.check(&arguments);
+        let value: Value = serde_json::from_slice(&json.stdout).unwrap();
+        let findings = value["findings"].as_array().unwrap();
+        let finding = findings.iter().find(|f| f["code"] == code.as_str()).unwrap();
+        assert!(line.starts_with(finding["severity"].as_str().unwrap()), "{line}");
+
+        let errors = findings.iter().any(|f| f["severity"] == "error");
+        assert_eq!(value["ok"], !errors);
+        assert_eq!(json.status.code(), Some(i32::from(errors)), "{code}");
+        assert_eq!(lines.status.code(), json.status.code());
+    }
+}
+
+#[test]
+fn the_moment_can_be_chosen() {
+    let ca = Ca::new("mine").unwrap();
+    let now = Time::now();
+    let issued = ca.leaf(&["example.com"]).valid(now, now.plus_days(10)).issue().unwrap();
+    let (cert, ca) = (issued.certificate_pem(), ca.certificate_pem());
+    let files = Files::new(&[("cert.pem", &cert), ("ca.pem", &ca)]);
+    for (days, code) in [(0, "expires-soon"), (11, "expired"), (-1, "not-yet-valid")] {
+        let at = now.plus_days(days).to_string();
+        let output = files.check(&["--cert", "cert.pem", "--ca", "ca.pem", "--at", &at]);
+        assert!(text(&output.stdout).contains(code), "{}", text(&output.stdout));
+        assert_eq!(output.status.code(), Some(i32::from(days != 0)));
+    }
+}
+
+#[test]
+fn bad_input_is_one_line_and_a_wrong_call_shows_how() {
+    let issued = Ca::new("mine").unwrap().issue(&["example.com"]).unwrap();
+    let (cert, key) = (issued.certificate_pem(), issued.key_pem());
+    let files = Files::new(&[("cert.pem", &cert), ("key.pem", &key), ("text", "hello")]);
+    for (arguments, says) in [
+        (&["--cert", "none.pem"][..], "none.pem: No such file"),
+        (&["--cert", "text"], "no PEM block"),
+        (&["--cert", "key.pem"], "private key, not a certificate"),
+        (&["--cert", "cert.pem", "--key", "cert.pem"], "a certificate, not a private key"),
+        (&["--cert", "cert.pem", "--ca", "text"], "text: no certificate"),
+        (&["--cert", "cert.pem", "--at", "tomorrow"], "--at: \"tomorrow\" is not a time"),
+    ] {
+        let output = files.check(arguments);
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()));
+        let error = text(&output.stderr);
+        assert!(error.contains(says) && error.lines().count() == 1, "{error}");
+    }
+    for arguments in [&[][..], &["--cert"], &["--cert", "cert.pem", "--what"]] {
+        let output = files.check(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(text(&output.stderr).contains("usage:"));
+    }
+}

@@ -1,0 +1,162 @@
+//! A table of servers, good ones and bad ones, each over TLS 1.2 and 1.3, by rustls and by
+//! openssl, against every mode of the client: refused or accepted exactly as the mode promises.
+//! An unexpected success fails as well as an unexpected refusal, and a refused server must not
+//! have seen a byte of the request.
+
+mod scenarios;
+mod servers;
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use flynn_tls::rustls::pki_types::{CertificateDer, ServerName};
+use flynn_tls::rustls::version::{TLS12, TLS13};
+use flynn_tls::rustls::{self, ClientConfig};
+use flynn_tls::{Bundle, Certificate, ClientTls, Pin, Roots, pin_mismatch, unverifiable};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use scenarios::{Accept, Expect, HOST, Refuse, Scenario, Signer, Unverifiable};
+use servers::Server;
+
+fn to_pem(der: &CertificateDer<'_>) -> String {
+    Bundle::from_der([der.clone().into_owned()]).unwrap().to_pem()
+}
+
+/// What must come of a mode.
+enum Promise {
+    Like(Expect),
+    Mismatch,
+}
+
+/// Each way to make a client, with what it promises about the scenario.
+fn modes(scenario: &Scenario) -> Vec<(&'static str, ClientConfig, Promise)> {
+    let pin = scenario.pin();
+    let wrong = Pin::from_der(b"another certificate");
+    let roots = || Roots::from_pem(&scenario.ca.certificate_pem()).unwrap();
+    let ca = || ClientTls::webpki().roots(roots());
+    let both = ClientTls::pinned_and_webpki(pin).roots(roots());
+    // The pin is looked at first, then what makes a certificate unverifiable, then its chain.
+    let pinned_and_chained = match scenario.pinned {
+        Accept => scenario.chained,
+        other => other,
+    };
+    let of_issuer = Pin::of(scenario.ca.certificate_der());
+    [
+        ("right pin", ClientTls::pinned(pin), Promise::Like(scenario.pinned)),
+        ("old and new pin", ClientTls::pinned([wrong, pin]), Promise::Like(scenario.pinned)),
+        ("wrong pin", ClientTls::pinned(wrong), Promise::Mismatch),
+        ("pin of the CA", ClientTls::pinned(of_issuer), Promise::Mismatch),
+        ("right pin and CA", both, Promise::Like(pinned_and_chained)),
+        ("wrong pin and CA", ClientTls::pinned_and_webpki(wrong).roots(roots()), Promise::Mismatch),
+        ("CA", ca(), Promise::Like(scenario.chained)),
+        ("CA, any name", ca().dangerous().accept_other_names(), Promise::Like(scenario.any_name)),
+        ("CA, any age", ca().dangerous().accept_expired(), Promise::Like(scenario.any_age)),
+        ("public roots", ClientTls::webpki(), Promise::Like(Refuse(""))),
+    ]
+    .map(|(name, tls, promise)| (name, tls.config().unwrap(), promise))
+    .into()
+}
+
+/// Shakes hands, sends the request, and waits for an answer.
+async fn request(config: ClientConfig, address: SocketAddr, word: &str) -> std::io::Result<()> {
+    let tcp = TcpStream::connect(address).await?;
+    let name = ServerName::try_from(HOST).unwrap();
+    let mut tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
+    tls.write_all(word.as_bytes()).await?;
+    tls.shutdown().await?;
+    // Until the server hangs up too; only rustls answers.
+    let mut answer = Vec::new();
+    let _ = tls.read_to_end(&mut answer).await;
+    Ok(())
+}
+
+/// Whether the outcome is what was promised; the reason if not.
+fn judge(promise: &Promise, outcome: &std::io::Result<()>, pin: Pin) -> Result<(), String> {
+    let mismatch = outcome.as_ref().err().and_then(|e| pin_mismatch(e));
+    let refused = outcome.as_ref().err().and_then(|e| unverifiable(e));
+    let text = outcome.as_ref().err().map(ToString::to_string);
+    let as_promised = match promise {
+        Promise::Mismatch => mismatch.is_some_and(|m| m.presented() == pin) && refused.is_none(),
+        Promise::Like(Accept) => outcome.is_ok(),
+        Promise::Like(Refuse(says)) => {
+            mismatch.is_none()
+                && refused.is_none()
+                && text.as_ref().is_some_and(|t| t.contains(says))
+        }
+        Promise::Like(Unverifiable(says)) => {
+            mismatch.is_none() && refused.is_some_and(|u| u.to_string().contains(says))
+        }
+    };
+    as_promised.then_some(()).ok_or_else(|| text.unwrap_or_else(|| "accepted".to_owned()))
+}
+
+/// A server against all modes; what was not as promised.
+async fn run(
+    scenario: &Scenario,
+    backend: &str,
+    version: &str,
+    (address, server): (SocketAddr, Server),
+) -> String {
+    let mut wrong = String::new();
+    let mut accepted = Vec::new();
+    let presented = Pin::from_der(&scenario.chain[0]);
+    let modes = modes(scenario);
+    let words: Vec<_> = (0..modes.len()).map(|i| format!("request-{i}-word\n")).collect();
+    for ((mode, config, mut promise), word) in modes.into_iter().zip(&words) {
+        // Over TLS 1.2 a server hides a certificate on a curve that is not offered for the key
+        // exchange, so there is nothing to explain.
+        if scenario.name == "P-521" && version == "1.2" {
+            promise = Promise::Like(Refuse("HandshakeFailure"));
+        }
+        let outcome = request(config, address, word).await;
+        accepted.push(outcome.is_ok());
+        if let Err(why) = judge(&promise, &outcome, presented) {
+            let _ = writeln!(wrong, "{}, {backend}, TLS {version}, {mode}: {why}", scenario.name);
+        }
+    }
+    let heard = server.heard().await;
+    for (word, accepted) in words.iter().zip(accepted) {
+        if heard.contains(word.trim()) != accepted {
+            let _ = writeln!(wrong, "{}, {backend}, TLS {version}: heard {word}", scenario.name);
+        }
+    }
+    wrong
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_server_is_refused_or_accepted_as_promised() {
+    let scenarios = scenarios::scenarios();
+    let mut wrong = String::new();
+    let mut bad_servers = 0;
+    for scenario in &scenarios {
+        let connections = modes(scenario).len();
+        let mut count = || bad_servers += usize::from(scenario.chained != Accept);
+        let mut reports = Vec::new();
+        if scenario.signer != Signer::Openssl {
+            let old = servers::rustls(scenario, &TLS12, connections).await;
+            let new = servers::rustls(scenario, &TLS13, connections).await;
+            count();
+            count();
+            reports.push(run(scenario, "rustls", "1.2", old).await);
+            reports.push(run(scenario, "rustls", "1.3", new).await);
+        }
+        if scenario.signer != Signer::Rustls {
+            let old = servers::openssl(scenario, "-tls1_2", connections).await;
+            let new = servers::openssl(scenario, "-tls1_3", connections).await;
+            count();
+            count();
+            let (old, new) = tokio::join!(
+                run(scenario, "openssl", "1.2", old),
+                run(scenario, "openssl", "1.3", new)
+            );
+            reports.extend([old, new]);
+        }
+        wrong.extend(reports);
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+    assert!(bad_servers >= 40, "only {bad_servers} bad servers");
+    eprintln!("{bad_servers} bad servers");
+}
