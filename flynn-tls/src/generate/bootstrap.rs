@@ -1,6 +1,7 @@
 use rcgen::{DistinguishedName, DnType};
 
 use super::ca::params;
+use super::leaf::set_validity;
 use super::{Ca, Issued};
 use crate::error::Error;
 use crate::{KeyKind, Time};
@@ -25,8 +26,10 @@ pub fn bootstrap(domain: &str) -> Result<Bootstrap, Error> {
     let mut subject = DistinguishedName::new();
     subject.push(DnType::OrganizationName, "Flynn");
     subject.push(DnType::OrganizationalUnitName, "Flynn Ephemeral CA");
-    let ca = Ca::of_params(params(subject), &KeyKind::P256, None)?;
     let now = Time::now();
+    let mut params = params(subject);
+    set_validity(&mut params, now, now.plus_days(5 * 365));
+    let ca = Ca::of_params(params, &KeyKind::P256, None)?;
     let leaf = ca
         .leaf(&[domain, &format!("*.{domain}")])
         .organization("Flynn")

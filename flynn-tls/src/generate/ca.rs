@@ -20,7 +20,7 @@ pub struct Ca {
 }
 
 impl Ca {
-    /// A self-signed CA, valid from yesterday for five years.
+    /// A self-signed CA, valid from ten years ago for twenty.
     ///
     /// # Errors
     /// [`ErrorKind::Generate`] when the name cannot be encoded or the
@@ -115,14 +115,14 @@ fn named(common_name: &str) -> DistinguishedName {
     subject
 }
 
-/// Those of a CA, valid from yesterday for five years.
+/// Those of a CA. It is good ten years back too, so that leaves may be over already.
 pub(super) fn params(subject: DistinguishedName) -> CertificateParams {
     let now = Time::now();
     let mut params = CertificateParams::default();
     params.distinguished_name = subject;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    set_validity(&mut params, now.plus_days(-1), now.plus_days(5 * 365));
+    set_validity(&mut params, now.plus_days(-10 * 365), now.plus_days(10 * 365));
     params
 }
 
