@@ -4,6 +4,7 @@ mod attach;
 mod conformance;
 mod controller;
 mod fault;
+mod property;
 mod raw;
 mod server;
 mod streams;

@@ -1,0 +1,366 @@
+//! Random sequences of calls, valid and not: nothing panics, nothing answers 500 that the real
+//! controller answers otherwise, and the streams tell the same story as the state.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use flynn_mock::ServerAge;
+use flynn_mock::engine::{Answer, Body, Cursor, Engine, Options, Pace, Request};
+use http::header::{ACCEPT, AUTHORIZATION};
+use http::{HeaderValue, Method};
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// A well-formed call on objects chosen by number among those that are there; one past the end
+/// is an object that is not.
+#[derive(Clone, Debug)]
+enum Call {
+    CreateApp(Option<u8>),
+    BadAppName(String),
+    UpdateApp(usize, Value),
+    DeleteApp(usize),
+    CreateRelease(usize, u8, bool),
+    SetRelease(usize, usize),
+    Deploy(usize, usize),
+    DeleteRelease(usize, usize),
+    Formation(usize, usize, &'static str, i8),
+    Scale(usize, usize, &'static str, i8),
+    RunJob(usize, usize, &'static str),
+    KillJob(usize, usize),
+    CreateRoute(usize, u8, &'static str),
+    DeleteRoute(usize, usize),
+    CollectGarbage(usize),
+    Provision(usize, usize),
+    Sink,
+    Read(&'static str, usize),
+    Pass(u16),
+    /// Any bytes anywhere: only a panic is wrong.
+    Garbage(&'static str, &'static str, String),
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let at = || 0..4_usize;
+    let kind = || prop::sample::select(vec!["web", "worker", "nosuch"]);
+    prop_oneof![
+        3 => prop::option::of(0..6_u8).prop_map(Call::CreateApp),
+        1 => "[A-Z_. ]{1,8}".prop_map(Call::BadAppName),
+        2 => (at(), update()).prop_map(|(app, update)| Call::UpdateApp(app, update)),
+        1 => at().prop_map(Call::DeleteApp),
+        4 => (at(), 0..3_u8, any::<bool>()).prop_map(|(a, v, c)| Call::CreateRelease(a, v, c)),
+        2 => (at(), at()).prop_map(|(a, r)| Call::SetRelease(a, r)),
+        4 => (at(), at()).prop_map(|(a, r)| Call::Deploy(a, r)),
+        1 => (at(), at()).prop_map(|(a, r)| Call::DeleteRelease(a, r)),
+        3 => (at(), at(), kind(), -1..4_i8).prop_map(|(a, r, k, n)| Call::Formation(a, r, k, n)),
+        2 => (at(), at(), kind(), -1..4_i8).prop_map(|(a, r, k, n)| Call::Scale(a, r, k, n)),
+        2 => (at(), at(), prop::sample::select(vec!["exit 3", "echo a", "sleep 2"]))
+            .prop_map(|(a, r, c)| Call::RunJob(a, r, c)),
+        2 => (at(), at()).prop_map(|(a, j)| Call::KillJob(a, j)),
+        2 => (at(), 0..3_u8, prop::sample::select(vec!["/", "/a/", "/b"]))
+            .prop_map(|(a, d, p)| Call::CreateRoute(a, d, p)),
+        1 => (at(), at()).prop_map(|(a, r)| Call::DeleteRoute(a, r)),
+        1 => at().prop_map(Call::CollectGarbage),
+        1 => (at(), at()).prop_map(|(p, a)| Call::Provision(p, a)),
+        1 => Just(Call::Sink),
+        3 => (prop::sample::select(READS.to_vec()), at()).prop_map(|(p, a)| Call::Read(p, a)),
+        3 => (0..4000_u16).prop_map(Call::Pass),
+        2 => (
+            prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "PATCH"]),
+            prop::sample::select(GARBAGE.to_vec()),
+            prop_oneof![Just(String::new()), "\\PC{0,12}", json_text()]
+        )
+            .prop_map(|(m, p, b)| Call::Garbage(m, p, b)),
+    ]
+}
+
+const READS: &[&str] = &[
+    "/apps", "/apps/APP", "/apps/APP/release", "/apps/APP/releases", "/apps/APP/formations",
+    "/apps/APP/deployments", "/apps/APP/jobs", "/apps/APP/routes", "/apps/APP/resources",
+    "/apps/APP/log", "/releases", "/artifacts", "/providers", "/resources", "/active-jobs",
+    "/formations?active=true", "/nosuch", "/ping", "/ca-cert", "/.well-known/status",
+];
+
+const GARBAGE: &[&str] = &[
+    "/", "/apps", "/apps/x", "/apps/controller", "/apps/controller/meta", "/apps/router/deploy",
+    "/apps/router/release", "/apps/router/formations/x", "/apps/router/scale/x",
+    "/apps/router/jobs", "/apps/router/jobs/x", "/apps/router/routes", "/apps/router/gc",
+    "/apps/router/routes/http/x", "/apps/router/log?lines=x", "/releases", "/releases/x",
+    "/artifacts", "/providers", "/providers/postgres/resources", "/providers/postgres/resources/x",
+    "/providers/x/resources/y/apps/z", "/events?count=x", "/events/x", "/sinks", "/sinks/x",
+    "/volumes", "/volumes/x", "/apps/postgres/volumes/x/decommission", "/domain", "/formations",
+    "/apps/%00", "/apps/%", "/..", "//", "/apps?key=%zz", "/backup", "/formations?since=x",
+];
+
+fn update() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(json!({})),
+        Just(json!({"meta": {"a": "1"}})),
+        Just(json!({"meta": {}})),
+        Just(json!({"strategy": "one-by-one"})),
+        (0..200).prop_map(|n| json!({"deploy_timeout": n})),
+    ]
+}
+
+fn json_text() -> impl Strategy<Value = String> {
+    prop::sample::select(vec![
+        "null", "{}", "[]", "{", "1", "\"x\"", "{\"id\":1}", "{\"name\":1}", "{\"meta\":{\"a\":1}}",
+        "{\"processes\":{\"web\":\"x\"}}", "{\"type\":\"http\"}", "{\"id\":\"\"}", "{\"env\":[]}",
+        "{\"state\":\"complete\"}", "{\"old_domain\":1}", "{\"certificate\":{\"cert\":\"x\"}}",
+    ])
+    .prop_map(str::to_owned)
+}
+
+/// An engine with its whole event stream open from the start.
+struct World {
+    engine: Engine,
+    events: Cursor,
+    seen: String,
+}
+
+impl World {
+    fn new(age: ServerAge, pace: Pace) -> Self {
+        let mut options = Options::new(age, "p.test");
+        options.key = Some("k".to_owned());
+        options.pace = pace;
+        let mut engine = Engine::new(options);
+        while engine.step() {}
+        let request = authorized(Request::new(Method::GET, "/events?past=true"))
+            .header(ACCEPT, HeaderValue::from_static("text/event-stream"));
+        let Body::Stream(events) = engine.handle(&request).body else {
+            panic!("no event stream");
+        };
+        Self { engine, events, seen: String::new() }
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
+        let method = method.parse().unwrap();
+        let answer = self.engine.handle(&authorized(Request::new(method, path).json(body.to_owned())));
+        self.listen();
+        answer
+    }
+
+    fn listen(&mut self) {
+        loop {
+            let frames = self.engine.next_frames(&mut self.events);
+            assert!(!frames.end, "the event stream has ended");
+            if frames.bytes.is_empty() {
+                return;
+            }
+            self.seen.push_str(std::str::from_utf8(&frames.bytes).unwrap());
+        }
+    }
+
+    fn list(&mut self, path: &str) -> Vec<Value> {
+        let answer = self.send("GET", path, "");
+        serde_json::from_slice(answer.bytes()).unwrap_or_default()
+    }
+
+    /// The n-th of the user's apps, or a name that none has.
+    fn app(&mut self, n: usize) -> String {
+        let system = |app: &Value| app["meta"]["flynn-system-app"] == "true";
+        let apps: Vec<_> = self.list("/apps").into_iter().filter(|app| !system(app)).collect();
+        text(apps.get(n), "id").unwrap_or_else(|| "nosuch".to_owned())
+    }
+
+    /// The n-th of an app's things, or an id that none has.
+    fn of_app(&mut self, app: &str, things: &str, n: usize) -> String {
+        let list = match things {
+            // The old server lists only what has a formation.
+            "releases" => self
+                .list("/releases")
+                .into_iter()
+                .filter(|release| release.get("app_id").is_none_or(|of| of == app))
+                .filter(|release| release["artifacts"].is_null())
+                .collect(),
+            _ => self.list(&format!("/apps/{app}/{things}")),
+        };
+        text(list.get(n), "id").unwrap_or_else(|| "00000000-0000-4000-8000-000000000000".to_owned())
+    }
+
+    /// Does one call; what must not be a 500 is checked here.
+    fn perform(&mut self, call: &Call) {
+        let (method, path, body) = match call {
+            Call::Pass(millis) => {
+                let then = self.engine.now() + SignedDuration::from_millis(i64::from(*millis));
+                self.engine.advance(then);
+                self.listen();
+                return;
+            }
+            Call::Garbage(method, path, body) => {
+                self.send(method, path, body);
+                return;
+            }
+            sound => self.request(sound),
+        };
+        let answer = self.send(method, &path, &body);
+        let told = String::from_utf8_lossy(answer.bytes()).into_owned();
+        assert_ne!(answer.status.as_u16(), 500, "{method} {path} {body}: {told}");
+    }
+
+    fn request(&mut self, call: &Call) -> (&'static str, String, String) {
+        let (method, path, body) = match call {
+            Call::CreateApp(None) => ("POST", "/apps".to_owned(), json!({})),
+            Call::CreateApp(Some(n)) => {
+                ("POST", "/apps".to_owned(), json!({"name": format!("app{n}")}))
+            }
+            Call::BadAppName(name) => ("POST", "/apps".to_owned(), json!({"name": name})),
+            Call::UpdateApp(app, update) => {
+                ("POST", format!("/apps/{}", self.app(*app)), update.clone())
+            }
+            Call::DeleteApp(app) => ("DELETE", format!("/apps/{}", self.app(*app)), Value::Null),
+            Call::CreateRelease(app, v, crash) => {
+                let mut body = json!({"env": {"V": v.to_string()},
+                    "processes": {"web": {"args": ["/w"]}, "worker": {}}});
+                if *crash {
+                    body["env"]["CRASH"] = json!("true");
+                }
+                let app = self.app(*app);
+                if app != "nosuch" {
+                    body["app_id"] = json!(app);
+                }
+                ("POST", "/releases".to_owned(), body)
+            }
+            Call::SetRelease(app, release) => {
+                let app = self.app(*app);
+                let body = json!({"id": self.of_app(&app, "releases", *release)});
+                ("PUT", format!("/apps/{app}/release"), body)
+            }
+            Call::Deploy(app, release) => {
+                let app = self.app(*app);
+                let body = json!({"id": self.of_app(&app, "releases", *release)});
+                ("POST", format!("/apps/{app}/deploy"), body)
+            }
+            Call::DeleteRelease(app, release) => {
+                let app = self.app(*app);
+                let release = self.of_app(&app, "releases", *release);
+                ("DELETE", format!("/apps/{app}/releases/{release}"), Value::Null)
+            }
+            Call::Formation(app, release, kind, n) => {
+                let app = self.app(*app);
+                let release = self.of_app(&app, "releases", *release);
+                let body = json!({"processes": {*kind: n}});
+                ("PUT", format!("/apps/{app}/formations/{release}"), body)
+            }
+            Call::Scale(app, release, kind, n) => {
+                let app = self.app(*app);
+                let release = self.of_app(&app, "releases", *release);
+                let body = json!({"state": "pending", "new_processes": {*kind: n}});
+                ("PUT", format!("/apps/{app}/scale/{release}"), body)
+            }
+            Call::RunJob(app, release, command) => {
+                let app = self.app(*app);
+                let release = self.of_app(&app, "releases", *release);
+                let args: Vec<_> = command.split(' ').collect();
+                let body = json!({"release": release, "args": args});
+                ("POST", format!("/apps/{app}/jobs"), body)
+            }
+            Call::KillJob(app, job) => {
+                let app = self.app(*app);
+                let job = self.of_app(&app, "jobs", *job);
+                ("DELETE", format!("/apps/{app}/jobs/{job}"), Value::Null)
+            }
+            Call::CreateRoute(app, domain, path) => {
+                let body = json!({"type": "http", "domain": format!("d{domain}.test"),
+                    "service": "s", "path": path});
+                ("POST", format!("/apps/{}/routes", self.app(*app)), body)
+            }
+            Call::DeleteRoute(app, route) => {
+                let app = self.app(*app);
+                let route = self.of_app(&app, "routes", *route);
+                ("DELETE", format!("/apps/{app}/routes/http/{route}"), Value::Null)
+            }
+            Call::CollectGarbage(app) => {
+                ("POST", format!("/apps/{}/gc", self.app(*app)), Value::Null)
+            }
+            Call::Provision(provider, app) => {
+                let providers = self.list("/providers");
+                let provider =
+                    text(providers.get(*provider), "id").unwrap_or_else(|| "nosuch".to_owned());
+                let app = self.app(*app);
+                let apps = if app == "nosuch" { json!([]) } else { json!([app]) };
+                let path = format!("/providers/{provider}/resources");
+                ("POST", path, json!({"apps": apps, "config": {}}))
+            }
+            Call::Sink => {
+                let body = json!({"kind": "syslog", "config": {"url": "syslog://h:514"}});
+                ("POST", "/sinks".to_owned(), body)
+            }
+            Call::Read(path, app) => ("GET", path.replace("APP", &self.app(*app)), Value::Null),
+            Call::Pass(_) | Call::Garbage(..) => unreachable!("performed elsewhere"),
+        };
+        (method, path, if body.is_null() { String::new() } else { body.to_string() })
+    }
+
+    /// The streamed events are the listed ones, and what they tell is the state.
+    fn check(&mut self) {
+        let mut steps = 0;
+        while self.engine.step() {
+            steps += 1;
+            assert!(steps < 20_000, "the cluster's life never comes to rest");
+            // A job that crashes again and again is restarted for ever.
+            if steps > 2_000 {
+                break;
+            }
+        }
+        self.listen();
+        let streamed: Vec<Value> = self
+            .seen
+            .lines()
+            .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+            .collect();
+        let mut listed = self.list("/events");
+        listed.reverse();
+        assert_eq!(streamed, listed);
+        assert!(streamed.windows(2).all(|pair| pair[0]["id"].as_u64() < pair[1]["id"].as_u64()));
+
+        let mut apps = BTreeSet::new();
+        let mut jobs: BTreeMap<String, Value> = BTreeMap::new();
+        for event in &streamed {
+            let object = text(Some(event), "object_id").unwrap_or_default();
+            match event["object_type"].as_str().unwrap_or_default() {
+                "app" => drop(apps.insert(object)),
+                "app_deletion" if event["data"]["error"] == "" => {
+                    apps.remove(&object);
+                }
+                "job" => drop(jobs.insert(object, event["data"].clone())),
+                _ => {}
+            }
+        }
+        let now: BTreeSet<String> =
+            self.list("/apps").iter().filter_map(|app| text(Some(app), "id")).collect();
+        assert_eq!(apps, now);
+        for app in now {
+            for job in self.list(&format!("/apps/{app}/jobs")) {
+                let uuid = text(Some(&job), "uuid").unwrap_or_default();
+                let told = jobs.get(&uuid).unwrap_or_else(|| panic!("no event of job {uuid}"));
+                assert_eq!(told["state"], job["state"], "job {uuid}");
+            }
+        }
+    }
+}
+
+fn authorized(request: Request) -> Request {
+    request.header(AUTHORIZATION, HeaderValue::from_static("Basic Oms="))
+}
+
+fn text(object: Option<&Value>, field: &str) -> Option<String> {
+    object?.get(field)?.as_str().map(str::to_owned)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_calls_leave_a_cluster_that_agrees_with_itself(
+        calls in prop::collection::vec(call(), 1..40),
+        old in any::<bool>(),
+        timed in any::<bool>(),
+    ) {
+        let age = if old { ServerAge::V2016 } else { ServerAge::V2021 };
+        let pace = if timed { Pace::Timed } else { Pace::AtOnce };
+        let mut world = World::new(age, pace);
+        for call in &calls {
+            world.perform(call);
+        }
+        world.check();
+    }
+}
