@@ -1,5 +1,50 @@
 //! A stateful mock of a Flynn controller, to test against: real HTTP and TLS, live streams,
-//! faults.
+//! attached jobs, faults.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use flynn_mock::{AppSeed, Fault, MockController, Op};
+//!
+//! let mock = MockController::builder()
+//!     .bootstrapped("example.com")
+//!     .app(AppSeed::new("www").process("web", 2))
+//!     .tls()
+//!     .start()
+//!     .await;
+//!
+//! // The tool under test gets a client, or URL, key and pin.
+//! mock.fail_next(Op::AppList, Fault::status(503).retry(true)).times(2);
+//! let apps = mock.client().apps().list().await?;
+//!
+//! // What did it do, and what came of it?
+//! mock.requests().of(Op::AppList).assert_count(3);
+//! assert_eq!(mock.state().app("www").unwrap().running("web"), 2);
+//! # assert!(apps.iter().any(|app| app.name == "www"));
+//! # Ok::<(), flynn_client::Error>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - **It is a cluster.** A bootstrapped one has the system apps, releases, routes and certificates
+//!   of a real bootstrap. What is created, changed and deleted is checked, stored and answered as
+//!   the real controller does it, in both server ages ([`ServerAge`]), and every change makes its
+//!   events.
+//! - **It lives.** Deployments, scale requests, jobs, deletions and domain migrations run to their
+//!   end: at once, on a clock, or step by step ([`Pace`], [`MockController::advance`],
+//!   [`MockController::step`]). One-off jobs run [`Program`]s.
+//! - **It is on the wire.** One port speaks HTTP/1.1, h2 and plain HTTP, for all hosts of the
+//!   cluster; certificates are chosen by name as the router does it, and follow the routes.
+//! - **It fails on request**: [`MockController::fail_next`], [`Fault`].
+//! - **It needs no runtime of yours.** Mocks share one background thread of the process; a plain
+//!   `#[test]` uses [`start_blocking`](Builder::start_blocking). Dropping a mock closes it.
+//!
+//! [`conformance`] runs one suite against the mock and against real controllers. With the feature
+//! `wiremock`, your own `wiremock` mocks are asked first.
+//!
+//! To serve a mock to another program, such as the original CLI:
+//! `cargo run -p flynn-examples --bin mock-controller`.
+//!
+//! Panics of this crate are failures of a test: they carry the line of the test that called.
 
 mod builder;
 mod clock;
