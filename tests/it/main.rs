@@ -1,1 +1,3 @@
 //! Journeys across the crates.
+
+mod replay;

@@ -73,21 +73,67 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 const READS: &[&str] = &[
-    "/apps", "/apps/APP", "/apps/APP/release", "/apps/APP/releases", "/apps/APP/formations",
-    "/apps/APP/deployments", "/apps/APP/jobs", "/apps/APP/routes", "/apps/APP/resources",
-    "/apps/APP/log", "/releases", "/artifacts", "/providers", "/resources", "/active-jobs",
-    "/formations?active=true", "/nosuch", "/ping", "/ca-cert", "/.well-known/status",
+    "/apps",
+    "/apps/APP",
+    "/apps/APP/release",
+    "/apps/APP/releases",
+    "/apps/APP/formations",
+    "/apps/APP/deployments",
+    "/apps/APP/jobs",
+    "/apps/APP/routes",
+    "/apps/APP/resources",
+    "/apps/APP/log",
+    "/releases",
+    "/artifacts",
+    "/providers",
+    "/resources",
+    "/active-jobs",
+    "/formations?active=true",
+    "/nosuch",
+    "/ping",
+    "/ca-cert",
+    "/.well-known/status",
 ];
 
 const GARBAGE: &[&str] = &[
-    "/", "/apps", "/apps/x", "/apps/controller", "/apps/controller/meta", "/apps/router/deploy",
-    "/apps/router/release", "/apps/router/formations/x", "/apps/router/scale/x",
-    "/apps/router/jobs", "/apps/router/jobs/x", "/apps/router/routes", "/apps/router/gc",
-    "/apps/router/routes/http/x", "/apps/router/log?lines=x", "/releases", "/releases/x",
-    "/artifacts", "/providers", "/providers/postgres/resources", "/providers/postgres/resources/x",
-    "/providers/x/resources/y/apps/z", "/events?count=x", "/events/x", "/sinks", "/sinks/x",
-    "/volumes", "/volumes/x", "/apps/postgres/volumes/x/decommission", "/domain", "/formations",
-    "/apps/%00", "/apps/%", "/..", "//", "/apps?key=%zz", "/backup", "/formations?since=x",
+    "/",
+    "/apps",
+    "/apps/x",
+    "/apps/controller",
+    "/apps/controller/meta",
+    "/apps/router/deploy",
+    "/apps/router/release",
+    "/apps/router/formations/x",
+    "/apps/router/scale/x",
+    "/apps/router/jobs",
+    "/apps/router/jobs/x",
+    "/apps/router/routes",
+    "/apps/router/gc",
+    "/apps/router/routes/http/x",
+    "/apps/router/log?lines=x",
+    "/releases",
+    "/releases/x",
+    "/artifacts",
+    "/providers",
+    "/providers/postgres/resources",
+    "/providers/postgres/resources/x",
+    "/providers/x/resources/y/apps/z",
+    "/events?count=x",
+    "/events/x",
+    "/sinks",
+    "/sinks/x",
+    "/volumes",
+    "/volumes/x",
+    "/apps/postgres/volumes/x/decommission",
+    "/domain",
+    "/formations",
+    "/apps/%00",
+    "/apps/%",
+    "/..",
+    "//",
+    "/apps?key=%zz",
+    "/backup",
+    "/formations?since=x",
 ];
 
 fn update() -> impl Strategy<Value = Value> {
@@ -102,9 +148,22 @@ fn update() -> impl Strategy<Value = Value> {
 
 fn json_text() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
-        "null", "{}", "[]", "{", "1", "\"x\"", "{\"id\":1}", "{\"name\":1}", "{\"meta\":{\"a\":1}}",
-        "{\"processes\":{\"web\":\"x\"}}", "{\"type\":\"http\"}", "{\"id\":\"\"}", "{\"env\":[]}",
-        "{\"state\":\"complete\"}", "{\"old_domain\":1}", "{\"certificate\":{\"cert\":\"x\"}}",
+        "null",
+        "{}",
+        "[]",
+        "{",
+        "1",
+        "\"x\"",
+        "{\"id\":1}",
+        "{\"name\":1}",
+        "{\"meta\":{\"a\":1}}",
+        "{\"processes\":{\"web\":\"x\"}}",
+        "{\"type\":\"http\"}",
+        "{\"id\":\"\"}",
+        "{\"env\":[]}",
+        "{\"state\":\"complete\"}",
+        "{\"old_domain\":1}",
+        "{\"certificate\":{\"cert\":\"x\"}}",
     ])
     .prop_map(str::to_owned)
 }
@@ -133,7 +192,8 @@ impl World {
 
     fn send(&mut self, method: &str, path: &str, body: &str) -> Answer {
         let method = method.parse().unwrap();
-        let answer = self.engine.handle(&authorized(Request::new(method, path).json(body.to_owned())));
+        let answer =
+            self.engine.handle(&authorized(Request::new(method, path).json(body.to_owned())));
         self.listen();
         answer
     }
