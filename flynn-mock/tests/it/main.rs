@@ -1,4 +1,11 @@
 //! Integration tests; the tree mirrors `src/`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod attach;
 mod conformance;
