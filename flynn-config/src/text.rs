@@ -68,13 +68,14 @@ impl Block {
     /// lines that follow. Comments directly above the next header stay with that header, and
     /// those with blank lines on both sides stay too.
     pub(crate) fn extent(&self, text: &[u8], comment: &[u8]) -> Range<usize> {
+        if indentation(text, self.head).is_none() {
+            // It shares its line, which stays.
+            return self.head..line_stop(text, self.body).min(self.ceiling);
+        }
         self.start(text, comment)..self.end(text, comment)
     }
 
     fn start(&self, text: &[u8], comment: &[u8]) -> usize {
-        if indentation(text, self.head).is_none() {
-            return self.head;
-        }
         let own = line_start(text, self.head).max(bom_len(text));
         let top = lines_above(text, own, self.floor, comment);
         if top <= bom_len(text) { own } else { top }
@@ -164,7 +165,7 @@ mod tests {
     #[test]
     fn two_headers_on_a_line() {
         assert_eq!(block("[a] [b] y=2", "[a]", "[a]", "[b]"), "[b] y=2");
-        assert_eq!(block("[a] [b] y=2\n", "[b]", "y=2", ""), "[a] ");
+        assert_eq!(block("[a] [b] y=2\n", "[b]", "y=2", ""), "[a] \n");
     }
 
     #[test]

@@ -68,16 +68,13 @@ pub(crate) fn decoded(text: &str) -> String {
             [b'%', high, low, tail @ ..] => hex(*high).zip(hex(*low)).map(|digits| (digits, tail)),
             _ => None,
         };
-        rest = match escape {
-            Some(((high, low), tail)) => {
-                out.push(high * 16 + low);
-                tail
-            }
-            None => {
-                out.push(*first);
-                tail
-            }
-        };
+        if let Some(((high, low), tail)) = escape {
+            out.push(high * 16 + low);
+            rest = tail;
+        } else {
+            out.push(*first);
+            rest = tail;
+        }
     }
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }

@@ -18,6 +18,9 @@ const DEFAULT_CLIENT: &str = "flynn-cli";
 /// A token is not used in its last seconds, in which a push would not come through.
 const MARGIN: Duration = Duration::from_secs(10);
 
+/// How Go's zero time starts, which stands for no expiry.
+const NEVER: &str = "0001-01-01T00:00:00";
+
 /// The folder of cached tokens, `~/.flynn/tokens`: one file an issuer's host and client,
 /// `<host>/<client id>.json`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +68,10 @@ impl Tokens {
         let entry = cache.get("access_tokens").and_then(|tokens| tokens.get(controller_url));
         let entry = entry.ok_or_else(missing)?;
         let secret = text(entry, "access_token").filter(|token| !token.is_empty());
-        let expires = match text(entry, "expiry") {
-            Some(time) => instant(&time).ok_or_else(|| broken("`expiry` is not a time"))?,
-            None => None,
-        };
+        let expires = text(entry, "expiry").filter(|time| !time.starts_with(NEVER));
+        let expires = expires
+            .map(|time| instant(&time).ok_or_else(|| broken("`expiry` is not a time")))
+            .transpose()?;
         let token = Token {
             kind: text(entry, "token_type").unwrap_or_default(),
             secret: SecretString::from(secret.ok_or_else(missing)?),
@@ -138,9 +141,8 @@ fn read_shared(path: &Path) -> Result<Vec<u8>, Error> {
     Ok(bytes)
 }
 
-/// A time of RFC 3339 as Go writes it, to the second; `Some(None)` for Go's zero time, which
-/// stands for "never", and any other before 1970.
-fn instant(text: &str) -> Option<Option<SystemTime>> {
+/// A time of RFC 3339 as Go writes it, to the second; one before 1970 counts as 1970.
+fn instant(text: &str) -> Option<SystemTime> {
     let number = |range: std::ops::Range<usize>| text.get(range)?.parse::<i64>().ok();
     let [year, month, day] = [number(0..4)?, number(5..7)?, number(8..10)?];
     let [hour, minute, second] = [number(11..13)?, number(14..16)?, number(17..19)?];
@@ -159,8 +161,8 @@ fn instant(text: &str) -> Option<Option<SystemTime>> {
         return None;
     }
     let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
-    let seconds = u64::try_from(seconds - offset).ok().filter(|&seconds| seconds > 0);
-    Some(seconds.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)))
+    let seconds = u64::try_from(seconds - offset).unwrap_or(0);
+    Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar; years are counted from March, so
@@ -202,6 +204,8 @@ mod tests {
 
     #[test]
     fn what_is_no_usable_token() {
+        let never = r#"{"access_token":"t","expiry":"0001-01-01T00:00:00Z"}"#;
+        assert_eq!(token(never).unwrap().expires(), None);
         for (entry, part) in [
             (r#"{"access_token":"SECRET","expiry":"2020-01-01T00:00:00Z"}"#, "expired"),
             (r#"{"access_token":"SECRET","expiry":"SECRET"}"#, "not a time"),
@@ -233,12 +237,12 @@ mod tests {
     fn times_of_go() {
         let seconds = |text| {
             let time = instant(text)?;
-            Some(time.map(|t| t.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs()))
+            Some(time.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
         };
-        assert_eq!(seconds("1970-01-02T00:00:00Z"), Some(Some(86_400)));
-        assert_eq!(seconds("2000-02-29T12:30:15.123456789Z"), Some(Some(951_827_415)));
-        assert_eq!(seconds("2026-11-23T08:00:00-01:30"), Some(Some(1_795_426_200)));
-        assert_eq!(seconds("0001-01-01T00:00:00Z"), Some(None));
+        assert_eq!(seconds("1970-01-02T00:00:00Z"), Some(86_400));
+        assert_eq!(seconds("2000-02-29T12:30:15.123456789Z"), Some(951_827_415));
+        assert_eq!(seconds("2026-11-23T08:00:00-01:30"), Some(1_795_426_200));
+        assert_eq!(seconds("0001-01-02T00:00:00Z"), Some(0));
         for bad in ["", "soon", "2026-13-01T00:00:00Z", "2026-11-23T08:00:00", "2026-11-23"] {
             assert_eq!(seconds(bad), None, "{bad}");
         }

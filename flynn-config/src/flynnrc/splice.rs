@@ -101,8 +101,13 @@ impl FlynnRc {
         let splice = match &self.layout.list {
             List::Tables => {
                 let nl = line_end(text);
-                let entry =
-                    pairs.fold("[[cluster]]".to_owned(), |entry, pair| entry + nl + "  " + &pair);
+                // A second spelling, `[[Cluster]]` beside `[[cluster]]`, would be a second key.
+                let header = self.layout.places.first().and_then(|place| match &place.form {
+                    Form::Tables(headers) => self.text.get(headers.first()?.at.clone()),
+                    Form::Inline(_) => None,
+                });
+                let header = header.unwrap_or("[[cluster]]");
+                let entry = pairs.fold(header.to_owned(), |entry, pair| entry + nl + "  " + &pair);
                 match content_end(text) {
                     // Nothing but white space (and perhaps a byte order mark).
                     end if self.text.trim_start_matches('\u{feff}').trim().is_empty() => {

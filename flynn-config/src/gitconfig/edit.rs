@@ -2,11 +2,14 @@
 
 use std::ops::{Deref, Range};
 
+use super::diff::Change;
 use super::key::{Key, SectionName};
 use super::parse::{Section, Variable};
 use super::value::{header, quoted};
 use super::{File, GitConfig};
-use crate::text::{Block, indentation, is_blank, line_end, line_start, line_stop, next_line};
+use crate::text::{
+    Block, content_end, indentation, is_blank, line_end, line_start, line_stop, next_line,
+};
 use crate::{Error, ErrorKind};
 
 const COMMENT: &[u8] = b"#;";
@@ -17,13 +20,6 @@ const COMMENT: &[u8] = b"#;";
 pub struct GitConfigEdit {
     config: GitConfig,
     changes: Vec<Change>,
-}
-
-/// The lines that one splice took and put; ranges of lines are whole.
-#[derive(Debug, Clone)]
-pub(super) struct Change {
-    pub(super) removed: Vec<u8>,
-    pub(super) added: Vec<u8>,
 }
 
 impl GitConfigEdit {
@@ -65,8 +61,8 @@ impl GitConfigEdit {
         let Some(section) = last else {
             let header = header(key.section.base, key.section.subsection);
             let end = self.text().len();
-            let (open, close) = if ends_line(self.text()) { ("", nl) } else { (nl, "") };
-            let open = format!("{}{open}", self.hanging(end));
+            let close = if ends_line(self.text()) { nl } else { "" };
+            let open = self.fresh_line(end);
             return self.splice(end..end, &format!("{open}{header}{nl}{pair}{close}"));
         };
         let after = self.body(section);
@@ -75,8 +71,8 @@ impl GitConfigEdit {
         if next.is_some_and(|next| next < stop) {
             return self.splice(after..after, &format!("{nl}{pair}{nl}"));
         }
-        let hanging = self.hanging(after);
-        self.splice(stop..stop, &format!("{hanging}{nl}{pair}"))
+        let open = self.fresh_line(stop);
+        self.splice(stop..stop, &format!("{open}{pair}"))
     }
 
     /// Takes a key out; false where there is none. As with git, a section that this leaves empty
@@ -145,7 +141,7 @@ impl GitConfigEdit {
         let range = match indentation(text, name) {
             Some(indent) => name - indent.len()..next_line(text, end),
             // It shares the line with its header, which keeps the comment.
-            None => name..end,
+            None => content_end(text.get(..name).unwrap_or_default())..end,
         };
         self.splice(range, "")?;
         match section.filter(|&section| self.is_bare(section)) {
@@ -226,14 +222,20 @@ impl GitConfigEdit {
         is_blank(inside) && extent.start >= line_start(self.text(), header.start)
     }
 
-    /// A line end that a value cut off by the end of the file, `\` its last byte, still needs.
-    fn hanging(&self, at: usize) -> &'static str {
+    /// What must stand at `at`, the end of a line, for the next byte to begin a new one: the
+    /// line end, and one more where a value still goes on, its last byte being `\` or the line
+    /// end after it.
+    fn fresh_line(&self, at: usize) -> String {
         let text = self.text();
-        let variable = self.variables().last();
-        let ends = at == text.len() && variable.is_some_and(|v| v.value.end == at);
-        let raw = variable.and_then(|v| text.get(v.value.clone())).unwrap_or_default();
+        let nl = line_end(text);
+        let ends_here = self.variables().iter().rfind(|v| v.equals.is_some() && v.value.end == at);
+        let raw = ends_here.and_then(|v| text.get(v.value.clone())).unwrap_or_default();
         let backslashes = raw.iter().rev().take_while(|&&b| b == b'\\').count();
-        if ends && backslashes % 2 == 1 { line_end(text) } else { "" }
+        match text.get(..at) {
+            _ if backslashes % 2 == 1 => nl.repeat(2),
+            Some(before) if ends_line(before) && !raw.ends_with(b"\n") => String::new(),
+            _ => nl.to_owned(),
+        }
     }
 }
 
@@ -242,26 +244,6 @@ impl Deref for GitConfigEdit {
 
     fn deref(&self) -> &GitConfig {
         &self.config
-    }
-}
-
-impl Change {
-    fn of(old: &[u8], range: &Range<usize>, new: &[u8], added: usize) -> Self {
-        let lines = |text: &[u8], range: Range<usize>| {
-            let start = line_start(text, range.start);
-            let end = if range.is_empty() && range.start == start {
-                start
-            } else if text.get(..range.end).is_some_and(|t| t.ends_with(b"\n")) {
-                range.end
-            } else {
-                next_line(text, range.end)
-            };
-            text.get(start..end).unwrap_or_default().to_vec()
-        };
-        Self {
-            removed: lines(old, range.clone()),
-            added: lines(new, range.start..range.start + added),
-        }
     }
 }
 

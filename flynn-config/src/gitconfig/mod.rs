@@ -1,6 +1,7 @@
 //! git's configuration: read, and changed byte by byte.
 
 mod blocks;
+mod diff;
 mod edit;
 mod environment;
 mod helper;
@@ -11,6 +12,7 @@ mod plan;
 mod value;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 pub use blocks::{FlynnBlocks, Setting};
@@ -118,6 +120,12 @@ impl GitConfig {
         self.find(key).map(|found| found.value()).collect()
     }
 
+    /// Every variable with its value, in git's order and with the keys as `git config --list`
+    /// prints them: section and variable in lower case, U+FFFD for what is not UTF-8.
+    pub fn entries(&self) -> impl Iterator<Item = (String, Value<'_>)> {
+        self.variables().map(|found| (found.key(), found.value()))
+    }
+
     /// The text of the file itself, byte for byte.
     pub fn as_bytes(&self) -> &[u8] {
         self.files.first().map_or(&[], |file| &file.text)
@@ -155,6 +163,26 @@ impl<'a> Found<'a> {
     pub(crate) fn value(&self) -> Value<'a> {
         let raw = || self.file.text.get(self.variable.value.clone()).unwrap_or_default();
         Value::read(self.variable.equals.map(|_| raw()))
+    }
+
+    fn key(&self) -> String {
+        let File { text, parsed, .. } = self.file;
+        let piece = |span: &Range<usize>| {
+            String::from_utf8_lossy(text.get(span.clone()).unwrap_or_default())
+        };
+        let name = piece(&self.variable.name).to_ascii_lowercase();
+        let Some(section) = self.variable.section.and_then(|s| parsed.sections.get(s)) else {
+            return name;
+        };
+        let base = piece(&section.base).to_ascii_lowercase();
+        match &section.subsection {
+            None => format!("{base}.{name}"),
+            Some(span) => {
+                let raw = text.get(span.clone()).unwrap_or_default();
+                let subsection = value::unescaped(raw);
+                format!("{base}.{}.{name}", String::from_utf8_lossy(&subsection))
+            }
+        }
     }
 
     fn is(&self, key: &Key<'_>) -> bool {

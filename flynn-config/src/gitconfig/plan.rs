@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::blocks::{Setting, is_flynn_helper};
+use super::diff::Change;
 use super::edit::GitConfigEdit;
 use super::key::Key;
 use super::{GitConfig, Helper};
@@ -28,8 +29,8 @@ pub enum BlockChange {
 
 /// A change of the Flynn blocks, worked out but not done: [`GitConfig::plan`].
 ///
-/// `Display` is the change as a diff of lines. Of other settings that go with a section, only the
-/// names show, since their values may be secret.
+/// `Display` is the change as a diff of lines. Comments, and the values of other settings that go
+/// with a section, show as `...`: they may be secret.
 #[derive(Debug, Clone)]
 pub struct Plan {
     git_url: String,
@@ -73,14 +74,7 @@ impl GitConfig {
         let own = self.files.first().cloned().map(Self::from_file);
         let mut edit = GitConfigEdit::new(own.unwrap_or_else(|| self.clone()));
         edit.change_blocks(git_url, &change)?;
-        let diff = edit.changes().iter().flat_map(|change| {
-            let (removed, added) = (lines(&change.removed), lines(&change.added));
-            let kept = |line: &String, other: &[String]| other.contains(line);
-            let minus = removed.iter().filter(|line| !kept(line, &added)).map(|l| format!("- {l}"));
-            let plus = added.iter().filter(|line| !kept(line, &removed)).map(|l| format!("+ {l}"));
-            minus.chain(plus).collect::<Vec<_>>()
-        });
-        let diff = diff.collect();
+        let diff = edit.changes().iter().flat_map(Change::diff).collect();
         let blocks = self.flynn_blocks(git_url);
         let concerned = match change {
             BlockChange::DropCa => blocks.ca_files,
@@ -158,22 +152,4 @@ impl GitConfigEdit {
         }
         Ok(())
     }
-}
-
-/// The lines of a change, with the values of foreign settings left out.
-fn lines(bytes: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes);
-    text.lines()
-        .map(|line| match line.split_once('=') {
-            Some((name, _)) if !is_shown(name) => format!("{name}= ..."),
-            _ => line.to_owned(),
-        })
-        .collect()
-}
-
-fn is_shown(name: &str) -> bool {
-    let name = name.trim();
-    name.starts_with(['[', '#', ';'])
-        || name.eq_ignore_ascii_case("sslCAInfo")
-        || name.eq_ignore_ascii_case("helper")
 }

@@ -37,6 +37,7 @@ pub(crate) fn locked_edit<T, E: From<Error>>(
     let (done, new) = change(old.clone(), access)?;
     if new != old {
         target.refuse_read_only()?;
+        replace::sweep(&target.path);
         replace(&target.path, &new, access)?;
     }
     drop(lock);

@@ -7,21 +7,42 @@ use std::path::Path;
 use super::target::{Access, folder};
 use crate::{Error, ErrorKind};
 
+const SUFFIX: &str = ".tmp";
+
 /// Writes `bytes` to a temporary file in the folder of `target`, flushes it, and renames it over
 /// `target`. The temporary file of a killed process (`.<name>.*.tmp`, mode 0600 until its content
 /// is complete) may stay behind; `target` never holds a part of anything.
 pub(crate) fn replace(target: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
     let failed = |e: std::io::Error| full_disk(target, e);
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
     let mut temporary = tempfile::Builder::new()
-        .prefix(&format!(".{}.", name.trim_start_matches('.')))
-        .suffix(".tmp")
+        .prefix(&prefix(target))
+        .suffix(SUFFIX)
         .tempfile_in(folder(target))
         .map_err(failed)?;
     temporary.write_all(bytes).map_err(failed)?;
     finish(temporary.as_file(), access).map_err(failed)?;
     temporary.persist(target).map_err(|e| failed(e.error))?;
     sync_folder(target).map_err(failed)
+}
+
+/// How the names of temporary files for `target` start: `.flynnrc.`.
+fn prefix(target: &Path) -> String {
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    format!(".{}.", name.trim_start_matches('.'))
+}
+
+/// Removes the temporary files that killed processes left; the caller holds the lock under which
+/// they are made. They hold keys, so they should not lie around.
+pub(super) fn sweep(target: &Path) {
+    let prefix = prefix(target);
+    let Ok(entries) = fs::read_dir(folder(target)) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let random = name.to_str().and_then(|n| n.strip_prefix(&*prefix)?.strip_suffix(SUFFIX));
+        if random.is_some_and(|r| r.len() == 6 && r.bytes().all(|b| b.is_ascii_alphanumeric())) {
+            discard(&entry.path());
+        }
+    }
 }
 
 /// Gives a complete file the permissions of the one it replaces and flushes it to the disk.

@@ -1,0 +1,98 @@
+//! Showing a change as lines, without the secrets in them.
+
+use std::ops::Range;
+
+use super::parse::parse;
+use crate::text::{line_start, next_line};
+
+/// The whole lines that one splice took and put.
+#[derive(Debug, Clone)]
+pub(super) struct Change {
+    removed: Vec<u8>,
+    added: Vec<u8>,
+}
+
+impl Change {
+    /// The change from `old` to `new`, in which `added` bytes stand for those of `range`.
+    pub(super) fn of(old: &[u8], range: &Range<usize>, new: &[u8], added: usize) -> Self {
+        Self {
+            removed: lines(old, range.clone()).to_vec(),
+            added: lines(new, range.start..range.start + added).to_vec(),
+        }
+    }
+
+    /// The lines, `-` before those that go and `+` before those that come.
+    pub(super) fn diff(&self) -> Vec<String> {
+        let (removed, added) = (shown(&self.removed), shown(&self.added));
+        let minus = removed.iter().filter(|line| !added.contains(line)).map(|l| format!("- {l}"));
+        let plus = added.iter().filter(|line| !removed.contains(line)).map(|l| format!("+ {l}"));
+        minus.chain(plus).collect()
+    }
+}
+
+/// The lines that `range` is part of.
+fn lines(text: &[u8], range: Range<usize>) -> &[u8] {
+    let start = line_start(text, range.start);
+    let whole = text.get(..range.end).is_some_and(|before| before.ends_with(b"\n"));
+    let end = if whole || range.end == start { range.end } else { next_line(text, range.end) };
+    text.get(start..end).unwrap_or_default()
+}
+
+/// One line a header, variable and comment; only what Flynn's blocks are about shows its value.
+fn shown(text: &[u8]) -> Vec<String> {
+    // Whole lines of a file that parses do, too.
+    let Ok(parsed) = parse(text) else { return vec!["...".to_owned()] };
+    let piece = |span: &Range<usize>| {
+        String::from_utf8_lossy(text.get(span.clone()).unwrap_or_default()).into_owned()
+    };
+    let headers = parsed.sections.iter().map(|s| (s.header.clone(), piece(&s.header)));
+    let variables = parsed.variables.iter().map(|variable| {
+        let name = piece(&variable.name);
+        let public = ["sslCAInfo", "helper"].iter().any(|n| name.eq_ignore_ascii_case(n));
+        let value = if public { piece(&variable.value) } else { "...".to_owned() };
+        let line = match variable.equals {
+            Some(_) => format!("\t{name} = {value}"),
+            None => format!("\t{name}"),
+        };
+        (variable.name.start..variable.value.end, line)
+    });
+    let mut items: Vec<_> = headers.chain(variables).collect();
+    items.sort_by_key(|(span, _)| span.start);
+    let mut lines = Vec::new();
+    let mut at = 0;
+    for (span, line) in items {
+        lines.extend(comments(text, at..span.start));
+        lines.push(line);
+        at = next_line(text, span.end).min(text.len());
+    }
+    lines.extend(comments(text, at..text.len()));
+    lines
+}
+
+/// A line for each comment line in a gap between two items.
+fn comments(text: &[u8], gap: Range<usize>) -> impl Iterator<Item = String> {
+    let lines = text.get(gap).unwrap_or_default().split(|&b| b == b'\n');
+    let comment = |line: &&[u8]| {
+        line.trim_ascii_start().starts_with(b"#") || line.trim_ascii_start().starts_with(b";")
+    };
+    lines.filter(comment).map(|_| "# ...".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_settings_of_flynn_show_their_value() {
+        let text = b"# of ops\n[http \"u\"] ; HUSH\n\tsslCAInfo = a b # HUSH\n\n  extraHeader = a \\\nHUSH\n;HUSH\n\tbare\n";
+        let expected = [
+            "# ...",
+            "[http \"u\"]",
+            "\tsslCAInfo = a b",
+            "\textraHeader = ...",
+            "# ...",
+            "\tbare",
+        ];
+        assert_eq!(shown(text), expected);
+    }
+}

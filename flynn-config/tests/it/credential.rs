@@ -1,0 +1,187 @@
+//! Real git and its credential store.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use flynn_config::credential::{Credential, Operation, Tokens, answer, reject_with};
+use flynn_config::{BlockChange, Environment, ErrorKind, FlynnRc, GitConfig, Helper};
+use proptest::prelude::*;
+use secrecy::{ExposeSecret as _, SecretString};
+
+const URL: &str = "https://git.a.test:8443";
+
+/// git in a home of its own.
+fn git(home: &Path) -> Command {
+    let mut git = Command::new("git");
+    git.env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", home)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .current_dir(home);
+    git
+}
+
+/// What `git credential fill` finds out.
+fn fill(mut git: Command) -> Option<Credential> {
+    let mut child = git
+        .args(["credential", "fill"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut message = Vec::new();
+    Credential::for_url(URL).unwrap().write(&mut message).unwrap();
+    child.stdin.take().unwrap().write_all(&message).unwrap();
+    let output = child.wait_with_output().unwrap();
+    output.status.success().then(|| Credential::parse(&output.stdout).unwrap())
+}
+
+fn password(git: Command) -> Option<String> {
+    Some(fill(git)?.password()?.expose_secret().to_owned())
+}
+
+/// After a key change git would go on with the old key from its store.
+#[test]
+fn reject_empties_the_store() {
+    let home = tempfile::tempdir().unwrap();
+    GitConfig::edit(home.path().join(".gitconfig"), |git| git.set("credential.helper", "store"))
+        .unwrap();
+    let store = home.path().join(".git-credentials");
+    let other = "https://user:other@git.b.test\n";
+    fs::write(&store, format!("https://user:old@git.a.test%3a8443\n{other}")).unwrap();
+    assert_eq!(password(git(home.path())).as_deref(), Some("old"));
+    reject_with(git(home.path()), URL).unwrap();
+    assert_eq!(password(git(home.path())), None);
+    assert_eq!(fs::read_to_string(&store).unwrap(), other);
+    reject_with(git(home.path()), URL).unwrap();
+}
+
+#[test]
+fn reject_tells_what_goes_wrong() {
+    let home = tempfile::tempdir().unwrap();
+    let none = reject_with(Command::new(home.path().join("no-git")), URL).unwrap_err();
+    assert_eq!(none.kind(), ErrorKind::Git);
+    fs::write(home.path().join(".gitconfig"), "[broken").unwrap();
+    let failed = reject_with(git(home.path()), URL).unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Git);
+    for url in ["", "git.a.test", "https://", "https://a\nb"] {
+        let invalid = reject_with(git(home.path()), url).unwrap_err();
+        assert_eq!(invalid.kind(), ErrorKind::Invalid, "{url:?}");
+    }
+}
+
+/// A CI job: no file at all, and the key in a variable.
+#[test]
+fn the_environment_form_needs_no_file() {
+    let home = tempfile::tempdir().unwrap();
+    let helper = Helper::key_from_variable("FLYNN_KEY");
+    let ca = Path::new("/ci/ca file.pem");
+    let settings = Environment::after("1").flynn(URL, Some(ca), &helper).unwrap();
+    let with_settings = || {
+        let mut git = git(home.path());
+        git.envs(settings.variables())
+            .env("GIT_CONFIG_KEY_0", "user.name")
+            .env("GIT_CONFIG_VALUE_0", "CI")
+            .env("FLYNN_KEY", "k\"e'y $x");
+        git
+    };
+    assert_eq!(password(with_settings()).as_deref(), Some("k\"e'y $x"));
+    let read = |key: &str| {
+        let output = with_settings().args(["config", key]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(read(&format!("http.{URL}.sslCAInfo")), "/ci/ca file.pem\n");
+    assert_eq!(read("user.name"), "CI\n");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    assert!(Environment::new().set("nodot", "x").is_err());
+}
+
+/// A helper whose path has spaces and quotes is run by git.
+#[cfg(unix)]
+#[test]
+fn a_helper_with_an_odd_path_is_run() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("Bob's \"Apps\" \\ $HOME; #1");
+    fs::create_dir(&folder).unwrap();
+    let program = folder.join("flynn");
+    let script =
+        "#!/bin/sh\n[ \"$1 $2\" = 'git-credentials get' ] && echo password=odd; echo username=u\n";
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    GitConfig::edit(home.path().join(".gitconfig"), |git| {
+        let helper = Helper::flynn_cli(&program);
+        let plan = git.plan(URL, BlockChange::Install { ca_file: None, helper })?;
+        git.apply(&plan)
+    })
+    .unwrap();
+    assert_eq!(password(git(home.path())).as_deref(), Some("odd"));
+}
+
+#[test]
+fn a_token_is_sent_as_bearer() {
+    let home = tempfile::tempdir().unwrap();
+    let tokens = home.path().join("tokens/dashboard.a.test");
+    fs::create_dir_all(&tokens).unwrap();
+    let json = r#"{"refresh_token":"r","access_tokens":{"https://controller.a.test:8443":
+        {"access_token":"tok","expiry":"2999-01-01T00:00:00Z","token_type":"Bearer"}}}"#;
+    fs::write(tokens.join("flynn-cli.json"), json).unwrap();
+    let rc = FlynnRc::parse(
+        "[[cluster]]\nName = \"a\"\nOAuthURL = \"https://dashboard.a.test\"\n\
+         ControllerURL = \"https://controller.a.test:8443\"\nGitURL = \"https://git.a.test:8443\"\n",
+    )
+    .unwrap();
+    let asked = Credential::for_url(URL).unwrap();
+    let tokens = Tokens::new(home.path().join("tokens"));
+    let answered = answer(Operation::Get, &asked, &rc, &tokens).unwrap().unwrap();
+    assert_eq!(answered.username(), Some("Bearer"));
+    assert_eq!(answered.password().unwrap().expose_secret(), "tok");
+    let none = answer(Operation::Get, &asked, &rc, &Tokens::new("nowhere")).unwrap_err();
+    assert_eq!(none.kind(), ErrorKind::Token);
+}
+
+#[test]
+fn messages_of_git() {
+    let message = "protocol=https\r\nhost=h\nhost=git.a.test\ncapability[]=authtype\n\
+                   capability[]=state\nwwwauth[]=Basic realm=x\nurl=https://u%40x@new:1/a%20b/\n\
+                   username=late\n\nignored";
+    let credential = Credential::parse(message.as_bytes()).unwrap();
+    assert_eq!(credential.host(), Some("new:1"));
+    assert_eq!(credential.path(), Some("a b"));
+    assert_eq!(credential.username(), Some("late"));
+    let capabilities: Vec<_> =
+        credential.attribute("capability[]").map(SecretString::expose_secret).collect();
+    assert_eq!(capabilities, ["authtype", "state"]);
+    for (bad, line, column) in [("a=b\nnothing\n", 2, 1), ("a=\0", 1, 3), ("protocol", 1, 1)] {
+        let error = Credential::parse(bad.as_bytes()).unwrap_err();
+        assert_eq!((error.line(), error.column()), (Some(line), Some(column)), "{bad:?}");
+    }
+    let endless = std::io::repeat(b'x');
+    let error = Credential::read(std::io::BufReader::new(endless)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    let split = answer_with("a\nb").write(&mut Vec::new()).unwrap_err();
+    assert_eq!(split.kind(), std::io::ErrorKind::InvalidData);
+}
+
+fn answer_with(password: &str) -> Credential {
+    Credential::for_url(URL).unwrap().answered("user", SecretString::from(password))
+}
+
+proptest! {
+    #[test]
+    fn a_message_reads_back(password in "[^\n\r\0]{0,40}", user in "[^\n\r\0]{0,20}") {
+        let credential = Credential::for_url(URL)
+            .unwrap()
+            .answered(&user, SecretString::from(password.clone()));
+        let mut message = Vec::new();
+        credential.write(&mut message).unwrap();
+        let read = Credential::parse(&message).unwrap();
+        prop_assert_eq!(read.username(), Some(&*user));
+        prop_assert_eq!(read.password().unwrap().expose_secret(), password);
+        prop_assert_eq!(read.host(), Some("git.a.test:8443"));
+    }
+}

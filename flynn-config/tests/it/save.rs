@@ -1,0 +1,265 @@
+//! How files are written: locks, modes, links, and what goes wrong.
+
+#![cfg(unix)]
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use flynn_config::{CaFiles, Error, ErrorKind, FlynnRc, GitConfig, NewCluster};
+
+fn add(path: &Path, name: &str) -> Result<(), Error> {
+    let new = NewCluster::from_domain(name, &format!("{name}.test"), "key", "pin");
+    FlynnRc::edit(path, |rc| rc.add(&new))
+}
+
+fn set(path: &Path, value: &str) -> Result<(), Error> {
+    GitConfig::edit(path, |git| git.set("user.name", value))
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().mode() & 0o7777
+}
+
+type Write = fn(&Path, &str) -> Result<(), Error>;
+
+/// Both ways to write, each with a path of its own.
+fn both(dir: &Path) -> [(PathBuf, Write); 2] {
+    [(dir.join(".flynnrc"), add), (dir.join(".gitconfig"), set)]
+}
+
+/// The files in a folder but for the lock of the `.flynnrc`, which stays.
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name != ".flynnrc.lock").collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn new_files_are_private_and_old_ones_keep_their_mode() {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, write) in both(dir.path()) {
+        write(&path, "a").unwrap();
+        assert_eq!(mode(&path), 0o600);
+        for kept in [0o644, 0o640, 0o600] {
+            fs::set_permissions(&path, Permissions::from_mode(kept)).unwrap();
+            write(&path, &format!("m{kept}")).unwrap();
+            assert_eq!(mode(&path), kept);
+        }
+    }
+    assert_eq!(names(dir.path()), [".flynnrc", ".gitconfig"]);
+    assert_eq!(mode(&dir.path().join(".flynnrc.lock")), 0o600);
+}
+
+#[test]
+fn others_who_can_read_the_keys_are_a_warning() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(".flynnrc");
+    add(&path, "a").unwrap();
+    assert!(!FlynnRc::load(&path).unwrap().is_readable_by_others());
+    for open in [0o644, 0o640, 0o604] {
+        fs::set_permissions(&path, Permissions::from_mode(open)).unwrap();
+        assert!(FlynnRc::load(&path).unwrap().is_readable_by_others());
+    }
+}
+
+#[test]
+fn links_are_followed_and_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let dotfiles = dir.path().join("dotfiles");
+    fs::create_dir(&dotfiles).unwrap();
+    for (path, write) in both(dir.path()) {
+        let name = path.file_name().unwrap();
+        let middle = dir.path().join("middle").join(name);
+        fs::create_dir_all(middle.parent().unwrap()).unwrap();
+        symlink(Path::new("../dotfiles").join(name), &middle).unwrap();
+        symlink(Path::new("middle").join(name), &path).unwrap();
+        write(&path, "new").unwrap();
+        for link in [&path, &middle] {
+            assert!(fs::symlink_metadata(link).unwrap().is_symlink());
+        }
+        assert!(fs::read_to_string(dotfiles.join(name)).unwrap().contains("new"));
+    }
+    assert_eq!(names(&dotfiles), [".flynnrc", ".gitconfig"]);
+    assert_eq!(names(dir.path()), [".flynnrc", ".gitconfig", "dotfiles", "middle"]);
+}
+
+#[test]
+fn links_in_a_circle_are_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a");
+    symlink("b", &path).unwrap();
+    symlink("a", dir.path().join("b")).unwrap();
+    assert!(add(&path, "x").unwrap_err().to_string().contains("symbolic links"));
+}
+
+/// As with git: the other name keeps the old content.
+#[test]
+fn hard_links_are_broken() {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, write) in both(dir.path()) {
+        write(&path, "one").unwrap();
+        let other = path.with_extension("other");
+        fs::hard_link(&path, &other).unwrap();
+        let old = fs::read(&other).unwrap();
+        write(&path, "two").unwrap();
+        assert_eq!(fs::read(&other).unwrap(), old);
+        assert_ne!(fs::read(&path).unwrap(), old);
+    }
+}
+
+#[test]
+fn nothing_is_written_when_nothing_changes_or_the_closure_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, write) in both(dir.path()) {
+        write(&path, "a").unwrap();
+        let inode = fs::metadata(&path).unwrap().ino();
+        let same = |_: &mut _| Ok::<(), Error>(());
+        FlynnRc::edit(dir.path().join(".flynnrc"), same).unwrap();
+        set(&dir.path().join(".gitconfig"), "a").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().ino(), inode);
+    }
+    let path = dir.path().join(".flynnrc");
+    let before = fs::read(&path).unwrap();
+    let refused: Result<(), Box<dyn std::error::Error>> = FlynnRc::edit(&path, |rc| {
+        rc.remove("a")?;
+        Err("no".into())
+    });
+    assert_eq!(refused.unwrap_err().to_string(), "no");
+    assert_eq!(fs::read(&path).unwrap(), before);
+    let missing = dir.path().join("missing");
+    FlynnRc::edit(&missing, |_| Ok::<(), Error>(())).unwrap();
+    assert!(!missing.exists());
+}
+
+#[test]
+fn what_cannot_be_written_is_a_clear_error() {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, write) in both(dir.path()) {
+        write(&path, "a").unwrap();
+        let before = fs::read(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o444)).unwrap();
+        let error = write(&path, "b").unwrap_err();
+        assert!(error.is_read_only(), "{error}");
+        assert!(error.to_string().ends_with("the file is read-only"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), before);
+        let error = write(&dir.path().join("no/folder"), "b").unwrap_err();
+        assert!(error.is_not_found(), "{error}");
+        assert!(error.to_string().contains("no does not exist"), "{error}");
+        let error = write(dir.path(), "b").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+    }
+    assert_eq!(names(dir.path()), [".flynnrc", ".gitconfig"], "debris");
+}
+
+/// A broken file is never overwritten.
+#[test]
+fn what_cannot_be_read_is_not_written() {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, write) in both(dir.path()) {
+        for broken in [&b"[[[\n"[..], b"\"\xff\n", b"\xff\xfe[\0a\0]\0"] {
+            fs::write(&path, broken).unwrap();
+            let error = write(&path, "b").unwrap_err();
+            assert!(error.is_syntax() && error.line() == Some(1), "{error}");
+            assert_eq!(error.path(), Some(&*path));
+            assert_eq!(fs::read(&path).unwrap(), broken);
+        }
+    }
+}
+
+/// A held lock is waited for; git's is reported with its path and age, and never broken.
+#[test]
+fn held_locks() {
+    let dir = tempfile::tempdir().unwrap();
+    let rc = dir.path().join(".flynnrc");
+    let git = dir.path().join(".gitconfig");
+    let lock = File::create(dir.path().join(".flynnrc.lock")).unwrap();
+    lock.lock().unwrap();
+    let stale = dir.path().join(".gitconfig.lock");
+    fs::write(&stale, "").unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| add(&rc, "a").unwrap_err());
+        let error = set(&git, "a").unwrap_err();
+        assert!(error.is_locked());
+        assert_eq!(error.path(), Some(&*stale));
+        let message = error.to_string();
+        assert!(message.contains("seconds ago") && message.contains("remove"), "{message}");
+        assert!(waiting.join().unwrap().is_locked());
+    });
+    assert!(stale.exists() && !rc.exists());
+    lock.unlock().unwrap();
+    fs::remove_file(&stale).unwrap();
+    add(&rc, "a").unwrap();
+    set(&git, "a").unwrap();
+}
+
+/// A limit on the size of files stands for a full disk: the write fails in its middle.
+#[test]
+fn a_full_disk_leaves_the_old_file() {
+    let dir = tempfile::tempdir().unwrap();
+    if let Some(home) = std::env::var_os("FLYNN_TEST_FULL_DISK") {
+        // The child, which is allowed files of one block.
+        for (path, write) in both(Path::new(&home)) {
+            let error = write(&path, &"b".repeat(80)).unwrap_err();
+            println!("{error}");
+        }
+        return;
+    }
+    for (path, _) in both(dir.path()) {
+        fs::write(&path, format!("# {}\n", "long ".repeat(1000))).unwrap();
+    }
+    let before: Vec<_> = both(dir.path()).map(|(path, _)| fs::read(path).unwrap()).into();
+    let test = "save::a_full_disk_leaves_the_old_file";
+    let script = format!("trap '' XFSZ; ulimit -f 1; exec \"$0\" --exact --nocapture {test}");
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .env("FLYNN_TEST_FULL_DISK", dir.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.matches("the disk is full); the old file is unchanged").count(), 2, "{said}");
+    let after: Vec<_> = both(dir.path()).map(|(path, _)| fs::read(path).unwrap()).into();
+    assert_eq!(before, after);
+    assert_eq!(names(dir.path()), [".flynnrc", ".gitconfig"], "debris");
+}
+
+/// The temporary file of a killed process holds keys: the next writer takes it away.
+#[test]
+fn what_a_killed_writer_left_is_swept() {
+    let dir = tempfile::tempdir().unwrap();
+    let left = dir.path().join(".flynnrc.AbC123.tmp");
+    let foreign = dir.path().join(".flynnrc.tmp");
+    fs::write(&left, "Key = \"k\"").unwrap();
+    fs::write(&foreign, "").unwrap();
+    add(&dir.path().join(".flynnrc"), "a").unwrap();
+    assert!(!left.exists() && foreign.exists());
+}
+
+#[test]
+fn ca_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = CaFiles::new(dir.path().join("ca-certs"));
+    let empty = FlynnRc::parse("").unwrap();
+    assert!(files.stale(&empty).unwrap().is_empty());
+    let path = files.write("prod", "one").unwrap();
+    assert_eq!(path, files.path("prod").unwrap());
+    assert_eq!(mode(&path), 0o644);
+    let inode = fs::metadata(&path).unwrap().ino();
+    files.write("prod", "one").unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().ino(), inode, "written without need");
+    files.write("prod", "two").unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+    files.write("gone", "x").unwrap();
+    fs::write(files.dir().join("notes.txt"), "").unwrap();
+    let rc = FlynnRc::parse("[[cluster]]\nName = \"prod\"\n").unwrap();
+    assert_eq!(files.stale(&rc).unwrap(), [files.path("gone").unwrap()]);
+    assert!(files.remove("gone").unwrap() && !files.remove("gone").unwrap());
+    for outside in ["", ".", "..", "../x", "a/b", r"a\b", "C:x", "a\0", &"n".repeat(300)] {
+        assert_eq!(files.write(outside, "x").unwrap_err().kind(), ErrorKind::Invalid, "{outside}");
+    }
+}
