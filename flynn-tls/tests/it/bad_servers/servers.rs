@@ -21,17 +21,24 @@ use super::scenarios::Scenario;
 /// Everything that clients sent inside of TLS, once so many connections are over.
 pub(crate) enum Server {
     Rustls(JoinHandle<String>),
-    Openssl { child: Child, out: BufReader<ChildStdout>, _stdin: ChildStdin, _files: TempDir },
+    Openssl(Box<Openssl>),
+}
+
+pub(crate) struct Openssl {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    _stdin: ChildStdin,
+    _files: TempDir,
 }
 
 impl Server {
     pub(crate) async fn heard(self) -> String {
         match self {
             Self::Rustls(task) => task.await.unwrap(),
-            Self::Openssl { mut child, mut out, .. } => {
+            Self::Openssl(mut server) => {
                 let mut heard = Vec::new();
-                out.read_to_end(&mut heard).await.unwrap();
-                child.wait().await.unwrap();
+                server.out.read_to_end(&mut heard).await.unwrap();
+                server.child.wait().await.unwrap();
                 String::from_utf8_lossy(&heard).into_owned()
             }
         }
@@ -106,7 +113,8 @@ pub(crate) async fn openssl(
     command.current_dir(files.path()).kill_on_drop(true);
     // An end of its input would make it hang up.
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("the tests need openssl");
+    // The tests need openssl.
+    let mut child = command.spawn().unwrap();
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let stdin = child.stdin.take().unwrap();
     let address = loop {
@@ -117,5 +125,5 @@ pub(crate) async fn openssl(
             break address.trim().parse().unwrap();
         }
     };
-    (address, Server::Openssl { child, out, _stdin: stdin, _files: files })
+    (address, Server::Openssl(Box::new(Openssl { child, out, _stdin: stdin, _files: files })))
 }

@@ -1,0 +1,70 @@
+use std::sync::Arc;
+
+use flynn_tls::generate::{Ca, bootstrap};
+use flynn_tls::rustls::RootCertStore;
+use flynn_tls::rustls::crypto::{CryptoProvider, ring};
+use flynn_tls::{ClientTls, ErrorKind, Pin, PinSet, Roots, pin_mismatch};
+
+use crate::support::{say_hello, serve, server_config};
+
+#[tokio::test]
+async fn a_bootstrapped_cluster_is_reached_by_its_pin_and_by_its_ca() {
+    let made = bootstrap("example.com").unwrap();
+    let server = serve(server_config(&made.leaf)).await;
+    let ca = made.ca.certificate_pem();
+    for tls in [
+        ClientTls::pinned(made.leaf.pin()),
+        ClientTls::private_ca(&ca).unwrap(),
+        ClientTls::pinned_and_webpki(made.leaf.pin()).roots(Roots::from_pem(&ca).unwrap()),
+        ClientTls::webpki().dangerous().accept_any_certificate(),
+    ] {
+        let config = Arc::new(tls.config().unwrap());
+        say_hello(config, server.address, "controller.example.com").await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn during_a_rotation_both_certificates_are_accepted() {
+    let (old, new) = (bootstrap("example.com").unwrap(), bootstrap("example.com").unwrap());
+    let pins = [old.leaf.pin(), new.leaf.pin()];
+    let config = Arc::new(ClientTls::pinned(pins).config().unwrap());
+    for made in [old, new] {
+        let server = serve(server_config(&made.leaf)).await;
+        say_hello(config.clone(), server.address, "x.example.com").await.unwrap();
+    }
+    let third = serve(server_config(&bootstrap("example.com").unwrap().leaf)).await;
+    let e = say_hello(config, third.address, "x.example.com").await.unwrap_err();
+    assert_eq!(pin_mismatch(&e).unwrap().expected(), &PinSet::from(pins));
+}
+
+#[test]
+fn what_makes_no_sense_is_an_error_and_no_panic() {
+    let nothing = [
+        ClientTls::pinned(PinSet::default()),
+        ClientTls::pinned_and_webpki(PinSet::default()),
+        ClientTls::webpki().roots(RootCertStore::empty().into()),
+        ClientTls::pinned(Pin::from_der(b"x")).provider(Arc::new(CryptoProvider {
+            cipher_suites: Vec::new(),
+            ..ring::default_provider()
+        })),
+    ];
+    for tls in nothing {
+        assert_eq!(tls.config().unwrap_err().kind(), ErrorKind::Config);
+    }
+    let key = Ca::new("x").unwrap().issue(&["x"]).unwrap().key_pem();
+    for (pem, says) in [("", "empty"), (key.as_str(), "private key"), ("hello", "no PEM block")] {
+        let e = ClientTls::private_ca(pem).unwrap_err();
+        assert!(e.kind() == ErrorKind::Certificate && e.to_string().contains(says), "{e}");
+    }
+}
+
+/// Only to compile: what a user shares between tasks.
+#[test]
+fn configurations_and_errors_can_be_sent_to_other_threads() {
+    fn sendable<T: Send + Sync + 'static>() {}
+    sendable::<ClientTls>();
+    sendable::<flynn_tls::PinMismatch>();
+    sendable::<flynn_tls::Error>();
+    sendable::<flynn_tls::Probe>();
+    sendable::<flynn_tls::Presented>();
+}

@@ -1,0 +1,128 @@
+use std::sync::Arc;
+
+use flynn_tls::generate::{Ca, Issued, Leaf, bootstrap};
+use flynn_tls::{
+    Bundle, Cause, Certificate, ClientTls, Pin, PinMismatch, PinSet, Time, Validity, pin_mismatch,
+};
+
+use crate::support::{say_hello, serve, server_config};
+
+const HOST: &str = "controller.example.com";
+
+async fn mismatch(issued: &Issued, tls: ClientTls, host: &str) -> PinMismatch {
+    let server = serve(server_config(issued)).await;
+    let config = Arc::new(tls.config().unwrap());
+    let e = say_hello(config, server.address, host).await.unwrap_err();
+    pin_mismatch(&e).unwrap().clone()
+}
+
+fn names() -> [&'static str; 2] {
+    ["example.com", "*.example.com"]
+}
+
+#[tokio::test]
+async fn it_tells_all_about_both_sides() {
+    let ca = Ca::new("Some CA").unwrap();
+    let issued = ca.leaf(&names()).organization("Flynn").issue().unwrap();
+    let pins: PinSet = [Pin::from_der(b"old"), Pin::from_der(b"new")].into();
+    let m = mismatch(&issued, ClientTls::pinned(&pins), HOST).await;
+    assert_eq!((m.expected(), m.presented()), (&pins, issued.pin()));
+    assert_eq!((m.chain_length(), m.server_name()), (2, HOST));
+    assert_eq!(m.publicly_trusted(), Some(false));
+    let leaf = m.certificate().unwrap();
+    assert_eq!(leaf, &Certificate::from_der(issued.certificate_der().clone()).unwrap());
+    assert_eq!(leaf.issuer(), "CN=Some CA");
+    assert_eq!(leaf.names().dns(), names());
+    assert_eq!(m.evidence().name_covered, Some(true));
+    assert_eq!(m.evidence().validity, Some(Validity::Current));
+    assert_eq!(m.evidence().same_issuer, None);
+
+    let line = m.to_string();
+    assert_eq!(line.lines().count(), 1);
+    for part in [
+        &issued.pin().to_string(),
+        &pins.to_string(),
+        "CN=example.com, O=Flynn",
+        "CN=Some CA",
+        &leaf.not_after().to_string(),
+        Cause::CannotTell.explanation(),
+        Cause::CannotTell.remedy(),
+    ] {
+        assert!(line.contains(part), "{line}");
+    }
+    assert!(!line.contains("probably"));
+}
+
+#[tokio::test]
+async fn pins_made_of_the_wrong_thing_are_recognised() {
+    let ca = Ca::new("Some CA").unwrap();
+    let issued = ca.issue(&names()).unwrap();
+    let leaf = Certificate::from_der(issued.certificate_der().clone()).unwrap();
+    let pem = issued.certificate_pem();
+    for (bytes, cause) in [
+        (leaf.public_key(), Cause::PinOfKey),
+        (pem.as_bytes(), Cause::PinOfPemText),
+        (pem.trim_end().as_bytes(), Cause::PinOfPemText),
+        (pem.replace('\n', "\r\n").as_bytes(), Cause::PinOfPemText),
+        (issued.chain_pem().as_bytes(), Cause::PinOfPemText),
+        (ca.certificate_der(), Cause::PinOfIssuer),
+    ] {
+        let pins = [Pin::from_der(b"x"), Pin::from_der(bytes)];
+        let m = mismatch(&issued, ClientTls::pinned(pins), HOST).await;
+        assert_eq!(m.likeliest(), cause);
+        assert!(m.to_string().contains("probably"), "{m}");
+    }
+}
+
+#[tokio::test]
+async fn the_certificate_itself_tells_the_cause() {
+    let ca = Ca::new("Some CA").unwrap();
+    let now = Time::now();
+    let leaf = || ca.leaf(&names());
+    let pinned = || ClientTls::pinned(Pin::from_der(b"x"));
+    let old = leaf().valid(now.plus_days(-9), now.plus_days(-1)).issue().unwrap();
+    let early = leaf().valid(now.plus_days(1), now.plus_days(9)).issue().unwrap();
+    let flynn = bootstrap("example.com").unwrap().leaf;
+    let elsewhere = bootstrap("elsewhere.test").unwrap().leaf;
+    for (issued, causes) in [
+        (&old, &[Cause::StaleCertificate][..]),
+        (&early, &[Cause::EarlyCertificate]),
+        (&flynn, &[Cause::ClusterRemade]),
+        (&elsewhere, &[Cause::OtherServer, Cause::ClusterRemade]),
+        (&leaf().issue().unwrap(), &[Cause::CannotTell]),
+        (&Leaf::self_signed(&names()).issue().unwrap(), &[Cause::CannotTell]),
+    ] {
+        assert_eq!(mismatch(issued, pinned(), HOST).await.causes(), causes);
+    }
+    // A cluster's certificates do not name addresses: no evidence for another server.
+    let by_address = mismatch(&leaf().issue().unwrap(), pinned(), "127.0.0.1").await;
+    assert_eq!(by_address.evidence().name_covered, None);
+    assert_eq!(by_address.causes(), [Cause::CannotTell]);
+}
+
+#[tokio::test]
+async fn what_was_known_before_tells_more() {
+    let (ca, other) = (Ca::new("Some CA").unwrap(), Ca::new("Some CA").unwrap());
+    let known = |pem: &str| Bundle::from_pem(pem.as_bytes()).unwrap();
+    let before = ca.issue(&names()).unwrap();
+    let pinned = |known: &Bundle| ClientTls::pinned(before.pin()).known(known);
+    let (renewed, strange) = (ca.issue(&names()).unwrap(), other.issue(&names()).unwrap());
+    for before in [before.certificate_pem(), ca.certificate_pem(), before.chain_pem()] {
+        let known = known(&before);
+        let m = mismatch(&renewed, pinned(&known), HOST).await;
+        assert_eq!(m.causes(), [Cause::Reissued]);
+        let m = mismatch(&strange, pinned(&known), HOST).await;
+        assert_eq!(m.causes(), [Cause::Intercepted]);
+        assert!(m.to_string().contains("do not store the new pin"), "{m}");
+    }
+}
+
+#[tokio::test]
+async fn a_strangers_subject_cannot_write_on_the_terminal() {
+    let leaf = Leaf::self_signed(&["example.com"]).common_name("a\n\u{1b}[2J\u{202e}, O=Bank");
+    let issued = leaf.issue().unwrap();
+    let m = mismatch(&issued, ClientTls::pinned(Pin::from_der(b"x")), HOST).await;
+    let line = m.to_string();
+    assert!(line.contains("\\u{1b}[2J\\u{202e}\\, O\\=Bank"), "{line}");
+    assert!(!line.chars().any(char::is_control), "{line}");
+}

@@ -1,0 +1,4 @@
+mod configs;
+mod mismatch;
+mod search;
+mod sessions;
