@@ -1,4 +1,5 @@
-//! A server that plays a script: one step for each request, whatever the connection.
+//! A server that plays a script, one step for each request, whatever the connection; or that chooses the
+//! step by the request.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -64,6 +65,16 @@ impl Seen {
         self.head.lines().next().unwrap().trim_end_matches(" HTTP/1.1")
     }
 
+    /// `GET /apps`, without the query.
+    pub(crate) fn call(&self) -> &str {
+        self.line().split_once('?').map_or(self.line(), |(call, _)| call)
+    }
+
+    /// The query, percent-encoded.
+    pub(crate) fn query(&self) -> &str {
+        self.line().split_once('?').map_or("", |(_, query)| query)
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
             let (key, value) = line.split_once(": ")?;
@@ -80,30 +91,43 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     steps: Arc<Mutex<VecDeque<Step>>>,
-    task: JoinHandle<()>,
+    #[expect(dead_code, reason = "ends the server when dropped")]
+    task: Task,
 }
 
-impl Drop for Server {
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
     fn drop(&mut self) {
-        self.task.abort();
+        self.0.abort();
     }
 }
+
+/// What to do with a request.
+type Choose = Arc<dyn Fn(&Seen) -> Step + Send + Sync>;
 
 impl Server {
     /// Plays the steps in the order in which requests come. A request too many is dropped.
     pub(crate) async fn play(steps: impl IntoIterator<Item = Step>) -> Self {
+        let steps = Arc::new(Mutex::new(steps.into_iter().collect::<VecDeque<_>>()));
+        let left = Arc::clone(&steps);
+        let next = move |_: &Seen| left.lock().unwrap().pop_front().unwrap_or(Step::Drop);
+        Self { steps, ..Self::answering(next).await }
+    }
+
+    /// Does with each request what `choose` says.
+    pub(crate) async fn answering(choose: impl Fn(&Seen) -> Step + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let steps = Arc::new(Mutex::new(steps.into_iter().collect::<VecDeque<_>>()));
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
-        let state = (Arc::clone(&steps), Arc::clone(&seen));
+        let (choose, log): (Choose, _) = (Arc::new(choose), Arc::clone(&seen));
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve(stream, state.0.clone(), state.1.clone()));
+                connections.spawn(serve_by(stream, Arc::clone(&choose), Arc::clone(&log)));
             }
         });
-        Self { address, seen, steps, task }
+        Self { address, seen, steps: Arc::default(), task: Task(task) }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -137,21 +161,30 @@ impl Server {
 }
 
 pub(crate) async fn serve(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
     steps: Arc<Mutex<VecDeque<Step>>>,
     seen: Arc<Mutex<Vec<Seen>>>,
 ) {
+    let next = move |_: &Seen| steps.lock().unwrap().pop_front().unwrap_or(Step::Drop);
+    serve_by(stream, Arc::new(next), seen).await;
+}
+
+async fn serve_by(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    choose: Choose,
+    seen: Arc<Mutex<Vec<Seen>>>,
+) {
     while let Some(request) = read(&mut stream).await {
+        let step = choose(&request);
         seen.lock().unwrap().push(request);
-        let step = steps.lock().unwrap().pop_front();
         match step {
-            Some(Step::Send(bytes)) => stream.write_all(bytes.as_bytes()).await.unwrap(),
-            Some(Step::SendAndClose(bytes)) => {
-                stream.write_all(bytes.as_bytes()).await.unwrap();
+            Step::Send(bytes) => stream.write_all(bytes.as_bytes()).await.unwrap(),
+            Step::SendAndClose(bytes) => {
+                let _ = stream.write_all(bytes.as_bytes()).await;
                 return;
             }
-            Some(Step::Hang) => std::future::pending().await,
-            Some(Step::Drop) | None => return,
+            Step::Hang => std::future::pending().await,
+            Step::Drop => return,
         }
     }
 }

@@ -1,0 +1,299 @@
+//! The error table: every call against every fault. What comes out is the same kind everywhere, and how
+//! often the request was sent follows rule 8 of the design. The whole table is checked in.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flynn_client::{Client, ErrorKind, RetryPolicy};
+
+use crate::calls::{self, Call, Good, KEY, Sent};
+use crate::server::{Server, Step, answer, json};
+
+const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
+
+/// What the policy of this test allows.
+const MOST: u32 = 3;
+
+struct Fault {
+    name: &'static str,
+    /// What the server does; `None`: there is no server.
+    reply: fn(&Call) -> Option<Step>,
+    kind: ErrorKind,
+    /// Whether a call that may be sent again is, and one that may not.
+    again: (bool, bool),
+    /// Whether the error says that it may pass.
+    retryable: bool,
+}
+
+fn error(status: u16, code: &str, retry: bool) -> Option<Step> {
+    Some(json(status, format!(r#"{{"code":"{code}","message":"no","retry":{retry}}}"#)))
+}
+
+const FAULTS: &[Fault] = &[
+    Fault {
+        name: "400",
+        reply: |_| error(400, "validation_error", false),
+        kind: ErrorKind::Validation,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "401",
+        reply: |_| Some(answer(401, "", "")),
+        kind: ErrorKind::Unauthorized,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "403",
+        reply: |_| error(403, "forbidden", false),
+        kind: ErrorKind::Forbidden,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "404 empty",
+        reply: |_| Some(answer(404, "", "")),
+        kind: ErrorKind::NotFound,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "404 text",
+        reply: |_| Some(answer(404, TEXT, "404 page not found\n")),
+        kind: ErrorKind::Unsupported,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "409",
+        reply: |_| error(409, "conflict", false),
+        kind: ErrorKind::Conflict,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "412",
+        reply: |_| error(412, "precondition_failed", false),
+        kind: ErrorKind::PreconditionFailed,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "429",
+        reply: |_| {
+            let body = r#"{"code":"ratelimited","message":"no","retry":true}"#;
+            Some(answer(429, "Content-Type: application/json\r\nRetry-After: 1\r\n", body))
+        },
+        kind: ErrorKind::RateLimited,
+        again: (true, true),
+        retryable: true,
+    },
+    Fault {
+        name: "500",
+        reply: |_| error(500, "unknown_error", false),
+        kind: ErrorKind::Server,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "500 retry",
+        reply: |_| error(500, "unknown_error", true),
+        kind: ErrorKind::Server,
+        again: (true, false),
+        retryable: true,
+    },
+    Fault {
+        name: "503 retry",
+        reply: |_| error(503, "service_unavailable", true),
+        kind: ErrorKind::Unavailable,
+        again: (true, true),
+        retryable: true,
+    },
+    Fault {
+        name: "malformed",
+        reply: |_| Some(json(200, "{\"id\":")),
+        kind: ErrorKind::Decode,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "HTML",
+        reply: |_| Some(answer(200, "Content-Type: text/html\r\n", "<html>hello</html>")),
+        kind: ErrorKind::Decode,
+        again: (false, false),
+        retryable: false,
+    },
+    Fault {
+        name: "cut body",
+        reply: |_| {
+            Some(Step::SendAndClose("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{\"id\":".into()))
+        },
+        kind: ErrorKind::Connection,
+        again: (true, false),
+        retryable: true,
+    },
+    Fault {
+        name: "no connection",
+        reply: |_| None,
+        kind: ErrorKind::Connect,
+        again: (true, true),
+        retryable: true,
+    },
+    Fault {
+        name: "dropped",
+        reply: |_| Some(Step::Drop),
+        kind: ErrorKind::Connection,
+        again: (true, false),
+        retryable: true,
+    },
+    Fault {
+        name: "silence",
+        reply: |_| Some(Step::Hang),
+        kind: ErrorKind::Timeout,
+        again: (true, false),
+        retryable: true,
+    },
+];
+
+fn client(url: &str) -> Client {
+    let policy = RetryPolicy::default()
+        .max_attempts(MOST)
+        .delays(Duration::from_millis(1), Duration::from_millis(2));
+    Client::builder(url)
+        .key(KEY)
+        .retry(policy)
+        .no_proxy()
+        .attempt_timeout(Duration::from_millis(400))
+        .build()
+        .unwrap()
+}
+
+/// What came out, and how often the request was sent.
+async fn meet(call: Arc<Call>, fault: &'static Fault) -> (String, u32) {
+    let seen = Arc::clone(&call);
+    let server = Server::answering(move |request| {
+        if !seen.is(request) {
+            return seen
+                .beside(request)
+                .unwrap_or_else(|| panic!("unexpected {}", request.line()));
+        }
+        (fault.reply)(&seen).unwrap_or(Step::Drop)
+    })
+    .await;
+    let url = server.url();
+    if (fault.reply)(&call).is_none() {
+        // A port that nobody listens at: the server's own, after it is gone.
+        drop(server);
+        return outcome(&call, fault, &url, None).await;
+    }
+    outcome(&call, fault, &url, Some(&server)).await
+}
+
+async fn outcome(call: &Call, fault: &Fault, url: &str, server: Option<&Server>) -> (String, u32) {
+    let result = tokio::time::timeout(Duration::from_secs(30), (call.make)(&client(url))).await;
+    let (_, result) = result.unwrap_or_else(|_| panic!("{} hangs on {}", call.request, fault.name));
+    let sent = |attempts: u32| match server {
+        Some(server) => {
+            let sent = server.seen().iter().filter(|request| call.is(request)).count();
+            u32::try_from(sent).unwrap()
+        }
+        None => attempts,
+    };
+    match result {
+        Ok(_) => ("ok".to_owned(), sent(1)),
+        Err(error) => {
+            let context = format!("{} on {}: {error:?}", call.request, fault.name);
+            assert_eq!(error.is_retryable(), fault.retryable, "{context}");
+            assert_eq!(error.attempts(), sent(error.attempts()), "{context}");
+            assert!(
+                error.method().is_some() && error.path().is_some() && error.request_id().is_some(),
+                "{context}"
+            );
+            assert!(!error.to_string().contains('\n'), "{context}");
+            (format!("{:?}", error.kind()), sent(error.attempts()))
+        }
+    }
+}
+
+/// What rule 8 says.
+fn expected(call: &Call, fault: &Fault) -> (String, u32) {
+    let again = match call.sent {
+        Sent::Again | Sent::AgainUntilGone => fault.again.0,
+        Sent::Once => fault.again.1,
+    };
+    let kind = match (fault.name, call.good) {
+        ("404 empty", Good::Optional(_)) => "ok".to_owned(),
+        _ => format!("{:?}", fault.kind),
+    };
+    (kind, if again { MOST } else { 1 })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_call_meets_every_fault() {
+    let calls: Vec<Arc<Call>> = calls::all().into_iter().map(Arc::new).collect();
+    let mut table = String::from("| call | |");
+    for fault in FAULTS {
+        write!(table, " {} |", fault.name).unwrap();
+    }
+    table.push_str("\n|---|---|");
+    table.push_str(&"---|".repeat(FAULTS.len()));
+    table.push('\n');
+    let mut rows = vec![Vec::new(); calls.len()];
+    let mut faults = Vec::new();
+    for fault in FAULTS {
+        let met: Vec<_> =
+            calls.iter().map(|call| tokio::spawn(meet(Arc::clone(call), fault))).collect();
+        for ((call, met), row) in calls.iter().zip(met).zip(&mut rows) {
+            let met = met.await.unwrap();
+            let expected = expected(call, fault);
+            if met != expected {
+                faults.push(format!(
+                    "{} on {}: {met:?}, expected {expected:?}",
+                    call.request, fault.name
+                ));
+            }
+            row.push(met);
+        }
+    }
+    assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
+    for (call, row) in calls.iter().zip(rows) {
+        let class = match call.sent {
+            Sent::Again => "again",
+            Sent::AgainUntilGone => "until gone",
+            Sent::Once => "once",
+        };
+        write!(table, "| {} | {class} |", call.request).unwrap();
+        for (kind, sent) in row {
+            write!(table, " {kind} {sent} |").unwrap();
+        }
+        table.push('\n');
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/error-table.md");
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        std::fs::write(&path, &table).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        table, checked_in,
+        "the table has changed: run with UPDATE_TABLES=1 and look at the difference"
+    );
+}
+
+/// What is deleted by an attempt whose answer was lost is deleted.
+#[tokio::test]
+async fn gone_at_a_later_attempt_is_done() {
+    for call in calls::all().into_iter().filter(|call| call.sent == Sent::AgainUntilGone) {
+        let call = Arc::new(call);
+        let (seen, count) = (Arc::clone(&call), std::sync::atomic::AtomicU32::new(0));
+        let server = Server::answering(move |request| match seen.beside(request) {
+            Some(reply) => reply,
+            None if count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 0 => Step::Drop,
+            None => answer(404, "", ""),
+        })
+        .await;
+        let (_, result) = (call.make)(&client(&server.url())).await;
+        assert!(result.is_ok(), "{}: {result:?}", call.request);
+    }
+}

@@ -1,0 +1,144 @@
+//! The recorded exchanges with real controllers: a checked-in choice, and all of them where the
+//! folder `shared/recordings` lies beside the workspace.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// One request to a real controller and its answer.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Exchange {
+    /// File and sequence number, for messages.
+    #[serde(skip)]
+    pub(crate) origin: String,
+    /// 2016 (v20161015.2) or 2021 (the last upstream version).
+    #[serde(skip)]
+    pub(crate) year: u16,
+    pub(crate) seq: u64,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) request_headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) request_body: String,
+    pub(crate) status: u16,
+    #[serde(default)]
+    pub(crate) response_headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(crate) response_body: String,
+    pub(crate) closed: String,
+}
+
+impl Exchange {
+    /// The path without its query.
+    pub(crate) fn bare_path(&self) -> &str {
+        self.path.split_once('?').map_or(self.path.as_str(), |(path, _)| path)
+    }
+
+    pub(crate) fn query(&self) -> BTreeMap<String, String> {
+        let query = self.path.split_once('?').map_or("", |(_, query)| query);
+        url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.request_headers.get(name).map(String::as_str)
+    }
+
+    /// Whether the original CLI sent it (otherwise curl did).
+    pub(crate) fn from_cli(&self) -> bool {
+        self.header("User-Agent").is_some_and(|agent| agent.starts_with("Go-http-client"))
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        self.response_headers
+            .get("Content-Type")
+            .is_some_and(|kind| kind.starts_with("text/event-stream"))
+    }
+
+    /// The call: method and path, with the ids in it blanked and the names of query parameters that
+    /// change the kind of answer kept.
+    pub(crate) fn call(&self) -> String {
+        let mut segments: Vec<&str> = self.bare_path().split('/').collect();
+        for at in 1..segments.len() {
+            let collection = matches!(
+                segments[at - 1],
+                "apps"
+                    | "providers"
+                    | "resources"
+                    | "sinks"
+                    | "volumes"
+                    | "events"
+                    | "formations"
+                    | "releases"
+                    | "artifacts"
+                    | "deployments"
+                    | "scale"
+                    | "http"
+                    | "tcp"
+                    | "jobs"
+            );
+            if segments[at - 1] == "routes" && matches!(segments[at], "http" | "tcp") {
+                segments[at] = ":type";
+                if let Some(id) = segments.get_mut(at + 1) {
+                    *id = ":";
+                }
+            } else if collection && !segments[at].is_empty() {
+                segments[at] = ":";
+            }
+        }
+        let mut call = format!("{} {}", self.method, segments.join("/"));
+        for name in ["active", "expand"] {
+            if self.query().get(name).is_some_and(|value| value == "true") {
+                call.push_str(&format!("?{name}"));
+            }
+        }
+        if self.is_stream() {
+            call.push_str(" stream");
+        }
+        call
+    }
+}
+
+/// Whether the folder with all recordings is there.
+pub(crate) fn folder() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/recordings");
+    folder.is_dir().then_some(folder)
+}
+
+/// Every exchange, file by file.
+pub(crate) fn load() -> Vec<Exchange> {
+    let mut files = Vec::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/recordings"), &mut files);
+    if let Some(folder) = folder() {
+        collect(&folder, &mut files);
+    }
+    files.sort();
+    let mut exchanges = Vec::new();
+    for file in files {
+        let name: Vec<_> =
+            file.iter().rev().take(3).map(|part| part.to_string_lossy().into_owned()).collect();
+        let name = name.into_iter().rev().collect::<Vec<_>>().join("/");
+        let year = if name.contains("2016") { 2016 } else { 2021 };
+        for line in fs::read_to_string(&file).unwrap().lines() {
+            let mut exchange: Exchange =
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{name}: {error}"));
+            exchange.origin = format!("{name}:{}", exchange.seq);
+            exchange.year = year;
+            exchanges.push(exchange);
+        }
+    }
+    assert!(exchanges.len() > 150, "only {} recorded exchanges found", exchanges.len());
+    exchanges
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "jsonl") {
+            files.push(path);
+        }
+    }
+}
