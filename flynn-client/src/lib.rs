@@ -29,9 +29,9 @@ pub mod acme;
 pub mod apps;
 pub mod artifacts;
 pub mod backup;
-pub mod deletion;
 #[cfg(feature = "client")]
 pub mod capabilities;
+pub mod deletion;
 pub mod deployments;
 pub mod domain;
 pub mod env;

@@ -175,9 +175,7 @@ async fn meet(call: Arc<Call>, fault: &'static Fault) -> (String, u32) {
     let seen = Arc::clone(&call);
     let server = Server::answering(move |request| {
         if !seen.is(request) {
-            return seen
-                .beside(request)
-                .unwrap_or_else(|| panic!("unexpected {}", request.line()));
+            return seen.beside(request).unwrap_or_else(|| panic!("unexpected {}", request.line()));
         }
         (fault.reply)(&seen).unwrap_or(Step::Drop)
     })

@@ -113,7 +113,9 @@ fn bad_replies() -> Vec<Step> {
         answer(404, "Content-Type: text/plain\r\n", &all),
         answer(500, "Content-Type: text/plain\r\n", &all),
         Step::SendAndClose(format!("{all}\r\n\r\n")),
-        Step::SendAndClose(format!("HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"id\":\"{all}")),
+        Step::SendAndClose(format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n{{\"id\":\"{all}"
+        )),
         Step::Drop,
     ]
 }
@@ -138,11 +140,11 @@ async fn nothing_shows_a_secret() {
     for call in calls::all().into_iter().map(Arc::new) {
         let replies = std::iter::once((true, call.good_reply()))
             .chain(bad_replies().into_iter().map(|bad| (false, bad)));
-        for (good, answer) in replies {
+        for (good, reply) in replies {
             let seen = Arc::clone(&call);
             let server = Server::answering(move |request| {
                 if seen.is(request) {
-                    return answer.clone();
+                    return reply.clone();
                 }
                 seen.beside(request).unwrap_or_else(|| answer(404, "", ""))
             })
