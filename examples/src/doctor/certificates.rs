@@ -14,10 +14,10 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
     let mut findings = Vec::new();
     // Hosts with the same certificate are told together: what is wrong with one is wrong with all.
     let mut seen: BTreeMap<Pin, (Bundle, Vec<String>)> = BTreeMap::new();
-    let certified =
-        routes.iter().filter_map(|route| Some((&route.domain, route.certificate.as_ref())));
     let status = format!("status.{domain}");
-    let hosts = certified.filter(|(_, certificate)| certificate.is_some()).chain([(&status, None)]);
+    let certified = routes.iter().filter(|route| route.certificate.is_some());
+    let certified = certified.map(|route| (&route.domain, route.certificate.as_ref()));
+    let hosts = certified.chain([(&status, None)]);
     for (host, certificate) in hosts {
         let presented = match patient.reach.presented(host).await {
             Ok(presented) => presented,
