@@ -21,45 +21,57 @@ use crate::steps;
 /// The backend's name, as in the guide.
 const BACKEND: &str = "s3main";
 
-/// Carries out what the command line asks for.
+/// Carries out these steps as the command line asks for.
 ///
 /// # Errors
 /// What is wrong with the input, before anything is touched; or which step failed and why.
-pub async fn run(arguments: Arguments, screen: Screen) -> Result<()> {
+pub async fn run(mut arguments: Arguments, steps: &[Step], screen: Screen) -> Result<()> {
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Do };
     if arguments.cluster.is_some() {
-        let job = real_job(&arguments)?;
-        return carry_out(job, screen, mode, None).await;
+        let session = Session::open(real_job(&arguments)?, screen)?;
+        return carry_out(session, steps, mode, None).await;
     }
     let age = arguments.server.unwrap_or(ServerAge::V2016);
     let demo = Demo::start(age).await?;
-    let job = demo_job(&arguments, &demo)?;
-    carry_out(job, screen, mode, Some(&demo)).await
+    if !steps.contains(&Step::Domain) {
+        arguments.domain.get_or_insert_with(|| demo::OLD_DOMAIN.to_owned());
+    }
+    let session = Session::open(demo_job(&arguments, &demo)?, screen)?;
+    carry_out(session, steps, mode, Some(&demo)).await
 }
 
-async fn carry_out(job: Job, screen: Screen, mode: Mode, demo: Option<&Demo>) -> Result<()> {
-    let mut session = Session::open(job, screen)?;
+async fn carry_out(
+    mut session: Session,
+    steps: &[Step],
+    mode: Mode,
+    demo: Option<&Demo>,
+) -> Result<()> {
     preflight(&mut session).await?;
     for line in heading(&session, demo) {
         session.screen.line(line);
     }
-    let summary = runner::run(&mut session, &Step::ALL, mode).await;
+    let summary = runner::run(&mut session, steps, mode).await;
     session.screen.line("");
     for line in summary.table() {
         session.screen.line(line);
     }
     session.screen.line("");
-    if demo.is_some() && summary.is_complete() && mode == Mode::Do {
-        // The folder goes away with the mock: show what would stay.
-        for path in [steps::blobstore::policy_file(&session), steps::dns::batch_file(&session)] {
-            let text = std::fs::read_to_string(&path)
-                .context(format!("cannot read {}", path.display()))?;
-            session
-                .screen
-                .line(format_args!("{}:\n{text}", path.file_name().unwrap_or_default().display()));
-        }
+    if demo.is_some() && summary.is_complete() {
+        show_documents(&mut session)?;
     }
     session.screen.line(summary.closing(mode)?);
+    Ok(())
+}
+
+/// The folder goes away with the mock: shows what would stay of it.
+fn show_documents(session: &mut Session) -> Result<()> {
+    for path in [steps::blobstore::policy_file(session), steps::dns::batch_file(session)] {
+        if path.exists() {
+            let what = path.display().to_string();
+            let text = std::fs::read_to_string(&path).context(format!("cannot read {what}"))?;
+            session.screen.line(format_args!("{what}:\n{text}"));
+        }
+    }
     Ok(())
 }
 

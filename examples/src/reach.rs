@@ -9,6 +9,7 @@ use flynn_tls::{ClientTls, Pin, PinSet, Presented, Probe};
 use url::Url;
 
 use crate::cluster;
+use crate::connect;
 use crate::failure::{Context, Failure, Result};
 
 /// A cluster's hosts: those beside the controller have the port of its URL, and one address for all may be given.
@@ -53,9 +54,8 @@ impl Reach {
     /// # Errors
     /// When it cannot be set up. Nothing is sent yet.
     pub fn client(&self, cluster: &Cluster, pins: impl Into<PinSet>) -> Result<Client> {
-        let builder = Client::builder(self.controller_url()).key(cluster.key());
-        let builder = self.dress(builder, self.controller_host(), pins.into())?;
-        builder.build().context("cannot set up the client")
+        let builder = connect::builder(cluster, pins)?;
+        self.direct(builder, self.controller_host()).build().context("cannot set up the client")
     }
 
     /// What a host of the cluster presents now.
@@ -82,7 +82,8 @@ impl Reach {
         let router = cluster::env(client, "router").await?;
         let certificate = router.get("TLSCERT").map_or("", String::as_str);
         let pin = Pin::from_pem(certificate).context("the router's TLSCERT is no certificate")?;
-        let mut builder = self.dress(StatusClient::builder(&url), &host, pin.into())?;
+        let tls = ClientTls::pinned(pin).config().context("cannot set up TLS")?;
+        let mut builder = self.direct(StatusClient::builder(&url).rustls_config(tls), &host);
         // Its key is another one than the controller's; private addresses are not asked for it.
         if let Some(key) = cluster::env(client, "status").await?.remove("AUTH_KEY") {
             builder = builder.key(key);
@@ -91,13 +92,11 @@ impl Reach {
         client.status().await.context(format!("cannot ask {url} for the status"))
     }
 
-    fn dress(&self, builder: ClientBuilder, host: &str, pins: PinSet) -> Result<ClientBuilder> {
-        let tls = ClientTls::pinned(pins).config().context("cannot set up TLS")?;
-        let builder = builder.rustls_config(tls);
-        Ok(match self.connect_to {
+    fn direct(&self, builder: ClientBuilder, host: &str) -> ClientBuilder {
+        match self.connect_to {
             // Who names the address does not want a proxy to choose another.
             Some(address) => builder.resolve(host, address).no_proxy(),
             None => builder,
-        })
+        }
     }
 }

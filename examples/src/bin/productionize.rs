@@ -6,6 +6,7 @@ use flynn_examples::cli::{Arguments, HELP};
 use flynn_examples::failure::Result;
 use flynn_examples::productionize;
 use flynn_examples::screen::Screen;
+use flynn_examples::step::Step;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -24,5 +25,5 @@ async fn run() -> Result<()> {
         print!("{HELP}");
         return Ok(());
     }
-    productionize::run(arguments, Screen::stdout()).await
+    productionize::run(arguments, &Step::ALL, Screen::stdout()).await
 }
