@@ -152,11 +152,12 @@ impl Summary {
             });
         };
         let Some((failed, before)) = self.reports.split_last() else { return Err(failure) };
-        let numbers: Vec<usize> = before.iter().map(|report| report.step.number()).collect();
+        let numbers: Vec<String> =
+            before.iter().map(|report| report.step.number().to_string()).collect();
         let done = match numbers.as_slice() {
             [] => "no step is done".to_owned(),
             [one] => format!("step {one} is done"),
-            [first, .., last] => format!("steps {first} to {last} are done"),
+            all => format!("steps {} are done", all.join(", ")),
         };
         let (number, title) = (failed.step.number(), failed.step.title());
         Err(failure).context(format!(

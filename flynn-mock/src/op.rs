@@ -26,6 +26,8 @@ operations! {
     Ping = GET "/ping";
     /// Its health.
     Status = GET "/.well-known/status";
+    /// The status app, at `status.DOMAIN`: the health of every service.
+    StatusApp = GET "/";
     /// The cluster's CA.
     CaCertificate = GET "/ca-cert";
     /// The backup or its record.

@@ -112,7 +112,7 @@ const CASES: &[Case] = &[
         breaks: |w| block(w, "route53-example.com.json"),
         mends: |w| unblock(w, "route53-example.com.json"),
     },
-    Case { step: Step::Status, says: "status", breaks: |w| fails(w, Op::Status), mends: lift },
+    Case { step: Step::Status, says: "status", breaks: |w| fails(w, Op::StatusApp), mends: lift },
 ];
 
 async fn breaks_and_goes_on(age: ServerAge) {
