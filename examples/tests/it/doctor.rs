@@ -44,7 +44,11 @@ async fn what_breaks_is_found() {
     blobstore.env().set(env).await.unwrap();
     let unhealthy = serde_json::json!({"data": {"status": "unhealthy", "version": "v1",
         "detail": {"postgres": {"status": "unhealthy"}, "router": {"status": "healthy"}}}});
-    world.demo.mock.fail_next(Op::StatusApp, Fault::answer(500, unhealthy.to_string())).until_lifted();
+    world
+        .demo
+        .mock
+        .fail_next(Op::StatusApp, Fault::answer(500, unhealthy.to_string()))
+        .until_lifted();
     let git = world.read(".gitconfig").replace("ca-certs/production.pem", "ca-certs/gone.pem");
     world.demo.write(".gitconfig", &git).unwrap();
     let findings = examine(&world).await;
