@@ -4,12 +4,48 @@
 //! each request, [`Engine::handle`] with the request, and sleeps until [`Engine::next_due`] or the
 //! next change of [`Engine::version`]. Open streams are cursors, polled with
 //! [`Engine::next_frames`] after each change.
+//!
+//! A resource is one file: its wire document, which is also what the state holds, and its calls.
+//! `routing` finds the call, `wire` is Go's JSON, `work` the queue of what is under way, and
+//! `scheduler`, `rollout`, `domain` and `deletion` are the life that moves on by itself.
 
+mod apps;
+mod artifacts;
+mod auth;
+mod backup;
+mod bootstrap;
+mod certificates;
+mod deletion;
+mod deployments;
+mod domain;
+mod events;
+mod formations;
 mod http;
+mod ids;
+mod jobs;
+mod logs;
+mod names;
+mod oneoff;
 mod options;
+mod processes;
 mod program;
+mod releases;
+mod resources;
+mod rollout;
+mod routes;
+mod routing;
+mod scheduler;
+mod sinks;
+mod state;
+mod status;
 mod streams;
+mod volumes;
+mod wire;
+mod work;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::http::{Method, StatusCode};
 use jiff::Timestamp;
 
 pub use self::http::{Answer, Body, Request};
@@ -17,40 +53,157 @@ pub use self::options::{Certifier, ClusterCertificate, Delays, Options, Pace, Se
 pub use self::program::{Attach, Command, Input, Output, Program, Programs};
 pub use self::streams::{Cursor, Frames};
 
+use self::domain::Migration;
+use self::events::EventLog;
+use self::ids::Ids;
+use self::logs::Line;
+use self::oneoff::Running;
+use self::rollout::Rollout;
+use self::state::State;
+use self::wire::{Fail, Time};
+use self::work::Queue;
+
 /// A mocked cluster.
 #[derive(Debug)]
 pub struct Engine {
     options: Options,
     now: Timestamp,
+    /// The latest time that the database has given out.
+    last: Time,
     version: u64,
+    ids: Ids,
+    state: State,
+    events: EventLog,
+    queue: Queue,
+    rollouts: Vec<Rollout>,
+    migrations: Vec<Migration>,
+    programs: BTreeMap<String, Running>,
+    /// One-off jobs whose output does not go to the log.
+    quiet_jobs: BTreeSet<String>,
+    log: Vec<Line>,
+    last_line: Timestamp,
+    /// How often all streams were ended, and what they were told last.
+    generation: u64,
+    farewell: String,
+    /// Services that the status app reports as unhealthy.
+    unhealthy: BTreeSet<String>,
+    shutting_down: bool,
 }
 
 impl Engine {
     /// A freshly bootstrapped cluster.
     pub fn new(options: Options) -> Self {
-        Self { now: options.start, options, version: 0 }
+        let mut engine = Self {
+            now: options.start,
+            last: Time::default(),
+            version: 0,
+            ids: Ids::new(options.seed),
+            state: State::default(),
+            events: EventLog::default(),
+            queue: Queue::default(),
+            rollouts: Vec::new(),
+            migrations: Vec::new(),
+            programs: BTreeMap::new(),
+            quiet_jobs: BTreeSet::new(),
+            log: Vec::new(),
+            last_line: Timestamp::MIN,
+            generation: 0,
+            farewell: String::new(),
+            unhealthy: BTreeSet::new(),
+            shutting_down: false,
+            options,
+        };
+        engine.bootstrap();
+        engine
     }
 
     /// Answers a request at the present time of the clock.
     pub fn handle(&mut self, request: &Request) -> Answer {
-        self.version += 1;
-        let _ = request;
-        Answer::empty(::http::StatusCode::NOT_FOUND)
+        let mut answer = self.dispatch(request);
+        auth::allow_origin(self.options.age, request, &mut answer);
+        self.settle_at_once();
+        answer
+    }
+
+    /// At the pace [`Pace::AtOnce`] everything that was set off is done at once.
+    fn settle_at_once(&mut self) {
+        if self.options.pace == Pace::AtOnce {
+            self.run_due(self.now);
+        }
+    }
+
+    /// Finds the app that the host's route leads to.
+    fn dispatch(&mut self, request: &Request) -> Answer {
+        let service = match self.state.route_for(&request.host, &request.path) {
+            Some(route) => route.service.as_str(),
+            // An address, or a name without a domain, is the controller's own.
+            None if is_bare(&request.host) => "controller",
+            None => return Answer::full(StatusCode::NOT_FOUND, TEXT, "Not Found\n"),
+        };
+        match service {
+            "controller" => self.controller(request),
+            "status-web" => self.status_app(request),
+            _ => Answer::full(StatusCode::SERVICE_UNAVAILABLE, TEXT, "Service Unavailable\n"),
+        }
+    }
+
+    /// A request to the controller.
+    fn controller(&mut self, request: &Request) -> Answer {
+        let age = self.options.age;
+        if let Some(answer) = auth::preflight(age, request) {
+            return answer;
+        }
+        if self.shutting_down {
+            return Fail::Error {
+                code: "service_unavailable",
+                message: "controller: shutting down".to_owned(),
+                detail: None,
+                retry: true,
+            }
+            .into_answer();
+        }
+        if request.path == "/ping" {
+            return Answer::empty(StatusCode::OK);
+        }
+        if !self.authorized(request) {
+            return Answer::empty(StatusCode::UNAUTHORIZED);
+        }
+        match routing::find(age, request) {
+            Some((handler, call)) => handler(self, &call).unwrap_or_else(Fail::into_answer),
+            None => routing::not_found(age, request),
+        }
+    }
+
+    /// The time of the database: each transaction begins later than every one before.
+    fn time(&mut self) -> Time {
+        self.last = Time::new(self.now).max(self.last.next());
+        self.last
     }
 
     /// Moves the clock to `now` (never back) and, unless the pace is [`Pace::ByHand`], runs what
     /// is due by then.
     pub fn advance(&mut self, now: Timestamp) {
+        if self.options.pace != Pace::ByHand {
+            self.run_due(now);
+        }
         self.now = self.now.max(now);
     }
 
     /// When the next step is due; `None` when nothing is under way.
     pub fn next_due(&self) -> Option<Timestamp> {
-        None
+        self.queue.next_due()
     }
 
     /// Runs the next step, moving the clock to its time; `false` when nothing is under way.
     pub fn step(&mut self) -> bool {
+        while let Some((due, step)) = self.queue.pop(Timestamp::MAX) {
+            if self.is_stale(&step) {
+                continue;
+            }
+            self.now = self.now.max(due);
+            self.run(step);
+            return true;
+        }
         false
     }
 
@@ -64,49 +217,69 @@ impl Engine {
         self.version
     }
 
-    /// What the stream has to send now.
-    pub fn next_frames(&mut self, cursor: &mut Cursor) -> Frames {
-        match cursor.kind {
-            streams::Kind::Silent => Frames::default(),
-        }
-    }
-
     /// Ends every open stream with an error frame, as a controller does that shuts down.
     pub fn end_streams(&mut self, message: &str) {
-        let _ = message;
+        self.generation += 1;
+        message.clone_into(&mut self.farewell);
         self.version += 1;
+    }
+
+    /// While it shuts down, the controller answers every request with `service_unavailable`.
+    pub fn set_shutting_down(&mut self, on: bool) {
+        self.shutting_down = on;
+    }
+
+    /// Makes the status app report a service, such as `postgres`, as healthy or not.
+    pub fn set_healthy(&mut self, service: &str, healthy: bool) {
+        if healthy {
+            self.unhealthy.remove(service);
+        } else {
+            self.unhealthy.insert(service.to_owned());
+        }
     }
 
     /// Records what an attached job wrote, for the app's log.
     pub fn job_output(&mut self, job: &str, output: &Output) {
-        let _ = (job, output);
+        self.log_output(job, output);
     }
 
     /// Records that an attached job has ended.
     pub fn job_exited(&mut self, job: &str, status: i32) {
-        let _ = (job, status);
+        self.end_one_off(job, status);
+        self.settle_at_once();
     }
 
     /// The controller's present keys, the first one first.
     pub fn keys(&self) -> Vec<String> {
-        self.options.key.iter().cloned().collect()
+        let keys = self.state.env("controller", "web", "AUTH_KEY").unwrap_or_default();
+        keys.split(',').map(str::to_owned).collect()
     }
 
     /// The cluster's present domain, `DEFAULT_ROUTE_DOMAIN` of the controller.
     pub fn domain(&self) -> String {
-        self.options.domain.clone()
+        self.route_domain()
     }
 
     /// The certificate and key (PEM) that the router presents for this server name; `None` when no
     /// route has the name (the real router then sends the TLS alert `internal_error`).
     pub fn certificate(&self, server_name: Option<&str>) -> Option<(String, String)> {
-        let _ = server_name;
-        None
+        self.presented(server_name?)
     }
 
-    /// The body of a `GET` of the controller with the cluster's key, parsed; `None` unless it is 200.
+    /// The body of a `GET` of the controller with the cluster's key, parsed; `None` unless it is
+    /// 200.
     pub fn read(&mut self, target: &str) -> Option<serde_json::Value> {
-        let answer = self.handle(&Request::new(::http::Method::GET, target));
+        let json = ::http::HeaderValue::from_static("application/json");
+        let request = Request::new(Method::GET, target).header(::http::header::ACCEPT, json);
+        let (handler, call) = routing::find(self.options.age, &request)?;
+        let answer = handler(self, &call).ok()?;
         serde_json::from_slice(answer.bytes()).ok()
     }
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// Whether a host is an address or a name without a domain.
+fn is_bare(host: &str) -> bool {
+    !host.contains('.') || host.parse::<std::net::IpAddr>().is_ok()
 }

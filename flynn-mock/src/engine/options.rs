@@ -39,6 +39,8 @@ pub struct Delays {
     pub start: SignedDuration,
     /// From the request to stop a job to `down`.
     pub stop: SignedDuration,
+    /// How long the router drains a job's connections before it stops (2016 only).
+    pub drain: SignedDuration,
     /// Until a worker takes up a deployment, a deletion, a migration.
     pub work: SignedDuration,
     /// How long a backup takes.
@@ -50,7 +52,8 @@ impl Default for Delays {
         Self {
             place: SignedDuration::from_millis(2),
             start: SignedDuration::from_millis(150),
-            stop: SignedDuration::from_millis(2),
+            stop: SignedDuration::from_millis(100),
+            drain: SignedDuration::from_secs(10),
             work: SignedDuration::from_millis(2),
             backup: SignedDuration::ZERO,
         }
@@ -120,6 +123,8 @@ pub struct Options {
     pub programs: Programs,
     /// Who makes certificates; `None` gives placeholder texts that no TLS stack accepts.
     pub certifier: Option<Certifier>,
+    /// Whether a followed log gets a line `tick N` every two seconds, as in the recordings.
+    pub ticking_log: bool,
     /// The names of the hosts, in the order in which jobs are placed.
     pub hosts: Vec<String>,
 }
@@ -137,7 +142,8 @@ impl Options {
             delays: Delays::default(),
             programs: Programs::default(),
             certifier: None,
-            hosts: (0..3).map(|n| format!("host{n}")).collect(),
+            ticking_log: true,
+            hosts: (1..=3).map(|n| format!("host{n}")).collect(),
         }
     }
 }

@@ -1,20 +1,47 @@
 //! Open streams as cursors: the server pulls frames after each change.
 
 use bytes::Bytes;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json as value};
 
-/// A place in a stream. Made by [`super::Engine::handle`], moved by
-/// [`super::Engine::next_frames`].
+use super::events::Filter;
+use super::logs::Follower;
+use super::routing::Call;
+use super::wire::{Time, to_json};
+use super::{Answer, Engine};
+
+/// A place in a stream. Made by [`Engine::handle`], moved by [`Engine::next_frames`].
 #[derive(Debug)]
 pub struct Cursor {
-    pub(crate) kind: Kind,
+    kind: Kind,
+    /// When something was sent last.
+    sent: Timestamp,
+    /// Which shutdown it belongs to: streams of an earlier generation end.
+    generation: u64,
+    /// Whether it is one of server-sent events, with comments while nothing happens.
+    comments: bool,
+    ended: bool,
 }
 
 /// What a cursor runs over.
 #[derive(Debug)]
 pub(crate) enum Kind {
-    /// Nothing to say, ever.
-    Silent,
+    /// Events: first those of the backlog, then those after an id.
+    Events { filter: Filter, backlog: Vec<u64>, after: u64 },
+    /// Objects that have changed: a backlog, then one for each event.
+    Objects { what: Objects, backlog: String, since: Time, after: u64 },
+    /// A log that is followed.
+    Log(Box<Follower>),
+    /// A text.
+    Text { text: String, end: bool },
+}
+
+/// The objects that can be streamed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Objects {
+    Formations,
+    Volumes,
+    Sinks,
 }
 
 /// What a stream has to send now.
@@ -26,4 +53,168 @@ pub struct Frames {
     pub end: bool,
     /// Poll again at this time even when nothing changes (keep-alives, log lines).
     pub wake: Option<Timestamp>,
+}
+
+/// After how long without an event a stream sends a comment.
+const KEEP_ALIVE: SignedDuration = SignedDuration::from_secs(30);
+
+impl Cursor {
+    pub(crate) fn new(kind: Kind, now: Timestamp, generation: u64) -> Self {
+        let comments = !matches!(&kind, Kind::Log(follower) if !follower.sse);
+        Self { kind, sent: now, generation, comments, ended: false }
+    }
+}
+
+fn data(value: &impl serde::Serialize) -> String {
+    format!("data: {}\n\n", to_json(value))
+}
+
+/// The frame that ends a stream with an error.
+fn error(message: &str) -> String {
+    format!("event: error\ndata: {message}\n\n")
+}
+
+impl Engine {
+    /// Opens a stream of objects that have changed since the time in the query.
+    pub(crate) fn open_since(&self, call: &Call<'_>, what: Objects) -> Answer {
+        let text = call.query("since");
+        let Ok(since) = text.parse::<Time>() else {
+            let layout = "2006-01-02T15:04:05.999999999Z07:00";
+            let problem = format!(
+                "parsing time \"{text}\" as \"{layout}\": cannot parse \"{text}\" as \"2006\""
+            );
+            return self.open_stream(Kind::Text { text: error(&problem), end: true });
+        };
+        let mut objects = self.objects(what, since);
+        let newest = objects.iter().map(|(at, _)| *at).max().unwrap_or(since).max(since);
+        objects.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+        let mut backlog: String = objects.iter().map(|(_, doc)| data(doc)).collect();
+        // An object with an empty id marks the end of the backlog.
+        backlog += &data(&match what {
+            Objects::Formations => value!({ "updated_at": Time::default() }),
+            Objects::Volumes => value!({ "id": "", "host_id": "", "type": "", "state": "" }),
+            Objects::Sinks => value!({ "id": "", "kind": "" }),
+        });
+        let after = self.events.last_id();
+        self.open_stream(Kind::Objects { what, backlog, since: newest, after })
+    }
+
+    /// The objects that were updated since then, with their times, latest creation first.
+    fn objects(&self, what: Objects, since: Time) -> Vec<(Time, Value)> {
+        let state = &self.state;
+        let mut list: Vec<(Time, Value)> = match what {
+            Objects::Formations => state
+                .formations
+                .iter()
+                .filter(|f| !f.deleted)
+                .filter_map(|f| Some((f.updated_at?, self.expanded(f))))
+                .collect(),
+            Objects::Volumes => {
+                state.volumes.iter().filter_map(|v| Some((v.updated_at?, value!(v)))).collect()
+            }
+            Objects::Sinks => state
+                .sinks
+                .iter()
+                .filter(|sink| !sink.deleted)
+                .filter_map(|sink| Some((sink.updated_at?, value!(sink))))
+                .collect(),
+        };
+        list.retain(|(at, _)| *at >= since);
+        list.reverse();
+        list
+    }
+
+    /// What the stream has to send now.
+    pub fn next_frames(&mut self, cursor: &mut Cursor) -> Frames {
+        if cursor.ended {
+            return Frames { end: true, ..Frames::default() };
+        }
+        let mut text = String::new();
+        let mut wake = None;
+        match &mut cursor.kind {
+            Kind::Text { text: once, end } => {
+                text = std::mem::take(once);
+                cursor.ended = *end;
+            }
+            Kind::Events { filter, backlog, after } => {
+                for id in backlog.drain(..) {
+                    text.extend(self.events.get(id).map(data));
+                }
+                for event in self.events.after(*after) {
+                    if filter.matches(event) {
+                        text += &data(event);
+                    }
+                    *after = event.id;
+                }
+            }
+            Kind::Objects { what, backlog, since, after } => {
+                text = std::mem::take(backlog);
+                text += &self.changed_objects(*what, *since, after);
+            }
+            Kind::Log(follower) => {
+                let (new, next) = self.follow(follower);
+                text = new;
+                wake = Some(next);
+            }
+        }
+        if cursor.generation != self.generation {
+            text += &error(&self.farewell);
+            cursor.ended = true;
+        }
+        if text.is_empty() && !cursor.ended {
+            while cursor.comments && self.now.duration_since(cursor.sent) >= KEEP_ALIVE {
+                text += ":\n";
+                cursor.sent = cursor.sent.checked_add(KEEP_ALIVE).unwrap_or(self.now);
+            }
+        } else {
+            cursor.sent = self.now;
+        }
+        let due = cursor.sent.checked_add(KEEP_ALIVE).ok().filter(|_| cursor.comments);
+        let wake = if cursor.ended { None } else { wake.into_iter().chain(due).min() };
+        Frames { bytes: text.into(), end: cursor.ended, wake }
+    }
+
+    /// The frames of the objects that events tell of.
+    fn changed_objects(&self, what: Objects, since: Time, after: &mut u64) -> String {
+        let types: &[&str] = match (what, self.options.age) {
+            (Objects::Formations, super::ServerAge::V2016) => &["scale"],
+            (Objects::Formations, super::ServerAge::V2021) => &["scale_request"],
+            (Objects::Volumes, _) => &["volume"],
+            (Objects::Sinks, _) => &["sink", "sink_deletion"],
+        };
+        let filter = Filter::of_types(types);
+        let mut text = String::new();
+        for event in self.events.after(*after) {
+            *after = event.id;
+            if !filter.matches(event) {
+                continue;
+            }
+            let doc = match what {
+                Objects::Formations => self.formation_of_event(event),
+                Objects::Volumes => Some(event.data.clone()),
+                Objects::Sinks => {
+                    let mut doc = event.data.clone();
+                    if let (true, Some(sink)) =
+                        (event.object_type == "sink_deletion", doc.as_object_mut())
+                    {
+                        sink.remove("config");
+                    }
+                    Some(doc)
+                }
+            };
+            let updated = |doc: &Value| doc.get("updated_at")?.as_str()?.parse::<Time>().ok();
+            if let Some(doc) = doc.filter(|doc| updated(doc).is_none_or(|at| at >= since)) {
+                text += &data(&doc);
+            }
+        }
+        text
+    }
+
+    /// The formation that a scale event is about, as it is now, deleted or not.
+    fn formation_of_event(&self, event: &super::events::Event) -> Option<Value> {
+        let release = event.data.get("release")?.as_str()?;
+        let formations = &self.state.formations;
+        let found = formations.iter().find(|f| f.app == event.app && f.release == release)?;
+        Some(self.expanded(found))
+    }
 }

@@ -1,0 +1,163 @@
+//! A bootstrapped cluster: what a real bootstrap of each age leaves behind.
+//!
+//! The manifests beside this file list, in the order in which a bootstrap makes them, the system
+//! apps with their artifacts, releases, formations, routes, providers and resources, as real
+//! clusters showed them. `{{..}}` stands for what differs from cluster to cluster.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use super::apps::App;
+use super::artifacts::Artifact;
+use super::formations::formation_request;
+use super::options::{ClusterCertificate, Pace};
+use super::releases::Release;
+use super::resources::{Provider, Resource};
+use super::routes::Route;
+use super::state::Counts;
+use super::wire::Fail;
+use super::{Engine, ServerAge};
+
+/// One entry of a manifest.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    App(App),
+    Artifact(Artifact),
+    Release(Box<Release>),
+    /// Makes a release the app's.
+    Current {
+        app: String,
+        release: String,
+    },
+    Provider(Provider),
+    Resource(Resource),
+    Formation {
+        app: String,
+        release: String,
+        processes: Counts,
+    },
+    Route(Box<Route>),
+}
+
+const V2016: &str = include_str!("bootstrap/v2016.json");
+const V2021: &str = include_str!("bootstrap/v2021.json");
+
+/// How long before the first request the bootstrap began.
+const BEFORE: SignedDuration = SignedDuration::from_secs(5);
+
+impl Engine {
+    /// Fills the empty cluster.
+    pub(crate) fn bootstrap(&mut self) {
+        let manifest = match self.options.age {
+            ServerAge::V2016 => V2016,
+            ServerAge::V2021 => V2021,
+        };
+        let domain = self.options.domain.clone();
+        let made = self.issue_certificate(&domain);
+        let key = self.options.key.clone().unwrap_or_else(|| self.ids.hex(32));
+        let text = self.fill_in(manifest, &domain, &key, &made);
+        // The manifests are part of the crate and tested to parse.
+        let entries: Vec<Entry> = serde_json::from_str(&text).unwrap_or_default();
+        self.now = self.options.start.checked_sub(BEFORE).unwrap_or(self.options.start);
+        let pace = std::mem::replace(&mut self.options.pace, Pace::AtOnce);
+        for entry in entries {
+            // Nothing in a manifest contradicts what is there already.
+            let _ = self.make(entry);
+            self.now = self.now.checked_add(SignedDuration::from_millis(20)).unwrap_or(self.now);
+            self.run_due(self.now);
+        }
+        self.options.pace = pace;
+        self.now = self.options.start;
+    }
+
+    /// Replaces what stands in double braces.
+    fn fill_in(
+        &mut self,
+        manifest: &str,
+        domain: &str,
+        key: &str,
+        made: &ClusterCertificate,
+    ) -> String {
+        // Within a JSON string the line ends of PEM are escaped.
+        let pem = |text: &str| text.trim_end().replace('\n', "\\n");
+        let mut known: BTreeMap<String, String> = [
+            ("domain", domain.to_owned()),
+            ("key", key.to_owned()),
+            ("cert", pem(&made.cert)),
+            ("tls_key", pem(&made.key)),
+            ("ca_cert", pem(&made.ca_cert)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let mut text = String::with_capacity(manifest.len());
+        let mut rest = manifest;
+        while let Some((before, after)) = rest.split_once("{{") {
+            let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+            text += before;
+            let value = known.entry(name.to_owned()).or_insert_with(|| self.made_up(name));
+            text += value;
+            rest = after;
+        }
+        text + rest
+    }
+
+    /// A value for `id ..`, `hex DIGITS ..`, `base64 ..`.
+    fn made_up(&mut self, name: &str) -> String {
+        let mut words = name.split(' ');
+        match (words.next(), words.next()) {
+            (Some("hex"), Some(digits)) => self.ids.hex(digits.parse().unwrap_or(32)),
+            (Some("base64"), _) => STANDARD.encode(self.ids.key()),
+            _ => self.ids.uuid(),
+        }
+    }
+
+    fn make(&mut self, entry: Entry) -> Result<(), Fail> {
+        match entry {
+            Entry::App(app) => self.add_app(app).map(|_| ()),
+            Entry::Artifact(artifact) => self.add_artifact(artifact).map(|_| ()),
+            Entry::Release(release) => self.add_release(*release).map(|_| ()),
+            Entry::Current { app, release } => self.set_release(&app, &release),
+            Entry::Provider(provider) => self.add_provider(provider).map(|_| ()),
+            Entry::Resource(resource) => self.add_resource(resource).map(|_| ()),
+            Entry::Route(route) => self.add_route(*route, false).map(|_| ()),
+            Entry::Formation { app, release, processes } => match self.options.age {
+                ServerAge::V2016 => {
+                    self.replace_formation(&app, &release, Some(processes), None).map(|_| ())
+                }
+                ServerAge::V2021 => {
+                    let release = self.state.release(&release)?.clone();
+                    let request = formation_request(&app, &release, Some(processes), None);
+                    self.add_scale_request(request, false).map(|_| ())
+                }
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Options;
+
+    #[test]
+    fn manifests_parse_and_fill_the_cluster() {
+        for (age, apps) in [(ServerAge::V2016, 15), (ServerAge::V2021, 16)] {
+            let mut options = Options::new(age, "example.com");
+            options.seed = 7;
+            let engine = Engine::new(options);
+            assert_eq!(engine.state.apps.len(), apps);
+            assert_eq!(engine.domain(), "example.com");
+            let up = |job: &&super::super::jobs::Job| job.state == "up";
+            assert_eq!(engine.state.jobs.iter().filter(up).count(), engine.state.jobs.len());
+            let with_release = engine.state.apps.iter().filter(|a| !a.release.is_empty()).count();
+            assert_eq!(with_release, apps);
+            assert!(engine.certificate(Some("controller.example.com")).is_some());
+            assert!(engine.certificate(Some("nothing.example.com")).is_none());
+        }
+    }
+}

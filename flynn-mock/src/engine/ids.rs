@@ -1,0 +1,101 @@
+//! Everything random, made from the seed.
+
+use sha2::{Digest, Sha256};
+
+/// A stream of made-up values; the same seed gives the same values.
+#[derive(Clone, Debug)]
+pub(crate) struct Ids {
+    seed: u64,
+    count: u64,
+}
+
+impl Ids {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { seed, count: 0 }
+    }
+
+    fn bytes(&mut self) -> [u8; 32] {
+        self.count += 1;
+        let mut hash = Sha256::new();
+        hash.update(self.seed.to_le_bytes());
+        hash.update(self.count.to_le_bytes());
+        hash.finalize().into()
+    }
+
+    /// A random UUID of version 4.
+    pub(crate) fn uuid(&mut self) -> String {
+        let mut hex = hex(&self.bytes());
+        hex.truncate(32);
+        hex.replace_range(12..13, "4");
+        let variant = match hex.as_bytes().get(16) {
+            Some(b'0'..=b'3') => "8",
+            Some(b'4'..=b'7') => "9",
+            Some(b'8' | b'9' | b'a' | b'b') => "a",
+            _ => "b",
+        };
+        hex.replace_range(16..17, variant);
+        for at in [20, 16, 12, 8] {
+            hex.insert(at, '-');
+        }
+        hex
+    }
+
+    /// This many lower-case hexadecimal digits, 64 at most.
+    pub(crate) fn hex(&mut self, digits: usize) -> String {
+        let mut text = hex(&self.bytes());
+        text.truncate(digits);
+        text
+    }
+
+    /// 32 random bytes.
+    pub(crate) fn key(&mut self) -> [u8; 32] {
+        self.bytes()
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+        text
+    })
+}
+
+/// Whether the text is a UUID as Flynn recognises one: lower case, dashes optional.
+pub(crate) fn is_uuid(text: &str) -> bool {
+    let lower_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    let mut digits = 0;
+    for b in text.bytes() {
+        if lower_hex(b) {
+            digits += 1;
+        } else if b != b'-' || !matches!(digits, 8 | 12 | 16 | 20) {
+            return false;
+        }
+    }
+    digits == 32 && !text.contains("--") && !text.ends_with('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_are_uuids_and_follow_the_seed() {
+        let (mut a, mut b) = (Ids::new(7), Ids::new(7));
+        let id = a.uuid();
+        assert!(is_uuid(&id), "{id}");
+        assert_eq!(id.len(), 36);
+        assert_eq!(id, b.uuid());
+        assert_ne!(id, a.uuid());
+    }
+
+    #[test]
+    fn what_counts_as_a_uuid() {
+        assert!(is_uuid("00000000000000000000000000000000"));
+        assert!(!is_uuid("00000000-0000-0000-0000-00000000000"));
+        assert!(!is_uuid("0000000A-0000-0000-0000-000000000000"));
+        assert!(!is_uuid("notauuid"));
+    }
+}

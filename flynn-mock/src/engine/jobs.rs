@@ -1,0 +1,255 @@
+//! Jobs as objects: listing, reading, storing, killing, running one-off ones.
+
+use http::{HeaderValue, StatusCode, header};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::ids::is_uuid;
+use super::program::{Attach, Command};
+use super::routing::Call;
+use super::state::{Strings, newest_first};
+use super::wire::{self, Fail, Reply, Time, decode, empty, json};
+use super::{Answer, Body, Engine, ServerAge};
+
+/// A job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Job {
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) id: String,
+    pub(crate) uuid: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) host_id: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) app: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) release: String,
+    #[serde(rename = "type", skip_serializing_if = "empty")]
+    pub(crate) kind: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) state: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) args: Vec<String>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) volumes: Vec<String>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) meta: Strings,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) exit_status: Option<i32>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) host_error: Option<String>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) run_at: Option<Time>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) restarts: Option<i32>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) created_at: Option<Time>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) updated_at: Option<Time>,
+}
+
+impl Job {
+    /// Whether it has ended.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self.state.as_str(), "down" | "crashed" | "failed")
+    }
+}
+
+/// What `POST jobs` takes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(dead_code, clippy::struct_excessive_bools, reason = "decoded for their types' sake")]
+struct NewJob {
+    release: String,
+    artifacts: Vec<String>,
+    artifact: String,
+    release_env: bool,
+    args: Vec<String>,
+    env: Strings,
+    meta: Strings,
+    tty: bool,
+    tty_columns: i64,
+    tty_lines: i64,
+    disable_log: bool,
+    resources: std::collections::BTreeMap<String, Value>,
+    data: bool,
+    partition: String,
+    profiles: Vec<String>,
+    mounts_from: String,
+    cmd: Vec<String>,
+    entrypoint: Vec<String>,
+}
+
+impl Engine {
+    /// `GET /apps/:a/jobs`
+    pub(crate) fn list_jobs(&mut self, call: &Call<'_>) -> Reply {
+        let app = &self.state.app(call.param(0))?.id;
+        let of_app = self.state.jobs.iter().filter(|job| job.app == *app);
+        json(&newest_first(of_app, |job| job.created_at))
+    }
+
+    /// `GET /active-jobs`
+    pub(crate) fn list_active_jobs(&mut self, _: &Call<'_>) -> Reply {
+        let states = ["pending", "starting", "up", "stopping"];
+        let active = self.state.jobs.iter().filter(|job| states.contains(&job.state.as_str()));
+        json(&newest_first(active, |job| job.updated_at))
+    }
+
+    /// The job with this uuid or `host-uuid`.
+    fn job(&self, id: &str) -> Result<&Job, Fail> {
+        let uuid = match id.split_once('-') {
+            _ if is_uuid(id) => id,
+            Some((host, uuid)) if !host.is_empty() && !uuid.is_empty() => uuid,
+            _ => return Err(Fail::NotFound),
+        };
+        self.state.jobs.iter().find(|job| job.uuid == uuid).ok_or(Fail::NotFound)
+    }
+
+    /// The job that a path names; in 2016 its app must exist, any will do.
+    fn named_job(&self, call: &Call<'_>) -> Result<&Job, Fail> {
+        if self.options.age == ServerAge::V2016 {
+            self.state.app(call.param(0))?;
+        }
+        self.job(call.param(1))
+    }
+
+    /// `GET /apps/:a/jobs/:j`
+    pub(crate) fn get_job(&mut self, call: &Call<'_>) -> Reply {
+        json(self.named_job(call)?)
+    }
+
+    /// `PUT /apps/:a/jobs/:j`
+    pub(crate) fn put_job(&mut self, call: &Call<'_>) -> Reply {
+        let app = match self.options.age {
+            ServerAge::V2016 => Some(self.state.app(call.param(0))?.id.clone()),
+            ServerAge::V2021 => None,
+        };
+        let mut job: Job = decode(self.options.age, call.request)?;
+        if let Some(app) = app {
+            job.app = app;
+        }
+        let states = ["pending", "starting", "up", "stopping", "down", "crashed", "failed"];
+        if !job.state.is_empty() {
+            wire::one_of("state", &job.state, &states)?;
+        }
+        for id in [&job.uuid, &job.app, &job.release] {
+            if !is_uuid(id) {
+                return Err(Fail::unknown());
+            }
+        }
+        let known_app = self.state.apps.iter().any(|app| app.id == job.app);
+        let known_release = self.state.releases.iter().any(|r| r.id == job.release);
+        if job.state.is_empty() || !known_app || !known_release {
+            return Err(Fail::database());
+        }
+        json(&self.store_job(job))
+    }
+
+    /// Inserts or updates a job, with one event for each of its states.
+    pub(crate) fn store_job(&mut self, mut job: Job) -> Job {
+        let at = self.time();
+        (job.created_at, job.updated_at) = (Some(at), Some(at));
+        // The database has microseconds; the event carries what it was given.
+        let run_at = job.run_at.map(|at| Time::new(at.timestamp()));
+        match self.state.jobs.iter_mut().find(|row| row.uuid == job.uuid) {
+            Some(row) => {
+                job.created_at = row.created_at;
+                // What identifies a job never changes, and its meta stays as inserted.
+                *row = Job {
+                    app: row.app.clone(),
+                    release: row.release.clone(),
+                    kind: row.kind.clone(),
+                    meta: row.meta.clone(),
+                    run_at,
+                    ..job.clone()
+                };
+            }
+            None => self.state.jobs.push(Job { run_at, ..job.clone() }),
+        }
+        let key = format!("{}|{}", job.uuid, job.state);
+        let (app, uuid) = (job.app.clone(), job.uuid.clone());
+        self.event_once(key, at, &app, "job", &uuid, &job);
+        job
+    }
+
+    /// `DELETE /apps/:a/jobs/:j`
+    pub(crate) fn kill_job(&mut self, call: &Call<'_>) -> Reply {
+        let job = self.named_job(call)?.clone();
+        if job.host_id.is_empty() {
+            return Err(Fail::invalid("cannot kill a job which has not been placed on a host"));
+        }
+        if !self.options.hosts.contains(&job.host_id) {
+            return Err(Fail::unknown());
+        }
+        self.kill(&job.uuid);
+        Ok(Answer::empty(StatusCode::OK))
+    }
+
+    /// `POST /apps/:a/jobs`
+    pub(crate) fn run_job(&mut self, call: &Call<'_>) -> Reply {
+        let app = self.state.app(call.param(0))?.clone();
+        let new: NewJob = decode(self.options.age, call.request)?;
+        wire::new_job(&new.release)?;
+        if !new.partition.is_empty() && self.options.age == ServerAge::V2021 {
+            wire::one_of("partition", &new.partition, &["background", "user", "system"])?;
+        }
+        let release = self.state.release(&new.release)?.clone();
+        let artifacts = match self.options.age {
+            ServerAge::V2016 => {
+                if new.artifact.is_empty() && release.artifacts.is_empty() {
+                    return Err(Fail::field("release.ImageArtifact", "must be set"));
+                }
+                if !new.artifact.is_empty() {
+                    self.state.artifact(&new.artifact)?;
+                }
+                release.artifacts.clone()
+            }
+            ServerAge::V2021 if !new.artifacts.is_empty() => new.artifacts.clone(),
+            ServerAge::V2021 if !release.artifacts.is_empty() => release.artifacts.clone(),
+            ServerAge::V2021 => {
+                return Err(Fail::field("release.ArtifactIDs", "cannot be empty"));
+            }
+        };
+        let attached = call.request.header_text("upgrade").contains("flynn-attach/0");
+        let mut args = new.args.clone();
+        match self.options.age {
+            ServerAge::V2021 if args.is_empty() => {
+                let image = artifacts.last().and_then(|id| self.state.artifact(id).ok());
+                args = image.map(super::artifacts::Artifact::default_args).unwrap_or_default();
+            }
+            ServerAge::V2016 if release.meta.get("git").is_some_and(|v| v == "true") => {
+                // Slugs run under their own init.
+                if args.first().is_none_or(|first| first != "/runner/init") {
+                    args.insert(0, "/runner/init".to_owned());
+                }
+            }
+            _ => {}
+        }
+        let mut env = if new.release_env { release.env.clone() } else { Strings::new() };
+        env.extend(new.env.clone());
+        let command = Command { args: args.clone(), env, tty: new.tty, attached };
+        let job = Job { args, meta: new.meta.clone(), ..Job::default() };
+        let job = self.start_one_off(&app.id, &release.id, job, command, !new.disable_log);
+        if attached {
+            return self.attach(&job.uuid, new.tty);
+        }
+        json(&Job {
+            id: job.id,
+            uuid: job.uuid,
+            host_id: job.host_id,
+            release: new.release,
+            args: new.args,
+            ..Job::default()
+        })
+    }
+
+    /// The answer that hands a job's streams to the client.
+    fn attach(&mut self, uuid: &str, tty: bool) -> Reply {
+        let program = self.programs.remove(uuid).ok_or_else(Fail::unknown)?;
+        let mut answer = Answer::empty(StatusCode::SWITCHING_PROTOCOLS);
+        answer.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        answer.headers.insert(header::UPGRADE, HeaderValue::from_static("flynn-attach/0"));
+        answer.body = Body::Attach(Attach { job: uuid.to_owned(), program: program.program, tty });
+        Ok(answer)
+    }
+}

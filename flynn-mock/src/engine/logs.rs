@@ -1,0 +1,186 @@
+//! Logs of apps.
+
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::jobs::Job;
+use super::program::Output;
+use super::routing::Call;
+use super::streams::{Cursor, Kind};
+use super::wire::{Fail, Reply, Time, to_json};
+use super::{Answer, Body, Engine};
+
+/// A line of an app's log.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Line {
+    host_id: String,
+    job_id: String,
+    msg: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process_type: Option<String>,
+    source: &'static str,
+    stream: &'static str,
+    timestamp: Time,
+    #[serde(skip)]
+    app: String,
+}
+
+/// Which lines a reader wants.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LogFilter {
+    app: String,
+    job: String,
+    process_type: Option<String>,
+    streams: Vec<String>,
+}
+
+impl LogFilter {
+    fn matches(&self, line: &Line) -> bool {
+        self.app == line.app
+            && (self.job.is_empty() || self.job == line.job_id)
+            && (self.streams.is_empty() || self.streams.iter().any(|s| s == line.stream))
+            && self
+                .process_type
+                .as_deref()
+                .is_none_or(|typ| typ == line.process_type.as_deref().unwrap_or_default())
+    }
+}
+
+/// A reader that follows a log.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    filter: LogFilter,
+    pub(crate) sse: bool,
+    /// The next line to look at.
+    next: usize,
+    /// When the next line of the stand-in's ticking job comes, and its number.
+    tick: (Timestamp, u32),
+    /// What is to be sent before anything new.
+    first: String,
+}
+
+/// How often the ticking job writes.
+const TICK: SignedDuration = SignedDuration::from_secs(2);
+
+fn frame(sse: bool, line: &Line) -> String {
+    let text = to_json(line);
+    if sse {
+        format!("data: {{\"event\":\"message\",\"data\":{text}}}\n\n")
+    } else {
+        format!("{text}\n")
+    }
+}
+
+impl Engine {
+    /// `GET /apps/:a/log`
+    pub(crate) fn app_log(&mut self, call: &Call<'_>) -> Reply {
+        let app = self.state.app(call.param(0))?.id.clone();
+        let streams = call.query("stream_types");
+        let filter = LogFilter {
+            app,
+            job: call.query("job_id"),
+            process_type: call.query_all("process_type").pop(),
+            streams: streams.split(',').filter(|s| !s.is_empty()).map(str::to_owned).collect(),
+        };
+        let count = match call.query("lines").as_str() {
+            "" => None,
+            text => Some(text.parse::<i64>().map_err(|_| Fail::unknown())?),
+        };
+        let sse = call.request.header_text("accept").contains("text/event-stream");
+        let lines: Vec<&Line> = self.log.iter().filter(|line| filter.matches(line)).collect();
+        let wanted = count.and_then(|n| usize::try_from(n).ok()).unwrap_or(lines.len());
+        let skip = lines.len().saturating_sub(wanted);
+        let first: String = lines.iter().skip(skip).map(|line| frame(sse, line)).collect();
+        let follow = call.query("follow") == "true";
+        if follow {
+            let follower = Follower {
+                filter,
+                sse,
+                next: self.log.len(),
+                tick: (self.now.checked_add(TICK).unwrap_or(Timestamp::MAX), 1),
+                first,
+            };
+            let kind = Kind::Log(Box::new(follower));
+            if sse {
+                return Ok(self.open_stream(kind));
+            }
+            let mut answer = Answer::full(StatusCode::OK, "text/plain", "");
+            answer.body = Body::Stream(Cursor::new(kind, self.now, self.generation));
+            return Ok(answer);
+        }
+        if sse {
+            let text = first + "data: {\"event\":\"eof\"}\n\n";
+            return Ok(self.open_stream(Kind::Text { text, end: true }));
+        }
+        Ok(Answer::full(StatusCode::OK, "text/plain", first))
+    }
+
+    /// What a follower has not seen yet, and when to look again.
+    pub(crate) fn follow(&self, follower: &mut Follower) -> (String, Timestamp) {
+        let mut text = std::mem::take(&mut follower.first);
+        for line in self.log.get(follower.next..).unwrap_or_default() {
+            if follower.filter.matches(line) {
+                text += &frame(follower.sse, line);
+            }
+        }
+        follower.next = self.log.len();
+        while follower.tick.0 <= self.now {
+            let (due, n) = follower.tick;
+            if let Some(host) = self.options.hosts.first().filter(|_| self.options.ticking_log) {
+                let line = Line {
+                    host_id: host.clone(),
+                    job_id: format!("{host}-00000000-0000-4000-8000-000000000001"),
+                    msg: format!("tick {n}"),
+                    process_type: Some("web".to_owned()),
+                    source: "app",
+                    stream: "stdout",
+                    timestamp: Time::precise(due),
+                    app: follower.filter.app.clone(),
+                };
+                text += &frame(follower.sse, &line);
+            }
+            follower.tick = (due.checked_add(TICK).unwrap_or(Timestamp::MAX), n.saturating_add(1));
+        }
+        (text, follower.tick.0)
+    }
+
+    fn log_line(&mut self, job: &Job, stream: &'static str, msg: String) {
+        // Lines of one job never share a time.
+        let at = self.last_line.max(self.now);
+        let at = at.checked_add(SignedDuration::from_nanos(1)).unwrap_or(at);
+        self.last_line = at;
+        self.log.push(Line {
+            host_id: job.host_id.clone(),
+            job_id: job.id.clone(),
+            msg,
+            process_type: (!job.kind.is_empty()).then(|| job.kind.clone()),
+            source: "app",
+            stream,
+            timestamp: Time::precise(at),
+            app: job.app.clone(),
+        });
+        self.version += 1;
+    }
+
+    /// What every job of a formation writes when it comes up.
+    pub(crate) fn log_start(&mut self, job: &Job) {
+        let msg = format!("Starting {}: {}", job.kind, job.args.join(" "));
+        self.log_line(job, "stdout", msg);
+        self.log_line(job, "stdout", "listening on port 8080".to_owned());
+    }
+
+    /// Adds what a one-off job wrote to its app's log, unless the job asked not to.
+    pub(crate) fn log_output(&mut self, uuid: &str, output: &Output) {
+        let (stream, bytes) = match output {
+            Output::Stdout(bytes) => ("stdout", bytes),
+            Output::Stderr(bytes) => ("stderr", bytes),
+            _ => return,
+        };
+        let job = self.state.jobs.iter().find(|job| job.uuid == uuid).cloned();
+        let Some(job) = job.filter(|_| !self.quiet_jobs.contains(uuid)) else { return };
+        for line in String::from_utf8_lossy(bytes).lines() {
+            self.log_line(&job, stream, line.to_owned());
+        }
+    }
+}

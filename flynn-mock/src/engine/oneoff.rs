@@ -1,0 +1,95 @@
+//! One-off jobs: scripted programs, run by the engine or by an attached client.
+
+use std::fmt;
+
+use super::Engine;
+use super::jobs::Job;
+use super::program::{Command, Input, Output, Program};
+use super::work::Step;
+
+/// A program that runs, or will.
+pub(crate) struct Running {
+    pub(crate) program: Box<dyn Program>,
+    /// Whether its output goes to the app's log.
+    log: bool,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running").field("log", &self.log).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Starts a one-off job on some host.
+    pub(crate) fn start_one_off(
+        &mut self,
+        app: &str,
+        release: &str,
+        job: Job,
+        command: Command,
+        log: bool,
+    ) -> Job {
+        let uuid = self.ids.uuid();
+        let pick = usize::from(self.ids.key().first().copied().unwrap_or_default());
+        let hosts = &self.options.hosts;
+        let host = hosts.get(pick % hosts.len().max(1)).cloned().unwrap_or_default();
+        let job = Job {
+            id: format!("{host}-{uuid}"),
+            uuid: uuid.clone(),
+            host_id: host,
+            app: app.to_owned(),
+            release: release.to_owned(),
+            state: "starting".to_owned(),
+            ..job
+        };
+        let program = self.options.programs.run(&command);
+        self.programs.insert(uuid.clone(), Running { program, log });
+        if !log {
+            self.quiet_jobs.insert(uuid.clone());
+        }
+        let job = self.store_job(job);
+        if !command.attached {
+            self.later(self.options.delays.start, Step::Run { job: uuid });
+        }
+        job
+    }
+
+    /// A one-off job that nobody is attached to is up and runs its program.
+    pub(crate) fn run_program(&mut self, uuid: &str) {
+        let Some(mut job) = self.job_row(uuid, &["starting"]) else { return };
+        "up".clone_into(&mut job.state);
+        self.store_job(job);
+        self.feed(uuid, Input::Start);
+    }
+
+    pub(crate) fn wake_program(&mut self, uuid: &str) {
+        self.feed(uuid, Input::Timer);
+    }
+
+    /// Gives a detached program its input and carries out what it answers.
+    fn feed(&mut self, uuid: &str, input: Input) {
+        let Some(mut running) = self.programs.remove(uuid) else { return };
+        let outputs = running.program.react(input);
+        self.programs.insert(uuid.to_owned(), running);
+        for output in outputs {
+            self.job_output(uuid, &output);
+            match output {
+                Output::Wait(time) => self.later(time, Step::Timer { job: uuid.to_owned() }),
+                Output::Exit(status) => return self.end_one_off(uuid, status),
+                Output::Stdout(_) | Output::Stderr(_) => {}
+            }
+        }
+    }
+
+    /// Records that a one-off job has ended.
+    pub(crate) fn end_one_off(&mut self, uuid: &str, status: i32) {
+        if let Some(mut job) = self.job_row(uuid, &["starting"]) {
+            "up".clone_into(&mut job.state);
+            self.store_job(job);
+        }
+        let Some(mut job) = self.job_row(uuid, &["up"]) else { return };
+        job.exit_status = Some(status);
+        self.job_down(job);
+    }
+}

@@ -1,0 +1,268 @@
+//! The scheduler: brings jobs to what formations say, restarts what goes down.
+
+use jiff::SignedDuration;
+
+use super::formations::Formation;
+use super::jobs::Job;
+use super::state::Counts;
+use super::wire::Time;
+use super::work::Step;
+use super::{Engine, ServerAge};
+
+/// How long the scheduler waits before it restarts a job for the n-th time.
+fn backoff(restarts: i32) -> SignedDuration {
+    match restarts {
+        ..5 => SignedDuration::ZERO,
+        5..15 => SignedDuration::from_secs(10),
+        _ => SignedDuration::from_secs(30),
+    }
+}
+
+/// What the host of a job that crashes at its start reports.
+const CRASH: &str = "exec: \"/bin/crash\": executable file not found in $PATH";
+
+impl Engine {
+    /// Lets the scheduler look at a formation soon.
+    pub(crate) fn schedule_reconcile(&mut self, app: &str, release: &str) {
+        if !self.queue.will_reconcile(app, release) {
+            let (app, release) = (app.to_owned(), release.to_owned());
+            self.later(self.options.delays.place, Step::Reconcile { app, release });
+        }
+    }
+
+    /// How many jobs of each type a formation wants: omni types on every host.
+    fn wanted(&self, app: &str, release: &str) -> Counts {
+        let hosts = i64::try_from(self.options.hosts.len()).unwrap_or(1);
+        let formation = self.state.formation(app, release).ok();
+        let counts = formation.and_then(|f: &Formation| f.processes.as_ref());
+        let processes = self.state.release(release).map(|r| &r.processes).ok();
+        counts
+            .into_iter()
+            .flatten()
+            .map(|(typ, n)| {
+                let omni = processes.and_then(|p| p.get(typ)).is_some_and(|p| p.omni);
+                (typ.clone(), (*n).max(0) * if omni { hosts } else { 1 })
+            })
+            .collect()
+    }
+
+    /// The jobs of a formation that are in one of these states.
+    fn jobs_in(&self, app: &str, release: &str, typ: &str, states: &[&str]) -> Vec<&Job> {
+        self.state
+            .jobs
+            .iter()
+            .filter(|job| job.app == app && job.release == release && job.kind == typ)
+            .filter(|job| states.contains(&job.state.as_str()))
+            .collect()
+    }
+
+    /// The types that a formation wants or still has jobs of.
+    fn types_of(&self, app: &str, release: &str) -> Vec<String> {
+        let mut types: Vec<String> = self.wanted(app, release).into_keys().collect();
+        for job in &self.state.jobs {
+            let belongs = job.app == app && job.release == release && !job.kind.is_empty();
+            if belongs && !job.is_down() && !types.contains(&job.kind) {
+                types.push(job.kind.clone());
+            }
+        }
+        types.sort();
+        types
+    }
+
+    /// Starts and stops jobs until the formation has what it wants.
+    pub(crate) fn reconcile(&mut self, app: &str, release: &str) {
+        let wanted = self.wanted(app, release);
+        let types = self.types_of(app, release);
+        for typ in &types {
+            let want = wanted.get(typ).copied().unwrap_or(0);
+            let have = self.jobs_in(app, release, typ, &["pending", "starting", "up", "stopping"]);
+            let missing = want - i64::try_from(have.len()).unwrap_or(i64::MAX);
+            for _ in 0..missing {
+                self.create_job(app, release, typ, None);
+            }
+        }
+        // 2016 stops one job of a formation after the other.
+        let one_by_one = self.options.age == ServerAge::V2016;
+        for typ in types.iter().rev() {
+            let want = usize::try_from(wanted.get(typ).copied().unwrap_or(0)).unwrap_or(0);
+            let mut active: Vec<String> = self
+                .jobs_in(app, release, typ, &["pending", "starting", "up"])
+                .into_iter()
+                .map(|job| job.uuid.clone())
+                .collect();
+            while active.len() > want {
+                if one_by_one && self.is_stopping_one(app, release) {
+                    break;
+                }
+                let Some(newest) = active.pop() else { break };
+                self.stop_job(&newest);
+            }
+        }
+        self.settle(app, release);
+    }
+
+    fn is_stopping_one(&self, app: &str, release: &str) -> bool {
+        self.state
+            .jobs
+            .iter()
+            .any(|job| job.app == app && job.release == release && job.state == "stopping")
+    }
+
+    /// Whether all jobs of a formation are as it wants them.
+    pub(crate) fn is_settled(&self, app: &str, release: &str) -> bool {
+        let wanted = self.wanted(app, release);
+        self.types_of(app, release).iter().all(|typ| {
+            let want = usize::try_from(wanted.get(typ).copied().unwrap_or(0)).unwrap_or(0);
+            self.jobs_in(app, release, typ, &["pending", "starting"]).is_empty()
+                && self.jobs_in(app, release, typ, &["up", "stopping"]).len() == want
+        })
+    }
+
+    /// Tells those who wait for a formation that its jobs have changed.
+    fn settle(&mut self, app: &str, release: &str) {
+        if self.is_settled(app, release) {
+            self.complete_scale_request(app, release);
+        }
+        self.drive_rollouts(app);
+    }
+
+    /// Creates a pending job; `replaces` is the one that went down.
+    fn create_job(&mut self, app: &str, release: &str, typ: &str, replaces: Option<&Job>) {
+        let process = self.state.release(release).ok().and_then(|r| r.processes.get(typ).cloned());
+        let restarts = replaces.map(|job| job.restarts.unwrap_or(0));
+        let delay = restarts.map_or(SignedDuration::ZERO, backoff);
+        let job = Job {
+            uuid: self.ids.uuid(),
+            app: app.to_owned(),
+            release: release.to_owned(),
+            kind: typ.to_owned(),
+            state: "pending".to_owned(),
+            args: process.map(|process| process.args).unwrap_or_default(),
+            run_at: restarts.and_then(|_| self.now.checked_add(delay).ok()).map(Time::precise),
+            restarts: restarts.map(|n| n.saturating_add(1)),
+            ..Job::default()
+        };
+        let job = self.store_job(job);
+        let step = Step::Place { job: job.uuid };
+        if delay.is_zero() {
+            self.later(self.options.delays.place, step);
+        } else {
+            self.after(delay, step);
+        }
+    }
+
+    pub(crate) fn job_row(&self, uuid: &str, states: &[&str]) -> Option<Job> {
+        let job = self.state.jobs.iter().find(|job| job.uuid == uuid)?;
+        states.contains(&job.state.as_str()).then(|| job.clone())
+    }
+
+    /// Places a pending job on the host with the fewest jobs of its formation.
+    pub(crate) fn place(&mut self, uuid: &str) {
+        let Some(mut job) = self.job_row(uuid, &["pending"]) else { return };
+        let load = |host: &String| {
+            let of_type = |other: &&Job| {
+                other.host_id == *host && !other.is_down() && other.release == job.release
+            };
+            let same = self.state.jobs.iter().filter(of_type).filter(|o| o.kind == job.kind);
+            (same.count(), self.state.jobs.iter().filter(of_type).count())
+        };
+        let host = self.options.hosts.iter().min_by_key(|host| load(host)).cloned();
+        let host = host.unwrap_or_default();
+        job.id = format!("{host}-{uuid}");
+        job.host_id = host;
+        "starting".clone_into(&mut job.state);
+        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
+        job.volumes = self.provision_volumes(&job);
+        let delay = self.start_delay(&job);
+        self.store_job(job);
+        self.later(delay, Step::Started { job: uuid.to_owned() });
+    }
+
+    /// A variable of the job's environment.
+    fn job_env(&self, job: &Job, name: &str) -> Option<String> {
+        let release = self.state.releases.iter().find(|r| r.id == job.release)?;
+        let own = release.processes.get(&job.kind).and_then(|process| process.env.get(name));
+        own.or_else(|| release.env.get(name)).cloned()
+    }
+
+    fn start_delay(&self, job: &Job) -> SignedDuration {
+        let asked = self.job_env(job, "START_DELAY").and_then(|ms| ms.parse().ok());
+        asked.map_or(self.options.delays.start, SignedDuration::from_millis)
+    }
+
+    /// A starting job is up, or down when it crashes.
+    pub(crate) fn started(&mut self, uuid: &str) {
+        let Some(mut job) = self.job_row(uuid, &["starting"]) else { return };
+        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
+        if self.job_env(&job, "CRASH").is_some_and(|value| value == "true") {
+            job.exit_status = Some(1);
+            job.host_error = Some(CRASH.to_owned());
+            self.job_down(job);
+            return;
+        }
+        "up".clone_into(&mut job.state);
+        let job = self.store_job(job);
+        self.log_start(&job);
+        self.settle(&job.app, &job.release);
+    }
+
+    /// Stops a job of a formation.
+    fn stop_job(&mut self, uuid: &str) {
+        let Some(mut job) = self.job_row(uuid, &["pending", "starting", "up"]) else { return };
+        if job.host_id.is_empty() {
+            // Nothing runs yet.
+            self.job_down(job);
+            return;
+        }
+        "stopping".clone_into(&mut job.state);
+        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
+        let drains = self.options.age == ServerAge::V2016 && self.is_drained(&job);
+        let delays = self.options.delays;
+        let delay = if drains { delays.drain.max(delays.stop) } else { delays.stop };
+        self.store_job(job);
+        self.later(delay, Step::Stopped { job: uuid.to_owned() });
+    }
+
+    /// Whether the router drains the connections of the job's backends before it stops.
+    fn is_drained(&self, job: &Job) -> bool {
+        let release = self.state.releases.iter().find(|r| r.id == job.release);
+        let process = release.and_then(|r| r.processes.get(&job.kind));
+        process.is_some_and(|process| {
+            process.services().any(|name| self.state.has_draining_route(name))
+        })
+    }
+
+    /// A stopping job is down.
+    pub(crate) fn stopped(&mut self, uuid: &str) {
+        let states = ["stopping", "starting", "up"];
+        let Some(mut job) = self.job_row(uuid, &states) else { return };
+        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
+        job.exit_status = Some(0);
+        self.job_down(job);
+    }
+
+    /// Kills a job at a client's wish; one of a formation is replaced.
+    pub(crate) fn kill(&mut self, uuid: &str) {
+        if self.job_row(uuid, &["starting", "up"]).is_some() {
+            self.later(self.options.delays.stop, Step::Stopped { job: uuid.to_owned() });
+        }
+    }
+
+    /// Records that a job has ended, and restarts it when its formation wants that.
+    pub(crate) fn job_down(&mut self, mut job: Job) {
+        "down".clone_into(&mut job.state);
+        self.programs.remove(&job.uuid);
+        let job = self.store_job(job);
+        if job.kind.is_empty() {
+            return;
+        }
+        self.note_failure(&job);
+        let want = self.wanted(&job.app, &job.release).get(&job.kind).copied().unwrap_or(0);
+        let alive = ["pending", "starting", "up", "stopping"];
+        let have = self.jobs_in(&job.app, &job.release, &job.kind, &alive).len();
+        if i64::try_from(have).unwrap_or(i64::MAX) < want {
+            self.create_job(&job.app, &job.release, &job.kind, Some(&job));
+        }
+        self.reconcile(&job.app, &job.release);
+    }
+}

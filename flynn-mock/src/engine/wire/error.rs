@@ -1,0 +1,103 @@
+//! Error answers.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::json::to_json;
+use crate::engine::{Answer, Body};
+
+/// What a handler gives back.
+pub(crate) type Reply = Result<Answer, Fail>;
+
+/// Why a request fails.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fail {
+    /// The object is not there: 404 with an empty body.
+    NotFound,
+    /// An error with a JSON body.
+    Error { code: &'static str, message: String, detail: Option<Value>, retry: bool },
+    /// The handler panics and the connection breaks.
+    Broken,
+}
+
+impl Fail {
+    /// An error without detail that is not to be repeated.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Error { code, message: message.into(), detail: None, retry: false }
+    }
+
+    /// A validation error of the whole request.
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("validation_error", message)
+    }
+
+    /// A validation error of one field, which is named in front of the message and in the detail.
+    pub(crate) fn field(field: &str, message: &str) -> Self {
+        if field.is_empty() {
+            return Self::invalid(message);
+        }
+        Self::invalid(format!("{field} {message}")).with_detail(json!({ "field": field }))
+    }
+
+    /// An internal error that is not to be repeated.
+    pub(crate) fn unknown() -> Self {
+        Self::new("unknown_error", "Something went wrong")
+    }
+
+    /// An error of the database, which the real server always calls repeatable.
+    pub(crate) fn database() -> Self {
+        Self::Error {
+            code: "unknown_error",
+            message: "Something went wrong".to_owned(),
+            detail: None,
+            retry: true,
+        }
+    }
+
+    /// Bad JSON, or JSON of the wrong type.
+    pub(crate) fn syntax() -> Self {
+        Self::new("syntax_error", "The provided JSON input is invalid")
+    }
+
+    /// The error with this detail.
+    pub(crate) fn with_detail(self, value: Value) -> Self {
+        match self {
+            Self::Error { code, message, retry, .. } => {
+                Self::Error { code, message, detail: Some(value), retry }
+            }
+            other => other,
+        }
+    }
+
+    /// The answer that tells the client.
+    pub(crate) fn into_answer(self) -> Answer {
+        match self {
+            Self::NotFound => Answer::empty(StatusCode::NOT_FOUND),
+            Self::Broken => {
+                let mut answer = Answer::empty(StatusCode::INTERNAL_SERVER_ERROR);
+                answer.body = Body::Broken;
+                answer
+            }
+            Self::Error { code, message, detail, retry } => {
+                let status = match code {
+                    "not_found" | "object_not_found" => StatusCode::NOT_FOUND,
+                    "object_exists" | "conflict" => StatusCode::CONFLICT,
+                    "precondition_failed" => StatusCode::PRECONDITION_FAILED,
+                    "syntax_error" | "validation_error" | "request_body_too_big" => {
+                        StatusCode::BAD_REQUEST
+                    }
+                    "unauthorized" => StatusCode::UNAUTHORIZED,
+                    "ratelimited" => StatusCode::TOO_MANY_REQUESTS,
+                    "service_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+                    _ => StatusCode::INTERNAL_SERVER_ERROR,
+                };
+                let mut body = json!({ "code": code, "message": message });
+                if let Some(detail) = detail {
+                    body["detail"] = detail;
+                }
+                body["retry"] = Value::Bool(retry);
+                Answer::full(status, "application/json", to_json(&body))
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Go's JSON on the wire: decoding, encoding, errors, times, schema checks.
+
+mod error;
+mod json;
+mod schema;
+mod time;
+
+pub(crate) use self::error::{Fail, Reply};
+pub(crate) use self::json::{decode, decode_map, empty, json, to_json};
+pub(crate) use self::schema::{
+    app_name, app_update, artifact, new_job, one_of, strategy, uri, wrong_type,
+};
+pub(crate) use self::time::Time;

@@ -1,0 +1,163 @@
+//! The checks of Flynn's JSON schemas, with the texts of its validator.
+
+use serde_json::{Map, Value};
+
+use super::error::Fail;
+use crate::engine::ServerAge;
+
+/// The deployment strategies that the schema of each age knows.
+fn strategies(age: ServerAge) -> &'static [&'static str] {
+    match age {
+        ServerAge::V2016 => &["all-at-once", "one-by-one", "sirenia", "discoverd-meta"],
+        ServerAge::V2021 => &[
+            "all-at-once",
+            "one-by-one",
+            "sirenia",
+            "discoverd-meta",
+            "one-down-one-up",
+            "in-batches",
+        ],
+    }
+}
+
+/// The value must be one of these.
+pub(crate) fn one_of(field: &str, value: &str, allowed: &[&str]) -> Result<(), Fail> {
+    if allowed.contains(&value) {
+        return Ok(());
+    }
+    let list = allowed.join(" ");
+    Err(Fail::field(
+        field,
+        &format!("Enum error. The data must be equal to one of these values [{list}]."),
+    ))
+}
+
+/// The name of an app, when there is one.
+pub(crate) fn app_name(name: &str) -> Result<(), Fail> {
+    if name.is_empty() {
+        return Ok(());
+    }
+    if name.chars().count() > 100 {
+        return Err(Fail::field("name", "String length must be shorter than 100 characters."));
+    }
+    let word = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    if name.split('-').all(word) {
+        return Ok(());
+    }
+    Err(Fail::field("name", "String must match the pattern: \"^[a-z\\d]+(-[a-z\\d]+)*$\"."))
+}
+
+/// A deployment strategy. In 2016 the schema refuses an unknown one; in 2021 most starts of the
+/// server leave it to the database.
+pub(crate) fn strategy(age: ServerAge, strategy: &str) -> Result<(), Fail> {
+    match age {
+        ServerAge::V2016 => one_of("strategy", strategy, strategies(age)),
+        ServerAge::V2021 if strategies(age).contains(&strategy) => Ok(()),
+        ServerAge::V2021 => Err(Fail::database()),
+    }
+}
+
+/// The fields of an app, which an update may name.
+const APP_FIELDS: [&str; 9] = [
+    "id",
+    "name",
+    "protected",
+    "meta",
+    "strategy",
+    "release",
+    "deploy_timeout",
+    "created_at",
+    "updated_at",
+];
+
+/// The fields of an app's update, as they came.
+pub(crate) fn app_update(age: ServerAge, fields: &Map<String, Value>) -> Result<(), Fail> {
+    if let Some(unknown) = fields.keys().find(|key| !APP_FIELDS.contains(&key.as_str())) {
+        return Err(Fail::invalid(format!(
+            "Additional properties aren't allowed, found \"{unknown}\" as one of its keys"
+        )));
+    }
+    if let Some(name) = fields.get("name") {
+        match name {
+            Value::String(name) if name.is_empty() => {
+                return Err(Fail::field(
+                    "name",
+                    "String length must be shorter than 1 characters.",
+                ));
+            }
+            Value::String(name) => app_name(name)?,
+            other => return Err(wrong_type("name", "string", other)),
+        }
+    }
+    if let Some(other) = fields.get("protected").filter(|value| !value.is_boolean()) {
+        return Err(wrong_type("protected", "boolean", other));
+    }
+    if age == ServerAge::V2016 {
+        let strings = |map: &Map<String, Value>| map.values().all(Value::is_string);
+        if fields.get("meta").is_some_and(|meta| !meta.as_object().is_some_and(strings)) {
+            return Err(Fail::field("meta", "Validation failed for each schema in 'anyOf'."));
+        }
+        if let Some(Value::String(name)) = fields.get("strategy") {
+            strategy(age, name)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn wrong_type(field: &str, wanted: &str, got: &Value) -> Fail {
+    let got = match got {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(n) if n.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    Fail::field(field, &format!("Value must be one of these types: [{wanted}]. Got {got}"))
+}
+
+/// A URI, as Go's `url.ParseRequestURI` accepts one: absolute, or a path from the root.
+pub(crate) fn uri(field: &str, text: &str) -> Result<(), Fail> {
+    let scheme_ok = text.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+    });
+    let plain = !text.bytes().any(|b| b < 0x20 || b == 0x7f);
+    let host_ok = text.split_once("://").is_none_or(|(_, rest)| {
+        !rest.split('/').next().unwrap_or_default().contains([' ', '<', '>'])
+    });
+    if plain && host_ok && (scheme_ok || text.starts_with('/')) {
+        return Ok(());
+    }
+    Err(Fail::field(field, "Value must be a valid URI, according to RFC3986."))
+}
+
+/// What an artifact must have.
+pub(crate) fn artifact(age: ServerAge, kind: &str, address: &str) -> Result<(), Fail> {
+    for (name, value) in [("type", kind), ("uri", address)] {
+        if value.is_empty() {
+            return Err(Fail::invalid(format!(
+                "Required error. The data must be an object with \"{name}\" as one of its keys"
+            )));
+        }
+    }
+    let kinds: &[&str] = match age {
+        ServerAge::V2016 => &["docker", "file"],
+        ServerAge::V2021 => &["docker", "file", "flynn"],
+    };
+    one_of("type", kind, kinds)?;
+    uri("uri", address)
+}
+
+/// What a new job must have.
+pub(crate) fn new_job(release: &str) -> Result<(), Fail> {
+    if release.is_empty() {
+        return Err(Fail::invalid(
+            "Required error. The data must be an object with \"release\" as one of its keys",
+        ));
+    }
+    Ok(())
+}
