@@ -6,6 +6,7 @@ mod bad_input;
 mod check_certificate;
 mod doctor;
 mod dry_run;
+mod git_push;
 mod oracles;
 mod pin;
 mod program;
