@@ -1,1 +1,172 @@
+use std::time::Duration;
 
+use flynn_client::deployments::DeploymentStatus;
+use flynn_client::{ErrorKind, Pending};
+use futures_util::TryStreamExt;
+
+use crate::server::{Server, Step, answer, events, json, open_events};
+
+fn deployment(status: &str) -> String {
+    let finished = if matches!(status, "complete" | "failed") {
+        r#","finished_at":"2026-11-22T21:54:53Z""#
+    } else {
+        ""
+    };
+    format!(
+        r#"{{"id":"d1","app":"a1","old_release":"r1","new_release":"r2","status":"{status}"{finished}}}"#
+    )
+}
+
+fn event(id: u32, status: &str, error: &str) -> String {
+    format!(
+        r#"data: {{"id":{id},"app":"a1","object_type":"deployment","object_id":"d1","data":{{"deployment":"d1","release":"r2","status":"{status}","error":"{error}"}}}}"#
+    ) + "\n\n"
+}
+
+const APP: &str = r#"{"id":"a1","name":"www","release":"r1"}"#;
+
+#[tokio::test]
+async fn accepted_watched_and_confirmed_by_a_get() {
+    let server = Server::play([
+        json(200, APP),
+        json(200, deployment("pending")),
+        open_events(&(event(1, "pending", "") + &event(2, "complete", ""))),
+        json(200, deployment("complete")),
+    ])
+    .await;
+    let handle = server.client().app("www").deploy("r2").await.unwrap();
+    assert_eq!((handle.id.as_str(), handle.accepted().unwrap().is_finished()), ("d1", false));
+    let done = handle.wait().await.unwrap();
+    assert_eq!(done.status, DeploymentStatus::Complete);
+    assert_eq!(
+        server.lines(),
+        [
+            "GET /apps/www",
+            "POST /apps/www/deploy",
+            "GET /events?object_id=d1&object_types=deployment&past=true",
+            "GET /deployments/d1",
+        ]
+    );
+    assert_eq!(server.seen()[1].json(), serde_json::json!({"id": "r2"}));
+}
+
+#[tokio::test]
+async fn one_that_is_finished_at_once_needs_no_events() {
+    let server = Server::play([json(200, APP), json(200, deployment("complete"))]).await;
+    server.client().app("www").deploy("r2").await.unwrap().wait().await.unwrap();
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn a_broken_stream_is_resumed_after_the_last_event() {
+    let server = Server::play([
+        events(&event(7, "pending", "")),
+        events(&(event(7, "pending", "") + "event: error\ndata: controller: shutting down\n\n")),
+        events(&event(8, "complete", "")),
+        json(200, deployment("complete")),
+    ])
+    .await;
+    let handle = server.client().deployment("d1");
+    assert_eq!(handle.wait().await.unwrap().id, "d1");
+    let seen = server.seen();
+    assert_eq!(seen[0].header("last-event-id"), None);
+    assert_eq!([1, 2].map(|n: usize| seen[n].header("last-event-id")), [Some("7"); 2]);
+    assert!(!seen[1].line().contains("past"), "{}", seen[1].line());
+}
+
+#[tokio::test]
+async fn a_stream_that_does_not_heal_leaves_the_last_word_to_a_get() {
+    let server = Server::play([answer(403, "", ""), json(200, deployment("complete"))]).await;
+    assert_eq!(
+        server.client().deployment("d1").wait().await.unwrap().status,
+        DeploymentStatus::Complete
+    );
+
+    let server = Server::play([answer(403, "", ""), json(200, deployment("pending"))]).await;
+    let error = server.client().deployment("d1").wait().await.unwrap_err();
+    assert!(error.is_forbidden());
+    assert_eq!(error.pending(), Some(&Pending::Deployment("d1".into())));
+}
+
+#[tokio::test]
+async fn a_timeout_gives_the_id_to_go_on_with() {
+    let server = Server::play([open_events(&event(1, "pending", ""))]).await;
+    let error = server
+        .client()
+        .deployment("d1")
+        .wait()
+        .timeout(Duration::from_millis(100))
+        .await
+        .unwrap_err();
+    assert!(error.is_timeout());
+    assert_eq!(error.pending(), Some(&Pending::Deployment("d1".into())));
+    assert!(error.to_string().contains("deployment d1 goes on"), "{error}");
+}
+
+#[tokio::test]
+async fn a_failure_says_why_which_job_and_what_it_wrote() {
+    let jobs = r#"[
+        {"id":"h-3","uuid":"3","release":"r2","state":"down","exit_status":0,"type":"web"},
+        {"id":"h-2","uuid":"2","release":"r2","state":"down","exit_status":1,"type":"web"},
+        {"id":"h-1","uuid":"1","release":"r1","state":"down","exit_status":1,"type":"web"}]"#;
+    let log = "{\"msg\":\"starting\"}\n{\"msg\":\"s3cret: no such file\"}\n";
+    let server = Server::play([
+        events(&event(1, "failed", "web job failed to start")),
+        json(200, deployment("failed")),
+        json(200, jobs),
+        answer(200, "Content-Type: text/plain\r\n", log),
+    ])
+    .await;
+    let error = server.client().deployment("d1").wait().await.unwrap_err();
+    assert!(error.is_failed());
+    assert!(error.message().contains("web job failed to start"));
+    assert_eq!(error.failed_job().unwrap(), "h-2");
+    assert_eq!(error.log_tail(), ["starting", "s3cret: no such file"]);
+    assert!(!format!("{error} {error:?}").contains("s3cret"));
+    assert!(server.lines()[3].starts_with("GET /apps/a1/log?"), "{:?}", server.lines());
+}
+
+#[tokio::test]
+async fn one_that_is_in_the_way_is_named() {
+    let refusal = r#"{"code":"validation_error","message":"Cannot create deploy, there is already one in progress for this app.","retry":false}"#;
+    let list = format!("[{},{}]", deployment("pending"), deployment("complete"));
+    let server = Server::play([json(200, APP), json(400, refusal), json(200, list)]).await;
+    let error = server.client().app("www").deploy("r2").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::DeploymentInProgress);
+    assert!(error.is_deployment_in_progress() && error.is_conflict());
+    assert_eq!(error.pending(), Some(&Pending::Deployment("d1".into())));
+}
+
+#[tokio::test]
+async fn the_current_release_is_refused() {
+    let server = Server::play([json(200, APP)]).await;
+    assert!(server.client().app("www").deploy("r1").await.unwrap_err().is_validation());
+    assert_eq!(server.lines(), ["GET /apps/www"]);
+}
+
+#[tokio::test]
+async fn progress_ends_with_the_deployment() {
+    let steps = event(1, "pending", "") + &event(2, "running", "") + &event(3, "failed", "no");
+    let server = Server::play([open_events(&steps)]).await;
+    let steps: Vec<_> = server.client().deployment("d1").watch().try_collect().await.unwrap();
+    assert_eq!(
+        steps.iter().map(|step| step.status.as_str()).collect::<Vec<_>>(),
+        ["pending", "running", "failed"]
+    );
+    assert_eq!(steps[2].error, "no");
+}
+
+#[tokio::test]
+async fn an_event_before_its_row_counts() {
+    let server =
+        Server::play([events(&event(1, "complete", "")), json(200, deployment("pending"))]).await;
+    assert_eq!(
+        server.client().deployment("d1").wait().await.unwrap().status,
+        DeploymentStatus::Complete
+    );
+    let hang = Server::play([Step::Hang]).await;
+    let handle = hang.client().deployment("d1");
+    assert!(
+        handle.wait().timeout(Duration::from_millis(50)).await.unwrap_err().pending().is_some()
+    );
+}

@@ -1,1 +1,123 @@
+use flynn_client::{Env, ErrorKind, Pending};
+use serde_json::json as value;
 
+use crate::server::{Server, answer, json};
+
+const RELEASE: &str = r#"{"id":"r1","app_id":"a1","artifacts":["x"],"artifact":"x","env":{"A":"1","B":"2"},
+    "meta":{"git":"true"},"new_field":{"kept":[1]},"created_at":"2026-11-22T21:54:47.723721Z",
+    "processes":{"web":{"args":["/bin/web"],"cmd":["x"],"entrypoint":["y"],"env":{"P":"1"},"odd":true}}}"#;
+const MADE: &str = r#"{"id":"r2","app_id":"a1"}"#;
+const DEPLOYED: &str = r#"{"id":"d1","app":"a1","new_release":"r2","status":"complete","finished_at":"2026-11-22T21:54:53Z"}"#;
+
+#[tokio::test]
+async fn one_release_one_deploy_and_nothing_lost() {
+    let server = Server::play([json(200, RELEASE), json(200, MADE), json(200, DEPLOYED)]).await;
+    let change = server
+        .client()
+        .app("www")
+        .env()
+        .set([("A", "new\n\"&<>"), ("C", "")])
+        .unset(["B"])
+        .await
+        .unwrap();
+    assert!(change.changed());
+    assert_eq!(
+        (change.release.unwrap().id.as_str(), change.deployment.unwrap().id.as_str()),
+        ("r2", "d1")
+    );
+    assert_eq!(
+        server.lines(),
+        ["GET /apps/www/release", "POST /releases", "POST /apps/www/deploy"]
+    );
+    assert_eq!(
+        server.seen()[1].json(),
+        value!({
+            "app_id": "a1", "artifacts": ["x"], "env": {"A": "new\n\"&<>", "C": ""}, "meta": {"git": "true"},
+            "new_field": {"kept": [1]},
+            "processes": {"web": {"args": ["/bin/web"], "env": {"P": "1"}, "odd": true}}
+        })
+    );
+}
+
+#[tokio::test]
+async fn a_process_of_its_own() {
+    let server = Server::play([json(200, RELEASE), json(200, MADE), json(200, DEPLOYED)]).await;
+    server
+        .client()
+        .app("www")
+        .env()
+        .of_process("web")
+        .replace(Env::from_iter([("Q", "2")]))
+        .await
+        .unwrap();
+    let sent = server.seen()[1].json();
+    assert_eq!(
+        (&sent["processes"]["web"]["env"], &sent["env"]["A"]),
+        (&value!({"Q": "2"}), &value!("1"))
+    );
+
+    let server = Server::play([json(200, RELEASE)]).await;
+    assert!(
+        server
+            .client()
+            .app("www")
+            .env()
+            .of_process("worker")
+            .set([("Q", "2")])
+            .await
+            .unwrap_err()
+            .is_validation()
+    );
+}
+
+#[tokio::test]
+async fn nothing_to_change_changes_nothing() {
+    let server = Server::play([json(200, RELEASE)]).await;
+    let change = server.client().app("www").env().set([("A", "1")]).unset(["Z"]).await.unwrap();
+    assert!(!change.changed() && change.deployment.is_none());
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn an_app_without_release_begins_with_an_empty_one() {
+    let app = r#"{"id":"a1","name":"www"}"#;
+    let steps = [answer(404, "", ""), json(200, app), json(200, MADE), json(200, DEPLOYED)];
+    let server = Server::play(steps).await;
+    server.client().app("www").env().set([("A", "1")]).await.unwrap();
+    assert_eq!(server.seen()[2].json(), value!({"app_id": "a1", "env": {"A": "1"}}));
+
+    let server = Server::play([
+        answer(404, "", ""),
+        json(200, app),
+        answer(404, "", ""),
+        answer(404, "", ""),
+    ])
+    .await;
+    let env = server.client().app("www").env();
+    assert!(env.get().await.unwrap().is_empty());
+    assert!(env.get().await.unwrap_err().is_not_found(), "no such app");
+}
+
+#[tokio::test]
+async fn what_is_half_done_is_named() {
+    let down = r#"{"code":"validation_error","message":"no","retry":false}"#;
+    let server = Server::play([json(200, RELEASE), json(200, MADE), json(400, down)]).await;
+    let error = server.client().app("www").env().set([("A", "s3cret")]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Validation);
+    assert_eq!(error.pending(), Some(&Pending::Release("r2".into())));
+    assert!(!format!("{error:?} {error}").contains("s3cret"));
+}
+
+#[tokio::test]
+async fn values_show_nowhere() {
+    let server = Server::play([json(200, RELEASE), json(200, RELEASE)]).await;
+    let app = server.client().app("www");
+    let change = app.env().set([("A", "s3cret")]);
+    let text = format!(
+        "{change:?} {:?} {:?}",
+        app.env().get().await.unwrap(),
+        Env::from_iter([("A", "s3cret")])
+    );
+    assert!(text.contains('A') && !text.contains("s3cret"), "{text}");
+    assert!(change.set([("", "x")]).await.unwrap_err().is_validation(), "an empty name");
+}

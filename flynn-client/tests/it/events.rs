@@ -1,1 +1,86 @@
+use flynn_client::ErrorKind;
+use flynn_client::events::EventType;
+use futures_util::{StreamExt, TryStreamExt};
 
+use crate::server::{Server, answer, events, json};
+
+fn page(ids: std::ops::RangeInclusive<u32>) -> String {
+    let events: Vec<_> =
+        ids.rev().map(|id| format!(r#"{{"id":{id},"object_type":"app"}}"#)).collect();
+    format!("[{}]", events.join(","))
+}
+
+#[tokio::test]
+async fn lists_are_read_page_by_page() {
+    let server =
+        Server::play([json(200, page(8..=10)), json(200, page(5..=7)), json(200, page(4..=4))])
+            .await;
+    let filter = server
+        .client()
+        .events()
+        .of_app("www")
+        .object_types([EventType::App, EventType::Other("x".into())]);
+    let all = filter.list().page_size(3).since(3).await.unwrap();
+    assert_eq!(
+        all.iter().map(|event| event.id).collect::<Vec<_>>(),
+        (4..=10).rev().collect::<Vec<_>>()
+    );
+    assert_eq!(
+        server.lines(),
+        [
+            "GET /events?app_id=www&object_types=app%2Cx&since_id=3&count=3",
+            "GET /events?app_id=www&object_types=app%2Cx&before_id=8&since_id=3&count=3",
+            "GET /events?app_id=www&object_types=app%2Cx&before_id=5&since_id=3&count=3",
+        ]
+    );
+    assert_eq!(server.seen()[0].header("accept"), Some("application/json"));
+}
+
+#[tokio::test]
+async fn a_count_ends_the_list() {
+    let server = Server::play([json(200, page(8..=10)), json(200, page(6..=7))]).await;
+    assert_eq!(server.client().events().count(5).list().page_size(3).await.unwrap().len(), 5);
+    assert!(server.lines()[1].ends_with("before_id=8&count=2"));
+}
+
+#[tokio::test]
+async fn a_stream_is_one_connection() {
+    let body = "data: {\"id\":1,\"object_type\":\"job\",\"data\":{\"uuid\":\"j\",\"state\":\"up\"}}\n\n:\ndata: {\"id\":2}\n\n";
+    let server = Server::play([events(body)]).await;
+    let stream = server.client().events().past().count(2).stream().await.unwrap();
+    let all: Vec<_> = stream.try_collect().await.unwrap();
+    assert_eq!(all.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(all[0].job().unwrap().uuid, "j");
+    assert_eq!(server.lines(), ["GET /events?past=true&count=2"]);
+    assert_eq!(server.seen()[0].header("accept"), Some("text/event-stream"));
+}
+
+#[tokio::test]
+async fn the_servers_error_is_the_last_item() {
+    let server = Server::play([events(
+        "data: {\"id\":1}\n\nevent: error\ndata: controller: shutting down\n\n",
+    )])
+    .await;
+    let mut stream = server.client().events().stream().await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    let error = stream.next().await.unwrap().unwrap_err();
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Stream, "controller: shutting down"));
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn refusals_come_before_the_stream() {
+    let server = Server::play([answer(404, "", ""), json(200, "[]")]).await;
+    let events = server.client().events().of_app("nosuch");
+    assert!(events.stream().await.unwrap_err().is_not_found());
+    assert_eq!(events.stream().await.unwrap_err().kind(), ErrorKind::Decode, "a list is no stream");
+}
+
+#[tokio::test]
+async fn one_event_that_does_not_decode_does_not_end_the_stream() {
+    let server = Server::play([events("data: s3cret\n\ndata: {\"id\":2}\n\n")]).await;
+    let mut stream = server.client().events().stream().await.unwrap();
+    let error = stream.next().await.unwrap().unwrap_err();
+    assert!(!format!("{error:?} {error}").contains("s3cret"));
+    assert_eq!(stream.next().await.unwrap().unwrap().id, 2);
+}

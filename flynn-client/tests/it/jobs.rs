@@ -1,1 +1,152 @@
+use std::time::Duration;
 
+use flynn_client::ErrorKind;
+use flynn_client::jobs::{JobOutput, JobStream};
+use futures_util::StreamExt;
+use serde_json::json as value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::server::{Seen, Server, answer, json, read};
+
+const RELEASE: &str = r#"{"id":"r1","app_id":"a1"}"#;
+const GIT: &str = r#"{"id":"r1","app_id":"a1","meta":{"git":"true"}}"#;
+const JOB: &str = r#"{"id":"h-1","uuid":"1","host_id":"h","release":"r1","args":["x"]}"#;
+const SWITCH: &str =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n";
+
+#[tokio::test]
+async fn detached() {
+    let server = Server::play([json(200, GIT), json(200, JOB)]).await;
+    let job = server.client().app("www").jobs().run(["echo", "hi"]).env("A", "1").await.unwrap();
+    assert_eq!(job.id, "h-1");
+    assert_eq!(server.lines(), ["GET /apps/www/release", "POST /apps/www/jobs"]);
+    assert_eq!(
+        server.seen()[1].json(),
+        value!({"release": "r1", "release_env": true, "args": ["/runner/init", "echo", "hi"], "env": {"A": "1"}})
+    );
+}
+
+#[tokio::test]
+async fn of_another_release_and_without_its_env() {
+    let server = Server::play([json(200, RELEASE), json(200, JOB)]).await;
+    server
+        .client()
+        .app("www")
+        .jobs()
+        .run(["x"])
+        .release("r1")
+        .release_env(false)
+        .log(false)
+        .await
+        .unwrap();
+    assert_eq!(server.lines()[0], "GET /releases/r1");
+    assert_eq!(
+        server.seen()[1].json(),
+        value!({"release": "r1", "args": ["x"], "disable_log": true})
+    );
+    assert!(server.client().app("www").jobs().run([""; 0]).await.unwrap_err().is_validation());
+}
+
+/// Answers the release, then hands the upgraded connection over.
+async fn attach() -> (flynn_client::jobs::Attached, TcpStream, Seen) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = async {
+        let (mut calls, _) = listener.accept().await.unwrap();
+        read(&mut calls).await.unwrap();
+        let body = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{RELEASE}", RELEASE.len());
+        calls.write_all(body.as_bytes()).await.unwrap();
+        let (mut job, _) = listener.accept().await.unwrap();
+        let request = read(&mut job).await.unwrap();
+        job.write_all(SWITCH.as_bytes()).await.unwrap();
+        (job, request)
+    };
+    let client = flynn_client::Client::builder(url).no_proxy().build().unwrap();
+    let run = client.app("www").jobs().run(["cat"]).attached();
+    let (attached, (job, request)) = tokio::join!(run, server);
+    (attached.unwrap(), job, request)
+}
+
+#[tokio::test]
+async fn attached_both_ways() {
+    let (attached, mut job, request) = attach().await;
+    assert_eq!(request.line(), "POST /apps/www/jobs");
+    assert_eq!(request.header("upgrade"), Some("flynn-attach/0"));
+    assert!(request.header("connection").unwrap().eq_ignore_ascii_case("upgrade"));
+    assert_eq!(request.json()["disable_log"], true);
+
+    let (mut output, mut input) = attached.split();
+    input.write(b"hi").await.unwrap();
+    input.signal(15).await.unwrap();
+    input.resize(24, 80).await.unwrap();
+    input.close().await.unwrap();
+    let mut sent = vec![0; 8 + 5 + 5 + 6];
+    job.read_exact(&mut sent).await.unwrap();
+    assert_eq!(sent, b"\x03\0\0\0\0\x02hi\x04\0\0\0\x0f\x06\0\x18\0\x50\x03\0\0\0\0\0");
+
+    // As a real host ends a job, but cut where it hurts.
+    job.write_all(b"\x03\x01\0\0\0\x05he").await.unwrap();
+    let JobOutput::Data { stream: JobStream::Stdout, data } = output.next().await.unwrap().unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(&data[..], b"he");
+    job.write_all(b"llo\x03\x02\0\0\0\x01!\x03\x01\0\0\0\0\x03\x02\0\0\0\0\x05\0\0\0\x07")
+        .await
+        .unwrap();
+    let rest: Vec<_> = output.map(Result::unwrap).collect().await;
+    assert_eq!(rest.last(), Some(&JobOutput::Exit { status: 7 }));
+    assert_eq!(rest.len(), 5);
+}
+
+#[tokio::test]
+async fn output_is_collected_with_the_exit_status() {
+    let (attached, mut job, _) = attach().await;
+    job.write_all(b"\x03\x01\0\0\0\x02ok\x03\x03\0\0\0\x01i\x05\0\0\0\x01").await.unwrap();
+    let output = attached.output().await.unwrap();
+    assert_eq!(
+        (output.stdout.as_slice(), output.stderr.as_slice(), output.exit_status),
+        (&b"ok"[..], &b"i"[..], 1)
+    );
+    assert!(!format!("{output:?}").contains("ok"));
+}
+
+#[tokio::test]
+async fn an_end_without_exit_status_is_an_error() {
+    let (attached, mut job, _) = attach().await;
+    job.write_all(b"\x03\x01\0\0\0\x02ok").await.unwrap();
+    drop(job);
+    assert_eq!(attached.output().await.unwrap_err().kind(), ErrorKind::Connection);
+
+    let (attached, job, _) = attach().await;
+    let error = attached.output().timeout(Duration::from_millis(50)).await.unwrap_err();
+    assert!(error.is_timeout());
+    drop(job);
+}
+
+#[tokio::test]
+async fn too_much_output_and_the_hosts_own_error() {
+    let (attached, mut job, _) = attach().await;
+    job.write_all(b"\x03\x01\0\0\0\x02ok").await.unwrap();
+    assert_eq!(attached.output().max_size(1).await.unwrap_err().kind(), ErrorKind::TooLarge);
+
+    let (attached, mut job, _) = attach().await;
+    job.write_all(b"\x02\0\0\0\x04oops").await.unwrap();
+    let error = attached.output().await.unwrap_err();
+    assert_eq!((error.kind(), error.message()), (ErrorKind::Failed, "oops"));
+}
+
+#[tokio::test]
+async fn errors_before_the_upgrade_are_ordinary() {
+    let server =
+        Server::play([json(200, RELEASE), answer(404, "", ""), json(200, RELEASE), json(200, JOB)])
+            .await;
+    let run = server.client().app("www").jobs().run(["x"]);
+    assert!(run.clone().attached().await.unwrap_err().is_not_found());
+    assert_eq!(
+        run.attached().await.unwrap_err().kind(),
+        ErrorKind::Unexpected,
+        "a proxy ate the upgrade"
+    );
+}

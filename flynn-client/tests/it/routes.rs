@@ -1,1 +1,115 @@
+use flynn_client::routes::{NewRoute, RouteType};
+use serde_json::json as value;
 
+use crate::server::{Server, answer, json};
+
+const ROUTE: &str = r#"{"type":"http","id":"u1","parent_ref":"controller/apps/a1","service":"www-web","leader":false,
+    "created_at":"2026-11-22T21:55:16.18754Z","updated_at":"2026-11-22T21:55:16.18754Z","domain":"www.example.com",
+    "certificate":{"id":"c1","cert":"OLD","key":"OLDKEY"},"path":"/","drain_backends":true,"managed":{"new":1}}"#;
+
+#[tokio::test]
+async fn an_update_writes_everything_back() {
+    let server = Server::play([json(200, ROUTE), json(200, ROUTE)]).await;
+    let routes = server.client().app("www").routes();
+    routes.update("http/u1").sticky(true).await.unwrap();
+    assert_eq!(server.lines(), ["GET /apps/www/routes/http/u1", "PUT /apps/www/routes/http/u1"]);
+    let mut expected: serde_json::Value = serde_json::from_str(ROUTE).unwrap();
+    expected["sticky"] = value!(true);
+    assert_eq!(server.seen()[1].json(), expected);
+}
+
+#[tokio::test]
+async fn a_certificate_replaces_the_whole_pair() {
+    let server = Server::play([json(200, ROUTE), json(200, ROUTE)]).await;
+    let routes = server.client().app("www").routes();
+    let update = routes.update("http/u1").certificate("CERT", "s3cret");
+    assert!(!format!("{update:?}").contains("s3cret"));
+    let route = update.await.unwrap();
+    assert_eq!(server.seen()[1].json()["certificate"], value!({"cert": "CERT", "key": "s3cret"}));
+    assert!(!format!("{route:?}").contains("OLDKEY"));
+    assert!(routes.update("http/u1").certificate("", "").await.unwrap_err().is_validation());
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn ids_need_their_kind() {
+    let server = Server::play([]).await;
+    let routes = server.client().app("www").routes();
+    for id in ["", "u1", "http/", "/u1", "http/.."] {
+        assert!(routes.get(id).await.unwrap_err().is_validation(), "{id}");
+        assert!(routes.update(id).sticky(true).await.unwrap_err().is_validation(), "{id}");
+        assert!(routes.delete(id).await.unwrap_err().is_validation(), "{id}");
+    }
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_path_looks_for_its_root_first() {
+    let all = format!("[{ROUTE}]");
+    let server = Server::play([json(200, &all), json(200, ROUTE), json(200, &all)]).await;
+    let routes = server.client().app("www").routes();
+    routes.create(NewRoute::http("www.example.com").path("/api")).await.unwrap();
+    assert_eq!(server.lines(), ["GET /routes", "POST /apps/www/routes"]);
+    assert_eq!(
+        server.seen()[1].json(),
+        value!({"type": "http", "service": "www-web", "domain": "www.example.com", "path": "/api", "leader": false, "drain_backends": true})
+    );
+    let error = routes.create(NewRoute::http("other.example.com").path("/api")).await.unwrap_err();
+    assert!(
+        error.is_validation() && error.message().contains("other.example.com has no route of /"),
+        "{error}"
+    );
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn the_default_service_carries_the_name() {
+    let id = "c684490d-f473-45f6-ae78-9d96c9b09795";
+    let app = format!(r#"{{"id":"{id}","name":"www"}}"#);
+    let server = Server::play([json(200, app), json(200, ROUTE)]).await;
+    server
+        .client()
+        .app(id)
+        .routes()
+        .create(NewRoute::tcp().port(3000).drain_backends(false))
+        .await
+        .unwrap();
+    assert_eq!(
+        server.seen()[1].json(),
+        value!({"type": "tcp", "service": "www-web", "port": 3000, "leader": false})
+    );
+}
+
+#[tokio::test]
+async fn old_servers_list_app_by_app() {
+    let text = answer(404, "Content-Type: text/plain\r\n", "404 page not found\n");
+    let newer =
+        ROUTE.replace("\"u1\"", "\"u2\"").replace("created_at\":\"2026", "created_at\":\"2027");
+    let server = Server::play([
+        text,
+        json(200, r#"[{"id":"a1"},{"id":"a2"}]"#),
+        json(200, format!("[{ROUTE}]")),
+        json(200, format!("[{newer}]")),
+    ])
+    .await;
+    let routes = server.client().routes().list().under_domain("example.com").await.unwrap();
+    assert_eq!(routes.iter().map(|route| route.uuid.as_str()).collect::<Vec<_>>(), ["u2", "u1"]);
+    assert_eq!(
+        server.lines(),
+        ["GET /routes", "GET /apps", "GET /apps/a1/routes", "GET /apps/a2/routes"]
+    );
+}
+
+#[tokio::test]
+async fn found_by_domain_and_path() {
+    let api = ROUTE.replace("\"path\":\"/\"", "\"path\":\"/api/\"").replace("\"u1\"", "\"u2\"");
+    let tcp = r#"{"type":"tcp","id":"u3","service":"x","port":3000,"leader":false}"#;
+    let list = json(200, format!("[{ROUTE},{api},{tcp}]"));
+    let server = Server::play(vec![list; 3]).await;
+    let routes = server.client().app("www").routes();
+    let id = |route: Option<flynn_client::routes::Route>| route.map(|route| route.id().to_string());
+    assert_eq!(id(routes.find("WWW.example.com", "/").await.unwrap()).unwrap(), "http/u1");
+    assert_eq!(id(routes.find("www.example.com", "/api").await.unwrap()).unwrap(), "http/u2");
+    assert_eq!(id(routes.find("example.com", "/").await.unwrap()), None);
+    assert_eq!(RouteType::from("tcp"), RouteType::Tcp);
+}

@@ -1,1 +1,75 @@
+use std::time::Duration;
 
+use futures_util::{StreamExt, TryStreamExt};
+
+use crate::server::{Server, Step, answer, events, json, open_events};
+
+#[tokio::test]
+async fn it_begins_where_a_break_can_be_bridged() {
+    let server = Server::play([
+        json(200, r#"[{"id":41}]"#),
+        events(""),
+        events("data: {\"id\":42}\n\n"),
+        answer(401, "", ""),
+    ])
+    .await;
+    let mut watch = server.client().events().of_app("www").watch();
+    assert_eq!(watch.next().await.unwrap().unwrap().id, 42);
+    assert!(
+        watch.next().await.unwrap().unwrap_err().is_unauthorized(),
+        "a wrong key does not heal"
+    );
+    assert!(watch.next().await.is_none());
+    assert_eq!(server.lines()[0], "GET /events?count=1");
+    let seen = server.seen();
+    let resumed: Vec<_> =
+        seen[1..].iter().map(|seen| seen.header("last-event-id").unwrap()).collect();
+    assert_eq!(resumed, ["41", "41", "42"]);
+}
+
+#[tokio::test]
+async fn duplicates_are_dropped_and_counts_left_out() {
+    let server = Server::play([
+        events("data: {\"id\":1}\n\ndata: {\"id\":2}\n\n"),
+        Step::Drop,
+        answer(503, "", ""),
+        events("data: {\"id\":2}\n\ndata: {\"id\":3}\n\n"),
+        answer(404, "", ""),
+    ])
+    .await;
+    let watch = server.client().events().past().count(9).watch();
+    let (ids, errors): (Vec<_>, Vec<_>) =
+        watch.collect::<Vec<_>>().await.into_iter().partition(Result::is_ok);
+    assert_eq!(ids.into_iter().map(|event| event.unwrap().id).collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(errors.into_iter().next().unwrap().unwrap_err().is_not_found());
+    let lines = server.lines();
+    assert_eq!(lines[0], "GET /events?past=true&count=9");
+    assert!(lines[1..].iter().all(|line| line == "GET /events"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_silent_connection_is_replaced() {
+    let server =
+        Server::play([open_events("data: {\"id\":1}\n\n"), open_events("data: {\"id\":2}\n\n")])
+            .await;
+    let watch = server.client().events().past().watch().idle_timeout(Duration::from_millis(50));
+    let two: Vec<_> = watch.take(2).try_collect().await.unwrap();
+    assert_eq!(two[1].id, 2);
+}
+
+#[tokio::test]
+async fn it_goes_on_where_another_left_off() {
+    let server = Server::play([events("data: {\"id\":8}\n\n")]).await;
+    let mut watch = server.client().events().watch().after(7);
+    watch.next().await.unwrap().unwrap();
+    assert_eq!(server.seen()[0].header("last-event-id"), Some("7"));
+}
+
+#[tokio::test]
+async fn patience_ends() {
+    let server = Server::play([]).await;
+    let mut watch = server.client().events().past().watch().patience(Duration::from_millis(20));
+    let error = watch.next().await.unwrap().unwrap_err();
+    assert!(error.is_retryable(), "{error:?}");
+    assert!(watch.next().await.is_none());
+}

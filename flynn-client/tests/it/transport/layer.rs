@@ -4,7 +4,6 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use flynn_client::{Body, Service};
 use http::{Request, Response};
-use tower_service::Service as _;
 
 use crate::server::{Server, Step, json};
 
