@@ -171,7 +171,7 @@ mod calls {
         /// # Errors
         /// A conflict when the name is taken, a validation error when it is not allowed.
         pub fn create(&self, app: NewApp) -> Request<App> {
-            Request::json(&self.client, Spec::post("/apps", [], Repeat::Never).body(&app))
+            Request::json(&self.client, Spec::post("/apps", [], Repeat::Never).body(app))
         }
     }
 

@@ -65,7 +65,7 @@ impl Capability {
             Self::Sinks => Spec::get("/sinks/{sink}", [NIL]),
             Self::ScaleRequests => {
                 Spec::put("/apps/{app}/scale/{release}", [NIL, NIL], Repeat::Safe)
-                    .body(&serde_json::json!({}))
+                    .body(serde_json::json!({}))
             }
             Self::Volumes => Spec::get("/volumes/{volume}", [NIL]),
             Self::AllRoutes => Spec::get("/routes", []),

@@ -397,7 +397,7 @@ mod calls {
         deadline: Deadline,
     ) -> Result<DeploymentHandle, Error> {
         let spec = Spec::post("/apps/{app}/deploy", [app.app.as_str()], Repeat::Never)
-            .body(&json!({ "id": release }));
+            .body(json!({ "id": release }));
         match Request::<Deployment>::json(&app.client, spec).within(deadline).await {
             Ok(deployment) => Ok(DeploymentHandle {
                 client: app.client.clone(),

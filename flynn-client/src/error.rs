@@ -6,120 +6,20 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-use crate::ids::{
-    AppId, DeploymentId, JobId, MigrationId, ProviderId, ReleaseId, ResourceId, ScaleRequestId,
-};
+use crate::ids::JobId;
 use crate::json::Json;
+
+mod kind;
+mod pending;
+
+pub use kind::ErrorKind;
+pub use pending::Pending;
 
 /// What went wrong, why, and in which call.
 ///
 /// `Display` is one line. The cause, where there is one, is in [`source`](StdError::source) and not
 /// repeated. Neither `Display` nor `Debug` shows keys, env values or bodies.
 pub struct Error(Box<Inner>);
-
-/// The sort of an [`Error`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The object does not exist (404 of the controller).
-    NotFound,
-    /// An object of that name or kind exists, or the change contradicts another one (409).
-    Conflict,
-    /// The server refused the content of the request (400).
-    Validation,
-    /// The key or token is missing or wrong (401).
-    Unauthorized,
-    /// The key or token is good, but not for this (403; the fork).
-    Forbidden,
-    /// A precondition of the request does not hold (412).
-    PreconditionFailed,
-    /// Too many requests (429).
-    RateLimited,
-    /// The server, or one before it, cannot answer now (502, 503, 504).
-    Unavailable,
-    /// The server failed (any other 5xx).
-    Server,
-    /// This server does not have the call: it is too old, or not the fork.
-    Unsupported,
-    /// The server points to somewhere else, and following would be wrong; see [`Error::redirect_target`].
-    Redirect,
-    /// The deadline of the attempt or of the whole call has passed.
-    Timeout,
-    /// No connection was made, so nothing of the request has left.
-    Connect,
-    /// TLS failed: the certificate was refused, or the pin did not match. Nothing of the request has left.
-    Tls,
-    /// The connection broke after something was sent; the server may have acted.
-    Connection,
-    /// The answer is not what the protocol says: not JSON, another shape, frames that make no sense.
-    Decode,
-    /// The answer is larger than the client's limit.
-    TooLarge,
-    /// An answer that no controller gives: some other server, or a proxy, has answered.
-    Unexpected,
-    /// The caller's input was refused before anything was sent.
-    InvalidInput,
-    /// The client cannot be built from what the builder was given.
-    Config,
-    /// A deployment of the app is running already; [`Error::pending`] names it where it could be found.
-    DeploymentInProgress,
-    /// The server did what was asked, and it ended in failure: a deployment, a migration, a job.
-    Failed,
-    /// The thing waited for was called off by somebody else.
-    Cancelled,
-    /// The server ended an event stream with an error.
-    Stream,
-}
-
-/// What goes on at the server, or is left half done there, when a call of several steps fails.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Pending {
-    /// A release was made and is not deployed.
-    Release(ReleaseId),
-    /// A deployment was accepted; [`Client::deployment`](crate::Client::deployment) goes on from here.
-    Deployment(DeploymentId),
-    /// A scale request was accepted for an app's release.
-    Scale {
-        /// The app, as the caller named it.
-        app: AppId,
-        /// The release whose processes are scaled.
-        release: ReleaseId,
-        /// The request; empty on servers older than v20170309.0, which have only formations.
-        request: ScaleRequestId,
-    },
-    /// A domain migration was accepted.
-    Migration(MigrationId),
-    /// An app is being deleted.
-    AppDeletion(AppId),
-    /// A job was started.
-    Job(JobId),
-    /// Resource links of an app may be gone, which were only meant to be out of the way for a moment.
-    ResourceLinks {
-        /// The app's id.
-        app: AppId,
-        /// Provider and id of each resource: link those again that the app is not linked to.
-        resources: Vec<(ProviderId, ResourceId)>,
-    },
-}
-
-impl fmt::Display for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Release(id) => write!(f, "release {id} is made and not deployed"),
-            Self::Deployment(id) => write!(f, "deployment {id} goes on"),
-            Self::Scale { app, release, .. } => {
-                write!(f, "the scaling of {app} at release {release} goes on")
-            }
-            Self::Migration(id) => write!(f, "domain migration {id} goes on"),
-            Self::AppDeletion(app) => write!(f, "the deletion of app {app} goes on"),
-            Self::Job(id) => write!(f, "job {id} goes on"),
-            Self::ResourceLinks { app, resources } => {
-                write!(f, "app {app} has lost {} resource links", resources.len())
-            }
-        }
-    }
-}
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -392,37 +292,6 @@ impl Error {
     /// Whether the server itself said `retry: true`.
     pub(crate) fn server_says_retry(&self) -> bool {
         self.0.retry
-    }
-}
-
-impl fmt::Display for ErrorKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NotFound => "not found",
-            Self::Conflict => "conflict",
-            Self::Validation => "refused by the server",
-            Self::Unauthorized => "wrong key or token",
-            Self::Forbidden => "not allowed",
-            Self::PreconditionFailed => "a precondition does not hold",
-            Self::RateLimited => "too many requests",
-            Self::Unavailable => "the server is not available",
-            Self::Server => "the server failed",
-            Self::Unsupported => "this server does not have the call",
-            Self::Redirect => "redirected",
-            Self::Timeout => "time is over",
-            Self::Connect => "no connection",
-            Self::Tls => "TLS failed",
-            Self::Connection => "the connection broke",
-            Self::Decode => "cannot read the answer",
-            Self::TooLarge => "the answer is too large",
-            Self::Unexpected => "not the answer of a controller",
-            Self::InvalidInput => "invalid input",
-            Self::Config => "the client cannot be built",
-            Self::DeploymentInProgress => "a deployment is in progress",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Stream => "the server ended the stream",
-        })
     }
 }
 

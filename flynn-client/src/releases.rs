@@ -72,6 +72,7 @@ impl Release {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "as the wire has it")]
 pub struct ProcessType {
     /// Program and arguments.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
@@ -303,7 +304,7 @@ mod calls {
         /// A server error when the app or an artifact does not exist (500, with `retry: true` although
         /// it never heals), a validation error for an empty name of a variable.
         pub fn create(&self, release: NewRelease) -> Request<Release> {
-            Request::json(&self.client, Spec::post("/releases", [], Repeat::Never).body(&release))
+            Request::json(&self.client, Spec::post("/releases", [], Repeat::Never).body(release))
         }
     }
 
@@ -348,7 +349,7 @@ mod calls {
         /// A validation error when there is no such release.
         pub fn set_release(&self, id: impl Into<ReleaseId>) -> Request<Release> {
             let spec = Spec::put("/apps/{app}/release", [self.app.as_str()], Repeat::Safe);
-            Request::json(&self.client, spec.body(&json!({ "id": id.into() })))
+            Request::json(&self.client, spec.body(json!({ "id": id.into() })))
         }
 
         /// Deletes a release that is not the current one, with its formation and what it runs:

@@ -39,6 +39,7 @@ string_enum! {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "as the wire has it")]
 pub struct Route {
     /// What it listens for.
     #[serde(rename = "type")]
@@ -126,114 +127,29 @@ pub struct Certificate {
     pub updated_at: Option<Timestamp>,
 }
 
-/// A route to be made.
-#[derive(Clone, Debug, Default, Serialize)]
-#[must_use]
-pub struct NewRoute {
-    #[serde(rename = "type")]
-    kind: RouteType,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    service: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    domain: String,
-    #[serde(skip_serializing_if = "is_default")]
-    port: u16,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    path: String,
-    leader: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    sticky: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    drain_backends: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    disable_keep_alives: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    certificate: Option<Certificate>,
-}
-
-impl NewRoute {
-    /// A route of this domain.
-    pub fn http(domain: impl Into<String>) -> Self {
-        Self {
-            kind: RouteType::Http,
-            domain: domain.into(),
-            drain_backends: true,
-            ..Self::default()
-        }
-    }
-
-    /// A route of a port that the server picks, unless [`port`](Self::port) says one.
-    pub fn tcp() -> Self {
-        Self { kind: RouteType::Tcp, drain_backends: true, ..Self::default() }
-    }
-
-    /// The service; `<app>-web` unless set. A wrong one is accepted, and answers 503.
-    pub fn service(mut self, service: impl Into<String>) -> Self {
-        self.service = service.into();
-        self
-    }
-
-    /// The port, of TCP routes.
-    pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
-        self
-    }
-
-    /// A prefix of paths; the domain needs a route of `/` first.
-    pub fn path(mut self, path: impl Into<String>) -> Self {
-        self.path = path.into();
-        self
-    }
-
-    /// Certificate (PEM, leaf first) and private key (PEM). The server checks that they belong together, and
-    /// neither chain nor names nor dates.
-    pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
-        self.certificate =
-            Some(Certificate { cert: cert.into(), key: key.into(), ..Certificate::default() });
-        self
-    }
-
-    /// One visitor stays with one job.
-    pub fn sticky(mut self, sticky: bool) -> Self {
-        self.sticky = sticky;
-        self
-    }
-
-    /// Only to the leader of the service.
-    pub fn leader(mut self, leader: bool) -> Self {
-        self.leader = leader;
-        self
-    }
-
-    /// Jobs end only when their requests have; on unless set. All routes of a service must agree.
-    pub fn drain_backends(mut self, drain: bool) -> Self {
-        self.drain_backends = drain;
-        self
-    }
-
-    /// One request a connection, between router and job.
-    pub fn disable_keep_alives(mut self, disable: bool) -> Self {
-        self.disable_keep_alives = disable;
-        self
-    }
-}
-
 #[cfg(feature = "client")]
-pub use calls::{AppRoutes, CreateRoute, FindRoute, ListRoutes, Routes, UpdateRoute};
+pub use calls::{AppRoutes, FindRoute, ListRoutes, Routes};
+#[cfg(feature = "client")]
+pub use new::CreateRoute;
+pub use new::NewRoute;
+#[cfg(feature = "client")]
+pub use update::UpdateRoute;
+
+mod new;
+#[cfg(feature = "client")]
+mod update;
 
 #[cfg(feature = "client")]
 mod calls {
     use std::time::Duration;
 
     use http::Method;
-    use serde_json::{Value, json};
 
-    use super::{NewRoute, Route, RouteType};
+    use super::{Route, RouteType};
     use crate::apps::AppHandle;
     use crate::client::Client;
-    use crate::error::{Error, ErrorKind};
+    use crate::error::Error;
     use crate::ids::RouteId;
-    use crate::secret::Secret;
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
     /// Routes of all apps; made by [`Client::routes`].
@@ -245,7 +161,7 @@ mod calls {
     /// Routes of one app; made by [`AppHandle::routes`].
     #[derive(Clone, Debug)]
     pub struct AppRoutes {
-        app: AppHandle,
+        pub(super) app: AppHandle,
     }
 
     impl Client {
@@ -297,23 +213,6 @@ mod calls {
             Request::optional(&self.app.client, self.read(&id.into()))
         }
 
-        /// Makes a route: `POST /apps/:a/routes`. For a `path`, the domain's route of `/` is looked for first.
-        pub fn create(&self, route: NewRoute) -> CreateRoute {
-            CreateRoute { app: self.app.clone(), route, timeout: None }
-        }
-
-        /// Changes a route: reads it, changes what is named, and writes everything back, certificate, owner and
-        /// unknown fields included (`GET` and `PUT /apps/:a/routes/:type/:id`).
-        pub fn update(&self, id: impl Into<RouteId>) -> UpdateRoute {
-            UpdateRoute {
-                routes: self.clone(),
-                id: id.into(),
-                changes: Vec::new(),
-                fault: None,
-                timeout: None,
-            }
-        }
-
         /// Deletes a route: `DELETE /apps/:a/routes/:type/:id`.
         ///
         /// # Errors
@@ -322,7 +221,7 @@ mod calls {
             Request::unit(&self.app.client, self.one(Method::DELETE, Repeat::Delete, &id.into()))
         }
 
-        fn one(&self, method: Method, repeat: Repeat, id: &RouteId) -> Spec {
+        pub(super) fn one(&self, method: Method, repeat: Repeat, id: &RouteId) -> Spec {
             let (kind, uuid) = id.as_str().split_once('/').unwrap_or_default();
             let segments = [self.app.app.as_str(), kind, uuid];
             let mut spec = Spec::new(method, "/apps/{app}/routes/{type}/{id}", segments, repeat);
@@ -335,7 +234,7 @@ mod calls {
             spec
         }
 
-        fn read(&self, id: &RouteId) -> Spec {
+        pub(super) fn read(&self, id: &RouteId) -> Spec {
             self.one(Method::GET, Repeat::Safe, id)
         }
     }
@@ -384,7 +283,7 @@ mod calls {
             .await
     }
 
-    async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Route>, Error> {
+    pub(super) async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Route>, Error> {
         match Request::list(client, Spec::get("/routes", [])).within(deadline).await {
             Err(error) if error.is_unsupported() => {}
             routes => return routes,
@@ -426,168 +325,11 @@ mod calls {
     operation!(FindRoute => Option<Route>);
 
     /// Paths are prefixes; with and without the slashes at the end they are the same.
-    fn serves(route: &Route, domain: &str, path: &str) -> bool {
+    pub(super) fn serves(route: &Route, domain: &str, path: &str) -> bool {
         route.kind == RouteType::Http
             && route.domain.eq_ignore_ascii_case(domain)
             && route.path.trim_end_matches('/') == path.trim_end_matches('/')
     }
-
-    /// A route to be made; made by [`AppRoutes::create`].
-    ///
-    /// # Errors
-    /// A conflict for a duplicate, or a reserved port; a validation error for a `path` whose domain has no route
-    /// of `/`, a certificate and key that do not belong together, or a service whose other routes drain
-    /// differently; not found, when there is no such app.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct CreateRoute {
-        app: AppHandle,
-        route: NewRoute,
-        timeout: Option<Duration>,
-    }
-
-    impl CreateRoute {
-        async fn run(mut self, deadline: Deadline) -> Result<Route, Error> {
-            if self.route.kind == RouteType::Http && self.route.domain.is_empty() {
-                return Err(Error::invalid_input("an http route needs a domain"));
-            }
-            if self.route.service.is_empty() {
-                self.route.service = format!("{}-web", self.app_name(deadline).await?);
-            }
-            if !self.route.path.trim_matches('/').is_empty() {
-                self.check_root(deadline).await?;
-            }
-            let spec = Spec::post("/apps/{app}/routes", [self.app.app.as_str()], Repeat::Never);
-            Request::json(&self.app.client, spec.body(&self.route)).within(deadline).await
-        }
-
-        /// The default service carries the app's name, so an id has to be looked up.
-        async fn app_name(&self, deadline: Deadline) -> Result<String, Error> {
-            let given = self.app.app.as_str();
-            let is_uuid = given.len() == 36
-                && given.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-            if is_uuid {
-                Ok(self.app.get().within(deadline).await?.name)
-            } else {
-                Ok(given.to_owned())
-            }
-        }
-
-        /// Without a route of `/` the server says "Invalid route" and not why.
-        async fn check_root(&self, deadline: Deadline) -> Result<(), Error> {
-            let domain = &self.route.domain;
-            let routes = of_all(&self.app.client, deadline).await?;
-            if routes.iter().any(|route| serves(route, domain, "/")) {
-                return Ok(());
-            }
-            Err(Error::invalid_input(format!(
-                "{domain} has no route of /, which one of {} needs first",
-                self.route.path
-            )))
-        }
-    }
-
-    operation!(CreateRoute => Route);
-
-    /// A change of a route; made by [`AppRoutes::update`].
-    ///
-    /// Domain and `drain_backends` cannot be changed: make another route.
-    ///
-    /// # Errors
-    /// Not found; a validation error for certificate and key that do not belong together.
-    #[derive(Clone)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct UpdateRoute {
-        routes: AppRoutes,
-        id: RouteId,
-        changes: Vec<(&'static str, Value)>,
-        fault: Option<&'static str>,
-        timeout: Option<Duration>,
-    }
-
-    impl std::fmt::Debug for UpdateRoute {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            let names: Vec<_> = self.changes.iter().map(|(name, _)| name).collect();
-            f.debug_struct("UpdateRoute")
-                .field("id", &self.id)
-                .field("changes", &names)
-                .finish_non_exhaustive()
-        }
-    }
-
-    impl UpdateRoute {
-        /// Replaces certificate (PEM, leaf first) and private key (PEM).
-        pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
-            let (cert, key) = (cert.into(), key.into());
-            if cert.trim().is_empty() || key.expose().trim().is_empty() {
-                // The server would keep the old pair, and answer as if it had none.
-                self.fault = Some("the certificate or its key is empty");
-            }
-            self.set("certificate", json!({ "cert": cert, "key": key.expose() }))
-        }
-
-        /// Leads to another service.
-        pub fn service(mut self, service: impl Into<String>) -> Self {
-            let service = service.into();
-            if service.is_empty() {
-                self.fault = Some("the service is empty");
-            }
-            self.set("service", service)
-        }
-
-        /// One visitor stays with one job.
-        pub fn sticky(self, sticky: bool) -> Self {
-            self.set("sticky", sticky)
-        }
-
-        /// Only to the leader of the service.
-        pub fn leader(self, leader: bool) -> Self {
-            self.set("leader", leader)
-        }
-
-        /// Another prefix of paths.
-        pub fn path(self, path: impl Into<String>) -> Self {
-            self.set("path", path.into())
-        }
-
-        /// Another port, of TCP routes; from 2021 servers on.
-        pub fn port(self, port: u16) -> Self {
-            self.set("port", port)
-        }
-
-        /// One request a connection, between router and job.
-        pub fn disable_keep_alives(self, disable: bool) -> Self {
-            self.set("disable_keep_alives", disable)
-        }
-
-        fn set(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-            self.changes.push((name, value.into()));
-            self
-        }
-
-        async fn run(self, deadline: Deadline) -> Result<Route, Error> {
-            if let Some(fault) = self.fault {
-                return Err(Error::invalid_input(fault));
-            }
-            let client = &self.routes.app.client;
-            let read = Request::<Value>::json(client, self.routes.read(&self.id));
-            let mut document = read.within(deadline).await?;
-            let Some(route) = document.as_object_mut() else {
-                return Err(Error::new(ErrorKind::Decode, "the route is no JSON object"));
-            };
-            for (name, value) in self.changes {
-                route.insert(name.to_owned(), value);
-            }
-            // v2016 goes by these of the body, later servers by the URL.
-            let (kind, uuid) = self.id.as_str().split_once('/').unwrap_or_default();
-            route.insert("type".to_owned(), kind.into());
-            route.insert("id".to_owned(), uuid.into());
-            let write = self.routes.one(Method::PUT, Repeat::Safe, &self.id).body(&document);
-            Request::json(client, write).within(deadline).await
-        }
-    }
-
-    operation!(UpdateRoute => Route);
 
     #[cfg(test)]
     mod tests {

@@ -111,8 +111,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
         return Some(Duration::from_secs(seconds));
     }
     let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    let at = SystemTime::try_from(at).ok()?;
-    Some(at.duration_since(now).unwrap_or_default())
+    Some(SystemTime::from(at).duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]

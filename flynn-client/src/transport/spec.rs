@@ -104,7 +104,7 @@ impl Spec {
     /// A path of the caller's own making.
     pub(crate) fn raw(method: Method, path: &str) -> Self {
         let mut spec = Self::new(method, "(raw)", [], Repeat::Never);
-        spec.path = path.to_owned();
+        path.clone_into(&mut spec.path);
         let is_clean =
             |segment: &str| !matches!(segment, "." | "..") && !segment.contains(['?', '#', '\\']);
         if !path.starts_with('/') || !path.split('/').all(is_clean) {
@@ -143,8 +143,8 @@ impl Spec {
     }
 
     /// With a JSON body.
-    pub(crate) fn body<T: Serialize + ?Sized>(mut self, body: &T) -> Self {
-        match serde_json::to_vec(body) {
+    pub(crate) fn body(mut self, body: impl Serialize) -> Self {
+        match serde_json::to_vec(&body) {
             Ok(body) => self.body = body.into(),
             Err(_) => self.refuse("the body cannot be written as JSON"),
         }

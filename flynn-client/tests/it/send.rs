@@ -9,6 +9,8 @@ fn future<F: IntoFuture<IntoFuture: Send + 'static>>(_: F) {}
 fn stream<S: futures_core::Stream + Send + Unpin + 'static>(_: S) {}
 fn value<T: Send + Sync + Clone + 'static>(_: T) {}
 
+fn connected<T: Send + Unpin + 'static>() {}
+
 #[test]
 fn everything_is_send_and_static() {
     let client = Client::builder("http://127.0.0.1:1").build().unwrap();
@@ -53,7 +55,6 @@ fn everything_is_send_and_static() {
     future(client.ca_certificate());
     future(client.capabilities());
     future(client.request(http::Method::GET, "/apps"));
-    fn connected<T: Send + Unpin + 'static>() {}
     connected::<flynn_client::EventSource<flynn_client::events::Event>>();
     connected::<flynn_client::jobs::Attached>();
     connected::<flynn_client::jobs::AttachedOutput>();

@@ -90,7 +90,6 @@ impl Seen {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
-    steps: Arc<Mutex<VecDeque<Step>>>,
     #[expect(dead_code, reason = "ends the server when dropped")]
     task: Task,
 }
@@ -109,10 +108,9 @@ type Choose = Arc<dyn Fn(&Seen) -> Step + Send + Sync>;
 impl Server {
     /// Plays the steps in the order in which requests come. A request too many is dropped.
     pub(crate) async fn play(steps: impl IntoIterator<Item = Step>) -> Self {
-        let steps = Arc::new(Mutex::new(steps.into_iter().collect::<VecDeque<_>>()));
-        let left = Arc::clone(&steps);
-        let next = move |_: &Seen| left.lock().unwrap().pop_front().unwrap_or(Step::Drop);
-        Self { steps, ..Self::answering(next).await }
+        let steps = Mutex::new(steps.into_iter().collect::<VecDeque<_>>());
+        let next = move |_: &Seen| steps.lock().unwrap().pop_front().unwrap_or(Step::Drop);
+        Self::answering(next).await
     }
 
     /// Does with each request what `choose` says.
@@ -124,10 +122,10 @@ impl Server {
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                connections.spawn(serve_by(stream, Arc::clone(&choose), Arc::clone(&log)));
+                connections.spawn(serve(stream, Arc::clone(&choose), Arc::clone(&log)));
             }
         });
-        Self { address, seen, steps: Arc::default(), task: Task(task) }
+        Self { address, seen, task: Task(task) }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -153,23 +151,9 @@ impl Server {
     pub(crate) fn lines(&self) -> Vec<String> {
         self.seen().iter().map(|seen| seen.line().to_owned()).collect()
     }
-
-    /// Steps that nobody asked for.
-    pub(crate) fn left(&self) -> usize {
-        self.steps.lock().unwrap().len()
-    }
 }
 
-pub(crate) async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    steps: Arc<Mutex<VecDeque<Step>>>,
-    seen: Arc<Mutex<Vec<Seen>>>,
-) {
-    let next = move |_: &Seen| steps.lock().unwrap().pop_front().unwrap_or(Step::Drop);
-    serve_by(stream, Arc::new(next), seen).await;
-}
-
-async fn serve_by(
+async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     choose: Choose,
     seen: Arc<Mutex<Vec<Seen>>>,

@@ -1,0 +1,126 @@
+//! Changing a route without losing what was not named.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{AppRoutes, Route};
+use crate::error::{Error, ErrorKind};
+use crate::ids::RouteId;
+use crate::secret::Secret;
+use crate::transport::{Deadline, Repeat, Request, operation};
+
+impl AppRoutes {
+    /// Changes a route: reads it, changes what is named, and writes everything back, certificate, owner and
+    /// unknown fields included (`GET` and `PUT /apps/:a/routes/:type/:id`).
+    pub fn update(&self, id: impl Into<RouteId>) -> UpdateRoute {
+        UpdateRoute {
+            routes: self.clone(),
+            id: id.into(),
+            changes: Vec::new(),
+            fault: None,
+            timeout: None,
+        }
+    }
+}
+
+/// A change of a route; made by [`AppRoutes::update`].
+///
+/// Domain and `drain_backends` cannot be changed: make another route.
+///
+/// # Errors
+/// Not found; a validation error for certificate and key that do not belong together.
+#[derive(Clone)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct UpdateRoute {
+    routes: AppRoutes,
+    id: RouteId,
+    changes: Vec<(&'static str, Value)>,
+    fault: Option<&'static str>,
+    timeout: Option<Duration>,
+}
+
+impl std::fmt::Debug for UpdateRoute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.changes.iter().map(|(name, _)| name).collect();
+        f.debug_struct("UpdateRoute")
+            .field("id", &self.id)
+            .field("changes", &names)
+            .finish_non_exhaustive()
+    }
+}
+
+impl UpdateRoute {
+    /// Replaces certificate (PEM, leaf first) and private key (PEM).
+    pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
+        let (cert, key) = (cert.into(), key.into());
+        if cert.trim().is_empty() || key.expose().trim().is_empty() {
+            // The server would keep the old pair, and answer as if it had none.
+            self.fault = Some("the certificate or its key is empty");
+        }
+        self.set("certificate", json!({ "cert": cert, "key": key.expose() }))
+    }
+
+    /// Leads to another service.
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        let service = service.into();
+        if service.is_empty() {
+            self.fault = Some("the service is empty");
+        }
+        self.set("service", service)
+    }
+
+    /// One visitor stays with one job.
+    pub fn sticky(self, sticky: bool) -> Self {
+        self.set("sticky", sticky)
+    }
+
+    /// Only to the leader of the service.
+    pub fn leader(self, leader: bool) -> Self {
+        self.set("leader", leader)
+    }
+
+    /// Another prefix of paths.
+    pub fn path(self, path: impl Into<String>) -> Self {
+        self.set("path", path.into())
+    }
+
+    /// Another port, of TCP routes; from 2021 servers on.
+    pub fn port(self, port: u16) -> Self {
+        self.set("port", port)
+    }
+
+    /// One request a connection, between router and job.
+    pub fn disable_keep_alives(self, disable: bool) -> Self {
+        self.set("disable_keep_alives", disable)
+    }
+
+    fn set(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.changes.push((name, value.into()));
+        self
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<Route, Error> {
+        if let Some(fault) = self.fault {
+            return Err(Error::invalid_input(fault));
+        }
+        let client = &self.routes.app.client;
+        let read = Request::<Value>::json(client, self.routes.read(&self.id));
+        let mut document = read.within(deadline).await?;
+        let Some(route) = document.as_object_mut() else {
+            return Err(Error::new(ErrorKind::Decode, "the route is no JSON object"));
+        };
+        for (name, value) in self.changes {
+            route.insert(name.to_owned(), value);
+        }
+        // v2016 goes by these of the body, later servers by the URL.
+        let (kind, uuid) = self.id.as_str().split_once('/').unwrap_or_default();
+        route.insert("type".to_owned(), kind.into());
+        route.insert("id".to_owned(), uuid.into());
+        let write = self.routes.one(Method::PUT, Repeat::Safe, &self.id).body(&document);
+        Request::json(client, write).within(deadline).await
+    }
+}
+
+operation!(UpdateRoute => Route);
