@@ -93,6 +93,9 @@ mod calls {
 
     const PATH: &str = "/backup";
 
+    /// How long the cluster may take until the first bytes come.
+    const BEGIN: Duration = Duration::from_secs(600);
+
     /// Backups of the cluster; made by [`Client::backup`].
     #[derive(Clone, Debug)]
     pub struct Backup {
@@ -145,7 +148,7 @@ mod calls {
     }
 
     impl TakeBackup {
-        /// Deadline until the backup begins to come; the rest has none.
+        /// Deadline until the backup begins to come; ten minutes unless set. The rest has none.
         pub fn timeout(mut self, timeout: Duration) -> Self {
             self.timeout = Some(timeout);
             self
@@ -162,7 +165,7 @@ mod calls {
                 let spec = Spec::new(http::Method::GET, PATH, [], Repeat::Never)
                     .accept(Accept::Anything)
                     .slow();
-                let deadline = Deadline::after(self.timeout);
+                let deadline = Deadline::after(Some(self.timeout.unwrap_or(BEGIN)));
                 let (answer, call) = self.client.transport().open(&spec, deadline).await?;
                 let (parts, body) = answer.into_parts();
                 let is_tar =

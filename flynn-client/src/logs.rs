@@ -74,14 +74,16 @@ mod calls {
 
     use futures_core::Stream;
     use futures_core::future::BoxFuture;
-    use futures_util::TryStreamExt;
     use serde::Deserialize;
 
     use super::{LogLine, LogStream};
     use crate::apps::AppHandle;
     use crate::error::{Error, ErrorKind};
     use crate::ids::JobId;
-    use crate::transport::{Connect, Deadline, EventSource, Spec, operation};
+    use crate::json::decode;
+    use crate::transport::{
+        Accept, Connect, Deadline, EventSource, Parser, Request, Spec, operation,
+    };
 
     impl AppHandle {
         /// The app's log: `GET /apps/:a/log`, as a stream of events, since only that tells the end of the
@@ -160,25 +162,35 @@ mod calls {
         }
 
         async fn run(self, deadline: Deadline) -> Result<Vec<LogLine>, Error> {
-            let limit = self.app.client.transport().limits.answer;
-            let mut lines = self.stream().open(deadline).await?;
-            deadline
-                .limit(async {
-                    let (mut all, mut size) = (Vec::new(), 0);
-                    while let Some(line) = lines.try_next().await? {
-                        size += line.msg.len();
-                        if size > limit {
-                            return Err(Error::new(
-                                ErrorKind::TooLarge,
-                                format!("more than {limit} bytes"),
-                            ));
-                        }
-                        all.push(line);
-                    }
-                    Ok(all)
-                })
-                .await
+            let spec = self.spec(false).accept(Accept::Events);
+            Request::new(&self.app.client, spec, |_, body| lines(&body?)).within(deadline).await
         }
+    }
+
+    /// The lines of a whole log.
+    fn lines(body: &[u8]) -> Result<Vec<LogLine>, Error> {
+        let mut parser = Parser::new(body.len());
+        parser.push(body);
+        let mut lines = Vec::new();
+        while let Some(message) = parser.next()? {
+            if message.event == "error" {
+                return Err(Error::new(ErrorKind::Stream, String::from_utf8_lossy(&message.data)));
+            }
+            let chunk: Chunk = decode(&message.data)?;
+            match chunk.data {
+                Some(line) => lines.push(line),
+                None if chunk.event == "eof" => return Ok(lines),
+                None => {}
+            }
+        }
+        if lines.is_empty() && !body.is_empty() {
+            return Err(Error::new(ErrorKind::Decode, "the answer is no event stream"));
+        }
+        Err(no_end())
+    }
+
+    fn no_end() -> Error {
+        Error::new(ErrorKind::Connection, "the log ended without its end mark")
     }
 
     operation!(ReadLog => Vec<LogLine>);
@@ -259,11 +271,7 @@ mod calls {
                         this.done = true;
                         // A log that is followed ends when the controller does.
                         if !this.follow {
-                            let error = Error::new(
-                                ErrorKind::Connection,
-                                "the log ended without its end mark",
-                            );
-                            return Poll::Ready(Some(Err(error)));
+                            return Poll::Ready(Some(Err(no_end())));
                         }
                     }
                 }

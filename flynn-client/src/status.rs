@@ -133,7 +133,12 @@ mod calls {
         /// # Errors
         /// Those of every call, see [`ErrorKind`].
         pub fn ca_certificate(&self) -> Request<String> {
-            Request::text(self, Spec::get("/ca-cert", []).accept(Accept::Anything))
+            Request::new(self, Spec::get("/ca-cert", []).accept(Accept::Anything), |_, body| {
+                match String::from_utf8(body?.into()) {
+                    Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => Ok(pem),
+                    _ => Err(Error::new(ErrorKind::Decode, "the answer is no certificate")),
+                }
+            })
         }
     }
 

@@ -24,6 +24,15 @@ struct Fault {
     retry: bool,
 }
 
+/// Whether a body is an answer wrapped in `data`, as that of an unhealthy status is.
+pub(crate) fn has_data(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Wrapped {
+        data: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Wrapped>(body).is_ok_and(|wrapped| wrapped.data.is_some())
+}
+
 /// What Go's router answers for a path or a method that the server does not have [seen].
 const UNKNOWN_PATH: &[u8] = b"404 page not found";
 

@@ -31,5 +31,6 @@ pub use request::Request;
 pub use retry::RetryPolicy;
 pub(crate) use send::{Limits, Transport};
 pub(crate) use spec::{Accept, Repeat, Spec};
+pub(crate) use sse::Parser;
 pub use stream::{Connect, EventSource};
 pub(crate) use wire::{Wire, WireOptions};

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use url::Url;
 
-use super::answer::error_of;
+use super::answer::{error_of, has_data};
 use super::redirect::{follow, is_redirect};
 use super::{Body, Deadline, Layers, Repeat, RetryPolicy, Spec, Wire};
 use crate::capabilities::Capabilities;
@@ -221,10 +221,7 @@ impl Transport {
     ) -> Result<(Parts, Content), Error> {
         let (parts, body) = self.exchange(spec, url, call).await?.into_parts();
         let status = parts.status;
-        if status.is_success()
-            || status == StatusCode::SWITCHING_PROTOCOLS
-            || spec.also == Some(status)
-        {
+        if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             let content = match reading {
                 Reading::Whole => Content::Whole(collect(body, self.limits.answer).await?),
                 Reading::Open => Content::Open(body),
@@ -239,6 +236,9 @@ impl Transport {
             // The status says enough.
             Err(_) => Bytes::new(),
         };
+        if spec.also == Some(status) && has_data(&body) {
+            return Ok((parts, Content::Whole(body)));
+        }
         Err(error_of(&parts, &body))
     }
 

@@ -54,7 +54,7 @@ pub(crate) struct Spec {
     pub(crate) repeat: Repeat,
     /// The server is known to take its time: no deadline for one attempt.
     pub(crate) slow: bool,
-    /// A status besides 2xx that carries an answer and no failure.
+    /// A status besides 2xx that carries an answer and no failure, when there is `data` in its body.
     pub(crate) also: Option<StatusCode>,
     /// What makes the call impossible; reported when it is awaited.
     pub(crate) fault: Option<Error>,

@@ -137,7 +137,7 @@ async fn nothing_shows_a_secret() {
         .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
 
-    for call in calls::all().into_iter().map(Arc::new) {
+    for call in calls::all().into_iter().chain(calls::waits()).map(Arc::new) {
         let replies = std::iter::once((true, call.good_reply()))
             .chain(bad_replies().into_iter().map(|bad| (false, bad)));
         for (good, reply) in replies {
