@@ -62,8 +62,7 @@ pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
             let issued = good().issue_for(&key)?;
             let key = if code == Code::KeyDamaged {
                 let other = Key::make(&KeyKind::P256)?;
-                let public_of_leaf =
-                    Key { der: Vec::new(), public: key.public.clone(), pair: None };
+                let public_of_leaf = Key { der: Vec::new(), public: key.public.clone() };
                 other.with_public_part_of(&public_of_leaf)
             } else {
                 key.without_public_part()

@@ -8,7 +8,7 @@ use rustls_pki_types::CertificateDer;
 use super::key::Key;
 use super::leaf::{Leaf, serial, set_validity};
 use super::{Issued, failed};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::{KeyKind, Pin, Time, pem};
 
 /// A certificate authority that lives in memory. Cloning shares the key.
@@ -23,7 +23,7 @@ impl Ca {
     /// A self-signed CA, valid from ten years ago for twenty.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`] when the name cannot be encoded or the
+    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when the name cannot be encoded or the
     /// system gives no random bytes.
     pub fn new(common_name: &str) -> Result<Self, Error> {
         Self::with_key(common_name, &KeyKind::P256)
@@ -67,10 +67,7 @@ impl Ca {
     ) -> Result<Self, Error> {
         let key = Key::make(kind)?;
         params.serial_number = Some(serial(&key.public));
-        let Some(pair) = key.pair else {
-            let message = format!("ring cannot sign with {kind}");
-            return Err(Error::new(ErrorKind::Generate, message));
-        };
+        let pair = key.signer()?;
         let certificate = match above {
             Some(ca) => params.signed_by(&pair, &*ca.issuer),
             None => params.self_signed(&pair),
@@ -85,7 +82,7 @@ impl Ca {
     /// yesterday for one year. The first one is the subject's common name.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`] when a name is not ASCII (write
+    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when a name is not ASCII (write
     /// international names in their `xn--` form).
     pub fn issue(&self, names: &[&str]) -> Result<Issued, Error> {
         self.leaf(names).issue()

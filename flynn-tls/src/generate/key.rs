@@ -1,5 +1,4 @@
 use rcgen::{KeyPair, PublicKeyData, SignatureAlgorithm};
-use rustls_pki_types::PrivateKeyDer;
 
 use super::failed;
 use crate::der::{self, BIT_STRING, INTEGER, OCTET_STRING, Reader, SEQUENCE};
@@ -14,8 +13,6 @@ pub(super) struct Key {
     pub(super) der: Vec<u8>,
     /// `SubjectPublicKeyInfo`.
     pub(super) public: Vec<u8>,
-    /// None for what ring cannot sign with.
-    pub(super) pair: Option<KeyPair>,
 }
 
 impl Key {
@@ -34,7 +31,7 @@ impl Key {
                 return Err(Error::new(ErrorKind::Generate, message));
             }
         };
-        Self::fixed(fixed)
+        Self::of_pkcs8(PrivateKey::from_pem(fixed)?.secret_der().secret_der())
     }
 
     fn of_ring(algorithm: &'static SignatureAlgorithm) -> Result<Self, Error> {
@@ -44,19 +41,38 @@ impl Key {
         } else {
             pair.serialize_der()
         };
-        Ok(Self { der, public: pair.subject_public_key_info(), pair: Some(pair) })
+        Ok(Self { der, public: pair.subject_public_key_info() })
     }
 
-    fn fixed(pem: &str) -> Result<Self, Error> {
-        let key = PrivateKey::from_pem(pem)?;
-        let public = key
-            .public_key_info()
-            .ok_or_else(|| Error::new(ErrorKind::Generate, "the test key holds no public part"))?;
-        let pair = match key.secret_der() {
-            PrivateKeyDer::Pkcs8(der) => KeyPair::try_from(der.secret_pkcs8_der()).ok(),
-            _ => None,
+    /// A key from before, in PKCS#8.
+    pub(super) fn of_pkcs8(der: &[u8]) -> Result<Self, Error> {
+        let public = match PrivateKey::from_der(der)?.public_key_info() {
+            Some(public) => public,
+            // Ed25519: only the seed is in the file.
+            None => KeyPair::try_from(der).map_err(failed)?.subject_public_key_info(),
         };
-        Ok(Self { der: key.secret_der().secret_der().to_vec(), public, pair })
+        Ok(Self { der: der.to_vec(), public })
+    }
+
+    /// To sign with.
+    pub(super) fn signer(&self) -> Result<KeyPair, Error> {
+        KeyPair::try_from(self.der.as_slice()).map_err(|e| {
+            Error::because(ErrorKind::Generate, "ring cannot sign with a key of this kind", e)
+        })
+    }
+
+    /// The public key as rcgen takes it; `None` for a kind that it does not know on ring.
+    pub(super) fn as_subject(&self) -> Option<Subject<'_>> {
+        let bits = public_bits(&self.public)?;
+        [
+            &rcgen::PKCS_ECDSA_P256_SHA256,
+            &rcgen::PKCS_ECDSA_P384_SHA384,
+            &rcgen::PKCS_ED25519,
+            &rcgen::PKCS_RSA_SHA256,
+        ]
+        .into_iter()
+        .map(|algorithm| Subject { algorithm, bits })
+        .find(|subject| subject.subject_public_key_info() == self.public)
     }
 
     /// The same private key beside the public part of `other`: a damaged file.
@@ -78,6 +94,29 @@ impl Key {
             self.der = bare;
         }
         self
+    }
+}
+
+/// A public key for a certificate.
+pub(super) struct Subject<'a> {
+    algorithm: &'static SignatureAlgorithm,
+    bits: &'a [u8],
+}
+
+impl Subject<'static> {
+    /// Stands in for a key that is put in its place afterwards.
+    pub(super) fn placeholder() -> Self {
+        Self { algorithm: &rcgen::PKCS_ECDSA_P256_SHA256, bits: &[0] }
+    }
+}
+
+impl PublicKeyData for Subject<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        self.bits
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.algorithm
     }
 }
 

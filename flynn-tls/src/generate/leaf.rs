@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -7,7 +8,7 @@ use rcgen::{ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, Se
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
-use super::key::Key;
+use super::key::{Key, Subject};
 use super::resign::{Change, resign};
 use super::{Ca, Issued, failed};
 use crate::error::{Error, ErrorKind};
@@ -15,7 +16,7 @@ use crate::{KeyKind, Time};
 
 /// A server certificate about to be made: change what a test needs to be odd, then
 /// [`issue`](Self::issue).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use = "nothing is made before `issue`"]
 pub struct Leaf {
     ca: Option<Ca>,
@@ -24,6 +25,8 @@ pub struct Leaf {
     not_before: Time,
     not_after: Time,
     key: KeyKind,
+    /// PKCS#8; wins over the kind.
+    kept_key: Option<Vec<u8>>,
     odd: Odd,
 }
 
@@ -54,6 +57,7 @@ impl Leaf {
             not_before: now.plus_days(-1),
             not_after: now.plus_days(365),
             key: KeyKind::default(),
+            kept_key: None,
             odd: Odd::default(),
         }
     }
@@ -68,6 +72,12 @@ impl Leaf {
     /// 2048, 3072 and 4096 bits and of P-521.
     pub fn key(mut self, key: KeyKind) -> Self {
         self.key = key;
+        self
+    }
+
+    /// The key of a certificate from before, as after a renewal that keeps it.
+    pub fn key_of(mut self, before: &Issued) -> Self {
+        self.kept_key = Some(before.key.clone());
         self
     }
 
@@ -120,7 +130,10 @@ impl Leaf {
     /// [`ErrorKind::Generate`] when a name cannot be encoded, there is no key of the kind, or a
     /// self-signed one is wanted of RSA 1024 or P-521, which ring cannot sign with.
     pub fn issue(self) -> Result<Issued, Error> {
-        let key = Key::make(&self.key)?;
+        let key = match &self.kept_key {
+            Some(pkcs8) => Key::of_pkcs8(pkcs8)?,
+            None => Key::make(&self.key)?,
+        };
         self.issue_for(&key)
     }
 
@@ -138,24 +151,16 @@ impl Leaf {
             claims_sha1: self.odd.claims_sha1,
         };
         let Some(ca) = &self.ca else {
-            let pair = key.pair.as_ref().ok_or_else(|| {
-                let message = format!("ring cannot sign with {}", self.key);
-                Error::new(ErrorKind::Generate, message)
-            })?;
-            let made = params.self_signed(pair).map_err(failed)?;
-            return change.apply(made.der(), pair);
+            let signer = key.signer()?;
+            let made = params.self_signed(&signer).map_err(failed)?;
+            return change.apply(made.der(), &signer);
         };
-        let made = if let Some(pair) = &key.pair {
-            params.signed_by(pair, &*ca.issuer)
-        } else {
-            // rcgen knows only keys that ring knows: another one stands in for it.
+        let subject = key.as_subject().unwrap_or_else(|| {
             change.public_key = Some(&key.public);
-            let stand_in = Key::make(&KeyKind::P256)?.pair;
-            stand_in.as_ref().map_or(Err(rcgen::Error::KeyGenerationUnavailable), |pair| {
-                params.signed_by(pair, &*ca.issuer)
-            })
-        };
-        change.apply(made.map_err(failed)?.der(), ca.issuer.key())
+            Subject::placeholder()
+        });
+        let made = params.signed_by(&subject, &*ca.issuer).map_err(failed)?;
+        change.apply(made.der(), ca.issuer.key())
     }
 
     fn params(&self, public_key: &[u8]) -> Result<CertificateParams, Error> {
@@ -177,6 +182,19 @@ impl Leaf {
             self.names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
         params.custom_extensions = self.odd.critical.iter().map(|oid| critical(oid)).collect();
         Ok(params)
+    }
+}
+
+impl fmt::Debug for Leaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the key that is kept.
+        f.debug_struct("Leaf")
+            .field("names", &self.names)
+            .field("not_before", &self.not_before)
+            .field("not_after", &self.not_after)
+            .field("key", &self.key)
+            .field("odd", &self.odd)
+            .finish_non_exhaustive()
     }
 }
 

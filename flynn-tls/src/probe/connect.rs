@@ -46,3 +46,29 @@ pub(super) async fn to(
     }
     Err(Error::because(ErrorKind::Connect, format!("cannot connect to {what}"), failure))
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn listener(address: &str) -> TcpListener {
+        TcpListener::bind(address).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_address_of_a_name_is_tried_in_order() {
+        let closed = listener("127.0.0.1:0").await.local_addr().unwrap();
+        let (v6, v4) = (listener("[::1]:0").await, listener("127.0.0.1:0").await);
+        let (v6, v4) = (v6.local_addr().unwrap(), v4.local_addr().unwrap());
+        // Their listeners are gone: nobody answers.
+        let e = to(&[closed, v6], "here").await.unwrap_err();
+        assert!(e.is_connect() && e.to_string() == "cannot connect to here");
+
+        let open = listener("[::1]:0").await;
+        let open = (open.local_addr().unwrap(), open);
+        assert_eq!(to(&[closed, v4, open.0], "here").await.unwrap().1, open.0);
+        assert!(to(&[], "here").await.unwrap_err().is_connect());
+    }
+}

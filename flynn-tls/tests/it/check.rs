@@ -126,6 +126,23 @@ fn all_faults_are_told_at_once_and_the_worst_first() {
 }
 
 #[test]
+fn a_public_chain_is_clean_in_its_time() {
+    let bundle = Bundle::from_pem(include_bytes!("../data/letsencrypt.org.pem")).unwrap();
+    let wanted = || Requirements::new().name("www.letsencrypt.org").publicly_trusted();
+    let at = |time: &str| check(&bundle, None, &wanted().at(time.parse().unwrap()));
+    let report = at("2026-08-01T00:00:00Z");
+    assert!(report.is_clean(), "{report}");
+    assert_eq!(codes(&at("2026-11-01T00:00:00Z")), [Code::Expired]);
+    // Without the intermediates, or from a private CA.
+    let leaf = Bundle::from_der([bundle.leaf().der().clone()]).unwrap();
+    let wanted = wanted().at("2026-08-01T00:00:00Z".parse().unwrap());
+    let found = codes(&check(&leaf, None, &wanted));
+    assert_eq!(found, [Code::ChainIncomplete, Code::NotPubliclyTrusted]);
+    let mine = Roots::from_pem(&Ca::new("mine").unwrap().certificate_pem()).unwrap();
+    assert_eq!(codes(&check(&bundle, None, &wanted.from_ca(mine))), [Code::NotFromCa]);
+}
+
+#[test]
 fn a_file_in_any_order_is_put_right() {
     let root = Ca::new("root").unwrap();
     let issued =

@@ -10,5 +10,6 @@ mod bad_servers;
 mod check;
 mod client;
 mod generate;
+mod oracle;
 mod probe;
 mod support;

@@ -1,15 +1,169 @@
-use flynn_tls::Probe;
-use flynn_tls::generate::Ca;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use crate::support::{serve, server_config};
+use flynn_tls::generate::{Ca, bootstrap};
+use flynn_tls::rustls::crypto::ring;
+use flynn_tls::rustls::server::WebPkiClientVerifier;
+use flynn_tls::rustls::version::{TLS12, TLS13};
+use flynn_tls::rustls::{ALL_VERSIONS, ProtocolVersion, RootCertStore, ServerConfig};
+use flynn_tls::{ErrorKind, Probe, probe, probe_many};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+use crate::support::{Server, serve, serve_at, server_config, unchecked_config};
+
+fn at(server: &Server) -> Probe {
+    Probe::new("www.example.com", 443).connect_to(server.address)
+}
 
 #[tokio::test]
-async fn a_probe_tells_what_is_presented() {
+async fn it_tells_what_is_presented() {
     let issued = Ca::new("mine").unwrap().issue(&["example.com"]).unwrap();
-    let server = serve(server_config(&issued)).await;
-    let seen = Probe::new("example.com", 443).connect_to(server.address).run().await.unwrap();
-    assert_eq!(seen.pin(), issued.pin());
-    assert_eq!(seen.chain().len(), 2);
-    assert!(seen.key_proved() && seen.completed());
-    assert_eq!(seen.address(), server.address);
+    for (version, protocol) in
+        [(&TLS12, ProtocolVersion::TLSv1_2), (&TLS13, ProtocolVersion::TLSv1_3)]
+    {
+        let mut config = unchecked_config(issued.chain(), issued.key_der(), &[version]);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let server = serve(config).await;
+        let seen = at(&server).run().await.unwrap();
+        assert_eq!((seen.pin(), seen.address()), (issued.pin(), server.address));
+        assert_eq!(seen.chain(), issued.chain());
+        assert_eq!(seen.leaf().unwrap().subject(), "CN=example.com");
+        assert_eq!(seen.bundle().unwrap().certificates().len(), 2);
+        assert_eq!(seen.protocol(), Some(protocol));
+        assert_eq!(seen.alpn(), Some(&b"http/1.1"[..]));
+        assert!(seen.cipher().is_some() && seen.key_proved() && seen.completed());
+        let seen = at(&server).alpn::<&[u8]>([]).run().await.unwrap();
+        assert_eq!(seen.alpn(), None);
+    }
+}
+
+#[tokio::test]
+async fn the_short_form_takes_an_address_and_a_name() {
+    let issued = Ca::new("mine").unwrap().issue(&["example.com"]).unwrap();
+    for loopback in ["127.0.0.1", "::1", "[::1]"] {
+        let ip = loopback.trim_matches(['[', ']']).parse().unwrap();
+        let server = serve_at(SocketAddr::new(ip, 0), server_config(&issued)).await;
+        let seen = probe(loopback, server.address.port(), "www.example.com").await.unwrap();
+        assert_eq!((seen.pin(), seen.address()), (issued.pin(), server.address));
+    }
+}
+
+#[tokio::test]
+async fn each_node_is_asked_for_the_same_name() {
+    let nodes = [bootstrap("example.com").unwrap(), bootstrap("example.com").unwrap()];
+    let mut servers = Vec::new();
+    for node in &nodes {
+        servers.push(serve(server_config(&node.leaf)).await);
+    }
+    let all = probe_many(servers.iter().map(at), NonZeroUsize::MIN).await;
+    let pins: Vec<_> = all.into_iter().map(|seen| seen.unwrap().pin()).collect();
+    assert_eq!(pins, nodes.map(|node| node.leaf.pin()));
+}
+
+/// Counts who is connected at the same time, and answers nobody before `gate` opens.
+async fn counting(gate: Arc<Semaphore>, most: Arc<AtomicUsize>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let now = Arc::new(AtomicUsize::new(0));
+        while let Ok((tcp, _)) = listener.accept().await {
+            let (gate, now, most) = (gate.clone(), now.clone(), most.clone());
+            tokio::spawn(async move {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                gate.acquire().await.unwrap().forget();
+                now.fetch_sub(1, Ordering::SeqCst);
+                drop(tcp);
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn no_more_than_the_limit_run_at_once() {
+    let (gate, most) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let address = counting(gate.clone(), most.clone()).await;
+    let probes = (0..20).map(|i| Probe::new(&format!("host{i}.test"), 443).connect_to(address));
+    let running = tokio::spawn(probe_many(probes.collect::<Vec<_>>(), 4.try_into().unwrap()));
+    while most.load(Ordering::SeqCst) < 4 {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(20);
+    let all = running.await.unwrap();
+    assert_eq!(most.load(Ordering::SeqCst), 4);
+    // In their order, each with its own name.
+    for (i, result) in all.into_iter().enumerate() {
+        let e = result.unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Handshake);
+        assert!(e.to_string().contains(&format!("host{i}.test:443")), "{e}");
+    }
+}
+
+#[tokio::test]
+async fn silence_ends_with_the_timeout() {
+    let address = counting(Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0))).await;
+    let start = Instant::now();
+    let probe = Probe::new("slow.test", 443).connect_to(address);
+    let e = probe.timeout(Duration::from_millis(50)).run().await.unwrap_err();
+    assert!(e.is_timeout() && start.elapsed() < Duration::from_secs(5), "{e}");
+    assert!(e.to_string().contains("slow.test:443"), "{e}");
+}
+
+#[tokio::test]
+async fn failures_have_their_kind() {
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let e = Probe::new("a.test", 443).connect_to(free).run().await.unwrap_err();
+    assert!(e.is_connect(), "{e}");
+    let e = Probe::new("no such name", 443).run().await.unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Name);
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let plain = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    });
+    let e = Probe::new("a.test", 443).connect_to(plain).run().await.unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Handshake);
+}
+
+/// The certificate is what was asked for, whatever the server wants from us.
+#[tokio::test]
+async fn a_server_that_asks_for_a_certificate_has_presented_its_own() {
+    let ca = Ca::new("mine").unwrap();
+    let issued = ca.issue(&["example.com"]).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(ca.certificate_der().clone()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    for version in ALL_VERSIONS {
+        let clients =
+            WebPkiClientVerifier::builder_with_provider(roots.clone().into(), provider.clone())
+                .build()
+                .unwrap();
+        let config = ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_client_cert_verifier(clients)
+            .with_single_cert(issued.chain(), issued.key_der())
+            .unwrap();
+        let seen = at(&serve(config).await).run().await.unwrap();
+        assert_eq!(seen.pin(), issued.pin());
+        // Over TLS 1.2 the server has the last word.
+        assert_eq!(seen.completed(), version.version == ProtocolVersion::TLSv1_3);
+        assert!(seen.key_proved());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_without_its_key_is_shown_and_not_proved() {
+    let ca = Ca::new("mine").unwrap();
+    let (issued, other) = (ca.issue(&["a"]).unwrap(), ca.issue(&["b"]).unwrap());
+    let config = unchecked_config(issued.chain(), other.key_der(), ALL_VERSIONS);
+    let seen = at(&serve(config).await).run().await.unwrap();
+    assert!(seen.pin() == issued.pin() && !seen.key_proved());
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use flynn_tls::generate::Issued;
 use flynn_tls::rustls::crypto::ring;
-use flynn_tls::rustls::pki_types::ServerName;
-use flynn_tls::rustls::{ClientConfig, ServerConfig};
+use flynn_tls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use flynn_tls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use flynn_tls::rustls::{ClientConfig, ServerConfig, SupportedProtocolVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -33,8 +34,28 @@ pub(crate) fn server_config(issued: &Issued) -> ServerConfig {
         .unwrap()
 }
 
+/// For what `with_single_cert` refuses: certificates that webpki cannot read, or with another key.
+pub(crate) fn unchecked_config(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> ServerConfig {
+    let provider = ring::default_provider();
+    let key = provider.key_provider.load_private_key(key).unwrap();
+    let resolver = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+    ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(resolver))
+}
+
 pub(crate) async fn serve(config: ServerConfig) -> Server {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    serve_at((Ipv4Addr::LOCALHOST, 0).into(), config).await
+}
+
+pub(crate) async fn serve_at(address: SocketAddr, config: ServerConfig) -> Server {
+    let listener = TcpListener::bind(address).await.unwrap();
     let address = listener.local_addr().unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let task = tokio::spawn(async move {

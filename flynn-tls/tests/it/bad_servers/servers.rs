@@ -4,11 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use flynn_tls::rustls::crypto::ring;
+use flynn_tls::rustls::SupportedProtocolVersion;
 use flynn_tls::rustls::pki_types::CertificateDer;
-use flynn_tls::rustls::server::{ClientHello, ResolvesServerCert};
-use flynn_tls::rustls::sign::CertifiedKey;
-use flynn_tls::rustls::{ServerConfig, SupportedProtocolVersion};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
@@ -17,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 use super::scenarios::Scenario;
+use crate::support::unchecked_config;
 
 /// Everything that clients sent inside of TLS, once so many connections are over.
 pub(crate) enum Server {
@@ -45,30 +43,13 @@ impl Server {
     }
 }
 
-#[derive(Debug)]
-struct Always(Arc<CertifiedKey>);
-
-impl ResolvesServerCert for Always {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.0))
-    }
-}
-
 pub(crate) async fn rustls(
     scenario: &Scenario,
     version: &'static SupportedProtocolVersion,
     connections: usize,
 ) -> (SocketAddr, Server) {
-    let provider = ring::default_provider();
     let chain = scenario.chain.iter().cloned().map(CertificateDer::from).collect();
-    let key = provider.key_provider.load_private_key(scenario.issued.key_der()).unwrap();
-    // Not `with_single_cert`, which would notice a key that is not the certificate's.
-    let resolver = Always(Arc::new(CertifiedKey::new(chain, key)));
-    let config = ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_protocol_versions(&[version])
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(resolver));
+    let config = unchecked_config(chain, scenario.issued.key_der(), &[version]);
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -1,11 +1,15 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use flynn_tls::generate::{Ca, Issued, Leaf, bootstrap};
+use flynn_tls::rustls::ALL_VERSIONS;
+use flynn_tls::rustls::pki_types::UnixTime;
+use flynn_tls::rustls::time_provider::TimeProvider;
 use flynn_tls::{
     Bundle, Cause, Certificate, ClientTls, Pin, PinMismatch, PinSet, Time, Validity, pin_mismatch,
 };
 
-use crate::support::{say_hello, serve, server_config};
+use crate::support::{say_hello, serve, server_config, unchecked_config};
 
 const HOST: &str = "controller.example.com";
 
@@ -114,6 +118,39 @@ async fn what_was_known_before_tells_more() {
         let m = mismatch(&strange, pinned(&known), HOST).await;
         assert_eq!(m.causes(), [Cause::Intercepted]);
         assert!(m.to_string().contains("do not store the new pin"), "{m}");
+    }
+}
+
+/// A clock that stands still.
+#[derive(Debug)]
+struct At(Time);
+
+impl TimeProvider for At {
+    fn current_time(&self) -> Option<UnixTime> {
+        let seconds = u64::try_from(self.0.unix()).unwrap();
+        Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
+    }
+}
+
+#[tokio::test]
+async fn a_public_certificate_is_a_replacement_until_it_expires() {
+    let chain = Bundle::from_pem(include_bytes!("../../data/letsencrypt.org.pem")).unwrap();
+    // Its key is not needed: a wrong pin is refused before the signature is looked at.
+    let key = Ca::new("x").unwrap().issue(&["x"]).unwrap().key_der();
+    let chain = chain.certificates().iter().map(|c| c.der().clone()).collect();
+    let server = serve(unchecked_config(chain, key, ALL_VERSIONS)).await;
+    for (time, host, cause) in [
+        ("2026-08-01T00:00:00Z", "letsencrypt.org", Cause::Replaced),
+        ("2026-08-01T00:00:00Z", HOST, Cause::OtherServer),
+        ("2026-11-01T00:00:00Z", "letsencrypt.org", Cause::StaleCertificate),
+        ("2026-07-01T00:00:00Z", "letsencrypt.org", Cause::EarlyCertificate),
+    ] {
+        let mut config = ClientTls::pinned(Pin::from_der(b"x")).config().unwrap();
+        config.time_provider = Arc::new(At(time.parse().unwrap()));
+        let e = say_hello(Arc::new(config), server.address, host).await.unwrap_err();
+        let m = pin_mismatch(&e).unwrap();
+        assert_eq!((m.publicly_trusted(), m.chain_length()), (Some(true), 4));
+        assert_eq!(m.causes(), [cause]);
     }
 }
 

@@ -6,11 +6,11 @@ use std::task::{Context, Poll};
 use std::{fmt, io};
 
 use flynn_tls::generate::{Ca, bootstrap};
-use flynn_tls::rustls::{self, CertificateError, ClientConfig, OtherError};
+use flynn_tls::rustls::{self, ALL_VERSIONS, CertificateError, ClientConfig, OtherError};
 use flynn_tls::{ClientTls, Pin, PinMismatch, pin_mismatch, unverifiable};
 use hyper::rt::ReadBufCursor;
 
-use crate::support::{Server, say_hello, serve, server_config};
+use crate::support::{Server, say_hello, serve, server_config, unchecked_config};
 
 /// A server, and a client that expects another pin.
 async fn mismatched() -> (Server, ClientConfig) {
@@ -55,25 +55,12 @@ async fn through_reqwest() {
 async fn through_reqwest_for_a_certificate_that_cannot_be_verified() {
     let ca = Ca::new("x").unwrap();
     let issued = ca.leaf(&["a.example.com"]).critical_extension(&[1, 2, 3]).issue().unwrap();
-    let server = serve(server_config_unchecked(&issued)).await;
+    let server = serve(unchecked_config(issued.chain(), issued.key_der(), ALL_VERSIONS)).await;
     let e = get(ClientTls::pinned(issued.pin()).config().unwrap(), server.address).await;
     let found = unverifiable(&e).unwrap();
     assert_eq!(found.presented(), issued.pin());
     assert!(found.to_string().contains("UnsupportedCriticalExtension"), "{found}");
     assert!(pin_mismatch(&e).is_none());
-}
-
-/// `with_single_cert` refuses what webpki cannot read.
-fn server_config_unchecked(issued: &flynn_tls::generate::Issued) -> rustls::ServerConfig {
-    use rustls::sign::{CertifiedKey, SingleCertAndKey};
-    let provider = rustls::crypto::ring::default_provider();
-    let key = provider.key_provider.load_private_key(issued.key_der()).unwrap();
-    let resolver = SingleCertAndKey::from(CertifiedKey::new(issued.chain(), key));
-    rustls::ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(resolver))
 }
 
 #[tokio::test]

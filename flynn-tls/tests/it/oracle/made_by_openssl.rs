@@ -1,0 +1,162 @@
+//! Certificates, keys and requests that openssl itself makes, in the forms that people have.
+
+use std::fs;
+use std::path::Path;
+
+use flynn_tls::rustls::crypto::ring;
+use flynn_tls::{Belongs, Bundle, Certificate, ErrorKind, KeyKind, PrivateKey};
+
+use super::{compare_facts, openssl};
+
+fn openssl(folder: &Path, line: &str) {
+    let arguments: Vec<_> = line.split(' ').collect();
+    let (good, out) = openssl::run(folder, &arguments);
+    assert!(good, "openssl {line}: {out}");
+}
+
+fn text(folder: &Path, file: &str) -> String {
+    fs::read_to_string(folder.join(file)).unwrap()
+}
+
+#[test]
+fn keys_in_every_format_are_read_and_belong_to_their_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let kinds = [
+        (KeyKind::Rsa(2048), "RSA -pkeyopt rsa_keygen_bits:2048", "rsa"),
+        (KeyKind::Rsa(1024), "RSA -pkeyopt rsa_keygen_bits:1024", "rsa"),
+        (KeyKind::P256, "EC -pkeyopt ec_paramgen_curve:P-256", "ec"),
+        (KeyKind::P384, "EC -pkeyopt ec_paramgen_curve:P-384", "ec"),
+        (KeyKind::P521, "EC -pkeyopt ec_paramgen_curve:P-521", "ec"),
+        (KeyKind::Ed25519, "ED25519", ""),
+    ];
+    let mut certificates = Vec::new();
+    for (i, (kind, algorithm, traditional)) in kinds.iter().enumerate() {
+        openssl(folder, &format!("genpkey -algorithm {algorithm} -out {i}.key"));
+        openssl(folder, &format!("req -x509 -new -key {i}.key -subj /CN=host{i} -out {i}.pem"));
+        let certificate = Certificate::from_pem(&text(folder, &format!("{i}.pem"))).unwrap();
+        assert_eq!(certificate.key(), kind);
+        compare_facts(&certificate, &openssl::facts(folder, &format!("{i}.pem")), algorithm);
+
+        let mut forms = vec![format!("{i}.key")];
+        if !traditional.is_empty() {
+            // PKCS#1 and SEC1.
+            openssl(
+                folder,
+                &format!("{traditional} -in {i}.key -traditional -out {i}.old")
+                    .replace("ec -in", "ec -in")
+                    .replace(
+                        " -traditional",
+                        if *traditional == "rsa" { " -traditional" } else { "" },
+                    ),
+            );
+            assert!(
+                text(folder, &format!("{i}.old"))
+                    .contains(&format!("{} PRIVATE KEY", traditional.to_uppercase()))
+            );
+            forms.push(format!("{i}.old"));
+        }
+        certificates.push((certificate, forms));
+    }
+    let provider = ring::default_provider();
+    for (i, (certificate, _)) in certificates.iter().enumerate() {
+        for (j, (_, forms)) in certificates.iter().enumerate() {
+            for form in forms {
+                let pem = text(folder, form);
+                // Curve parameters, a certificate and CRLF around it do no harm.
+                let around = format!(
+                    "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{}{pem}",
+                    certificate.to_pem()
+                );
+                for pem in [pem.clone(), around, pem.replace('\n', "\r\n")] {
+                    let key = PrivateKey::from_pem(&pem).unwrap();
+                    assert_eq!(key.kind(), &kinds[j].0);
+                    let belongs = if i == j { Belongs::Yes } else { Belongs::No };
+                    assert_eq!(key.belongs_to(certificate, &provider), belongs, "{form} {i}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn encrypted_keys_requests_and_other_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    openssl(folder, "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem");
+    openssl(folder, "pkcs8 -topk8 -in key.pem -passout pass:secret -out pkcs8.pem");
+    openssl(folder, "rsa -aes128 -traditional -in key.pem -passout pass:secret -out old.pem");
+    openssl(folder, "pkey -in key.pem -pubout -out public.pem");
+    openssl(folder, "req -new -key key.pem -subj /CN=x -out request.pem");
+    openssl(folder, "req -x509 -key key.pem -subj /CN=x -out cert.pem");
+    openssl(folder, "crl2pkcs7 -nocrl -certfile cert.pem -out chain.p7b");
+    for (file, says) in [
+        ("pkcs8.pem", "encrypted"),
+        ("old.pem", "encrypted"),
+        ("public.pem", "a public key"),
+        ("request.pem", "CSR"),
+        ("cert.pem", "a certificate, not a private key"),
+    ] {
+        let e = PrivateKey::from_pem(&text(folder, file)).unwrap_err();
+        assert!(e.kind() == ErrorKind::Key && e.to_string().contains(says), "{file}: {e}");
+    }
+    for (file, says) in [
+        ("key.pem", "a private key"),
+        ("pkcs8.pem", "a private key"),
+        ("request.pem", "CSR"),
+        ("chain.p7b", "PKCS#7"),
+        ("public.pem", "PUBLIC KEY"),
+    ] {
+        let e = Bundle::from_pem(text(folder, file).as_bytes()).unwrap_err();
+        assert!(e.kind() == ErrorKind::Certificate && e.to_string().contains(says), "{file}: {e}");
+    }
+}
+
+/// Names and values that rcgen does not write.
+#[test]
+fn odd_contents_are_read_as_openssl_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    openssl(folder, "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem");
+    openssl(folder, "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out rsa.pem");
+    let extensions = [
+        ("plain", "subjectAltName=DNS:a.example,IP:10.1.2.3,IP:2001:db8::1"),
+        ("mail", "subjectAltName=email:me@example.com,DNS:b.example,URI:https://x.example/"),
+        ("other", "subjectAltName=otherName:1.2.3.4;UTF8:some,RID:1.2.3,DNS:c.example"),
+        ("directory", "subjectAltName=DNS:d.example,dirName:dir\n[dir]\nCN=inside"),
+        ("critical", "subjectAltName=critical,DNS:e.example\nkeyUsage=critical,digitalSignature"),
+        ("policies", "certificatePolicies=1.2.3.4\nsubjectAltName=DNS:f.example"),
+        (
+            "authority",
+            "authorityInfoAccess=OCSP;URI:http://ocsp.example/\nsubjectAltName=DNS:g.example",
+        ),
+        ("ca", "basicConstraints=critical,CA:TRUE,pathlen:3\nsubjectAltName=DNS:h.example"),
+        ("empty", "basicConstraints=CA:FALSE"),
+    ];
+    let options = [
+        "-key key.pem -sha256",
+        "-key key.pem -sha384 -set_serial 1",
+        "-key key.pem -sha512 -set_serial 0x00ff",
+        "-key rsa.pem -sha256 -set_serial 0xffffffffffffffffffffffffffffffffffffffff",
+        "-key rsa.pem -sha1",
+        "-key rsa.pem -sha384 -days 10000",
+        "-key rsa.pem -sigopt rsa_padding_mode:pss -sha256",
+    ];
+    let mut count = 0;
+    for (name, extension) in extensions {
+        let config = format!(
+            "[req]\ndistinguished_name=dn\nx509_extensions=ext\nprompt=no\nstring_mask=utf8only\n\
+             [dn]\nC=DE\nO=Some organisation\nOU=One\n2.OU=Two\nCN={name}.example\n[ext]\n{extension}\n"
+        );
+        fs::write(folder.join("config"), config).unwrap();
+        for option in options {
+            openssl(folder, &format!("req -x509 -config config {option} -out cert.pem"));
+            let certificate = Certificate::from_pem(&text(folder, "cert.pem")).unwrap();
+            let theirs = openssl::facts(folder, "cert.pem");
+            compare_facts(&certificate, &theirs, &format!("{name} {option}"));
+            assert_eq!(certificate.subject(), theirs.subject);
+            count += 1;
+        }
+    }
+    assert_eq!(count, 63);
+}
