@@ -4,8 +4,9 @@
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
 //! # let flynn = mock.client();
-//! let output = flynn.app("blobstore").jobs().run(["echo", "hello"]).attached().await?.output().await?;
-//! assert_eq!((output.stdout.as_slice(), output.exit_status), (&b"hello\n"[..], 0));
+//! let job = flynn.app("blobstore").jobs().run(["exit", "3"]).attached().await?;
+//! let output = job.output().await?; // until the job has ended
+//! assert_eq!(output.exit_status, 3);
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 

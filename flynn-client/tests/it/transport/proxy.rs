@@ -1,1 +1,78 @@
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
+use flynn_mock::MockController;
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::server::{Seen, Server, json, read};
+
+/// An HTTP proxy that tunnels everything to one address.
+struct Proxy {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Seen>>>,
+    #[expect(dead_code, reason = "ends the proxy when dropped")]
+    tasks: JoinSet<()>,
+}
+
+async fn proxy_to(target: SocketAddr) -> Proxy {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Arc::<Mutex<Vec<Seen>>>::default();
+    let log = Arc::clone(&asked);
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        let mut tunnels = JoinSet::new();
+        while let Ok((mut client, _)) = listener.accept().await {
+            let log = Arc::clone(&log);
+            tunnels.spawn(async move {
+                let request = read(&mut client).await.unwrap();
+                log.lock().unwrap().push(request);
+                let mut server = TcpStream::connect(target).await.unwrap();
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    Proxy { address, asked, tasks }
+}
+
+#[tokio::test]
+async fn a_pin_holds_through_a_proxy() {
+    let mock = MockController::builder().bootstrapped("example.com").tls().start().await;
+    let proxy = proxy_to(mock.addr()).await;
+    let through = format!("http://me:pw@{}", proxy.address);
+    let client = mock.client_builder().proxy(through).build().unwrap();
+    assert!(!client.apps().list().await.unwrap().is_empty());
+    {
+        let asked = proxy.asked.lock().unwrap();
+        assert_eq!(
+            asked[0].line(),
+            format!("CONNECT controller.example.com:{}", mock.addr().port())
+        );
+        assert_eq!(asked[0].header("proxy-authorization"), Some("Basic bWU6cHc="));
+        assert_eq!(asked[0].header("authorization"), None);
+    }
+
+    let other = MockController::builder().bootstrapped("example.com").tls().start().await;
+    let astray = proxy_to(other.addr()).await;
+    let client = mock.client_builder().proxy(format!("http://{}", astray.address)).build().unwrap();
+    let error = client.apps().list().await.unwrap_err();
+    assert!(error.is_tls() && error.attempts() == 1, "{error:?}");
+    assert!(other.requests().is_empty(), "the key did not leave");
+}
+
+#[tokio::test]
+async fn odd_proxies_are_refused_without_showing_their_password() {
+    let server = Server::play([json(200, "[]")]).await;
+    for proxy in [
+        "proxy:3128",
+        "https://me:s3cret@proxy",
+        "socks5://me:s3cret@proxy",
+        "http://me:s3cret@:99999",
+    ] {
+        let error = server.builder().proxy(proxy).build().unwrap_err();
+        assert!(!format!("{error:?} {error}").contains("s3cret"), "{error:?}");
+    }
+}
