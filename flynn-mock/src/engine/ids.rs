@@ -77,6 +77,28 @@ pub(crate) fn is_uuid(text: &str) -> bool {
     digits == 32 && !text.contains("--") && !text.ends_with('-')
 }
 
+/// The id that the database stores for a text, as Postgres reads UUIDs: case, braces and dashes
+/// after any four digits do not matter; `None` when it is none.
+pub(crate) fn stored_uuid(text: &str) -> Option<String> {
+    let bare = text.strip_prefix('{').map_or(Some(text), |rest| rest.strip_suffix('}'))?;
+    let mut digits = String::with_capacity(36);
+    let mut count = 0;
+    let mut dash = false;
+    for c in bare.chars() {
+        if c == '-' && !dash && count > 0 && count % 4 == 0 && count < 32 {
+            dash = true;
+            continue;
+        }
+        dash = false;
+        if matches!(count, 8 | 12 | 16 | 20) {
+            digits.push('-');
+        }
+        digits.push(c.is_ascii_hexdigit().then(|| c.to_ascii_lowercase())?);
+        count += 1;
+    }
+    (count == 32 && !dash).then_some(digits)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +111,25 @@ mod tests {
         assert_eq!(id.len(), 36);
         assert_eq!(id, b.uuid());
         assert_ne!(id, a.uuid());
+    }
+
+    #[test]
+    fn what_the_database_takes_for_a_uuid() {
+        let id = "6f6e1fd0-ff57-4b3e-b1f3-2ba864e7099e";
+        for text in [
+            id,
+            "6F6E1FD0-FF57-4B3E-B1F3-2BA864E7099E",
+            "6f6e1fd0ff574b3eb1f32ba864e7099e",
+            "{6f6e1fd0-ff57-4b3e-b1f3-2ba864e7099e}",
+            "6f6e-1fd0-ff57-4b3e-b1f3-2ba8-64e7-099e",
+        ] {
+            assert_eq!(stored_uuid(text).as_deref(), Some(id), "{text}");
+        }
+        for text in
+            ["", "nosuch", "{6f6e", "6f6e1fd0-", &id[1..], "6f-6e1fd0ff574b3eb1f32ba864e7099e"]
+        {
+            assert_eq!(stored_uuid(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -60,6 +60,9 @@ pub(crate) struct Follower {
     first: String,
 }
 
+/// The log service gives out no more old lines at once.
+const MOST_LINES: i64 = 10_000;
+
 /// How often the ticking job writes.
 const TICK: SignedDuration = SignedDuration::from_secs(2);
 
@@ -87,12 +90,18 @@ impl Engine {
             "" => None,
             text => Some(text.parse::<i64>().map_err(|_| Fail::unknown())?),
         };
+        if count.is_some_and(|n| n > MOST_LINES) {
+            let message = format!("lines must be an integer between 0 and {MOST_LINES}");
+            return Err(Fail::field("lines", &message));
+        }
         let sse = call.request.header_text("accept").contains("text/event-stream");
+        let follow = call.query("follow") == "true";
         let lines: Vec<&Line> = self.log.iter().filter(|line| filter.matches(line)).collect();
-        let wanted = count.and_then(|n| usize::try_from(n).ok()).unwrap_or(lines.len());
+        // Who follows without asking for old lines gets none.
+        let all = if follow { 0 } else { lines.len() };
+        let wanted = count.and_then(|n| usize::try_from(n).ok()).unwrap_or(all);
         let skip = lines.len().saturating_sub(wanted);
         let first: String = lines.iter().skip(skip).map(|line| frame(sse, line)).collect();
-        let follow = call.query("follow") == "true";
         if follow {
             let follower = Follower {
                 filter,
@@ -138,7 +147,9 @@ impl Engine {
                     timestamp: Time::precise(due),
                     app: follower.filter.app.clone(),
                 };
-                text += &frame(follower.sse, &line);
+                if follower.filter.matches(&line) {
+                    text += &frame(follower.sse, &line);
+                }
             }
             follower.tick = (due.checked_add(TICK).unwrap_or(Timestamp::MAX), n.saturating_add(1));
         }

@@ -29,6 +29,7 @@ mod oneoff;
 mod options;
 mod processes;
 mod program;
+mod providers;
 mod releases;
 mod resources;
 mod rollout;
@@ -51,6 +52,7 @@ use jiff::Timestamp;
 pub use self::http::{Answer, Body, Request};
 pub use self::options::{Certifier, ClusterCertificate, Delays, Options, Pace, ServerAge};
 pub use self::program::{Attach, Command, Input, Output, Program, Programs};
+pub use self::providers::{Errand, ProviderApis, Provision};
 pub use self::streams::{Cursor, Frames};
 
 use self::domain::Migration;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Programs;
+use super::{Programs, ProviderApis};
 
 /// Which release of Flynn the mock is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -121,6 +121,10 @@ pub struct Options {
     pub delays: Delays,
     /// What one-off jobs do.
     pub programs: Programs,
+    /// What the providers' own APIs answer when resources are provisioned.
+    pub providers: ProviderApis,
+    /// Why backups fail, if they do; the tar is then empty, and the record has this as its error.
+    pub backup_error: Option<String>,
     /// Who makes certificates; `None` gives placeholder texts that no TLS stack accepts.
     pub certifier: Option<Certifier>,
     /// Whether a followed log gets a line `tick N` every two seconds, as in the recordings.
@@ -141,6 +145,8 @@ impl Options {
             pace: Pace::default(),
             delays: Delays::default(),
             programs: Programs::default(),
+            providers: ProviderApis::default(),
+            backup_error: None,
             certifier: None,
             ticking_log: true,
             hosts: (1..=3).map(|n| format!("host{n}")).collect(),

@@ -252,6 +252,7 @@ impl Engine {
     pub(crate) fn job_down(&mut self, mut job: Job) {
         "down".clone_into(&mut job.state);
         self.programs.remove(&job.uuid);
+        self.release_volumes(&job);
         let job = self.store_job(job);
         if job.kind.is_empty() {
             return;

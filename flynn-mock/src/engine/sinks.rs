@@ -1,12 +1,12 @@
-//! Log sinks.
+//! Log sinks: where the logs of all apps are sent.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Engine;
-use super::ids::is_uuid;
+use super::ids::stored_uuid;
 use super::routing::Call;
-use super::state::newest_first;
+use super::state::{State, newest_first};
 use super::streams::Objects;
 use super::wire::{self, Fail, Reply, Time, decode, empty, json};
 
@@ -21,15 +21,23 @@ pub(crate) struct Sink {
     #[serde(skip_serializing_if = "empty")]
     pub(crate) config: Option<Value>,
     #[serde(skip_serializing_if = "empty")]
-    created_at: Option<Time>,
+    pub(crate) created_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) updated_at: Option<Time>,
     #[serde(skip)]
     pub(crate) deleted: bool,
 }
 
+impl State {
+    /// The sink with this id, even a deleted one.
+    fn sink(&self, id: &str) -> Result<&Sink, Fail> {
+        let id = stored_uuid(id).ok_or(Fail::NotFound)?;
+        self.sinks.iter().find(|sink| sink.id == id).ok_or(Fail::NotFound)
+    }
+}
+
 impl Engine {
-    /// `GET /sinks`: a list or a stream.
+    /// `GET /sinks`: a list, or a stream.
     pub(crate) fn list_or_stream_sinks(&mut self, call: &Call<'_>) -> Reply {
         if call.request.header_text("accept").contains("text/event-stream") {
             return Ok(self.open_since(call, Objects::Sinks));
@@ -38,43 +46,39 @@ impl Engine {
         json(&newest_first(alive, |sink| sink.updated_at))
     }
 
-    /// `GET /sinks/:s`: deleted ones too.
+    /// `GET /sinks/:s`
     pub(crate) fn get_sink(&mut self, call: &Call<'_>) -> Reply {
-        json(self.sink(call)?)
-    }
-
-    fn sink(&self, call: &Call<'_>) -> Result<&Sink, Fail> {
-        let id = call.param(0);
-        self.state.sinks.iter().find(|sink| sink.id == id).ok_or(Fail::NotFound)
+        json(self.state.sink(call.param(0))?)
     }
 
     /// `POST /sinks`
     pub(crate) fn create_sink(&mut self, call: &Call<'_>) -> Reply {
         let mut sink: Sink = decode(self.options.age, call.request)?;
         wire::one_of("kind", &sink.kind, &["syslog"])?;
-        if let Some(other) = sink.config.as_ref().filter(|config| !config.is_object()) {
-            return Err(wire::wrong_type("config", "object", other));
+        if let Some(config) = sink.config.as_ref().filter(|config| !config.is_object()) {
+            return Err(wire::wrong_type("config", "object", config));
+        }
+        let id = match sink.id.as_str() {
+            "" => self.ids.uuid(),
+            given => stored_uuid(given).ok_or_else(Fail::unknown)?,
+        };
+        if sink.config.is_none() || self.state.sinks.iter().any(|other| other.id == id) {
+            return Err(Fail::database());
         }
         if sink.id.is_empty() {
-            sink.id = self.ids.uuid();
-        } else if !is_uuid(&sink.id) {
-            return Err(Fail::unknown());
-        }
-        let taken = self.state.sinks.iter().any(|other| other.id == sink.id);
-        if sink.config.is_none() || taken {
-            return Err(Fail::database());
+            sink.id.clone_from(&id);
         }
         let at = self.time();
         (sink.created_at, sink.updated_at) = (Some(at), Some(at));
-        // Whether a host manages it is echoed, not stored.
-        self.state.sinks.push(Sink { host_managed: false, ..sink.clone() });
+        let row = Sink { id, host_managed: false, ..sink.clone() };
+        self.state.sinks.push(row);
         self.event(at, "", "sink", &sink.id, &sink);
         json(&sink)
     }
 
-    /// `DELETE /sinks/:s`: answers the object, again and again.
+    /// `DELETE /sinks/:s`
     pub(crate) fn delete_sink(&mut self, call: &Call<'_>) -> Reply {
-        let sink = self.sink(call)?.clone();
+        let sink = self.state.sink(call.param(0))?.clone();
         if let Some(row) = self.state.sinks.iter_mut().find(|row| row.id == sink.id) {
             row.deleted = true;
         }

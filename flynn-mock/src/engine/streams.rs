@@ -7,7 +7,7 @@ use serde_json::{Value, json as value};
 use super::events::Filter;
 use super::logs::Follower;
 use super::routing::Call;
-use super::wire::{Time, to_json};
+use super::wire::{Time, go_time, to_json};
 use super::{Answer, Engine};
 
 /// A place in a stream. Made by [`Engine::handle`], moved by [`Engine::next_frames`].
@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Log(Box<Follower>),
     /// A text.
     Text { text: String, end: bool },
+    /// The tar of a backup, once it has been written.
+    Backup { id: String },
 }
 
 /// The objects that can be streamed.
@@ -60,7 +62,11 @@ const KEEP_ALIVE: SignedDuration = SignedDuration::from_secs(30);
 
 impl Cursor {
     pub(crate) fn new(kind: Kind, now: Timestamp, generation: u64) -> Self {
-        let comments = !matches!(&kind, Kind::Log(follower) if !follower.sse);
+        let comments = match &kind {
+            Kind::Log(follower) => follower.sse,
+            Kind::Backup { .. } => false,
+            _ => true,
+        };
         Self { kind, sent: now, generation, comments, ended: false }
     }
 }
@@ -71,19 +77,18 @@ fn data(value: &impl serde::Serialize) -> String {
 
 /// The frame that ends a stream with an error.
 fn error(message: &str) -> String {
-    format!("event: error\ndata: {message}\n\n")
+    let lines: String = message.split('\n').map(|line| format!("data: {line}\n")).collect();
+    format!("event: error\n{lines}\n")
 }
 
 impl Engine {
     /// Opens a stream of objects that have changed since the time in the query.
     pub(crate) fn open_since(&self, call: &Call<'_>, what: Objects) -> Answer {
-        let text = call.query("since");
-        let Ok(since) = text.parse::<Time>() else {
-            let layout = "2006-01-02T15:04:05.999999999Z07:00";
-            let problem = format!(
-                "parsing time \"{text}\" as \"{layout}\": cannot parse \"{text}\" as \"2006\""
-            );
-            return self.open_stream(Kind::Text { text: error(&problem), end: true });
+        let since = match go_time(&call.query("since")) {
+            Ok(since) => Time::precise(since),
+            Err(problem) => {
+                return self.open_stream(Kind::Text { text: error(&problem), end: true });
+            }
         };
         let mut objects = self.objects(what, since);
         let newest = objects.iter().map(|(at, _)| *at).max().unwrap_or(since).max(since);
@@ -151,6 +156,11 @@ impl Engine {
                 text = std::mem::take(backlog);
                 text += &self.changed_objects(*what, *since, after);
             }
+            Kind::Backup { id } => {
+                let Some(tar) = self.written_backup(id) else { return Frames::default() };
+                cursor.ended = true;
+                return Frames { bytes: tar, end: true, wake: None };
+            }
             Kind::Log(follower) => {
                 let (new, next) = self.follow(follower);
                 text = new;
@@ -158,7 +168,9 @@ impl Engine {
             }
         }
         if cursor.generation != self.generation {
-            text += &error(&self.farewell);
+            if matches!(cursor.kind, Kind::Events { .. } | Kind::Objects { .. }) {
+                text += &error(&self.farewell);
+            }
             cursor.ended = true;
         }
         if text.is_empty() && !cursor.ended {

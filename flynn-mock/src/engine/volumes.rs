@@ -1,13 +1,14 @@
-//! Volumes of jobs.
+//! Volumes: the disks of jobs.
 
 use serde::{Deserialize, Serialize};
 
-use super::ids::is_uuid;
+use super::ids::stored_uuid;
 use super::jobs::Job;
+use super::processes::VolumeRequest;
 use super::routing::Call;
 use super::state::{Strings, newest_first};
 use super::streams::Objects;
-use super::wire::{Fail, Reply, Time, decode, empty, json};
+use super::wire::{self, Fail, Reply, Time, decode, empty, json};
 use super::{Engine, ServerAge};
 
 /// A volume.
@@ -15,34 +16,38 @@ use super::{Engine, ServerAge};
 #[serde(default)]
 pub(crate) struct Volume {
     #[serde(skip_serializing_if = "empty")]
-    path: String,
+    pub(crate) path: String,
     #[serde(skip_serializing_if = "empty")]
-    delete_on_stop: bool,
+    pub(crate) delete_on_stop: bool,
     pub(crate) id: String,
-    host_id: String,
+    pub(crate) host_id: String,
     #[serde(rename = "type")]
-    kind: String,
-    state: String,
+    pub(crate) kind: String,
+    pub(crate) state: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) app: String,
     #[serde(skip_serializing_if = "empty")]
-    release: String,
+    pub(crate) release: String,
     #[serde(skip_serializing_if = "empty")]
-    job: Option<String>,
+    pub(crate) job: Option<String>,
     #[serde(skip_serializing_if = "empty")]
-    job_type: String,
+    pub(crate) job_type: String,
     #[serde(skip_serializing_if = "empty")]
-    meta: Strings,
+    pub(crate) meta: Strings,
     #[serde(skip_serializing_if = "empty")]
-    created_at: Option<Time>,
+    pub(crate) created_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) updated_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
-    decommissioned_at: Option<Time>,
+    pub(crate) decommissioned_at: Option<Time>,
 }
 
+/// The kinds and states that the server knows.
+const KINDS: [&str; 3] = ["data", "squashfs", "ext2"];
+const STATES: [&str; 3] = ["pending", "created", "destroyed"];
+
 impl Engine {
-    /// `GET /volumes`: a list or a stream.
+    /// `GET /volumes`: a list, or a stream.
     pub(crate) fn list_or_stream_volumes(&mut self, call: &Call<'_>) -> Reply {
         if call.request.header_text("accept").contains("text/event-stream") {
             return Ok(self.open_since(call, Objects::Volumes));
@@ -53,29 +58,36 @@ impl Engine {
     /// `GET /apps/:a/volumes`
     pub(crate) fn list_app_volumes(&mut self, call: &Call<'_>) -> Reply {
         let app = &self.state.app(call.param(0))?.id;
-        let of_app = self.state.volumes.iter().filter(|volume| volume.app == *app);
-        json(&newest_first(of_app, |volume| volume.updated_at))
+        let own = self.state.volumes.iter().filter(|volume| volume.app == *app);
+        json(&newest_first(own, |volume| volume.updated_at))
     }
 
     /// `GET /apps/:a/volumes/:v`
     pub(crate) fn get_volume(&mut self, call: &Call<'_>) -> Reply {
         let app = &self.state.app(call.param(0))?.id;
-        let id = call.param(1);
-        let volume = self.state.volumes.iter().find(|v| v.app == *app && v.id == id);
-        json(volume.ok_or(Fail::NotFound)?)
+        let id = stored_uuid(call.param(1)).ok_or(Fail::NotFound)?;
+        let mut volumes = self.state.volumes.iter();
+        json(volumes.find(|v| v.id == id && v.app == *app).ok_or(Fail::NotFound)?)
     }
 
-    /// `PUT /volumes/:v`; the id is that of the body.
+    /// `PUT /volumes/:v`, which takes the id from the body.
     pub(crate) fn put_volume(&mut self, call: &Call<'_>) -> Reply {
         let volume: Volume = decode(self.options.age, call.request)?;
-        for id in [&volume.id, &volume.app, &volume.release] {
-            if !is_uuid(id) {
-                return Err(Fail::unknown());
-            }
+        wire::one_of("type", &volume.kind, &KINDS)?;
+        wire::one_of("state", &volume.state, &STATES)?;
+        let ids = [Some(&volume.id), Some(&volume.app), Some(&volume.release), volume.job.as_ref()];
+        let malformed = |id: &&String| stored_uuid(id).is_none();
+        if ids.iter().flatten().any(malformed) {
+            return Err(Fail::unknown());
+        }
+        // The event needs an app that exists or did.
+        if !self.state.apps.iter().any(|app| app.id == volume.app) {
+            return Err(Fail::database());
         }
         json(&self.store_volume(volume))
     }
 
+    /// Inserts a volume; of one that is there only the job changes.
     fn store_volume(&mut self, mut volume: Volume) -> Volume {
         let at = self.time();
         (volume.created_at, volume.updated_at) = (Some(at), Some(at));
@@ -85,61 +97,91 @@ impl Engine {
                 row.updated_at = Some(at);
                 volume.created_at = row.created_at;
             }
-            None => self.state.volumes.push(volume.clone()),
+            None => {
+                let row = Volume { decommissioned_at: None, ..volume.clone() };
+                self.state.volumes.push(row);
+            }
         }
-        let app = volume.app.clone();
-        self.event(at, &app, "volume", &volume.id, &volume);
+        self.event(at, &volume.app, "volume", &volume.id, &volume);
         volume
     }
 
-    /// `PUT /apps/:a/volumes/:v/decommission`: the volume is the one that the body names.
+    /// `PUT /apps/:a/volumes/:v/decommission`, which takes the id from the body.
     pub(crate) fn decommission_volume(&mut self, call: &Call<'_>) -> Reply {
         let app = self.state.app(call.param(0))?.id.clone();
         let mut volume: Volume = decode(self.options.age, call.request)?;
+        let id = stored_uuid(&volume.id).ok_or_else(Fail::unknown)?;
         let at = self.time();
-        let row = self.state.volumes.iter_mut().find(|v| v.app == app && v.id == volume.id);
-        let row = row.ok_or_else(Fail::unknown)?;
+        let mut rows = self.state.volumes.iter_mut();
+        let row = rows.find(|row| row.id == id && row.app == app).ok_or_else(Fail::unknown)?;
         (row.updated_at, row.decommissioned_at) = (Some(at), Some(at));
         (volume.updated_at, volume.decommissioned_at) = (Some(at), Some(at));
         self.event(at, &app, "volume", &volume.id, &volume);
         json(&volume)
     }
 
-    /// Makes the volumes of a job that is being placed; their ids.
+    /// The volumes that a job gets on its host: free ones of its formation, else new ones.
     pub(crate) fn provision_volumes(&mut self, job: &Job) -> Vec<String> {
         if self.options.age == ServerAge::V2016 {
             return Vec::new();
         }
-        let release = self.state.release(&job.release).ok();
+        let release = self.state.releases.iter().find(|release| release.id == job.release);
         let process = release.and_then(|release| release.processes.get(&job.kind));
         let wanted = process.map(|process| process.volumes.clone()).unwrap_or_default();
-        let mut ids = Vec::new();
-        for request in wanted {
-            let meta = [
-                ("app", job.app.clone()),
-                ("delete_on_stop", request.delete_on_stop.to_string()),
-                ("path", request.path.clone()),
-                ("release", job.release.clone()),
-                ("type", job.kind.clone()),
-            ];
-            let meta = meta.map(|(name, value)| (format!("flynn-controller.{name}"), value));
-            let id = self.ids.uuid();
-            self.store_volume(Volume {
-                path: request.path,
-                delete_on_stop: request.delete_on_stop,
-                id: id.clone(),
-                host_id: job.host_id.clone(),
-                kind: "data".to_owned(),
-                state: "created".to_owned(),
-                app: job.app.clone(),
-                release: job.release.clone(),
-                job: Some(job.uuid.clone()),
-                job_type: job.kind.clone(),
-                meta: meta.into_iter().collect(),
-                ..Volume::default()
-            });
-            ids.push(id);
+        wanted.into_iter().map(|request| self.provision_volume(job, request)).collect()
+    }
+
+    fn provision_volume(&mut self, job: &Job, request: VolumeRequest) -> String {
+        let free = self.state.volumes.iter().find(|volume| {
+            volume.app == job.app
+                && volume.release == job.release
+                && volume.job_type == job.kind
+                && volume.path == request.path
+                && volume.host_id == job.host_id
+                && volume.job.is_none()
+                && volume.decommissioned_at.is_none()
+        });
+        if let Some(mut volume) = free.cloned() {
+            volume.job = Some(job.uuid.clone());
+            return self.store_volume(volume).id;
         }
-        ids
+        let meta = [
+            ("app", job.app.clone()),
+            ("delete_on_stop", request.delete_on_stop.to_string()),
+            ("path", request.path.clone()),
+            ("release", job.release.clone()),
+            ("type", job.kind.clone()),
+        ];
+        let volume = Volume {
+            path: request.path,
+            delete_on_stop: request.delete_on_stop,
+            id: self.ids.uuid(),
+            host_id: job.host_id.clone(),
+            kind: "data".to_owned(),
+            state: "created".to_owned(),
+            app: job.app.clone(),
+            release: job.release.clone(),
+            job: Some(job.uuid.clone()),
+            job_type: job.kind.clone(),
+            meta: meta.map(|(key, value)| (format!("flynn-controller.{key}"), value)).into(),
+            ..Volume::default()
+        };
+        self.store_volume(volume).id
+    }
+
+    /// Frees the volumes of a job that has ended, except those that go with it.
+    pub(crate) fn release_volumes(&mut self, job: &Job) {
+        let own = |volume: &&Volume| volume.job.as_ref() == Some(&job.uuid);
+        let kept: Vec<Volume> = self
+            .state
+            .volumes
+            .iter()
+            .filter(own)
+            .filter(|volume| !volume.delete_on_stop)
+            .cloned()
+            .collect();
+        for volume in kept {
+            self.store_volume(Volume { job: None, ..volume });
+        }
     }
 }

@@ -3,11 +3,11 @@
 use http::StatusCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use super::error::{Fail, Reply};
-use super::time::BAD_TIME;
+use super::into::Misfit;
+use super::parse::{self, Broken, Json};
 use crate::engine::{Answer, Request, ServerAge};
 
 /// Whether Go's `omitempty` leaves the value out.
@@ -17,7 +17,15 @@ pub(crate) fn empty<T: Default + PartialEq>(value: &T) -> bool {
 
 /// JSON text with `&`, `<` and `>` escaped.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
-    let text = serde_json::to_string(value).unwrap_or_default();
+    escaped(serde_json::to_string(value).unwrap_or_default())
+}
+
+/// The same, indented.
+pub(crate) fn to_pretty_json(value: &impl Serialize) -> String {
+    escaped(serde_json::to_string_pretty(value).unwrap_or_default())
+}
+
+fn escaped(text: String) -> String {
     if !text.contains(['&', '<', '>', '\u{2028}', '\u{2029}']) {
         return text;
     }
@@ -41,31 +49,24 @@ pub(crate) fn json(value: &impl Serialize) -> Reply {
     Ok(Answer::full(StatusCode::OK, "application/json", to_json(value)))
 }
 
-/// The first JSON value of the body.
-fn first_value(age: ServerAge, request: &Request) -> Result<Value, Fail> {
+/// The first JSON value of the body; what follows it is not looked at.
+fn first_value(age: ServerAge, request: &Request) -> Result<Json, Fail> {
     if age == ServerAge::V2021 && !request.header_text("content-type").contains("application/json")
     {
         return Err(Fail::invalid("Content-Type must be application/json"));
     }
-    let mut values = serde_json::Deserializer::from_slice(&request.body).into_iter::<Value>();
-    match values.next() {
-        Some(Ok(value)) => Ok(value),
+    parse::first(&request.body).map_err(|broken| match broken {
         // Go's decoder reports the end of the input apart from syntax errors.
-        None => Err(Fail::unknown()),
-        Some(Err(error)) if error.classify() == Category::Eof => Err(Fail::unknown()),
-        Some(Err(_)) => Err(Fail::syntax()),
-    }
+        Broken::End => Fail::unknown(),
+        Broken::Syntax => Fail::syntax(),
+    })
 }
 
 /// Decodes the body into a document; `null` and missing fields leave defaults.
 pub(crate) fn decode<T: DeserializeOwned>(age: ServerAge, request: &Request) -> Result<T, Fail> {
-    let value = match first_value(age, request)? {
-        Value::Null => Value::Object(Map::new()),
-        Value::Object(fields) => Value::Object(fold_case(fields)),
-        _ => return Err(Fail::syntax()),
-    };
-    serde_json::from_value(without_nulls(value, "")).map_err(|error| {
-        if error.to_string().contains(BAD_TIME) { Fail::unknown() } else { Fail::syntax() }
+    T::deserialize(first_value(age, request)?).map_err(|misfit| match misfit {
+        Misfit::Type => Fail::syntax(),
+        Misfit::Time => Fail::unknown(),
     })
 }
 
@@ -75,53 +76,9 @@ pub(crate) fn decode_map(
     request: &Request,
 ) -> Result<Option<Map<String, Value>>, Fail> {
     match first_value(age, request)? {
-        Value::Null => Ok(None),
-        Value::Object(fields) => Ok(Some(fields)),
+        Json::Null => Ok(None),
+        Json::Object(fields) => Ok(Some(parse::into_map(fields))),
         _ => Err(Fail::syntax()),
-    }
-}
-
-/// Go matches the names of fields without regard to case; an exact match wins.
-fn fold_case(fields: Map<String, Value>) -> Map<String, Value> {
-    let (mut exact, other): (Map<_, _>, Map<_, _>) =
-        fields.into_iter().partition(|(name, _)| !name.bytes().any(|b| b.is_ascii_uppercase()));
-    for (name, value) in other {
-        exact.entry(name.to_ascii_lowercase()).or_insert(value);
-    }
-    exact
-}
-
-/// Drops `null` fields; in maps of strings or numbers `null` is the zero value instead.
-fn without_nulls(value: Value, name: &str) -> Value {
-    match value {
-        // Kept as they are: raw JSON.
-        Value::Object(fields) if matches!(name, "config" | "manifest") => Value::Object(fields),
-        Value::Object(fields) => Value::Object(
-            fields
-                .into_iter()
-                .filter_map(|(key, value)| {
-                    let value = match (value, name) {
-                        (Value::Null, "env" | "meta" | "hashes") => Value::String(String::new()),
-                        (Value::Null, "processes" | "new_processes" | "old_processes") => {
-                            Value::from(0)
-                        }
-                        (Value::Null, _) => return None,
-                        (other, _) => without_nulls(other, &key),
-                    };
-                    Some((key, value))
-                })
-                .collect(),
-        ),
-        Value::Array(items) => Value::Array(
-            items
-                .into_iter()
-                .map(|item| match item {
-                    Value::Null => Value::String(String::new()),
-                    other => without_nulls(other, ""),
-                })
-                .collect(),
-        ),
-        other => other,
     }
 }
 
