@@ -67,7 +67,7 @@ impl Capability {
                 Spec::put("/apps/{app}/scale/{release}", [NIL, NIL], Repeat::Safe)
                     .body(serde_json::json!({}))
             }
-            Self::Volumes => Spec::get("/volumes/{volume}", [NIL]),
+            Self::Volumes => Spec::get("/apps/{app}/volumes", [NIL]),
             Self::AllRoutes => Spec::get("/routes", []),
             Self::Acme => Spec::get("/acme/config", []),
             Self::ManagedCertificates => Spec::get("/managed-certificates/{certificate}", [NIL]),

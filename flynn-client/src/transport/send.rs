@@ -126,7 +126,7 @@ impl Transport {
             "flynn_call",
             method = %spec.method,
             path = spec.template,
-            request_id = ?call.request_id,
+            request_id = call.request_id.to_str().unwrap_or_default(),
             status = tracing::field::Empty,
             attempts = tracing::field::Empty,
         );

@@ -10,6 +10,7 @@
 
 mod calls;
 mod capabilities;
+mod cluster;
 mod deployments;
 mod domain;
 mod env;
