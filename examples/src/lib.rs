@@ -23,3 +23,8 @@ pub mod session;
 pub mod step;
 pub mod steps;
 pub mod table;
+
+/// The snippets of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

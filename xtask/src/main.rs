@@ -48,14 +48,13 @@ fn main() -> ExitCode {
 }
 
 /// Feature sets that must build besides the default one.
-const FEATURE_SETS: [&[&str]; 7] = [
+const FEATURE_SETS: [&[&str]; 6] = [
     &["-p", "flynn-client", "--no-default-features"],
     &["-p", "flynn-client", "--no-default-features", "--features", "client"],
     &["-p", "flynn-tls", "--no-default-features", "--features", "ring"],
     &["-p", "flynn-tls", "--no-default-features", "--features", "aws-lc-rs"],
     &["-p", "flynn-tls", "--features", "aws-lc-rs"],
     &["-p", "flynn-tls", "--features", "platform"],
-    &["-p", "flynn-mock"],
 ];
 
 fn test() -> Result {
