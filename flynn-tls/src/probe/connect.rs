@@ -53,22 +53,20 @@ mod tests {
 
     use super::*;
 
-    async fn listener(address: &str) -> TcpListener {
-        TcpListener::bind(address).await.unwrap()
+    async fn listener(address: &str) -> (SocketAddr, TcpListener) {
+        let listener = TcpListener::bind(address).await.unwrap();
+        (listener.local_addr().unwrap(), listener)
     }
 
     #[tokio::test]
     async fn every_address_of_a_name_is_tried_in_order() {
-        let closed = listener("127.0.0.1:0").await.local_addr().unwrap();
-        let (v6, v4) = (listener("[::1]:0").await, listener("127.0.0.1:0").await);
-        let (v6, v4) = (v6.local_addr().unwrap(), v4.local_addr().unwrap());
-        // Their listeners are gone: nobody answers.
-        let e = to(&[closed, v6], "here").await.unwrap_err();
+        let (open, _listener) = listener("[::1]:0").await;
+        // Nobody listens there any more.
+        let (closed_v4, _) = listener("127.0.0.1:0").await;
+        let (closed_v6, _) = listener("[::1]:0").await;
+        let e = to(&[closed_v4, closed_v6], "here").await.unwrap_err();
         assert!(e.is_connect() && e.to_string() == "cannot connect to here");
-
-        let open = listener("[::1]:0").await;
-        let open = (open.local_addr().unwrap(), open);
-        assert_eq!(to(&[closed, v4, open.0], "here").await.unwrap().1, open.0);
+        assert_eq!(to(&[closed_v6, closed_v4, open], "here").await.unwrap().1, open);
         assert!(to(&[], "here").await.unwrap_err().is_connect());
     }
 }

@@ -12,4 +12,5 @@ mod client;
 mod generate;
 mod oracle;
 mod probe;
+mod properties;
 mod support;
