@@ -146,10 +146,20 @@ impl Engine {
 
     /// Makes a release the app's.
     pub(crate) fn set_release(&mut self, app: &str, release: &str) -> Result<(), Fail> {
+        let at = self.time();
+        self.set_release_at(at, app, release)
+    }
+
+    /// Makes a release the app's within a transaction that began before.
+    pub(crate) fn set_release_at(
+        &mut self,
+        at: Time,
+        app: &str,
+        release: &str,
+    ) -> Result<(), Fail> {
         let previous =
             self.state.app(app).and_then(|app| self.state.app_release(app)).ok().cloned();
         let next = self.state.release(release)?.clone();
-        let at = self.time();
         if let Some(row) = self.state.app_mut(app) {
             release.clone_into(&mut row.release);
             row.updated_at = Some(at);

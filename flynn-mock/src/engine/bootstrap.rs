@@ -49,7 +49,7 @@ const V2016: &str = include_str!("bootstrap/v2016.json");
 const V2021: &str = include_str!("bootstrap/v2021.json");
 
 /// How long before the first request the bootstrap began.
-const BEFORE: SignedDuration = SignedDuration::from_secs(5);
+const BEFORE: SignedDuration = SignedDuration::from_millis(1400);
 
 impl Engine {
     /// Fills the empty cluster.
@@ -69,7 +69,7 @@ impl Engine {
         for entry in entries {
             // Nothing in a manifest contradicts what is there already.
             let _ = self.make(entry);
-            self.now = self.now.checked_add(SignedDuration::from_millis(20)).unwrap_or(self.now);
+            self.now = self.now.checked_add(SignedDuration::from_millis(12)).unwrap_or(self.now);
             self.run_due(self.now);
         }
         self.options.pace = pace;

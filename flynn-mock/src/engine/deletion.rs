@@ -77,7 +77,7 @@ impl Engine {
             .map(|f| f.release.clone())
             .collect();
         for release in formations {
-            self.drop_formation(id, &release);
+            self.drop_formation(at, id, &release);
         }
         for resource in &mut self.state.resources {
             resource.apps.retain(|app| app != id);

@@ -73,15 +73,16 @@ impl Engine {
             return Err(in_progress());
         }
         let now = self.now;
+        let begun = self.time();
         if idle {
-            self.set_release(&app.id, release)?;
+            self.set_release_at(begun, &app.id, release)?;
         }
         if busy {
             return Err(in_progress());
         }
         let batch = app.meta.get("flynn-deploy-batch-size").and_then(|n| n.parse().ok());
         let newer = self.options.age == ServerAge::V2021;
-        let at = self.time();
+        let at = if newer { begun } else { self.time() };
         let deployment = Deployment {
             id: self.ids.uuid(),
             app: app.id.clone(),
@@ -100,7 +101,9 @@ impl Engine {
         row.finished_at = row.finished_at.map(|at| Time::new(at.timestamp()));
         self.state.deployments.push(row);
         let status = deployment.status.clone();
-        self.deployment_event(&deployment, &status, None);
+        // In 2016 the pending event has a transaction of its own.
+        let at = if newer || idle { at } else { self.time() };
+        self.deployment_event(at, &deployment, &status, None);
         if !idle {
             self.enqueue(Task::Deploy { deployment: deployment.id.clone() });
         }
@@ -108,7 +111,13 @@ impl Engine {
     }
 
     /// Records a deployment's new status.
-    pub(crate) fn deployment_event(&mut self, d: &Deployment, status: &str, error: Option<&str>) {
+    pub(crate) fn deployment_event(
+        &mut self,
+        at: Time,
+        d: &Deployment,
+        status: &str,
+        error: Option<&str>,
+    ) {
         let mut data = value!({
             "app": d.app,
             "deployment": d.id,
@@ -121,7 +130,6 @@ impl Engine {
         if let Some(row) = self.state.deployments.iter_mut().find(|row| row.id == d.id) {
             status.clone_into(&mut row.status);
         }
-        let at = self.time();
         self.event(at, &d.app, "deployment", &d.id, &data);
     }
 }

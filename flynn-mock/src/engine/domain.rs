@@ -288,6 +288,7 @@ impl Engine {
         for row in &mut self.state.migrations {
             row.finished_at = Some(at);
         }
+        let at = self.time();
         if let Some(row) = self.state.migrations.iter().find(|m| m.id == id).cloned() {
             self.migration_event(at, &row, None);
         }

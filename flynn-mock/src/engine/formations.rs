@@ -197,8 +197,9 @@ impl Engine {
         let row = self.state.formation(app, release)?.clone();
         match self.options.age {
             ServerAge::V2016 => {
-                self.drop_formation(app, release);
-                self.scale_event(app, release, None, row.processes);
+                let at = self.time();
+                self.drop_formation(at, app, release);
+                self.scale_event(at, app, release, None, row.processes);
             }
             ServerAge::V2021 => {
                 let release = self.state.release(release)?.clone();
@@ -210,8 +211,7 @@ impl Engine {
     }
 
     /// Marks a formation deleted and lets the scheduler know.
-    pub(crate) fn drop_formation(&mut self, app: &str, release: &str) {
-        let at = self.time();
+    pub(crate) fn drop_formation(&mut self, at: Time, app: &str, release: &str) {
         let row = self
             .state
             .formations
@@ -242,8 +242,9 @@ impl Engine {
             )));
         }
         let before = self.state.formation(app, release).ok().and_then(|f| f.processes.clone());
-        let formation = self.store_formation(app, release, processes.clone(), tags);
-        self.scale_event(app, release, processes, before);
+        let at = self.time();
+        let formation = self.store_formation(at, app, release, processes.clone(), tags);
+        self.scale_event(at, app, release, processes, before);
         self.schedule_reconcile(app, release);
         Ok(formation)
     }
@@ -257,12 +258,12 @@ impl Engine {
 
     fn store_formation(
         &mut self,
+        at: Time,
         app: &str,
         release: &str,
         processes: Option<Counts>,
         tags: Option<Tags>,
     ) -> Formation {
-        let at = self.time();
         let formation = Formation {
             app: app.to_owned(),
             release: release.to_owned(),
@@ -288,6 +289,7 @@ impl Engine {
     /// The `scale` event that every change of a formation makes.
     fn scale_event(
         &mut self,
+        at: Time,
         app: &str,
         release: &str,
         processes: Option<Counts>,
@@ -301,7 +303,6 @@ impl Engine {
         if let Some(before) = before.filter(|before| !before.is_empty()) {
             data["prev_processes"] = value!(before);
         }
-        let at = self.last;
         self.event(at, app, "scale", &format!("{app}:{release}"), &data);
     }
 
@@ -345,7 +346,8 @@ impl Engine {
         }
         let (app, release) = (request.app.clone(), request.release.clone());
         let before = self.state.formation(&app, &release).ok().cloned().unwrap_or_default();
-        let cancelled = self.cancel_scale_requests(&app, &release);
+        let at = self.time();
+        let cancelled = self.cancel_scale_requests(at, &app, &release);
         request.id = self.ids.uuid();
         "pending".clone_into(&mut request.state);
         request.old_processes = before.processes.clone().unwrap_or_default();
@@ -366,11 +368,10 @@ impl Engine {
             }
         }
         if delete {
-            self.drop_formation(&app, &release);
+            self.drop_formation(at, &app, &release);
         } else {
-            self.store_formation(&app, &release, processes, tags);
+            self.store_formation(at, &app, &release, processes, tags);
         }
-        let at = self.last;
         (request.created_at, request.updated_at) = (Some(at), Some(at));
         self.state.scale_requests.push(request.clone());
         self.event(at, &app, "scale_request", &request.id, &request);
@@ -379,14 +380,13 @@ impl Engine {
         }
         let before = Some(request.old_processes.clone());
         let counts = request.new_processes.clone().flatten();
-        self.scale_event(&app, &release, counts, before);
+        self.scale_event(at, &app, &release, counts, before);
         self.schedule_reconcile(&app, &release);
         Ok(request)
     }
 
     /// Cancels all earlier scale requests of a formation, even completed ones; newest first.
-    fn cancel_scale_requests(&mut self, app: &str, release: &str) -> Vec<ScaleRequest> {
-        let at = self.time();
+    fn cancel_scale_requests(&mut self, at: Time, app: &str, release: &str) -> Vec<ScaleRequest> {
         let mut cancelled = Vec::new();
         for row in &mut self.state.scale_requests {
             if row.app == app && row.release == release && row.state != "cancelled" {

@@ -166,6 +166,8 @@ impl Engine {
             }
             None => self.state.jobs.push(Job { run_at, ..job.clone() }),
         }
+        // In 2016 the event is no part of the transaction.
+        let at = if self.options.age == ServerAge::V2016 { self.time() } else { at };
         let key = format!("{}|{}", job.uuid, job.state);
         let (app, uuid) = (job.app.clone(), job.uuid.clone());
         self.event_once(key, at, &app, "job", &uuid, &job);

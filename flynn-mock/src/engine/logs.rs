@@ -181,6 +181,11 @@ impl Engine {
         self.log_line(job, "stdout", "listening on port 8080".to_owned());
     }
 
+    /// What a job writes that crashes at its start.
+    pub(crate) fn log_crash(&mut self, job: &Job) {
+        self.log_line(job, "stderr", "panic: CRASH=true".to_owned());
+    }
+
     /// Adds what a one-off job wrote to its app's log, unless the job asked not to.
     pub(crate) fn log_output(&mut self, uuid: &str, output: &Output) {
         let (stream, bytes) = match output {

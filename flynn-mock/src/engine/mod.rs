@@ -44,6 +44,9 @@ mod volumes;
 mod wire;
 mod work;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use ::http::{Method, StatusCode};
@@ -90,6 +93,8 @@ pub struct Engine {
     /// Services that the status app reports as unhealthy.
     unhealthy: BTreeSet<String>,
     shutting_down: bool,
+    /// When the first of the open streams wants to be polled although nothing has changed.
+    next_wake: Option<Timestamp>,
 }
 
 impl Engine {
@@ -113,6 +118,7 @@ impl Engine {
             farewell: String::new(),
             unhealthy: BTreeSet::new(),
             shutting_down: false,
+            next_wake: None,
             options,
         };
         engine.bootstrap();
@@ -189,24 +195,20 @@ impl Engine {
             self.run_due(now);
         }
         self.now = self.now.max(now);
+        if self.next_wake.is_some_and(|wake| wake <= self.now) {
+            self.next_wake = None;
+            self.version += 1;
+        }
     }
 
     /// When the next step is due; `None` when nothing is under way.
     pub fn next_due(&self) -> Option<Timestamp> {
-        self.queue.next_due()
+        self.next_step_due()
     }
 
     /// Runs the next step, moving the clock to its time; `false` when nothing is under way.
     pub fn step(&mut self) -> bool {
-        while let Some((due, step)) = self.queue.pop(Timestamp::MAX) {
-            if self.is_stale(&step) {
-                continue;
-            }
-            self.now = self.now.max(due);
-            self.run(step);
-            return true;
-        }
-        false
+        self.run_next(Timestamp::MAX)
     }
 
     /// What the clock shows.

@@ -43,6 +43,9 @@ pub struct Delays {
     pub drain: SignedDuration,
     /// Until a worker takes up a deployment, a deletion, a migration.
     pub work: SignedDuration,
+    /// How long a worker of 2016 needs to go on after a deployment of the controller or the router,
+    /// which breaks its own connections.
+    pub resume: SignedDuration,
     /// How long a backup takes.
     pub backup: SignedDuration,
 }
@@ -50,11 +53,12 @@ pub struct Delays {
 impl Default for Delays {
     fn default() -> Self {
         Self {
-            place: SignedDuration::from_millis(2),
+            place: SignedDuration::from_millis(8),
             start: SignedDuration::from_millis(150),
             stop: SignedDuration::from_millis(100),
             drain: SignedDuration::from_secs(10),
-            work: SignedDuration::from_millis(2),
+            work: SignedDuration::from_millis(10),
+            resume: SignedDuration::from_millis(600),
             backup: SignedDuration::ZERO,
         }
     }

@@ -206,9 +206,9 @@ impl Engine {
         if shared.is_empty() && self.state.apps.iter().any(|a| a.release == release) {
             return Err(Fail::invalid("cannot delete current app release"));
         }
-        self.drop_formation(app, release);
+        let at = self.time();
+        self.drop_formation(at, app, release);
         if !shared.is_empty() {
-            let at = self.time();
             let data = deletion("", release, Some(shared), None);
             self.event(at, app, "release_deletion", release, &data);
             return Ok(());
@@ -220,7 +220,6 @@ impl Engine {
         }
         let files = self.drop_artifacts(&artifacts);
         if files.is_empty() {
-            let at = self.time();
             self.event(at, app, "release_deletion", release, &deletion("", release, None, None));
         } else {
             let (app, release) = (app.to_owned(), release.to_owned());

@@ -32,6 +32,8 @@ enum Op {
     Scale { release: String, counts: Option<Counts>, tags: Option<Tags>, wait: bool },
     /// Delete the formation of the release that failed.
     DropNew,
+    /// Wait for connections that the deployment itself has broken.
+    Resume,
 }
 
 /// How many new jobs may go down before a deployment fails.
@@ -87,6 +89,9 @@ impl Engine {
         };
         let mut ops = VecDeque::new();
         let in_2016 = self.options.age == ServerAge::V2016;
+        let name = self.state.app(&d.app).map_or("", |app| app.name.as_str());
+        let breaks = in_2016 && matches!(name, "controller" | "router");
+        let resume = breaks.then_some(Op::Resume);
         if d.strategy == "all-at-once" {
             let mut kept = d.processes.clone();
             kept.retain(|typ, _| new_types.contains_key(typ));
@@ -98,6 +103,7 @@ impl Engine {
                 counts
             };
             ops.push_back(scale_old((!in_2016).then(zero), false));
+            ops.extend(resume);
             return ops;
         }
         let batch = match d.strategy.as_str() {
@@ -130,6 +136,7 @@ impl Engine {
         if in_2016 {
             ops.push_back(scale_old(None, false));
         }
+        ops.extend(resume);
         ops
     }
 
@@ -146,11 +153,18 @@ impl Engine {
             };
             rollout.step += 1;
             let (step, id) = (rollout.step, rollout.deployment.id.clone());
-            let waits = matches!(op, Op::Scale { wait: true, .. });
-            if waits {
-                rollout.waiting = Some(op.clone());
-                let seconds = SignedDuration::from_secs(rollout.deployment.deploy_timeout.into());
-                self.after(seconds, Step::Deadline { deployment: id, step });
+            let deadline = Step::Deadline { deployment: id, step };
+            match op {
+                Op::Scale { wait: true, .. } => {
+                    rollout.waiting = Some(op.clone());
+                    let seconds = rollout.deployment.deploy_timeout.into();
+                    self.after(SignedDuration::from_secs(seconds), deadline);
+                }
+                Op::Resume => {
+                    rollout.waiting = Some(Op::Resume);
+                    self.later(self.options.delays.resume, deadline);
+                }
+                _ => {}
             }
             let deployment = rollout.deployment.clone();
             // Listed again before it acts, since the act itself can drive it on.
@@ -166,6 +180,7 @@ impl Engine {
                 let app = &rollout.deployment.app;
                 !self.queue.will_reconcile(app, release) && self.is_settled(app, release)
             }
+            Some(Op::Resume) => false,
             _ => true,
         }
     }
@@ -173,6 +188,7 @@ impl Engine {
     fn perform(&mut self, d: &Deployment, op: Op) {
         // A release or formation that is gone meanwhile leaves nothing to scale.
         let _ = match op {
+            Op::Resume => Ok(()),
             Op::DropNew => self.remove_formation(&d.app, &d.new_release),
             Op::Scale { release, counts, tags, .. } => match self.options.age {
                 ServerAge::V2016 => {
@@ -196,16 +212,19 @@ impl Engine {
     fn finish_rollout(&mut self, rollout: Rollout) {
         let d = rollout.deployment;
         if let Some(error) = rollout.error {
-            self.deployment_event(&d, "failed", Some(&error));
+            let at = self.time();
+            self.deployment_event(at, &d, "failed", Some(&error));
         } else {
             // The app can be gone by now.
             let _ = self.set_release(&d.app, &d.new_release);
             if self.options.age == ServerAge::V2021 {
                 self.enqueue(Task::CollectGarbage { app: d.app.clone() });
                 self.mark_done(&d.id);
-                self.deployment_event(&d, "complete", None);
+                let at = self.time();
+                self.deployment_event(at, &d, "complete", None);
             } else {
-                self.deployment_event(&d, "complete", None);
+                let at = self.time();
+                self.deployment_event(at, &d, "complete", None);
                 self.enqueue(Task::CollectGarbage { app: d.app.clone() });
                 self.mark_done(&d.id);
             }
@@ -257,8 +276,8 @@ impl Engine {
         else {
             return;
         };
-        if rollout.error.is_some() {
-            // Rolling back is not waited for any longer.
+        if rollout.error.is_some() || matches!(rollout.waiting, Some(Op::Resume)) {
+            // Rolling back is not waited for any longer, and what was broken is whole again.
             let app = rollout.deployment.app.clone();
             if let Some(rollout) = self.rollouts.iter_mut().find(|r| r.deployment.id == deployment)
             {

@@ -391,11 +391,10 @@ impl Engine {
     /// certificates.
     fn route_event(&mut self, kind: &'static str, row: &Route, reply: &Route) {
         let app = row.parent_ref.strip_prefix("controller/apps/").unwrap_or_default().to_owned();
-        let data = match self.options.age {
-            ServerAge::V2016 => Route { certificate: None, ..row.clone() },
-            ServerAge::V2021 => reply.clone(),
+        let (at, data) = match self.options.age {
+            ServerAge::V2016 => (self.time(), Route { certificate: None, ..row.clone() }),
+            ServerAge::V2021 => (self.last, reply.clone()),
         };
-        let at = self.last;
         self.event(at, &app, kind, &row.id, &data);
     }
 }

@@ -73,7 +73,7 @@ impl Engine {
     pub(crate) fn reconcile(&mut self, app: &str, release: &str) {
         let wanted = self.wanted(app, release);
         let types = self.types_of(app, release);
-        for typ in &types {
+        for typ in types.iter().rev() {
             let want = wanted.get(typ).copied().unwrap_or(0);
             let have = self.jobs_in(app, release, typ, &["pending", "starting", "up", "stopping"]);
             let missing = want - i64::try_from(have.len()).unwrap_or(i64::MAX);
@@ -192,9 +192,17 @@ impl Engine {
 
     /// A starting job is up, or down when it crashes.
     pub(crate) fn started(&mut self, uuid: &str) {
-        let Some(mut job) = self.job_row(uuid, &["starting"]) else { return };
+        let Some(mut job) = self.job_row(uuid, &["starting", "stopping", "down"]) else { return };
+        let crashes = self.job_env(&job, "CRASH").is_some_and(|value| value == "true");
+        if crashes {
+            // It says so even when it was to be stopped meanwhile.
+            self.log_crash(&job);
+        }
+        if job.state != "starting" {
+            return;
+        }
         job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
-        if self.job_env(&job, "CRASH").is_some_and(|value| value == "true") {
+        if crashes {
             job.exit_status = Some(1);
             job.host_error = Some(CRASH.to_owned());
             self.job_down(job);

@@ -183,6 +183,7 @@ impl Engine {
         }
         let due = cursor.sent.checked_add(KEEP_ALIVE).ok().filter(|_| cursor.comments);
         let wake = if cursor.ended { None } else { wake.into_iter().chain(due).min() };
+        self.next_wake = self.next_wake.into_iter().chain(wake).min();
         Frames { bytes: text.into(), end: cursor.ended, wake }
     }
 

@@ -57,13 +57,13 @@ impl Queue {
         self.steps.insert((due, self.count), step);
     }
 
-    /// When the next step is due.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.steps.keys().next().map(|(due, _)| *due)
+    /// The steps in the order in which they are due.
+    fn iter(&self) -> impl Iterator<Item = (Timestamp, &Step)> {
+        self.steps.iter().map(|((due, _), step)| (*due, step))
     }
 
     /// Takes the next step if it is due by then.
-    pub(crate) fn pop(&mut self, until: Timestamp) -> Option<(Timestamp, Step)> {
+    fn pop(&mut self, until: Timestamp) -> Option<(Timestamp, Step)> {
         let entry = self.steps.first_entry()?;
         let due = entry.key().0;
         (due <= until).then(|| (due, entry.remove()))
@@ -95,15 +95,29 @@ impl Engine {
         self.later(self.options.delays.work, Step::Work(task));
     }
 
-    /// Runs all steps that are due by then.
-    pub(crate) fn run_due(&mut self, until: Timestamp) {
-        while let Some((due, step)) = self.queue.pop(until) {
-            self.now = self.now.max(due);
-            self.run(step);
-        }
+    /// When the next step is due that still has something to do.
+    pub(crate) fn next_step_due(&self) -> Option<Timestamp> {
+        self.queue.iter().find(|(_, step)| !self.is_stale(step)).map(|(due, _)| due)
     }
 
-    pub(crate) fn run(&mut self, step: Step) {
+    /// Runs all steps that are due by then.
+    pub(crate) fn run_due(&mut self, until: Timestamp) {
+        while self.run_next(until) {}
+    }
+
+    /// Runs the next step if it is due by then, moving the clock to its time.
+    pub(crate) fn run_next(&mut self, until: Timestamp) -> bool {
+        while let Some((due, step)) = self.queue.pop(until) {
+            if !self.is_stale(&step) {
+                self.now = self.now.max(due);
+                self.run(step);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn run(&mut self, step: Step) {
         self.version += 1;
         match step {
             Step::Work(Task::Deploy { deployment }) => self.start_rollout(&deployment),

@@ -6,6 +6,8 @@
 //! it: a new release of the controller with `AUTH_KEY=new,old`, deployed.
 
 use flynn_mock::MockController;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Result;
@@ -44,7 +46,13 @@ pub fn bridge(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result
         let id = json!({"id": made.get("id")});
         call(mock, old, "POST", "/apps/controller/deploy", Some(&id))?;
     }
-    mock.run_to_end();
+    // Until the new key counts, and no longer: the recorded clock goes on from here.
+    for _ in 0..500 {
+        if call(mock, &key, "GET", "/apps/controller", None)?.is_some() {
+            break;
+        }
+        mock.advance(Duration::from_millis(10));
+    }
     Ok(())
 }
 

@@ -1,0 +1,102 @@
+//! Life: deployments, deletions, migrations.
+
+use http::Method;
+use jiff::SignedDuration;
+use serde_json::json;
+
+use super::{add_release, engine, ok, pass, running_app, send};
+use crate::engine::{Engine, Pace, ServerAge};
+
+const AGES: [ServerAge; 2] = [ServerAge::V2016, ServerAge::V2021];
+
+fn events(engine: &mut Engine, query: &str) -> Vec<serde_json::Value> {
+    engine.read(&format!("/events?{query}")).unwrap().as_array().unwrap().clone()
+}
+
+#[test]
+fn a_deployment_replaces_the_jobs() {
+    for age in AGES {
+        let mut engine = engine(age, Pace::Timed);
+        let (app, _) = running_app(&mut engine, "www");
+        let next = add_release(&mut engine, &app, &json!({ "V": "2" }));
+        let d = ok(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": next }));
+        assert_eq!(d["status"], "pending");
+        let (status, second) =
+            send(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": next }).to_string());
+        assert_eq!((status, &second["code"]), (400, &json!("validation_error")));
+        pass(&mut engine, SignedDuration::from_secs(1));
+        let id = d["id"].as_str().unwrap();
+        let d = engine.read(&format!("/deployments/{id}")).unwrap();
+        assert_eq!(d["status"], "complete", "{age:?}");
+        assert!(d.get("finished_at").is_some());
+        assert_eq!(engine.read("/apps/www").unwrap()["release"], next);
+        let jobs = engine.read("/apps/www/jobs").unwrap();
+        let up = |job: &&serde_json::Value| job["state"] == "up";
+        let up: Vec<_> = jobs.as_array().unwrap().iter().filter(up).collect();
+        assert_eq!(up.len(), 3, "{age:?} {jobs}");
+        assert!(up.iter().all(|job| job["release"] == next));
+        assert_eq!(events(&mut engine, "object_types=app_garbage_collection").len(), 1);
+    }
+}
+
+#[test]
+fn a_crash_rolls_the_deployment_back() {
+    for age in AGES {
+        let mut engine = engine(age, Pace::Timed);
+        let (app, old) = running_app(&mut engine, "www");
+        let bad = add_release(&mut engine, &app, &json!({ "CRASH": "true" }));
+        let d = ok(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": bad }));
+        pass(&mut engine, SignedDuration::from_secs(2));
+        let id = d["id"].as_str().unwrap();
+        let d = engine.read(&format!("/deployments/{id}")).unwrap();
+        assert_eq!(d["status"], "failed", "{age:?}");
+        assert_eq!(engine.read("/apps/www").unwrap()["release"], old);
+        let failed = &events(&mut engine, &format!("object_id={id}&count=1"))[0];
+        let error = failed["data"]["error"].as_str().unwrap();
+        assert!(error.ends_with("executable file not found in $PATH"), "{error}");
+        assert!(engine.read(&format!("/apps/www/formations/{bad}")).is_none());
+    }
+}
+
+#[test]
+fn a_domain_migration_completes() {
+    for age in AGES {
+        for pace in [Pace::Timed, Pace::AtOnce, Pace::ByHand] {
+            let mut engine = engine(age, pace);
+            let body = json!({ "old_domain": "example.com", "domain": "new.example.org" });
+            let reply = ok(&mut engine, Method::PUT, "/domain", &body);
+            assert!(reply.get("finished_at").is_none());
+            if pace == Pace::ByHand {
+                assert_eq!(engine.domain(), "example.com");
+                for _ in 0..200 {
+                    engine.step();
+                }
+            }
+            pass(&mut engine, SignedDuration::from_secs(5));
+            assert_eq!(engine.domain(), "new.example.org", "{age:?} {pace:?}");
+            let all = events(&mut engine, "object_types=domain_migration");
+            assert_eq!(all.len(), 2, "{age:?} {pace:?}");
+            assert!(all[0]["data"]["domain_migration"]["finished_at"].is_string());
+            assert!(engine.certificate(Some("controller.new.example.org")).is_some());
+            assert!(engine.certificate(Some("git.example.com")).is_some());
+        }
+    }
+}
+
+#[test]
+fn deleting_an_app_takes_everything_with_it() {
+    for age in AGES {
+        let mut engine = engine(age, Pace::AtOnce);
+        let (app, release) = running_app(&mut engine, "www");
+        assert_eq!(send(&mut engine, Method::DELETE, "/apps/www", "").0, 200);
+        assert_eq!(send(&mut engine, Method::GET, "/apps/www", "").0, 404);
+        assert_eq!(send(&mut engine, Method::GET, &format!("/releases/{release}"), "").0, 404);
+        let deleted =
+            &events(&mut engine, &format!("object_id={app}&object_types=app_deletion"))[0];
+        let list = &deleted["data"]["app_deletion"];
+        assert_eq!(deleted["data"]["error"], "");
+        assert_eq!(list["deleted_routes"].as_array().unwrap().len(), 1);
+        assert_eq!(list["deleted_releases"].as_array().unwrap().len(), 1);
+        assert!(list["deleted_resources"].is_null());
+    }
+}
