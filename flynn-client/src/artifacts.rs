@@ -170,7 +170,7 @@ mod calls {
         /// A validation error for a missing or unknown type, or a manifest without size. Later
         /// servers answer 500 to the types of v2016.
         pub fn create(&self, artifact: NewArtifact) -> Request<Artifact> {
-            Request::json(&self.client, Spec::post("/artifacts", [], Repeat::Safe).body(&artifact))
+            Request::json(&self.client, Spec::post("/artifacts", [], Repeat::Safe).body(artifact))
         }
 
         /// One artifact: `GET /artifacts/:id`.

@@ -101,7 +101,7 @@ mod calls {
         /// A validation error for what is no URL. A name that is taken, or empty, is a 500 (the
         /// former with `retry: true`).
         pub fn create(&self, provider: NewProvider) -> Request<Provider> {
-            Request::json(&self.client, Spec::post("/providers", [], Repeat::Never).body(&provider))
+            Request::json(&self.client, Spec::post("/providers", [], Repeat::Never).body(provider))
         }
     }
 

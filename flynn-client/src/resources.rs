@@ -223,7 +223,7 @@ mod calls {
         /// does not exist is a 500 with `retry: true`, and the provider keeps what it has made.
         pub fn provision(&self, resource: NewResource) -> Request<Resource> {
             let spec = Spec::post(ALL, [self.provider.as_str()], Repeat::Never);
-            Request::json(&self.client, spec.body(&resource))
+            Request::json(&self.client, spec.body(resource))
         }
 
         /// Registers a resource that exists already, under an id of the caller's choice, a UUID:
@@ -240,7 +240,7 @@ mod calls {
             resource: ExternalResource,
         ) -> Request<Resource> {
             let spec = Spec::put(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Never);
-            Request::json(&self.client, spec.body(&resource))
+            Request::json(&self.client, spec.body(resource))
         }
 
         /// One resource: `GET /providers/:p/resources/:r`. The server does not check that it is this

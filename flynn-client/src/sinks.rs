@@ -201,7 +201,7 @@ mod calls {
         /// # Errors
         /// A validation error for any kind but `syslog`. Unsupported before v20161215.2.
         pub fn create(&self, sink: NewSink) -> Request<Sink> {
-            Request::json(&self.client, Spec::post("/sinks", [], Repeat::Never).body(&sink))
+            Request::json(&self.client, Spec::post("/sinks", [], Repeat::Never).body(sink))
         }
 
         /// One sink, deleted ones included: `GET /sinks/:s`.
