@@ -125,7 +125,7 @@ impl Token {
 fn read_shared(path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |e| Error::io("read", path, e);
     let mut file = File::open(path).map_err(failed)?;
-    let mut patience = Patience::new();
+    let mut patience = Patience::new([path, path]);
     while let Err(e) = file.try_lock_shared() {
         match e {
             TryLockError::WouldBlock if patience.wait() => {}

@@ -38,8 +38,8 @@ impl FlynnRcEdit {
         Self { rc }
     }
 
-    pub(super) fn into_text(self) -> String {
-        self.rc.text
+    pub(super) fn into_rc(self) -> FlynnRc {
+        self.rc
     }
 
     /// Adds a cluster at the end, written as the original writes it. The first one becomes the

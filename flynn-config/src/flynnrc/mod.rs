@@ -85,7 +85,7 @@ impl FlynnRc {
     ///
     /// # Errors
     /// Those of [`load`](Self::load) and of `change`; [`Locked`](crate::ErrorKind::Locked) when
-    /// another program holds the lock for [10 seconds](crate::LOCK_TIMEOUT);
+    /// another program holds the lock for [10 seconds](crate::LOCK_TIMEOUT) and nothing changes;
     /// [`ReadOnly`](crate::ErrorKind::ReadOnly); [`Io`](crate::ErrorKind::Io) for a full disk and
     /// the like.
     ///
@@ -108,8 +108,21 @@ impl FlynnRc {
             let rc = Self::from_bytes(bytes, access).map_err(|e| e.at(path))?;
             let mut edit = FlynnRcEdit::new(rc);
             let done = change(&mut edit)?;
-            Ok((done, edit.into_text().into_bytes()))
+            Ok((done, edit.into_rc().text.into_bytes()))
         })
+    }
+
+    /// What an edit would make of this text, without any file: for a dry run.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn preview<E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut FlynnRcEdit) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut edit = FlynnRcEdit::new(self.clone());
+        change(&mut edit)?;
+        Ok(edit.into_rc())
     }
 
     /// The clusters, in the order of the file.

@@ -27,8 +27,8 @@ impl GitConfigEdit {
         Self { config, changes: Vec::new() }
     }
 
-    pub(super) fn into_text(self) -> Vec<u8> {
-        self.config.files.into_iter().next().map(|file| file.text).unwrap_or_default()
+    pub(super) fn into_config(self) -> GitConfig {
+        self.config
     }
 
     pub(super) fn changes(&self) -> &[Change] {

@@ -94,7 +94,7 @@ impl GitConfig {
     /// # Errors
     /// Those of [`parse`](Self::parse) and of `change`; [`Locked`](crate::ErrorKind::Locked),
     /// with path and age, when the lock file is still there after
-    /// [10 seconds](crate::LOCK_TIMEOUT); [`ReadOnly`](crate::ErrorKind::ReadOnly);
+    /// [10 seconds](crate::LOCK_TIMEOUT) without a change; [`ReadOnly`](crate::ErrorKind::ReadOnly);
     /// [`Io`](crate::ErrorKind::Io) for a full disk and the like.
     pub fn edit<T, E: From<Error>>(
         path: impl AsRef<Path>,
@@ -105,8 +105,22 @@ impl GitConfig {
             let file = File::parse(Some(path.to_owned()), bytes)?;
             let mut edit = GitConfigEdit::new(Self::from_file(file));
             let done = change(&mut edit)?;
-            Ok((done, edit.into_text()))
+            Ok((done, edit.into_config().into_text()))
         })
+    }
+
+    /// What an edit would make of the file itself (not of those it includes), without writing
+    /// it: for a dry run.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn preview<E: From<Error>>(
+        &self,
+        change: impl FnOnce(&mut GitConfigEdit) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let mut edit = GitConfigEdit::new(self.own());
+        change(&mut edit)?;
+        Ok(edit.into_config())
     }
 
     /// The value of `section.variable` or `section.subsection.variable`: the last one, where
@@ -129,6 +143,15 @@ impl GitConfig {
     /// The text of the file itself, byte for byte.
     pub fn as_bytes(&self) -> &[u8] {
         self.files.first().map_or(&[], |file| &file.text)
+    }
+
+    /// The file itself without those it includes.
+    fn own(&self) -> Self {
+        self.files.first().cloned().map_or_else(|| self.clone(), Self::from_file)
+    }
+
+    fn into_text(self) -> Vec<u8> {
+        self.files.into_iter().next().map(|file| file.text).unwrap_or_default()
     }
 
     fn from_file(file: File) -> Self {

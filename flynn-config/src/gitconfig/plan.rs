@@ -71,8 +71,7 @@ impl GitConfig {
     /// [`Invalid`](crate::ErrorKind::Invalid) for a URL or path that git's configuration cannot
     /// hold.
     pub fn plan(&self, git_url: &str, change: BlockChange) -> Result<Plan, Error> {
-        let own = self.files.first().cloned().map(Self::from_file);
-        let mut edit = GitConfigEdit::new(own.unwrap_or_else(|| self.clone()));
+        let mut edit = GitConfigEdit::new(self.own());
         edit.change_blocks(git_url, &change)?;
         let diff = edit.changes().iter().flat_map(Change::diff).collect();
         let blocks = self.flynn_blocks(git_url);

@@ -25,7 +25,7 @@ pub(crate) struct GitLock {
 impl GitLock {
     pub(super) fn acquire(target: &Path) -> Result<Self, Error> {
         let path = sibling(target, ".lock");
-        let mut patience = Patience::new();
+        let mut patience = Patience::new([target, &path]);
         loop {
             match exclusive(&path) {
                 Ok(file) => {

@@ -22,7 +22,8 @@ use git_lock::GitLock;
 use rc_lock::RcLock;
 use target::Target;
 
-/// How long a writer waits for a lock that somebody else holds before it gives up.
+/// How long a writer waits for a lock that somebody else holds while nothing changes, before it
+/// gives up. As long as others get their edits done, it goes on waiting for its turn.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Changes a file under the lock that stands beside it and stays; see

@@ -21,7 +21,7 @@ impl RcLock {
     pub(super) fn acquire(target: &Target) -> Result<Self, Error> {
         let path = target.sibling(".lock");
         let file = open(&path)?;
-        let mut patience = Patience::new();
+        let mut patience = Patience::new([&target.path, &path]);
         loop {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file }),

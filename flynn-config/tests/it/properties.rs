@@ -246,11 +246,7 @@ fn difference<'a>(before: &'a str, after: &'a str) -> (&'a str, &'a str) {
 }
 
 fn edited(text: &str, edit: impl FnOnce(&mut FlynnRcEdit) -> Result<(), Error>) -> String {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("rc");
-    std::fs::write(&path, text).unwrap();
-    FlynnRc::edit(&path, edit).unwrap();
-    std::fs::read_to_string(&path).unwrap()
+    FlynnRc::parse(text).unwrap().preview(edit).unwrap().as_str().to_owned()
 }
 
 proptest! {
