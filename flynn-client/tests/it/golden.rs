@@ -4,4 +4,7 @@
 
 mod bodies;
 mod differences;
+mod ours;
 mod recordings;
+mod requests;
+mod tables;

@@ -7,8 +7,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::differences::{IN_ANSWERS, Table, compare};
+use super::differences::{Table, compare};
 use super::recordings::{Exchange, folder, load};
+use super::tables::IN_ANSWERS;
 
 /// Decodes and encodes.
 type Through = fn(&str) -> Result<String, String>;

@@ -1,4 +1,4 @@
-//! The table of deliberate differences, and how two JSON documents are compared.
+//! How recorded and own documents are compared, and what a row of the tables of differences is.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -13,23 +13,6 @@ pub(crate) struct Difference {
     pub(crate) what: &'static str,
     pub(crate) why: &'static str,
 }
-
-/// Answers: decoded and encoded again.
-pub(crate) const IN_ANSWERS: &[Difference] = &[
-    Difference {
-        call: "event app_deletion",
-        what: "/app_deletion/deleted_releases",
-        why: "null, where the app had none, is an empty list to us",
-    },
-    Difference {
-        call: "event app_deletion",
-        what: "/app_deletion/deleted_resources",
-        why: "null, where the app had none, is an empty list to us",
-    },
-];
-
-/// Requests: ours against the recorded ones.
-pub(crate) const IN_REQUESTS: &[Difference] = &[];
 
 /// One place where two documents differ, as a JSON pointer with list indices as `*`.
 pub(crate) fn compare(

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use crate::server::Seen;
+
 /// One request to a real controller and its answer.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Exchange {
@@ -31,6 +33,91 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
+    /// The server that it was made with, one for each run.
+    pub(crate) fn run(&self) -> String {
+        self.origin.rsplit_once('/').map_or("", |(run, _)| run).to_owned()
+    }
+
+    /// Whether a request is of the same call, whatever the ids.
+    pub(crate) fn is_same_call(&self, request: &Seen) -> bool {
+        let (method, path) = request.call().split_once(' ').unwrap();
+        let same = Self { method: method.into(), path: path.into(), ..self.clone() };
+        let bare = Self { path: self.bare_path().into(), ..self.clone() };
+        same.call() == bare.call()
+    }
+
+    /// What is a stranger to any client: words for the table of what is not ours.
+    pub(crate) fn oddity(&self) -> &'static str {
+        let query = self.query();
+        let accept = self.header("Accept").unwrap_or("application/json");
+        let body = serde_json::from_str::<serde_json::Value>(&self.request_body);
+        match () {
+            () if self.header("Content-Type").is_none() && !self.request_body.is_empty() => "type",
+            () if query.contains_key("key") => "key",
+            () if self.method == "GET"
+                && !matches!(self.bare_path(), "/ping" | "/ca-cert")
+                && !matches!(accept, "application/json" | "text/event-stream") =>
+            {
+                "accept"
+            }
+            () if self.bare_path() == "/apps" && query.contains_key("count") => "query",
+            () if query.contains_key("past") && !self.is_stream() => "query",
+            () if query.get("lines").is_some_and(|lines| lines.starts_with('-')) => "query",
+            () if self.is_stream() && self.response_body.starts_with("event: error") => "query",
+            () if !self.request_body.is_empty()
+                && !body.as_ref().is_ok_and(serde_json::Value::is_object) =>
+            {
+                "body"
+            }
+            () if body
+                .is_ok_and(|body| body.as_object().is_some_and(serde_json::Map::is_empty)) =>
+            {
+                "body"
+            }
+            () => "",
+        }
+    }
+
+    pub(crate) fn is_odd(&self) -> bool {
+        !self.oddity().is_empty()
+    }
+
+    /// A log that was answered as text, as the server would have sent it as events.
+    pub(crate) fn log_as_events(&self) -> String {
+        let lines = self.response_body.lines().filter(|line| !line.is_empty());
+        let mut frames: String = lines
+            .map(|line| format!("data: {{\"event\":\"message\",\"data\":{line}}}\n\n"))
+            .collect();
+        if !self.query().contains_key("follow") {
+            frames.push_str("data: {\"event\":\"eof\"}\n\n");
+        }
+        frames
+    }
+
+    /// What a read that came before may have shown, where it was not recorded.
+    pub(crate) fn stand_in(&self, path: &str) -> Option<String> {
+        let is_formation = path.contains("/formations/");
+        if path == self.bare_path() && !self.response_body.is_empty() && !is_formation {
+            return Some(self.response_body.clone());
+        }
+        let body: serde_json::Value = serde_json::from_str(&self.request_body).unwrap_or_default();
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        match segments.as_slice() {
+            ["apps", "controller", "release"] => {
+                let domain = body.get("old_domain")?.as_str()?;
+                Some(format!(r#"{{"id":"r","env":{{"DEFAULT_ROUTE_DOMAIN":"{domain}"}}}}"#))
+            }
+            ["apps", id] | ["releases", id] => Some(format!(r#"{{"id":"{id}","name":"{id}"}}"#)),
+            // A path route was made, so there was one of `/`.
+            ["routes"] if self.status == 200 => {
+                let domain = body.get("domain")?.as_str()?;
+                Some(format!(r#"[{{"type":"http","id":"x","domain":"{domain}","path":"/"}}]"#))
+            }
+            ["routes"] | ["apps"] => Some(String::from("[]")),
+            _ => None,
+        }
+    }
+
     /// The path without its query.
     pub(crate) fn bare_path(&self) -> &str {
         self.path.split_once('?').map_or(self.path.as_str(), |(path, _)| path)
