@@ -13,7 +13,7 @@ use crate::failure::{Context, Result};
 /// The domain that the mocked cluster was bootstrapped with.
 pub const OLD_DOMAIN: &str = "old.example.com";
 /// The domain that it gets unless another is asked for.
-pub const NEW_DOMAIN: &str = "example.com";
+pub const NEW_DOMAIN: &str = "new.example.com";
 /// The cluster's name in `.flynnrc`.
 pub const CLUSTER: &str = "production";
 
@@ -79,15 +79,16 @@ impl Demo {
         fs::write(&path, text).context(format!("cannot write {}", path.display()))
     }
 
-    /// Makes a CA and a wildcard certificate of it for a domain, as one would buy it, and writes chain and key.
+    /// Makes a CA with an intermediate, and a wildcard certificate for a domain, as one would buy it; writes chain and key.
     ///
     /// # Errors
     /// When it cannot be made or written.
     pub fn buy_certificate(&self, domain: &str) -> Result<(PathBuf, PathBuf)> {
         let what = "cannot make a certificate";
-        let ca = Ca::new("Example Trust Services").context(what)?;
+        let root = Ca::new("Example Trust Root").context(what)?;
+        let ca = root.intermediate("Example Trust Services").context(what)?;
         let issued = ca.issue(&[domain, &format!("*.{domain}")]).context(what)?;
-        self.write("certificate.pem", &issued.chain_pem())?;
+        self.write("certificate.pem", &issued.chain_pem_without_root())?;
         self.write("certificate.key", &issued.key_pem())?;
         Ok((self.home().join("certificate.pem"), self.home().join("certificate.key")))
     }

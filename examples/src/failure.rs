@@ -22,28 +22,38 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_line(f, &self.what)?;
-        self.cause.as_ref().map_or(Ok(()), |cause| write!(f, ": {}", OneLine(&**cause)))
+        OneLine(self).fmt(f)
     }
 }
 
-/// An error with its causes, all on one line.
+/// An error with its causes, all on one line. A cause that its error has quoted already is left out.
 pub struct OneLine<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_line(f, &self.0.to_string())?;
-        self.0.source().map_or(Ok(()), |cause| write!(f, ": {}", OneLine(cause)))
+        let mut said = text_of(self.0);
+        f.write_str(&said)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let text = text_of(error);
+            if !said.ends_with(&text) {
+                write!(f, ": {text}")?;
+            }
+            (said, cause) = (text, error.source());
+        }
+        Ok(())
     }
 }
 
-/// Some libraries end messages with a newline or break them: here everything is one line.
-fn write_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    if let Some(first) = lines.next() {
-        f.write_str(first)?;
-    }
-    lines.try_for_each(|line| write!(f, " {line}"))
+/// Some libraries end messages with a newline or break them.
+fn text_of(error: &(dyn Error + 'static)) -> String {
+    // A failure's own `Display` would go on with its causes.
+    let text = match error.downcast_ref::<Failure>() {
+        Some(failure) => failure.what.clone(),
+        None => error.to_string(),
+    };
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    lines.join(" ")
 }
 
 impl Error for Failure {
@@ -76,5 +86,12 @@ mod tests {
         let cause = std::io::Error::other("no\nluck\n");
         let failure = Err::<(), _>(cause).context("cannot read x").context("step 1").unwrap_err();
         assert_eq!(failure.to_string(), "step 1: cannot read x: no luck");
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let cause = std::io::Error::other("no luck");
+        let failure = Err::<(), _>(cause).context("it failed: no luck").unwrap_err();
+        assert_eq!(failure.to_string(), "it failed: no luck");
     }
 }

@@ -93,7 +93,7 @@ async fn run_one(
         for line in &found.plan {
             session.screen.say(format_args!("would {line}"));
         }
-        return Ok((Mark::Planned, found.now));
+        return Ok((Mark::Planned, found.plan.join(", ")));
     }
     step.act(session).await?;
     let now = step.look(session).await?;
@@ -130,7 +130,7 @@ impl Summary {
                 ]
             })
             .collect();
-        table::lines(["#", "Step", "Before", "After"], &rows, [2, 24, 38, 46])
+        table::lines(["#", "Step", "Before", "After"], &rows, [2, 26, 44, 48])
     }
 
     /// One line on how it went.

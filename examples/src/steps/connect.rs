@@ -33,10 +33,9 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     let domain = cluster::domain(&session.client).await?;
     let presented = session.presented(session.reach.controller_host()).await?;
     let pin = session.pin()?;
-    let mut look =
-        Look::holds(format!("{url} accepts the key, {} apps, domain {domain}", apps.len()))
-            .before(format!("cluster {name:?} in .flynnrc"))
-            .details([format!("pin {presented}")]);
+    let mut look = Look::holds(format!("key accepted, domain {domain}, {} apps", apps.len()))
+        .before(format!("cluster {name:?} in .flynnrc"))
+        .details([format!("{url} presents the pin {presented}")]);
     if presented != pin {
         look = look.details([
             "the new certificate is live already, the pin in .flynnrc is behind: an earlier run was interrupted"

@@ -1,5 +1,7 @@
 //! The cluster's domain: on the server by a migration, at home in the CA store, `.gitconfig` and `.flynnrc`.
 
+mod missing_routes;
+
 use std::time::Duration;
 
 use flynn_config::{BlockChange, Error as ConfigError, FlynnRc, GitConfig, Helper};
@@ -38,10 +40,8 @@ pub async fn look(session: &mut Session) -> Result<Look> {
             plan.push("write the pin of the migrated controller into .flynnrc".to_owned());
         }
     }
-    if plan.is_empty() {
-        return Ok(Look::holds(format!("{domain}, and .flynnrc says {}", urls.controller)));
-    }
-    Ok(Look::lacks(format!("{domain}, and .flynnrc says {}", session.reach.controller_url()), plan))
+    let now = format!("{domain}, in .flynnrc {}", session.cluster.domain().unwrap_or("another"));
+    Ok(if plan.is_empty() { Look::holds(now) } else { Look::lacks(now, plan) })
 }
 
 /// Migrates and waits for the end, then lets the files follow, `.flynnrc` last: while it is behind, the next run
@@ -54,6 +54,11 @@ pub async fn act(session: &mut Session) -> Result<()> {
     let domain = cluster::domain(&session.client).await?;
     if domain != wanted {
         migrate(session, &domain, &wanted).await?;
+    }
+    // `.flynnrc` changes last: until then it knows where the cluster came from, in a second run too.
+    let host = session.reach.controller_host().to_owned();
+    if let Some(old) = host.strip_prefix("controller.").filter(|old| *old != wanted) {
+        missing_routes::create(session, old, &wanted).await?;
     }
     let pin = pin_of_route(session, &format!("controller.{wanted}")).await?;
     write_ca_file(session).await?;

@@ -29,16 +29,16 @@ pub fn look(session: &mut Session) -> Result<Look> {
         )));
     }
     let helper =
-        if config.flynn_blocks(url).has_flynn_helper() { "helper kept" } else { "no helper" };
+        if config.flynn_blocks(url).helpers.is_empty() { "no helper" } else { "helper kept" };
     if plan.is_empty() {
-        return Ok(Look::holds(format!("no sslCAInfo for {url}, {helper}")));
+        return Ok(Look::holds(format!("no sslCAInfo, {helper}")));
     }
     let lines = plan
         .to_string()
         .lines()
         .map(|line| format!("change .gitconfig: {line}"))
         .collect::<Vec<_>>();
-    Ok(Look::lacks(format!("sslCAInfo for {url}, {helper}"), lines))
+    Ok(Look::lacks(format!("sslCAInfo and {helper}"), lines))
 }
 
 /// Takes the setting out, and nothing else.

@@ -36,7 +36,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     let holding = found.iter().filter(|found| found.holds).count();
     let now = format!("{holding} of {} routes carry and present the new leaf", found.len());
     if holding == found.len() {
-        return Ok(Look::holds(now).details(lines));
+        return Ok(Look::holds(now));
     }
     let plan = found
         .iter()
@@ -75,14 +75,16 @@ pub async fn act(session: &mut Session) -> Result<()> {
 }
 
 async fn find(session: &Session) -> Result<Vec<Found>> {
-    let suffix = format!(".{}", session.job.domain);
+    let leaf = session.certificate.bundle.leaf();
     let mut all = Vec::new();
     for app in cluster::system_apps(&session.client).await? {
-        let routes = session.client.app(app.id.clone()).routes().list().await;
+        let routes = session.client.app(app.id.clone()).routes().list();
+        let routes = routes.under_domain(session.job.domain.as_str()).await;
         let routes = routes.context(format!("cannot list the routes of {}", app.name))?;
         // A route without a certificate, as that of the status app, follows the router's default.
+        // Names two labels deep are not the wildcard's: those of the old domain, when that was below the new one.
         let certified =
-            |route: &Route| route.domain.ends_with(&suffix) && route.certificate.is_some();
+            |route: &Route| route.certificate.is_some() && leaf.names().covers(&route.domain);
         for route in routes.into_iter().filter(certified) {
             let stored = route.certificate.as_ref().map(|stored| stored.cert.trim());
             let same = stored == Some(session.certificate.chain_pem.trim());

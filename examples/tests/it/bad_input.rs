@@ -19,19 +19,19 @@ struct Case {
 const CASES: &[Case] = &[
     Case {
         name: "a certificate without the wildcard",
-        says: &["certificate.pem", "*.example.com"],
-        spoil: |world, _| issue(world, &["example.com"]),
+        says: &["certificate.pem", "*.new.example.com"],
+        spoil: |world, _| issue(world, &["new.example.com"]),
     },
     Case {
         name: "a certificate without the apex",
-        says: &["certificate.pem", "example.com"],
-        spoil: |world, _| issue(world, &["*.example.com"]),
+        says: &["certificate.pem", "new.example.com"],
+        spoil: |world, _| issue(world, &["*.new.example.com"]),
     },
     Case {
         name: "a certificate with another key",
         says: &["certificate.pem", "key"],
         spoil: |world, _| {
-            let other = Ca::new("x").unwrap().issue(&["example.com"]).unwrap();
+            let other = Ca::new("x").unwrap().issue(&["new.example.com"]).unwrap();
             world.demo.write("certificate.key", &other.key_pem()).unwrap();
         },
     },
@@ -40,7 +40,7 @@ const CASES: &[Case] = &[
         says: &["certificate.pem", "expired"],
         spoil: |world, _| {
             let leaf = Ca::new("x").unwrap();
-            let leaf = leaf.leaf(&["example.com", "*.example.com"]);
+            let leaf = leaf.leaf(&["new.example.com", "*.new.example.com"]);
             let (from, to) = (Time::now().plus_days(-100), Time::now().plus_days(-10));
             let issued = leaf.valid(from, to).issue().unwrap();
             world.demo.write("certificate.pem", &issued.chain_pem()).unwrap();
@@ -136,7 +136,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a domain with a port",
         says: &["--domain", "port"],
-        spoil: |_, arguments| "example.com:8443".clone_into(&mut arguments[3]),
+        spoil: |_, arguments| "new.example.com:8443".clone_into(&mut arguments[3]),
     },
     Case {
         name: "an option that does not exist",

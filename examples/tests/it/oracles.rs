@@ -72,7 +72,8 @@ async fn git_reads_the_same_but_for_the_ca_file() {
         list.iter().filter(|entry| !after.contains(*entry)).cloned().collect()
     };
     let ca_file = world.path(".flynn/ca-certs/production.pem");
-    let expected = format!("http.https://git.example.com:{port}.sslcainfo\n{}", ca_file.display());
+    let expected =
+        format!("http.https://git.new.example.com:{port}.sslcainfo\n{}", ca_file.display());
     assert_eq!(gone, [expected]);
     assert_eq!(git_list(&path).len(), list.len() - 1);
     // Every other byte is as it was: putting the removed lines back gives the old file.
@@ -80,11 +81,10 @@ async fn git_reads_the_same_but_for_the_ca_file() {
     let kept: Vec<&str> =
         text.lines().filter(|line| !after.lines().any(|kept| kept == *line)).collect();
     assert!(
-        kept.iter()
-            .all(|line| line.contains("sslCAInfo")
-                || line.contains("[http \"https://git.example.com"))
+        kept.iter().all(|line| line.contains("sslCAInfo")
+            || line.contains("[http \"https://git.new.example.com"))
     );
-    assert!(after.contains(&format!("[credential \"https://git.example.com:{port}\"]")));
+    assert!(after.contains(&format!("[credential \"https://git.new.example.com:{port}\"]")));
 }
 
 #[tokio::test]
@@ -98,10 +98,10 @@ async fn the_rest_of_both_files_stays() {
             .map(str::to_owned)
             .collect()
     };
-    let ours = ["example.com", "TLSPin"];
+    let ours = ["new.example.com", "TLSPin"];
     let new_rc = world.read(".flynnrc");
     assert_eq!(foreign(&new_rc, &[&ours[..], &["ImageURL"]].concat()), foreign(&rc, &ours));
-    let ours = ["example.com", "production.pem"];
+    let ours = ["new.example.com", "production.pem"];
     let helper = |lines: Vec<String>| {
         lines.into_iter().filter(|line| !line.contains("helper =")).collect::<Vec<_>>()
     };

@@ -55,7 +55,7 @@ async fn a_real_cluster_in_a_real_home() {
     let first = productionize(world.demo.home(), &arguments);
     assert!(first.status.success(), "{first:?}");
     assert!(stdout(&first).contains("All steps hold: 8 done now"), "{}", stdout(&first));
-    assert!(world.path("route53-example.com.json").exists());
+    assert!(world.path("route53-new.example.com.json").exists());
 
     world.demo.mock.clear_requests();
     let files = files_under(world.demo.home());
@@ -76,7 +76,7 @@ fn without_arguments_it_makes_everything_itself() {
         for line in [
             "11/11",
             "All steps hold: 8 done now",
-            "http:example.com",
+            "http:new.example.com",
             "\"s3:DeleteObject\"",
             "\"CNAME\"",
         ] {

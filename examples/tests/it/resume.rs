@@ -90,7 +90,7 @@ const CASES: &[Case] = &[
     Case { step: Step::App, says: "www", breaks: |w| fails(w, Op::AppCreate), mends: lift },
     Case {
         step: Step::App,
-        says: "example.com",
+        says: "new.example.com",
         breaks: |w| fails(w, Op::RouteCreate),
         mends: lift,
     },
@@ -109,8 +109,8 @@ const CASES: &[Case] = &[
     Case {
         step: Step::Dns,
         says: "route53",
-        breaks: |w| block(w, "route53-example.com.json"),
-        mends: |w| unblock(w, "route53-example.com.json"),
+        breaks: |w| block(w, "route53-new.example.com.json"),
+        mends: |w| unblock(w, "route53-new.example.com.json"),
     },
     Case { step: Step::Status, says: "status", breaks: |w| fails(w, Op::StatusApp), mends: lift },
 ];

@@ -1,13 +1,15 @@
 //! A second run finds everything in place and changes nothing.
 
+use flynn_examples::cli::Arguments;
 use flynn_examples::runner::Mode;
 use flynn_examples::screen::Mark;
 use flynn_mock::ServerAge;
 
 use crate::world::World;
 
-async fn twice(age: ServerAge) {
-    let world = World::new(age).await;
+async fn twice(age: ServerAge, domain: &str) {
+    let arguments = Arguments { domain: Some(domain.to_owned()), ..Arguments::default() };
+    let world = World::with(age, &arguments).await;
     let (first, output) = world.run(Mode::Do).await;
     assert!(first.is_complete(), "{:?}\n{output}", first.failure);
     let done = |mark: Mark| first.reports.iter().filter(|report| report.mark == mark).count();
@@ -29,10 +31,22 @@ async fn twice(age: ServerAge) {
 
 #[tokio::test]
 async fn the_guides_server() {
-    twice(ServerAge::V2016).await;
+    twice(ServerAge::V2016, "new.example.com").await;
 }
 
 #[tokio::test]
 async fn the_last_server() {
-    twice(ServerAge::V2021).await;
+    twice(ServerAge::V2021, "new.example.com").await;
+}
+
+/// The old domain lies below the new one: the server's migration makes no routes at all then.
+#[tokio::test]
+async fn up_to_the_parent_domain() {
+    twice(ServerAge::V2016, "example.com").await;
+    twice(ServerAge::V2021, "example.com").await;
+}
+
+#[tokio::test]
+async fn down_to_a_domain_below() {
+    twice(ServerAge::V2021, "deep.old.example.com").await;
 }

@@ -23,8 +23,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(age: ServerAge) -> Self {
+        Self::with(age, &Arguments::default()).await
+    }
+
+    pub(crate) async fn with(age: ServerAge, arguments: &Arguments) -> Self {
         let demo = Demo::start(age).await.unwrap();
-        let job = demo_job(&Arguments::default(), &demo).unwrap();
+        let job = demo_job(arguments, &demo).unwrap();
         Self { demo, job }
     }
 
