@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use flynn_tls::{Bundle, Pin, PrivateKey};
+use flynn_tls::{Bundle, Pin, PrivateKey, Roots};
 use secrecy::SecretString;
 
 use crate::failure::{Context, Result};
@@ -19,30 +19,38 @@ pub struct NewCertificate {
     pub bundle: Bundle,
     /// The key, read.
     pub key: PrivateKey,
+    /// The CA that it leads to, when it is not a public one.
+    pub ca: Option<Roots>,
     /// The leaf's pin.
     pub pin: Pin,
 }
 
 impl NewCertificate {
-    /// Reads both files.
+    /// Reads the files.
     ///
     /// # Errors
     /// When one is missing or is not what it should be, in words that name the file.
-    pub fn load(certificate: &Path, key: &Path) -> Result<Self> {
+    pub fn load(certificate: &Path, key: &Path, ca: Option<&Path>) -> Result<Self> {
         let chain_pem = read(certificate)?;
         let bundle = Bundle::from_pem(chain_pem.as_bytes())
             .context(format!("{} is not a certificate in PEM", certificate.display()))?;
         let key_pem = read(key)?;
         let private_key = PrivateKey::from_pem(&key_pem)
             .context(format!("{} is not a private key in PEM", key.display()))?;
+        let ca = ca.map(roots).transpose()?;
         Ok(Self {
             pin: bundle.leaf().pin(),
             chain_pem,
             key_pem: key_pem.into(),
             bundle,
             key: private_key,
+            ca,
         })
     }
+}
+
+fn roots(path: &Path) -> Result<Roots> {
+    Roots::from_pem(&read(path)?).context(format!("{} is not a CA in PEM", path.display()))
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -24,6 +24,7 @@ itself and throws away, so that you can watch.
   --domain D         the domain that the cluster shall have
   --cert F           its certificate in PEM: for D and *.D, the leaf first, then the intermediates
   --key F            the certificate's private key in PEM
+  --ca F             the CA that the certificate leads to, when it is not a public one
   --bucket B         an S3 bucket for the blobs; the key is taken from AWS_ACCESS_KEY_ID and
                      AWS_SECRET_ACCESS_KEY, without them the role of the EC2 instances is used
   --region R         the bucket's region, such as eu-west-1
@@ -51,6 +52,8 @@ pub struct Arguments {
     pub certificate: Option<PathBuf>,
     /// `--key`.
     pub key: Option<PathBuf>,
+    /// `--ca`.
+    pub ca: Option<PathBuf>,
     /// `--bucket`.
     pub bucket: Option<String>,
     /// `--region`.
@@ -97,6 +100,7 @@ impl Arguments {
             "domain" => self.domain = Some(parser.value()?.string()?),
             "cert" => self.certificate = Some(parser.value()?.into()),
             "key" => self.key = Some(parser.value()?.into()),
+            "ca" => self.ca = Some(parser.value()?.into()),
             "bucket" => self.bucket = Some(parser.value()?.string()?),
             "region" => self.region = Some(parser.value()?.string()?),
             "out" => self.out = Some(parser.value()?.into()),
@@ -160,7 +164,7 @@ mod tests {
 
     #[test]
     fn everything_is_understood() {
-        let line = "--cluster c --domain d.test --cert c.pem --key=k.pem --bucket b --region r \
+        let line = "--cluster c --domain d.test --cert c.pem --key=k.pem --ca r.pem --bucket b --region r \
                     --node-ip 192.0.2.1 192.0.2.2,192.0.2.3 --node-ip 2001:db8::1 --dry-run \
                     --connect-to 127.0.0.1:443 --out o";
         let read = parse(line).unwrap();

@@ -1,7 +1,7 @@
 //! A mocked cluster, and the home folder of a person who uses it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flynn_aws::blobstore::Blobstore;
 use flynn_mock::{Command, Delays, Input, MockController, Output, Program, ServerAge};
@@ -79,18 +79,19 @@ impl Demo {
         fs::write(&path, text).context(format!("cannot write {}", path.display()))
     }
 
-    /// Makes a CA with an intermediate, and a wildcard certificate for a domain, as one would buy it; writes chain and key.
+    /// Makes a CA with an intermediate, and a wildcard certificate for a domain, as one would buy it. Writes
+    /// `certificate.pem` with the chain, `certificate.key`, and `ca.pem` with the root, which is no public one.
     ///
     /// # Errors
     /// When it cannot be made or written.
-    pub fn buy_certificate(&self, domain: &str) -> Result<(PathBuf, PathBuf)> {
+    pub fn buy_certificate(&self, domain: &str) -> Result<()> {
         let what = "cannot make a certificate";
         let root = Ca::new("Example Trust Root").context(what)?;
         let ca = root.intermediate("Example Trust Services").context(what)?;
         let issued = ca.issue(&[domain, &format!("*.{domain}")]).context(what)?;
         self.write("certificate.pem", &issued.chain_pem_without_root())?;
         self.write("certificate.key", &issued.key_pem())?;
-        Ok((self.home().join("certificate.pem"), self.home().join("certificate.key")))
+        self.write("ca.pem", &root.certificate_pem())
     }
 }
 

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 
 use flynn_client::Client;
 use flynn_config::{Cluster, FlynnRc, Locations};
-use flynn_tls::Pin;
+use flynn_tls::{Pin, Roots};
 
 use crate::failure::{Context, Result};
 use crate::reach::Reach;
@@ -81,6 +81,7 @@ pub struct Patient {
     cluster: Cluster,
     reach: Reach,
     client: Client,
+    ca: Option<Roots>,
 }
 
 impl Patient {
@@ -99,7 +100,14 @@ impl Patient {
         let pin: Pin = cluster.tls_pin().parse().context(what)?;
         let reach = Reach::of(&cluster, connect_to)?;
         let client = reach.client(&cluster, pin)?;
-        Ok(Self { locations, cluster, reach, client })
+        Ok(Self { locations, cluster, reach, client, ca: None })
+    }
+
+    /// The CA that its certificates lead to, when it is not a public one and not the cluster's own.
+    #[must_use]
+    pub fn with_ca(mut self, ca: Roots) -> Self {
+        self.ca = Some(ca);
+        self
     }
 
     /// The cluster's name and the controller's URL.

@@ -20,6 +20,8 @@ pub struct Job {
     pub certificate: PathBuf,
     /// The private key's file.
     pub key: PathBuf,
+    /// The CA that the certificate leads to; a public one when `None`.
+    pub ca: Option<PathBuf>,
     /// Where blobs shall go; `None` leaves them alone.
     pub backend: Option<Backend>,
     /// The DNS records to plan; `None` plans nothing.

@@ -117,6 +117,7 @@ fn real_job(arguments: &Arguments) -> Result<Job> {
         domain: domain.parse().context("cannot use --domain")?,
         certificate: arguments.certificate.clone().ok_or_else(missing)?,
         key: arguments.key.clone().ok_or_else(missing)?,
+        ca: arguments.ca.clone(),
         backend,
         dns: plan(domain, &arguments.nodes)?,
         documents: arguments.out.clone().unwrap_or_else(|| PathBuf::from(".")),
@@ -130,9 +131,13 @@ fn real_job(arguments: &Arguments) -> Result<Job> {
 /// What is wrong with what is given.
 pub fn demo_job(arguments: &Arguments, demo: &Demo) -> Result<Job> {
     let domain = arguments.domain.as_deref().unwrap_or(demo::NEW_DOMAIN);
-    let (certificate, key) = match (&arguments.certificate, &arguments.key) {
-        (Some(certificate), Some(key)) => (certificate.clone(), key.clone()),
-        _ => demo.buy_certificate(domain)?,
+    let given = arguments.certificate.clone().zip(arguments.key.clone());
+    let (certificate, key, ca) = if let Some((certificate, key)) = given {
+        (certificate, key, arguments.ca.clone())
+    } else {
+        demo.buy_certificate(domain)?;
+        let file = |name: &str| demo.home().join(name);
+        (file("certificate.pem"), file("certificate.key"), Some(file("ca.pem")))
     };
     let bucket = arguments.bucket.as_deref().unwrap_or("example-flynn-blobs");
     let region = arguments.region.as_deref().unwrap_or("us-east-1");
@@ -147,6 +152,7 @@ pub fn demo_job(arguments: &Arguments, demo: &Demo) -> Result<Job> {
         domain: domain.parse().context("cannot use --domain")?,
         certificate,
         key,
+        ca,
         backend: Some(backend(bucket, region)?),
         dns: plan(domain, &nodes)?,
         documents: arguments.out.clone().unwrap_or_else(|| demo.home().to_owned()),

@@ -40,7 +40,7 @@ impl Session {
     /// What is wrong with the files, in one line.
     pub fn open(job: Job, screen: Screen) -> Result<Self> {
         let cluster = read_cluster(&job)?;
-        let certificate = NewCertificate::load(&job.certificate, &job.key)?;
+        let certificate = NewCertificate::load(&job.certificate, &job.key, job.ca.as_deref())?;
         let reach = Reach::of(&cluster, job.connect_to)?;
         let client = reach.client(&cluster, pins(&cluster, &certificate)?)?;
         Ok(Self { job, certificate, cluster, client, screen, reach })

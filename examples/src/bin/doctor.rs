@@ -2,19 +2,22 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use flynn_config::Locations;
 use flynn_examples::doctor::{Patient, Severity};
 use flynn_examples::failure::{Context, Result};
+use flynn_tls::Roots;
 use lexopt::prelude::*;
 
 const HELP: &str = "\
 Says what is still wrong with a Flynn cluster, and with your files for it. Changes nothing.
 
-usage: doctor [--cluster NAME] [--connect-to IP:PORT]
+usage: doctor [--cluster NAME] [--ca F] [--connect-to IP:PORT]
 
   --cluster NAME     a cluster of your ~/.flynnrc (default: $FLYNN_CLUSTER, then the default one)
+  --ca F             the CA that the certificates lead to, when it is not a public one
   --connect-to ADDR  reach every name of the cluster at this IP:PORT instead of asking DNS
 
 Exit status: 0 no errors (there may be warnings), 1 errors.
@@ -24,6 +27,7 @@ Exit status: 0 no errors (there may be warnings), 1 errors.
 struct Arguments {
     help: bool,
     cluster: Option<String>,
+    ca: Option<PathBuf>,
     connect_to: Option<SocketAddr>,
 }
 
@@ -45,7 +49,12 @@ async fn run(line: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let locations = Locations::from_env().context("cannot find your home")?;
-    let patient = Patient::open(locations, arguments.cluster.as_deref(), arguments.connect_to)?;
+    let mut patient = Patient::open(locations, arguments.cluster.as_deref(), arguments.connect_to)?;
+    if let Some(ca) = &arguments.ca {
+        let what = format!("cannot use {}", ca.display());
+        let pem = std::fs::read_to_string(ca).context(&what)?;
+        patient = patient.with_ca(Roots::from_pem(&pem).context(&what)?);
+    }
     println!("{}", patient.describe());
     let findings = patient.examine().await;
     for finding in &findings {
@@ -63,6 +72,7 @@ fn parse(line: impl Iterator<Item = OsString>) -> Result<Arguments, lexopt::Erro
         match option {
             Short('h') | Long("help") => arguments.help = true,
             Long("cluster") => arguments.cluster = Some(parser.value()?.string()?),
+            Long("ca") => arguments.ca = Some(parser.value()?.into()),
             Long("connect-to") => arguments.connect_to = Some(parser.value()?.parse()?),
             other => return Err(other.unexpected()),
         }

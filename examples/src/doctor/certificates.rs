@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use flynn_config::GitConfig;
-use flynn_tls::{Bundle, Code, Pin, Requirements, Severity as TlsSeverity, check};
+use flynn_tls::{
+    Bundle, Certificate, Code, Pin, Requirements, Roots, Severity as TlsSeverity, check,
+};
 
 use super::{Finding, Patient};
 use crate::failure::{Context, Result};
@@ -40,27 +42,41 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
             seen.entry(pin).or_insert_with(|| (bundle, Vec::new())).1.push(host.clone());
         }
     }
+    let own_ca = patient.client.ca_certificate().await.context("cannot get the cluster's CA")?;
     for (bundle, hosts) in seen.values() {
-        findings.extend(judge(bundle, hosts));
+        findings.extend(judge(patient, bundle, hosts, &own_ca));
         findings.extend(git_trust(patient, domain, bundle, hosts));
     }
     Ok(findings)
 }
 
-fn judge(bundle: &Bundle, hosts: &[String]) -> Vec<Finding> {
-    let requirements = hosts.iter().fold(Requirements::new(), |needed, host| needed.name(host));
-    let report = check(bundle, None, &requirements);
+fn judge(patient: &Patient, bundle: &Bundle, hosts: &[String], own_ca: &str) -> Vec<Finding> {
+    let mut requirements = hosts.iter().fold(Requirements::new(), |needed, host| needed.name(host));
     let subject = hosts.join(", ");
+    let mut findings = Vec::new();
+    let issuer = Certificate::from_pem(own_ca).ok();
+    if issuer.is_some_and(|ca| bundle.leaf().names_as_issuer(&ca))
+        && let Ok(roots) = Roots::from_pem(own_ca)
+    {
+        requirements = requirements.from_ca(roots);
+        findings.push(Finding::warning(
+            &subject,
+            "the certificate is of the cluster's own CA: browsers and git refuse it unless told",
+            "install a bought one: install-certificate --domain D --cert F --key F",
+        ));
+    } else if let Some(roots) = &patient.ca {
+        requirements = requirements.from_ca(roots.clone());
+    }
+    let report = check(bundle, None, &requirements);
     let relevant = report.findings().iter().filter(|found| found.severity() != TlsSeverity::Notice);
-    relevant
-        .map(|found| {
-            let text = format!("{}: {}", found.code(), found.explanation());
-            match found.severity() {
-                TlsSeverity::Error => Finding::error(&subject, text, found.remedy()),
-                _ => Finding::warning(&subject, text, found.remedy()),
-            }
-        })
-        .collect()
+    findings.extend(relevant.map(|found| {
+        let text = format!("{}: {}", found.code(), found.explanation());
+        match found.severity() {
+            TlsSeverity::Error => Finding::error(&subject, text, found.remedy()),
+            _ => Finding::warning(&subject, text, found.remedy()),
+        }
+    }));
+    findings
 }
 
 /// Git trusts either the system's roots or the file of `sslCAInfo`, never both.
@@ -74,7 +90,9 @@ fn git_trust(
     hosts.contains(&git).then_some(())?;
     let config = GitConfig::load(patient.locations.gitconfig()).ok()?;
     let blocks = config.flynn_blocks(patient.cluster.git_url());
-    let private = check(bundle, None, &Requirements::new()).has(Code::NotPubliclyTrusted);
+    let report = check(bundle, None, &Requirements::new().publicly_trusted());
+    let reasons = [Code::NotPubliclyTrusted, Code::ChainIncomplete, Code::ChainRejected];
+    let private = reasons.into_iter().any(|code| report.has(code));
     match (blocks.ca_file(), private) {
         (Some(_), false) => Some(Finding::error(
             ".gitconfig",

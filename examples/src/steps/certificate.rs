@@ -14,7 +14,11 @@ use crate::step::Look;
 pub fn look(session: &mut Session) -> Result<Look> {
     let domain = session.job.domain.as_str();
     let new = &session.certificate;
-    let report = check(&new.bundle, Some(&new.key), &Requirements::new().domain(domain));
+    let mut required = Requirements::new().domain(domain);
+    if let Some(ca) = &new.ca {
+        required = required.from_ca(ca.clone());
+    }
+    let report = check(&new.bundle, Some(&new.key), &required);
     let mut errors = report.errors();
     if let Some(error) = errors.next() {
         let more = match errors.count() {

@@ -24,6 +24,8 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         Err(error) => {
             let what = if pin_mismatch(&error).is_some() {
                 format!("{url} is not who .flynnrc says")
+            } else if error.status().is_some() {
+                format!("{url} does not answer as it should")
             } else {
                 format!("cannot reach {url}")
             };

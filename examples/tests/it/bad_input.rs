@@ -72,7 +72,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a .flynnrc that is not TOML",
-        says: &[".flynnrc", "16", "line"],
+        says: &[".flynnrc:14:42"],
         spoil: |world, _| {
             let text = world.read(".flynnrc");
             let key = format!("Key = \"{}\"", world.demo.mock.key());
@@ -87,10 +87,13 @@ const CASES: &[Case] = &[
     Case {
         name: "a controller that nobody reaches",
         says: &["cannot reach", "https://controller.old.example.com"],
-        spoil: |_, arguments| {
+        spoil: |world, arguments| {
+            // A port that was free a moment ago.
             let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
             *arguments.last_mut().unwrap() = address.to_string();
+            let port = world.demo.mock.addr().port().to_string();
+            in_flynnrc(world, &format!(":{port}"), &format!(":{}", address.port()));
         },
     },
     Case {

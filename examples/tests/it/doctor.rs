@@ -4,13 +4,15 @@ use flynn_config::FlynnRc;
 use flynn_examples::doctor::{Finding, Patient, Severity};
 use flynn_examples::runner::Mode;
 use flynn_mock::{Fault, Op, ServerAge};
+use flynn_tls::Roots;
 
 use crate::world::World;
 
 async fn examine(world: &World) -> Vec<Finding> {
     let address = Some(world.demo.mock.addr());
     let patient = Patient::open(world.job.locations.clone(), Some("production"), address).unwrap();
-    patient.examine().await
+    let ca = Roots::from_pem(&world.read("ca.pem")).unwrap();
+    patient.with_ca(ca).examine().await
 }
 
 fn has(findings: &[Finding], severity: Severity, text: &str) -> bool {

@@ -98,10 +98,10 @@ async fn the_rest_of_both_files_stays() {
             .map(str::to_owned)
             .collect()
     };
-    let ours = ["new.example.com", "TLSPin"];
+    let ours = ["example.com", "TLSPin"];
     let new_rc = world.read(".flynnrc");
     assert_eq!(foreign(&new_rc, &[&ours[..], &["ImageURL"]].concat()), foreign(&rc, &ours));
-    let ours = ["new.example.com", "production.pem"];
+    let ours = ["example.com", "production.pem"];
     let helper = |lines: Vec<String>| {
         lines.into_iter().filter(|line| !line.contains("helper =")).collect::<Vec<_>>()
     };

@@ -25,6 +25,7 @@ pub(crate) fn real_arguments(world: &World) -> Vec<String> {
         ("--domain", job.domain.to_string()),
         ("--cert", job.certificate.display().to_string()),
         ("--key", job.key.display().to_string()),
+        ("--ca", world.path("ca.pem").display().to_string()),
         ("--connect-to", world.demo.mock.addr().to_string()),
     ]
     .into_iter()

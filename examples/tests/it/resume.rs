@@ -39,7 +39,7 @@ fn unblock(world: &World, name: &str) {
 const CASES: &[Case] = &[
     Case {
         step: Step::Connect,
-        says: "cannot reach",
+        says: "status 500",
         breaks: |w| fails(w, Op::AppList),
         mends: lift,
     },

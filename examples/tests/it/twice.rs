@@ -24,7 +24,8 @@ async fn twice(age: ServerAge, domain: &str) {
     }
     assert_eq!(world.changes(), Vec::<String>::new());
     assert!(world.files() == files, "a file changed in the second run");
-    for (first, second) in first.reports.iter().zip(&second.reports) {
+    // The first step says what it connects to, which is the new domain now.
+    for (first, second) in first.reports.iter().zip(&second.reports).skip(1) {
         assert_eq!(first.after, second.after);
     }
 }
