@@ -248,8 +248,13 @@ mod calls {
         handle: &DeploymentHandle,
         deadline: Deadline,
     ) -> Result<Deployment, Error> {
-        if let Some(done) = handle.accepted.as_ref().filter(|accepted| accepted.is_finished()) {
-            return judge(handle, done.clone(), String::new()).await;
+        let known = match &handle.accepted {
+            Some(accepted) => accepted.clone(),
+            // Of one that does not exist there would never be an event.
+            None => handle.get().within(deadline).await?,
+        };
+        if known.is_finished() {
+            return judge(handle, known, String::new()).await;
         }
         let ended = deadline.limit(last_step(handle)).await;
         let step = match ended {

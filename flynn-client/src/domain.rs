@@ -108,7 +108,7 @@ mod calls {
     use super::{ClusterCertificate, DomainMigration, DomainMigrationEvent};
     use crate::client::Client;
     use crate::error::{Error, ErrorKind, Pending};
-    use crate::events::{EventType, EventWatch, Events};
+    use crate::events::{Event, EventType, EventWatch, Events};
     use crate::ids::MigrationId;
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
@@ -330,6 +330,17 @@ mod calls {
     impl WaitForMigration {
         async fn run(self, deadline: Deadline) -> Result<DomainMigration, Error> {
             let handle = &self.migration;
+            if handle.accepted.is_none() {
+                // Of one that does not exist there would never be an event.
+                let events = deadline.limit(handle.events().list().into_future()).await?;
+                if events.is_empty() {
+                    let message = format!("no event tells of domain migration {}", handle.id);
+                    return Err(Error::new(ErrorKind::NotFound, message));
+                }
+                if let Some(done) = last_word(&events) {
+                    return Ok(done);
+                }
+            }
             let mut trouble = String::new();
             let error = match deadline.limit(until_finished(handle, &mut trouble)).await {
                 Ok(migration) => return Ok(migration),
@@ -337,7 +348,8 @@ mod calls {
             };
             if !error.is_timeout() {
                 // The stream is lost for good; the list of its events has the last word.
-                if let Some(migration) = last_word(handle, deadline).await {
+                let events = deadline.limit(handle.events().list().into_future()).await;
+                if let Some(migration) = events.ok().as_deref().and_then(last_word) {
                     return Ok(migration);
                 }
             }
@@ -365,8 +377,7 @@ mod calls {
         Err(Error::new(ErrorKind::Connection, "the events of the migration ended before it did"))
     }
 
-    async fn last_word(handle: &MigrationHandle, deadline: Deadline) -> Option<DomainMigration> {
-        let events = deadline.limit(handle.events().list().into_future()).await.ok()?;
+    fn last_word(events: &[Event]) -> Option<DomainMigration> {
         events.iter().find_map(|event| finished(&event.decode().ok()?).cloned())
     }
 }

@@ -93,7 +93,7 @@ mod calls {
     use super::Env;
     use crate::apps::{App, AppHandle};
     use crate::deployments::{self, Deployment};
-    use crate::error::{Error, ErrorKind, Pending};
+    use crate::error::{Error, Pending};
     use crate::ids::ReleaseId;
     use crate::releases::Release;
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
@@ -301,8 +301,6 @@ mod calls {
     ) -> Result<Deployment, Error> {
         match deployments::start(app, release, deadline).await {
             Ok(handle) => deployments::wait(&handle, deadline).await,
-            // The one that is in the way is named already; ours can be deployed after it.
-            Err(error) if error.kind() == ErrorKind::DeploymentInProgress => Err(error),
             Err(error) => Err(error.with_pending(Pending::Release(release.clone()))),
         }
     }

@@ -37,7 +37,7 @@ struct Inner {
     attempts: u32,
     request_id: Option<String>,
     redirect_target: Option<String>,
-    pending: Option<Pending>,
+    pending: Vec<Pending>,
     failed_job: Option<JobId>,
     log_tail: Vec<String>,
     source: Option<BoxError>,
@@ -196,7 +196,13 @@ impl Error {
 
     /// What goes on at the server, with the id to go on from.
     pub fn pending(&self) -> Option<&Pending> {
-        self.0.pending.as_ref()
+        self.0.pending.first()
+    }
+
+    /// Everything that goes on or was left half done, the most important first: a release that was made
+    /// may have found another deployment in its way.
+    pub fn all_pending(&self) -> &[Pending] {
+        &self.0.pending
     }
 
     /// The job that made a deployment fail, where it could be told.
@@ -275,7 +281,7 @@ impl Error {
     }
 
     pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
-        self.0.pending = Some(pending);
+        self.0.pending.push(pending);
         self
     }
 
@@ -306,7 +312,7 @@ impl fmt::Display for Error {
         if let Some(job) = failed_job {
             write!(f, "; job {job} failed")?;
         }
-        if let Some(pending) = pending {
+        for pending in pending {
             write!(f, "; {pending}")?;
         }
         if let (Some(method), Some(path)) = (method, path) {
@@ -350,8 +356,8 @@ impl fmt::Debug for Error {
         if let Some(id) = &inner.request_id {
             out.field("request_id", id);
         }
-        if let Some(pending) = &inner.pending {
-            out.field("pending", pending);
+        if !inner.pending.is_empty() {
+            out.field("pending", &inner.pending);
         }
         if let Some(job) = &inner.failed_job {
             out.field("failed_job", job);

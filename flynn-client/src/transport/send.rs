@@ -231,11 +231,8 @@ impl Transport {
         if is_redirect(status) {
             return Ok((parts, Content::Open(body)));
         }
-        let body = match collect(body, ERROR_BODY).await {
-            Ok(body) => body,
-            // The status says enough.
-            Err(_) => Bytes::new(),
-        };
+        // Cut short, a body would pass for an empty one, and a 404 for a missing object.
+        let body = collect(body, ERROR_BODY).await.map_err(|error| error.with_status(status))?;
         if spec.also == Some(status) && has_data(&body) {
             return Ok((parts, Content::Whole(body)));
         }

@@ -60,6 +60,7 @@ async fn one_that_is_finished_at_once_needs_no_events() {
 #[tokio::test]
 async fn a_broken_stream_is_resumed_after_the_last_event() {
     let server = Server::play([
+        json(200, deployment("pending")),
         events(&event(7, "pending", "")),
         events(&(event(7, "pending", "") + "event: error\ndata: controller: shutting down\n\n")),
         events(&event(8, "complete", "")),
@@ -68,7 +69,7 @@ async fn a_broken_stream_is_resumed_after_the_last_event() {
     .await;
     let handle = server.client().deployment("d1");
     assert_eq!(handle.wait().await.unwrap().id, "d1");
-    let seen = server.seen();
+    let seen = &server.seen()[1..];
     assert_eq!(seen[0].header("last-event-id"), None);
     assert_eq!([1, 2].map(|n: usize| seen[n].header("last-event-id")), [Some("7"); 2]);
     assert!(!seen[1].line().contains("past"), "{}", seen[1].line());
@@ -76,13 +77,23 @@ async fn a_broken_stream_is_resumed_after_the_last_event() {
 
 #[tokio::test]
 async fn a_stream_that_does_not_heal_leaves_the_last_word_to_a_get() {
-    let server = Server::play([answer(403, "", ""), json(200, deployment("complete"))]).await;
+    let server = Server::play([
+        json(200, deployment("pending")),
+        answer(403, "", ""),
+        json(200, deployment("complete")),
+    ])
+    .await;
     assert_eq!(
         server.client().deployment("d1").wait().await.unwrap().status,
         DeploymentStatus::Complete
     );
 
-    let server = Server::play([answer(403, "", ""), json(200, deployment("pending"))]).await;
+    let server = Server::play([
+        json(200, deployment("pending")),
+        answer(403, "", ""),
+        json(200, deployment("pending")),
+    ])
+    .await;
     let error = server.client().deployment("d1").wait().await.unwrap_err();
     assert!(error.is_forbidden());
     assert_eq!(error.pending(), Some(&Pending::Deployment("d1".into())));
@@ -90,7 +101,9 @@ async fn a_stream_that_does_not_heal_leaves_the_last_word_to_a_get() {
 
 #[tokio::test]
 async fn a_timeout_gives_the_id_to_go_on_with() {
-    let server = Server::play([open_events(&event(1, "pending", ""))]).await;
+    let server =
+        Server::play([json(200, deployment("pending")), open_events(&event(1, "pending", ""))])
+            .await;
     let error = server
         .client()
         .deployment("d1")
@@ -111,6 +124,7 @@ async fn a_failure_says_why_which_job_and_what_it_wrote() {
         {"id":"h-1","uuid":"1","release":"r1","state":"down","exit_status":1,"type":"web"}]"#;
     let log = "{\"msg\":\"starting\"}\n{\"msg\":\"s3cret: no such file\"}\n";
     let server = Server::play([
+        json(200, deployment("pending")),
         events(&event(1, "failed", "web job failed to start")),
         json(200, deployment("failed")),
         json(200, jobs),
@@ -123,7 +137,7 @@ async fn a_failure_says_why_which_job_and_what_it_wrote() {
     assert_eq!(error.failed_job().unwrap(), "h-2");
     assert_eq!(error.log_tail(), ["starting", "s3cret: no such file"]);
     assert!(!format!("{error} {error:?}").contains("s3cret"));
-    assert!(server.lines()[3].starts_with("GET /apps/a1/log?"), "{:?}", server.lines());
+    assert!(server.lines()[4].starts_with("GET /apps/a1/log?"), "{:?}", server.lines());
 }
 
 #[tokio::test]
@@ -158,15 +172,27 @@ async fn progress_ends_with_the_deployment() {
 
 #[tokio::test]
 async fn an_event_before_its_row_counts() {
-    let server =
-        Server::play([events(&event(1, "complete", "")), json(200, deployment("pending"))]).await;
+    let server = Server::play([
+        json(200, deployment("pending")),
+        events(&event(1, "complete", "")),
+        json(200, deployment("pending")),
+    ])
+    .await;
     assert_eq!(
         server.client().deployment("d1").wait().await.unwrap().status,
         DeploymentStatus::Complete
     );
-    let hang = Server::play([Step::Hang]).await;
+    let hang = Server::play([json(200, deployment("pending")), Step::Hang]).await;
     let handle = hang.client().deployment("d1");
     assert!(
         handle.wait().timeout(Duration::from_millis(50)).await.unwrap_err().pending().is_some()
     );
+}
+
+#[tokio::test]
+async fn one_named_by_id_is_looked_up_first() {
+    let server = Server::play([answer(404, "", ""), json(200, deployment("complete"))]).await;
+    let handle = server.client().deployment("d1");
+    assert!(handle.wait().await.unwrap_err().is_not_found(), "and not waited for");
+    assert!(handle.wait().await.unwrap().is_finished());
 }

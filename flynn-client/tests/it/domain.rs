@@ -11,6 +11,8 @@ const CONTROLLER: &str =
     r#"{"id":"r1","env":{"DEFAULT_ROUTE_DOMAIN":"old.example.com","AUTH_KEY":"k"}}"#;
 const ACCEPTED: &str = r#"{"id":"m1","old_domain":"old.example.com","domain":"new.example.com","old_tls_cert":{"ca_cert":"","cert":"C","pin":"","key":"s3cret"}}"#;
 
+const BEGUN: &str = r#"[{"id":1,"data":{"domain_migration":{"id":"m1"}}}]"#;
+
 fn event(id: u32, finished: bool, error: &str) -> String {
     let finished = if finished { r#","finished_at":"2026-11-22T21:55:50Z""# } else { "" };
     format!(
@@ -83,7 +85,8 @@ async fn what_the_server_would_swallow_is_refused() {
 
 #[tokio::test]
 async fn a_timeout_gives_the_id_and_the_last_trouble() {
-    let server = Server::play([open_events(&event(1, false, "deploy failed"))]).await;
+    let server =
+        Server::play([json(200, BEGUN), open_events(&event(1, false, "deploy failed"))]).await;
     let error = server
         .client()
         .domain()
@@ -100,11 +103,18 @@ async fn a_timeout_gives_the_id_and_the_last_trouble() {
 #[tokio::test]
 async fn the_list_has_the_last_word_and_progress_ends() {
     let list = r#"[{"id":9,"data":{"domain_migration":{"id":"m1","finished_at":"2026-11-22T21:55:50Z"}}},{"id":8,"data":{}}]"#;
-    let server = Server::play([answer(403, "", ""), json(200, list)]).await;
+    let server = Server::play([json(200, BEGUN), answer(403, "", ""), json(200, list)]).await;
     assert!(server.client().domain().migration("m1").wait().await.unwrap().is_finished());
 
     let server = Server::play([open_events(&(event(1, false, "x") + &event(2, true, "")))]).await;
     let steps: Vec<_> =
         server.client().domain().migration("m1").watch().try_collect().await.unwrap();
     assert_eq!((steps.len(), steps[0].error.as_str()), (2, "x"));
+}
+
+#[tokio::test]
+async fn one_named_by_id_is_looked_up_first() {
+    let server = Server::play([json(200, "[]")]).await;
+    let migration = server.client().domain().migration("m1");
+    assert!(migration.wait().await.unwrap_err().is_not_found(), "and not waited for");
 }

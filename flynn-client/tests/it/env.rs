@@ -109,6 +109,21 @@ async fn what_is_half_done_is_named() {
 }
 
 #[tokio::test]
+async fn another_deployment_in_the_way_and_the_release_are_both_named() {
+    let busy = r#"{"code":"validation_error","message":"Cannot create deploy, there is already one in progress for this app.","retry":false}"#;
+    let running = r#"[{"id":"d0","status":"pending"}]"#;
+    let server =
+        Server::play([json(200, RELEASE), json(200, MADE), json(400, busy), json(200, running)])
+            .await;
+    let error = server.client().app("www").env().set([("A", "2")]).await.unwrap_err();
+    assert!(error.is_deployment_in_progress());
+    assert_eq!(
+        error.all_pending(),
+        [Pending::Deployment("d0".into()), Pending::Release("r2".into())]
+    );
+}
+
+#[tokio::test]
 async fn values_show_nowhere() {
     let server = Server::play([json(200, RELEASE), json(200, RELEASE)]).await;
     let app = server.client().app("www");

@@ -55,3 +55,11 @@ async fn a_server_without_the_call_is_not_a_missing_object() {
     assert!(client.app("www").get_opt().await.unwrap().is_none());
     assert!(client.app("www").get_opt().await.unwrap_err().is_unauthorized());
 }
+
+#[tokio::test]
+async fn a_cut_404_is_not_a_missing_object() {
+    let cut = Step::SendAndClose("HTTP/1.1 404 X\r\nContent-Length: 19\r\n\r\n".into());
+    let server = Server::play(vec![cut; 4]).await;
+    let error = server.client().app("www").get_opt().await.unwrap_err();
+    assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Connection, 404));
+}
