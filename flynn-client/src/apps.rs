@@ -263,10 +263,6 @@ mod calls {
         }
 
         async fn run(self, deadline: Deadline) -> Result<App, Error> {
-            if self.patch == AppPatch::default() {
-                // The server would make an event of no change.
-                return self.app.get().within(deadline).await;
-            }
             let spec =
                 Spec::post("/apps/{app}", [self.app.app.as_str()], Repeat::Safe).body(&self.patch);
             Request::json(&self.app.client, spec).within(deadline).await

@@ -144,7 +144,40 @@ impl ClientBuilder {
     /// Puts a service around sending: below retries, so each attempt passes it, and above authentication, so
     /// it never sees the key. The layer added first sees a request first.
     ///
-    /// Its errors count as a lost connection, unless they are this crate's [`Error`].
+    /// Its errors count as a lost connection, unless they are this crate's [`Error`]. A layer that sets
+    /// `Authorization` itself wins over the client's key.
+    ///
+    /// ```
+    /// use bytes::Bytes;
+    /// use flynn_client::{Client, Service};
+    /// use http::Request;
+    /// use std::task::{Context, Poll};
+    ///
+    /// /// Says in a header which tool it is that calls.
+    /// #[derive(Clone)]
+    /// struct Named(Service);
+    ///
+    /// impl tower_service::Service<Request<Bytes>> for Named {
+    ///     type Response = <Service as tower_service::Service<Request<Bytes>>>::Response;
+    ///     type Error = flynn_client::Error;
+    ///     type Future = <Service as tower_service::Service<Request<Bytes>>>::Future;
+    ///
+    ///     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+    ///         self.0.poll_ready(cx)
+    ///     }
+    ///
+    ///     fn call(&mut self, mut request: Request<Bytes>) -> Self::Future {
+    ///         request.headers_mut().insert("x-tool", http::HeaderValue::from_static("renewal"));
+    ///         self.0.call(request)
+    ///     }
+    /// }
+    ///
+    /// let client = Client::builder("https://controller.example.com")
+    ///     .key("5ab1..")
+    ///     .layer(tower_layer::layer_fn(Named))
+    ///     .build()?;
+    /// # Ok::<(), flynn_client::Error>(())
+    /// ```
     pub fn layer<L>(mut self, layer: L) -> Self
     where
         L: tower_layer::Layer<Service> + Send + 'static,

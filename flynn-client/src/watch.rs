@@ -64,6 +64,19 @@ impl EventWatch {
         self.options.patience = time;
         self
     }
+
+    /// Connects now instead of when it is polled first: what happens after this is not missed.
+    ///
+    /// # Errors
+    /// As the stream's last item: what does not heal, or does not within the watch's patience.
+    pub async fn begin(mut self) -> Result<Self, Error> {
+        if let Some(events) = self.events.take() {
+            let mut watcher = Watcher::new(events, self.options);
+            watcher.begin().await?;
+            self.items = Some(unfold(Some(watcher), step).boxed());
+        }
+        Ok(self)
+    }
 }
 
 impl Stream for EventWatch {
@@ -117,6 +130,13 @@ impl Watcher {
             failures: 0,
             failing_since: None,
         }
+    }
+
+    async fn begin(&mut self) -> Result<(), Error> {
+        while let Err(error) = self.connected().await {
+            self.pause(error).await?;
+        }
+        Ok(())
     }
 
     async fn next(&mut self) -> Result<Event, Error> {

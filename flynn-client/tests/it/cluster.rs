@@ -103,14 +103,10 @@ async fn routes_keep_what_is_not_named() {
 async fn events_listed_streamed_and_watched() {
     for age in AGES {
         let (mock, client) = cluster(age).await;
-        let mut watch = client.events().object_types([EventType::App]).watch();
-        let first = tokio::spawn(async move { (watch.next().await.unwrap().unwrap(), watch) });
-        // The watch begins when it is polled; its connection shows in the requests.
-        while !mock.requests().iter().any(|request| request.headers.contains_key("last-event-id")) {
-            tokio::task::yield_now().await;
-        }
+        let watch = client.events().object_types([EventType::App]).watch();
+        let mut watch = watch.begin().await.unwrap();
         app(&client, "www").await;
-        let (event, mut watch) = first.await.unwrap();
+        let event = watch.next().await.unwrap().unwrap();
         assert_eq!(event.decode::<flynn_client::apps::App>().unwrap().name, "www");
         mock.end_streams();
         client.apps().create(NewApp::named("second")).await.unwrap();

@@ -46,6 +46,7 @@ fn everything_is_send_and_static() {
     future(client.events().list());
     future(client.events().stream());
     stream(client.events().watch());
+    future(client.events().watch().begin());
     future(client.domain().get());
     future(client.domain().migrate("example.com"));
     future(client.domain().migration("1").wait());
