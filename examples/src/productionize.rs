@@ -82,6 +82,8 @@ async fn preflight(session: &mut Session) -> Result<()> {
     if !session.job.documents.is_dir() {
         return Err(Failure::new(format!("{} is not a folder", session.job.documents.display())));
     }
+    let host = format!("controller.{}", session.job.domain);
+    session.reach.resolves(&host).await?;
     steps::connect::look(session).await?;
     Ok(())
 }

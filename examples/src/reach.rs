@@ -58,6 +58,20 @@ impl Reach {
         self.direct(builder, self.controller_host()).build().context("cannot set up the client")
     }
 
+    /// Whether a host has an address: without one, a migration to its domain would lock us out.
+    ///
+    /// # Errors
+    /// When DNS knows none, and no address for all hosts was given.
+    pub async fn resolves(&self, host: &str) -> Result<()> {
+        if self.connect_to.is_some() {
+            return Ok(());
+        }
+        let what =
+            format!("{host} does not resolve yet: apply the DNS plan first, or give --connect-to");
+        let mut found = tokio::net::lookup_host((host, 443)).await.context(&what)?;
+        found.next().map(|_| ()).ok_or_else(|| Failure::new(what))
+    }
+
     /// What a host of the cluster presents now.
     ///
     /// # Errors

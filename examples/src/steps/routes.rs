@@ -65,6 +65,10 @@ pub async fn act(session: &mut Session) -> Result<()> {
             .context(&what)?;
         // The reply does not prove what is stored: read it again.
         let stored = routes.get(&old).await.context(&what)?;
+        let chain = stored.certificate.as_ref().map(|certificate| certificate.cert.trim());
+        if chain != Some(session.certificate.chain_pem.trim()) {
+            return Err(Failure::new(format!("{what}: the certificate was not stored")));
+        }
         if !differs_in_certificate_alone(&old, &stored) {
             return Err(Failure::new(format!("{what}: more than the certificate has changed")));
         }

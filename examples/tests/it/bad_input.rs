@@ -97,6 +97,11 @@ const CASES: &[Case] = &[
         },
     },
     Case {
+        name: "a new domain that DNS does not know",
+        says: &["controller.new.example.com", "--connect-to"],
+        spoil: |_, arguments| arguments.truncate(arguments.len() - 2),
+    },
+    Case {
         name: "a wrong key",
         says: &["401", "production"],
         spoil: |world, _| in_flynnrc(world, world.demo.mock.key(), "0123456789abcdef"),

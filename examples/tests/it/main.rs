@@ -10,6 +10,7 @@ mod git_push;
 mod oracles;
 mod pin;
 mod program;
+mod requests;
 mod resume;
 mod twice;
 mod world;

@@ -82,6 +82,15 @@ const CASES: &[Case] = &[
         mends: lift,
     },
     Case {
+        // The server says that it has updated the route, and has not.
+        step: Step::Routes,
+        says: "not stored",
+        breaks: |w| {
+            w.demo.mock.fail_next(Op::RouteUpdate, Fault::answer(200, "{}")).until_lifted();
+        },
+        mends: lift,
+    },
+    Case {
         step: Step::Pin,
         says: ".flynnrc",
         breaks: |w| block(w, ".flynnrc.lock"),

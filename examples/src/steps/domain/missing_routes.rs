@@ -18,8 +18,8 @@ use crate::session::Session;
 /// When the controller refuses a route. Those before it stay.
 pub(super) async fn create(session: &mut Session, old: &str, new: &str) -> Result<()> {
     let routes = session.client.routes().list().await.context("cannot list the routes")?;
-    let router = cluster::env(&session.client, "router").await?;
-    let text = |name: &str| router.get(name).cloned().unwrap_or_default();
+    let env = cluster::env(&session.client, "router").await?;
+    let text = |name: &str| env.get(name).cloned().unwrap_or_default();
     let certificate = (text("TLSCERT"), text("TLSKEY"));
     let mut missing: Vec<(String, &Route)> = routes
         .iter()
