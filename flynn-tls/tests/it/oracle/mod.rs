@@ -57,9 +57,8 @@ fn explained(case: &Case) -> Option<(bool, bool)> {
     // (ours, openssl's)
     match case.odd {
         // webpki and every browser refuse X.509 v1; openssl takes the common name and goes on.
-        Some(Odd::Version1) => Some((false, true)),
         // RFC 9525 forbids to look at the common name; openssl still does where no DNS name is.
-        Some(Odd::CommonNameOnly) => Some((false, true)),
+        Some(Odd::Version1 | Odd::CommonNameOnly) => Some((false, true)),
         // RSA 1024 is 80 bits of security: enough for openssl's level 1, for no browser.
         None if case.kind == KeyKind::Rsa(1024) => {
             Some((false, good_date && case.name_is_covered()))
