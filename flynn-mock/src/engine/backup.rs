@@ -224,17 +224,18 @@ impl Engine {
                 .formation(&app.id, &app.release)
                 .map_err(|_| failed("formation: controller: resource not found"))?;
             let expanded = self.expanded(formation);
-            let mut document = value!({ "updated_at": Time::default() });
+            let mut document = Map::new();
+            document.insert("updated_at".to_owned(), value!(Time::default()));
             for field in ["app", "release", "processes", "artifact", "file_artifacts"] {
                 if let Some(part) = expanded.get(field) {
-                    document[field] = part.clone();
+                    document.insert(field.to_owned(), part.clone());
                 }
             }
             if self.options.age == ServerAge::V2021 {
                 // Clusters of old expect one.
-                document["artifact"] = value!({ "type": "docker" });
+                document.insert("artifact".to_owned(), value!({ "type": "docker" }));
             }
-            documents.insert(name.to_owned(), document);
+            documents.insert(name.to_owned(), document.into());
         }
         Ok(documents)
     }

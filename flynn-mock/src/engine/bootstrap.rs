@@ -65,14 +65,16 @@ impl Engine {
         // The manifests are part of the crate and tested to parse.
         let entries: Vec<Entry> = serde_json::from_str(&text).unwrap_or_default();
         self.now = self.options.start.checked_sub(BEFORE).unwrap_or(self.options.start);
-        let pace = std::mem::replace(&mut self.options.pace, Pace::AtOnce);
+        let pace = std::mem::replace(&mut self.options.pace, Pace::Timed);
+        let delays = std::mem::take(&mut self.options.delays);
         for entry in entries {
             // Nothing in a manifest contradicts what is there already.
             let _ = self.make(entry);
-            self.now = self.now.checked_add(SignedDuration::from_millis(12)).unwrap_or(self.now);
+            self.now = self.now.checked_add(SignedDuration::from_millis(10)).unwrap_or(self.now);
             self.run_due(self.now);
         }
-        self.options.pace = pace;
+        while self.step() {}
+        (self.options.pace, self.options.delays) = (pace, delays);
         self.now = self.options.start;
     }
 

@@ -118,18 +118,17 @@ impl Engine {
         let mut slugs: Vec<String> = Vec::new();
         let mut old = Vec::new();
         for release in self.releases_of(id) {
-            let is_slug = release.meta.get("git").is_some_and(|v| v == "true");
-            if !is_slug || runs(&release.id) {
+            if !release.is_slug() || runs(&release.id) {
                 continue;
             }
             if i64::try_from(slugs.len()).unwrap_or(i64::MAX) >= limit {
                 old.push(release.id.clone());
             }
             let slug = release.artifacts.get(1).and_then(|id| self.state.artifact(id).ok());
-            if let Some(slug) = slug.filter(|slug| slug.in_blobstore()) {
-                if !slugs.contains(&slug.uri) {
-                    slugs.push(slug.uri.clone());
-                }
+            if let Some(slug) = slug.filter(|slug| slug.in_blobstore())
+                && !slugs.contains(&slug.uri)
+            {
+                slugs.push(slug.uri.clone());
             }
         }
         if old.is_empty() {
@@ -141,7 +140,7 @@ impl Engine {
     }
 
     /// Deletes the files of a deleted release.
-    pub(crate) fn work_off_cleanup(&mut self, app: &str, release: &str, files: Vec<String>) {
+    pub(crate) fn work_off_cleanup(&mut self, app: &str, release: &str, files: &[String]) {
         let at = self.time();
         let data = deletion(app, release, None, Some(files));
         self.event(at, app, "release_deletion", release, &data);

@@ -1,7 +1,8 @@
 //! Deployments as objects: making, listing, reading them. How they proceed is in `rollout`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::json as value;
 
 use super::formations::Formation;
 use super::routing::Call;
@@ -118,15 +119,15 @@ impl Engine {
         status: &str,
         error: Option<&str>,
     ) {
-        let mut data = value!({
-            "app": d.app,
-            "deployment": d.id,
-            "release": d.new_release,
-            "status": status,
-        });
-        if let Some(error) = error {
-            data["error"] = error.into();
-        }
+        let fields = [
+            ("app", Some(d.app.as_str())),
+            ("deployment", Some(d.id.as_str())),
+            ("release", Some(d.new_release.as_str())),
+            ("status", Some(status)),
+            ("error", error),
+        ];
+        let data: BTreeMap<&str, &str> =
+            fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         if let Some(row) = self.state.deployments.iter_mut().find(|row| row.id == d.id) {
             status.clone_into(&mut row.status);
         }

@@ -11,7 +11,7 @@ use super::routing::Call;
 use super::state::Strings;
 use super::wire::{Fail, Reply, Time, decode, decode_map, empty, json};
 use super::work::{Step, Task};
-use super::{Answer, Engine};
+use super::{Answer, Engine, ServerAge};
 
 /// A certificate with its CA and pin, as migrations carry it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,7 @@ impl Engine {
     }
 
     /// `GET /ca-cert`
+    #[allow(clippy::unnecessary_wraps, reason = "a handler")]
     pub(crate) fn ca_certificate(&mut self, _: &Call<'_>) -> Reply {
         let cert = self.state.env("controller", "web", "CA_CERT").unwrap_or_default().to_owned();
         Ok(Answer::full(StatusCode::OK, "application/x-x509-ca-cert", cert))
@@ -98,10 +99,10 @@ impl Engine {
     }
 
     fn migration_event(&mut self, at: Time, migration: &DomainMigration, error: Option<&str>) {
-        let mut data = value!({ "domain_migration": migration });
-        if let Some(error) = error {
-            data["error"] = error.into();
-        }
+        let data = match error {
+            Some(error) => value!({ "domain_migration": migration, "error": error }),
+            None => value!({ "domain_migration": migration }),
+        };
         self.event(at, "", "domain_migration", &migration.id, &data);
     }
 
@@ -118,7 +119,11 @@ impl Engine {
         self.migrations.push(Migration {
             id: id.to_owned(),
             failures,
-            apps: vec!["controller", "router"],
+            // The dashboard of 2016 knows the domain too.
+            apps: match self.options.age {
+                ServerAge::V2016 => vec!["controller", "router", "dashboard"],
+                ServerAge::V2021 => vec!["controller", "router"],
+            },
             waiting: None,
         });
         self.drive_migrations();
@@ -201,19 +206,26 @@ impl Engine {
             return Ok(None);
         };
         let cert = row.tls_cert.clone().unwrap_or_default();
-        let new: Strings = match name {
-            "controller" => {
-                [("DEFAULT_ROUTE_DOMAIN", row.domain.clone()), ("CA_CERT", cert.ca_cert)]
-            }
-            _ => [("TLSCERT", cert.cert), ("TLSKEY", cert.key)],
-        }
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        // Any one new value that is there already counts as migrated.
-        let same = |(name, value): (&String, &String)| {
-            release.env.get(name).map_or("", String::as_str) == value
+        let old_cert = row.old_tls_cert.clone().unwrap_or_default().cert;
+        let pairs = match name {
+            "router" => vec![("TLSCERT", cert.cert), ("TLSKEY", cert.key)],
+            "dashboard" => vec![
+                ("DEFAULT_ROUTE_DOMAIN", row.domain.clone()),
+                ("CA_CERT", cert.ca_cert),
+                ("CONTROLLER_DOMAIN", format!("controller.{}", row.domain)),
+                ("URL", format!("https://dashboard.{}", row.domain)),
+            ],
+            _ => vec![("DEFAULT_ROUTE_DOMAIN", row.domain.clone()), ("CA_CERT", cert.ca_cert)],
         };
-        if new.iter().any(same) {
+        let new: Strings = pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let has = |name: &str| release.env.get(name).map_or("", String::as_str);
+        let migrated = match self.options.age {
+            ServerAge::V2016 if name == "router" => has("TLSCERT") != old_cert,
+            ServerAge::V2016 => has("DEFAULT_ROUTE_DOMAIN") != row.old_domain,
+            // Any one new value that is there already counts as migrated.
+            ServerAge::V2021 => new.iter().any(|(name, value)| has(name) == value),
+        };
+        if migrated {
             return Ok(None);
         }
         let mut env = release.env;
@@ -260,11 +272,11 @@ impl Engine {
                     continue;
                 }
                 let mut certificate = route.certificate.clone();
-                if let Some(own) = &mut certificate {
-                    if own.cert == old_cert.cert.trim() {
-                        own.cert.clone_from(&new_cert.cert);
-                        own.key.clone_from(&new_cert.key);
-                    }
+                if let Some(own) = &mut certificate
+                    && own.cert == old_cert.cert.trim()
+                {
+                    own.cert.clone_from(&new_cert.cert);
+                    own.key.clone_from(&new_cert.key);
                 }
                 let copy = Route {
                     kind: "http".to_owned(),
@@ -272,7 +284,8 @@ impl Engine {
                     domain: format!("{prefix}{}", row.domain),
                     sticky: route.sticky,
                     service: route.service.clone(),
-                    drain_backends: route.drain_backends,
+                    // 2016 loses this one too.
+                    drain_backends: route.drain_backends && self.options.age == ServerAge::V2021,
                     certificate,
                     ..Route::default()
                 };

@@ -1,7 +1,9 @@
 //! Formations and scale requests: how many of each process run.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json as value};
+use serde_json::{Map, Value, json as value};
 
 use super::releases::Release;
 use super::routing::Call;
@@ -31,11 +33,13 @@ pub(crate) struct Formation {
 }
 
 /// `omitempty` of a map: nil and empty are left out.
+#[allow(clippy::ref_option, reason = "serde's shape")]
 fn no_entries<V>(map: &Option<std::collections::BTreeMap<String, V>>) -> bool {
     map.as_ref().is_none_or(std::collections::BTreeMap::is_empty)
 }
 
 /// A request to change a formation.
+#[allow(clippy::option_option, reason = "a pointer to a map that can be nil")]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ScaleRequest {
@@ -56,6 +60,7 @@ pub(crate) struct ScaleRequest {
     pub(crate) updated_at: Option<Time>,
 }
 
+#[allow(clippy::option_option, reason = "a pointer to a map that can be nil")]
 fn present<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -100,51 +105,51 @@ impl Engine {
 
     /// A formation with its app, release and artifacts in full.
     pub(crate) fn expanded(&self, formation: &Formation) -> Value {
-        let mut doc = value!({});
+        let mut doc = Map::new();
+        let mut set = |name: &str, part: Value| doc.insert(name.to_owned(), part);
         let app = self.state.apps.iter().find(|app| app.id == formation.app);
         let release = self.state.releases.iter().find(|r| r.id == formation.release);
         if let Some(app) = app {
-            doc["app"] = value!(app);
+            set("app", value!(app));
         }
         if let Some(release) = release {
-            doc["release"] = release.stored();
-            let artifacts: Vec<Value> = release
+            set("release", release.stored());
+            let mut artifacts: VecDeque<Value> = release
                 .artifacts
                 .iter()
                 .map(|id| self.state.artifact(id).map_or(Value::Null, |a| value!(a)))
                 .collect();
-            match self.options.age {
+            let list = match self.options.age {
+                ServerAge::V2021 => "artifacts",
                 ServerAge::V2016 => {
-                    let mut artifacts = artifacts.into_iter();
-                    if let Some(image) = artifacts.next() {
-                        doc["artifact"] = image;
+                    if let Some(image) = artifacts.pop_front() {
+                        set("artifact", image);
                     }
-                    let files: Vec<Value> = artifacts.collect();
-                    if !files.is_empty() {
-                        doc["file_artifacts"] = files.into();
-                    }
+                    "file_artifacts"
                 }
-                ServerAge::V2021 if artifacts.is_empty() => {}
-                ServerAge::V2021 => doc["artifacts"] = artifacts.into(),
+            };
+            if !artifacts.is_empty() {
+                set(list, artifacts.into_iter().collect());
             }
         }
         let own = value!(formation);
         for name in ["processes", "tags"] {
             if let Some(map) = own.get(name) {
-                doc[name] = map.clone();
+                set(name, map.clone());
             }
         }
-        doc["updated_at"] = value!(formation.updated_at.unwrap_or_default());
+        set("updated_at", value!(formation.updated_at.unwrap_or_default()));
         if formation.deleted {
-            doc["deleted"] = true.into();
+            set("deleted", true.into());
         }
         if let Some(request) = self.pending_scale_request(formation) {
-            let mut pending = value!(request);
-            // The query reads neither the time of the last change nor the state.
-            pending["updated_at"] = Value::Null;
-            doc["pending_scale_request"] = pending;
+            // The query does not read the time of the last change.
+            set(
+                "pending_scale_request",
+                value!(ScaleRequest { updated_at: None, ..request.clone() }),
+            );
         }
-        doc
+        doc.into()
     }
 
     fn pending_scale_request(&self, formation: &Formation) -> Option<&ScaleRequest> {
@@ -199,7 +204,7 @@ impl Engine {
             ServerAge::V2016 => {
                 let at = self.time();
                 self.drop_formation(at, app, release);
-                self.scale_event(at, app, release, None, row.processes);
+                self.scale_event(at, app, release, None, row.processes.as_ref());
             }
             ServerAge::V2021 => {
                 let release = self.state.release(release)?.clone();
@@ -244,7 +249,7 @@ impl Engine {
         let before = self.state.formation(app, release).ok().and_then(|f| f.processes.clone());
         let at = self.time();
         let formation = self.store_formation(at, app, release, processes.clone(), tags);
-        self.scale_event(at, app, release, processes, before);
+        self.scale_event(at, app, release, processes.as_ref(), before.as_ref());
         self.schedule_reconcile(app, release);
         Ok(formation)
     }
@@ -274,16 +279,12 @@ impl Engine {
             deleted: false,
         };
         let mut rows = self.state.formations.iter_mut();
-        match rows.find(|f| f.app == app && f.release == release) {
-            Some(row) => {
-                *row = Formation { created_at: row.created_at, ..formation };
-                row.clone()
-            }
-            None => {
-                self.state.formations.push(formation.clone());
-                formation
-            }
+        if let Some(row) = rows.find(|f| f.app == app && f.release == release) {
+            *row = Formation { created_at: row.created_at, ..formation };
+            return row.clone();
         }
+        self.state.formations.push(formation.clone());
+        formation
     }
 
     /// The `scale` event that every change of a formation makes.
@@ -292,16 +293,16 @@ impl Engine {
         at: Time,
         app: &str,
         release: &str,
-        processes: Option<Counts>,
-        before: Option<Counts>,
+        processes: Option<&Counts>,
+        before: Option<&Counts>,
     ) {
-        let mut data = value!({ "release": release });
-        match (self.options.age, processes) {
-            (ServerAge::V2021, None) => {}
-            (_, counts) => data["processes"] = value!(counts),
+        let mut data = Map::new();
+        data.insert("release".to_owned(), release.into());
+        if self.options.age == ServerAge::V2016 || processes.is_some() {
+            data.insert("processes".to_owned(), value!(processes));
         }
         if let Some(before) = before.filter(|before| !before.is_empty()) {
-            data["prev_processes"] = value!(before);
+            data.insert("prev_processes".to_owned(), value!(before));
         }
         self.event(at, app, "scale", &format!("{app}:{release}"), &data);
     }
@@ -378,9 +379,8 @@ impl Engine {
         for old in cancelled {
             self.event(at, &app, "scale_request_cancelation", &old.id, &old);
         }
-        let before = Some(request.old_processes.clone());
-        let counts = request.new_processes.clone().flatten();
-        self.scale_event(at, &app, &release, counts, before);
+        let counts = request.new_processes.as_ref().and_then(Option::as_ref);
+        self.scale_event(at, &app, &release, counts, Some(&request.old_processes));
         self.schedule_reconcile(&app, &release);
         Ok(request)
     }

@@ -219,11 +219,9 @@ impl Engine {
                 let image = artifacts.last().and_then(|id| self.state.artifact(id).ok());
                 args = image.map(super::artifacts::Artifact::default_args).unwrap_or_default();
             }
-            ServerAge::V2016 if release.meta.get("git").is_some_and(|v| v == "true") => {
-                // Slugs run under their own init.
-                if args.first().is_none_or(|first| first != "/runner/init") {
-                    args.insert(0, "/runner/init".to_owned());
-                }
+            // Slugs run under their own init.
+            ServerAge::V2016 if release.is_slug() && !starts_with_init(&args) => {
+                args.insert(0, "/runner/init".to_owned());
             }
             _ => {}
         }
@@ -254,4 +252,8 @@ impl Engine {
         answer.body = Body::Attach(Attach { job: uuid.to_owned(), program: program.program, tty });
         Ok(answer)
     }
+}
+
+fn starts_with_init(args: &[String]) -> bool {
+    args.first().is_some_and(|first| first == "/runner/init")
 }

@@ -22,6 +22,7 @@ impl fmt::Debug for Running {
 
 impl Engine {
     /// Starts a one-off job on some host.
+    #[allow(clippy::needless_pass_by_value, reason = "the job's own")]
     pub(crate) fn start_one_off(
         &mut self,
         app: &str,

@@ -53,12 +53,12 @@ pub struct Delays {
 impl Default for Delays {
     fn default() -> Self {
         Self {
-            place: SignedDuration::from_millis(8),
+            place: SignedDuration::from_millis(10),
             start: SignedDuration::from_millis(150),
             stop: SignedDuration::from_millis(100),
             drain: SignedDuration::from_secs(10),
             work: SignedDuration::from_millis(10),
-            resume: SignedDuration::from_millis(600),
+            resume: SignedDuration::from_millis(450),
             backup: SignedDuration::ZERO,
         }
     }

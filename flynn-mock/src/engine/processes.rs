@@ -55,6 +55,7 @@ pub(crate) struct Process {
 /// A port of a process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_field_names, reason = "the wire has them")]
 pub(crate) struct Port {
     port: i64,
     proto: String,

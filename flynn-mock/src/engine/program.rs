@@ -68,9 +68,11 @@ impl<F: FnMut(Input) -> Vec<Output> + Send> Program for F {
     }
 }
 
+type Make = dyn Fn(&Command) -> Box<dyn Program> + Send + Sync;
+
 /// Makes the program for a command.
 #[derive(Clone)]
-pub struct Programs(Arc<dyn Fn(&Command) -> Box<dyn Program> + Send + Sync>);
+pub struct Programs(Arc<Make>);
 
 impl Programs {
     /// Programs made by `make`.

@@ -40,6 +40,11 @@ pub(crate) struct Release {
 }
 
 impl Release {
+    /// Whether it was made by a git push.
+    pub(crate) fn is_slug(&self) -> bool {
+        self.meta.get("git").is_some_and(|value| value == "true")
+    }
+
     /// The release as it is read back, with the legacy artifact.
     pub(crate) fn stored(&self) -> Value {
         let artifact = self.artifacts.first().cloned().unwrap_or_default();
@@ -209,7 +214,7 @@ impl Engine {
         let at = self.time();
         self.drop_formation(at, app, release);
         if !shared.is_empty() {
-            let data = deletion("", release, Some(shared), None);
+            let data = deletion("", release, Some(&shared), None);
             self.event(at, app, "release_deletion", release, &data);
             return Ok(());
         }
@@ -273,8 +278,8 @@ impl Engine {
 pub(crate) fn deletion(
     app: &str,
     release: &str,
-    remaining: Option<Vec<String>>,
-    files: Option<Vec<String>>,
+    remaining: Option<&[String]>,
+    files: Option<&[String]>,
 ) -> Value {
     serde_json::json!({
         "release_deletion": {

@@ -99,7 +99,9 @@ impl Engine {
             let zero = || {
                 let mut counts = d.processes.clone();
                 counts.extend(old_types.unwrap_or_default().into_keys().map(|typ| (typ, 0)));
-                counts.values_mut().for_each(|n| *n = 0);
+                for n in counts.values_mut() {
+                    *n = 0;
+                }
                 counts
             };
             ops.push_back(scale_old((!in_2016).then(zero), false));
@@ -293,8 +295,6 @@ impl Engine {
             }
         };
         self.roll_back(deployment, error);
-        let app = self.state.deployments.iter().find(|d| d.id == deployment).map(|d| d.app.clone());
-        self.drive_rollouts(&app.unwrap_or_default());
     }
 
     /// Gives a deployment up: the old formation comes back, the new one goes.
@@ -305,7 +305,8 @@ impl Engine {
         };
         let d = &rollout.deployment;
         rollout.error = Some(error);
-        rollout.waiting = None;
+        rollout.step += 1;
+        rollout.waiting = Some(Op::Resume);
         rollout.ops = VecDeque::from([
             Op::Scale {
                 release: d.old_release.clone(),
@@ -315,6 +316,8 @@ impl Engine {
             },
             Op::DropNew,
         ]);
+        let step = Step::Deadline { deployment: deployment.to_owned(), step: rollout.step };
+        self.later(self.options.delays.work, step);
     }
 
     /// Whether a deployment is still under way, and with which status it ended.

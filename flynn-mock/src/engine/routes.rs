@@ -12,6 +12,7 @@ use super::wire::{self, Fail, Reply, Time, decode, decode_map, empty, json};
 use super::{Answer, Engine, ServerAge};
 
 /// A route of the router to a service.
+#[allow(clippy::struct_excessive_bools, reason = "the wire has them")]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Route {

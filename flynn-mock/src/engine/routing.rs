@@ -171,7 +171,7 @@ fn known(
 }
 
 /// Finds the handler of a request and its parameters.
-pub(crate) fn find<'a>(age: ServerAge, request: &'a Request) -> Option<(Handler, Call<'a>)> {
+pub(crate) fn find(age: ServerAge, request: &Request) -> Option<(Handler, Call<'_>)> {
     let path = percent_decode_str(&request.path).decode_utf8_lossy();
     known(age, &request.method).find_map(|(_, pattern, _, handler)| {
         let params = fit(pattern, &path, exactly)?;

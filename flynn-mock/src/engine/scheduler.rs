@@ -72,8 +72,13 @@ impl Engine {
     /// Starts and stops jobs until the formation has what it wants.
     pub(crate) fn reconcile(&mut self, app: &str, release: &str) {
         let wanted = self.wanted(app, release);
-        let types = self.types_of(app, release);
-        for typ in types.iter().rev() {
+        let mut types = self.types_of(app, release);
+        // 2016 stops one job of a formation after the other.
+        let one_by_one = self.options.age == ServerAge::V2016;
+        if !one_by_one {
+            types.reverse();
+        }
+        for typ in &types {
             let want = wanted.get(typ).copied().unwrap_or(0);
             let have = self.jobs_in(app, release, typ, &["pending", "starting", "up", "stopping"]);
             let missing = want - i64::try_from(have.len()).unwrap_or(i64::MAX);
@@ -81,9 +86,10 @@ impl Engine {
                 self.create_job(app, release, typ, None);
             }
         }
-        // 2016 stops one job of a formation after the other.
-        let one_by_one = self.options.age == ServerAge::V2016;
-        for typ in types.iter().rev() {
+        if one_by_one {
+            types.reverse();
+        }
+        for typ in &types {
             let want = usize::try_from(wanted.get(typ).copied().unwrap_or(0)).unwrap_or(0);
             let mut active: Vec<String> = self
                 .jobs_in(app, release, typ, &["pending", "starting", "up"])
@@ -198,7 +204,7 @@ impl Engine {
             // It says so even when it was to be stopped meanwhile.
             self.log_crash(&job);
         }
-        if job.state != "starting" {
+        if job.state == "down" || (job.state == "stopping" && !crashes) {
             return;
         }
         job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
@@ -217,6 +223,7 @@ impl Engine {
     /// Stops a job of a formation.
     fn stop_job(&mut self, uuid: &str) {
         let Some(mut job) = self.job_row(uuid, &["pending", "starting", "up"]) else { return };
+        let was_up = job.state == "up";
         if job.host_id.is_empty() {
             // Nothing runs yet.
             self.job_down(job);
@@ -224,7 +231,7 @@ impl Engine {
         }
         "stopping".clone_into(&mut job.state);
         job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
-        let drains = self.options.age == ServerAge::V2016 && self.is_drained(&job);
+        let drains = was_up && self.options.age == ServerAge::V2016 && self.is_drained(&job);
         let delays = self.options.delays;
         let delay = if drains { delays.drain.max(delays.stop) } else { delays.stop };
         self.store_job(job);

@@ -108,6 +108,6 @@ pub(crate) fn newest_first<'a, T: 'a, K: Ord>(
     let mut list: Vec<&T> = items.collect();
     // Of equal times the later row counts as newer.
     list.reverse();
-    list.sort_by(|a, b| key(b).cmp(&key(a)));
+    list.sort_by_key(|item| std::cmp::Reverse(key(item)));
     list
 }

@@ -31,7 +31,7 @@ const SERVICES: [&str; 9] = [
 
 impl Engine {
     /// `GET /.well-known/status` of the controller
-    #[allow(clippy::unnecessary_wraps, reason = "a handler")]
+    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "a handler")]
     pub(crate) fn controller_status(&mut self, _: &Call<'_>) -> Reply {
         let body = value!({ "data": { "status": "healthy", "version": "dev" } });
         Ok(pretty(StatusCode::OK, &body))

@@ -77,8 +77,7 @@ fn data(value: &impl serde::Serialize) -> String {
 
 /// The frame that ends a stream with an error.
 fn error(message: &str) -> String {
-    let lines: String = message.split('\n').map(|line| format!("data: {line}\n")).collect();
-    format!("event: error\n{lines}\n")
+    format!("event: error\ndata: {}\n\n", message.replace('\n', "\ndata: "))
 }
 
 impl Engine {

@@ -91,16 +91,13 @@ impl Engine {
     fn store_volume(&mut self, mut volume: Volume) -> Volume {
         let at = self.time();
         (volume.created_at, volume.updated_at) = (Some(at), Some(at));
-        match self.state.volumes.iter_mut().find(|row| row.id == volume.id) {
-            Some(row) => {
-                row.job.clone_from(&volume.job);
-                row.updated_at = Some(at);
-                volume.created_at = row.created_at;
-            }
-            None => {
-                let row = Volume { decommissioned_at: None, ..volume.clone() };
-                self.state.volumes.push(row);
-            }
+        if let Some(row) = self.state.volumes.iter_mut().find(|row| row.id == volume.id) {
+            row.job.clone_from(&volume.job);
+            row.updated_at = Some(at);
+            volume.created_at = row.created_at;
+        } else {
+            let row = Volume { decommissioned_at: None, ..volume.clone() };
+            self.state.volumes.push(row);
         }
         self.event(at, &volume.app, "volume", &volume.id, &volume);
         volume

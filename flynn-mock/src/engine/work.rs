@@ -124,7 +124,7 @@ impl Engine {
             Step::Work(Task::DeleteApp { app }) => self.work_off_app_deletion(&app),
             Step::Work(Task::CollectGarbage { app }) => self.work_off_garbage(&app),
             Step::Work(Task::CleanUpRelease { app, release, files }) => {
-                self.work_off_cleanup(&app, &release, files);
+                self.work_off_cleanup(&app, &release, &files);
             }
             Step::Work(Task::MigrateDomain { migration, failures }) => {
                 self.start_migration(&migration, failures);

@@ -91,11 +91,12 @@ impl Fail {
                     "service_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
                     _ => StatusCode::INTERNAL_SERVER_ERROR,
                 };
-                let mut body = json!({ "code": code, "message": message });
-                if let Some(detail) = detail {
-                    body["detail"] = detail;
-                }
-                body["retry"] = Value::Bool(retry);
+                let body = match detail {
+                    Some(detail) => {
+                        json!({ "code": code, "message": message, "detail": detail, "retry": retry })
+                    }
+                    None => json!({ "code": code, "message": message, "retry": retry }),
+                };
                 Answer::full(status, "application/json", to_json(&body))
             }
         }
