@@ -10,7 +10,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock::Clock;
 use crate::controller::MockController;
-use crate::engine::{Certifier, ClusterCertificate, Command, Delays, Engine, Options, Pace};
+use crate::engine::{
+    Certifier, ClusterCertificate, Command, Delays, Engine, Errand, Options, Pace, ProviderApis,
+    Provision,
+};
 use crate::engine::{Program, Programs, ServerAge};
 use crate::seed::AppSeed;
 
@@ -125,6 +128,46 @@ impl Builder {
         make: impl Fn(&Command) -> Box<dyn Program> + Send + Sync + 'static,
     ) -> Self {
         self.options.programs = Programs::new(make);
+        self
+    }
+
+    /// What the providers' own APIs answer when a resource is provisioned or taken back (default:
+    /// the four appliances of a cluster hand out made-up credentials, anything else refuses).
+    ///
+    /// ```
+    /// use flynn_mock::{Errand, MockController, Provision};
+    ///
+    /// let builder = MockController::builder().provider_apis(|url, errand, secret| match errand {
+    ///     Errand::Provision(_) if url.starts_with("http://search.discoverd/") => {
+    ///         let mut made = Provision { external_id: "/indexes/1".into(), ..Provision::default() };
+    ///         made.env.insert("SEARCH_KEY".into(), secret());
+    ///         Some(made)
+    ///     }
+    ///     Errand::Deprovision(_) => Some(Provision::default()),
+    ///     _ => None,
+    /// });
+    /// # let _ = builder;
+    /// ```
+    pub fn provider_apis(
+        mut self,
+        answer: impl Fn(&str, &Errand<'_>, &mut dyn FnMut() -> String) -> Option<Provision>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        self.options.providers = ProviderApis::new(answer);
+        self
+    }
+
+    /// Makes backups fail: the tar is empty, and the backup's record has this error.
+    pub fn backup_error(mut self, error: impl Into<String>) -> Self {
+        self.options.backup_error = Some(error.into());
+        self
+    }
+
+    /// Whether a followed log gets a line `tick N` every two seconds (default: it does).
+    pub fn ticking_log(mut self, on: bool) -> Self {
+        self.options.ticking_log = on;
         self
     }
 

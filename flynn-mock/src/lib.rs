@@ -64,7 +64,9 @@ mod wiremock;
 
 pub use self::builder::Builder;
 pub use self::controller::MockController;
-pub use self::engine::{Command, Delays, Input, Output, Pace, Program, ServerAge};
+pub use self::engine::{
+    Command, Delays, Errand, Input, Output, Pace, Program, Provision, ServerAge,
+};
 pub use self::fault::{Fault, FaultHandle};
 pub use self::op::Op;
 pub use self::requests::{RecordedRequest, Requests};
