@@ -29,7 +29,7 @@ pub(crate) use layer::Layers;
 pub use layer::Service;
 pub use request::Request;
 pub use retry::RetryPolicy;
-pub(crate) use send::{Limits, Transport};
+pub(crate) use send::{Call, Limits, Transport};
 pub(crate) use spec::{Accept, Repeat, Spec};
 pub(crate) use sse::Parser;
 pub use stream::{Connect, EventSource};

@@ -7,7 +7,6 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use http::header;
@@ -17,7 +16,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::spec::Accept;
 use super::sse::{Message, Parser};
-use super::{Body, Deadline, Spec};
+use super::{Body, Call, Deadline, Spec};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::json::decode;
@@ -90,9 +89,13 @@ impl<T: 'static> IntoFuture for Connect<T> {
                 return Err(call.name(error, &self.spec));
             }
             Ok(EventSource {
-                body: Some(answer.into_body()),
-                parser: Parser::new(transport.limits.event),
-                idle: self.idle.map(|time| (time, Box::pin(sleep(time)))),
+                open: Some(Open {
+                    body: answer.into_body(),
+                    parser: Parser::new(transport.limits.event),
+                    idle: self.idle.map(|time| (time, Box::pin(sleep(time)))),
+                }),
+                spec: self.spec,
+                call,
                 item: PhantomData,
             })
         })
@@ -104,27 +107,28 @@ impl<T: 'static> IntoFuture for Connect<T> {
 /// It ends with an item that is an error when the server says so ([`ErrorKind::Stream`]) or the connection
 /// breaks, and simply ends when the server closes it in good order.
 pub struct EventSource<T> {
-    body: Option<Body>,
-    parser: Parser,
-    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+    /// `None` once the stream has ended.
+    open: Option<Open>,
+    /// For errors, which say in which call they happened.
+    spec: Spec,
+    call: Call,
     item: PhantomData<fn() -> T>,
 }
 
-impl<T> EventSource<T> {
-    fn fail(&mut self, error: Error) -> Poll<Option<Result<Message, Error>>> {
-        self.body = None;
-        Poll::Ready(Some(Err(error)))
-    }
+struct Open {
+    body: Body,
+    parser: Parser,
+    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+}
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+impl Open {
+    /// The next message; `None` and errors are final.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         loop {
-            match self.parser.next() {
-                Ok(Some(message)) => return Poll::Ready(Some(Ok(message))),
-                Ok(None) => {}
-                Err(error) => return self.fail(error),
+            if let Some(message) = self.parser.next().transpose() {
+                return Poll::Ready(Some(message));
             }
-            let Some(body) = &mut self.body else { return Poll::Ready(None) };
-            match Pin::new(body).poll_frame(cx) {
+            match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
                     if let Ok(data) = frame.into_data() {
                         self.parser.push(&data);
@@ -133,19 +137,13 @@ impl<T> EventSource<T> {
                         sleep.as_mut().reset(Instant::now() + *time);
                     }
                 }
-                Poll::Ready(Some(Err(error))) => return self.fail(error),
-                Poll::Ready(None) => {
-                    self.body = None;
-                    return Poll::Ready(self.parser.finish().map(Ok));
-                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(None) => return Poll::Ready(self.parser.finish().map(Ok)),
                 Poll::Pending => {
-                    if let Some((time, sleep)) = &mut self.idle {
-                        ready!(sleep.as_mut().poll(cx));
-                        let error =
-                            Error::new(ErrorKind::Timeout, format!("nothing came for {time:?}"));
-                        return self.fail(error);
-                    }
-                    return Poll::Pending;
+                    let Some((time, sleep)) = &mut self.idle else { return Poll::Pending };
+                    ready!(sleep.as_mut().poll(cx));
+                    let message = format!("nothing came for {time:?}");
+                    return Poll::Ready(Some(Err(Error::new(ErrorKind::Timeout, message))));
                 }
             }
         }
@@ -157,26 +155,32 @@ impl<T: DeserializeOwned> Stream for EventSource<T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let message = match ready!(this.poll_message(cx)) {
-            Some(Ok(message)) => message,
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-            None => return Poll::Ready(None),
+        let Some(open) = &mut this.open else { return Poll::Ready(None) };
+        let (item, over) = match ready!(open.poll(cx)) {
+            Some(Ok(message)) if message.event == "error" => {
+                (Some(Err(server_error(&message))), true)
+            }
+            Some(Ok(message)) => (Some(decode(&message.data)), false),
+            Some(Err(error)) => (Some(Err(error)), true),
+            None => (None, true),
         };
-        if message.event == "error" {
-            this.body = None;
-            return Poll::Ready(Some(Err(server_error(&message.data))));
+        if over {
+            this.open = None;
         }
-        Poll::Ready(Some(decode(&message.data)))
+        Poll::Ready(item.map(|item| item.map_err(|error| this.call.name(error, &this.spec))))
     }
 }
 
 /// The text of an error frame: the server's own words.
-fn server_error(data: &Bytes) -> Error {
-    Error::new(ErrorKind::Stream, String::from_utf8_lossy(data))
+fn server_error(message: &Message) -> Error {
+    Error::new(ErrorKind::Stream, String::from_utf8_lossy(&message.data))
 }
 
 impl<T> fmt::Debug for EventSource<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventSource").field("open", &self.body.is_some()).finish_non_exhaustive()
+        f.debug_struct("EventSource")
+            .field("path", &self.spec.path)
+            .field("open", &self.open.is_some())
+            .finish_non_exhaustive()
     }
 }

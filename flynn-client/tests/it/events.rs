@@ -2,7 +2,7 @@ use flynn_client::ErrorKind;
 use flynn_client::events::EventType;
 use futures_util::{StreamExt, TryStreamExt};
 
-use crate::server::{Server, answer, events, json};
+use crate::server::{Server, answer, events, json, open_events};
 
 fn page(ids: std::ops::RangeInclusive<u32>) -> String {
     let events: Vec<_> =
@@ -65,6 +65,17 @@ async fn the_servers_error_is_the_last_item() {
     stream.next().await.unwrap().unwrap();
     let error = stream.next().await.unwrap().unwrap_err();
     assert_eq!((error.kind(), error.message()), (ErrorKind::Stream, "controller: shutting down"));
+    assert_eq!(error.path(), Some("/events"));
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn an_event_that_is_too_large_is_the_last_item() {
+    let body = format!("data: {}\n\ndata: {{\"id\":2}}\n\n", "x".repeat(100));
+    let server = Server::play([open_events(&body)]).await;
+    let client = server.builder().max_event_size(50).build().unwrap();
+    let mut stream = client.events().stream().await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::TooLarge);
     assert!(stream.next().await.is_none());
 }
 
