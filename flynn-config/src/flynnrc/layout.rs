@@ -64,6 +64,45 @@ pub(crate) struct Layout {
     pub(crate) headers: Vec<usize>,
 }
 
+impl Layout {
+    /// Moves every offset along after the bytes of `old`, a whole string, became `length` others.
+    pub(crate) fn shift(&mut self, old: &Range<usize>, length: usize) {
+        let moved = |at: &mut usize| {
+            if *at >= old.end {
+                *at = *at - old.len() + length;
+            }
+        };
+        let both = |span: &mut Range<usize>| {
+            moved(&mut span.start);
+            moved(&mut span.end);
+        };
+        let spot = |spot: &mut Spot| {
+            both(&mut spot.key);
+            both(&mut spot.value);
+        };
+        self.default.iter_mut().for_each(|(default, _)| spot(default));
+        for place in &mut self.places {
+            place.spots.iter_mut().flatten().for_each(spot);
+            moved(&mut place.body);
+            match &mut place.form {
+                Form::Inline(span) => both(span),
+                Form::Tables(headers) => {
+                    for header in headers {
+                        both(&mut header.at);
+                        moved(&mut header.body);
+                        moved(&mut header.floor);
+                    }
+                }
+            }
+        }
+        if let List::Inline(span) = &mut self.list {
+            both(span);
+        }
+        moved(&mut self.root_body);
+        self.headers.iter_mut().for_each(moved);
+    }
+}
+
 /// Reads `text`, refusing what the original's decoder would refuse or read by chance.
 pub(crate) fn read(text: &str) -> Result<Layout, Error> {
     let bom = bom_len(text.as_bytes());

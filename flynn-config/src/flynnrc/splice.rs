@@ -15,7 +15,7 @@ const COMMENT: &[u8] = b"#";
 type Splice = (Range<usize>, String);
 
 impl FlynnRc {
-    /// Replaces bytes and reads the result; the document stays as it was on an error.
+    /// Replaces bytes and reads the result again; the document stays as it was on an error.
     /// The splices stand in the order of the text and do not overlap.
     fn splice(&mut self, splices: &[Splice]) -> Result<(), Error> {
         let mut text = self.text.clone();
@@ -25,6 +25,13 @@ impl FlynnRc {
         self.layout = read(&text)?;
         self.text = text;
         Ok(())
+    }
+
+    /// Writes another string over one that is there: nothing but offsets changes, so the rest
+    /// need not be read again.
+    fn overwrite(&mut self, value: &Range<usize>, with: &str) {
+        self.text.replace_range(value.clone(), with);
+        self.layout.shift(value, with.len());
     }
 
     /// Sets `field` of the cluster at `index`, taking the key away where the original would not
@@ -52,7 +59,13 @@ impl FlynnRc {
                     self.without_item(&whole(&spot), &spans)
                 }
             },
-            Some(spot) => vec![(spot.value, quoted(value))],
+            Some(spot) => {
+                self.overwrite(&spot.value, &quoted(value));
+                if let Some(cluster) = self.layout.clusters.get_mut(index) {
+                    cluster.put(field, value);
+                }
+                return Ok(());
+            }
             None => vec![self.insertion(index, field, value)],
         };
         self.splice(&splice)
@@ -162,7 +175,14 @@ impl FlynnRc {
         let nl = line_end(text);
         let splice = match (&self.layout.default, self.layout.headers.first()) {
             (Some((_, old)), _) if old == name => return Ok(()),
-            (Some((spot, _)), _) => (spot.value.clone(), quoted(name)),
+            (Some((spot, _)), _) => {
+                let value = spot.value.clone();
+                self.overwrite(&value, &quoted(name));
+                if let Some((_, old)) = &mut self.layout.default {
+                    name.clone_into(old);
+                }
+                return Ok(());
+            }
             (None, _) if self.layout.root_body > 0 => {
                 let at = line_stop(text, self.layout.root_body);
                 (empty(at), format!("{nl}default = {}", quoted(name)))

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::key::SectionName;
+use super::parse::Section;
 use super::value::unescaped;
-use super::{Found, GitConfig};
+use super::{File, Found, GitConfig};
 use crate::url::is_same_url;
 
 /// What a configuration says about a cluster's git URL:
@@ -68,15 +68,19 @@ impl GitConfig {
 
     fn settings(&self, base: &str, git_url: &str, variable: &str) -> Vec<Setting> {
         let own = self.files.first().map(std::ptr::from_ref);
-        let settings = self.variables().filter_map(|found| {
-            let section = found.section_of(base, git_url)?;
-            let text = &found.file.text;
-            let name = text.get(found.variable.name.clone()).unwrap_or_default();
-            name.eq_ignore_ascii_case(variable.as_bytes()).then(|| Setting {
+        let settings = self.variables().filter_map(|Found { file, variable: found }| {
+            let name = file.text.get(found.name.clone()).unwrap_or_default();
+            if !name.eq_ignore_ascii_case(variable.as_bytes()) {
+                return None;
+            }
+            let section = file.parsed.sections.get(found.section?)?;
+            let section = file.name_about(section, base, git_url)?;
+            let value = Found { file, variable: found }.value().to_string_lossy().into_owned();
+            Some(Setting {
                 key: format!("{section}.{variable}"),
-                value: found.value().to_string_lossy().into_owned(),
-                included_from: (own != Some(std::ptr::from_ref(found.file)))
-                    .then(|| found.file.path.clone().unwrap_or_default()),
+                value,
+                included_from: (own != Some(std::ptr::from_ref(file)))
+                    .then(|| file.path.clone().unwrap_or_default()),
             })
         });
         settings.collect()
@@ -85,32 +89,26 @@ impl GitConfig {
     /// The names of the sections of the file itself that are about `git_url`.
     pub(super) fn section_names(&self, base: &str, git_url: &str) -> Vec<String> {
         let Some(file) = self.files.first() else { return Vec::new() };
-        let names = file.parsed.sections.iter().filter_map(|section| {
-            let raw = file.text.get(section.subsection.clone()?)?;
-            about(base, git_url, &unescaped(raw)).filter(|name| {
-                SectionName::parse(name).is_ok_and(|name| name.is_of(section, &file.text))
-            })
-        });
+        let sections = file.parsed.sections.iter();
+        let names = sections.filter_map(|section| file.name_about(section, base, git_url));
         let mut names: Vec<_> = names.collect();
         names.dedup();
         names
     }
 }
 
-impl Found<'_> {
-    /// The name of the variable's section, if that is one of `base` about `git_url`.
-    fn section_of(&self, base: &str, git_url: &str) -> Option<String> {
-        let section = self.file.parsed.sections.get(self.variable.section?)?;
-        let raw = self.file.text.get(section.subsection.clone()?)?;
-        let name = about(base, git_url, &unescaped(raw))?;
-        SectionName::parse(&name).ok()?.is_of(section, &self.file.text).then_some(name)
+impl File {
+    /// The name of a section, if it is `[base "URL"]` with a URL that is `git_url` to git.
+    fn name_about(&self, section: &Section, base: &str, git_url: &str) -> Option<String> {
+        let spelled = self.text.get(section.base.clone())?;
+        let raw = self.text.get(section.subsection.clone()?)?;
+        if !spelled.eq_ignore_ascii_case(base.as_bytes()) {
+            return None;
+        }
+        let subsection = unescaped(raw);
+        let subsection = std::str::from_utf8(&subsection).ok()?;
+        is_same_url(subsection, git_url).then(|| format!("{base}.{subsection}"))
     }
-}
-
-/// `base.subsection`, if the subsection is `git_url` to git.
-fn about(base: &str, git_url: &str, subsection: &[u8]) -> Option<String> {
-    let subsection = std::str::from_utf8(subsection).ok()?;
-    is_same_url(subsection, git_url).then(|| format!("{base}.{subsection}"))
 }
 
 pub(super) fn is_flynn_helper(value: &str) -> bool {

@@ -31,6 +31,11 @@ impl GitConfigEdit {
         self.config
     }
 
+    /// Takes the outcome of an edit of this very text.
+    pub(super) fn replace_with(&mut self, outcome: GitConfig) {
+        self.config = outcome;
+    }
+
     pub(super) fn changes(&self) -> &[Change] {
         &self.changes
     }
@@ -134,20 +139,17 @@ impl GitConfigEdit {
     }
 
     /// Takes out the variable at `index`, and its section if that leaves nothing in it.
-    pub(super) fn take_out(&mut self, index: usize) -> Result<(), Error> {
+    fn take_out(&mut self, index: usize) -> Result<(), Error> {
         let Some(variable) = self.variables().get(index) else { return Ok(()) };
-        let (name, end, section) = (variable.name.start, variable.value.end, variable.section);
+        let (name, end) = (variable.name.start, variable.value.end);
         let text = self.text();
-        let range = match indentation(text, name) {
+        let own = match indentation(text, name) {
             Some(indent) => name - indent.len()..next_line(text, end),
             // It shares the line with its header, which keeps the comment.
             None => content_end(text.get(..name).unwrap_or_default())..end,
         };
-        self.splice(range, "")?;
-        match section.filter(|&section| self.is_bare(section)) {
-            Some(section) => self.splice(self.extent(section), ""),
-            None => Ok(()),
-        }
+        let bare = variable.section.filter(|&section| self.is_bare(section, &own));
+        self.splice(bare.map_or(own, |section| self.extent(section)), "")
     }
 
     /// The indices of the variables of that name.
@@ -213,13 +215,14 @@ impl GitConfigEdit {
         free.last().map_or(0, |variable| variable.value.end)
     }
 
-    /// Whether a section holds nothing, no comment either, and has none directly above it.
-    fn is_bare(&self, section: usize) -> bool {
+    /// Whether a section holds nothing but `own`, no comment either, and has none directly above.
+    fn is_bare(&self, section: usize, own: &Range<usize>) -> bool {
         let Some(Section { header, .. }) = self.sections().get(section) else { return false };
         let end = self.sections().get(section + 1).map_or(self.text().len(), |s| s.header.start);
-        let inside = self.text().get(header.end..end).unwrap_or_default();
-        let extent = self.extent(section);
-        is_blank(inside) && extent.start >= line_start(self.text(), header.start)
+        let blank = |range: Range<usize>| is_blank(self.text().get(range).unwrap_or_default());
+        blank(header.end..own.start)
+            && blank(own.end..end)
+            && self.extent(section).start >= line_start(self.text(), header.start)
     }
 
     /// What must stand at `at`, the end of a line, for the next byte to begin a new one: the

@@ -35,6 +35,9 @@ pub enum BlockChange {
 pub struct Plan {
     git_url: String,
     change: BlockChange,
+    /// The file as it was, and as it would be.
+    before: GitConfig,
+    after: GitConfig,
     diff: Vec<String>,
     out_of_reach: Vec<Setting>,
 }
@@ -71,7 +74,8 @@ impl GitConfig {
     /// [`Invalid`](crate::ErrorKind::Invalid) for a URL or path that git's configuration cannot
     /// hold.
     pub fn plan(&self, git_url: &str, change: BlockChange) -> Result<Plan, Error> {
-        let mut edit = GitConfigEdit::new(self.own());
+        let before = self.own();
+        let mut edit = GitConfigEdit::new(before.clone());
         edit.change_blocks(git_url, &change)?;
         let diff = edit.changes().iter().flat_map(Change::diff).collect();
         let blocks = self.flynn_blocks(git_url);
@@ -80,7 +84,8 @@ impl GitConfig {
             _ => [blocks.ca_files, blocks.helpers].concat(),
         };
         let out_of_reach = concerned.into_iter().filter(|s| s.included_from.is_some()).collect();
-        Ok(Plan { git_url: git_url.to_owned(), change, diff, out_of_reach })
+        let git_url = git_url.to_owned();
+        Ok(Plan { git_url, change, before, after: edit.into_config(), diff, out_of_reach })
     }
 }
 
@@ -90,6 +95,10 @@ impl GitConfigEdit {
     /// # Errors
     /// Those of [`GitConfig::plan`].
     pub fn apply(&mut self, plan: &Plan) -> Result<(), Error> {
+        if self.as_bytes() == plan.before.as_bytes() {
+            self.replace_with(plan.after.clone());
+            return Ok(());
+        }
         self.change_blocks(&plan.git_url, &plan.change)
     }
 
