@@ -145,8 +145,7 @@ mod calls {
     use crate::client::Client;
     use crate::error::{Error, ErrorKind, Pending};
     use crate::events::{EventType, EventWatch};
-    use crate::ids::{AppId, DeploymentId, JobId, ReleaseId};
-    use crate::jobs::Job;
+    use crate::ids::{DeploymentId, JobId, ReleaseId};
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
     /// A deployment that was accepted: to be waited on, watched, dropped, and picked up again by id.
@@ -323,30 +322,9 @@ mod calls {
                 && !job.type_name.is_empty()
                 && job.has_failed()
         })?;
-        let lines = log_tail(client, &deployment.app_id, &job, deadline).await.unwrap_or_default();
-        Some((job.id, lines))
-    }
-
-    async fn log_tail(
-        client: &Client,
-        app: &AppId,
-        job: &Job,
-        deadline: Deadline,
-    ) -> Result<Vec<String>, Error> {
-        #[derive(serde::Deserialize)]
-        struct Line {
-            #[serde(default)]
-            msg: String,
-        }
-        let spec = Spec::get("/apps/{app}/log", [app.as_str()])
-            .query("job_id", job.id.as_str())
-            .query("lines", &LOG_TAIL.to_string());
-        let text = Request::text(client, spec).within(deadline).await?;
-        Ok(text
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Line>(line).ok())
-            .map(|line| line.msg)
-            .collect())
+        let log = app.log().job(&job.id).lines(LOG_TAIL).into_future();
+        let lines = deadline.limit(log).await.unwrap_or_default();
+        Some((job.id, lines.into_iter().map(|line| line.msg).collect()))
     }
 
     /// A deployment to be asked for; made by [`AppHandle::deploy`].

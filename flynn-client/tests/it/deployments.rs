@@ -122,13 +122,19 @@ async fn a_failure_says_why_which_job_and_what_it_wrote() {
         {"id":"h-3","uuid":"3","release":"r2","state":"down","exit_status":0,"type":"web"},
         {"id":"h-2","uuid":"2","release":"r2","state":"down","exit_status":1,"type":"web"},
         {"id":"h-1","uuid":"1","release":"r1","state":"down","exit_status":1,"type":"web"}]"#;
-    let log = "{\"msg\":\"starting\"}\n{\"msg\":\"s3cret: no such file\"}\n";
+    let log = r#"data: {"event":"message","data":{"msg":"starting"}}
+
+data: {"event":"message","data":{"msg":"s3cret: no such file"}}
+
+data: {"event":"eof"}
+
+"#;
     let server = Server::play([
         json(200, deployment("pending")),
         events(&event(1, "failed", "web job failed to start")),
         json(200, deployment("failed")),
         json(200, jobs),
-        answer(200, "Content-Type: text/plain\r\n", log),
+        events(log),
     ])
     .await;
     let error = server.client().deployment("d1").wait().await.unwrap_err();
