@@ -248,8 +248,8 @@ impl Engine {
         }
         let before = self.state.formation(app, release).ok().and_then(|f| f.processes.clone());
         let at = self.time();
-        let formation = self.store_formation(at, app, release, processes.clone(), tags);
         self.scale_event(at, app, release, processes.as_ref(), before.as_ref());
+        let formation = self.store_formation(at, app, release, processes, tags);
         self.schedule_reconcile(app, release);
         Ok(formation)
     }

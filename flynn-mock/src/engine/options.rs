@@ -53,7 +53,7 @@ pub struct Delays {
 impl Default for Delays {
     fn default() -> Self {
         Self {
-            place: SignedDuration::from_millis(10),
+            place: SignedDuration::from_millis(12),
             start: SignedDuration::from_millis(150),
             stop: SignedDuration::from_millis(100),
             drain: SignedDuration::from_secs(10),

@@ -21,6 +21,19 @@ fn backoff(restarts: i32) -> SignedDuration {
 /// What the host of a job that crashes at its start reports.
 const CRASH: &str = "exec: \"/bin/crash\": executable file not found in $PATH";
 
+/// Which of a type's jobs is stopped first: the newest. In 2016 the first of those that were made
+/// together.
+fn next_to_stop(jobs: &[&Job], in_2016: bool) -> Option<String> {
+    let newest = jobs.last()?;
+    let together = |job: &&&Job| {
+        let made = |job: &Job| job.created_at.map(Time::timestamp);
+        let (Some(a), Some(b)) = (made(job), made(newest)) else { return false };
+        b.duration_since(a) < SignedDuration::from_millis(5)
+    };
+    let first = jobs.iter().find(together).filter(|_| in_2016).unwrap_or(newest);
+    Some(first.uuid.clone())
+}
+
 impl Engine {
     /// Lets the scheduler look at a formation soon.
     pub(crate) fn schedule_reconcile(&mut self, app: &str, release: &str) {
@@ -73,9 +86,8 @@ impl Engine {
     pub(crate) fn reconcile(&mut self, app: &str, release: &str) {
         let wanted = self.wanted(app, release);
         let mut types = self.types_of(app, release);
-        // 2016 stops one job of a formation after the other.
-        let one_by_one = self.options.age == ServerAge::V2016;
-        if !one_by_one {
+        let in_2016 = self.options.age == ServerAge::V2016;
+        if !in_2016 {
             types.reverse();
         }
         for typ in &types {
@@ -86,32 +98,23 @@ impl Engine {
                 self.create_job(app, release, typ, None);
             }
         }
-        if one_by_one {
+        if in_2016 {
             types.reverse();
         }
         for typ in &types {
             let want = usize::try_from(wanted.get(typ).copied().unwrap_or(0)).unwrap_or(0);
-            let mut active: Vec<String> = self
-                .jobs_in(app, release, typ, &["pending", "starting", "up"])
-                .into_iter()
-                .map(|job| job.uuid.clone())
-                .collect();
-            while active.len() > want {
-                if one_by_one && self.is_stopping_one(app, release) {
+            loop {
+                let active = self.jobs_in(app, release, typ, &["pending", "starting", "up"]);
+                let stopping = !self.jobs_in(app, release, typ, &["stopping"]).is_empty();
+                // 2016 stops one job of a type after the other.
+                if active.len() <= want || (in_2016 && stopping) {
                     break;
                 }
-                let Some(newest) = active.pop() else { break };
-                self.stop_job(&newest);
+                let Some(next) = next_to_stop(&active, in_2016) else { break };
+                self.stop_job(&next);
             }
         }
         self.settle(app, release);
-    }
-
-    fn is_stopping_one(&self, app: &str, release: &str) -> bool {
-        self.state
-            .jobs
-            .iter()
-            .any(|job| job.app == app && job.release == release && job.state == "stopping")
     }
 
     /// Whether all jobs of a formation are as it wants them.
@@ -233,7 +236,8 @@ impl Engine {
         job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         let drains = was_up && self.options.age == ServerAge::V2016 && self.is_drained(&job);
         let delays = self.options.delays;
-        let delay = if drains { delays.drain.max(delays.stop) } else { delays.stop };
+        let drain = if drains { delays.drain } else { SignedDuration::ZERO };
+        let delay = delays.stop.saturating_add(drain);
         self.store_job(job);
         self.later(delay, Step::Stopped { job: uuid.to_owned() });
     }
