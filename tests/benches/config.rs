@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ fn main() -> Result {
     let dir = tempfile::tempdir()?;
     let rc = dir.path().join(".flynnrc");
     let git = dir.path().join(".gitconfig");
+    let other = dir.path().join("other");
     let (rc_text, git_text) = (flynnrc(), gitconfig());
     fs::write(&rc, &rc_text)?;
 
@@ -36,6 +38,19 @@ fn main() -> Result {
         || {
             black_box(toml_edit::Document::parse(black_box(&*rc_text))?);
             Ok(())
+        },
+    )?;
+    compare(
+        "the same / toml_edit's parse and a bare durable save",
+        cpu_time,
+        || {
+            pin += 1;
+            FlynnRc::edit(&rc, |rc| rc.cluster_mut("c25")?.set_tls_pin(&format!("{pin:044}")))?;
+            Ok(())
+        },
+        || {
+            black_box(toml_edit::Document::parse(black_box(&*rc_text))?);
+            save(&other, rc_text.as_bytes())
         },
     )?;
     compare(
@@ -66,11 +81,9 @@ fn main() -> Result {
         edit(&git)?;
         Ok(cpu_time().saturating_sub(before))
     };
-    compare_timed(
-        "drop sslCAInfo in a 2000-line gitconfig / gix-config's parse",
-        drop_ca,
-        || timed(cpu_time, parse_by_gix),
-    )?;
+    compare_timed("drop sslCAInfo in a 2000-line gitconfig / gix-config's parse", drop_ca, || {
+        timed(cpu_time, parse_by_gix)
+    })?;
     compare(
         "read a 2000-line gitconfig / gix-config's parse",
         cpu_time,
@@ -93,6 +106,16 @@ fn main() -> Result {
             timed(wall, || unset_by_git(&git))
         },
     )
+}
+
+/// The least that a save takes which survives a crash and a loss of power.
+fn save(path: &Path, bytes: &[u8]) -> Result {
+    let dir = path.parent().ok_or("no folder")?;
+    let mut file = tempfile::NamedTempFile::new_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(fs::File::open(dir)?.sync_all()?)
 }
 
 fn edit(path: &Path) -> Result {
