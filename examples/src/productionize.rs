@@ -46,7 +46,7 @@ async fn carry_out(
     mode: Mode,
     demo: Option<&Demo>,
 ) -> Result<()> {
-    preflight(&mut session).await?;
+    preflight(&mut session, mode).await?;
     for line in heading(&session, demo) {
         session.screen.line(line);
     }
@@ -76,14 +76,19 @@ fn show_documents(session: &mut Session) -> Result<()> {
 }
 
 /// Everything that can be refused is refused before the first change.
-async fn preflight(session: &mut Session) -> Result<()> {
+async fn preflight(session: &mut Session, mode: Mode) -> Result<()> {
     steps::certificate::look(session)?;
     steps::git::look(session)?;
     if !session.job.documents.is_dir() {
         return Err(Failure::new(format!("{} is not a folder", session.job.documents.display())));
     }
     let host = format!("controller.{}", session.job.domain);
-    session.reach.resolves(&host).await?;
+    match session.reach.resolves(&host).await {
+        Err(failure) if mode == Mode::DryRun => {
+            session.screen.line(format_args!("Note: {failure}"))
+        }
+        resolved => resolved?,
+    }
     steps::connect::look(session).await?;
     Ok(())
 }

@@ -58,7 +58,9 @@ pub async fn run(session: &mut Session, steps: &[Step], mode: Mode) -> Summary {
                 (Mark::Failed, after)
             }
         };
-        session.screen.end(mark, &after, took);
+        // What a dry run would do has been said line by line; its last line is what was found.
+        let shown = if mark == Mark::Planned { &before } else { &after };
+        session.screen.end(mark, shown, took);
         summary.reports.push(Report { step: *step, mark, before, after, took });
         if summary.failure.is_some() {
             break;

@@ -36,7 +36,7 @@ impl Mark {
             Self::Checked => "✓ checked",
             Self::Held => "= holds already",
             Self::Done => "✓ done",
-            Self::Planned => "→ to do",
+            Self::Planned => "→ to do, now",
             Self::Skipped => "- not asked for",
             Self::Failed => "✗ failed",
         }

@@ -76,15 +76,17 @@ impl Region {
         &self.0
     }
 
-    /// The partition that ARNs in this region carry: `aws`, `aws-cn` or `aws-us-gov`.
+    /// The partition that ARNs in this region carry: `aws`, `aws-cn`, `aws-us-gov` and so on.
     pub fn partition(&self) -> &'static str {
-        if self.0.starts_with("cn-") {
-            "aws-cn"
-        } else if self.0.starts_with("us-gov-") {
-            "aws-us-gov"
-        } else {
-            "aws"
-        }
+        const OTHERS: [(&str, &str); 5] = [
+            ("cn-", "aws-cn"),
+            ("us-gov-", "aws-us-gov"),
+            ("us-isob-", "aws-iso-b"),
+            ("us-iso-", "aws-iso"),
+            ("eusc-", "aws-eusc"),
+        ];
+        let other = OTHERS.iter().find(|(prefix, _)| self.0.starts_with(prefix));
+        other.map_or("aws", |(_, partition)| partition)
     }
 }
 

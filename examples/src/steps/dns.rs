@@ -40,14 +40,22 @@ pub fn look(session: &mut Session) -> Result<Look> {
             format!("{} {} {}", set.name, set.r#type, values.join(" "))
         })
         .collect();
-    let checks = files.len() - 1;
-    let now = format!("{} records and {checks} health checks planned", records.len());
+    let checks = plan.health_checks();
+    let now = format!("{} records and {} health checks planned", records.len(), checks.len());
+    let checks = checks.into_iter().map(|check| {
+        let config = check.health_check_config;
+        let (ip, host) = (config.ip_address, config.fully_qualified_domain_name);
+        format!(
+            "health check of {ip}: {} as {host}, reference {}",
+            config.resource_path, check.caller_reference
+        )
+    });
     let commands = [
         format!("in {}", batch_file.display()),
         "apply with: aws route53 change-resource-record-sets --hosted-zone-id ZONE --change-batch file://…"
             .to_owned(),
     ];
-    Ok(Look::holds(now).details(records).details(commands))
+    Ok(Look::holds(now).details(records).details(checks).details(commands))
 }
 
 /// Writes the files.

@@ -28,17 +28,27 @@ pub fn look(session: &mut Session) -> Result<Look> {
             included.display()
         )));
     }
-    let helper =
-        if config.flynn_blocks(url).helpers.is_empty() { "no helper" } else { "helper kept" };
+    let helper = !config.flynn_blocks(url).helpers.is_empty();
     if plan.is_empty() {
-        return Ok(Look::holds(format!("no sslCAInfo, {helper}")));
+        let now = if helper { "no sslCAInfo, helper kept" } else { "no sslCAInfo, no helper" };
+        return Ok(Look::holds(now).details(private_ca(session)));
     }
     let lines = plan
         .to_string()
         .lines()
         .map(|line| format!("change .gitconfig: {line}"))
         .collect::<Vec<_>>();
-    Ok(Look::lacks(format!("sslCAInfo and {helper}"), lines))
+    let now = if helper { "sslCAInfo and helper" } else { "sslCAInfo, no helper" };
+    Ok(Look::lacks(now, lines).details(private_ca(session)))
+}
+
+/// Without `sslCAInfo` git goes by the roots of the machine.
+fn private_ca(session: &Session) -> Option<String> {
+    session.certificate.ca.as_ref()?;
+    Some(
+        "the certificate's CA is no public one: git accepts it where the machine trusts that CA"
+            .to_owned(),
+    )
 }
 
 /// Takes the setting out, and nothing else.

@@ -42,7 +42,7 @@ impl S3Backend {
     ///
     /// # Errors
     /// [`ErrorKind::Bucket`], [`ErrorKind::Region`], or [`ErrorKind::Parameter`] for a key that is empty, quoted,
-    /// an unexpanded variable, or has blanks. The secret never shows in it.
+    /// an unexpanded variable, temporary, or has blanks. The secret never shows in it.
     pub fn with_key(
         bucket: &str,
         region: &str,
@@ -54,6 +54,13 @@ impl S3Backend {
             return Err(Error::new(
                 ErrorKind::Parameter,
                 "the parameter access_key_id holds something else than letters and digits",
+            ));
+        }
+        if id.starts_with("ASIA") {
+            return Err(Error::new(
+                ErrorKind::Parameter,
+                "the parameter access_key_id is that of a temporary key, which needs a session token: \
+                 the blobstore has no parameter for one",
             ));
         }
         let secret = required("secret_access_key", secret_access_key)?;

@@ -195,6 +195,21 @@ fn names_that_the_blobstore_ignores_are_refused() {
 }
 
 #[test]
+fn keys_that_cannot_work_are_refused() {
+    for (id, secret) in [
+        ("ASIAIOSFODNN7EXAMPLE", SECRET),
+        ("$AWS_ACCESS_KEY_ID", SECRET),
+        ("AKIAIOSFODNN7EXAMPLE", "$AWS_SECRET_ACCESS_KEY"),
+        ("AKIAIOSFODNN7EXAMPLE", "two words"),
+        ("", SECRET),
+        ("AKIAIOSFODNN7EXAMPLE", ""),
+    ] {
+        let error = S3Backend::with_key("acme-blobs", "us-east-1", id, secret).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Parameter, "{id}");
+    }
+}
+
+#[test]
 fn changes_leave_out_what_holds_and_drop_what_would_win() {
     let backend = s3();
     let env: Vec<(String, String)> = backend
