@@ -24,8 +24,9 @@ impl Bundle {
     /// named as such) or one is damaged, with the line of its block.
     pub fn from_pem(file: &[u8]) -> Result<Self, Error> {
         // DER starts with the tag of a sequence, which no PEM file does.
-        if file.first() == Some(&0x30) && !file.windows(11).any(|w| w == b"-----BEGIN ") {
-            return Self::from_der([file.to_vec()]);
+        if file.first() == Some(&0x30) && !pem::contains(file, b"-----BEGIN ") {
+            return Self::from_der([file.to_vec()])
+                .map_err(|e| pem::no_certificate_der(file).unwrap_or(e));
         }
         let certificates = pem::certificates(file)
             .map(|der| Certificate::from_der(der?))

@@ -19,6 +19,8 @@ struct Inner {
 pub enum ErrorKind {
     /// A text that should be a pin is not one.
     Pin,
+    /// A text that should be a moment is not RFC 3339.
+    Time,
     /// A file that should hold certificates does not, or not readable ones.
     Certificate,
     /// A file that should hold a private key does not, or not a readable one.

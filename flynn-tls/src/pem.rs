@@ -5,8 +5,11 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD};
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use rustls_pki_types::CertificateDer;
+use x509_parser::certification_request::X509CertificationRequest;
+use x509_parser::prelude::FromDer as _;
 
-use crate::der::{Reader, SEQUENCE};
+use crate::PrivateKey;
+use crate::der::{INTEGER, OID, Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
 
 /// Padding is not asked for: the block's end says where the data ends.
@@ -127,20 +130,27 @@ fn damaged(block: &Block<'_>, why: &str) -> Error {
     Error::new(ErrorKind::Certificate, message)
 }
 
+const REQUEST: &str =
+    "this is a certificate request (CSR), not a certificate: hand in what the CA made of it";
+const PKCS7: &str = "this is PKCS#7: convert it with `openssl pkcs7 -print_certs`";
+
 /// Says what is there instead of a certificate.
 pub(crate) fn no_certificate(text: &[u8]) -> Error {
     let labels: Vec<_> = blocks(text).collect();
     let message = if labels.iter().any(Block::is_private_key) {
         "this is a private key, not a certificate"
     } else if labels.iter().any(Block::is_request) {
-        "this is a certificate request (CSR), not a certificate: hand in what the CA made of it"
+        REQUEST
     } else if labels.iter().any(|b| b.label == "PKCS7") {
-        "this is PKCS#7: convert it with `openssl pkcs7 -print_certs`"
+        PKCS7
     } else if let Some(other) = labels.first() {
         return Error::new(
             ErrorKind::Certificate,
             format!("no certificate found, only {:?}", other.label.escape_debug().to_string()),
         );
+    } else if contains(text, b"-----BEGIN ") {
+        "no certificate found: a BEGIN is there, but not on a line of its own, so the line breaks \
+         were lost or written as \\n"
     } else if text.trim_ascii().is_empty() {
         "no certificate found: it is empty"
     } else if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
@@ -149,6 +159,27 @@ pub(crate) fn no_certificate(text: &[u8]) -> Error {
         "no certificate found: no PEM block in it"
     };
     Error::new(ErrorKind::Certificate, message)
+}
+
+/// Says what a DER file is that is no certificate.
+pub(crate) fn no_certificate_der(der: &[u8]) -> Option<Error> {
+    let mut parts = Reader::new(der).enter(SEQUENCE)?;
+    let message = if PrivateKey::from_der(der).is_ok() {
+        "this is a private key, not a certificate"
+    } else if X509CertificationRequest::from_der(der).is_ok() {
+        REQUEST
+    } else if parts.value(INTEGER).is_some_and(|version| version.content == [3]) {
+        "this is PKCS#12: convert it with `openssl pkcs12 -nokeys`"
+    } else if parts.value(OID).is_some() {
+        PKCS7
+    } else {
+        return None;
+    };
+    Some(Error::new(ErrorKind::Certificate, message))
+}
+
+pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|w| w == part)
 }
 
 /// One PEM block with lines of 64 characters.
@@ -224,6 +255,7 @@ mod tests {
             (encode("X509 CRL", &[1]), "X509 CRL"),
             (" \n".into(), "empty"),
             ("hello".into(), "no PEM block"),
+            (encode("CERTIFICATE", &[1]).replace('\n', "\\n"), "line breaks"),
         ] {
             let e = first_certificate(text.as_bytes()).unwrap_err().to_string();
             assert!(e.contains(says), "{e}");

@@ -66,7 +66,7 @@ impl FromStr for Time {
     fn from_str(text: &str) -> Result<Self, Error> {
         text.parse::<Timestamp>().map(|t| Self(t.as_second())).map_err(|e| {
             let message = format!("{text:?} is not a time such as 2027-01-31T23:59:59Z");
-            Error::because(ErrorKind::Certificate, message, e)
+            Error::because(ErrorKind::Time, message, e)
         })
     }
 }

@@ -20,7 +20,7 @@ pub(crate) use facts::modulus_bits;
 
 /// A certificate and what it says.
 ///
-/// Reading one proves nothing about it: see `check` for a judgement.
+/// Reading one proves nothing about it: see [`check`](crate::check()) for a judgement.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {

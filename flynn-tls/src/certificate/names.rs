@@ -54,7 +54,8 @@ impl Names {
 
 fn matches(name: &str, host: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
-    if name.is_empty() || host.is_empty() {
+    // A name that is not ASCII is malformed, and no client finds it.
+    if name.is_empty() || host.is_empty() || !name.is_ascii() {
         return false;
     }
     if name.eq_ignore_ascii_case(host) {
@@ -85,7 +86,7 @@ mod tests {
     #[test]
     fn a_wildcard_stands_for_one_label_and_not_for_its_apex() {
         let names = Names {
-            dns: vec!["*.Example.com".into(), "example.org".into(), "*.com".into()],
+            dns: ["*.Example.com", "example.org", "*.com", "bücher.example"].map(Into::into).into(),
             addresses: vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
             others: vec![],
         };
@@ -110,6 +111,7 @@ mod tests {
             "*.example.org",
             "example.comx",
             "foo.com",
+            "bücher.example",
             "10.0.0.2",
             "",
             ".",

@@ -20,7 +20,13 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
             continue;
         }
         let has = if names.is_empty() { "none".to_owned() } else { names.to_string() };
-        let (code, explanation, remedy) = if let Some(parent) = wanted.strip_prefix("*.") {
+        let (code, explanation, remedy) = if !wanted.is_ascii() {
+            (
+                Code::NameNotCovered,
+                format!("{wanted} is not covered: certificates hold international names as xn--"),
+                "ask for the name in its xn-- form",
+            )
+        } else if let Some(parent) = wanted.strip_prefix("*.") {
             (
                 Code::WildcardNotCovered,
                 format!("*.{parent} is not covered; the names are: {has}"),

@@ -37,8 +37,10 @@ impl Requirements {
         Self { names: Vec::new(), at: None, days: 30, trust: Trust::Any, provider: None }
     }
 
-    /// It must cover the domain itself and `*.domain`, as a Flynn cluster's certificate does.
+    /// It must cover the domain itself and `*.domain`, as a Flynn cluster's certificate does. A
+    /// port, which a cluster's domain may carry, is left out.
     pub fn domain(self, domain: &str) -> Self {
+        let domain = domain.split_once(':').map_or(domain, |(name, _)| name);
         let wildcard = format!("*.{domain}");
         self.name(domain).name(&wildcard)
     }

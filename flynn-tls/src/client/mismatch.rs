@@ -186,6 +186,15 @@ fn validity(leaf: &Certificate, at: Time) -> Validity {
     }
 }
 
+/// As much of a stranger's text as fits on a line.
+fn clipped(text: &str) -> String {
+    const MOST: usize = 120;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 impl fmt::Display for PinMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -194,7 +203,8 @@ impl fmt::Display for PinMismatch {
             self.server_name, self.presented, self.expected
         )?;
         if let Some(leaf) = &self.leaf {
-            let (subject, issuer, end) = (leaf.subject(), leaf.issuer(), leaf.not_after());
+            let (subject, issuer) = (clipped(leaf.subject()), clipped(leaf.issuer()));
+            let end = leaf.not_after();
             write!(f, " ({subject}, issued by {issuer}, valid until {end})")?;
         }
         let cause = self.likeliest();

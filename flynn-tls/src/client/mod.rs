@@ -69,7 +69,8 @@ impl ClientTls {
     /// the same. The handshake's signature is verified.
     ///
     /// A wrong pin is a [`PinMismatch`]. A certificate that has a right pin but cannot be used to
-    /// verify a signature (X.509 v1, RSA below 2048 bits, P-521 on ring) is [`Unverifiable`]. The
+    /// verify a signature (X.509 v1, RSA below 2048 bits, P-521 on ring) is [`Unverifiable`]; over
+    /// TLS 1.2 most servers with P-521 end the handshake before they show theirs. The
     /// pin is looked at first: about a stranger's certificate nothing else is said.
     pub fn pinned(pins: impl Into<PinSet>) -> Self {
         Self::trusting(Trust::Pins(pins.into()))

@@ -1,10 +1,12 @@
+use std::fmt;
+
 use super::key::Key;
 use super::{Ca, Issued, Leaf};
 use crate::error::{Error, ErrorKind};
 use crate::{Code, KeyKind, Time, pem};
 
 /// Files with one fault, from [`broken`].
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Broken {
     /// The fault.
     pub code: Code,
@@ -20,6 +22,13 @@ impl Broken {
     /// The private key in PEM.
     pub fn key_pem(&self) -> String {
         self.key.key_pem()
+    }
+}
+
+impl fmt::Debug for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The file may hold a key.
+        f.debug_struct("Broken").field("code", &self.code).finish_non_exhaustive()
     }
 }
 

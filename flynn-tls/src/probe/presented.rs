@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::SocketAddr;
 
 use rustls::pki_types::CertificateDer;
@@ -8,7 +9,7 @@ use crate::error::Error;
 use crate::{Bundle, Certificate, Pin};
 
 /// What a server presented to a [`Probe`](super::Probe).
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Presented {
     address: SocketAddr,
     chain: Vec<CertificateDer<'static>>,
@@ -91,5 +92,20 @@ impl Presented {
     /// The protocol chosen by ALPN, if any.
     pub fn alpn(&self) -> Option<&[u8]> {
         self.alpn.as_deref()
+    }
+}
+
+impl fmt::Debug for Presented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Presented")
+            .field("address", &self.address)
+            .field("pin", &self.pin())
+            .field("chain", &self.chain.len())
+            .field("key_proved", &self.proved)
+            .field("completed", &self.completed)
+            .field("protocol", &self.protocol)
+            .field("cipher", &self.cipher)
+            .field("alpn", &self.alpn.as_deref().map(String::from_utf8_lossy))
+            .finish()
     }
 }

@@ -100,14 +100,23 @@ fn encrypted_keys_requests_and_other_files_are_named() {
         let e = PrivateKey::from_pem(&text(folder, file)).unwrap_err();
         assert!(e.kind() == ErrorKind::Key && e.to_string().contains(says), "{file}: {e}");
     }
+    openssl(folder, "pkey -in key.pem -outform DER -out key.der");
+    openssl(folder, "req -in request.pem -outform DER -out request.der");
+    openssl(folder, "crl2pkcs7 -nocrl -certfile cert.pem -outform DER -out chain.der");
+    openssl(folder, "pkcs12 -export -inkey key.pem -in cert.pem -passout pass:x -out both.p12");
     for (file, says) in [
+        ("key.der", "a private key"),
+        ("request.der", "CSR"),
+        ("chain.der", "PKCS#7"),
+        ("both.p12", "PKCS#12"),
         ("key.pem", "a private key"),
         ("pkcs8.pem", "a private key"),
         ("request.pem", "CSR"),
         ("chain.p7b", "PKCS#7"),
         ("public.pem", "PUBLIC KEY"),
     ] {
-        let e = Bundle::from_pem(text(folder, file).as_bytes()).unwrap_err();
+        let bytes = fs::read(folder.join(file)).unwrap();
+        let e = Bundle::from_pem(&bytes).unwrap_err();
         assert!(e.kind() == ErrorKind::Certificate && e.to_string().contains(says), "{file}: {e}");
     }
 }
