@@ -4,7 +4,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::ids::is_uuid;
+use super::ids::{is_uuid, stored_uuid};
 use super::program::{Attach, Command};
 use super::routing::Call;
 use super::state::{Strings, newest_first};
@@ -212,6 +212,15 @@ impl Engine {
                 return Err(Fail::field("release.ArtifactIDs", "cannot be empty"));
             }
         };
+        if self.options.age == ServerAge::V2021 {
+            if artifacts.iter().any(|id| stored_uuid(id).is_none()) {
+                return Err(Fail::database());
+            }
+            // The server trips over an artifact that is not there.
+            if artifacts.iter().any(|id| self.state.artifact(id).is_err()) {
+                return Err(Fail::Broken);
+            }
+        }
         let attached = call.request.header_text("upgrade").contains("flynn-attach/0");
         let mut args = new.args.clone();
         match self.options.age {
