@@ -93,9 +93,6 @@ mod calls {
 
     const PATH: &str = "/backup";
 
-    /// How long the cluster may take until the first bytes come.
-    const BEGIN: Duration = Duration::from_secs(600);
-
     /// Backups of the cluster; made by [`Client::backup`].
     #[derive(Clone, Debug)]
     pub struct Backup {
@@ -165,7 +162,7 @@ mod calls {
                 let spec = Spec::new(http::Method::GET, PATH, [], Repeat::Never)
                     .accept(Accept::Anything)
                     .slow();
-                let deadline = Deadline::after(Some(self.timeout.unwrap_or(BEGIN)));
+                let deadline = Deadline::after(self.timeout);
                 let (answer, call) = self.client.transport().open(&spec, deadline).await?;
                 let (parts, body) = answer.into_parts();
                 let is_tar =

@@ -222,7 +222,8 @@ mod calls {
         /// Not found, when there is no such provider. A provider that refuses is a 500; an app that
         /// does not exist is a 500 with `retry: true`, and the provider keeps what it has made.
         pub fn provision(&self, resource: NewResource) -> Request<Resource> {
-            let spec = Spec::post(ALL, [self.provider.as_str()], Repeat::Never);
+            // Some providers deploy an app of their own before they answer.
+            let spec = Spec::post(ALL, [self.provider.as_str()], Repeat::Never).slow();
             Request::json(&self.client, spec.body(resource))
         }
 

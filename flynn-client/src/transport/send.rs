@@ -28,6 +28,9 @@ pub(crate) struct Limits {
     pub(crate) event: usize,
 }
 
+/// The least time of one attempt of a call that is known to be slow.
+const SLOW: Duration = Duration::from_secs(600);
+
 /// Bytes of an error's body that are looked at.
 const ERROR_BODY: usize = 1 << 20;
 
@@ -198,14 +201,9 @@ impl Transport {
         reading: Reading,
         call: &Call,
     ) -> Result<(Parts, Content), Error> {
-        let own = (!spec.slow).then_some(self.attempt_timeout);
-        let limit = match (own, deadline.remaining()) {
-            (Some(own), Some(left)) => Some(own.min(left)),
-            (own, left) => own.or(left),
-        };
-        let attempt = self.attempt(spec, url, reading, call);
-        let Some(limit) = limit else { return attempt.await };
-        match tokio::time::timeout(limit, attempt).await {
+        let own = if spec.slow { self.attempt_timeout.max(SLOW) } else { self.attempt_timeout };
+        let limit = deadline.remaining().map_or(own, |left| left.min(own));
+        match tokio::time::timeout(limit, self.attempt(spec, url, reading, call)).await {
             Ok(result) => result,
             Err(_) if deadline.is_over() => Err(Deadline::error()),
             Err(_) => Err(Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}"))),

@@ -52,7 +52,7 @@ pub(crate) struct Spec {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) repeat: Repeat,
-    /// The server is known to take its time: no deadline for one attempt.
+    /// The server is known to take its time: minutes for one attempt.
     pub(crate) slow: bool,
     /// A status besides 2xx that carries an answer and no failure, when there is `data` in its body.
     pub(crate) also: Option<StatusCode>,

@@ -291,7 +291,10 @@ fn resources() -> Vec<Call> {
             sent: Once,
             good: Json(RESOURCE),
             besides: &[],
-            make: |c| run(c.provider("pg").resources().provision(NewResource::for_app("www"))),
+            make: |c| {
+                let new = NewResource::for_app("www");
+                run(c.provider("pg").resources().provision(new).timeout(Duration::from_secs(8)))
+            },
         },
         Call {
             name: "provider(..).resources().get(..)",
