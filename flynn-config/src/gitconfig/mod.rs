@@ -10,6 +10,7 @@ mod key;
 mod parse;
 mod plan;
 mod value;
+mod wildmatch;
 
 use std::fmt;
 use std::ops::Range;
@@ -73,8 +74,8 @@ impl GitConfig {
     }
 
     /// Reads the file at `path` and the files it includes (`include.path`, relative to the file,
-    /// `~/` being the home of [`Locations::from_env`]). Conditional includes are left out: they
-    /// depend on a repository; see [`Includes`].
+    /// `~/` being the home of [`Locations::from_env`]). Conditional includes, which depend on a
+    /// repository, are left out; [`Includes`] knows more.
     ///
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when `path` is missing (a missing included file

@@ -1,8 +1,10 @@
 //! `.gitconfig` files against git itself.
 
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use flynn_config::{BlockChange, GitConfig, Helper};
+use flynn_config::{BlockChange, ErrorKind, GitConfig, Helper, Includes};
 
 fn sample(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/cli").join(name);
@@ -47,4 +49,69 @@ fn the_files_of_2021_byte_for_byte() {
     check("211");
     change("new.test", None);
     check("218");
+}
+
+/// Includes are followed as git follows them, and their settings are reported but not reached.
+#[test]
+fn includes() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = fs::canonicalize(dir.path()).unwrap();
+    let path = home.join(".gitconfig");
+    let write = |name: &str, text: &str| {
+        let path = home.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(
+        ".gitconfig",
+        "[user]\n\tname = first\n[include]\n\tpath = flynn/inc\n\tpath = missing\n\tpath = ~/tilde\n\
+         [includeIf \"gitdir:~/work/\"]\n\tpath = at-work\n[includeIf \"gitdir/i:WORK/\"]\n\tpath = \
+         folded\n[includeIf \"gitdir:play/\"]\n\tpath = play\n[includeIf \"onbranch:x\"]\n\tpath = \
+         play\n[user]\n\tname = last\n",
+    );
+    write(
+        "flynn/inc",
+        "[http \"https://git.a.test\"]\n\tsslCAInfo = /ca\n[include]\npath = deep\n",
+    );
+    write("flynn/deep", "[user]\n\tname = deep\n");
+    write("tilde", "[user]\n\tname = tilde\n");
+    write("at-work", "[user]\n\tname = work\n");
+    write("folded", "[user]\n\tname = folded\n");
+    write("play", "[user]\n\tname = play\n");
+    let repository = home.join("work/x");
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        git.env("HOME", &home).env("GIT_CONFIG_NOSYSTEM", "1").args(arguments);
+        let output = git.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    git(&["init", "-q", repository.to_str().unwrap()]);
+    let by_git = git(&["-C", repository.to_str().unwrap(), "config", "--get-all", "user.name"]);
+    let includes = Includes::new(Some(home.clone()));
+    let names = |config: &GitConfig| {
+        let names = config.get_all("user.name");
+        names.iter().map(|name| format!("{}\n", name.to_string_lossy())).collect::<String>()
+    };
+    let inside = includes.clone().in_repository(repository.join(".git")).load(&path).unwrap();
+    assert_eq!(names(&inside), by_git);
+    assert_eq!(names(&inside), "first\ndeep\ntilde\nwork\nfolded\nlast\n");
+    let outside = includes.load(&path).unwrap();
+    assert_eq!(names(&outside), "first\ndeep\ntilde\nlast\n");
+
+    let url = "https://git.a.test";
+    assert_eq!(outside.flynn_blocks(url).ca_file(), Some(Path::new("/ca")));
+    let plan = outside.plan(url, BlockChange::DropCa).unwrap();
+    assert!(plan.is_empty());
+    let beyond = &plan.out_of_reach()[0];
+    assert_eq!(beyond.included_from.as_deref(), Some(&*home.join("flynn/inc")));
+    assert!(plan.to_string().contains("inc, which is not changed"));
+
+    write("flynn/deep", "[include]\npath = ../.gitconfig\n");
+    let circle = includes.load(&path).unwrap_err();
+    assert_eq!(circle.kind(), ErrorKind::Invalid);
+    write("flynn/deep", "[user\n");
+    let broken = includes.load(&path).unwrap_err();
+    assert_eq!((broken.line(), broken.path()), (Some(1), Some(&*home.join("flynn/deep"))));
 }
