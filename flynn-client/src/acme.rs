@@ -3,6 +3,17 @@
 //! None of these calls was ever recorded: they are written from the fork's source
 //! (commit a67b62e). Servers of the upstream project answer
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! match flynn.acme().get().await {
+//!     Ok(config) => println!("certificates by ACME: {}", config.enabled),
+//!     Err(error) => assert!(error.is_unsupported()), // not the fork
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use serde::{Deserialize, Serialize};
 

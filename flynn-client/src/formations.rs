@@ -1,4 +1,19 @@
 //! Formations: how many jobs of which type an app's release runs.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! let controller = flynn.app("controller");
+//! let release = controller.release().await?;
+//! let formation = controller.formations().get(&release.id).await?;
+//! assert!(formation.processes["web"] > 0);
+//!
+//! for running in flynn.formations().active().await? {
+//!     println!("{} {:?}", running.app.unwrap_or_default().name, running.processes);
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use std::collections::BTreeMap;
 

@@ -55,6 +55,10 @@ pub mod volumes;
 #[cfg(feature = "client")]
 mod gc;
 
+#[cfg(all(doc, feature = "client"))]
+#[doc = include_str!("../docs/go-client.md")]
+pub mod go_client {}
+
 #[cfg(feature = "client")]
 mod attached;
 #[cfg(feature = "client")]

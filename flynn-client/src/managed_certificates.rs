@@ -4,6 +4,17 @@
 //! None of these calls was ever recorded: they are written from the fork's source
 //! (commit a67b62e). Servers of the upstream project answer
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! match flynn.managed_certificates().list().await {
+//!     Ok(all) => all.iter().for_each(|one| println!("{} {}", one.domain, one.status)),
+//!     Err(error) => assert!(error.is_unsupported()), // not the fork
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,15 @@
 //! Volumes: disks that outlive the jobs that use them (from v20170310.0).
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! let postgres = flynn.app("postgres").volumes();
+//! for volume in postgres.list().await? {
+//!     println!("{} {} on {}: {}", volume.id, volume.path, volume.host_id, volume.state);
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use std::collections::BTreeMap;
 

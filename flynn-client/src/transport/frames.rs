@@ -131,7 +131,7 @@ mod tests {
             while let Some(output) = decoder.next().unwrap() {
                 match output {
                     JobOutput::Data { stream: JobStream::Stdout, data } => {
-                        stdout.extend_from_slice(&data)
+                        stdout.extend_from_slice(&data);
                     }
                     output => rest.push(output),
                 }

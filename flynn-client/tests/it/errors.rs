@@ -37,14 +37,14 @@ impl Fault {
     }
 }
 
-fn error(status: u16, code: &str, retry: bool) -> Option<Step> {
-    Some(json(status, format!(r#"{{"code":"{code}","message":"no","retry":{retry}}}"#)))
+fn error(status: u16, code: &str, retry: bool) -> Step {
+    json(status, format!(r#"{{"code":"{code}","message":"no","retry":{retry}}}"#))
 }
 
 const FAULTS: &[Fault] = &[
     Fault {
         name: "400",
-        reply: |_| error(400, "validation_error", false),
+        reply: |_| Some(error(400, "validation_error", false)),
         kind: ErrorKind::Validation,
         again: (false, false),
         retryable: false,
@@ -58,7 +58,7 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "403",
-        reply: |_| error(403, "forbidden", false),
+        reply: |_| Some(error(403, "forbidden", false)),
         kind: ErrorKind::Forbidden,
         again: (false, false),
         retryable: false,
@@ -79,14 +79,14 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "409",
-        reply: |_| error(409, "conflict", false),
+        reply: |_| Some(error(409, "conflict", false)),
         kind: ErrorKind::Conflict,
         again: (false, false),
         retryable: false,
     },
     Fault {
         name: "412",
-        reply: |_| error(412, "precondition_failed", false),
+        reply: |_| Some(error(412, "precondition_failed", false)),
         kind: ErrorKind::PreconditionFailed,
         again: (false, false),
         retryable: false,
@@ -103,21 +103,21 @@ const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "500",
-        reply: |_| error(500, "unknown_error", false),
+        reply: |_| Some(error(500, "unknown_error", false)),
         kind: ErrorKind::Server,
         again: (false, false),
         retryable: false,
     },
     Fault {
         name: "500 retry",
-        reply: |_| error(500, "unknown_error", true),
+        reply: |_| Some(error(500, "unknown_error", true)),
         kind: ErrorKind::Server,
         again: (true, false),
         retryable: true,
     },
     Fault {
         name: "503 retry",
-        reply: |_| error(503, "service_unavailable", true),
+        reply: |_| Some(error(503, "service_unavailable", true)),
         kind: ErrorKind::Unavailable,
         again: (true, true),
         retryable: true,
@@ -295,15 +295,15 @@ async fn every_call_meets_every_fault() {
 fn table(calls: &[Arc<Call>], rows: &[Vec<Met>]) -> String {
     let names: Vec<_> = FAULTS.iter().map(|fault| fault.name).collect();
     let mut table = format!("| call | may be sent | {} |\n", names.join(" | "));
-    table.push_str(&format!("|---|---|{}\n", "---|".repeat(FAULTS.len())));
+    writeln!(table, "|---|---|{}", "---|".repeat(FAULTS.len())).unwrap();
     for (call, row) in calls.iter().zip(rows) {
         let class = match call.sent {
             Sent::Again => "again",
             Sent::AgainUntilGone => "until gone",
             Sent::Once => "once",
         };
-        let cells: Vec<_> = row.iter().map(|met| format!("{} {}", met.kind, met.sent)).collect();
-        writeln!(table, "| {} | {class} | {} |", call.name, cells.join(" | ")).unwrap();
+        let fields: Vec<_> = row.iter().map(|met| format!("{} {}", met.kind, met.sent)).collect();
+        writeln!(table, "| {} | {class} | {} |", call.name, fields.join(" | ")).unwrap();
     }
     table
 }

@@ -10,7 +10,9 @@
 
 mod calls;
 mod capabilities;
+mod changes;
 mod cluster;
+mod deletion;
 mod deployments;
 mod domain;
 mod env;
@@ -18,8 +20,11 @@ mod errors;
 mod events;
 mod golden;
 mod jobs;
+mod logs;
 mod raw;
+mod resources;
 mod routes;
+mod scale;
 mod secrets;
 mod send;
 mod server;

@@ -2,6 +2,7 @@
 //! and a marked private key, well and badly answered, and all output is searched for the marks.
 
 use std::error::Error as _;
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::Duration;
@@ -76,7 +77,7 @@ fn shown(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?} {:?}", error.detail());
     let mut source = error.source();
     while let Some(cause) = source {
-        text.push_str(&format!(" {cause} {cause:?}"));
+        write!(text, " {cause} {cause:?}").unwrap();
         source = cause.source();
     }
     text
@@ -153,8 +154,8 @@ async fn nothing_shows_a_secret() {
             match &result {
                 // A bad answer that passes for a good one has secrets where none belong.
                 Ok(()) if !good => {}
-                Ok(()) => search(call.request, &text),
-                Err(error) => search(call.request, &shown(error)),
+                Ok(()) => search(&call.name, &text),
+                Err(error) => search(&call.name, &shown(error)),
             }
         }
     }

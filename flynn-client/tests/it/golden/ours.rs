@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use super::recordings::Exchange;
 use super::requests::Made;
 
+#[expect(clippy::unnecessary_wraps, reason = "an arm of a match")]
 fn done<T, F>(call: F) -> Option<Made>
 where
     F: IntoFuture<Output = Result<T, Error>> + Send + 'static,
@@ -27,6 +28,7 @@ where
 }
 
 /// A stream is read until it ends.
+#[expect(clippy::unnecessary_wraps, reason = "an arm of a match")]
 fn drained<S, T, F>(call: F) -> Option<Made>
 where
     S: Stream<Item = Result<T, Error>> + Send + Unpin,

@@ -2,6 +2,7 @@
 //! folder `shared/recordings` lies beside the workspace.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,6 @@ pub(crate) struct Exchange {
     pub(crate) response_headers: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) response_body: String,
-    pub(crate) closed: String,
 }
 
 impl Exchange {
@@ -84,10 +84,10 @@ impl Exchange {
 
     /// A log that was answered as text, as the server would have sent it as events.
     pub(crate) fn log_as_events(&self) -> String {
-        let lines = self.response_body.lines().filter(|line| !line.is_empty());
-        let mut frames: String = lines
-            .map(|line| format!("data: {{\"event\":\"message\",\"data\":{line}}}\n\n"))
-            .collect();
+        let mut frames = String::new();
+        for line in self.response_body.lines().filter(|line| !line.is_empty()) {
+            write!(frames, "data: {{\"event\":\"message\",\"data\":{line}}}\n\n").unwrap();
+        }
         if !self.query().contains_key("follow") {
             frames.push_str("data: {\"event\":\"eof\"}\n\n");
         }
@@ -107,13 +107,13 @@ impl Exchange {
                 let domain = body.get("old_domain")?.as_str()?;
                 Some(format!(r#"{{"id":"r","env":{{"DEFAULT_ROUTE_DOMAIN":"{domain}"}}}}"#))
             }
-            ["apps", id] | ["releases", id] => Some(format!(r#"{{"id":"{id}","name":"{id}"}}"#)),
+            ["apps" | "releases", id] => Some(format!(r#"{{"id":"{id}","name":"{id}"}}"#)),
             // A path route was made, so there was one of `/`.
             ["routes"] if self.status == 200 => {
                 let domain = body.get("domain")?.as_str()?;
                 Some(format!(r#"[{{"type":"http","id":"x","domain":"{domain}","path":"/"}}]"#))
             }
-            ["routes"] | ["apps"] => Some(String::from("[]")),
+            ["routes" | "apps"] => Some(String::from("[]")),
             _ => None,
         }
     }
@@ -133,7 +133,7 @@ impl Exchange {
     }
 
     /// Whether the original CLI sent it (otherwise curl did).
-    pub(crate) fn from_cli(&self) -> bool {
+    pub(crate) fn is_from_cli(&self) -> bool {
         self.header("User-Agent").is_some_and(|agent| agent.starts_with("Go-http-client"))
     }
 
@@ -177,7 +177,7 @@ impl Exchange {
         let mut call = format!("{} {}", self.method, segments.join("/"));
         for name in ["active", "expand"] {
             if self.query().get(name).is_some_and(|value| value == "true") {
-                call.push_str(&format!("?{name}"));
+                write!(call, "?{name}").unwrap();
             }
         }
         if self.is_stream() {

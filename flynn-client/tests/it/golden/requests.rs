@@ -2,6 +2,7 @@
 //! operation sends the same.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use flynn_client::{Client, Error, RetryPolicy};
@@ -53,7 +54,7 @@ fn replay(exchange: &Exchange) -> Step {
     let mut headers = String::new();
     for name in ["Content-Type", "Content-Disposition"] {
         if let Some(value) = exchange.response_headers.get(name) {
-            headers.push_str(&format!("{name}: {value}\r\n"));
+            write!(headers, "{name}: {value}\r\n").unwrap();
         }
     }
     answer(exchange.status, &headers, &exchange.response_body)
@@ -118,7 +119,7 @@ async fn our_calls_send_what_was_sent() {
     let (table, not_ours) = (Table::new(IN_REQUESTS), Table::new(NOT_OURS));
     let (mut faults, mut replayed, mut left_out) =
         (Vec::new(), BTreeMap::<String, usize>::new(), 0);
-    let wanted = |exchange: &&Exchange| exchange.from_cli() || exchange.status == 200;
+    let wanted = |exchange: &&Exchange| exchange.is_from_cli() || exchange.status == 200;
     for exchange in exchanges.iter().filter(wanted) {
         let call = exchange.call();
         let (recorded, reads) = (exchange.clone(), Arc::clone(&world));

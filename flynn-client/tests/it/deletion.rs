@@ -1,0 +1,76 @@
+//! Deleting apps.
+
+use std::time::Duration;
+
+use flynn_client::apps::NewApp;
+use flynn_client::{ErrorKind, Pending};
+use flynn_mock::{MockController, ServerAge};
+
+use crate::server::{Server, Step, answer, events, json, open_events};
+
+const APP: &str = r#"{"id":"11111111-0000-4000-8000-000000000001","name":"www"}"#;
+const ID: &str = "11111111-0000-4000-8000-000000000001";
+
+fn frame(id: u32, error: &str) -> String {
+    format!(
+        "data: {{\"id\":{id},\"object_type\":\"app_deletion\",\"object_id\":\"{ID}\",\"data\":{{\
+         \"app_deletion\":{{\"app\":\"{ID}\",\"deleted_routes\":null}},\"error\":\"{error}\"}}}}\n\n"
+    )
+}
+
+#[tokio::test]
+async fn an_app_goes_with_what_it_has() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let mock = MockController::builder().bootstrapped("example.com").server(age).start().await;
+        let flynn = mock.client();
+        let app = flynn.apps().create(NewApp::named("www")).await.unwrap();
+        let deletion = flynn.app("www").delete().await.unwrap();
+        assert_eq!(deletion.app_id, app.id);
+        let gone = deletion.wait().timeout(Duration::from_secs(30)).await.unwrap();
+        assert_eq!((gone.app_id, gone.deleted_routes.len()), (app.id.clone(), 1));
+        assert!(flynn.app("www").get_opt().await.unwrap().is_none());
+        // The id is enough to ask again, after the app is gone.
+        flynn.app_deletion(&app.id).wait().timeout(Duration::from_secs(30)).await.unwrap();
+        assert!(flynn.app("www").delete().await.unwrap_err().is_not_found());
+    }
+}
+
+#[tokio::test]
+async fn failures_are_steps_on_the_way() {
+    let server = Server::play([events(&(frame(1, "a job will not stop") + &frame(2, "")))]).await;
+    let gone = server.client().app_deletion(ID).wait().await.unwrap();
+    assert_eq!(gone.app_id, ID);
+    assert!(gone.deleted_routes.is_empty());
+    let query = server.seen()[0].query().to_owned();
+    assert!(query.contains(&format!("object_id={ID}")) && query.contains("past=true"), "{query}");
+    assert!(!query.contains("app_id"), "the app is about to be gone: {query}");
+}
+
+#[tokio::test]
+async fn a_timeout_tells_the_servers_trouble() {
+    let server = Server::play([open_events(&frame(1, "a job will not stop"))]).await;
+    let wait = server.client().app_deletion(ID).wait().timeout(Duration::from_millis(300));
+    let error = wait.await.unwrap_err();
+    assert!(error.is_timeout() && error.message().contains("a job will not stop"), "{error:?}");
+    assert_eq!(error.pending(), Some(&Pending::AppDeletion(ID.into())));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_no_reason_to_delete_twice() {
+    let server = Server::play([json(200, APP), Step::Drop]).await;
+    let error = server.client().app("www").delete().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    assert_eq!(error.pending(), Some(&Pending::AppDeletion(ID.into())));
+    assert_eq!(server.lines(), ["GET /apps/www".to_owned(), format!("DELETE /apps/{ID}")]);
+}
+
+#[tokio::test]
+async fn gone_is_gone_when_the_stream_is_lost_for_good() {
+    let server = Server::answering(|request| match request.call() {
+        "GET /events" => answer(401, "", ""),
+        _ => answer(404, "", ""),
+    })
+    .await;
+    let gone = server.client().app_deletion(ID).wait().await.unwrap();
+    assert_eq!(gone.app_id, ID);
+}
