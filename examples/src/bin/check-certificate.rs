@@ -2,9 +2,13 @@
 //! everything that is wrong with a certificate, each finding with its code. Exit status 0 without
 //! errors, 1 with, 2 when it is called wrongly.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use flynn_examples::failure::{Context, Result};
 use flynn_tls::{Bundle, Certificate, Finding, PrivateKey, Report, Requirements, Roots, check};
+use lexopt::prelude::*;
 use serde_json::{Value, json};
 
 const USAGE: &str = "usage: check-certificate --cert FILE [--key FILE] [--domain NAME]... [--ca FILE] [--at RFC3339] [--json]
@@ -17,73 +21,74 @@ const USAGE: &str = "usage: check-certificate --cert FILE [--key FILE] [--domain
 
 #[derive(Default)]
 struct Options {
-    cert: Option<String>,
-    key: Option<String>,
-    domains: Vec<String>,
-    ca: Option<String>,
-    at: Option<String>,
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    ca: Option<PathBuf>,
+    requirements: Requirements,
     json: bool,
+    help: bool,
 }
 
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
+    let options = match Options::parse() {
+        Ok(options) => options,
         Err(e) => {
             eprintln!("check-certificate: {e}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
-    match run(&options) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(e) => {
-            eprintln!("check-certificate: {e}");
+    if options.help {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    match run(options) {
+        Ok(report) if report.has_errors() => ExitCode::FAILURE,
+        Ok(_) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("check-certificate: {failure}");
             ExitCode::FAILURE
         }
     }
 }
 
 impl Options {
-    /// None when help was asked for.
-    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+    fn parse() -> Result<Self, lexopt::Error> {
+        let mut parser = lexopt::Parser::from_env();
         let mut options = Self::default();
-        while let Some(argument) = arguments.next() {
-            let (name, inline) = match argument.split_once('=') {
-                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-                None => (argument, None),
-            };
-            let mut value = || {
-                let value = inline.clone().or_else(|| arguments.next());
-                value.ok_or_else(|| format!("{name} needs a value"))
-            };
-            match name.as_str() {
-                "--cert" => options.cert = Some(value()?),
-                "--key" => options.key = Some(value()?),
-                "--domain" => options.domains.push(value()?),
-                "--ca" => options.ca = Some(value()?),
-                "--at" => options.at = Some(value()?),
-                "--json" => options.json = true,
-                "--help" | "-h" => return Ok(None),
-                _ => return Err(format!("unknown argument {name}")),
+        while let Some(argument) = parser.next()? {
+            match argument {
+                Long("cert") => options.certificate = Some(parser.value()?.into()),
+                Long("key") => options.key = Some(parser.value()?.into()),
+                Long("ca") => options.ca = Some(parser.value()?.into()),
+                Long("domain") => {
+                    let name = parser.value()?.string()?;
+                    options.requirements = options.requirements.name(&name);
+                }
+                Long("at") => {
+                    let at = parser.value()?.parse_with(str::parse)?;
+                    options.requirements = options.requirements.at(at);
+                }
+                Long("json") => options.json = true,
+                Long("help") | Short('h') => options.help = true,
+                _ => return Err(argument.unexpected()),
             }
         }
-        if options.cert.is_none() {
-            return Err("--cert is missing".to_owned());
+        if options.certificate.is_none() && !options.help {
+            return Err("--cert is missing".into());
         }
-        Ok(Some(options))
+        Ok(options)
     }
 }
 
-/// Whether the certificate has no errors.
-fn run(options: &Options) -> Result<bool, String> {
-    let path = options.cert.as_deref().unwrap_or_default();
-    let bundle = Bundle::from_pem(&read(path)?).map_err(|e| format!("{path}: {e}"))?;
+fn run(options: Options) -> Result<Report> {
+    let path = options.certificate.unwrap_or_default();
+    let bundle = Bundle::from_pem(&read(&path)?).context(path.display().to_string())?;
     let key = options.key.as_deref().map(private_key).transpose()?;
-    let requirements = requirements(options)?;
+    let mut requirements = options.requirements;
+    if let Some(path) = &options.ca {
+        let roots = Roots::from_pem(&text(path)?).context(path.display().to_string())?;
+        requirements = requirements.from_ca(roots);
+    }
     let report = check(&bundle, key.as_ref(), &requirements);
     if options.json {
         println!("{:#}", as_json(&bundle, &report));
@@ -91,30 +96,19 @@ fn run(options: &Options) -> Result<bool, String> {
         describe(bundle.leaf());
         println!("{report}");
     }
-    Ok(!report.has_errors())
+    Ok(report)
 }
 
-fn requirements(options: &Options) -> Result<Requirements, String> {
-    let mut requirements =
-        options.domains.iter().fold(Requirements::new(), |wanted, name| wanted.name(name));
-    if let Some(at) = &options.at {
-        requirements = requirements.at(at.parse().map_err(|e| format!("--at: {e}"))?);
-    }
-    if let Some(path) = &options.ca {
-        let text = String::from_utf8_lossy(&read(path)?).into_owned();
-        let roots = Roots::from_pem(&text).map_err(|e| format!("{path}: {e}"))?;
-        requirements = requirements.from_ca(roots);
-    }
-    Ok(requirements)
+fn private_key(path: &Path) -> Result<PrivateKey> {
+    PrivateKey::from_pem(&text(path)?).context(path.display().to_string())
 }
 
-fn private_key(path: &str) -> Result<PrivateKey, String> {
-    let bytes = read(path)?;
-    PrivateKey::from_pem(&String::from_utf8_lossy(&bytes)).map_err(|e| format!("{path}: {e}"))
+fn text(path: &Path) -> Result<String> {
+    read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn read(path: &str) -> Result<Vec<u8>, String> {
-    std::fs::read(path).map_err(|e| format!("{path}: {e}"))
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).context(path.display().to_string())
 }
 
 fn describe(leaf: &Certificate) {

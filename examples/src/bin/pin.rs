@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
+use flynn_examples::failure::OneLine;
 use flynn_tls::{Bundle, Pin, Probe, probe_many};
 
 const USAGE: &str = "usage: pin FILE.pem|HOST:PORT ...";
@@ -40,7 +41,7 @@ async fn main() -> ExitCode {
             Source::File(pin) => Ok(pin),
             Source::Server => match answers.next() {
                 Some(Ok(presented)) => Ok(presented.pin()),
-                Some(Err(e)) => Err(chain(&e)),
+                Some(Err(e)) => Err(OneLine(&e).to_string()),
                 None => Err("not asked".to_owned()),
             },
         });
@@ -64,7 +65,7 @@ fn source(argument: &str, probes: &mut Vec<Probe>) -> Result<Source, String> {
         return Ok(Source::Server);
     }
     let bytes = std::fs::read(argument).map_err(|e| e.to_string())?;
-    let bundle = Bundle::from_pem(&bytes).map_err(|e| chain(&e))?;
+    let bundle = Bundle::from_pem(&bytes).map_err(|e| OneLine(&e).to_string())?;
     // The first of the file, as openssl takes it: that is what a server would present.
     let first = bundle.certificates().first().ok_or("no certificate")?;
     Ok(Source::File(first.pin()))
@@ -76,16 +77,4 @@ fn host_and_port(argument: &str) -> Option<(&str, u16)> {
         return None;
     }
     port.parse().ok().map(|port| (host, port))
-}
-
-/// An error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line.push_str(": ");
-        line.push_str(&error.to_string());
-        cause = error.source();
-    }
-    line
 }
