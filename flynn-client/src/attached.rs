@@ -115,7 +115,7 @@ impl fmt::Debug for AttachedInput {
 }
 
 fn lost(error: io::Error) -> Error {
-    Error::new(ErrorKind::Connection, "to the attached job").with_source(error)
+    Error::new(ErrorKind::Connection, "to the attached job").caused_by(error)
 }
 
 /// The side of an attached job that is read from: a stream of what it does.

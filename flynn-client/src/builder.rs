@@ -241,7 +241,7 @@ fn config(message: impl Into<String>) -> Error {
 
 fn base_url(text: &str) -> Result<Url, Error> {
     let url = Url::parse(text)
-        .map_err(|error| config("the controller's URL cannot be read").with_source(error))?;
+        .map_err(|error| config("the controller's URL cannot be read").caused_by(error))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(config(
             "the controller's URL must begin with https:// or http:// and name a host",
@@ -274,7 +274,7 @@ fn check_port(url: &Url, host: &str, address: SocketAddr) -> Result<(), Error> {
 fn proxy_url(text: &SecretString) -> Result<Url, Error> {
     use secrecy::ExposeSecret;
     let url = Url::parse(text.expose_secret())
-        .map_err(|error| config("the proxy's URL cannot be read").with_source(error))?;
+        .map_err(|error| config("the proxy's URL cannot be read").caused_by(error))?;
     if url.scheme() == "http" { Ok(url) } else { Err(config("only http:// proxies are supported")) }
 }
 
@@ -300,7 +300,7 @@ fn default_tls(needed: bool) -> Result<rustls::ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| config("TLS cannot be set up").with_source(error))?;
+        .map_err(|error| config("TLS cannot be set up").caused_by(error))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 

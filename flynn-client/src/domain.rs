@@ -354,7 +354,7 @@ mod calls {
                 }
             }
             let error = error.with_pending(Pending::Migration(handle.id.clone()));
-            Err(if trouble.is_empty() { error } else { error.with_source(trouble) })
+            Err(if trouble.is_empty() { error } else { error.caused_by(trouble) })
         }
     }
 

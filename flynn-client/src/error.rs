@@ -225,20 +225,19 @@ impl Error {
     }
 
     /// With the cause, for [`source`](StdError::source).
-    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
-        self
-    }
-
-    /// With the HTTP status that says so.
-    pub fn with_status(mut self, status: StatusCode) -> Self {
-        self.0.status = Some(status);
         self
     }
 }
 
 #[cfg(feature = "client")]
 impl Error {
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = Some(kind);
         self
@@ -388,7 +387,7 @@ mod tests {
 
     #[test]
     fn display_is_one_line_without_the_source() {
-        let error = Error::new(ErrorKind::Server, "first\nsecond").with_source("the cause");
+        let error = Error::new(ErrorKind::Server, "first\nsecond").caused_by("the cause");
         assert_eq!(error.to_string(), "the server failed: first second");
         assert_eq!(error.source().unwrap().to_string(), "the cause");
     }

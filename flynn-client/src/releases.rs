@@ -10,7 +10,7 @@
 //! let www = flynn.apps().create(NewApp::named("www")).await?;
 //! let release = NewRelease::of_app(&www.id)
 //!     .env("GREETING", "hello")
-//!     .process("web", ProcessType::with_args(["/bin/web"]));
+//!     .process("web", ProcessType::running(["/bin/web"]));
 //! let release = flynn.releases().create(release).await?;
 //! flynn.app("www").deploy(&release.id).await?.wait().await?;
 //! assert_eq!(flynn.app("www").release().await?.env["GREETING"], "hello");
@@ -132,7 +132,7 @@ pub struct ProcessType {
 
 impl ProcessType {
     /// A process that runs this program with these arguments.
-    pub fn with_args<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
+    pub fn running<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
         Self { args: args.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 }

@@ -60,6 +60,6 @@ async fn take_over(answer: Response<Body>) -> Result<Upgraded, Error> {
     match answer.upgrade().await {
         Ok(upgraded) => Ok(Upgraded(Box::new(upgraded))),
         Err(error) => Err(Error::new(ErrorKind::Connection, "the connection was not handed over")
-            .with_source(error.without_url())),
+            .caused_by(error.without_url())),
     }
 }

@@ -83,16 +83,6 @@ impl Request<()> {
     }
 }
 
-impl Request<String> {
-    /// A call that answers with text.
-    pub(crate) fn text(client: &Client, spec: Spec) -> Self {
-        Self::new(client, spec, |_, body| {
-            String::from_utf8(body?.into())
-                .map_err(|_| Error::new(crate::ErrorKind::Decode, "the answer is not UTF-8 text"))
-        })
-    }
-}
-
 impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")

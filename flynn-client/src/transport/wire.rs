@@ -87,14 +87,14 @@ fn connections(options: &WireOptions, http1_only: bool) -> Result<reqwest::Clien
     }
     if let Some(proxy) = &options.proxy {
         let proxy = reqwest::Proxy::all(proxy.clone())
-            .map_err(|error| config("the proxy cannot be used").with_source(error.without_url()))?;
+            .map_err(|error| config("the proxy cannot be used").caused_by(error.without_url()))?;
         builder = builder.proxy(proxy);
     } else if !options.proxy_from_environment {
         builder = builder.no_proxy();
     }
-    builder.build().map_err(|error| {
-        config("the connections cannot be set up").with_source(error.without_url())
-    })
+    builder
+        .build()
+        .map_err(|error| config("the connections cannot be set up").caused_by(error.without_url()))
 }
 
 fn config(message: &str) -> Error {
@@ -118,13 +118,13 @@ fn failed(error: reqwest::Error) -> Error {
     } else {
         ErrorKind::Connection
     };
-    Error::new(kind, "").with_source(error.without_url())
+    Error::new(kind, "").caused_by(error.without_url())
 }
 
 /// An answer whose body broke off.
 pub(crate) fn broken(error: reqwest::Error) -> Error {
     Error::new(ErrorKind::Connection, "within the body of the answer")
-        .with_source(error.without_url())
+        .caused_by(error.without_url())
 }
 
 /// An error that came through, or from, a layer.
@@ -132,7 +132,7 @@ pub(crate) fn foreign(error: impl Into<BoxError>) -> Error {
     match error.into().downcast::<Error>() {
         Ok(error) => *error,
         Err(error) => {
-            Error::new(ErrorKind::Connection, "a layer of the client failed").with_source(error)
+            Error::new(ErrorKind::Connection, "a layer of the client failed").caused_by(error)
         }
     }
 }

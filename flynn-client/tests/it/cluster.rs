@@ -22,7 +22,7 @@ async fn cluster(age: ServerAge) -> (MockController, Client) {
 /// An app with one release deployed.
 async fn app(client: &Client, name: &str) -> flynn_client::apps::App {
     let app = client.apps().create(NewApp::named(name)).await.unwrap();
-    let release = NewRelease::of_app(&app.id).process("web", ProcessType::with_args(["/bin/web"]));
+    let release = NewRelease::of_app(&app.id).process("web", ProcessType::running(["/bin/web"]));
     let release = client.releases().create(release).await.unwrap();
     client.app(name).deploy(&release.id).await.unwrap().wait().await.unwrap();
     client.app(name).get().await.unwrap()
