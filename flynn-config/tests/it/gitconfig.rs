@@ -92,7 +92,8 @@ fn includes() {
     let includes = Includes::new(Some(home.clone()));
     let names = |config: &GitConfig| {
         let names = config.get_all("user.name");
-        names.iter().map(|name| format!("{}\n", name.to_string_lossy())).collect::<String>()
+        let names = names.iter().map(|name| name.to_string_lossy().into_owned() + "\n");
+        names.collect::<String>()
     };
     let inside = includes.clone().in_repository(repository.join(".git")).load(&path).unwrap();
     assert_eq!(names(&inside), by_git);

@@ -27,14 +27,14 @@ impl World {
     fn new(program: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("home");
-        let served = dir.path().join("served");
+        let repositories = dir.path().join("served");
         fs::create_dir_all(&home).unwrap();
-        fs::create_dir_all(&served).unwrap();
+        fs::create_dir_all(&repositories).unwrap();
         let ca = Ca::new("Flynn Ephemeral CA").unwrap();
         let issued = ca.issue(&["git.a.test"]).unwrap();
-        let server = GitServer::start(&served, &issued, KEY);
+        let server = GitServer::start(&repositories, &issued, KEY);
         let world = Self { dir, server, files: Locations::in_home(&home) };
-        world.ok(Command::new("git").args(["init", "-q", "--bare"]).arg(served.join("demo.git")));
+        ok(Command::new("git").args(["init", "-q", "--bare"]).arg(repositories.join("demo.git")));
 
         let domain = format!("a.test:{}", world.server.addr.port());
         let new = NewCluster::from_domain("default", &domain, KEY, &issued.pin().to_string());
@@ -50,8 +50,8 @@ impl World {
             ca_file: Some(ca_file),
             helper: Helper::command(&program, &[]),
         });
-        world.ok(world.git(&["init", "-q", "."]).current_dir(world.files.home()));
-        world.ok(&mut world.git(&["remote", "add", "flynn", &world.remote()]));
+        ok(world.git(&["init", "-q", "."]).current_dir(world.files.home()));
+        ok(&mut world.git(&["remote", "add", "flynn", &world.remote()]));
         world
     }
 
@@ -89,7 +89,7 @@ impl World {
     }
 
     fn push(&self, message: &str) -> Output {
-        self.ok(&mut self.git(&["commit", "-q", "--allow-empty", "-m", message]));
+        ok(&mut self.git(&["commit", "-q", "--allow-empty", "-m", message]));
         self.git(&["push", "flynn", "HEAD:refs/heads/master"]).output().unwrap()
     }
 
@@ -98,13 +98,7 @@ impl World {
         let repository = self.dir.path().join("served/demo.git");
         let mut git = Command::new("git");
         let log = git.arg("-C").arg(repository).args(["log", "-1", "--format=%s", "master"]);
-        String::from_utf8(self.ok(log).stdout).unwrap().trim().to_owned()
-    }
-
-    fn ok(&self, command: &mut Command) -> Output {
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{command:?}: {}", stderr(&output));
-        output
+        String::from_utf8(ok(log).stdout).unwrap().trim().to_owned()
     }
 
     fn set_key(&self, key: &str) {
@@ -113,6 +107,12 @@ impl World {
         })
         .unwrap();
     }
+}
+
+fn ok(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", stderr(&output));
+    output
 }
 
 fn stderr(output: &Output) -> String {
