@@ -20,7 +20,7 @@ pub(super) struct RcLock {
 impl RcLock {
     pub(super) fn acquire(target: &Target) -> Result<Self, Error> {
         let path = target.sibling(".lock");
-        let file = open(&path)?;
+        let file = open(&path).map_err(|e| full_disk(&target.path, e))?;
         let mut patience = Patience::new([&target.path, &path]);
         loop {
             match file.try_lock() {
@@ -36,10 +36,10 @@ impl RcLock {
     }
 }
 
-fn open(path: &Path) -> Result<File, Error> {
+fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|e| full_disk(path, e))
+    options.open(path)
 }

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind};
 const SUFFIX: &str = ".tmp";
 
 /// Writes `bytes` to a temporary file in the folder of `target`, flushes it, and renames it over
-/// `target`. The temporary file of a killed process (`.<name>.*.tmp`, mode 0600 until its content
+/// `target`. The temporary file of a killed process (`<name>.*.tmp`, mode 0600 until its content
 /// is complete) may stay behind; `target` never holds a part of anything.
 pub(crate) fn replace(target: &Path, bytes: &[u8], access: Access) -> Result<(), Error> {
     let failed = |e: std::io::Error| full_disk(target, e);
@@ -27,8 +27,7 @@ pub(crate) fn replace(target: &Path, bytes: &[u8], access: Access) -> Result<(),
 
 /// How the names of temporary files for `target` start: `.flynnrc.`.
 fn prefix(target: &Path) -> String {
-    let name = target.file_name().unwrap_or_default().to_string_lossy();
-    format!(".{}.", name.trim_start_matches('.'))
+    format!("{}.", target.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// Removes the temporary files that killed processes left; the caller holds the lock under which

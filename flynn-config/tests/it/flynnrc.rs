@@ -119,6 +119,20 @@ fn a_migration_of_2016() {
     assert_eq!(text, sample("2016/211.flynnrc"));
 }
 
+/// The original would leave a default that names no cluster.
+#[test]
+fn a_replacement_inherits_the_default() {
+    let home = Home::with(&sample("2021/010.flynnrc"));
+    let renamed = NewCluster::from_domain("renamed", "flynn.test", "k", "");
+    let added = FlynnRc::edit(home.rc(), |rc| rc.add_or_replace(&renamed)).unwrap();
+    assert!(added.is_default);
+    assert_eq!(added.replaced.unwrap().name(), "default");
+    let rc = FlynnRc::load(home.rc()).unwrap();
+    assert_eq!(rc.default_cluster().unwrap().name(), "renamed");
+    let names: Vec<_> = rc.clusters().iter().map(flynn_config::Cluster::name).collect();
+    assert_eq!(names, ["ported", "renamed"]);
+}
+
 #[test]
 fn conflicts() {
     let home = Home::with(&sample("2021/010.flynnrc"));

@@ -136,7 +136,15 @@ enum Edit {
 
 fn edits() -> impl Strategy<Value = Edit> {
     let which = any::<Index>;
-    let values = || select(vec!["", "new", "with \"quotes\" and \\", "https://git.other.test"]);
+    let values = || {
+        select(vec![
+            "",
+            "new",
+            "with \"quotes\" and \\",
+            "\u{1}\u{7f}\t\r\n\u{8}",
+            "https://git.other.test",
+        ])
+    };
     prop_oneof![
         (which(), values()).prop_map(|(i, v)| Edit::Pin(i, v)),
         which().prop_map(Edit::Key),

@@ -181,6 +181,18 @@ fn adding_after_a_hanging_continuation() {
     );
 }
 
+/// The same with the line end after it: what comes next is still the value (seed 2968).
+#[test]
+fn adding_after_a_continuation_at_the_end() {
+    let text = "[x]\r\n\ty = go \\\r\n";
+    for (key, added) in [("u.v", "\r\n[u]\r\n\tv = 1\r\n"), ("x.v", "\r\n\tv = 1")] {
+        let after = GitConfig::parse(text).unwrap().preview(|git| git.add(key, "1")).unwrap();
+        assert_eq!(after.as_bytes(), format!("{text}{added}").as_bytes());
+        assert_eq!(after.get("x.y").unwrap(), "go ");
+        assert_eq!(after.get(key).unwrap(), "1");
+    }
+}
+
 #[test]
 fn plans_are_shown_without_the_secrets_of_others() {
     let config = "[http \"https://git.a.test\"]\n\tsslCAInfo = /ca\n\textraHeader = HUSH\n";
