@@ -64,6 +64,7 @@ mod calls {
     use super::AcmeConfig;
     use crate::client::Client;
     use crate::error::Error;
+    use crate::rewrite::rewrite;
     use crate::secret::Secret;
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
@@ -146,15 +147,13 @@ mod calls {
         }
 
         async fn run(self, deadline: Deadline) -> Result<AcmeConfig, Error> {
-            let mut document: Map<String, Value> =
-                Request::json(&self.client, Spec::get(PATH, [])).within(deadline).await?;
-            document.extend(self.changes);
+            let mut changes = self.changes;
             if let Some(key) = self.account_key {
-                document.insert("account_key".to_owned(), Value::String(key.expose().to_owned()));
+                changes.insert("account_key".to_owned(), key.expose().into());
             }
             // Writing the same settings again leaves the same settings.
-            let spec = Spec::put(PATH, [], Repeat::Safe).body(&document);
-            Request::json(&self.client, spec).within(deadline).await
+            let (read, write) = (Spec::get(PATH, []), Spec::put(PATH, [], Repeat::Safe));
+            rewrite(&self.client, read, write, changes, deadline).await
         }
     }
 

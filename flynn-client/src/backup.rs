@@ -89,7 +89,7 @@ mod calls {
     use super::BackupRecord;
     use crate::client::Client;
     use crate::error::{Error, ErrorKind};
-    use crate::transport::{Accept, Body, Deadline, Repeat, Request, Spec};
+    use crate::transport::{Accept, Body, Call, Deadline, Repeat, Request, Spec};
 
     const PATH: &str = "/backup";
 
@@ -172,7 +172,13 @@ mod calls {
                         .with_status(parts.status);
                     return Err(call.name(error, &spec));
                 }
-                Ok(BackupTar { file_name: file_name(&parts.headers), body: Some(body), size: 0 })
+                Ok(BackupTar {
+                    file_name: file_name(&parts.headers),
+                    body: Some(body),
+                    size: 0,
+                    spec,
+                    call,
+                })
             })
         }
     }
@@ -192,6 +198,9 @@ mod calls {
         file_name: Option<String>,
         body: Option<Body>,
         size: u64,
+        /// For errors, which say in which call they happened.
+        spec: Spec,
+        call: Call,
     }
 
     impl BackupTar {
@@ -221,7 +230,7 @@ mod calls {
                     }
                     Some(Err(error)) => {
                         this.body = None;
-                        return Poll::Ready(Some(Err(error)));
+                        return Poll::Ready(Some(Err(this.call.name(error, &this.spec))));
                     }
                     None => this.body = None,
                 }

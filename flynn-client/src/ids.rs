@@ -114,6 +114,18 @@ string_ids! {
     ManagedCertificateId;
 }
 
+#[cfg(feature = "client")]
+impl AppId {
+    /// Whether this has the form of the server's ids, and so is no name.
+    pub(crate) fn is_uuid(&self) -> bool {
+        self.0.len() == 36
+            && self.0.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,5 +135,16 @@ mod tests {
         let id: ReleaseId = serde_json::from_str("\"86ac0602\"").unwrap();
         assert_eq!(id, "86ac0602");
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"86ac0602\"");
+    }
+
+    #[cfg(feature = "client")]
+    #[test]
+    fn a_name_is_no_uuid() {
+        assert!(AppId::from("11111111-0000-4000-8000-00000000000a").is_uuid());
+        for name in
+            ["www", "11111111-0000-4000-8000-00000000000g", "111111111000014000180001000000000001"]
+        {
+            assert!(!AppId::from(name).is_uuid(), "{name}");
+        }
     }
 }

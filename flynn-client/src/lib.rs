@@ -66,6 +66,8 @@ mod builder;
 #[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "client")]
+mod rewrite;
+#[cfg(feature = "client")]
 mod since;
 #[cfg(feature = "client")]
 mod transport;

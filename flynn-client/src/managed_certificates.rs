@@ -118,6 +118,7 @@ mod calls {
     use crate::client::Client;
     use crate::error::Error;
     use crate::ids::ManagedCertificateId;
+    use crate::rewrite::rewrite;
     use crate::secret::Secret;
     use crate::since::WatchAll;
     use crate::timestamp::Timestamp;
@@ -231,16 +232,14 @@ mod calls {
         }
 
         async fn run(self, deadline: Deadline) -> Result<ManagedCertificate, Error> {
-            let segments = [self.id.as_str()];
-            let mut document: Map<String, Value> =
-                Request::json(&self.client, Spec::get(ONE, segments)).within(deadline).await?;
-            document.extend(self.changes);
+            let mut changes = self.changes;
             if let Some(key) = self.key {
-                document.insert("key".to_owned(), Value::String(key.expose().to_owned()));
+                changes.insert("key".to_owned(), key.expose().into());
             }
             // Writing the same object again leaves the same object.
-            let spec = Spec::put(ONE, segments, Repeat::Safe).body(&document);
-            Request::json(&self.client, spec).within(deadline).await
+            let segments = [self.id.as_str()];
+            let (read, write) = (Spec::get(ONE, segments), Spec::put(ONE, segments, Repeat::Safe));
+            rewrite(&self.client, read, write, changes, deadline).await
         }
     }
 

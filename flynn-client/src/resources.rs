@@ -333,7 +333,7 @@ mod calls {
         }
 
         async fn id_of(&self, app: AppId, deadline: Deadline) -> Result<AppId, Error> {
-            if is_uuid(app.as_str()) {
+            if app.is_uuid() {
                 return Ok(app);
             }
             Ok(self.client.app(app).get().within(deadline).await?.id)
@@ -415,13 +415,4 @@ mod calls {
     }
 
     operation!(RemoveApp => Resource);
-
-    /// Whether a text has the form of the server's ids.
-    fn is_uuid(text: &str) -> bool {
-        text.len() == 36
-            && text.bytes().enumerate().all(|(at, byte)| match at {
-                8 | 13 | 18 | 23 => byte == b'-',
-                _ => byte.is_ascii_hexdigit(),
-            })
-    }
 }

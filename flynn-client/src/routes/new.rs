@@ -151,13 +151,10 @@ mod calls {
 
         /// The default service carries the app's name, so an id has to be looked up.
         async fn app_name(&self, deadline: Deadline) -> Result<String, Error> {
-            let given = self.app.app.as_str();
-            let is_uuid = given.len() == 36
-                && given.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit());
-            if is_uuid {
+            if self.app.app.is_uuid() {
                 Ok(self.app.get().within(deadline).await?.name)
             } else {
-                Ok(given.to_owned())
+                Ok(self.app.app.to_string())
             }
         }
 

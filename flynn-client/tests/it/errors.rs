@@ -227,14 +227,11 @@ async fn meet(call: Arc<Call>, fault: &'static Fault) -> Met {
     let as_all = call.exception(fault.name).is_none();
     check(!as_all || error.is_retryable() == fault.retryable, "is_retryable");
     check(!error.to_string().contains('\n'), "more than one line");
-    // An item of a stream belongs to no call any more.
-    if !matches!((fault.name, call.good), ("cut body", Good::Stream(_) | Good::Typed(..))) {
-        check(error.attempts() == sent(error.attempts()), "attempts");
-        check(
-            error.method().is_some() && error.path().is_some() && error.request_id().is_some(),
-            "context",
-        );
-    }
+    check(error.attempts() == sent(error.attempts()), "attempts");
+    check(
+        error.method().is_some() && error.path().is_some() && error.request_id().is_some(),
+        "context",
+    );
     let kind = error.kind();
     for (named, says) in [
         (ErrorKind::NotFound, error.is_not_found()),
