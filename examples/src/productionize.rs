@@ -52,7 +52,7 @@ async fn carry_out(
     }
     let summary = runner::run(&mut session, steps, mode).await;
     session.screen.line("");
-    for line in summary.table() {
+    for line in summary.table(mode) {
         session.screen.line(line);
     }
     session.screen.line("");
@@ -85,7 +85,7 @@ async fn preflight(session: &mut Session, mode: Mode) -> Result<()> {
     let host = format!("controller.{}", session.job.domain);
     match session.reach.resolves(&host).await {
         Err(failure) if mode == Mode::DryRun => {
-            session.screen.line(format_args!("Note: {failure}"))
+            session.screen.line(format_args!("Note: {failure}"));
         }
         resolved => resolved?,
     }

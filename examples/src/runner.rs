@@ -115,8 +115,8 @@ impl Summary {
         self.failure.is_none()
     }
 
-    /// The closing table: each step, before, after.
-    pub fn table(&self) -> Vec<String> {
+    /// The closing table: each step, before, after; of a dry run, what would be done.
+    pub fn table(&self, mode: Mode) -> Vec<String> {
         let cell = |text: &str| if text.is_empty() { "–".to_owned() } else { text.to_owned() };
         let rows: Vec<[String; 4]> = self
             .reports
@@ -132,7 +132,8 @@ impl Summary {
                 ]
             })
             .collect();
-        table::lines(["#", "Step", "Before", "After"], &rows, [2, 26, 44, 48])
+        let last = if mode == Mode::DryRun { "Would" } else { "After" };
+        table::lines(["#", "Step", "Before", last], &rows, [2, 26, 44, 48])
     }
 
     /// One line on how it went.
