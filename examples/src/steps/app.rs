@@ -16,44 +16,46 @@ const APP: &str = "www";
 /// # Errors
 /// When the cluster does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
-    let apex = session.job.domain.as_str().to_owned();
-    let www = session.client.app(APP);
-    if www.get_opt().await.context("cannot look for the app www")?.is_none() {
-        let plan = ["create the app www".to_owned(), format!("add the route {apex} to www")];
-        return Ok(Look::lacks("no app www", plan));
+    let apex = session.job.domain.as_str();
+    let mut plan = Vec::new();
+    if !exists(session).await? {
+        plan.push("create the app www".to_owned());
     }
-    let routes = www.routes().list().await.context("cannot list the routes of www")?;
-    let domains: Vec<&str> = routes.iter().map(|route| route.domain.as_str()).collect();
-    if !domains.contains(&apex.as_str()) {
-        let now = format!("www serves {}", domains.join(", "));
-        return Ok(Look::lacks(now, [format!("add the route {apex} to www")]));
-    }
-    let all = session.client.routes().list().await.context("cannot list all routes")?;
-    let now = format!("www serves {} ({} routes in all)", domains.join(", "), all.len());
-    Ok(Look::holds(now).details(route_table::lines(&all)))
+    let routes = session.client.routes().list().await.context("cannot list all routes")?;
+    let owner = routes.iter().find(|route| route.domain == apex);
+    let now = match owner {
+        Some(route) => {
+            format!("{apex} is served by {}, {} routes in all", route.service, routes.len())
+        }
+        None => {
+            plan.push(format!("add the route {apex} to www"));
+            format!("nobody serves {apex}, {} routes in all", routes.len())
+        }
+    };
+    let look = if plan.is_empty() { Look::holds(now) } else { Look::lacks(now, plan) };
+    Ok(look.details(route_table::lines(&routes)))
 }
 
-/// Creates what is missing.
+/// Creates what is missing. An apex that another app serves, for instance one that redirects, stays with it.
 ///
 /// # Errors
-/// When the controller refuses, for instance because another app owns the apex.
+/// When the controller refuses.
 pub async fn act(session: &mut Session) -> Result<()> {
     let apex = session.job.domain.as_str();
-    let www = session.client.app(APP);
-    if www.get_opt().await.context("cannot look for the app www")?.is_none() {
-        session
-            .client
-            .apps()
-            .create(NewApp::named(APP))
-            .await
-            .context("cannot create the app www")?;
+    if !exists(session).await? {
+        let new = NewApp::named(APP);
+        session.client.apps().create(new).await.context("cannot create the app www")?;
     }
-    let routes = www.routes().list().await.context("cannot list the routes of www")?;
+    let routes = session.client.routes().list().await.context("cannot list all routes")?;
     if !routes.iter().any(|route| route.domain == apex) {
-        www.routes()
-            .create(NewRoute::http(apex))
-            .await
-            .context(format!("cannot add the route {apex} to www"))?;
+        let routes = session.client.app(APP).routes();
+        let what = format!("cannot add the route {apex} to www");
+        routes.create(NewRoute::http(apex)).await.context(what)?;
     }
     Ok(())
+}
+
+async fn exists(session: &Session) -> Result<bool> {
+    let app = session.client.app(APP).get_opt().await.context("cannot look for the app www")?;
+    Ok(app.is_some())
 }

@@ -28,8 +28,10 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         plan.push(format!("migrate the cluster from {domain} to {wanted}"));
     }
     let urls = Urls::of(session);
-    if session.cluster.controller_url() != urls.controller || session.cluster.git_url() != urls.git
-    {
+    // A cluster that was added without git has no git URL, and needs none.
+    let git = session.cluster.git_url();
+    let git_holds = git.is_empty() || git == urls.git;
+    if session.cluster.controller_url() != urls.controller || !git_holds {
         plan.push("let URLs and pin in .flynnrc, the CA file and .gitconfig follow".to_owned());
     } else {
         if !ca_file_holds(session).await? {

@@ -14,6 +14,9 @@ use crate::step::Look;
 /// When `.gitconfig` cannot be read, or an included file sets it, which is not ours to edit.
 pub fn look(session: &mut Session) -> Result<Look> {
     let url = session.cluster.git_url();
+    if url.is_empty() {
+        return Ok(Look::holds("the cluster is used without git"));
+    }
     let path = session.job.locations.gitconfig();
     let Some(config) = load(path)? else {
         return Ok(Look::holds("no .gitconfig"));

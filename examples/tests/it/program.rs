@@ -6,12 +6,16 @@ use flynn_mock::ServerAge;
 
 use crate::world::{World, files_under};
 
+const AWS_SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYMARKEDSECRET";
+
 /// `productionize`, with an environment of its own.
 pub(crate) fn productionize(home: &std::path::Path, arguments: &[String]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_productionize"))
         .args(arguments)
         .env_clear()
         .env("HOME", home)
+        .env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+        .env("AWS_SECRET_ACCESS_KEY", AWS_SECRET)
         .current_dir(home)
         .output()
         .unwrap()
@@ -57,6 +61,11 @@ async fn a_real_cluster_in_a_real_home() {
     assert!(first.status.success(), "{first:?}");
     assert!(stdout(&first).contains("All steps hold: 8 done now"), "{}", stdout(&first));
     assert!(world.path("route53-new.example.com.json").exists());
+    let env = world.demo.mock.client().app("blobstore").env().get().await.unwrap();
+    assert!(env["BACKEND_S3MAIN"].ends_with(&format!("secret_access_key={AWS_SECRET}")));
+    for secret in [AWS_SECRET, world.demo.mock.key(), "PRIVATE KEY"] {
+        assert!(!stdout(&first).contains(secret), "{}", stdout(&first));
+    }
 
     world.demo.mock.clear_requests();
     let files = files_under(world.demo.home());
