@@ -144,9 +144,6 @@ impl Arguments {
         if self.server.is_some() {
             return refuse("--server is for the mock, --cluster for a real cluster: leave one out");
         }
-        if self.domain.is_none() || self.certificate.is_none() {
-            return refuse("--cluster needs --domain, --cert and --key");
-        }
         if self.bucket.is_some() && self.region.is_none() {
             return refuse("--bucket needs --region");
         }
@@ -183,7 +180,6 @@ mod tests {
             ("--node-ip x", "x"),
             ("--server 2020", "2016 or 2021"),
             ("--cert c.pem", "--key"),
-            ("--cluster c", "--domain"),
             ("--cluster c --domain d --cert c --key k --bucket b", "--region"),
             ("--cluster c --domain d --cert c --key k --server 2016", "--server"),
             ("--region r", "--bucket"),

@@ -9,6 +9,7 @@ use flynn_tls::generate::Ca;
 use tempfile::TempDir;
 
 use crate::failure::{Context, Result};
+use crate::job::CertificateFiles;
 
 /// The domain that the mocked cluster was bootstrapped with.
 pub const OLD_DOMAIN: &str = "old.example.com";
@@ -84,14 +85,20 @@ impl Demo {
     ///
     /// # Errors
     /// When it cannot be made or written.
-    pub fn buy_certificate(&self, domain: &str) -> Result<()> {
+    pub fn buy_certificate(&self, domain: &str) -> Result<CertificateFiles> {
         let what = "cannot make a certificate";
         let root = Ca::new("Example Trust Root").context(what)?;
         let ca = root.intermediate("Example Trust Services").context(what)?;
         let issued = ca.issue(&[domain, &format!("*.{domain}")]).context(what)?;
         self.write("certificate.pem", &issued.chain_pem_without_root())?;
         self.write("certificate.key", &issued.key_pem())?;
-        self.write("ca.pem", &root.certificate_pem())
+        self.write("ca.pem", &root.certificate_pem())?;
+        let file = |name: &str| self.home().join(name);
+        Ok(CertificateFiles {
+            chain: file("certificate.pem"),
+            key: file("certificate.key"),
+            ca: Some(file("ca.pem")),
+        })
     }
 }
 

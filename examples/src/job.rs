@@ -1,11 +1,30 @@
 //! What shall be true at the end.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use flynn_aws::blobstore::Backend;
+use flynn_aws::blobstore::{Backend, S3Backend};
 use flynn_aws::dns::{DnsPlan, Domain};
-use flynn_config::Locations;
+use flynn_config::{FlynnRc, Locations};
+
+use crate::cli::Arguments;
+use crate::demo::{self, Demo};
+use crate::failure::{Context, Failure, Result};
+use crate::step::Step;
+
+/// The backend's name, as in the guide.
+const BACKEND: &str = "s3main";
+
+/// The files of a certificate.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    /// The chain, the leaf first.
+    pub chain: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// The CA that the chain leads to; a public one when `None`.
+    pub ca: Option<PathBuf>,
+}
 
 /// What the steps work towards, checked as far as that goes without a network.
 #[derive(Debug, Clone)]
@@ -16,12 +35,8 @@ pub struct Job {
     pub cluster: Option<String>,
     /// The domain that the cluster shall have.
     pub domain: Domain,
-    /// The certificate's file.
-    pub certificate: PathBuf,
-    /// The private key's file.
-    pub key: PathBuf,
-    /// The CA that the certificate leads to; a public one when `None`.
-    pub ca: Option<PathBuf>,
+    /// The certificate that the cluster shall have; `None` for steps that need none.
+    pub certificate: Option<CertificateFiles>,
     /// Where blobs shall go; `None` leaves them alone.
     pub backend: Option<Backend>,
     /// The DNS records to plan; `None` plans nothing.
@@ -30,4 +45,109 @@ pub struct Job {
     pub documents: PathBuf,
     /// Where every name of the cluster is reached instead of asking DNS.
     pub connect_to: Option<SocketAddr>,
+}
+
+impl Job {
+    /// The job for a cluster of the person's own `.flynnrc`.
+    ///
+    /// # Errors
+    /// What is wrong with the command line, or missing for these steps.
+    pub fn real(arguments: &Arguments, steps: &[Step]) -> Result<Self> {
+        let locations = Locations::from_env().context("cannot find your home")?;
+        let certificate = arguments.certificate.clone().zip(arguments.key.clone());
+        let certificate = certificate.map(|(chain, key)| CertificateFiles {
+            chain,
+            key,
+            ca: arguments.ca.clone(),
+        });
+        if certificate.is_none() && steps.contains(&Step::Certificate) {
+            return Err(Failure::new("--cluster needs --cert and --key"));
+        }
+        let domain = match &arguments.domain {
+            Some(domain) => domain.parse().context("cannot use --domain")?,
+            None if steps.contains(&Step::Domain) => {
+                return Err(Failure::new("--cluster needs --domain"));
+            }
+            None => present_domain(&locations, arguments.cluster.as_deref())?,
+        };
+        let backend = match (&arguments.bucket, &arguments.region) {
+            (Some(bucket), Some(region)) => Some(backend(bucket, region)?),
+            _ => None,
+        };
+        Ok(Self {
+            locations,
+            cluster: arguments.cluster.clone(),
+            dns: plan(&domain, &arguments.nodes)?,
+            domain,
+            certificate,
+            backend,
+            documents: arguments.out.clone().unwrap_or_else(|| PathBuf::from(".")),
+            connect_to: arguments.connect_to,
+        })
+    }
+
+    /// The job for a mock: what is not given is made up.
+    ///
+    /// # Errors
+    /// What is wrong with what is given.
+    pub fn demo(arguments: &Arguments, demo: &Demo) -> Result<Self> {
+        let domain = arguments.domain.as_deref().unwrap_or(demo::NEW_DOMAIN);
+        let domain: Domain = domain.parse().context("cannot use --domain")?;
+        let given = arguments.certificate.clone().zip(arguments.key.clone());
+        let certificate = if let Some((chain, key)) = given {
+            CertificateFiles { chain, key, ca: arguments.ca.clone() }
+        } else {
+            demo.buy_certificate(domain.as_str())?
+        };
+        let bucket = arguments.bucket.as_deref().unwrap_or("example-flynn-blobs");
+        let region = arguments.region.as_deref().unwrap_or("us-east-1");
+        let mut nodes = arguments.nodes.clone();
+        if nodes.is_empty() {
+            // Addresses of a network that is reserved for documentation.
+            nodes = (10..13).map(|host| IpAddr::from([203, 0, 113, host])).collect();
+        }
+        Ok(Self {
+            locations: Locations::in_home(demo.home()),
+            cluster: Some(demo::CLUSTER.to_owned()),
+            dns: plan(&domain, &nodes)?,
+            domain,
+            certificate: Some(certificate),
+            backend: Some(backend(bucket, region)?),
+            documents: arguments.out.clone().unwrap_or_else(|| demo.home().to_owned()),
+            connect_to: Some(demo.mock.addr()),
+        })
+    }
+}
+
+/// The domain that `.flynnrc` has for the cluster, without its port.
+fn present_domain(locations: &Locations, cluster: Option<&str>) -> Result<Domain> {
+    let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
+    let cluster = rc.select(cluster).context("cannot use .flynnrc")?;
+    let domain = cluster.domain().unwrap_or_default();
+    let domain = domain.split(':').next().unwrap_or_default();
+    domain.parse().context(format!("cannot use the ControllerURL of cluster {:?}", cluster.name()))
+}
+
+/// S3 with the key of the environment, or with the role of the instances.
+fn backend(bucket: &str, region: &str) -> Result<Backend> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let s3 = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => S3Backend::with_key(bucket, region, &id, &secret),
+        (None, None) => S3Backend::with_ec2_role(bucket, region),
+        _ => {
+            return Err(Failure::new(
+                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: one is not set",
+            ));
+        }
+    };
+    s3.and_then(|s3| Backend::new(BACKEND, s3)).context("cannot use the bucket")
+}
+
+fn plan(domain: &Domain, nodes: &[IpAddr]) -> Result<Option<DnsPlan>> {
+    if nodes.is_empty() {
+        return Ok(None);
+    }
+    DnsPlan::new(domain.as_str(), nodes.iter().copied())
+        .map(Some)
+        .context("cannot plan the DNS records")
 }

@@ -14,7 +14,7 @@ pub mod doctor;
 pub mod documents;
 pub mod failure;
 pub mod job;
-pub mod productionize;
+pub mod program;
 pub mod reach;
 pub mod route_table;
 pub mod runner;

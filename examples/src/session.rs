@@ -21,8 +21,6 @@ const LIVE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Session {
     /// What shall be true at the end.
     pub job: Job,
-    /// The new certificate.
-    pub certificate: NewCertificate,
     /// The cluster as `.flynnrc` has it now.
     pub cluster: Cluster,
     /// The client of its controller.
@@ -31,6 +29,7 @@ pub struct Session {
     pub screen: Screen,
     /// How its hosts are reached.
     pub reach: Reach,
+    certificate: Option<NewCertificate>,
 }
 
 impl Session {
@@ -40,10 +39,10 @@ impl Session {
     /// What is wrong with the files, in one line.
     pub fn open(job: Job, screen: Screen) -> Result<Self> {
         let cluster = read_cluster(&job)?;
-        let certificate = NewCertificate::load(&job.certificate, &job.key, job.ca.as_deref())?;
+        let certificate = job.certificate.as_ref().map(NewCertificate::load).transpose()?;
         let reach = Reach::of(&cluster, job.connect_to)?;
-        let client = reach.client(&cluster, pins(&cluster, &certificate)?)?;
-        Ok(Self { job, certificate, cluster, client, screen, reach })
+        let client = reach.client(&cluster, pins(&cluster, certificate.as_ref())?)?;
+        Ok(Self { job, cluster, client, screen, reach, certificate })
     }
 
     /// Reads `.flynnrc` again after it was changed, and connects by what it says now.
@@ -53,8 +52,17 @@ impl Session {
     pub fn reload(&mut self) -> Result<()> {
         self.cluster = read_cluster(&self.job)?;
         self.reach = Reach::of(&self.cluster, self.job.connect_to)?;
-        self.client = self.reach.client(&self.cluster, pins(&self.cluster, &self.certificate)?)?;
+        let pins = pins(&self.cluster, self.certificate.as_ref())?;
+        self.client = self.reach.client(&self.cluster, pins)?;
         Ok(())
+    }
+
+    /// The new certificate.
+    ///
+    /// # Errors
+    /// When none was given.
+    pub fn certificate(&self) -> Result<&NewCertificate> {
+        self.certificate.as_ref().ok_or_else(|| Failure::new("no certificate was given"))
     }
 
     /// The pin that `.flynnrc` has.
@@ -78,7 +86,7 @@ impl Session {
     /// # Errors
     /// When it presents another for half a minute.
     pub async fn presents_new(&self, host: &str) -> Result<()> {
-        let wanted = self.certificate.pin;
+        let wanted = self.certificate()?.pin;
         let deadline = tokio::time::Instant::now() + LIVE_TIMEOUT;
         let mut pause = Duration::from_millis(10);
         loop {
@@ -111,6 +119,7 @@ fn pin_of(cluster: &Cluster) -> Result<Pin> {
 
 /// The pins that are trusted. The new certificate's belongs to them: a run that was interrupted between the
 /// controller's route and the pin goes on, and whoever presents it has proved to own the key that the user handed in.
-fn pins(cluster: &Cluster, certificate: &NewCertificate) -> Result<PinSet> {
-    Ok(PinSet::from_iter([pin_of(cluster)?, certificate.pin]))
+fn pins(cluster: &Cluster, certificate: Option<&NewCertificate>) -> Result<PinSet> {
+    let new = certificate.map(|certificate| certificate.pin);
+    Ok([pin_of(cluster)?].into_iter().chain(new).collect())
 }

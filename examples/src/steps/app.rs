@@ -23,15 +23,11 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     }
     let routes = session.client.routes().list().await.context("cannot list all routes")?;
     let owner = routes.iter().find(|route| route.domain == apex);
-    let now = match owner {
-        Some(route) => {
-            format!("{apex} is served by {}, {} routes in all", route.service, routes.len())
-        }
-        None => {
-            plan.push(format!("add the route {apex} to www"));
-            format!("nobody serves {apex}, {} routes in all", routes.len())
-        }
-    };
+    let served = owner.map_or("nobody", |route| &route.service);
+    if owner.is_none() {
+        plan.push(format!("add the route {apex} to www"));
+    }
+    let now = format!("{apex} is served by {served}, {} routes in all", routes.len());
     let look = if plan.is_empty() { Look::holds(now) } else { Look::lacks(now, plan) };
     Ok(look.details(route_table::lines(&routes)))
 }

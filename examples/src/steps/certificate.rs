@@ -13,7 +13,7 @@ use crate::step::Look;
 /// The first thing that makes it unfit; how many more there are is said too.
 pub fn look(session: &mut Session) -> Result<Look> {
     let domain = session.job.domain.as_str();
-    let new = &session.certificate;
+    let new = session.certificate()?;
     let mut required = Requirements::new().domain(domain);
     if let Some(ca) = &new.ca {
         required = required.from_ca(ca.clone());
@@ -27,7 +27,7 @@ pub fn look(session: &mut Session) -> Result<Look> {
         };
         return Err(Failure::new(format!(
             "{} cannot be used: {}: {}{more}",
-            session.job.certificate.display(),
+            new.path.display(),
             error.code(),
             error.explanation()
         )));
@@ -40,6 +40,6 @@ pub fn look(session: &mut Session) -> Result<Look> {
         format!("{} certificates, pin {}", new.bundle.certificates().len(), new.pin),
     ];
     let warnings = report.findings().iter().map(ToString::to_string);
-    let before = session.job.certificate.file_name().unwrap_or_default().to_string_lossy();
+    let before = new.path.file_name().unwrap_or_default().to_string_lossy();
     Ok(Look::holds(now).before(before).details(facts).details(warnings))
 }

@@ -47,7 +47,7 @@ pub fn look(session: &mut Session) -> Result<Look> {
 
 /// Without `sslCAInfo` git goes by the roots of the machine.
 fn private_ca(session: &Session) -> Option<String> {
-    session.certificate.ca.as_ref()?;
+    session.certificate().ok()?.ca.as_ref()?;
     Some(
         "the certificate's CA is no public one: git accepts it where the machine trusts that CA"
             .to_owned(),

@@ -13,7 +13,7 @@ use crate::step::Look;
 /// When the server does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     session.reload()?;
-    let (file, written) = (session.certificate.pin, session.pin()?);
+    let (file, written) = (session.certificate()?.pin, session.pin()?);
     let live = session.presented(session.reach.controller_host()).await?;
     if written != file || live != file {
         let plan = [
@@ -34,7 +34,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// # Errors
 /// When the server presents something else than the file, or `.flynnrc` cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
-    let (file, old) = (session.certificate.pin, session.pin()?);
+    let (file, old) = (session.certificate()?.pin, session.pin()?);
     let live = session.presented(session.reach.controller_host()).await?;
     if live != file {
         return Err(Failure::new(format!(

@@ -13,7 +13,7 @@ use crate::step::Look;
 /// When the cluster does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let env = cluster::env(&session.client, "router").await?;
-    let new = &session.certificate;
+    let new = session.certificate()?;
     let same = |name: &str, pem: &str| env.get(name).is_some_and(|set| set.trim() == pem.trim());
     let set = same("TLSCERT", &new.chain_pem) && same("TLSKEY", new.key_pem.expose_secret());
     let domain = cluster::domain(&session.client).await?;
@@ -33,7 +33,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// # Errors
 /// When the deployment fails, or the certificate does not become live.
 pub async fn act(session: &mut Session) -> Result<()> {
-    let new = &session.certificate;
+    let new = session.certificate()?;
     let deployed = session
         .client
         .app("router")

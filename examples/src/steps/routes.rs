@@ -57,7 +57,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
         let (app, old) = (found.app, found.route);
         let what = format!("cannot update the route {}", old.domain);
         let routes = session.client.app(app.as_str()).routes();
-        let new = &session.certificate;
+        let new = session.certificate()?;
         routes
             .update(&old)
             .certificate(&new.chain_pem, new.key_pem.expose_secret())
@@ -66,7 +66,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
         // The reply does not prove what is stored: read it again.
         let stored = routes.get(&old).await.context(&what)?;
         let chain = stored.certificate.as_ref().map(|certificate| certificate.cert.trim());
-        if chain != Some(session.certificate.chain_pem.trim()) {
+        if chain != Some(new.chain_pem.trim()) {
             return Err(Failure::new(format!("{what}: the certificate was not stored")));
         }
         if !differs_in_certificate_alone(&old, &stored) {
@@ -79,7 +79,8 @@ pub async fn act(session: &mut Session) -> Result<()> {
 }
 
 async fn find(session: &Session) -> Result<Vec<Found>> {
-    let leaf = session.certificate.bundle.leaf();
+    let new = session.certificate()?;
+    let names = new.bundle.leaf().names();
     let mut all = Vec::new();
     for app in cluster::system_apps(&session.client).await? {
         let routes = session.client.app(app.id.clone()).routes().list();
@@ -87,12 +88,11 @@ async fn find(session: &Session) -> Result<Vec<Found>> {
         let routes = routes.context(format!("cannot list the routes of {}", app.name))?;
         // A route without a certificate, as that of the status app, follows the router's default.
         // Names two labels deep are not the wildcard's: those of the old domain, when that was below the new one.
-        let certified =
-            |route: &Route| route.certificate.is_some() && leaf.names().covers(&route.domain);
+        let certified = |route: &Route| route.certificate.is_some() && names.covers(&route.domain);
         for route in routes.into_iter().filter(certified) {
             let stored = route.certificate.as_ref().map(|stored| stored.cert.trim());
-            let same = stored == Some(session.certificate.chain_pem.trim());
-            let holds = same && session.presented(&route.domain).await? == session.certificate.pin;
+            let same = stored == Some(new.chain_pem.trim());
+            let holds = same && session.presented(&route.domain).await? == new.pin;
             all.push(Found { app: app.name.clone(), route, holds });
         }
     }

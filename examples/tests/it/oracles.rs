@@ -53,7 +53,7 @@ async fn openssl_computes_the_pin_that_was_written() {
     assert!(summary.is_complete(), "{output}");
     let rc = FlynnRc::load(world.path(".flynnrc")).unwrap();
     let written = rc.cluster("production").unwrap().tls_pin().to_owned();
-    assert_eq!(written, openssl_pin(&world.job.certificate));
+    assert_eq!(written, openssl_pin(&world.path("certificate.pem")));
     assert_eq!(written, world.demo.mock.pin().to_string());
 }
 

@@ -1,5 +1,6 @@
 //! The programs, run as a person runs them.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use flynn_mock::ServerAge;
@@ -9,8 +10,12 @@ use crate::world::{World, files_under};
 const AWS_SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYMARKEDSECRET";
 
 /// `productionize`, with an environment of its own.
-pub(crate) fn productionize(home: &std::path::Path, arguments: &[String]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_productionize"))
+pub(crate) fn productionize(home: &Path, arguments: &[String]) -> Output {
+    run(env!("CARGO_BIN_EXE_productionize"), home, arguments)
+}
+
+fn run(program: &str, home: &Path, arguments: &[String]) -> Output {
+    Command::new(program)
         .args(arguments)
         .env_clear()
         .env("HOME", home)
@@ -27,8 +32,8 @@ pub(crate) fn real_arguments(world: &World) -> Vec<String> {
     [
         ("--cluster", "production".to_owned()),
         ("--domain", job.domain.to_string()),
-        ("--cert", job.certificate.display().to_string()),
-        ("--key", job.key.display().to_string()),
+        ("--cert", world.path("certificate.pem").display().to_string()),
+        ("--key", world.path("certificate.key").display().to_string()),
         ("--ca", world.path("ca.pem").display().to_string()),
         ("--connect-to", world.demo.mock.addr().to_string()),
     ]
@@ -103,4 +108,68 @@ fn help_is_help() {
     let output = productionize(home.path(), &["--help".to_owned()]);
     assert!(output.status.success());
     assert!(stdout(&output).contains("usage: productionize"));
+}
+
+/// One program a task: each does its steps alone, and says that they hold when it is asked again.
+#[tokio::test]
+async fn one_program_a_task() {
+    let world = World::new(ServerAge::V2021).await;
+    let arguments = |more: &[&str]| -> Vec<String> {
+        let address = world.demo.mock.addr().to_string();
+        let common = ["--cluster", "production", "--connect-to", &address];
+        common.iter().chain(more).map(|argument| (*argument).to_owned()).collect()
+    };
+    let (chain, key, ca) = ("certificate.pem", "certificate.key", "ca.pem");
+    let tasks = [
+        (env!("CARGO_BIN_EXE_migrate-domain"), arguments(&["--domain", "new.example.com"]), 1),
+        (
+            env!("CARGO_BIN_EXE_install-certificate"),
+            arguments(&["--cert", chain, "--key", key, "--ca", ca]),
+            3,
+        ),
+        (
+            env!("CARGO_BIN_EXE_move-blobs"),
+            arguments(&["--bucket", "acme-blobs", "--region", "eu-west-1"]),
+            1,
+        ),
+    ];
+    for (program, arguments, steps) in tasks {
+        for done in [format!("{steps} done now, 0 held"), format!("0 done now, {steps} held")] {
+            let output = run(program, world.demo.home(), &arguments);
+            let shown = stdout(&output);
+            let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{program}: {errors}{shown}");
+            assert!(shown.contains(&done), "{program}: {shown}");
+        }
+    }
+    // What is needed is asked for.
+    let output = run(env!("CARGO_BIN_EXE_migrate-domain"), world.demo.home(), &arguments(&[]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("needs --domain"));
+}
+
+#[test]
+fn a_dns_plan_needs_no_cluster() {
+    let home = tempfile::tempdir().unwrap();
+    let arguments = ["example.com", "203.0.113.1"].map(str::to_owned);
+    let output = run(env!("CARGO_BIN_EXE_dns-plan"), home.path(), &arguments);
+    assert!(output.status.success());
+    let batch: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(batch["Changes"][0]["ResourceRecordSet"]["Name"], "example.com.");
+}
+
+#[tokio::test]
+async fn doctor_exits_with_1_when_something_is_broken() {
+    let world = World::new(ServerAge::V2016).await;
+    let address = world.demo.mock.addr().to_string();
+    let arguments = ["--cluster", "production", "--connect-to", &address].map(str::to_owned);
+    let doctor = || run(env!("CARGO_BIN_EXE_doctor"), world.demo.home(), &arguments);
+    let healthy = doctor();
+    assert!(healthy.status.success(), "{}", stdout(&healthy));
+    assert!(stdout(&healthy).contains("0 errors"), "{}", stdout(&healthy));
+    let rc = world.read(".flynnrc").replace(world.demo.mock.key(), "another");
+    world.demo.write(".flynnrc", &rc).unwrap();
+    let sick = doctor();
+    assert_eq!(sick.status.code(), Some(1));
+    assert!(stdout(&sick).contains("401"), "{}", stdout(&sick));
 }

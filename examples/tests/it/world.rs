@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use flynn_examples::cli::Arguments;
 use flynn_examples::demo::Demo;
 use flynn_examples::job::Job;
-use flynn_examples::productionize::demo_job;
 use flynn_examples::runner::{self, Mode, Summary};
 use flynn_examples::screen::Screen;
 use flynn_examples::session::Session;
@@ -28,7 +27,7 @@ impl World {
 
     pub(crate) async fn with(age: ServerAge, arguments: &Arguments) -> Self {
         let demo = Demo::start(age).await.unwrap();
-        let job = demo_job(arguments, &demo).unwrap();
+        let job = Job::demo(arguments, &demo).unwrap();
         Self { demo, job }
     }
 

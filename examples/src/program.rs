@@ -1,0 +1,126 @@
+//! Programs made of steps: a command line becomes a job, the job a run.
+
+use std::process::ExitCode;
+
+use flynn_mock::ServerAge;
+
+use crate::cli::Arguments;
+use crate::demo::{self, Demo};
+use crate::failure::{Context, Failure, Result};
+use crate::job::Job;
+use crate::runner::{self, Mode};
+use crate::screen::Screen;
+use crate::session::Session;
+use crate::step::Step;
+use crate::steps;
+
+/// The `main` of a program that runs these steps: exit status 0 when all hold, 1 and one line when not.
+pub async fn main(name: &str, help: &str, steps: &[Step]) -> ExitCode {
+    let done = match Arguments::parse(std::env::args_os().skip(1)) {
+        Ok(arguments) if arguments.help => {
+            print!("{help}");
+            Ok(())
+        }
+        Ok(arguments) => run(arguments, steps, Screen::stdout()).await,
+        Err(failure) => Err(failure),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{name}: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Carries out these steps as the command line asks for.
+///
+/// # Errors
+/// What is wrong with the input, before anything is touched; or which step failed and why.
+pub async fn run(mut arguments: Arguments, steps: &[Step], screen: Screen) -> Result<()> {
+    let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Do };
+    if arguments.cluster.is_some() {
+        let session = Session::open(Job::real(&arguments, steps)?, screen)?;
+        return carry_out(session, steps, mode, None).await;
+    }
+    let age = arguments.server.unwrap_or(ServerAge::V2016);
+    let demo = Demo::start(age).await?;
+    if !steps.contains(&Step::Domain) {
+        arguments.domain.get_or_insert_with(|| demo::OLD_DOMAIN.to_owned());
+    }
+    let session = Session::open(Job::demo(&arguments, &demo)?, screen)?;
+    carry_out(session, steps, mode, Some(&demo)).await
+}
+
+async fn carry_out(
+    mut session: Session,
+    steps: &[Step],
+    mode: Mode,
+    demo: Option<&Demo>,
+) -> Result<()> {
+    preflight(&mut session, steps, mode).await?;
+    for line in heading(&session, demo) {
+        session.screen.line(line);
+    }
+    let summary = runner::run(&mut session, steps, mode).await;
+    session.screen.line("");
+    for line in summary.table(mode) {
+        session.screen.line(line);
+    }
+    session.screen.line("");
+    if demo.is_some() && summary.is_complete() {
+        show_documents(&mut session)?;
+    }
+    session.screen.line(summary.closing(mode)?);
+    Ok(())
+}
+
+/// The folder goes away with the mock: shows what would stay of it.
+fn show_documents(session: &mut Session) -> Result<()> {
+    for path in [steps::blobstore::policy_file(session), steps::dns::batch_file(session)] {
+        if path.exists() {
+            let what = path.display().to_string();
+            let text = std::fs::read_to_string(&path).context(format!("cannot read {what}"))?;
+            session.screen.line(format_args!("{what}:\n{text}"));
+        }
+    }
+    Ok(())
+}
+
+/// Everything that can be refused is refused before the first change.
+async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Result<()> {
+    if steps.contains(&Step::Certificate) {
+        steps::certificate::look(session)?;
+    }
+    steps::git::look(session)?;
+    if !session.job.documents.is_dir() {
+        return Err(Failure::new(format!("{} is not a folder", session.job.documents.display())));
+    }
+    let host = format!("controller.{}", session.job.domain);
+    match session.reach.resolves(&host).await {
+        Err(failure) if mode == Mode::DryRun => {
+            session.screen.line(format_args!("Note: {failure}"));
+        }
+        resolved => resolved?,
+    }
+    steps::connect::look(session).await?;
+    Ok(())
+}
+
+fn heading(session: &Session, demo: Option<&Demo>) -> Vec<String> {
+    let mut lines = vec![format!(
+        "Cluster {:?} at {} becomes {}",
+        session.cluster.name(),
+        session.reach.controller_url(),
+        session.job.domain
+    )];
+    if let Some(demo) = demo {
+        lines.push(format!(
+            "The cluster is a mock on {}, home is {}; both go away at the end.",
+            demo.mock.addr(),
+            demo.home().display()
+        ));
+    }
+    lines.push(String::new());
+    lines
+}
