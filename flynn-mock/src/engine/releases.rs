@@ -173,7 +173,7 @@ impl Engine {
         let mut images = 0;
         for (n, id) in release.artifacts.iter().enumerate() {
             if malformed(id) {
-                return Err(Fail::unknown());
+                return Err(Fail::database());
             }
             let artifact = self.state.artifacts.iter().find(|artifact| artifact.id == *id);
             let artifact = artifact.ok_or_else(Fail::database)?;

@@ -11,6 +11,7 @@ mod attach;
 mod conformance;
 mod controller;
 mod fault;
+mod object_streams;
 mod property;
 mod raw;
 mod server;
