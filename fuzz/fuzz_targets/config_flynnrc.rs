@@ -37,18 +37,17 @@ fn edit(rc: &mut FlynnRcEdit, operation: u8, which: u8) -> Result<(), flynn_conf
     }
 }
 
-fuzz_target!(|input: (Vec<(u8, u8)>, &str)| {
-    let (edits, text) = input;
+/// Four edits of two bytes each, then the text.
+fuzz_target!(|input: &[u8]| {
+    let Some((edits, text)) = input.split_at_checked(8) else { return };
+    let Ok(text) = std::str::from_utf8(text) else { return };
     let Ok(rc) = FlynnRc::parse(text) else { return };
     assert_eq!(rc.as_str(), text);
     let mut reported = Vec::new();
     let changed = rc.preview(|rc| {
-        for (operation, which) in edits.iter().take(4) {
-            match edit(rc, *operation, *which) {
-                Ok(()) => {}
-                Err(e) => {
-                    assert!(!e.is_syntax(), "{e}\n{}", rc.as_str());
-                }
+        for pair in edits.chunks_exact(2) {
+            if let Err(e) = edit(rc, pair[0], pair[1]) {
+                assert!(!e.is_syntax(), "{e}\n{}", rc.as_str());
             }
         }
         reported = rc.clusters().iter().map(|c| facts(c).map(str::to_owned)).collect();

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::FlynnRc;
 use super::cluster::Cluster;
 use super::field::Field;
-use super::layout::{Form, List, Spot, read};
+use super::layout::{Form, List, Place, Spot, read};
 use crate::Error;
 use crate::text::{Block, content_end, indentation, line_end, line_stop, next_line};
 
@@ -51,12 +51,10 @@ impl FlynnRc {
         let splice = match spot {
             Some(_) if cluster.get(field) == value => return Ok(()),
             None if value.is_empty() && !field.is_always_written() => return Ok(()),
-            Some(spot) if value.is_empty() && !field.is_always_written() => match place.form {
+            Some(spot) if value.is_empty() && !field.is_always_written() => match &place.form {
                 Form::Tables(_) => vec![(self.line_of(&spot), String::new())],
-                Form::Inline(_) => {
-                    let mut spans: Vec<_> = place.spots.iter().flatten().map(whole).collect();
-                    spans.sort_by_key(|span| span.start);
-                    self.without_item(&whole(&spot), &spans)
+                Form::Inline(table) => {
+                    self.without_item(&(spot.key.start..spot.value.end), table.start + 1)
                 }
             },
             Some(spot) => {
@@ -132,9 +130,11 @@ impl FlynnRc {
             }
             List::Inline(array) => {
                 let entry = format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "));
-                match self.item_spans().last() {
-                    Some(last) => (empty(last.end), format!(", {entry}")),
-                    None => (empty(array.start + 1), entry),
+                match self.layout.places.last() {
+                    Some(Place { form: Form::Inline(last), .. }) => {
+                        (empty(last.end), format!(", {entry}"))
+                    }
+                    _ => (empty(array.start + 1), entry),
                 }
             }
         };
@@ -144,9 +144,10 @@ impl FlynnRc {
     /// Takes out the entry at `index`, with its sub-tables and the comments that belong to it.
     pub(super) fn take_out(&mut self, index: usize) -> Result<(), Error> {
         let Some(place) = self.layout.places.get(index) else { return Ok(()) };
-        let splices = match &place.form {
-            Form::Inline(span) => self.without_item(span, &self.item_spans()),
-            Form::Tables(headers) => {
+        let splices = match (&place.form, &self.layout.list) {
+            (Form::Inline(item), List::Inline(array)) => self.without_item(item, array.start + 1),
+            (Form::Inline(_), List::Tables) => Vec::new(),
+            (Form::Tables(headers), _) => {
                 let text = self.text.as_bytes();
                 let mut extents: Vec<_> = headers
                     .iter()
@@ -219,23 +220,15 @@ impl FlynnRc {
         start..next_line(text, spot.value.end)
     }
 
-    fn item_spans(&self) -> Vec<Range<usize>> {
-        let inline = |form: &Form| match form {
-            Form::Inline(span) => Some(span.clone()),
-            Form::Tables(_) => None,
-        };
-        self.layout.places.iter().filter_map(|place| inline(&place.form)).collect()
-    }
-
-    /// Takes an item out of an inline list or table, with one of the commas around it.
-    fn without_item(&self, item: &Range<usize>, all: &[Range<usize>]) -> Vec<Splice> {
+    /// Takes an item out of the inline list or table that opens at `open`, with one of the
+    /// commas around it.
+    fn without_item(&self, item: &Range<usize>, open: usize) -> Vec<Splice> {
         let text = self.text.as_bytes();
         if let Some(comma) = comma_after(text, item.end) {
             let space = usize::from(text.get(comma + 1) == Some(&b' '));
             return cuts([item.clone(), comma..comma + 1 + space]);
         }
-        let before = all.iter().take_while(|span| span.start < item.start).last();
-        match before.and_then(|before| comma_after(text, before.end)) {
+        match last_comma(text, open, item.start) {
             Some(comma) => cuts([comma..comma + 1, item.clone()]),
             None => vec![(item.clone(), String::new())],
         }
@@ -250,10 +243,6 @@ fn empty(at: usize) -> Range<usize> {
     at..at
 }
 
-fn whole(spot: &Spot) -> Range<usize> {
-    spot.key.start..spot.value.end
-}
-
 /// The next comma after `at`, if nothing but white space and comments stands before it.
 fn comma_after(text: &[u8], mut at: usize) -> Option<usize> {
     loop {
@@ -264,6 +253,54 @@ fn comma_after(text: &[u8], mut at: usize) -> Option<usize> {
             _ => return None,
         }
     }
+}
+
+/// The last comma of an inline list or table between its start at `from` and `to`.
+fn last_comma(text: &[u8], from: usize, to: usize) -> Option<usize> {
+    let (mut at, mut depth, mut last) = (from, 0_usize, None);
+    while at < to {
+        match text.get(at)? {
+            b',' if depth == 0 => last = Some(at),
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'#' => {
+                at = next_line(text, at);
+                continue;
+            }
+            b'"' | b'\'' => {
+                at = string_end(text, at);
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    last
+}
+
+/// The end of the string that starts at `at`, in any of TOML's four kinds of quotes.
+fn string_end(text: &[u8], mut at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    let (quote, escapes) = match rest {
+        [b'"', b'"', b'"', ..] => (&b"\"\"\""[..], true),
+        [b'\'', b'\'', b'\'', ..] => (&b"'''"[..], false),
+        [b'"', ..] => (&b"\""[..], true),
+        _ => (&b"'"[..], false),
+    };
+    at += quote.len();
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        if rest.starts_with(quote) {
+            // Up to two more quotes may belong to the text before the closing three.
+            let more = if quote.len() == 3 {
+                rest.iter().skip(3).take(2).take_while(|b| quote.first() == Some(b)).count()
+            } else {
+                0
+            };
+            return at + quote.len() + more;
+        }
+        at += if escapes && rest.first() == Some(&b'\\') { 2 } else { 1 };
+    }
+    text.len()
 }
 
 /// A basic string with the escapes that the original's decoder knows (it is older than TOML 1.0).
@@ -284,4 +321,25 @@ pub(super) fn quoted(value: &str) -> String {
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commas_in_strings_and_lists_are_none_of_ours() {
+        for (text, comma) in [
+            ("a, b", Some(1)),
+            ("a = [1, 2] b", None),
+            ("a = \"x,\\\",\", b", Some(11)),
+            ("a = 'x,\\', b", Some(9)),
+            ("a = \"\"\"x,\"\"\"\"\", b", Some(14)),
+            ("a = '''x,''', b", Some(12)),
+            ("a, # b, c\n d", Some(1)),
+            ("a = \"cut,", None),
+        ] {
+            assert_eq!(last_comma(text.as_bytes(), 0, text.len()), comma, "{text}");
+        }
+    }
 }

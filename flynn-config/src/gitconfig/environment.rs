@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::Helper;
 use super::key::Key;
+use super::plan::text_of;
 use crate::Error;
 
 /// Settings for `GIT_CONFIG_COUNT`, `GIT_CONFIG_KEY_0`, `GIT_CONFIG_VALUE_0` and so on, which git
@@ -50,7 +51,8 @@ impl Environment {
     /// Adds the Flynn settings of a cluster's git URL.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a URL that git cannot hold.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a URL that git cannot hold, or a path that is
+    /// not UTF-8.
     pub fn flynn(
         self,
         git_url: &str,
@@ -58,9 +60,7 @@ impl Environment {
         helper: &Helper,
     ) -> Result<Self, Error> {
         let with_ca = match ca_file {
-            Some(path) => {
-                self.set(&format!("http.{git_url}.sslCAInfo"), &path.to_string_lossy())?
-            }
+            Some(path) => self.set(&format!("http.{git_url}.sslCAInfo"), text_of(path)?)?,
             None => self,
         };
         with_ca.set(&format!("credential.{git_url}.helper"), helper.as_str())

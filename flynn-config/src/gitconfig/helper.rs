@@ -10,7 +10,8 @@ impl Helper {
     /// A program with its arguments, by its absolute path: `/usr/local/bin/flynn git-credentials`.
     ///
     /// git hands this to a shell, so a path with spaces (or anything else the shell would take
-    /// apart) is put in quotes, and `!` in front of it; a Windows path gets forward slashes.
+    /// apart) is put in quotes, and `!` in front of it; a Windows path gets forward slashes. What
+    /// is not UTF-8 in the path becomes U+FFFD.
     pub fn command(program: &Path, arguments: &[&str]) -> Self {
         let program = with_slashes(&program.to_string_lossy());
         let words: Vec<_> =

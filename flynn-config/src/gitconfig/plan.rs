@@ -1,20 +1,21 @@
 //! Changing the Flynn blocks: first as a plan to show, then for real.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::blocks::{Setting, is_flynn_helper};
 use super::diff::Change;
 use super::edit::GitConfigEdit;
 use super::key::Key;
 use super::{GitConfig, Helper};
-use crate::Error;
+use crate::{Error, ErrorKind};
 
 /// What to do with the Flynn blocks of a git URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BlockChange {
-    /// Write both, as `flynn cluster add` does.
+    /// Write both, as `flynn cluster add` does: over what is there, a single helper of another
+    /// program included. Of several helpers, Flynn's is replaced and the others stay.
     Install {
         /// The CA file; without one, `sslCAInfo` goes.
         ca_file: Option<PathBuf>,
@@ -104,13 +105,15 @@ impl GitConfigEdit {
 
     fn change_blocks(&mut self, git_url: &str, change: &BlockChange) -> Result<(), Error> {
         match change {
-            BlockChange::Install { ca_file: Some(path), helper } => {
-                self.install(git_url, "http", "sslCAInfo", &path.to_string_lossy(), |_| true)?;
-                self.install(git_url, "credential", "helper", helper.as_str(), is_flynn_helper)
-            }
-            BlockChange::Install { ca_file: None, helper } => {
-                self.drop_ca(git_url)?;
-                self.install(git_url, "credential", "helper", helper.as_str(), is_flynn_helper)
+            BlockChange::Install { ca_file, helper } => {
+                match ca_file {
+                    Some(path) => {
+                        let path = text_of(path)?;
+                        self.install(git_url, ("http", "sslCAInfo"), path, |_| true)?;
+                    }
+                    None => self.drop_ca(git_url)?,
+                }
+                self.install(git_url, ("credential", "helper"), helper.as_str(), is_flynn_helper)
             }
             BlockChange::DropCa => self.drop_ca(git_url),
             BlockChange::Remove => {
@@ -129,29 +132,25 @@ impl GitConfigEdit {
     fn install(
         &mut self,
         git_url: &str,
-        base: &str,
-        variable: &str,
+        (base, variable): (&str, &str),
         value: &str,
         ours: fn(&str) -> bool,
     ) -> Result<(), Error> {
         let spelled = self.section_names(base, git_url).pop();
         let section = spelled.unwrap_or_else(|| format!("{base}.{git_url}"));
         let key = format!("{section}.{variable}");
-        let old: Vec<String> =
-            self.get_all(&key).iter().map(|value| value.to_string_lossy().into_owned()).collect();
         let matches = self.matches(&Key::parse(&key)?);
-        let of_ours = old.iter().rposition(|value| ours(value));
-        match (&*matches, of_ours.and_then(|at| matches.get(at))) {
-            ([only], _) | (_, Some(only)) => self.replace_unless_equal(*only, &key, value),
-            _ => self.add(&key, value),
+        let old = self.get_all(&key);
+        let at = match &*old {
+            [_] => Some(0),
+            several => several.iter().rposition(|old| old.as_str().is_some_and(ours)),
+        };
+        let same = at.and_then(|at| old.get(at)).is_some_and(|old| *old == value);
+        match at.and_then(|at| matches.get(at)) {
+            Some(_) if same => Ok(()),
+            Some(index) => self.replace(*index, value),
+            None => self.add(&key, value),
         }
-    }
-
-    fn replace_unless_equal(&mut self, index: usize, key: &str, value: &str) -> Result<(), Error> {
-        let at = self.matches(&Key::parse(key)?).iter().position(|&i| i == index);
-        let same =
-            at.and_then(|at| self.get_all(key).into_iter().nth(at)).is_some_and(|v| v == value);
-        if same { Ok(()) } else { self.replace(index, value) }
     }
 
     fn drop_ca(&mut self, git_url: &str) -> Result<(), Error> {
@@ -160,4 +159,9 @@ impl GitConfigEdit {
         }
         Ok(())
     }
+}
+
+/// A path as text: git's configuration here is written as such.
+pub(super) fn text_of(path: &Path) -> Result<&str, Error> {
+    path.to_str().ok_or_else(|| Error::new(ErrorKind::Invalid, "the path is not UTF-8").at(path))
 }

@@ -93,7 +93,11 @@ fn text(style: &Style, entries: &[Entry], default: bool) -> String {
         let _ = write!(out, "cluster = [");
         for (number, entry) in entries.iter().enumerate() {
             let comment = entry.comment.unwrap_or_default();
-            let _ = write!(out, "{comment}\n  {{ {} }},", pairs(number, entry).join(", "));
+            let mut pairs = pairs(number, entry);
+            if entry.sub_table {
+                pairs.insert(pairs.len() / 2, "x.y = { a = [1, \",\"] }".to_owned());
+            }
+            let _ = write!(out, "{comment}\n  {{ {} }},", pairs.join(", "));
         }
         out.push_str("\n]\n");
     } else {

@@ -263,6 +263,19 @@ fn a_removed_cluster_takes_what_is_its_own() {
 }
 
 #[test]
+fn a_key_goes_with_its_comma() {
+    for (before, after) in [
+        (r#"{ Name = "a", x = [1, ","], TLSPin = "p" }"#, r#"{ Name = "a", x = [1, ","]  }"#),
+        (r#"{ TLSPin = "p", Name = "a" }"#, r#"{ Name = "a" }"#),
+        (r#"{ Name = "a", TLSPin = 'p,', y = 1 }"#, r#"{ Name = "a", y = 1 }"#),
+    ] {
+        let rc = FlynnRc::parse(&format!("cluster = [{before}]")).unwrap();
+        let rc = rc.preview(|rc| rc.cluster_mut("a")?.set_tls_pin("")).unwrap();
+        assert_eq!(rc.as_str(), format!("cluster = [{after}]"));
+    }
+}
+
+#[test]
 fn an_added_cluster_stands_at_the_end() {
     let add = |rc: &mut flynn_config::FlynnRcEdit| {
         rc.add(&NewCluster::from_domain("new", "new.test", "k", ""))
