@@ -116,3 +116,48 @@ fn includes() {
     let broken = includes.load(&path).unwrap_err();
     assert_eq!((broken.line(), broken.path()), (Some(1), Some(&*home.join("flynn/deep"))));
 }
+
+/// What git refuses is an error that says where, and the file stays as it is.
+#[test]
+fn what_git_refuses() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config");
+    for (text, line, column) in [
+        ("[http]\n\tsslCAInfo = C:\\Users\\ann\\ca.pem\n", 2, 16),
+        ("[a]\n\tb = \"open\n\tc = d\n", 2, 6),
+        ("[a \"b]\n", 1, 1),
+        ("[a b]\n", 1, 4),
+        ("[a]\n\n  b c = d\n", 3, 5),
+        ("[a]\n\u{fc} = 1\n", 2, 1),
+        ("[]\n", 1, 1),
+        ("[a", 1, 1),
+        ("[a \"x\" ]", 1, 7),
+    ] {
+        fs::write(&path, text).unwrap();
+        assert!(crate::git_oracle::by_git(&path).is_none(), "{text:?} is fine with git");
+        let error = GitConfig::edit(&path, |git| git.set("a.b", "c")).unwrap_err();
+        assert_eq!((error.line(), error.column()), (Some(line), Some(column)), "{text:?} {error}");
+        assert_eq!(error.path(), Some(&*path));
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+/// One value at a time: git too refuses to choose among several.
+#[test]
+fn several_values() {
+    let config = GitConfig::parse("[a]\n\tb = 1\n[A]\n\tB = 2\n\tc\n").unwrap();
+    assert_eq!(config.get("a.b").unwrap(), "2");
+    assert_eq!(config.get_all("a.b").len(), 2);
+    assert!(config.get("a.c").unwrap().is_implicit());
+    assert!(config.get("a.d").is_none() && config.get("nodot").is_none());
+    for refused in [
+        config.preview(|git| git.set("a.b", "3")).unwrap_err(),
+        config.preview(|git| git.unset("a.b").map(drop)).unwrap_err(),
+    ] {
+        assert_eq!(refused.kind(), ErrorKind::SeveralValues);
+    }
+    let all = config.preview(|git| git.unset_all("A.B").map(|n| assert_eq!(n, 2))).unwrap();
+    assert_eq!(all.as_bytes(), b"[A]\n\tc\n");
+    let set = config.preview(|git| git.set("a.c", "x;y")).unwrap();
+    assert_eq!(set.as_bytes(), b"[a]\n\tb = 1\n[A]\n\tB = 2\n\tc = \"x;y\"\n");
+}
