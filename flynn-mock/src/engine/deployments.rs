@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::formations::Formation;
 use super::routing::Call;
-use super::state::{Counts, Tags, newest_first};
+use super::state::{Counts, Tags, newest_first, total};
 use super::wire::{Fail, Reply, Time, empty, json};
 use super::work::Task;
 use super::{Engine, ServerAge};
@@ -65,7 +65,7 @@ impl Engine {
             Err(_) => Formation::default(),
         };
         let processes = formation.processes.unwrap_or_default();
-        let idle = processes.values().sum::<i64>() == 0;
+        let idle = total(&processes) == 0;
         let old = self.state.app_release(&app).map(|r| r.id.clone()).unwrap_or_default();
         let busy =
             self.state.deployments.iter().any(|d| d.app == app.id && d.finished_at.is_none());

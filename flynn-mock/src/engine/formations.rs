@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json as value};
 
 use super::releases::Release;
 use super::routing::Call;
-use super::state::{Counts, Tags, newest_first};
+use super::state::{Counts, Tags, newest_first, total};
 use super::streams::Objects;
 use super::wire::{self, Fail, Reply, Time, decode, empty, json};
 use super::{Answer, Engine, ServerAge};
@@ -96,7 +96,7 @@ impl Engine {
             return Err(Fail::invalid("must either request a stream or only active formations"));
         }
         let running = |f: &&Formation| {
-            !f.deleted && f.processes.iter().flat_map(|counts| counts.values()).sum::<i64>() > 0
+            !f.deleted && f.processes.as_ref().is_some_and(|counts| total(counts) > 0)
         };
         let active = self.state.formations.iter().filter(running);
         let list = newest_first(active, |formation| formation.updated_at);

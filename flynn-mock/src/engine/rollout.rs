@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use super::deployments::Deployment;
 use super::formations::ScaleRequest;
 use super::jobs::Job;
+use super::scheduler::MOST_JOBS;
 use super::state::{Counts, Tags};
 use super::work::{Step, Task};
 use super::{Engine, ServerAge};
@@ -115,8 +116,9 @@ impl Engine {
         let (mut new, mut old) = (Counts::new(), d.processes.clone());
         for (typ, count) in &d.processes {
             let exists = new_types.contains_key(typ);
+            let count = (*count).min(MOST_JOBS);
             let mut moved = 0;
-            while moved < *count {
+            while moved < count {
                 let step = batch.min(count - moved);
                 moved += step;
                 let down = (old.get(typ).copied().unwrap_or(0) - step).max(0);

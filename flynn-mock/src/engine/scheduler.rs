@@ -18,6 +18,9 @@ fn backoff(restarts: i32) -> SignedDuration {
     }
 }
 
+/// How many jobs of a type the mock's hosts have room for.
+pub(crate) const MOST_JOBS: i64 = 300;
+
 /// What the host of a job that crashes at its start reports.
 const CRASH: &str = "exec: \"/bin/crash\": executable file not found in $PATH";
 
@@ -54,7 +57,7 @@ impl Engine {
             .flatten()
             .map(|(typ, n)| {
                 let omni = processes.and_then(|p| p.get(typ)).is_some_and(|p| p.omni);
-                (typ.clone(), (*n).max(0) * if omni { hosts } else { 1 })
+                (typ.clone(), (*n).clamp(0, MOST_JOBS) * if omni { hosts } else { 1 })
             })
             .collect()
     }

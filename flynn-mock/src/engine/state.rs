@@ -20,6 +20,12 @@ use super::wire::Fail;
 
 /// Counts of processes by type.
 pub(crate) type Counts = BTreeMap<String, i64>;
+
+/// How many processes that is; negative counts count too, as the server adds them up.
+pub(crate) fn total(counts: &Counts) -> i64 {
+    counts.values().fold(0, |sum, n| sum.saturating_add(*n))
+}
+
 /// Strings by name: env, meta.
 pub(crate) type Strings = BTreeMap<String, String>;
 /// Placement tags by process type.

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 
 use super::{Engine, Options, Pace, Request, ServerAge};
 
+mod jobs;
 mod life;
+mod validation;
 
 /// A bootstrapped engine.
 pub(crate) fn engine(age: ServerAge, pace: Pace) -> Engine {
