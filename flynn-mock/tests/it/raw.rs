@@ -13,20 +13,20 @@ use tokio::net::TcpStream;
 
 /// An answer with its whole body.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
 /// A request with the mock's key.
-pub fn request(
+pub(crate) fn request(
     mock: &MockController,
     method: Method,
     target: &str,
@@ -44,7 +44,7 @@ pub fn request(
 }
 
 /// Sends a request on a connection of its own, which lives in a task.
-pub async fn send(
+pub(crate) async fn send(
     mock: &MockController,
     request: Request<Full<Bytes>>,
 ) -> hyper::Result<Response<Incoming>> {
@@ -55,39 +55,48 @@ pub async fn send(
 }
 
 /// Sends a request and reads the whole answer.
-pub async fn call(mock: &MockController, method: Method, target: &str, body: &str) -> Answer {
+pub(crate) async fn call(
+    mock: &MockController,
+    method: Method,
+    target: &str,
+    body: &str,
+) -> Answer {
     let response = send(mock, request(mock, method, target, body)).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Answer { status: parts.status, headers: parts.headers, body }
 }
 
-pub async fn get(mock: &MockController, target: &str) -> Answer {
+pub(crate) async fn get(mock: &MockController, target: &str) -> Answer {
     call(mock, Method::GET, target, "").await
 }
 
 /// A `POST` that must succeed.
-pub async fn post(mock: &MockController, target: &str, body: Value) -> Value {
+pub(crate) async fn post(mock: &MockController, target: &str, body: Value) -> Value {
     let answer = call(mock, Method::POST, target, &body.to_string()).await;
     assert_eq!(answer.status, 200, "POST {target}: {:?}", answer.body);
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
 /// A `PUT` that must succeed.
-pub async fn put(mock: &MockController, target: &str, body: Value) -> Value {
+pub(crate) async fn put(mock: &MockController, target: &str, body: Value) -> Value {
     let answer = call(mock, Method::PUT, target, &body.to_string()).await;
     assert_eq!(answer.status, 200, "PUT {target}: {:?}", answer.body);
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
 /// An open event stream.
-pub struct Events {
+pub(crate) struct Events {
     body: Incoming,
     text: String,
 }
 
 impl Events {
-    pub async fn open(mock: &MockController, target: &str, last_event_id: Option<u64>) -> Self {
+    pub(crate) async fn open(
+        mock: &MockController,
+        target: &str,
+        last_event_id: Option<u64>,
+    ) -> Self {
         let mut request = request(mock, Method::GET, target, "");
         request.headers_mut().insert("accept", "text/event-stream".parse().unwrap());
         if let Some(id) = last_event_id {
@@ -99,7 +108,7 @@ impl Events {
     }
 
     /// The next line that is not blank; `None` at the end of the body.
-    pub async fn line(&mut self) -> Option<String> {
+    pub(crate) async fn line(&mut self) -> Option<String> {
         loop {
             if let Some((line, rest)) = self.text.split_once('\n') {
                 let (line, rest) = (line.to_owned(), rest.to_owned());
@@ -115,14 +124,14 @@ impl Events {
     }
 
     /// The next event.
-    pub async fn event(&mut self) -> Value {
+    pub(crate) async fn event(&mut self) -> Value {
         let line = self.line().await.expect("the stream has ended");
         let data = line.strip_prefix("data: ").unwrap_or_else(|| panic!("no event: {line}"));
         serde_json::from_str(data).unwrap()
     }
 
     /// The next event of an object type with a state or status.
-    pub async fn until(&mut self, keep: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(&mut self, keep: impl Fn(&Value) -> bool) -> Value {
         loop {
             let event = self.event().await;
             if keep(&event) {
