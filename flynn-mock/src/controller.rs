@@ -233,7 +233,7 @@ impl MockController {
 
     /// Moves the clock to `time` (never back), through everything that falls due on the way.
     pub fn advance_to(&self, time: Timestamp) {
-        self.hub.with(|inner| {
+        self.hub.drive(|inner| {
             inner.clock.reach(time);
             inner.engine.advance(inner.clock.now());
         });
@@ -242,7 +242,7 @@ impl MockController {
     /// Runs the next step of the cluster's life, moving the clock to its time; `false` when
     /// nothing is under way.
     pub fn step(&self) -> bool {
-        self.hub.with(|inner| {
+        self.hub.drive(|inner| {
             inner.engine.advance(inner.clock.now());
             let stepped = inner.engine.step();
             inner.clock.reach(inner.engine.now());

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::engine::{Answer, Cursor, Engine, Frames, Request};
-use crate::fault::{Faults, Struck};
+use crate::fault::{Faults, Harm};
 use crate::requests::Recorder;
 
 /// The shared heart of one mock.
@@ -68,16 +68,29 @@ impl Hub {
         result
     }
 
+    /// Lets the test move the clock, and the engine with it; who waits for a time hears of it
+    /// even when nothing fell due.
+    pub(crate) fn drive<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
+        let result = self.with(work);
+        self.changed.send_modify(|_| {});
+        result
+    }
+
     /// Moves the engine to what the clock shows.
     pub(crate) fn catch_up(&self) {
         self.with(|inner| inner.engine.advance(inner.clock.now()));
     }
 
-    /// Records the request and picks the fault that it meets, without handling it yet.
-    pub(crate) fn admit(&self, request: &Request) -> Option<Struck> {
+    /// Records the request and picks the fault that it meets and when it is to be handled,
+    /// without handling it yet.
+    pub(crate) fn admit(&self, request: &Request) -> (Harm, Option<Timestamp>) {
         self.with(|inner| {
-            inner.recorder.record(request, inner.clock.now());
-            inner.faults.pick(request)
+            let now = inner.clock.now();
+            inner.recorder.record(request, now);
+            let Some(struck) = inner.faults.pick(request) else { return (Harm::Nothing, None) };
+            let due = (!struck.delay.is_zero())
+                .then(|| now.saturating_add(struck.delay).unwrap_or(Timestamp::MAX));
+            (struck.harm, due)
         })
     }
 

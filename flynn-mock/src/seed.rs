@@ -93,8 +93,10 @@ impl AppSeed {
             app.insert("strategy".to_owned(), strategy.clone().into());
         }
         let app = call(engine, &Method::POST, "/apps", &app.into())?;
+        let path = format!("/apps/{name}/routes");
         for route in routes {
-            call(engine, &Method::POST, &format!("/apps/{name}/routes"), route)?;
+            let first = engine.read(&path).unwrap_or_default();
+            call(engine, &Method::POST, &path, &like(route.clone(), first.get(0)))?;
         }
         if !release {
             return Ok(());
@@ -105,7 +107,8 @@ impl AppSeed {
             .collect();
         let env: Map<String, Value> =
             env.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
-        let release = json!({"app_id": app.get("id"), "env": env, "processes": types});
+        let release = json!({"app_id": app.get("id"), "artifacts": [image(engine)?], "env": env,
+                             "processes": types});
         let release = call(engine, &Method::POST, "/releases", &release)?;
         let id = release.get("id").and_then(Value::as_str).unwrap_or_default();
         call(engine, &Method::PUT, &format!("/apps/{name}/release"), &json!({"id": id}))?;
@@ -118,6 +121,25 @@ impl AppSeed {
         }
         Ok(())
     }
+}
+
+/// All routes of a service must agree on `drain_backends`, which the app's first route has set.
+fn like(mut route: Value, first: Option<&Value>) -> Value {
+    let service = first.and_then(|first| first.get("service"));
+    let drain = first.and_then(|first| first.get("drain_backends"));
+    if let (Some(fields), Some(drain)) = (route.as_object_mut(), drain)
+        && fields.get("service") == service
+    {
+        fields.entry("drain_backends").or_insert_with(|| drain.clone());
+    }
+    route
+}
+
+/// An image to run: one of the cluster's own, since a release without any cannot run.
+fn image(engine: &mut Engine) -> Result<Value, String> {
+    let artifacts = engine.read("/artifacts").unwrap_or_default();
+    let newest = artifacts.get(0).and_then(|artifact| artifact.get("id"));
+    newest.cloned().ok_or_else(|| "the cluster has no artifact".to_owned())
 }
 
 /// One call with the controller's key.

@@ -183,7 +183,9 @@ async fn lists_are_newest_first(target: &Target) -> Outcome {
 
 /// A release of an app, as both ages take it.
 async fn release(target: &Target, app: &str) -> Result<Value, String> {
-    let body = json!({"app_id": app, "env": {"A": "1"}, "processes": {"web": {"args": ["/w"]}}});
+    let artifacts = get(target, "/artifacts").await?;
+    let body = json!({"app_id": app, "artifacts": [field(&artifacts, "/0/id")],
+                      "env": {"A": "1"}, "processes": {"web": {"args": ["/w"]}}});
     send(target, Method::POST, "/releases", body).await
 }
 

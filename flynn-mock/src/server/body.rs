@@ -29,7 +29,7 @@ pub(super) fn full(bytes: Bytes) -> Body {
 /// The start of a body, then a broken connection.
 pub(super) fn cut(bytes: &Bytes, after: usize) -> Body {
     let start = bytes.slice(..after.min(bytes.len()));
-    frames(stream::iter([Ok(start), Err(broken())]))
+    frames(stream::once(std::future::ready(Ok(start))).chain(stream::once(break_off())))
 }
 
 /// A stream that never says anything.
@@ -39,6 +39,13 @@ pub(super) fn silent() -> Body {
 
 fn frames(parts: impl stream::Stream<Item = io::Result<Bytes>> + Send + 'static) -> Body {
     Body::new(StreamBody::new(parts.map(|part| part.map(Frame::data))))
+}
+
+/// Breaks the connection when what came before is on its way: hyper flushes when a body has
+/// nothing ready.
+async fn break_off() -> io::Result<Bytes> {
+    tokio::task::yield_now().await;
+    Err(broken())
 }
 
 pub(super) fn broken() -> io::Error {
@@ -67,7 +74,7 @@ struct Live {
 impl Live {
     async fn next(&mut self) -> Option<io::Result<Bytes>> {
         if self.cut == Some(0) {
-            return Some(Err(broken()));
+            return Some(break_off().await);
         }
         while !self.ended {
             self.changes.mark_unchanged();

@@ -38,20 +38,14 @@ impl Service {
     ) -> io::Result<Response<Body>> {
         let upgrade = hyper::upgrade::on(&mut request);
         let request = self.read(request).await?;
-        let struck = self.hub.admit(&request);
+        let (harm, due) = self.hub.admit(&request);
         #[cfg(feature = "wiremock")]
         if let Some(answer) = crate::wiremock::ask(&self.hub, &request).await? {
             return Ok(answer.map(body::full));
         }
-        let harm = match struck {
-            Some(struck) => {
-                if let Ok(delay) = struck.delay.try_into() {
-                    self.hub.reached(Some(self.hub.due_in(delay))).await;
-                }
-                struck.harm
-            }
-            None => Harm::Nothing,
-        };
+        if due.is_some() {
+            self.hub.reached(due).await;
+        }
         match harm {
             Harm::DropBefore => return Err(body::broken()),
             Harm::Instead { status, body, json, retry_after } => {

@@ -17,8 +17,8 @@ type Attached = TokioIo<Upgraded>;
 /// Runs a command attached, on an app of its own.
 async fn attach(mock: &MockController, args: &[&str], tty: bool) -> Attached {
     if get(mock, "/apps/www").await.status == 404 {
-        post(mock, "/apps", json!({"name": "www"})).await;
-        let release = post(mock, "/releases", json!({"env": {"A": "1"}})).await;
+        let app = post(mock, "/apps", json!({"name": "www"})).await;
+        let release = raw::release(mock, &app, json!({"env": {"A": "1"}})).await;
         raw::put(mock, "/apps/www/release", json!({"id": release["id"]})).await;
     }
     let release = get(mock, "/apps/www/release").await.json();

@@ -107,9 +107,9 @@ async fn requests_are_recorded() {
 async fn life_by_hand_goes_step_by_step() {
     let mock = MockController::builder().pace(Pace::ByHand).start().await;
     mock.run_to_end();
-    post(&mock, "/apps", json!({"name": "www"})).await;
-    let release =
-        post(&mock, "/releases", json!({"processes": {"web": {"args": ["/bin/web"]}}})).await;
+    let app = post(&mock, "/apps", json!({"name": "www"})).await;
+    let release = json!({"processes": {"web": {"args": ["/bin/web"]}}});
+    let release = raw::release(&mock, &app, release).await;
     let id = release["id"].as_str().unwrap();
     raw::put(&mock, "/apps/www/release", json!({"id": id})).await;
     raw::put(&mock, &format!("/apps/www/formations/{id}"), json!({"processes": {"web": 1}})).await;

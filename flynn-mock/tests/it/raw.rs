@@ -78,6 +78,13 @@ pub(crate) async fn post(mock: &MockController, target: &str, body: Value) -> Va
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
+/// A release of an app with an image to run.
+pub(crate) async fn release(mock: &MockController, app: &Value, mut body: Value) -> Value {
+    body["app_id"] = app["id"].clone();
+    body["artifacts"] = Value::Array(vec![get(mock, "/artifacts").await.json()[0]["id"].clone()]);
+    post(mock, "/releases", body).await
+}
+
 /// A `PUT` that must succeed.
 pub(crate) async fn put(mock: &MockController, target: &str, body: Value) -> Value {
     let answer = call(mock, Method::PUT, target, &body.to_string()).await;

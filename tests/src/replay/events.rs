@@ -83,7 +83,7 @@ fn arrange(
             *slot = at;
         }
     }
-    if !keeps_histories(recorded, mock, group.clone(), order) {
+    if !keeps_histories(recorded, group.clone(), order) {
         for n in group {
             if let Some(slot) = order.get_mut(n) {
                 *slot = n;
@@ -105,14 +105,11 @@ fn fits(recorded: &Value, mock: &Value, names: &mut Names) -> bool {
 }
 
 /// Whether no object's own items changed places among each other.
-fn keeps_histories(
-    recorded: &[Value],
-    mock: &[Value],
-    group: std::ops::Range<usize>,
-    order: &[usize],
-) -> bool {
-    let object = |item: &Value| item.get("object_id").and_then(Value::as_str).map(str::to_owned);
-    let _ = mock;
+fn keeps_histories(recorded: &[Value], group: std::ops::Range<usize>, order: &[usize]) -> bool {
+    let object = |item: &Value| {
+        let id = item.get("object_id").or_else(|| item.get("job_id"));
+        id.and_then(Value::as_str).map(str::to_owned)
+    };
     group.clone().all(|a| {
         group.clone().filter(|b| a < *b).all(|b| {
             let same = match (recorded.get(a).and_then(object), recorded.get(b).and_then(object)) {
@@ -126,7 +123,7 @@ fn keeps_histories(
 
 /// When an item was made.
 fn instant(item: &Value) -> Option<Timestamp> {
-    item.get("created_at")?.as_str()?.parse().ok()
+    item.get("created_at").or_else(|| item.get("timestamp"))?.as_str()?.parse().ok()
 }
 
 /// The frames of a stream: comments, data, named events.

@@ -5,9 +5,9 @@
 //! with a key that the mock has never been given, the mock gets it here, the way an operator gives
 //! it: a new release of the controller with `AUTH_KEY=new,old`, deployed.
 
-use flynn_mock::MockController;
 use std::time::Duration;
 
+use flynn_mock::MockController;
 use serde_json::{Value, json};
 
 use super::Result;
@@ -78,7 +78,7 @@ fn call(
         body.len()
     );
     let mut connection = Connection::send(mock.addr(), request.as_bytes())?;
-    connection.wait(std::time::Duration::from_secs(5), |reply| reply.ended)?;
+    connection.wait(Duration::from_secs(5), |reply| reply.ended)?;
     Ok(connection
         .reply()
         .filter(|reply| reply.status == 200)

@@ -202,6 +202,15 @@ impl Names {
         }
     }
 
+    /// Takes the port that a request names as the client's own.
+    pub fn keep_own_port(&mut self, port: &str) {
+        if self.mock(Kind::Port, port).is_none()
+            && !self.backward.contains_key(&(Kind::Port, port.to_owned()))
+        {
+            self.insert(Kind::Port, port, port);
+        }
+    }
+
     /// Compares two texts, binding what both make up at the same place.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::names::Names;
 use super::recording::Exchange;
-use super::tokens::{self, Token};
+use super::tokens::{self, Kind, Token};
 
 /// The keys that a recorded server had.
 #[derive(Debug, Default)]
@@ -84,7 +84,12 @@ pub fn request(exchange: &Exchange, names: &mut Names, keys: &Keys) -> Vec<u8> {
     for text in strings(&exchange.request_body) {
         names.keep_own(&text);
     }
-    let body = body(&exchange.request_body, names);
+    let mut body = body(&exchange.request_body, names);
+    if let Some(port) = tcp_port(&exchange.request_body) {
+        names.keep_own_port(&port);
+        let mock = names.mock(Kind::Port, &port).unwrap_or_else(|| port.clone());
+        body = body.replace(&format!("\"port\":{port}"), &format!("\"port\":{mock}"));
+    }
     let mut head = format!(
         "{} {} HTTP/1.1\r\nHost: {}\r\n",
         exchange.method,
@@ -110,6 +115,13 @@ pub fn request(exchange: &Exchange, names: &mut Names, keys: &Keys) -> Vec<u8> {
     let mut bytes = head.into_bytes();
     bytes.extend(body.into_bytes());
     bytes
+}
+
+/// The port of a TCP route in a request's body.
+fn tcp_port(body: &str) -> Option<String> {
+    let route: Value = serde_json::from_str(body).ok()?;
+    let port = route.get("port").filter(|_| route.get("type").is_some_and(|kind| kind == "tcp"))?;
+    port.as_u64().filter(|port| *port > 0).map(|port| port.to_string())
 }
 
 /// `Basic(user="U" password_len=N)`, or a bare scheme.

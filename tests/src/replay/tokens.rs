@@ -21,6 +21,8 @@ pub enum Kind {
     Stamp,
     /// A name that the server made up.
     Word,
+    /// The port of a TCP route, a number of its own, never inside a text.
+    Port,
 }
 
 /// A piece of a text.
