@@ -158,6 +158,9 @@ impl Engine {
     /// A request to the controller.
     fn controller(&mut self, request: &Request) -> Answer {
         let age = self.options.age;
+        if let Some(answer) = routing::malformed(age, request) {
+            return answer;
+        }
         if let Some(answer) = auth::preflight(age, request) {
             return answer;
         }

@@ -34,19 +34,30 @@ impl Call<'_> {
     }
 }
 
-/// The decoded pairs of a query.
+/// Whether each `%` begins an escape.
+fn is_well_escaped(text: &str) -> bool {
+    text.split('%')
+        .skip(1)
+        .all(|after| after.get(..2).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())))
+}
+
+/// The decoded pairs of a query, as Go reads them: separated by `&` or `;`, those with a bad escape
+/// left out.
 pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    fn decode(text: &str) -> Cow<'_, str> {
+    fn decode(text: &str) -> Option<Cow<'_, str>> {
+        if !is_well_escaped(text) {
+            return None;
+        }
         let spaced =
             if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { text.into() };
-        match percent_decode_str(&spaced).decode_utf8_lossy() {
+        Some(match percent_decode_str(&spaced).decode_utf8_lossy() {
             Cow::Borrowed(same) if same == text => Cow::Borrowed(text),
             other => Cow::Owned(other.into_owned()),
-        }
+        })
     }
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+    query.split(['&', ';']).filter(|pair| !pair.is_empty()).filter_map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
+        Some((decode(name)?, decode(value)?))
     })
 }
 
@@ -179,6 +190,19 @@ pub(crate) fn find(age: ServerAge, request: &Request) -> Option<(Handler, Call<'
     })
 }
 
+/// The answer to a path that Go's HTTP server does not even read, if it is one.
+pub(crate) fn malformed(age: ServerAge, request: &Request) -> Option<Answer> {
+    (!is_well_escaped(&request.path)).then(|| {
+        let content_type = match age {
+            ServerAge::V2016 => "text/plain",
+            ServerAge::V2021 => "text/plain; charset=utf-8",
+        };
+        let mut answer = Answer::full(StatusCode::BAD_REQUEST, content_type, "400 Bad Request");
+        answer.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        answer
+    })
+}
+
 /// The answer to a path that has no handler: a redirect to one that has, or the text 404.
 pub(crate) fn not_found(age: ServerAge, request: &Request) -> Answer {
     let path = percent_decode_str(&request.path).decode_utf8_lossy();
@@ -252,6 +276,27 @@ mod tests {
         assert_eq!(status(Method::GET, "/deployments/x/"), StatusCode::MOVED_PERMANENTLY);
         assert_eq!(status(Method::GET, "/"), StatusCode::NOT_FOUND);
         assert_eq!(status(Method::GET, "/sinks/"), StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn queries_are_read_as_go_reads_them() {
+        let pairs = |query: &str| -> Vec<(String, String)> {
+            query_pairs(query).map(|(a, b)| (a.into_owned(), b.into_owned())).collect()
+        };
+        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        assert_eq!(
+            pairs("a=1&b;c=x+y%20z&&d=%2"),
+            [pair("a", "1"), pair("b", ""), pair("c", "x y z")]
+        );
+        assert_eq!(pairs("a=1=2&%61=3"), [pair("a", "1=2"), pair("a", "3")]);
+    }
+
+    #[test]
+    fn a_bad_escape_in_the_path() {
+        let bad = |path: &str| malformed(ServerAge::V2021, &Request::new(Method::GET, path));
+        assert_eq!(bad("/apps/%zz").map(|answer| answer.status), Some(StatusCode::BAD_REQUEST));
+        assert!(bad("/apps/100%").is_some());
+        assert!(bad("/apps/%41").is_none());
     }
 
     #[test]
