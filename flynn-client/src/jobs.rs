@@ -270,6 +270,8 @@ mod calls {
 
         /// One job, by `host-uuid` or UUID: `GET /apps/:a/jobs/:j`.
         ///
+        /// Never recorded with success from a real controller; written from the server's source.
+        ///
         /// # Errors
         /// Not found, when there is no such job.
         pub fn get(&self, id: impl Into<JobId>) -> Request<Job> {
@@ -291,6 +293,8 @@ mod calls {
 
         /// Writes a job's record, as schedulers do: `PUT /apps/:a/jobs/:j`. It starts and ends nothing.
         ///
+        /// Never recorded with success from a real controller; written from the server's source.
+        ///
         /// # Errors
         /// A validation error for a state that the server does not know.
         pub fn put(&self, job: &Job) -> Request<Job> {
@@ -300,6 +304,8 @@ mod calls {
         }
 
         /// Ends a job: `DELETE /apps/:a/jobs/:j`. One that belongs to a formation is replaced.
+        ///
+        /// Never recorded with success from a real controller; written from the server's source.
         ///
         /// # Errors
         /// Not found; a validation error while the job has no host.
@@ -394,6 +400,9 @@ mod calls {
         }
 
         /// Keeps hold of its input and output.
+        ///
+        /// The frames were never recorded from a real controller; written from the server's source and the
+        /// facts seen.
         pub fn attached(self) -> RunAttached {
             RunAttached { timeout: self.timeout, run: self }
         }

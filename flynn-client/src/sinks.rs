@@ -14,6 +14,8 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::SinkId;
@@ -67,8 +69,9 @@ pub struct Sink {
     pub updated_at: Option<Timestamp>,
 }
 
-/// The configuration of a syslog sink.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The configuration of a syslog sink. `Debug` shows neither URL nor prefix: both carry tokens of log
+/// services.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct SyslogConfig {
@@ -90,6 +93,17 @@ pub struct SyslogConfig {
     /// How messages are framed.
     #[serde(skip_serializing_if = "SyslogFormat::is_empty")]
     pub format: SyslogFormat,
+}
+
+impl fmt::Debug for SyslogConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SyslogConfig")
+            .field("use_ids", &self.use_ids)
+            .field("insecure", &self.insecure)
+            .field("structured_data", &self.structured_data)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SyslogConfig {
@@ -192,6 +206,8 @@ mod calls {
 
         /// Sinks as they change, after those there are: `GET /sinks` as a stream. A deleted sink comes
         /// once more, without configuration.
+        ///
+        /// Never recorded with success from a real controller; written from the server's source.
         pub fn stream(&self) -> WatchAll<Sink> {
             WatchAll::new(&self.client, "/sinks")
         }

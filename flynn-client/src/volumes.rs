@@ -150,12 +150,16 @@ mod calls {
         }
 
         /// Volumes as they change, after those there are: `GET /volumes` as a stream.
+        ///
+        /// Never recorded with success from a real controller; written from the server's source.
         pub fn stream(&self) -> WatchAll<Volume> {
             WatchAll::new(&self.client, "/volumes")
         }
 
         /// Tells the controller of a volume, by the volume's id: `PUT /volumes/:v`. It is the
         /// scheduler's way to report what the hosts have; it makes no disk anywhere.
+        ///
+        /// Never recorded with success from a real controller; written from the server's source.
         ///
         /// # Errors
         /// A validation error for an unknown type or state. Unsupported before v20170310.0.

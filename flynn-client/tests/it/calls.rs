@@ -177,6 +177,18 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         kind: "Unexpected",
         why: "any success but 101 means that the job runs and is out of reach",
     },
+    Exception {
+        call: "request(Method::DELETE,\"/apps/www\")",
+        fault: "malformed",
+        kind: "ok",
+        why: "the raw answer is the caller's to read",
+    },
+    Exception {
+        call: "request(Method::DELETE,\"/apps/www\")",
+        fault: "HTML",
+        kind: "ok",
+        why: "the raw answer is the caller's to read",
+    },
 ];
 
 impl Call {
@@ -221,6 +233,7 @@ pub(crate) fn all() -> Vec<Call> {
         cluster::sinks(),
         cluster::cluster(),
         cluster::streams(),
+        cluster::raw(),
         cluster::fork(),
     ]
     .into_iter()

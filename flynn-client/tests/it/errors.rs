@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flynn_client::{Client, ErrorKind, RetryPolicy};
@@ -17,24 +18,13 @@ const MOST: u32 = 3;
 
 struct Fault {
     name: &'static str,
-    /// What the server does; `None`: there is no server.
+    /// What the server does; `None` when there is none.
     reply: fn(&Call) -> Option<Step>,
     kind: ErrorKind,
     /// Whether a call that may be sent again is, and one that may not.
     again: (bool, bool),
     /// Whether the error says that it may pass.
     retryable: bool,
-}
-
-impl Fault {
-    /// Time of one attempt: short only where it is to pass, since the machine may be busy.
-    fn patience(&self) -> Duration {
-        if self.kind == ErrorKind::Timeout {
-            Duration::from_millis(700)
-        } else {
-            Duration::from_secs(20)
-        }
-    }
 }
 
 fn error(status: u16, code: &str, retry: bool) -> Step {
@@ -153,13 +143,6 @@ const FAULTS: &[Fault] = &[
         retryable: true,
     },
     Fault {
-        name: "no connection",
-        reply: |_| None,
-        kind: ErrorKind::Connect,
-        again: (true, true),
-        retryable: true,
-    },
-    Fault {
         name: "dropped",
         reply: |_| Some(Step::Drop),
         kind: ErrorKind::Connection,
@@ -175,12 +158,25 @@ const FAULTS: &[Fault] = &[
     },
 ];
 
+fn all_faults() -> impl Iterator<Item = &'static Fault> {
+    FAULTS.iter().chain([&REFUSED])
+}
+
 fn client(url: &str, attempt: Duration) -> Client {
     let policy = RetryPolicy::default()
         .max_attempts(MOST)
         .delays(Duration::from_millis(1), Duration::from_millis(2));
     Client::builder(url).key(KEY).retry(policy).no_proxy().attempt_timeout(attempt).build().unwrap()
 }
+
+/// Nobody listens.
+const REFUSED: Fault = Fault {
+    name: "no connection",
+    reply: |_| None,
+    kind: ErrorKind::Connect,
+    again: (true, true),
+    retryable: true,
+};
 
 /// What came of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,29 +188,64 @@ struct Met {
     wrong: Vec<String>,
 }
 
-async fn meet(call: Arc<Call>, fault: &'static Fault) -> Met {
-    let seen = Arc::clone(&call);
+/// Everything that a call meets, one fault after the other.
+async fn meet_all(call: Arc<Call>) -> Vec<Met> {
+    let (seen, now) = (Arc::clone(&call), Arc::new(AtomicUsize::new(0)));
+    let fault = Arc::clone(&now);
     let server = Server::answering(move |request| {
         if seen.is(request) {
-            return (fault.reply)(&seen).unwrap_or(Step::Drop);
+            let reply = FAULTS[fault.load(Ordering::Relaxed)].reply;
+            return closing(reply(&seen).unwrap_or(Step::Drop));
         }
-        seen.beside(request).unwrap_or_else(|| panic!("unexpected {}", request.line()))
+        let beside = seen.beside(request);
+        closing(beside.unwrap_or_else(|| panic!("unexpected {}", request.line())))
     })
     .await;
     let url = server.url();
-    // A port that nobody listens at: the server's own, after it is gone.
-    let server = (fault.reply)(&call).is_some().then_some(server);
-    let (made, patience) = ((call.make)(&client(&url, fault.patience())), Duration::from_secs(60));
+    // Long, since the machine may be busy; short where it is to pass.
+    let patient = client(&url, Duration::from_secs(20));
+    let hasty = client(&url, Duration::from_secs(1));
+    let mut all = Vec::new();
+    for (at, fault) in FAULTS.iter().enumerate() {
+        now.store(at, Ordering::Relaxed);
+        let client = if fault.kind == ErrorKind::Timeout { &hasty } else { &patient };
+        let before = server.seen().len();
+        all.push(
+            meet(&call, fault, client, || {
+                let seen = server.seen();
+                seen[before..].iter().filter(|request| call.is(request)).count()
+            })
+            .await,
+        );
+    }
+    let nobody = client(&format!("http://{}", unused_address()), Duration::from_secs(20));
+    all.push(meet(&call, &REFUSED, &nobody, || usize::MAX).await);
+    all
+}
+
+/// Where nobody listens.
+fn unused_address() -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}
+
+/// One connection for each request: one that a fault has closed must not be met by the next.
+fn closing(step: Step) -> Step {
+    match step {
+        Step::Send(bytes) if bytes.contains("Content-Length") => {
+            Step::SendAndClose(bytes.replacen("\r\n", "\r\nConnection: close\r\n", 1))
+        }
+        other => other,
+    }
+}
+
+async fn meet(call: &Call, fault: &Fault, client: &Client, sent: impl Fn() -> usize) -> Met {
+    let (made, patience) = ((call.make)(client), Duration::from_secs(60));
     let Ok((_, result)) = tokio::time::timeout(patience, made).await else {
         return Met { kind: "hangs".into(), sent: 0, wrong: Vec::new() };
     };
-    let sent = |attempts: u32| match &server {
-        Some(server) => {
-            let sent = server.seen().iter().filter(|request| call.is(request)).count();
-            u32::try_from(sent).unwrap()
-        }
-        None => attempts,
-    };
+    // Where nobody listens, nobody counts.
+    let sent = |attempts: u32| u32::try_from(sent()).unwrap_or(attempts);
     let Err(error) = result else {
         return Met { kind: "ok".into(), sent: sent(1), wrong: Vec::new() };
     };
@@ -269,30 +300,27 @@ fn expected(call: &Call, fault: &Fault) -> Met {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_call_meets_every_fault() {
     let calls: Vec<Arc<Call>> = calls::all().into_iter().map(Arc::new).collect();
-    let mut rows = vec![Vec::new(); calls.len()];
-    let mut faults = Vec::new();
-    for fault in FAULTS {
-        let met: Vec<_> =
-            calls.iter().map(|call| tokio::spawn(meet(Arc::clone(call), fault))).collect();
-        for ((call, met), row) in calls.iter().zip(met).zip(&mut rows) {
-            let (met, expected) = (met.await.unwrap(), expected(call, fault));
-            if met != expected {
-                faults.push(format!(
-                    "{} on {}: {met:?}, expected {expected:?}",
-                    call.name, fault.name
-                ));
+    let met: Vec<_> = calls.iter().map(|call| tokio::spawn(meet_all(Arc::clone(call)))).collect();
+    let (mut rows, mut faults) = (Vec::new(), Vec::new());
+    for (call, met) in calls.iter().zip(met) {
+        let met = met.await.unwrap();
+        for (fault, met) in all_faults().zip(&met) {
+            let expected = expected(call, fault);
+            if *met != expected {
+                let (call, fault) = (&call.name, fault.name);
+                faults.push(format!("{call} on {fault}: {met:?}, expected {expected:?}"));
             }
-            row.push(met);
         }
+        rows.push(met);
     }
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     compare_with_checked_in(&table(&calls, &rows));
 }
 
 fn table(calls: &[Arc<Call>], rows: &[Vec<Met>]) -> String {
-    let names: Vec<_> = FAULTS.iter().map(|fault| fault.name).collect();
+    let names: Vec<_> = all_faults().map(|fault| fault.name).collect();
     let mut table = format!("| call | may be sent | {} |\n", names.join(" | "));
-    writeln!(table, "|---|---|{}", "---|".repeat(FAULTS.len())).unwrap();
+    writeln!(table, "|---|---|{}", "---|".repeat(names.len())).unwrap();
     for (call, row) in calls.iter().zip(rows) {
         let class = match call.sent {
             Sent::Again => "again",

@@ -18,6 +18,7 @@ mod domain;
 mod env;
 mod errors;
 mod events;
+mod go_client;
 mod golden;
 mod jobs;
 mod logs;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flynn_client::apps::App;
 use flynn_client::artifacts::{ArtifactType, NewArtifact};
 use flynn_client::domain::ClusterCertificate;
 use flynn_client::managed_certificates::ManagedCertificateStatus;
@@ -9,6 +10,8 @@ use flynn_client::providers::NewProvider;
 use flynn_client::resources::{ExternalResource, NewResource};
 use flynn_client::sinks::{NewSink, SyslogConfig};
 use flynn_client::volumes::Volume;
+
+use http::Method;
 
 use super::{APP, APP_ID, Call, ENV_VALUE, PRIVATE_KEY, drain, run};
 
@@ -187,6 +190,18 @@ pub(super) fn streams() -> Vec<Call> {
             drain(c.sinks().stream());
         Again "GET /managed-certificates" => Stream("data: {}\n\n"),
             drain(c.managed_certificates().stream());
+    }
+}
+
+/// The escape hatch.
+pub(super) fn raw() -> Vec<Call> {
+    calls! { c;
+        Once "GET /apps/www" => Json(APP),
+            run(c.request(Method::GET, "/apps/www").decode::<App>());
+        Again "POST /apps/www" => Json(APP),
+            run(c.request(Method::POST, "/apps/www").json(ENV_VALUE).repeatable().decode::<App>());
+        Once "DELETE /apps/www" => Nothing,
+            run(c.request(Method::DELETE, "/apps/www"));
     }
 }
 
