@@ -59,7 +59,7 @@ async fn carry_out(
     demo: Option<&Demo>,
 ) -> Result<()> {
     preflight(&mut session, steps, mode).await?;
-    for line in heading(&session, demo) {
+    for line in heading(&session, steps, demo) {
         session.screen.line(line);
     }
     let summary = runner::run(&mut session, steps, mode).await;
@@ -89,31 +89,36 @@ fn show_documents(session: &mut Session) -> Result<()> {
 
 /// Everything that can be refused is refused before the first change.
 async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Result<()> {
-    if steps.contains(&Step::Certificate) {
+    let any = |of: &[Step]| of.iter().any(|step| steps.contains(step));
+    if any(&[Step::Certificate]) {
         steps::certificate::look(session)?;
     }
-    steps::git::look(session)?;
-    if !session.job.documents.is_dir() {
-        return Err(Failure::new(format!("{} is not a folder", session.job.documents.display())));
+    if any(&[Step::Domain, Step::Git]) {
+        steps::git::look(session)?;
     }
-    let host = format!("controller.{}", session.job.domain);
-    match session.reach.resolves(&host).await {
-        Err(failure) if mode == Mode::DryRun => {
-            session.screen.line(format_args!("Note: {failure}"));
+    let documents = &session.job.documents;
+    if any(&[Step::Blobstore, Step::Dns]) && !documents.is_dir() {
+        return Err(Failure::new(format!("{} is not a folder", documents.display())));
+    }
+    if any(&[Step::Domain]) {
+        let host = format!("controller.{}", session.job.domain);
+        match session.reach.resolves(&host).await {
+            Err(failure) if mode == Mode::DryRun => {
+                session.screen.line(format_args!("Note: {failure}"));
+            }
+            resolved => resolved?,
         }
-        resolved => resolved?,
     }
     steps::connect::look(session).await?;
     Ok(())
 }
 
-fn heading(session: &Session, demo: Option<&Demo>) -> Vec<String> {
-    let mut lines = vec![format!(
-        "Cluster {:?} at {} becomes {}",
-        session.cluster.name(),
-        session.reach.controller_url(),
-        session.job.domain
-    )];
+fn heading(session: &Session, steps: &[Step], demo: Option<&Demo>) -> Vec<String> {
+    let (name, url) = (session.cluster.name(), session.reach.controller_url());
+    let mut lines = vec![format!("Cluster {name:?} at {url}")];
+    if steps.contains(&Step::Domain) {
+        lines.push(format!("It shall have the domain {}.", session.job.domain));
+    }
     if let Some(demo) = demo {
         lines.push(format!(
             "The cluster is a mock on {}, home is {}; both go away at the end.",

@@ -1,8 +1,9 @@
 //! What a run asks of the controller: no more than it takes, in the right order.
 
+use flynn_config::FlynnRc;
 use flynn_examples::runner::Mode;
 use flynn_examples::step::Step;
-use flynn_mock::{Op, ServerAge};
+use flynn_mock::{Op, RecordedRequest, ServerAge};
 
 use crate::world::World;
 
@@ -57,4 +58,44 @@ async fn the_migration_job_has_the_backend_in_its_env() {
     let job = requests.of(Op::JobRun).assert_one().json();
     assert_eq!(job["release_env"], true);
     assert_eq!(job["args"], serde_json::json!(["/bin/flynn-blobstore", "migrate", "--delete"]));
+}
+
+/// The port of the URLs is no part of the domain, and stays in the URLs.
+#[tokio::test]
+async fn the_port_stays_in_the_urls() {
+    let world = World::new(ServerAge::V2016).await;
+    assert!(world.run_steps(&[Step::Domain], Mode::Do).await.0.is_complete());
+    let sent = world.demo.mock.requests().of(Op::DomainMigrate).assert_one().json();
+    assert_eq!(
+        (&sent["old_domain"], &sent["domain"]),
+        (&"old.example.com".into(), &"new.example.com".into())
+    );
+    let rc = FlynnRc::load(world.path(".flynnrc")).unwrap();
+    let cluster = rc.cluster("production").unwrap();
+    let port = world.demo.mock.addr().port();
+    assert_eq!(cluster.controller_url(), format!("https://controller.new.example.com:{port}"));
+    assert_eq!(cluster.git_url(), format!("https://git.new.example.com:{port}"));
+    let ca = std::fs::read_to_string(world.path(".flynn/ca-certs/production.pem")).unwrap();
+    assert_eq!(ca, world.demo.mock.ca_pem());
+}
+
+/// The server replaces whole routes: what is sent has every field that the route had.
+#[tokio::test]
+async fn routes_are_written_back_whole() {
+    let world = World::new(ServerAge::V2021).await;
+    assert!(world.run_steps(&Step::ALL[..4], Mode::Do).await.0.is_complete());
+    let client = world.demo.mock.client();
+    let before = client.app("gitreceive").routes().find("git.new.example.com", "/").await.unwrap();
+    let before = serde_json::to_value(before.unwrap()).unwrap();
+    world.demo.mock.clear_requests();
+    assert!(world.run_steps(&[Step::Routes], Mode::Do).await.0.is_complete());
+    let updates = world.demo.mock.requests().of(Op::RouteUpdate);
+    let sent = updates.iter().map(RecordedRequest::json).find(|r| r["id"] == before["id"]).unwrap();
+    for (field, value) in before.as_object().unwrap() {
+        if field != "certificate" {
+            assert_eq!(&sent[field], value, "{field}");
+        }
+    }
+    let certificate = &sent["certificate"]["cert"];
+    assert_eq!(certificate.as_str().unwrap().trim(), world.read("certificate.pem").trim());
 }
