@@ -1,5 +1,7 @@
 //! What a Flynn cluster answers to git.
 
+use secrecy::ExposeSecret as _;
+
 use super::{Credential, Operation, Tokens};
 use crate::url::is_same_url;
 use crate::{Cluster, Error, FlynnRc};
@@ -46,7 +48,8 @@ pub fn answer(
         return Ok(None);
     };
     if cluster.oauth_url().is_empty() {
-        return Ok(Some(asked.answered(USER, cluster.key().clone())));
+        let key = Some(cluster.key()).filter(|key| !key.expose_secret().is_empty());
+        return Ok(key.map(|key| asked.answered(USER, key.clone())));
     }
     let token = tokens.access_token(cluster.oauth_url(), cluster.controller_url())?;
     Ok(Some(asked.answered(token.username(), token.secret().clone())))
@@ -54,8 +57,6 @@ pub fn answer(
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     fn ask(operation: Operation, message: &str) -> Option<String> {
@@ -63,6 +64,9 @@ mod tests {
 [[cluster]]
 Name = "nogit"
 GitURL = ""
+[[cluster]]
+Name = "keyless"
+GitURL = "https://git.keyless.test"
 [[cluster]]
 Name = "a"
 Key = "key-a"
@@ -98,6 +102,7 @@ GitURL = "https://git.a.test:8443"
         for message in [
             "protocol=http\nhost=git.a.test\n",
             "protocol=https\nhost=git.b.test\n",
+            "protocol=https\nhost=git.keyless.test\n",
             "protocol=https\nhost=\n",
             "protocol=https\n",
             "",
