@@ -7,6 +7,15 @@ use super::{PinMismatch, Unverifiable};
 
 /// Finds the [`PinMismatch`] that made a request fail, however deep it lies: through the errors of
 /// reqwest, hyper, [`std::io`] and everything that tells its `source()`.
+///
+/// ```
+/// # fn example(error: Box<dyn std::error::Error>) {
+/// if let Some(mismatch) = flynn_tls::pin_mismatch(&*error) {
+///     eprintln!("{mismatch}");
+///     eprintln!("the new pin would be {}", mismatch.presented());
+/// }
+/// # }
+/// ```
 pub fn pin_mismatch<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a PinMismatch> {
     find(error)
 }
