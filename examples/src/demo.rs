@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use flynn_aws::blobstore::Blobstore;
+use flynn_mock::engine::Programs;
 use flynn_mock::{Command, Delays, Input, MockController, Output, Program, ServerAge};
 use flynn_tls::generate::Ca;
 use tempfile::TempDir;
@@ -108,13 +109,15 @@ fn delays() -> Delays {
     delays
 }
 
-/// What one-off jobs do: the blobstore's migration as the real one does it, judged by its env alone; anything else
-/// prints its arguments.
-fn program(command: &Command) -> Box<dyn Program> {
-    let migrates = command.args.first().is_some_and(|arg| arg.starts_with("/bin/flynn-blobstore"));
-    let output = if migrates { migrate(command) } else { format!("{}\n", command.args.join(" ")) };
+/// What one-off jobs of a mocked cluster do: the blobstore's migration as the real one does it, judged by its env
+/// alone; anything else as in every mock.
+pub fn program(command: &Command) -> Box<dyn Program> {
+    if !command.args.first().is_some_and(|arg| arg.starts_with("/bin/flynn-blobstore")) {
+        return Programs::default().run(command);
+    }
+    let log = migrate(command);
     Box::new(move |input| match input {
-        Input::Start => vec![Output::Stderr(output.clone().into()), Output::Exit(0)],
+        Input::Start => vec![Output::Stderr(log.clone().into()), Output::Exit(0)],
         _ => Vec::new(),
     })
 }

@@ -94,6 +94,7 @@ impl Options {
         let at_once = self.at_once || self.seed.is_some();
         let mut builder =
             MockController::builder().bootstrapped(self.domain).server(self.age).tls();
+        builder = builder.programs(flynn_examples::demo::program);
         builder = builder.pace(if at_once { Pace::AtOnce } else { Pace::Timed });
         if let Some(key) = self.key {
             builder = builder.key(key);

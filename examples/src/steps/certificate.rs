@@ -37,7 +37,7 @@ pub fn look(session: &mut Session) -> Result<Look> {
         format!("covers {domain} and *.{domain}, its key fits, good until {}", leaf.not_after());
     let facts = [
         format!("{}, issued by {}", leaf.subject(), leaf.issuer()),
-        format!("{} certificates, pin {}", new.bundle.certificates().len(), new.pin),
+        format!("chain of {}, pin {}", new.bundle.certificates().len(), new.pin),
     ];
     let warnings = report.findings().iter().map(ToString::to_string);
     let before = new.path.file_name().unwrap_or_default().to_string_lossy();
