@@ -98,7 +98,7 @@ fn replay(lines: &[Value], year: &str) -> Outcome {
     std::fs::create_dir_all(&run).unwrap();
     write(&run.join("01-session.jsonl"), lines);
     let runs = recording::load(dir.path()).unwrap();
-    let mut outcomes = drive::run(&runs[0]).unwrap();
+    let mut outcomes = drive::run(&runs[0], &[]).unwrap();
     assert_eq!(outcomes[0].path, format!("{year}/run/01-session.jsonl"));
     outcomes.remove(0)
 }

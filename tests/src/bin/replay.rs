@@ -28,8 +28,9 @@ fn main() -> ExitCode {
 
 fn replay(dir: &Path) -> Result<Vec<Outcome>, String> {
     let mut outcomes = Vec::new();
-    for run in recording::load(dir)? {
-        outcomes.extend(drive::run(&run)?);
+    let runs = recording::load(dir)?;
+    for run in &runs {
+        outcomes.extend(drive::run(run, &runs)?);
     }
     Ok(outcomes)
 }

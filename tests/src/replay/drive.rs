@@ -36,6 +36,9 @@ const GLANCE: Duration = Duration::from_millis(100);
 const GRACE: SignedDuration = SignedDuration::from_millis(1500);
 const STEP: SignedDuration = SignedDuration::from_millis(10);
 
+/// How streams end when the recorded server was shut down, as the one of the mock then is.
+const SHUT_DOWN: &str = "event: error\ndata: controller: shutting down\n\n";
+
 /// A run in progress.
 struct Driver<'a> {
     mock: MockController,
@@ -48,18 +51,20 @@ struct Driver<'a> {
 
 /// A request whose answer is not over.
 struct Open<'a> {
-    at: (usize, usize),
+    /// The scenario and the place in it; none of a prelude, which is not judged.
+    at: Option<(usize, usize)>,
     exchange: &'a Exchange,
     connection: Connection,
 }
 
-/// Replays a run.
+/// Replays a run. `others` are the other runs, of which one may be its prelude.
 ///
 /// # Errors
 /// When the mock cannot be reached.
-pub fn run(run: &Run) -> Result<Vec<report::Outcome>> {
-    let Some(first) = run.exchanges().next() else { return Ok(Vec::new()) };
-    let keys = Keys::of(run.exchanges());
+pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
+    let prelude = gap::prelude(run, others);
+    let Some(first) = prelude.iter().chain(run.exchanges()).next() else { return Ok(Vec::new()) };
+    let keys = Keys::of(prelude.iter().chain(run.exchanges()));
     let start = first.time.saturating_sub(BEFORE).map_err(|e| e.to_string())?;
     let mock = MockController::builder()
         .bootstrapped(domain(run))
@@ -76,10 +81,19 @@ pub fn run(run: &Run) -> Result<Vec<report::Outcome>> {
     let outcomes = run.scenarios.iter().map(|s| vec![None; s.exchanges.len()]).collect();
     let mut driver =
         Driver { mock, runtime, names: Names::default(), keys, open: Vec::new(), outcomes };
+    for exchange in &prelude {
+        driver.finish_until(exchange.time)?;
+        driver.send(None, exchange)?;
+    }
+    if let (false, Some(first)) = (prelude.is_empty(), run.exchanges().next()) {
+        driver.finish_until(first.time)?;
+        // Another run's ids: this one has its own.
+        driver.names = Names::default();
+    }
     for (s, scenario) in run.scenarios.iter().enumerate() {
         for (n, exchange) in scenario.exchanges.iter().enumerate() {
             driver.finish_until(exchange.time)?;
-            driver.send((s, n), exchange)?;
+            driver.send(Some((s, n)), exchange)?;
         }
     }
     driver.finish_until(Timestamp::MAX)?;
@@ -98,13 +112,26 @@ fn domain(run: &Run) -> String {
             rest.split('"').next().map(str::to_owned)
         })
     };
-    of_host.or_else(of_env).unwrap_or_else(|| "example.com".to_owned())
+    // An app's first route is its name under the domain.
+    let of_route = || {
+        run.exchanges().find_map(|exchange| {
+            let app: Value = serde_json::from_str(&exchange.request_body).ok()?;
+            let name = app.get("name")?.as_str()?;
+            let start = format!("\"domain\":\"{name}.");
+            run.exchanges().find_map(|exchange| {
+                let (_, rest) = exchange.response_body.split_once(&start)?;
+                rest.split('"').next().map(str::to_owned)
+            })
+        })
+    };
+    of_host.or_else(of_env).or_else(of_route).unwrap_or_else(|| "example.com".to_owned())
 }
 
 impl<'a> Driver<'a> {
     /// Sends a request; what is not answered at once stays open.
-    fn send(&mut self, at: (usize, usize), exchange: &'a Exchange) -> Result<()> {
-        gap::bridge(&self.mock, exchange, &self.keys)?;
+    fn send(&mut self, at: Option<(usize, usize)>, exchange: &'a Exchange) -> Result<()> {
+        gap::bridge_key(&self.mock, exchange, &self.keys)?;
+        gap::bridge_certificate(&self.mock, exchange, &self.keys, &mut self.names)?;
         self.mock.advance_to(exchange.time);
         self.look()?;
         let bytes = rewrite::request(exchange, &mut self.names, &self.keys);
@@ -130,6 +157,9 @@ impl<'a> Driver<'a> {
             self.mock.advance_to(end);
             self.look()?;
             let mut open = self.open.swap_remove(n);
+            if open.exchange.response_body.ends_with(SHUT_DOWN) {
+                self.mock.end_streams();
+            }
             self.wait_for_the_last_event(&mut open)?;
             if open.exchange.closed == Closed::Eof {
                 open.connection.wait(PATIENCE, |reply| reply.ended)?;
@@ -190,7 +220,7 @@ impl<'a> Driver<'a> {
             None if open.connection.is_closed() => vec!["the mock broke the connection".to_owned()],
             None => vec!["the mock does not answer".to_owned()],
         };
-        let (scenario, n) = open.at;
+        let Some((scenario, n)) = open.at else { return };
         if let Some(slot) = self.outcomes.get_mut(scenario).and_then(|list| list.get_mut(n)) {
             *slot = Some(differences);
         }

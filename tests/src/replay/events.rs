@@ -41,8 +41,11 @@ pub fn pair(recorded: &[Value], mock: &[Value], names: &mut Names) -> Vec<usize>
 fn group(items: &[Value], start: usize) -> usize {
     let mut end = start + 1;
     while let (Some(last), Some(next)) = (items.get(end - 1), items.get(end)) {
-        let (Some(a), Some(b)) = (instant(last), instant(next)) else { break };
-        if a.duration_since(b).abs() > SIMULTANEOUS {
+        let near = TIMES.iter().any(|field| match (instant(last, field), instant(next, field)) {
+            (Some(a), Some(b)) => a.duration_since(b).abs() <= SIMULTANEOUS,
+            _ => false,
+        });
+        if !near {
             break;
         }
         end += 1;
@@ -121,9 +124,11 @@ fn keeps_histories(recorded: &[Value], group: std::ops::Range<usize>, order: &[u
     })
 }
 
-/// When an item was made.
-fn instant(item: &Value) -> Option<Timestamp> {
-    item.get("created_at").or_else(|| item.get("timestamp"))?.as_str()?.parse().ok()
+/// What lists and streams are sorted by: active jobs and volumes by the second.
+const TIMES: [&str; 3] = ["created_at", "updated_at", "timestamp"];
+
+fn instant(item: &Value, field: &str) -> Option<Timestamp> {
+    item.get(field)?.as_str()?.parse().ok()
 }
 
 /// The frames of a stream: comments, data, named events.

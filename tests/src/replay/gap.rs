@@ -1,9 +1,15 @@
 //! Bridges what the recordings leave out.
 //!
-//! Some scenarios of a run were not published, so their effects appear from nowhere. One of them
-//! locks everything out: a rotation of the controller's key. When a recorded request was let in
-//! with a key that the mock has never been given, the mock gets it here, the way an operator gives
-//! it: a new release of the controller with `AUTH_KEY=new,old`, deployed.
+//! Some scenarios of a run were not published, so their effects appear from nowhere. Where such an
+//! effect decides about many later exchanges, and the recordings themselves show what it was, the
+//! mock is brought to it in the way an operator does it:
+//!
+//! - A rotation of the controller's key: a recorded request was let in with a key that the mock has
+//!   never been given. It gets `AUTH_KEY=new,old`, deployed.
+//! - A change of the router's certificate: the answer to `PUT /domain` shows one that no request and
+//!   no answer has shown before. The router gets it as `TLSCERT` and `TLSKEY`, deployed.
+//! - The whole beginning of a run: another run of that age did the same up to there, with ids of
+//!   its own. Its requests are sent as a prelude that is not judged.
 
 use std::time::Duration;
 
@@ -11,15 +17,17 @@ use flynn_mock::MockController;
 use serde_json::{Value, json};
 
 use super::Result;
-use super::recording::Exchange;
+use super::names::Names;
+use super::recording::{Exchange, Run};
 use super::rewrite::Keys;
+use super::tokens::{self, Kind, Token};
 use super::wire::Connection;
 
 /// Makes the mock know the key of this request, if the recorded server knew it.
 ///
 /// # Errors
 /// When the mock cannot be reached.
-pub fn bridge(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result<()> {
+pub fn bridge_key(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result<()> {
     let Some(length) = password_length(exchange).filter(|_| exchange.status != 401) else {
         return Ok(());
     };
@@ -31,24 +39,100 @@ pub fn bridge(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result
     if known {
         return Ok(());
     }
-    let old = &keys.first;
-    let Some(release) = call(mock, old, "GET", "/apps/controller/release", None)? else {
+    let both = format!("{key},{}", keys.first);
+    deploy(mock, &keys.first, "controller", &[("AUTH_KEY", &both)])?;
+    // Until the new key counts, and no longer: the recorded clock goes on from here.
+    wait(mock, || Ok(call(mock, &key, "GET", "/apps/controller", None)?.is_some()))
+}
+
+/// Makes the mock's router have the certificate that a recorded migration replaced.
+///
+/// # Errors
+/// When the mock cannot be reached.
+pub fn bridge_certificate(
+    mock: &MockController,
+    exchange: &Exchange,
+    keys: &Keys,
+    names: &mut Names,
+) -> Result<()> {
+    if (exchange.method.as_str(), exchange.path.as_str()) != ("PUT", "/domain") {
         return Ok(());
+    }
+    let answer: Value = serde_json::from_str(&exchange.response_body).unwrap_or_default();
+    let field = |name: &str| answer.pointer(&format!("/old_tls_cert/{name}"))?.as_str();
+    let (Some(certificate), Some(key)) = (field("cert"), field("key")) else { return Ok(()) };
+    let new = tokens::split(certificate, &[]).first().is_some_and(|token| match token {
+        Token::Value(Kind::Certificate, pem) => names.mock(Kind::Certificate, pem).is_none(),
+        _ => false,
+    });
+    if !new || !names.knows_any(Kind::Certificate) {
+        return Ok(());
+    }
+    names.keep_own(certificate);
+    names.keep_own(key);
+    let password = keys.password(password_length(exchange).unwrap_or_default(), true);
+    let release = deploy(mock, &password, "router", &[("TLSCERT", certificate), ("TLSKEY", key)])?;
+    wait(mock, || {
+        let app = call(mock, &password, "GET", "/apps/router", None)?;
+        Ok(app.and_then(|app| app.get("release").cloned()) == release)
+    })
+}
+
+/// The exchanges of another run that led to where this one begins, moved in time; empty when it
+/// begins at the beginning.
+pub fn prelude(run: &Run, others: &[Run]) -> Vec<Exchange> {
+    let Some(first) = run.exchanges().next().filter(|first| first.seq > 1) else {
+        return Vec::new();
     };
-    let Value::Object(mut next) = release else { return Ok(()) };
+    let begins_alike = |other: &&Run| {
+        other.age == run.age
+            && other.exchanges().next().is_some_and(|first| first.seq == 1)
+            && other.exchanges().any(|exchange| {
+                (exchange.seq, &exchange.method, &exchange.path)
+                    == (first.seq, &first.method, &first.path)
+            })
+    };
+    let Some(other) = others.iter().find(begins_alike) else { return Vec::new() };
+    let same = other.exchanges().find(|exchange| exchange.seq == first.seq);
+    let shift = same.map(|same| first.time.duration_since(same.time)).unwrap_or_default();
+    other
+        .exchanges()
+        .take_while(|exchange| exchange.seq < first.seq)
+        .filter_map(|exchange| {
+            let time = exchange.time.checked_add(shift).ok()?;
+            Some(Exchange { time, ..exchange.clone() })
+        })
+        .collect()
+}
+
+/// Deploys an app with more env, as `env set` does; the new release's id.
+fn deploy(
+    mock: &MockController,
+    key: &str,
+    app: &str,
+    env: &[(&str, &str)],
+) -> Result<Option<Value>> {
+    let path = format!("/apps/{app}/release");
+    let Some(Value::Object(mut next)) = call(mock, key, "GET", &path, None)? else {
+        return Ok(None);
+    };
     for field in ["id", "created_at", "artifact"] {
         next.remove(field);
     }
-    if let Some(Value::Object(env)) = next.get_mut("env") {
-        env.insert("AUTH_KEY".to_owned(), format!("{key},{old}").into());
+    if let Some(Value::Object(fields)) = next.get_mut("env") {
+        fields.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
     }
-    if let Some(made) = call(mock, old, "POST", "/releases", Some(&next.into()))? {
-        let id = json!({"id": made.get("id")});
-        call(mock, old, "POST", "/apps/controller/deploy", Some(&id))?;
-    }
-    // Until the new key counts, and no longer: the recorded clock goes on from here.
+    let made = call(mock, key, "POST", "/releases", Some(&next.into()))?;
+    let id = made.and_then(|made| made.get("id").cloned());
+    let body = json!({"id": id});
+    call(mock, key, "POST", &format!("/apps/{app}/deploy"), Some(&body))?;
+    Ok(id)
+}
+
+/// Moves the clock until something holds, five seconds at most.
+fn wait(mock: &MockController, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
     for _ in 0..500 {
-        if call(mock, &key, "GET", "/apps/controller", None)?.is_some() {
+        if holds()? {
             break;
         }
         mock.advance(Duration::from_millis(10));

@@ -37,6 +37,11 @@ impl Names {
         &self.words
     }
 
+    /// Whether any value of this kind is bound.
+    pub fn knows_any(&self, kind: Kind) -> bool {
+        self.forward.keys().any(|(known, _)| *known == kind)
+    }
+
     /// A place in time to [`rollback`](Self::rollback) to.
     pub fn mark(&self) -> usize {
         self.journal.len()
