@@ -219,7 +219,7 @@ impl ClientBuilder {
             Layers::new(self.wraps.into_iter().rev().fold(innermost, |inner, wrap| wrap(inner)))
         });
         Ok(Client::new(Transport {
-            base: url.as_str().trim_end_matches('/').to_owned(),
+            base: url,
             wire,
             layers,
             retry: self.retry,

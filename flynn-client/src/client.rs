@@ -30,7 +30,7 @@ impl Client {
 
     /// The controller's URL, without a slash at the end.
     pub fn url(&self) -> &str {
-        &self.transport.base
+        self.transport.base.as_str().trim_end_matches('/')
     }
 }
 

@@ -39,8 +39,8 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What all calls of a client share.
 #[derive(Debug)]
 pub(crate) struct Transport {
-    /// Scheme, host, port and path prefix, without a slash at the end.
-    pub(crate) base: String,
+    /// Scheme, host, port and path prefix.
+    pub(crate) base: Url,
     pub(crate) wire: Wire,
     pub(crate) layers: Option<Layers>,
     pub(crate) retry: RetryPolicy,
@@ -159,7 +159,7 @@ impl Transport {
             return Err(Error::invalid_input(fault.message()));
         }
         let begun = Instant::now();
-        let mut url = self.url(spec)?;
+        let mut url = self.url(spec);
         let mut hops = 0;
         loop {
             if deadline.is_over() {
@@ -268,16 +268,17 @@ impl Transport {
         headers
     }
 
-    fn url(&self, spec: &Spec) -> Result<Url, Error> {
-        let mut text =
-            String::with_capacity(self.base.len() + spec.path.len() + spec.query.len() + 1);
-        text.push_str(&self.base);
-        text.push_str(&spec.path);
-        if !spec.query.is_empty() {
-            text.push('?');
-            text.push_str(&spec.query);
+    /// Only path and query are parsed anew: host names cost more than all the rest.
+    fn url(&self, spec: &Spec) -> Url {
+        let mut url = self.base.clone();
+        match self.base.path().trim_end_matches('/') {
+            "" => url.set_path(&spec.path),
+            prefix => url.set_path(&format!("{prefix}{}", spec.path)),
         }
-        Url::parse(&text).map_err(|_| Error::invalid_input("the path makes no URL"))
+        if !spec.query.is_empty() {
+            url.set_query(Some(&spec.query));
+        }
+        url
     }
 }
 

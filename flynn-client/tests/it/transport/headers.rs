@@ -77,3 +77,25 @@ fn what_cannot_be_a_url_is_an_error_of_the_builder() {
     assert!(Client::builder("https://x").key("a\nb").build().is_ok(), "base64 hides it");
     assert!(Client::builder("https://x").bearer_token("a\nb").build().is_err());
 }
+
+#[tokio::test]
+async fn the_api_may_live_below_a_prefix() {
+    let server = Server::play(vec![json(200, "[]"); 2]).await;
+    for prefix in ["/proxied/flynn", "/proxied/flynn/"] {
+        let client =
+            Client::builder(format!("{}{prefix}", server.url())).no_proxy().build().unwrap();
+        assert_eq!(client.url(), format!("{}/proxied/flynn", server.url()));
+        client.events().of_app("a/b").list().await.unwrap();
+    }
+    assert_eq!(server.lines(), ["GET /proxied/flynn/events?app_id=a%2Fb&count=500"; 2]);
+}
+
+#[tokio::test]
+async fn ids_reach_the_server_as_they_are() {
+    let server = Server::play(vec![answer(404, "", ""); 5]).await;
+    for id in ["%2e", "..%2f", "a%b", "\u{e4}/?#", "a\\b"] {
+        assert!(server.client().app(id).get_opt().await.unwrap().is_none());
+    }
+    let paths = ["%252e", "..%252f", "a%25b", "%C3%A4%2F%3F%23", "a%5Cb"];
+    assert_eq!(server.lines(), paths.map(|path| format!("GET /apps/{path}")));
+}
