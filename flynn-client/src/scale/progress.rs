@@ -17,6 +17,7 @@ use crate::events::{Event, EventType, EventWatch, Events};
 use crate::formations::{Formation, Processes};
 use crate::ids::{ReleaseId, ScaleRequestId};
 use crate::jobs::{Job, JobState};
+use crate::releases::Release;
 use crate::transport::{Deadline, operation};
 
 impl AppHandle {
@@ -98,18 +99,16 @@ impl ScaleHandle {
     }
 
     /// Whether what runs is what the formation wants.
-    async fn is_settled(&self) -> Result<bool, Error> {
-        let client = &self.app.client;
-        let release = client.releases().get(&self.release_id).await?;
+    async fn is_settled(&self, release: &Release) -> Result<bool, Error> {
         let wanted = self.app.formations().get_opt(&self.release_id).await?;
-        let active = client.active_jobs().await?;
+        let active = self.app.client.active_jobs().await?;
         let hosts = self.hosts.unwrap_or_else(|| count_hosts(&active));
         let app_id = match &wanted {
             Some(formation) => formation.app_id.clone(),
             None => self.app.get().await?.id,
         };
         let wanted = wanted.map(|formation| formation.processes).unwrap_or_default();
-        let mut expected = expected_jobs(&wanted, &release, hosts);
+        let mut expected = expected_jobs(&wanted, release, hosts);
         expected.retain(|_, count| *count > 0);
         let mut running = Processes::new();
         for job in
@@ -186,7 +185,7 @@ enum Phase {
     /// The server tells the end.
     Told(EventWatch),
     /// What runs is looked at after each change.
-    Looked(EventWatch),
+    Looked(EventWatch, Box<Release>),
     Done,
 }
 
@@ -220,8 +219,8 @@ impl Progress {
                         return Ok(step);
                     }
                 }
-                Phase::Looked(events) => {
-                    if self.handle.is_settled().await? {
+                Phase::Looked(events, release) => {
+                    if self.handle.is_settled(release).await? {
                         return Ok(ScaleStep::Ended(ScaleState::Complete));
                     }
                     let event = next_event(events).await?;
@@ -250,20 +249,16 @@ impl Progress {
     }
 
     async fn begin_looking(&mut self) -> Result<(), Error> {
-        let events = self
-            .handle
-            .app
-            .client
-            .events()
-            .of_app(&self.handle.app.app)
-            .object_types([EventType::Job]);
+        let AppHandle { client, app } = &self.handle.app;
+        let release = client.releases().get(&self.handle.release_id).await?;
+        let events = client.events().of_app(app).object_types([EventType::Job]);
         let newest = events.clone().count(1).list().await?.first().map(|event| event.id);
         // From the newest on, so that nothing is missed between looking and listening.
         let watch = match newest {
             Some(newest) => events.watch().after(newest),
             None => events.past().watch(),
         };
-        self.phase = Phase::Looked(watch);
+        self.phase = Phase::Looked(watch, Box::new(release));
         Ok(())
     }
 }

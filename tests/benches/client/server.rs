@@ -23,9 +23,9 @@ pub(crate) fn serve() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     println!("http://{}", listener.local_addr()?);
     let answers = Arc::new([
-        ("/apps ", answer(&Value::from_iter((0..10_000).map(app)))),
+        ("/apps ", answer(&(0..10_000).map(app).collect())),
         ("/apps/www ", answer(&app(0))),
-        ("/routes ", answer(&Value::from_iter((0..2_000).map(route)))),
+        ("/routes ", answer(&(0..2_000).map(route).collect())),
     ]);
     for stream in listener.incoming() {
         let (stream, answers) = (stream?, Arc::clone(&answers));
