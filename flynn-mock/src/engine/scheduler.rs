@@ -90,9 +90,7 @@ impl Engine {
         let wanted = self.wanted(app, release);
         let mut types = self.types_of(app, release);
         let in_2016 = self.options.age == ServerAge::V2016;
-        if !in_2016 {
-            types.reverse();
-        }
+        types.reverse();
         for typ in &types {
             let want = wanted.get(typ).copied().unwrap_or(0);
             let have = self.jobs_in(app, release, typ, &["pending", "starting", "up", "stopping"]);
@@ -100,9 +98,6 @@ impl Engine {
             for _ in 0..missing {
                 self.create_job(app, release, typ, None);
             }
-        }
-        if in_2016 {
-            types.reverse();
         }
         for typ in &types {
             let want = usize::try_from(wanted.get(typ).copied().unwrap_or(0)).unwrap_or(0);
