@@ -10,10 +10,11 @@ use serde_json::Value;
 use super::compare::{self, Differences};
 use super::events;
 use super::gap;
+use super::judge::{self, Asked, Exchanged};
 use super::names::Names;
 use super::recording::{Closed, Exchange, Run};
 use super::rewrite::{self, Keys};
-use super::wire::{Connection, Reply};
+use super::wire::Connection;
 use super::{Result, report};
 
 /// The cluster was bootstrapped shortly before the first recorded request.
@@ -46,7 +47,8 @@ struct Driver<'a> {
     names: Names,
     keys: Keys,
     open: Vec<Open<'a>>,
-    outcomes: Vec<Vec<Option<Differences>>>,
+    over: Vec<Exchanged<'a>>,
+    asked: Asked,
 }
 
 /// A request whose answer is not over.
@@ -78,9 +80,15 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
         .start_blocking();
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().map_err(|e| e.to_string())?;
-    let outcomes = run.scenarios.iter().map(|s| vec![None; s.exchanges.len()]).collect();
-    let mut driver =
-        Driver { mock, runtime, names: Names::default(), keys, open: Vec::new(), outcomes };
+    let mut driver = Driver {
+        mock,
+        runtime,
+        names: Names::default(),
+        keys,
+        open: Vec::new(),
+        over: Vec::new(),
+        asked: Asked::new(),
+    };
     for exchange in &prelude {
         driver.finish_until(exchange.time)?;
         driver.send(None, exchange)?;
@@ -89,6 +97,7 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
         driver.finish_until(first.time)?;
         // Another run's ids: this one has its own.
         driver.names = Names::default();
+        driver.asked.clear();
     }
     for (s, scenario) in run.scenarios.iter().enumerate() {
         for (n, exchange) in scenario.exchanges.iter().enumerate() {
@@ -97,7 +106,16 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
         }
     }
     driver.finish_until(Timestamp::MAX)?;
-    Ok(report::outcomes(run, driver.outcomes))
+    let mut results: Vec<Vec<Option<Differences>>> =
+        run.scenarios.iter().map(|s| vec![None; s.exchanges.len()]).collect();
+    let verdict = judge::judge(&driver.over, &driver.asked);
+    for (exchanged, differences) in driver.over.iter().zip(verdict) {
+        let (scenario, n) = exchanged.at;
+        if let Some(slot) = results.get_mut(scenario).and_then(|list| list.get_mut(n)) {
+            *slot = Some(differences);
+        }
+    }
+    Ok(report::outcomes(run, results))
 }
 
 /// The domain that the recorded cluster was bootstrapped with.
@@ -135,6 +153,7 @@ impl<'a> Driver<'a> {
         self.mock.advance_to(exchange.time);
         self.look()?;
         let bytes = rewrite::request(exchange, &mut self.names, &self.keys);
+        self.asked.extend(judge::asked_about(exchange, &self.names));
         let mut connection = Connection::send(self.mock.addr(), &bytes)?;
         let long = exchange.closed == Closed::Client || exchange.duration_ms >= LONG;
         let patience = if long { GLANCE } else { PATIENCE };
@@ -142,7 +161,7 @@ impl<'a> Driver<'a> {
         let done = connection.wait(patience, |reply| stream || reply.ended)?;
         let open = Open { at, exchange, connection };
         if (done || open.connection.is_closed()) && !stream {
-            self.judge(&open);
+            self.keep(open);
         } else {
             self.open.push(open);
         }
@@ -164,7 +183,7 @@ impl<'a> Driver<'a> {
             if open.exchange.closed == Closed::Eof {
                 open.connection.wait(PATIENCE, |reply| reply.ended)?;
             }
-            self.judge(&open);
+            self.keep(open);
         }
     }
 
@@ -212,56 +231,15 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Compares an answer that is over.
-    fn judge(&mut self, open: &Open<'_>) {
-        let exchange = open.exchange;
-        let differences = match open.connection.reply() {
-            Some(reply) => self.compare(exchange, &reply, open.connection.is_closed()),
-            None if open.connection.is_closed() => vec!["the mock broke the connection".to_owned()],
-            None => vec!["the mock does not answer".to_owned()],
-        };
-        let Some((scenario, n)) = open.at else { return };
-        if let Some(slot) = self.outcomes.get_mut(scenario).and_then(|list| list.get_mut(n)) {
-            *slot = Some(differences);
-        }
-    }
-
-    fn compare(&mut self, exchange: &Exchange, reply: &Reply, closed: bool) -> Differences {
-        let body = reply.text();
-        self.learn_name(exchange, &body);
-        let mut differences = compare::head(exchange, reply, &mut self.names);
-        if reply.status != exchange.status || exchange.method == "HEAD" {
-            return differences;
-        }
-        match exchange.closed {
-            Closed::Eof if !reply.ended => differences.push("the mock does not end it".to_owned()),
-            Closed::Client if reply.ended || closed => {
-                differences.push("the mock ends it by itself".to_owned());
-            }
-            _ => {}
-        }
-        differences.extend(if exchange.is_event_stream() {
-            events::compare(&exchange.response_body, &body, &mut self.names)
-        } else {
-            compare::body(&exchange.response_body, &body, &mut self.names)
-        });
-        differences
-    }
-
-    /// An app without a name gets one made up.
-    fn learn_name(&mut self, exchange: &Exchange, body: &str) {
-        if exchange.method != "POST" || exchange.path != "/apps" {
-            return;
-        }
-        let name = |text: &str| {
-            let document: Value = serde_json::from_str(text).ok()?;
-            document.get("name")?.as_str().map(str::to_owned)
-        };
-        let asked = name(&exchange.request_body).unwrap_or_default();
-        if let (true, Some(recorded), Some(mock)) =
-            (asked.is_empty(), name(&exchange.response_body), name(body))
-        {
-            self.names.bind_word(&recorded, &mock);
+    /// Keeps an answer that is over; what it shows is bound for later requests.
+    fn keep(&mut self, open: Open<'a>) {
+        let reply = open.connection.reply();
+        let closed = open.connection.is_closed();
+        let exchanged =
+            Exchanged { at: open.at.unwrap_or_default(), exchange: open.exchange, reply, closed };
+        judge::compare_one(&exchanged, &mut self.names);
+        if open.at.is_some() {
+            self.over.push(exchanged);
         }
     }
 }

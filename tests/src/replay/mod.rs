@@ -14,12 +14,14 @@
 //! - [`wire`]: HTTP/1.1 without a library, so that nothing is smoothed over.
 //! - [`gap`]: what the recordings leave out and later ones need.
 //! - [`drive`]: one run from its first request to its last.
+//! - [`judge`]: the verdict on a run, twins told apart.
 //! - [`report`]: counts and prints.
 
 pub mod compare;
 pub mod drive;
 pub mod events;
 pub mod gap;
+pub mod judge;
 pub mod names;
 pub mod recording;
 pub mod report;

@@ -22,6 +22,8 @@ pub struct Names {
     words: Vec<String>,
     /// What to undo, newest last.
     journal: Vec<Entry>,
+    /// Recorded UUIDs and the mock's that stood in the same place without being bound.
+    conflicts: Vec<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -87,6 +89,9 @@ impl Names {
         }
         let known = self.forward.get(&(kind, recorded.to_owned()));
         let back = self.backward.get(&(kind, mock.to_owned()));
+        if kind == Kind::Uuid && (known, back) != (None, None) && known.is_none_or(|k| k != mock) {
+            self.conflicts.push((recorded.to_owned(), mock.to_owned()));
+        }
         match (known, back) {
             (Some(known), _) if known == mock => Ok(()),
             (Some(known), _) => {
@@ -181,6 +186,21 @@ impl Names {
             return Some(format!("{host}-{}", self.mock(Kind::Uuid, id)?));
         }
         self.forward.get(&(kind, recorded.to_owned())).cloned()
+    }
+
+    /// The recorded value that the mock's is bound to.
+    pub fn recorded(&self, kind: Kind, mock: &str) -> Option<String> {
+        self.backward.get(&(kind, mock.to_owned())).cloned()
+    }
+
+    /// UUIDs that stood in the same place without being bound, since they were forgotten.
+    pub fn conflicts(&self) -> &[(String, String)] {
+        &self.conflicts
+    }
+
+    /// Forgets the conflicts so far.
+    pub fn forget_conflicts(&mut self) {
+        self.conflicts.clear();
     }
 
     /// The mock's event id: the bound one, else at the same distance from the nearest bound one.

@@ -78,15 +78,22 @@ fn count(key: &str, counts: &mut Vec<(String, usize)>) {
     }
 }
 
-/// The request's bytes as they go over the wire.
-pub fn request(exchange: &Exchange, names: &mut Names, keys: &Keys) -> Vec<u8> {
+/// Takes what a request names for the first time as the client's own.
+pub fn keep_own(exchange: &Exchange, names: &mut Names) {
     names.keep_own(&exchange.path);
     for text in strings(&exchange.request_body) {
         names.keep_own(&text);
     }
-    let mut body = body(&exchange.request_body, names);
     if let Some(port) = tcp_port(&exchange.request_body) {
         names.keep_own_port(&port);
+    }
+}
+
+/// The request's bytes as they go over the wire.
+pub fn request(exchange: &Exchange, names: &mut Names, keys: &Keys) -> Vec<u8> {
+    keep_own(exchange, names);
+    let mut body = body(&exchange.request_body, names);
+    if let Some(port) = tcp_port(&exchange.request_body) {
         let mock = names.mock(Kind::Port, &port).unwrap_or_else(|| port.clone());
         body = body.replace(&format!("\"port\":{port}"), &format!("\"port\":{mock}"));
     }
