@@ -14,7 +14,7 @@ use crate::job::CertificateFiles;
 pub struct NewCertificate {
     /// The chain's file.
     pub path: PathBuf,
-    /// The chain as it is in the file: what the cluster gets.
+    /// The certificates of the file in its order, and nothing else that it holds: what the cluster gets.
     pub chain_pem: String,
     /// The key as it is in the file.
     pub key_pem: SecretString,
@@ -35,17 +35,16 @@ impl NewCertificate {
     /// When one is missing or is not what it should be, in words that name the file.
     pub fn load(files: &CertificateFiles) -> Result<Self> {
         let (certificate, key) = (&files.chain, &files.key);
-        let chain_pem = read(certificate)?;
-        let bundle = Bundle::from_pem(chain_pem.as_bytes())
+        let bundle = Bundle::from_pem(&read(certificate)?)
             .context(format!("{} is not a certificate in PEM", certificate.display()))?;
-        let key_pem = read(key)?;
-        let private_key = PrivateKey::from_pem(&key_pem)
-            .context(format!("{} is not a private key in PEM", key.display()))?;
+        let no_key = || format!("{} is not a private key in PEM", key.display());
+        let key_pem = String::from_utf8(read(key)?).context(no_key())?;
+        let private_key = PrivateKey::from_pem(&key_pem).context(no_key())?;
         let ca = files.ca.as_deref().map(roots).transpose()?;
         Ok(Self {
             path: certificate.clone(),
             pin: bundle.leaf().pin(),
-            chain_pem,
+            chain_pem: bundle.to_pem(),
             key_pem: key_pem.into(),
             bundle,
             key: private_key,
@@ -55,9 +54,11 @@ impl NewCertificate {
 }
 
 fn roots(path: &Path) -> Result<Roots> {
-    Roots::from_pem(&read(path)?).context(format!("{} is not a CA in PEM", path.display()))
+    let no_ca = || format!("{} is not a CA in PEM", path.display());
+    let pem = String::from_utf8(read(path)?).context(no_ca())?;
+    Roots::from_pem(&pem).context(no_ca())
 }
 
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).context(format!("cannot read {}", path.display()))
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).context(format!("cannot read {}", path.display()))
 }

@@ -53,6 +53,11 @@ const CASES: &[Case] = &[
         spoil: |world, _| world.demo.write("certificate.pem", "hello\n").unwrap(),
     },
     Case {
+        name: "a key that is no text",
+        says: &["certificate.key", "PEM"],
+        spoil: |world, _| fs::write(world.path("certificate.key"), [0xff, 0xfe, 0x00]).unwrap(),
+    },
+    Case {
         name: "the key in place of the certificate",
         says: &["certificate.pem", "key"],
         spoil: |world, _| {

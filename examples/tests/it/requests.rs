@@ -99,3 +99,17 @@ async fn routes_are_written_back_whole() {
     let certificate = &sent["certificate"]["cert"];
     assert_eq!(certificate.as_str().unwrap().trim(), world.read("certificate.pem").trim());
 }
+
+/// A private key that stands in the certificate's file stays there.
+#[tokio::test]
+async fn only_certificates_are_sent_as_the_certificate() {
+    let world = World::new(ServerAge::V2016).await;
+    let (chain, key) = (world.read("certificate.pem"), world.read("certificate.key"));
+    world.demo.write("certificate.pem", &format!("my certificate\n{chain}{key}")).unwrap();
+    assert!(world.run_steps(&Step::ALL[..5], Mode::Do).await.0.is_complete());
+    let env = world.demo.mock.client().app("router").env().get().await.unwrap();
+    assert_eq!(env["TLSCERT"], chain);
+    for update in &world.demo.mock.requests().of(Op::RouteUpdate) {
+        assert_eq!(update.json()["certificate"]["cert"], chain);
+    }
+}
