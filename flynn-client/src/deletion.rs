@@ -1,4 +1,4 @@
-//! Deleting an app: accepted at once, done later.
+//! Deleting apps and releases: accepted at once, done later.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -16,7 +16,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::AppId;
+use crate::ids::{AppId, ReleaseId};
 use crate::json::null_is_default;
 use crate::releases::Release;
 use crate::resources::Resource;
@@ -53,24 +53,54 @@ pub struct AppDeletionEvent {
     pub error: String,
 }
 
+/// What went with a release.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ReleaseDeletion {
+    /// The app's id; empty where there were no files to delete.
+    #[serde(rename = "app")]
+    pub app_id: AppId,
+    /// The release.
+    #[serde(rename = "release")]
+    pub release_id: ReleaseId,
+    /// Apps that still have the release (v2016).
+    #[serde(deserialize_with = "null_is_default")]
+    pub remaining_apps: Vec<AppId>,
+    /// Files that were deleted from the blobstore.
+    #[serde(deserialize_with = "null_is_default")]
+    pub deleted_files: Vec<String>,
+}
+
+/// Data of an event [`ReleaseDeletion`](crate::events::EventType::ReleaseDeletion).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ReleaseDeletionEvent {
+    /// What went with the release, or went so far.
+    #[serde(deserialize_with = "null_is_default")]
+    pub release_deletion: ReleaseDeletion,
+    /// Why it failed for now; empty when it is done. The server tries again by itself.
+    pub error: String,
+}
+
 #[cfg(feature = "client")]
-pub use calls::{AppDeletionHandle, AppDeletionProgress, DeleteApp, WaitForAppDeletion};
+pub use calls::{DeleteApp, DeleteRelease};
+#[cfg(feature = "client")]
+pub use handle::{Deletion, DeletionHandle, DeletionProgress, DeletionStep, WaitForDeletion};
+
+#[cfg(feature = "client")]
+mod handle;
 
 #[cfg(feature = "client")]
 mod calls {
-    use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
     use std::time::Duration;
 
-    use futures_core::Stream;
-    use futures_util::StreamExt as _;
-
-    use super::{AppDeletion, AppDeletionEvent};
+    use super::{AppDeletion, DeletionHandle, ReleaseDeletion};
     use crate::apps::AppHandle;
     use crate::client::Client;
     use crate::error::{Error, ErrorKind, Pending};
-    use crate::events::{EventType, EventWatch};
-    use crate::ids::AppId;
+    use crate::ids::{AppId, ReleaseId};
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
     impl AppHandle {
@@ -82,13 +112,29 @@ mod calls {
         pub fn delete(&self) -> DeleteApp {
             DeleteApp { app: self.clone(), timeout: None }
         }
+
+        /// Deletes a release that is not the current one, with its formation and what it runs:
+        /// `DELETE /apps/:a/releases/:r`. Awaiting it gives a handle once the server has accepted; the
+        /// release's files in the blobstore go after that.
+        pub fn delete_release(&self, id: impl Into<ReleaseId>) -> DeleteRelease {
+            DeleteRelease { app: self.clone(), release: id.into(), timeout: None }
+        }
     }
 
     impl Client {
         /// The deletion of an app that was accepted before, by the app's id, a UUID. Making the handle
         /// costs no request.
-        pub fn app_deletion(&self, app_id: impl Into<AppId>) -> AppDeletionHandle {
-            AppDeletionHandle { client: self.clone(), app_id: app_id.into() }
+        pub fn app_deletion(&self, app_id: impl Into<AppId>) -> DeletionHandle<AppDeletion> {
+            DeletionHandle::new(self.clone(), app_id.into())
+        }
+
+        /// The deletion of a release that was accepted before, by its id. Making the handle costs no
+        /// request.
+        pub fn release_deletion(
+            &self,
+            id: impl Into<ReleaseId>,
+        ) -> DeletionHandle<ReleaseDeletion> {
+            DeletionHandle::new(self.clone(), id.into())
         }
     }
 
@@ -106,130 +152,45 @@ mod calls {
     }
 
     impl DeleteApp {
-        async fn run(self, deadline: Deadline) -> Result<AppDeletionHandle, Error> {
+        async fn run(self, deadline: Deadline) -> Result<DeletionHandle<AppDeletion>, Error> {
             let client = self.app.client.clone();
-            let app_id = self.app.get().within(deadline).await?.id;
-            let spec = Spec::delete("/apps/{app}", [app_id.as_str()], Repeat::Never);
+            let id = self.app.get().within(deadline).await?.id;
+            let spec = Spec::delete("/apps/{app}", [id.as_str()], Repeat::Never);
             match Request::unit(&client, spec).within(deadline).await {
-                Ok(()) => Ok(AppDeletionHandle { client, app_id }),
+                Ok(()) => Ok(DeletionHandle::new(client, id)),
                 Err(error)
                     if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) =>
                 {
-                    Err(error.with_pending(Pending::AppDeletion(app_id)))
+                    Err(error.with_pending(Pending::AppDeletion(id)))
                 }
                 Err(error) => Err(error),
             }
         }
     }
 
-    operation!(DeleteApp => AppDeletionHandle);
+    operation!(DeleteApp => DeletionHandle<AppDeletion>);
 
-    /// The deletion of an app: to be waited on, watched, dropped, and picked up again by the app's id.
-    #[derive(Clone, Debug)]
-    #[non_exhaustive]
-    pub struct AppDeletionHandle {
-        client: Client,
-        /// The app's id, to go on from later with [`Client::app_deletion`].
-        pub app_id: AppId,
-    }
-
-    impl AppDeletionHandle {
-        /// Its progress from its beginning: failures, after which the server tries again, and the success
-        /// that ends the stream.
-        pub fn watch(&self) -> AppDeletionProgress {
-            // By object, not by app: the app is about to be gone.
-            let events = self.client.events().object_types([EventType::AppDeletion]);
-            AppDeletionProgress {
-                events: events.object_id(self.app_id.as_str()).past().watch(),
-                ended: false,
-            }
-        }
-
-        /// Waits until the app is gone, and says what went with it.
-        pub fn wait(&self) -> WaitForAppDeletion {
-            WaitForAppDeletion { deletion: self.clone(), timeout: None }
-        }
-    }
-
-    /// Steps of a deletion; made by [`AppDeletionHandle::watch`].
-    #[derive(Debug)]
-    #[must_use = "nothing is sent until it is polled"]
-    pub struct AppDeletionProgress {
-        events: EventWatch,
-        ended: bool,
-    }
-
-    impl Stream for AppDeletionProgress {
-        type Item = Result<AppDeletionEvent, Error>;
-
-        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            if self.ended {
-                return Poll::Ready(None);
-            }
-            let step = match ready!(self.events.poll_next_unpin(cx)) {
-                Some(event) => event.and_then(|event| event.decode::<AppDeletionEvent>()),
-                None => return Poll::Ready(None),
-            };
-            self.ended = step.as_ref().map_or(true, |step| step.error.is_empty());
-            Poll::Ready(Some(step))
-        }
-    }
-
-    /// Waiting for a deletion; made by [`AppDeletionHandle::wait`].
+    /// A release to be deleted; made by [`AppHandle::delete_release`].
     ///
     /// # Errors
-    /// When awaited: [`ErrorKind::Timeout`] with the deletion as [`Error::pending`] and the server's last
-    /// failure as message; those of the event stream.
+    /// When awaited: a validation error for the current release; not found for one that does not exist.
     #[derive(Clone, Debug)]
     #[must_use = "nothing is sent until it is awaited"]
-    pub struct WaitForAppDeletion {
-        deletion: AppDeletionHandle,
+    pub struct DeleteRelease {
+        app: AppHandle,
+        release: ReleaseId,
         timeout: Option<Duration>,
     }
 
-    impl WaitForAppDeletion {
-        async fn run(self, deadline: Deadline) -> Result<AppDeletion, Error> {
-            let handle = &self.deletion;
-            let mut failure = String::new();
-            let ended = deadline.limit(success(handle, &mut failure)).await;
-            let error = match ended {
-                Ok(gone) => return Ok(gone),
-                Err(error) if error.is_timeout() && !failure.is_empty() => Error::new(
-                    ErrorKind::Timeout,
-                    format!("the server tries again after: {failure}"),
-                ),
-                Err(error) if error.is_timeout() => error,
-                // The stream is lost for good; whether the app is gone can still be read.
-                Err(error) => {
-                    match handle.client.app(&handle.app_id).get_opt().within(deadline).await {
-                        Ok(None) => {
-                            return Ok(AppDeletion {
-                                app_id: handle.app_id.clone(),
-                                ..AppDeletion::default()
-                            });
-                        }
-                        _ => error,
-                    }
-                }
-            };
-            Err(error.with_pending(Pending::AppDeletion(handle.app_id.clone())))
+    impl DeleteRelease {
+        async fn run(self, deadline: Deadline) -> Result<DeletionHandle<ReleaseDeletion>, Error> {
+            let Self { app, release, .. } = self;
+            let segments = [app.app.as_str(), release.as_str()];
+            let spec = Spec::delete("/apps/{app}/releases/{release}", segments, Repeat::Delete);
+            Request::unit(&app.client, spec).within(deadline).await?;
+            Ok(DeletionHandle::new(app.client, release))
         }
     }
 
-    operation!(WaitForAppDeletion => AppDeletion);
-
-    async fn success(
-        handle: &AppDeletionHandle,
-        failure: &mut String,
-    ) -> Result<AppDeletion, Error> {
-        let mut progress = handle.watch();
-        while let Some(step) = progress.next().await {
-            let step = step?;
-            if step.error.is_empty() {
-                return Ok(step.app_deletion);
-            }
-            *failure = step.error;
-        }
-        Err(Error::new(ErrorKind::Connection, "the events of the deletion ended before it did"))
-    }
+    operation!(DeleteRelease => DeletionHandle<ReleaseDeletion>);
 }

@@ -351,19 +351,5 @@ mod calls {
             let spec = Spec::put("/apps/{app}/release", [self.app.as_str()], Repeat::Safe);
             Request::json(&self.client, spec.body(json!({ "id": id.into() })))
         }
-
-        /// Deletes a release that is not the current one, with its formation and what it runs:
-        /// `DELETE /apps/:a/releases/:r`. Its files go in the background; a `release_deletion` event ends that.
-        ///
-        /// # Errors
-        /// A validation error for the current release, not found for one that does not exist.
-        pub fn delete_release(&self, id: impl Into<ReleaseId>) -> Request<()> {
-            let id = id.into();
-            let segments = [self.app.as_str(), id.as_str()];
-            Request::unit(
-                &self.client,
-                Spec::delete("/apps/{app}/releases/{release}", segments, Repeat::Delete),
-            )
-        }
     }
 }

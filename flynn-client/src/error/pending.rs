@@ -27,6 +27,8 @@ pub enum Pending {
     Migration(MigrationId),
     /// An app is being deleted.
     AppDeletion(AppId),
+    /// The files of a release are being deleted.
+    ReleaseDeletion(ReleaseId),
     /// A job was started.
     Job(JobId),
     /// Resource links of an app may be gone, which were only meant to be out of the way for a moment.
@@ -48,6 +50,7 @@ impl fmt::Display for Pending {
             }
             Self::Migration(id) => write!(f, "domain migration {id} goes on"),
             Self::AppDeletion(app) => write!(f, "the deletion of app {app} goes on"),
+            Self::ReleaseDeletion(id) => write!(f, "the deletion of release {id} goes on"),
             Self::Job(id) => write!(f, "job {id} goes on"),
             Self::ResourceLinks { app, resources } => {
                 write!(f, "app {app} has lost {} resource links", resources.len())

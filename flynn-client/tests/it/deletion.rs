@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use flynn_client::apps::NewApp;
+use flynn_client::deletion::DeletionStep;
+use flynn_client::releases::NewRelease;
 use flynn_client::{ErrorKind, Pending};
 use flynn_mock::{MockController, ServerAge};
+use futures_util::TryStreamExt as _;
 
 use crate::server::{Server, Step, answer, events, json, open_events};
 
@@ -25,7 +28,7 @@ async fn an_app_goes_with_what_it_has() {
         let flynn = mock.client();
         let app = flynn.apps().create(NewApp::named("www")).await.unwrap();
         let deletion = flynn.app("www").delete().await.unwrap();
-        assert_eq!(deletion.app_id, app.id);
+        assert_eq!(deletion.id, app.id);
         let gone = deletion.wait().timeout(Duration::from_secs(30)).await.unwrap();
         assert_eq!((gone.app_id, gone.deleted_routes.len()), (app.id.clone(), 1));
         assert!(flynn.app("www").get_opt().await.unwrap().is_none());
@@ -36,11 +39,46 @@ async fn an_app_goes_with_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_release_goes_with_its_files() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let mock = MockController::builder().bootstrapped("example.com").server(age).start().await;
+        let flynn = mock.client();
+        let www = flynn.apps().create(NewApp::named("www")).await.unwrap();
+        let mut made = Vec::new();
+        for _ in 0..2 {
+            let release = flynn.releases().create(NewRelease::of_app(&www.id)).await.unwrap();
+            flynn.app("www").set_release(&release.id).await.unwrap();
+            made.push(release.id);
+        }
+        let current = flynn.app("www").delete_release(&made[1]).await.unwrap_err();
+        assert!(current.is_validation(), "{current:?}");
+        let deletion = flynn.app("www").delete_release(&made[0]).await.unwrap();
+        let gone = deletion.wait().timeout(Duration::from_secs(30)).await.unwrap();
+        assert_eq!(gone.release_id, made[0]);
+        assert!(flynn.releases().get_opt(&made[0]).await.unwrap().is_none());
+        flynn.release_deletion(&made[0]).wait().timeout(Duration::from_secs(30)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn files_of_a_release_that_go_unseen_are_pending() {
+    let server = Server::play([answer(401, "", "")]).await;
+    let error = server.client().release_deletion("r1").wait().await.unwrap_err();
+    assert!(error.is_unauthorized());
+    assert_eq!(error.pending(), Some(&Pending::ReleaseDeletion("r1".into())));
+}
+
+#[tokio::test]
 async fn failures_are_steps_on_the_way() {
     let server = Server::play([events(&(frame(1, "a job will not stop") + &frame(2, "")))]).await;
     let gone = server.client().app_deletion(ID).wait().await.unwrap();
     assert_eq!(gone.app_id, ID);
     assert!(gone.deleted_routes.is_empty());
+    let server_again = Server::play([events(&(frame(1, "not yet") + &frame(2, "")))]).await;
+    let steps: Vec<_> = server_again.client().app_deletion(ID).watch().try_collect().await.unwrap();
+    assert!(
+        matches!(&steps[..], [DeletionStep::Failed(why), DeletionStep::Done(_)] if why == "not yet")
+    );
     let query = server.seen()[0].query().to_owned();
     assert!(query.contains(&format!("object_id={ID}")) && query.contains("past=true"), "{query}");
     assert!(!query.contains("app_id"), "the app is about to be gone: {query}");

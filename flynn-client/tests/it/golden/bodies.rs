@@ -136,6 +136,7 @@ fn event_data() -> BTreeMap<&'static str, Through> {
         ("job", through::<f::jobs::Job>),
         ("provider", through::<f::providers::Provider>),
         ("release", through::<f::releases::Release>),
+        ("release_deletion", through::<f::deletion::ReleaseDeletionEvent>),
         ("resource", through::<f::resources::Resource>),
         ("resource_deletion", through::<f::resources::Resource>),
         ("route", through::<f::routes::Route>),

@@ -5,6 +5,16 @@ use super::differences::Difference;
 /// Answers: decoded and encoded again.
 pub(crate) const IN_ANSWERS: &[Difference] = &[
     Difference {
+        call: "event release_deletion",
+        what: "/release_deletion/remaining_apps",
+        why: "null, where there were none, is an empty list to us",
+    },
+    Difference {
+        call: "event release_deletion",
+        what: "/release_deletion/deleted_files",
+        why: "null, where there were none, is an empty list to us",
+    },
+    Difference {
         call: "event app_deletion",
         what: "/app_deletion/deleted_releases",
         why: "null, where the app had none, is an empty list to us",
