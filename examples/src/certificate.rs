@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::str::Utf8Error;
 
 use flynn_tls::{Bundle, Pin, PrivateKey, Roots};
 use secrecy::SecretString;
@@ -38,7 +39,7 @@ impl NewCertificate {
         let bundle = Bundle::from_pem(&read(certificate)?)
             .context(format!("{} is not a certificate in PEM", certificate.display()))?;
         let no_key = || format!("{} is not a private key in PEM", key.display());
-        let key_pem = String::from_utf8(read(key)?).context(no_key())?;
+        let key_pem = text(read(key)?).context(no_key())?;
         let private_key = PrivateKey::from_pem(&key_pem).context(no_key())?;
         let ca = files.ca.as_deref().map(roots).transpose()?;
         Ok(Self {
@@ -55,10 +56,15 @@ impl NewCertificate {
 
 fn roots(path: &Path) -> Result<Roots> {
     let no_ca = || format!("{} is not a CA in PEM", path.display());
-    let pem = String::from_utf8(read(path)?).context(no_ca())?;
+    let pem = text(read(path)?).context(no_ca())?;
     Roots::from_pem(&pem).context(no_ca())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).context(format!("cannot read {}", path.display()))
+}
+
+/// The error of `String::from_utf8` carries the bytes, which may be a key's: only the place goes on.
+fn text(bytes: Vec<u8>) -> Result<String, Utf8Error> {
+    String::from_utf8(bytes).map_err(|error| error.utf8_error())
 }
