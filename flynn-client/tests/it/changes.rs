@@ -134,3 +134,32 @@ async fn the_forks_figures_are_read() {
     assert!(flynn.hosts().list().await.unwrap()[0].tags.is_empty());
     assert_eq!(server.lines(), ["GET /cluster/stats", "GET /cluster/jobs-stats", "GET /hosts"]);
 }
+
+#[tokio::test]
+async fn what_a_server_lacks_is_said() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let mock = MockController::builder().bootstrapped("example.com").server(age).start().await;
+        let flynn = mock.client();
+        let mut lacking = vec![
+            flynn.hosts().list().await.err(),
+            flynn.hosts().stats().await.err(),
+            flynn.app("router").job_stats().await.err(),
+            flynn.acme().update().enabled(false).await.err(),
+            flynn.managed_certificates().get_opt("c1").await.err(),
+            flynn.managed_certificates().stream().await.err(),
+        ];
+        if matches!(age, ServerAge::V2016) {
+            let config = SyslogConfig::new("syslog://h:514");
+            lacking.extend([
+                flynn.volumes().list().await.err(),
+                flynn.volumes().stream().await.err(),
+                flynn.app("postgres").volumes().get_opt("v1").await.err(),
+                flynn.sinks().create(NewSink::syslog(&config)).await.err(),
+                flynn.sinks().get_opt("s1").await.err(),
+            ]);
+        }
+        for error in lacking {
+            assert!(error.as_ref().is_some_and(flynn_client::Error::is_unsupported), "{error:?}");
+        }
+    }
+}
