@@ -2,7 +2,8 @@
 //!
 //! The manifests beside this file list, in the order in which a bootstrap makes them, the system
 //! apps with their artifacts, releases, formations, routes, providers and resources, as real
-//! clusters showed them. `{{..}}` stands for what differs from cluster to cluster.
+//! clusters showed them, and how the first jobs came up, of which several are always under way.
+//! `{{..}}` stands for what differs from cluster to cluster.
 
 use std::collections::BTreeMap;
 
@@ -43,6 +44,30 @@ enum Entry {
         processes: Counts,
     },
     Route(Box<Route>),
+    /// A job of a formation is to run on a host.
+    Pending(Pending),
+    /// Its host has been told.
+    Starting {
+        job: String,
+        host: String,
+    },
+    /// It writes its first lines.
+    Logged {
+        job: String,
+    },
+    Up {
+        job: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Pending {
+    job: String,
+    app: String,
+    release: String,
+    #[serde(rename = "type")]
+    kind: String,
+    host: String,
 }
 
 const V2016: &str = include_str!("bootstrap/v2016.json");
@@ -50,6 +75,9 @@ const V2021: &str = include_str!("bootstrap/v2021.json");
 
 /// How long before the first request the bootstrap began.
 const BEFORE: SignedDuration = SignedDuration::from_millis(1400);
+
+/// The time from one of its entries to the next.
+const BETWEEN: SignedDuration = SignedDuration::from_millis(5);
 
 impl Engine {
     /// Fills the empty cluster.
@@ -70,9 +98,9 @@ impl Engine {
         for entry in entries {
             // Nothing in a manifest contradicts what is there already.
             let _ = self.make(entry);
-            self.now = self.now.checked_add(SignedDuration::from_millis(10)).unwrap_or(self.now);
-            self.run_due(self.now);
+            self.now = self.now.checked_add(BETWEEN).unwrap_or(self.now);
         }
+        // Finds nothing to do, unless the options name other hosts than those of the manifest.
         while self.step() {}
         (self.options.pace, self.options.delays) = (pace, delays);
         self.now = self.options.start;
@@ -138,6 +166,31 @@ impl Engine {
                     self.add_scale_request(request, false).map(|_| ())
                 }
             },
+            Entry::Pending(Pending { job, app, release, kind, host }) => {
+                if self.options.hosts.contains(&host) {
+                    let job = self.pending_job(job, &app, &release, &kind);
+                    self.store_job(job);
+                }
+                Ok(())
+            }
+            Entry::Starting { job, host } => {
+                if let Some(job) = self.job_row(&job, &["pending"]) {
+                    self.place_on(host, job);
+                }
+                Ok(())
+            }
+            Entry::Logged { job } => {
+                if let Some(job) = self.job_row(&job, &["starting"]) {
+                    self.log_start(&job);
+                }
+                Ok(())
+            }
+            Entry::Up { job } => {
+                if let Some(job) = self.job_row(&job, &["starting"]) {
+                    self.come_up(job);
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -161,6 +214,20 @@ mod tests {
             assert_eq!(with_release, apps);
             assert!(engine.certificate(Some("controller.example.com")).is_some());
             assert!(engine.certificate(Some("nothing.example.com")).is_none());
+        }
+    }
+
+    #[test]
+    fn other_hosts_run_as_many_jobs() {
+        for (age, jobs, omni) in [(ServerAge::V2016, 39, 4), (ServerAge::V2021, 41, 4)] {
+            for hosts in [1, 3, 5] {
+                let mut options = Options::new(age, "example.com");
+                options.hosts = (1..=hosts).map(|n| format!("host{n}")).collect();
+                let engine = Engine::new(options);
+                let up = engine.state.jobs.iter().filter(|job| job.state == "up").count();
+                assert_eq!(up, jobs - omni * 3 + omni * hosts, "{age:?} on {hosts} hosts");
+                assert_eq!(up, engine.state.jobs.len());
+            }
         }
     }
 }

@@ -135,26 +135,32 @@ impl Engine {
 
     /// Creates a pending job; `replaces` is the one that went down.
     fn create_job(&mut self, app: &str, release: &str, typ: &str, replaces: Option<&Job>) {
-        let process = self.state.release(release).ok().and_then(|r| r.processes.get(typ).cloned());
         let restarts = replaces.map(|job| job.restarts.unwrap_or(0));
         let delay = restarts.map_or(SignedDuration::ZERO, backoff);
-        let job = Job {
-            uuid: self.ids.uuid(),
-            app: app.to_owned(),
-            release: release.to_owned(),
-            kind: typ.to_owned(),
-            state: "pending".to_owned(),
-            args: process.map(|process| process.args).unwrap_or_default(),
-            run_at: restarts.and_then(|_| self.now.checked_add(delay).ok()).map(Time::precise),
-            restarts: restarts.map(|n| n.saturating_add(1)),
-            ..Job::default()
-        };
+        let uuid = self.ids.uuid();
+        let mut job = self.pending_job(uuid, app, release, typ);
+        job.run_at = restarts.and_then(|_| self.now.checked_add(delay).ok()).map(Time::precise);
+        job.restarts = restarts.map(|n| n.saturating_add(1));
         let job = self.store_job(job);
         let step = Step::Place { job: job.uuid };
         if delay.is_zero() {
             self.later(self.options.delays.place, step);
         } else {
             self.after(delay, step);
+        }
+    }
+
+    /// A job of a formation that is to run.
+    pub(crate) fn pending_job(&self, uuid: String, app: &str, release: &str, typ: &str) -> Job {
+        let process = self.state.release(release).ok().and_then(|r| r.processes.get(typ));
+        Job {
+            uuid,
+            app: app.to_owned(),
+            release: release.to_owned(),
+            kind: typ.to_owned(),
+            state: "pending".to_owned(),
+            args: process.map(|process| process.args.clone()).unwrap_or_default(),
+            ..Job::default()
         }
     }
 
@@ -165,7 +171,7 @@ impl Engine {
 
     /// Places a pending job on the host with the fewest jobs of its formation.
     pub(crate) fn place(&mut self, uuid: &str) {
-        let Some(mut job) = self.job_row(uuid, &["pending"]) else { return };
+        let Some(job) = self.job_row(uuid, &["pending"]) else { return };
         let load = |host: &String| {
             let of_type = |other: &&Job| {
                 other.host_id == *host && !other.is_down() && other.release == job.release
@@ -174,15 +180,19 @@ impl Engine {
             (same.count(), self.state.jobs.iter().filter(of_type).count())
         };
         let host = self.options.hosts.iter().min_by_key(|host| load(host)).cloned();
-        let host = host.unwrap_or_default();
-        job.id = format!("{host}-{uuid}");
+        let delay = self.start_delay(&job);
+        self.place_on(host.unwrap_or_default(), job);
+        self.later(delay, Step::Started { job: uuid.to_owned() });
+    }
+
+    /// A pending job starts on a host.
+    pub(crate) fn place_on(&mut self, host: String, mut job: Job) {
+        job.id = format!("{host}-{}", job.uuid);
         job.host_id = host;
         "starting".clone_into(&mut job.state);
         job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         job.volumes = self.provision_volumes(&job);
-        let delay = self.start_delay(&job);
         self.store_job(job);
-        self.later(delay, Step::Started { job: uuid.to_owned() });
     }
 
     /// A variable of the job's environment.
@@ -208,16 +218,22 @@ impl Engine {
         if job.state == "down" || (job.state == "stopping" && !crashes) {
             return;
         }
-        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         if crashes {
+            job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
             job.exit_status = Some(1);
             job.host_error = Some(CRASH.to_owned());
             self.job_down(job);
             return;
         }
+        self.log_start(&job);
+        self.come_up(job);
+    }
+
+    /// A starting job is up.
+    pub(crate) fn come_up(&mut self, mut job: Job) {
+        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         "up".clone_into(&mut job.state);
         let job = self.store_job(job);
-        self.log_start(&job);
         self.settle(&job.app, &job.release);
     }
 
