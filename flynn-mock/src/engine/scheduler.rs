@@ -202,15 +202,29 @@ impl Engine {
         own.or_else(|| release.env.get(name)).cloned()
     }
 
+    /// Whether the job crashes as soon as it starts.
+    fn crashes(&self, job: &Job) -> bool {
+        self.job_env(job, "CRASH").is_some_and(|value| value == "true")
+    }
+
     fn start_delay(&self, job: &Job) -> SignedDuration {
         let asked = self.job_env(job, "START_DELAY").and_then(|ms| ms.parse().ok());
-        asked.map_or(self.options.delays.start, SignedDuration::from_millis)
+        let delay = asked.map_or(self.options.delays.start, SignedDuration::from_millis);
+        if self.options.age == ServerAge::V2021 || !self.crashes(job) {
+            return delay;
+        }
+        // Of several that crash at once the last is mostly heard of first.
+        let earlier = self.jobs_in(&job.app, &job.release, &job.kind, &["starting"]).len();
+        let types = self.types_of(&job.app, &job.release);
+        let earlier = earlier + types.iter().filter(|typ| **typ > job.kind).count();
+        let sooner = SignedDuration::from_millis(i64::try_from(earlier).unwrap_or(0));
+        delay.saturating_sub(sooner)
     }
 
     /// A starting job is up, or down when it crashes.
     pub(crate) fn started(&mut self, uuid: &str) {
         let Some(mut job) = self.job_row(uuid, &["starting", "stopping", "down"]) else { return };
-        let crashes = self.job_env(&job, "CRASH").is_some_and(|value| value == "true");
+        let crashes = self.crashes(&job);
         if crashes {
             // It says so even when it was to be stopped meanwhile.
             self.log_crash(&job);
