@@ -365,6 +365,9 @@ impl World {
                 break;
             }
         }
+        // What is due now is over before anyone looks.
+        let now = self.engine.now();
+        self.engine.advance(now);
         self.listen();
         let streamed: Vec<Value> = self
             .seen
