@@ -161,7 +161,7 @@ impl<'a> Driver<'a> {
         let done = connection.wait(patience, |reply| stream || reply.ended)?;
         let open = Open { at, exchange, connection };
         if (done || open.connection.is_closed()) && !stream {
-            self.keep(open);
+            self.keep(&open);
         } else {
             self.open.push(open);
         }
@@ -183,7 +183,7 @@ impl<'a> Driver<'a> {
             if open.exchange.closed == Closed::Eof {
                 open.connection.wait(PATIENCE, |reply| reply.ended)?;
             }
-            self.keep(open);
+            self.keep(&open);
         }
     }
 
@@ -232,7 +232,7 @@ impl<'a> Driver<'a> {
     }
 
     /// Keeps an answer that is over; what it shows is bound for later requests.
-    fn keep(&mut self, open: Open<'a>) {
+    fn keep(&mut self, open: &Open<'a>) {
         let reply = open.connection.reply();
         let closed = open.connection.is_closed();
         let exchanged =
