@@ -11,6 +11,9 @@
 //! write a new file, rename. Comments, order, spacing, line ends and unknown keys survive, and a
 //! crash at any point leaves the old or the new file.
 //!
+//! All of it blocks, on files, locks and (for [`credential::reject`]) git: from async code, call
+//! it on a thread for that, such as tokio's `spawn_blocking`.
+//!
 //! ```
 //! # let home = tempfile::tempdir().unwrap();
 //! use flynn_config::{BlockChange, FlynnRc, GitConfig, Helper, Locations, NewCluster};
