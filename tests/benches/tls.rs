@@ -1,6 +1,8 @@
 //! What `flynn-tls` costs: CPU time of ours divided by that of the same work done with the raw
 //! libraries, in the same run and thread.
 
+#![expect(clippy::indexing_slicing, reason = "a wrong index may end a benchmark")]
+
 use std::hint::black_box;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
