@@ -82,7 +82,8 @@ impl ClientBuilder {
     /// Connects to this address instead of what DNS says for the host; the name in URL, TLS and `Host` stays.
     /// This is also how one node of the cluster is asked.
     ///
-    /// A port in the URL wins; the address may then carry the same one, or 0.
+    /// A port in the URL wins; the address may then carry the same one, or 0. It counts for connections that
+    /// this client makes itself: what goes through a [`proxy`](Self::proxy) is resolved there.
     pub fn resolve(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
         self.resolve.push((host.into(), address));
         self
@@ -145,7 +146,8 @@ impl ClientBuilder {
     /// it never sees the key. The layer added first sees a request first.
     ///
     /// Its errors count as a lost connection, unless they are this crate's [`Error`]. A layer that sets
-    /// `Authorization` itself wins over the client's key.
+    /// `Authorization` itself wins over the client's key; one that leads a request to another origin has it
+    /// sent without the key.
     ///
     /// ```
     /// use bytes::Bytes;
@@ -215,7 +217,7 @@ impl ClientBuilder {
         };
         let wire = Wire::new(&options, self.auth.header()?)?;
         let layers = (!self.wraps.is_empty()).then(|| {
-            let innermost = Service::new(wire.clone());
+            let innermost = Service::new(wire.clone(), url.origin());
             Layers::new(self.wraps.into_iter().rev().fold(innermost, |inner, wrap| wrap(inner)))
         });
         Ok(Client::new(Transport {

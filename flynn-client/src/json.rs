@@ -93,6 +93,14 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     serde_json::from_slice(text).map_err(|error| decode_error(&error, text))
 }
 
+/// Decodes a whole answer that is one object. serde would take a list for a struct, its fields in order.
+pub(crate) fn decode_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    if text.trim_ascii_start().starts_with(b"[") {
+        return Err(Error::new(ErrorKind::Decode, "a JSON list instead of an object"));
+    }
+    decode(text)
+}
+
 /// serde's own message quotes values ("invalid type: string \"...\""), which can be secrets: only the
 /// position and the sort of fault go on.
 fn decode_error(error: &serde_json::Error, text: &[u8]) -> Error {

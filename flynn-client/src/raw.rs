@@ -80,7 +80,7 @@ impl RawRequest {
 
     /// The answer's JSON as a type.
     pub fn decode<T: DeserializeOwned>(self) -> Request<T> {
-        let request = Request::json(&self.client, self.spec);
+        let request = Request::new(&self.client, self.spec, |_, body| decode(&body?));
         match self.timeout {
             Some(timeout) => request.timeout(timeout),
             None => request,

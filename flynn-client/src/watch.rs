@@ -1,5 +1,6 @@
 //! Watching events across connections.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -59,7 +60,7 @@ impl EventWatch {
         self
     }
 
-    /// Gives up when no connection could be made for so long. Five minutes unless set.
+    /// Gives up when no connection that holds could be made for so long. Five minutes unless set.
     pub fn patience(mut self, time: Duration) -> Self {
         self.options.patience = time;
         self
@@ -114,19 +115,53 @@ struct Watcher {
     events: Events,
     options: Options,
     connection: Option<EventSource<Event>>,
-    /// The last event seen, or the newest one there was when the watch began.
-    last: Option<i64>,
+    connected_at: Instant,
+    seen: Seen,
     failures: u32,
     failing_since: Option<Instant>,
 }
 
+/// A connection that has lasted so long was a good one, even without an event.
+const GOOD: Duration = Duration::from_secs(10);
+
+/// The last events seen, by their ids. Order alone does not tell a duplicate: the server numbers events when
+/// they are written and sends them when they are committed, so 8 can come before 7.
+#[derive(Default)]
+struct Seen {
+    newest: Option<i64>,
+    recent: VecDeque<i64>,
+}
+
+impl Seen {
+    /// As many as a server lets a reader fall behind.
+    const MOST: usize = 1000;
+
+    /// Notes an event; false when it was seen before.
+    fn insert(&mut self, id: i64) -> bool {
+        if self.newest >= Some(id) && self.recent.contains(&id) {
+            return false;
+        }
+        if self.recent.len() == Self::MOST {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(id);
+        self.newest = self.newest.max(Some(id));
+        true
+    }
+}
+
 impl Watcher {
     fn new(events: Events, options: Options) -> Self {
+        let mut seen = Seen::default();
+        if let Some(id) = options.after {
+            seen.insert(id);
+        }
         Self {
             events,
-            last: options.after,
             options,
             connection: None,
+            connected_at: Instant::now(),
+            seen,
             failures: 0,
             failing_since: None,
         }
@@ -145,18 +180,21 @@ impl Watcher {
                 Ok(connection) => match connection.next().await {
                     Some(Ok(event)) => {
                         (self.failures, self.failing_since) = (0, None);
-                        if self.last.is_some_and(|last| event.id <= last) {
-                            continue;
+                        if self.seen.insert(event.id) {
+                            return Ok(event);
                         }
-                        self.last = Some(event.id);
-                        return Ok(event);
+                        continue;
                     }
                     Some(Err(error)) => error,
                     None => Error::new(ErrorKind::Connection, "the server closed the stream"),
                 },
                 Err(error) => error,
             };
-            self.connection = None;
+            if self.connection.take().is_some()
+                && self.connected_at.elapsed() >= GOOD.min(self.options.patience)
+            {
+                (self.failures, self.failing_since) = (0, None);
+            }
             self.pause(error).await?;
         }
     }
@@ -164,18 +202,24 @@ impl Watcher {
     async fn connected(&mut self) -> Result<&mut EventSource<Event>, Error> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.connect().await?,
+            None => {
+                let connection = self.connect().await?;
+                self.connected_at = Instant::now();
+                connection
+            }
         };
         Ok(self.connection.insert(connection))
     }
 
     async fn connect(&mut self) -> Result<EventSource<Event>, Error> {
-        if self.last.is_none() && !self.events.wants_past() {
+        if self.seen.newest.is_none() && !self.events.wants_past() {
             // A place to resume from, should the connection break before its first event.
             let newest = self.events.client.events().count(1).list().await?;
-            self.last = newest.first().map(|event| event.id).filter(|id| *id > 0);
+            if let Some(event) = newest.first().filter(|event| event.id > 0) {
+                self.seen.insert(event.id);
+            }
         }
-        let connect = match self.last {
+        let connect = match self.seen.newest {
             Some(last) => self.events.stream_after(last),
             None => self.events.stream(),
         };

@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
+use url::Origin;
 
 use super::Body;
 use super::wire::{Wire, foreign, url_of};
@@ -18,13 +19,14 @@ use crate::error::{BoxError, Error};
 pub struct Service(Repr);
 
 enum Repr {
-    Wire(Wire),
+    Wire { wire: Wire, origin: Origin },
     Layered(Box<dyn CloneService>),
 }
 
 impl Service {
-    pub(crate) fn new(wire: Wire) -> Self {
-        Self(Repr::Wire(wire))
+    /// `origin` is where the key belongs.
+    pub(crate) fn new(wire: Wire, origin: Origin) -> Self {
+        Self(Repr::Wire { wire, origin })
     }
 
     pub(crate) fn layered<S>(service: S) -> Self
@@ -43,7 +45,9 @@ impl Service {
 impl Clone for Repr {
     fn clone(&self) -> Self {
         match self {
-            Self::Wire(wire) => Self::Wire(wire.clone()),
+            Self::Wire { wire, origin } => {
+                Self::Wire { wire: wire.clone(), origin: origin.clone() }
+            }
             Self::Layered(service) => Self::Layered(service.clone_box()),
         }
     }
@@ -62,17 +66,18 @@ impl tower_service::Service<http::Request<Bytes>> for Service {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match &mut self.0 {
-            Repr::Wire(_) => Poll::Ready(Ok(())),
+            Repr::Wire { .. } => Poll::Ready(Ok(())),
             Repr::Layered(service) => service.poll_ready(cx),
         }
     }
 
     fn call(&mut self, request: http::Request<Bytes>) -> Self::Future {
         match &mut self.0 {
-            Repr::Wire(wire) => {
-                let wire = wire.clone();
+            Repr::Wire { wire, origin } => {
+                let (wire, origin) = (wire.clone(), origin.clone());
                 Box::pin(async move {
                     let url = url_of(request.uri())?;
+                    let wire = if url.origin() == origin { wire } else { wire.without_key() };
                     let (parts, body) = request.into_parts();
                     wire.send(parts.method, url, parts.headers, body).await
                 })

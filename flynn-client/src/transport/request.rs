@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::{Deadline, Spec};
 use crate::client::Client;
 use crate::error::Error;
-use crate::json::decode;
+use crate::json::{decode, decode_object};
 
 /// Makes the call's result from the body of a success, or from the error.
 type Finish<T> = fn(&Client, Result<Bytes, Error>) -> Result<T, Error>;
@@ -51,7 +51,7 @@ impl<T> Request<T> {
 impl<T: DeserializeOwned> Request<T> {
     /// A call that answers with one JSON object.
     pub(crate) fn json(client: &Client, spec: Spec) -> Self {
-        Self::new(client, spec, |_, body| decode(&body?))
+        Self::new(client, spec, |_, body| decode_object(&body?))
     }
 }
 
@@ -67,7 +67,7 @@ impl<T: DeserializeOwned> Request<Option<T>> {
     pub(crate) fn optional(client: &Client, spec: Spec) -> Self {
         Self::new(client, spec, |_, body| match body {
             Err(error) if error.is_not_found() => Ok(None),
-            body => decode(&body?).map(Some),
+            body => decode_object(&body?).map(Some),
         })
     }
 }

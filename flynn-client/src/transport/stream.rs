@@ -133,8 +133,10 @@ impl Open {
                     if let Ok(data) = frame.into_data() {
                         self.parser.push(&data);
                     }
-                    if let Some((time, sleep)) = &mut self.idle {
-                        sleep.as_mut().reset(Instant::now() + *time);
+                    if let Some((time, sleep)) = &mut self.idle
+                        && let Some(end) = Instant::now().checked_add(*time)
+                    {
+                        sleep.as_mut().reset(end);
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),

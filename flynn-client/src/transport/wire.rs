@@ -41,6 +41,11 @@ impl Wire {
         })
     }
 
+    /// For another origin than the controller's.
+    pub(crate) fn without_key(self) -> Self {
+        Self { authorization: None, ..self }
+    }
+
     /// Sends one attempt and waits for the headers of its answer.
     pub(crate) async fn send(
         &self,

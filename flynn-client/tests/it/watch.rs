@@ -48,6 +48,37 @@ async fn duplicates_are_dropped_and_counts_left_out() {
 }
 
 #[tokio::test]
+async fn an_event_that_was_committed_late_is_no_duplicate() {
+    let server = Server::play([
+        events("data: {\"id\":5}\n\ndata: {\"id\":8}\n\ndata: {\"id\":7}\n\n"),
+        events("data: {\"id\":7}\n\ndata: {\"id\":6}\n\ndata: {\"id\":9}\n\n"),
+        answer(404, "", ""),
+    ])
+    .await;
+    let watch = server.client().events().past().watch();
+    let ids: Vec<_> =
+        watch.filter_map(async |event| event.ok().map(|event| event.id)).collect().await;
+    assert_eq!(ids, [5, 8, 7, 6, 9]);
+    assert_eq!(server.seen()[1].header("last-event-id"), Some("8"), "resumed after the newest");
+}
+
+#[tokio::test]
+async fn quiet_connections_are_no_failures() {
+    // Each lasts longer than the patience, and none has an event before the last.
+    let quiet = || open_events(":\n");
+    let server =
+        Server::play([quiet(), quiet(), quiet(), open_events("data: {\"id\":1}\n\n")]).await;
+    let mut watch = server
+        .client()
+        .events()
+        .past()
+        .watch()
+        .idle_timeout(Duration::from_millis(80))
+        .patience(Duration::from_millis(60));
+    assert_eq!(watch.next().await.unwrap().unwrap().id, 1);
+}
+
+#[tokio::test]
 async fn a_silent_connection_is_replaced() {
     let server =
         Server::play([open_events("data: {\"id\":1}\n\n"), open_events("data: {\"id\":2}\n\n")])

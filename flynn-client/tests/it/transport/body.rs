@@ -47,6 +47,16 @@ async fn what_is_no_json_is_said_without_showing_it() {
 }
 
 #[tokio::test]
+async fn a_list_is_no_object() {
+    let server = Server::play(vec![json(200, " [\"an-id\",\"a-name\"]"); 3]).await;
+    let app = server.client().app("www");
+    assert_eq!(app.get().await.unwrap_err().kind(), ErrorKind::Decode);
+    assert_eq!(app.get_opt().await.unwrap_err().kind(), ErrorKind::Decode);
+    let raw = server.client().request(http::Method::GET, "/x").decode::<Vec<String>>();
+    assert_eq!(raw.await.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_server_without_the_call_is_not_a_missing_object() {
     let text = answer(404, "Content-Type: text/plain\r\n", "404 page not found\n");
     let server = Server::play([text, answer(404, "", ""), answer(401, "", "")]).await;

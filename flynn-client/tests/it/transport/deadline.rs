@@ -54,6 +54,18 @@ async fn the_deadline_of_an_attempt_does_not_end_streams() {
 }
 
 #[tokio::test]
+async fn the_longest_times_there_are_mean_for_ever() {
+    use futures_util::StreamExt;
+    let server = Server::play([json(200, "[]"), open_events(":\ndata: {\"id\":1}\n\n")]).await;
+    let client =
+        server.builder().attempt_timeout(Duration::MAX).connect_timeout(Duration::MAX).build();
+    let client = client.unwrap();
+    client.apps().list().timeout(Duration::MAX).await.unwrap();
+    let mut stream = client.events().stream().idle_timeout(Duration::MAX).await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().id, 1);
+}
+
+#[tokio::test]
 async fn a_silent_stream_ends_after_its_idle_time() {
     use futures_util::StreamExt;
     let server = Server::play([open_events(":\n"), events("")]).await;

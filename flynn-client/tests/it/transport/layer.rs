@@ -57,6 +57,31 @@ async fn each_attempt_passes_and_the_key_is_not_seen() {
 }
 
 #[tokio::test]
+async fn a_layer_that_leads_elsewhere_does_not_take_the_key_along() {
+    #[derive(Clone)]
+    struct Elsewhere(Service, http::Uri);
+    impl tower_service::Service<Request<Bytes>> for Elsewhere {
+        type Response = Response<Body>;
+        type Error = flynn_client::Error;
+        type Future = <Service as tower_service::Service<Request<Bytes>>>::Future;
+
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            self.0.poll_ready(cx)
+        }
+
+        fn call(&mut self, mut request: Request<Bytes>) -> Self::Future {
+            *request.uri_mut() = self.1.clone();
+            self.0.call(request)
+        }
+    }
+    let (server, other) = (Server::play([]).await, Server::play([json(200, "[]")]).await);
+    let uri: http::Uri = format!("{}/apps", other.url()).parse().unwrap();
+    let layer = tower_layer::layer_fn(move |inner| Elsewhere(inner, uri.clone()));
+    server.builder().layer(layer).build().unwrap().apps().list().await.unwrap();
+    assert_eq!(other.seen()[0].header("authorization"), None);
+}
+
+#[tokio::test]
 async fn a_layer_may_answer_by_itself() {
     #[derive(Clone)]
     struct Canned;
