@@ -114,7 +114,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 fn describe(leaf: &Certificate) {
     println!("subject  {}", leaf.subject());
     println!("issuer   {}", leaf.issuer());
-    println!("names    {}", leaf.names());
+    let names = if leaf.names().is_empty() { "none".into() } else { leaf.names().to_string() };
+    println!("names    {names}");
     println!("valid    {} to {}", leaf.not_before(), leaf.not_after());
     println!("key      {}, signed with {}", leaf.key(), leaf.signature());
     println!("serial   {}", leaf.serial());

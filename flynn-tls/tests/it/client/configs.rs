@@ -58,6 +58,33 @@ fn what_makes_no_sense_is_an_error_and_no_panic() {
     }
 }
 
+/// What cannot be verified is decided by the provider, not by us.
+#[cfg(feature = "aws-lc-rs")]
+#[tokio::test]
+async fn with_aws_lc_rs_a_p_521_certificate_is_accepted() {
+    use flynn_tls::rustls::crypto::aws_lc_rs;
+    use flynn_tls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+    use flynn_tls::rustls::{ServerConfig, version::TLS13};
+    use flynn_tls::{KeyKind, unverifiable};
+
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let ca = Ca::new("x").unwrap();
+    let issued = ca.leaf(&["a.example.com"]).key(KeyKind::P521).issue().unwrap();
+    let key = provider.key_provider.load_private_key(issued.key_der()).unwrap();
+    let resolver = SingleCertAndKey::from(CertifiedKey::new(issued.chain(), key));
+    let server = ServerConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(resolver));
+    let server = serve(server).await;
+    let config = ClientTls::pinned(issued.pin()).provider(provider).config().unwrap();
+    say_hello(Arc::new(config), server.address, "a.example.com").await.unwrap();
+    let ring = ClientTls::pinned(issued.pin()).config().unwrap();
+    let e = say_hello(Arc::new(ring), server.address, "a.example.com").await.unwrap_err();
+    assert!(unverifiable(&e).is_some(), "{e}");
+}
+
 /// Only to compile: what a user shares between tasks.
 #[test]
 fn configurations_and_errors_can_be_sent_to_other_threads() {
