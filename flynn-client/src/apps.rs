@@ -104,18 +104,6 @@ impl NewApp {
     }
 }
 
-/// Changes to an app; what is not named stays.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[must_use]
-pub struct AppPatch {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    meta: Option<BTreeMap<String, String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    strategy: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    deploy_timeout: Option<i32>,
-}
-
 #[cfg(feature = "client")]
 pub use calls::{AppHandle, Apps, UpdateApp};
 
@@ -126,7 +114,7 @@ mod calls {
 
     use serde::Serialize;
 
-    use super::{App, AppPatch, NewApp};
+    use super::{App, NewApp};
     use crate::client::Client;
     use crate::error::Error;
     use crate::ids::AppId;
@@ -203,7 +191,7 @@ mod calls {
 
         /// Changes strategy, deploy timeout or meta data: `POST /apps/:a`.
         pub fn update(&self) -> UpdateApp {
-            UpdateApp { app: self.clone(), patch: AppPatch::default(), timeout: None }
+            UpdateApp { app: self.clone(), patch: Patch::default(), timeout: None }
         }
 
         /// Replaces the meta data, by nothing if need be: `POST /apps/:a/meta`.
@@ -224,13 +212,27 @@ mod calls {
         }
     }
 
-    /// A change of an app; made by [`AppHandle::update`].
-    #[derive(Debug)]
+    /// A change of an app, what is not named stays; made by [`AppHandle::update`].
+    ///
+    /// # Errors
+    /// When awaited: not found, when there is no such app; a validation or server error for a strategy that
+    /// the server does not know.
+    #[derive(Clone, Debug)]
     #[must_use = "nothing is sent until it is awaited"]
     pub struct UpdateApp {
         app: AppHandle,
-        patch: AppPatch,
+        patch: Patch,
         timeout: Option<Duration>,
+    }
+
+    #[derive(Clone, Debug, Default, Serialize)]
+    struct Patch {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        meta: Option<BTreeMap<String, String>>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        strategy: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deploy_timeout: Option<i32>,
     }
 
     impl UpdateApp {
@@ -253,12 +255,6 @@ mod calls {
         ) -> Self {
             self.patch.meta =
                 Some(meta.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
-            self
-        }
-
-        /// Takes all changes from a patch made elsewhere.
-        pub fn patch(mut self, patch: AppPatch) -> Self {
-            self.patch = patch;
             self
         }
 

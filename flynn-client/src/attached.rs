@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::BufMut as _;
+use bytes::{BufMut as _, BytesMut};
 use futures_core::Stream;
 use futures_util::StreamExt as _;
 use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf, split};
@@ -31,7 +31,7 @@ impl Attached {
     pub(crate) fn new(connection: Upgraded) -> Self {
         let (reader, writer) = split(connection.0);
         Self {
-            input: AttachedInput { writer },
+            input: AttachedInput { writer, unsent: BytesMut::new() },
             output: AttachedOutput { reader, decoder: Decoder::default(), state: State::Open },
         }
     }
@@ -54,8 +54,12 @@ impl fmt::Debug for Attached {
 }
 
 /// The side of an attached job that is written to.
+///
+/// A call that is dropped half-way does no harm: what it has begun to send is sent by the next one, since half
+/// a frame would make nonsense of all that follows.
 pub struct AttachedInput {
     writer: WriteHalf<Connection>,
+    unsent: BytesMut,
 }
 
 impl AttachedInput {
@@ -67,10 +71,9 @@ impl AttachedInput {
         // A frame of length 0 would end the input.
         for piece in data.chunks(MAX_FRAME) {
             let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-            self.send(&stdin_head(length)).await?;
-            self.send(piece).await?;
+            self.send(&stdin_head(length), piece).await?;
         }
-        self.writer.flush().await.map_err(lost)
+        Ok(())
     }
 
     /// Ends the job's standard input.
@@ -78,8 +81,7 @@ impl AttachedInput {
     /// # Errors
     /// [`ErrorKind::Connection`], when the job is gone.
     pub async fn close(&mut self) -> Result<(), Error> {
-        self.send(&stdin_head(0)).await?;
-        self.writer.flush().await.map_err(lost)
+        self.send(&stdin_head(0), &[]).await
     }
 
     /// Sends a signal by its Linux number: 2 interrupts, 15 asks to end, 9 ends.
@@ -87,8 +89,7 @@ impl AttachedInput {
     /// # Errors
     /// [`ErrorKind::Connection`], when the job is gone.
     pub async fn signal(&mut self, number: u32) -> Result<(), Error> {
-        self.send(&signal(number)).await?;
-        self.writer.flush().await.map_err(lost)
+        self.send(&signal(number), &[]).await
     }
 
     /// Says that the terminal has another size. Only for jobs with a terminal: others lose their input by it.
@@ -96,17 +97,21 @@ impl AttachedInput {
     /// # Errors
     /// [`ErrorKind::Connection`], when the job is gone.
     pub async fn resize(&mut self, lines: u16, columns: u16) -> Result<(), Error> {
-        self.send(&resize(lines, columns)).await?;
-        self.writer.flush().await.map_err(lost)
+        self.send(&resize(lines, columns), &[]).await
     }
 
-    async fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.writer.write_all(bytes).await.map_err(lost)
+    async fn send(&mut self, head: &[u8], data: &[u8]) -> Result<(), Error> {
+        self.unsent.put_slice(head);
+        self.unsent.put_slice(data);
+        while !self.unsent.is_empty() {
+            self.writer.write_buf(&mut self.unsent).await.map_err(lost)?;
+        }
+        self.writer.flush().await.map_err(lost)
     }
 }
 
 /// Bytes of input in one frame.
-const MAX_FRAME: usize = 1 << 20;
+const MAX_FRAME: usize = 64 << 10;
 
 impl fmt::Debug for AttachedInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -258,4 +263,26 @@ async fn collect(attached: Attached, limit: usize) -> Result<CollectedOutput, Er
         }
     }
     Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use tokio::io::AsyncReadExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_frame_that_was_begun_is_finished_by_the_next() {
+        let (ours, mut theirs) = tokio::io::duplex(4);
+        let (_output, mut input) = Attached::new(Upgraded(Box::new(ours))).split();
+        // Dropped when only four bytes of the frame have gone.
+        assert!(input.write(b"hello").now_or_never().is_none());
+        let (sent, received) = tokio::join!(input.close(), async {
+            let mut frames = vec![0; 11 + 6];
+            theirs.read_exact(&mut frames).await.map(|_| frames)
+        });
+        sent.unwrap();
+        assert_eq!(received.unwrap(), b"\x03\0\0\0\0\x05hello\x03\0\0\0\0\0");
+    }
 }

@@ -144,7 +144,7 @@ mod calls {
     use crate::apps::AppHandle;
     use crate::client::Client;
     use crate::error::{Error, ErrorKind, Pending};
-    use crate::events::{EventType, EventWatch};
+    use crate::events::{EventType, EventWatch, Events};
     use crate::ids::{DeploymentId, JobId, ReleaseId};
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
@@ -181,11 +181,12 @@ mod calls {
 
         /// Its progress from its beginning; the stream ends after its last step.
         pub fn watch(&self) -> DeploymentProgress {
+            DeploymentProgress { events: self.events().past().watch(), ended: false }
+        }
+
+        fn events(&self) -> Events {
             let events = self.client.events().object_types([EventType::Deployment]);
-            DeploymentProgress {
-                events: events.object_id(self.id.as_str()).past().watch(),
-                ended: false,
-            }
+            events.object_id(self.id.as_str())
         }
 
         /// Waits until it has ended, and says how.
@@ -250,10 +251,13 @@ mod calls {
         let known = match &handle.accepted {
             Some(accepted) => accepted.clone(),
             // Of one that does not exist there would never be an event.
-            None => handle.get().within(deadline).await?,
+            None => handle.get().within(deadline).await.map_err(|error| match error.kind() {
+                ErrorKind::NotFound => error,
+                _ => error.with_pending(Pending::Deployment(handle.id.clone())),
+            })?,
         };
         if known.is_finished() {
-            return judge(handle, known, String::new()).await;
+            return judge(handle, known, None, deadline).await;
         }
         let ended = deadline.limit(last_step(handle)).await;
         let step = match ended {
@@ -264,7 +268,7 @@ mod calls {
             // The stream is lost for good; whether the deployment is over can still be read.
             Err(error) => match handle.get().within(deadline).await {
                 Ok(deployment) if deployment.is_finished() => {
-                    return judge(handle, deployment, String::new()).await;
+                    return judge(handle, deployment, None, deadline).await;
                 }
                 _ => return Err(error.with_pending(Pending::Deployment(handle.id.clone()))),
             },
@@ -278,7 +282,7 @@ mod calls {
             // The event was sent before the row was written.
             deployment.status = step.status;
         }
-        judge(handle, deployment, step.error).await
+        judge(handle, deployment, Some(step.error), deadline).await
     }
 
     async fn last_step(handle: &DeploymentHandle) -> Result<DeploymentEvent, Error> {
@@ -295,14 +299,21 @@ mod calls {
     async fn judge(
         handle: &DeploymentHandle,
         deployment: Deployment,
-        reason: String,
+        reason: Option<String>,
+        deadline: Deadline,
     ) -> Result<Deployment, Error> {
         if deployment.status != DeploymentStatus::Failed {
             return Ok(deployment);
         }
+        let deadline = deadline.at_most(POST_MORTEM);
+        let reason = match reason {
+            Some(reason) => reason,
+            None => last_error(handle, deadline).await.unwrap_or_default(),
+        };
+        let reason = if reason.is_empty() { "for an unknown reason" } else { &reason };
         let error =
             Error::new(ErrorKind::Failed, format!("deployment {}: {reason}", deployment.id));
-        Err(match failed_job(&handle.client, &deployment).await {
+        Err(match failed_job(&handle.client, &deployment, deadline).await {
             Some((job, lines)) => error.with_failed_job(job, lines),
             None => error,
         })
@@ -312,9 +323,19 @@ mod calls {
     const POST_MORTEM: Duration = Duration::from_secs(5);
     const LOG_TAIL: u32 = 10;
 
+    /// Why a deployment failed that was over before anybody waited: only its events tell.
+    async fn last_error(handle: &DeploymentHandle, deadline: Deadline) -> Option<String> {
+        let events = handle.events().list().run(deadline).await.ok()?;
+        let steps = events.iter().filter_map(|event| event.deployment().ok());
+        steps.map(|step| step.error).find(|error| !error.is_empty())
+    }
+
     /// The newest job of the new release that did not end well, and what it wrote last.
-    async fn failed_job(client: &Client, deployment: &Deployment) -> Option<(JobId, Vec<String>)> {
-        let deadline = Deadline::after(Some(POST_MORTEM));
+    async fn failed_job(
+        client: &Client,
+        deployment: &Deployment,
+        deadline: Deadline,
+    ) -> Option<(JobId, Vec<String>)> {
         let app = client.app(&deployment.app_id);
         let jobs = app.jobs().list().within(deadline).await.ok()?;
         let job = jobs.into_iter().find(|job| {
@@ -322,6 +343,9 @@ mod calls {
                 && !job.type_name.is_empty()
                 && job.has_failed()
         })?;
+        if job.id.is_empty() {
+            return Some((job.uuid.into(), Vec::new())); // It never came to a host.
+        }
         let log = app.log().job(&job.id).lines(LOG_TAIL).into_future();
         let lines = deadline.limit(log).await.unwrap_or_default();
         Some((job.id, lines.into_iter().map(|line| line.msg).collect()))
@@ -338,8 +362,11 @@ mod calls {
 
     impl DeployApp {
         async fn run(self, deadline: Deadline) -> Result<DeploymentHandle, Error> {
+            if self.release.is_empty() {
+                return Err(Error::invalid_input("the id of the release is empty"));
+            }
             let app = self.app.get().within(deadline).await?;
-            if app.release_id == self.release && !self.release.is_empty() {
+            if app.release_id == self.release {
                 return Err(Error::invalid_input(format!(
                     "release {} is the current one of app {}; old servers would never finish deploying it",
                     self.release, app.name

@@ -141,7 +141,7 @@ mod calls {
 
     use super::{Event, EventType};
     use crate::client::Client;
-    use crate::error::Error;
+    use crate::error::{Error, ErrorKind};
     use crate::ids::AppId;
     use crate::transport::{Connect, Deadline, Request, Spec, operation};
     use crate::watch::EventWatch;
@@ -251,8 +251,8 @@ mod calls {
             let types: Vec<_> = self.object_types.iter().map(EventType::as_str).collect();
             let types = Some(types.join(",")).filter(|types| !types.is_empty());
             Spec::get("/events", [])
-                .query_opt("app_id", self.app.as_ref())
-                .query_opt("object_id", self.object_id.as_ref())
+                .query_id("app_id", self.app.as_ref())
+                .query_id("object_id", self.object_id.as_ref())
                 .query_opt("object_types", types)
         }
     }
@@ -287,7 +287,7 @@ mod calls {
             self
         }
 
-        async fn run(self, deadline: Deadline) -> Result<Vec<Event>, Error> {
+        pub(crate) async fn run(self, deadline: Deadline) -> Result<Vec<Event>, Error> {
             let wanted = self.events.count.map_or(usize::MAX, |count| count as usize);
             let mut all: Vec<Event> = Vec::new();
             let mut before = self.before;
@@ -302,7 +302,12 @@ mod calls {
                 let page =
                     Request::<Vec<Event>>::list(&self.events.client, spec).within(deadline).await?;
                 let full = page.len() >= count;
-                before = page.last().map(|event| event.id);
+                let oldest = page.last().map(|event| event.id);
+                if oldest.is_some() && before.is_some() && oldest >= before {
+                    let message = "a page of events does not begin where the one before ended";
+                    return Err(Error::new(ErrorKind::Unexpected, message));
+                }
+                before = oldest;
                 all.extend(page);
                 if !full {
                     break;

@@ -232,7 +232,7 @@ mod calls {
     use crate::attached::Attached;
     use crate::client::Client;
     use crate::error::Error;
-    use crate::ids::{JobId, ReleaseId};
+    use crate::ids::{ArtifactId, JobId, ReleaseId};
     use crate::releases::{Release, ResourceLimit};
     use crate::transport::{Deadline, Repeat, Request, Spec, operation, upgrade};
 
@@ -383,6 +383,25 @@ mod calls {
         /// Limits a resource, such as `memory` in bytes.
         pub fn resource(mut self, name: impl Into<String>, limit: ResourceLimit) -> Self {
             self.job.resources.insert(name.into(), limit);
+            self
+        }
+
+        /// Runs on this artifact instead of the release's; further ones are layers above. v2016 ignores it.
+        pub fn artifact(mut self, id: impl Into<ArtifactId>) -> Self {
+            self.job.artifact_ids.push(id.into());
+            self
+        }
+
+        /// Which share of a host it runs in: `background`, `system` or `user`. Servers that do not know
+        /// shares ignore it.
+        pub fn partition(mut self, name: impl Into<String>) -> Self {
+            self.job.partition = name.into();
+            self
+        }
+
+        /// Gives it a privilege: `zfs`, `kvm` or `loop`. Servers that do not know them ignore it.
+        pub fn profile(mut self, name: impl Into<String>) -> Self {
+            self.job.profiles.push(name.into());
             self
         }
 

@@ -155,7 +155,7 @@ mod calls {
             let streams: Vec<_> = self.streams.iter().map(LogStream::as_str).collect();
             Spec::get("/apps/{app}/log", [self.app.app.as_str()])
                 .query_opt("follow", follow.then_some("true"))
-                .query_opt("job_id", self.job.as_ref())
+                .query_id("job_id", self.job.as_ref())
                 .query_opt("lines", self.lines)
                 .query_opt("process_type", self.process_type.as_ref())
                 .query_opt("stream_types", (!streams.is_empty()).then(|| streams.join(",")))

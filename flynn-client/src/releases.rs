@@ -348,8 +348,12 @@ mod calls {
         /// # Errors
         /// A validation error when there is no such release.
         pub fn set_release(&self, id: impl Into<ReleaseId>) -> Request<Release> {
-            let spec = Spec::put("/apps/{app}/release", [self.app.as_str()], Repeat::Safe);
-            Request::json(&self.client, spec.body(json!({ "id": id.into() })))
+            let id = id.into();
+            let mut spec = Spec::put("/apps/{app}/release", [self.app.as_str()], Repeat::Safe);
+            if id.is_empty() {
+                spec.refuse("the id of the release is empty");
+            }
+            Request::json(&self.client, spec.body(json!({ "id": id })))
         }
     }
 }

@@ -200,13 +200,12 @@ impl Watcher {
     }
 
     async fn connected(&mut self) -> Result<&mut EventSource<Event>, Error> {
-        let connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let connection = self.connect().await?;
-                self.connected_at = Instant::now();
-                connection
-            }
+        let connection = if let Some(connection) = self.connection.take() {
+            connection
+        } else {
+            let connection = self.connect().await?;
+            self.connected_at = Instant::now();
+            connection
         };
         Ok(self.connection.insert(connection))
     }

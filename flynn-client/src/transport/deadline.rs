@@ -25,6 +25,11 @@ impl Deadline {
         self.0.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
+    /// This one, or after this time if that is earlier.
+    pub(crate) fn at_most(self, timeout: Duration) -> Self {
+        Self::after(Some(self.remaining().map_or(timeout, |left| left.min(timeout))))
+    }
+
     pub(crate) fn is_over(self) -> bool {
         self.remaining() == Some(Duration::ZERO)
     }

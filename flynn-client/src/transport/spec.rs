@@ -170,6 +170,19 @@ impl Spec {
         }
     }
 
+    /// Adds an id to the query where there is one. An empty one would ask for everything.
+    pub(crate) fn query_id(mut self, name: &str, id: Option<impl AsRef<str>>) -> Self {
+        match id {
+            None => self,
+            Some(id) => {
+                if id.as_ref().is_empty() {
+                    self.refuse(format!("{name} is empty"));
+                }
+                self.query(name, id.as_ref())
+            }
+        }
+    }
+
     pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
         self

@@ -147,6 +147,31 @@ data: {"event":"eof"}
 }
 
 #[tokio::test]
+async fn one_that_has_failed_long_ago_still_says_why() {
+    let list = event(2, "failed", "web job failed to start").replace("data: ", "");
+    let jobs = r#"[{"uuid":"2","release":"r2","state":"failed","type":"web"}]"#;
+    let server = Server::play([
+        json(200, deployment("failed")),
+        json(200, format!("[{}]", list.trim())),
+        json(200, jobs),
+    ])
+    .await;
+    let error = server.client().deployment("d1").wait().await.unwrap_err();
+    assert_eq!(error.message(), "deployment d1: web job failed to start");
+    assert_eq!((error.failed_job().unwrap().as_str(), error.log_tail().len()), ("2", 0));
+    assert_eq!(server.lines()[1], "GET /events?object_id=d1&object_types=deployment&count=500");
+}
+
+#[tokio::test]
+async fn looking_for_the_culprit_does_not_outlast_the_deadline() {
+    let server = Server::play([json(200, deployment("failed")), Step::Hang]).await;
+    let begun = tokio::time::Instant::now();
+    let wait = server.client().deployment("d1").wait().timeout(Duration::from_millis(200));
+    assert!(wait.await.unwrap_err().is_failed());
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn one_that_is_in_the_way_is_named() {
     let refusal = r#"{"code":"validation_error","message":"Cannot create deploy, there is already one in progress for this app.","retry":false}"#;
     let list = format!("[{},{}]", deployment("pending"), deployment("complete"));
@@ -201,4 +226,7 @@ async fn one_named_by_id_is_looked_up_first() {
     let handle = server.client().deployment("d1");
     assert!(handle.wait().await.unwrap_err().is_not_found(), "and not waited for");
     assert!(handle.wait().await.unwrap().is_finished());
+    let hang = Server::play([Step::Hang]).await;
+    let wait = hang.client().deployment("d1").wait().timeout(Duration::from_millis(50));
+    assert_eq!(wait.await.unwrap_err().pending(), Some(&Pending::Deployment("d1".into())));
 }

@@ -44,6 +44,13 @@ async fn a_count_ends_the_list() {
 }
 
 #[tokio::test]
+async fn a_server_that_does_not_page_is_no_endless_loop() {
+    let server = Server::play(vec![json(200, page(1..=3)); 9]).await;
+    let error = server.client().events().list().page_size(3).await.unwrap_err();
+    assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Unexpected, 2));
+}
+
+#[tokio::test]
 async fn a_stream_is_one_connection() {
     let body = "data: {\"id\":1,\"object_type\":\"job\",\"data\":{\"uuid\":\"j\",\"state\":\"up\"}}\n\n:\ndata: {\"id\":2}\n\n";
     let server = Server::play([events(body)]).await;

@@ -38,12 +38,18 @@ async fn of_another_release_and_without_its_env() {
         .release("r1")
         .release_env(false)
         .log(false)
+        .artifact("a1")
+        .partition("system")
+        .profile("zfs")
         .await
         .unwrap();
     assert_eq!(server.lines()[0], "GET /releases/r1");
     assert_eq!(
         server.seen()[1].json(),
-        value!({"release": "r1", "args": ["x"], "disable_log": true})
+        value!({
+            "release": "r1", "args": ["x"], "disable_log": true,
+            "artifacts": ["a1"], "partition": "system", "profiles": ["zfs"]
+        })
     );
     assert!(server.client().app("www").jobs().run([""; 0]).await.unwrap_err().is_validation());
 }

@@ -1,3 +1,4 @@
+use futures_util::StreamExt as _;
 use http::Method;
 use serde_json::json;
 
@@ -37,8 +38,17 @@ async fn odd_paths_are_refused_before_anything_is_sent() {
         let error = server.client().request(Method::GET, path).await.unwrap_err();
         assert!(error.is_validation() && error.attempts() == 0, "{path}: {error:?}");
     }
+    let client = server.client();
     for id in ["", ".", ".."] {
-        assert!(server.client().app(id).get().await.unwrap_err().is_validation());
+        assert!(client.app(id).get().await.unwrap_err().is_validation());
     }
+    // Outside of the path an empty id would mean all there are.
+    let www = client.app("www");
+    assert!(client.events().of_app("").list().await.unwrap_err().is_validation());
+    assert!(client.events().object_id("").stream().await.unwrap_err().is_validation());
+    assert!(client.deployment("").watch().next().await.unwrap().unwrap_err().is_validation());
+    assert!(www.log().job("").await.unwrap_err().is_validation());
+    assert!(www.deploy("").await.unwrap_err().is_validation());
+    assert!(www.set_release("").await.unwrap_err().is_validation());
     assert!(server.seen().is_empty());
 }
