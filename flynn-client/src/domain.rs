@@ -279,6 +279,10 @@ mod calls {
             WaitForMigration { migration: self.clone(), timeout: None }
         }
 
+        fn pending(&self, error: Error) -> Error {
+            error.with_pending(Pending::Migration(self.id.clone()))
+        }
+
         fn events(&self) -> Events {
             self.client
                 .events()
@@ -332,7 +336,8 @@ mod calls {
             let handle = &self.migration;
             if handle.accepted.is_none() {
                 // Of one that does not exist there would never be an event.
-                let events = deadline.limit(handle.events().list().into_future()).await?;
+                let events = handle.events().list().run(deadline).await;
+                let events = events.map_err(|error| handle.pending(error))?;
                 if events.is_empty() {
                     let message = format!("no event tells of domain migration {}", handle.id);
                     return Err(Error::new(ErrorKind::NotFound, message));
@@ -348,13 +353,15 @@ mod calls {
             };
             if !error.is_timeout() {
                 // The stream is lost for good; the list of its events has the last word.
-                let events = deadline.limit(handle.events().list().into_future()).await;
+                let events = handle.events().list().run(deadline).await;
                 if let Some(migration) = events.ok().as_deref().and_then(last_word) {
                     return Ok(migration);
                 }
             }
-            let error = error.with_pending(Pending::Migration(handle.id.clone()));
-            Err(if trouble.is_empty() { error } else { error.caused_by(trouble) })
+            let error = handle.pending(error);
+            // A cause of its own matters more: the pin may have changed with the domain.
+            let unexplained = std::error::Error::source(&error).is_none();
+            Err(if unexplained && !trouble.is_empty() { error.caused_by(trouble) } else { error })
         }
     }
 

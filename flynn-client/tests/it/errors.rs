@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flynn_client::{Client, ErrorKind, RetryPolicy};
+use futures_core::future::BoxFuture;
 
 use crate::calls::{self, Call, Good, KEY, Sent};
 use crate::server::{Server, Step, answer, json};
@@ -361,4 +362,66 @@ async fn gone_at_a_later_attempt_is_done() {
         let (_, result) = (call.make)(&client(&server.url(), Duration::from_secs(20))).await;
         assert!(result.is_ok(), "{}: {result:?}", call.name);
     }
+}
+
+/// Calls that wait, each as: its name, and itself with a deadline.
+type Wait = (&'static str, fn(&Client) -> BoxFuture<'static, Result<(), flynn_client::Error>>);
+
+const WAITS: [Wait; 4] = [
+    ("deployment", |c| wait(c.deployment("d1").wait().timeout(SOON))),
+    ("scaling", |c| wait(c.app("www").scaling("r1", "q1").wait().timeout(SOON))),
+    ("deletion", |c| wait(c.app_deletion("a1").wait().timeout(SOON))),
+    ("migration", |c| wait(c.domain().migration("m1").wait().timeout(SOON))),
+];
+
+const SOON: Duration = Duration::from_millis(700);
+
+fn wait<T, F>(call: F) -> BoxFuture<'static, Result<(), flynn_client::Error>>
+where
+    F: IntoFuture<Output = Result<T, flynn_client::Error>>,
+    F::IntoFuture: Send + 'static,
+{
+    use futures_util::FutureExt as _;
+    call.into_future().map(|result| result.map(drop)).boxed()
+}
+
+/// Whatever happens to its events, a call that waits ends, and says what goes on without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_wait_meets_every_fault() {
+    let met = WAITS.map(|(name, make)| {
+        tokio::spawn(async move {
+            let mut wrong = Vec::new();
+            for fault in FAULTS {
+                let events = Call {
+                    name: name.to_owned(),
+                    request: "GET /events",
+                    sent: Sent::Again,
+                    good: Good::Stream(""),
+                    besides: &[
+                        ("GET /deployments/d1", r#"{"id":"d1","app":"a1","status":"pending"}"#),
+                        ("GET /apps/a1", r#"{"id":"a1","name":"www"}"#),
+                    ],
+                    make: |_| unreachable!(),
+                };
+                let server = Server::answering(move |request| {
+                    let beside = events.beside(request);
+                    closing(beside.or_else(|| (fault.reply)(&events)).unwrap_or(Step::Drop))
+                })
+                .await;
+                let made = make(&client(&server.url(), Duration::from_millis(200)));
+                let error = tokio::time::timeout(Duration::from_secs(30), made).await.unwrap();
+                let error = error.unwrap_err();
+                let kind_fits = error.kind() == fault.kind || error.is_timeout() && fault.retryable;
+                if !kind_fits || error.pending().is_none() {
+                    wrong.push(format!("{name} on {}: {error:?}", fault.name));
+                }
+            }
+            wrong
+        })
+    });
+    let mut wrong = Vec::new();
+    for met in met {
+        wrong.extend(met.await.unwrap());
+    }
+    assert!(wrong.is_empty(), "{} faults:\n{}", wrong.len(), wrong.join("\n"));
 }
