@@ -10,6 +10,7 @@
 //! assert_eq!(www.strategy, "all-at-once");
 //! flynn.app("www").update().deploy_timeout(300).await?;
 //! assert_eq!(flynn.app(&www.id).get().await?.deploy_timeout, 300);
+//! flynn.app("www").set_meta([("team", "shop")]).await?; // instead of all there was
 //! assert!(flynn.app("nosuch").get_opt().await?.is_none());
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```

@@ -13,6 +13,33 @@
 //! assert!(flynn.app("www").get_opt().await?.is_none());
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
+//!
+//! A single release, and a deletion that another program has begun:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! # use flynn_client::apps::NewApp;
+//! # use flynn_client::releases::NewRelease;
+//! # let www = flynn.apps().create(NewApp::named("www")).await?;
+//! # let old = flynn.releases().create(NewRelease::of_app(&www.id)).await?;
+//! # let release = flynn.releases().create(NewRelease::of_app(&www.id)).await?;
+//! # flynn.app("www").set_release(&old.id).await?;
+//! # flynn.app("www").set_release(&release.id).await?;
+//! use flynn_client::deletion::DeletionStep;
+//! use futures_util::TryStreamExt;
+//!
+//! flynn.app("www").delete_release(&old.id).await?; // the handle is dropped, the deletion goes on
+//! let mut steps = flynn.release_deletion(&old.id).watch();
+//! while let Some(step) = steps.try_next().await? {
+//!     match step {
+//!         DeletionStep::Done(gone) => println!("{} files are gone", gone.deleted_files.len()),
+//!         DeletionStep::Failed(reason) => println!("the server tries again: {reason}"),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use serde::{Deserialize, Serialize};
 

@@ -18,6 +18,27 @@
 //! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
+//!
+//! Watched step by step, by a program that has only the id:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! # use flynn_client::apps::NewApp;
+//! # use flynn_client::releases::NewRelease;
+//! # let www = flynn.apps().create(NewApp::named("www")).await?;
+//! # let release = flynn.releases().create(NewRelease::of_app(&www.id)).await?;
+//! # flynn.app("www").deploy(&release.id).await?;
+//! use futures_util::TryStreamExt;
+//!
+//! let newest = flynn.app("www").deployments().await?.remove(0);
+//! let mut steps = flynn.deployment(&newest.id).watch();
+//! while let Some(step) = steps.try_next().await? {
+//!     println!("{} {}", step.status, step.error);
+//! }
+//! assert!(flynn.deployment(&newest.id).get().await?.is_finished());
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use std::collections::BTreeMap;
 

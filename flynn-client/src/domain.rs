@@ -10,6 +10,21 @@
 //! assert_eq!(flynn.domain().get().await?, "new.example.com");
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
+//!
+//! Progress, with the id alone:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use futures_util::TryStreamExt;
+//!
+//! let id = flynn.domain().migrate("new.example.com").await?.id.clone();
+//! let mut steps = flynn.domain().migration(id).watch();
+//! while let Some(step) = steps.try_next().await? {
+//!     println!("{}", if step.error.is_empty() { "it goes on" } else { &step.error });
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use serde::{Deserialize, Serialize};
 

@@ -10,6 +10,25 @@
 //! assert_eq!(env.get().await?["TLSCERT"], "...");
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
+//!
+//! Of one kind of process, removed, replaced:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::Env;
+//!
+//! let web = flynn.app("controller").env().of_process("web");
+//! web.set([("NEW_KEY", "...")]).await?;
+//! let change = web.unset(["NEW_KEY"]).await?;
+//! println!("{:?}", change.deployment.map(|deployment| deployment.status));
+//!
+//! let env = flynn.app("blobstore").env();
+//! let mut all: Env = env.get().await?;
+//! all.retain(|name, _| !name.starts_with("OLD_"));
+//! assert!(!env.replace(all).await?.changed()); // nothing of that name: nothing is deployed
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;

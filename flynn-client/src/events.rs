@@ -17,6 +17,25 @@
 //! assert_eq!(all[0].id, event.id);
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
+//!
+//! A watch outlives its connections, and the program too when it notes the last id:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::events::EventType;
+//! use futures_util::TryStreamExt;
+//!
+//! let jobs = flynn.events().of_app("router").object_types([EventType::Job]);
+//! let mut watch = jobs.clone().past().count(1).watch(); // the newest one there is, then new ones
+//! let event = watch.try_next().await?.expect("a watch goes on");
+//! println!("{} is {}", event.object_id, event.job()?.state);
+//! let _later = jobs.watch().after(event.id);
+//!
+//! let older = flynn.events().count(10).list().before(event.id).await?;
+//! assert!(older.iter().all(|older| older.id < event.id));
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

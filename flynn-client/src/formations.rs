@@ -9,6 +9,9 @@
 //! let formation = controller.formations().get(&release.id).await?;
 //! assert!(formation.processes["web"] > 0);
 //!
+//! let expanded = controller.formations().expanded(&release.id).await?;
+//! println!("{} artifacts", expanded.all_artifacts().count());
+//!
 //! for running in flynn.formations().active().await? {
 //!     println!("{} {:?}", running.app.unwrap_or_default().name, running.processes);
 //! }

@@ -1,12 +1,4 @@
 //! Garbage collection of an app's releases.
-//!
-//! ```
-//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
-//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
-//! # let flynn = mock.client();
-//! flynn.app("dashboard").gc().await?;
-//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
-//! ```
 
 use crate::apps::AppHandle;
 use crate::transport::{Repeat, Request, Spec};
@@ -18,6 +10,14 @@ impl AppHandle {
     /// off.
     ///
     /// Never recorded from a real controller; written from the server's source.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+    /// # let flynn = mock.client();
+    /// flynn.app("dashboard").gc().await?;
+    /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
+    /// ```
     ///
     /// # Errors
     /// Not found, when there is no such app.

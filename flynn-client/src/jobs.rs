@@ -9,6 +9,33 @@
 //! assert_eq!(output.exit_status, 3);
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
+//!
+//! Input and output at the same time, and without holding on to them:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::jobs::JobOutput;
+//! use futures_util::TryStreamExt;
+//!
+//! let jobs = flynn.app("blobstore").jobs();
+//! let (mut output, mut input) = jobs.run(["cat"]).attached().await?.split();
+//! input.write(b"hello").await?;
+//! input.close().await?;
+//! while let Some(step) = output.try_next().await? {
+//!     match step {
+//!         JobOutput::Data { data, .. } => assert_eq!(&data[..], b"hello"),
+//!         JobOutput::Exit { status } => assert_eq!(status, 0),
+//!         _ => {}
+//!     }
+//! }
+//!
+//! let job = jobs.run(["sleep", "3600"]).env("VERBOSE", "1").await?; // detached
+//! println!("{} jobs run on the cluster", flynn.active_jobs().await?.len());
+//! jobs.kill(&job.id).await?;
+//! println!("{} is {}", job.id, jobs.get(&job.id).await?.state);
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,10 +43,8 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::env::Env;
-use crate::ids::{AppId, ArtifactId, HostId, JobId, ReleaseId, VolumeId};
-use crate::json::{is_default, is_false, null_is_default};
-use crate::releases::ResourceLimit;
+use crate::ids::{AppId, HostId, JobId, ReleaseId, VolumeId};
+use crate::json::null_is_default;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 
@@ -117,59 +142,6 @@ impl Job {
     }
 }
 
-/// A one-off job to be run, as the wire has it; [`Jobs::run`] makes one.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct NewJob {
-    /// The release that it runs.
-    #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
-    pub release_id: ReleaseId,
-    /// Artifacts instead of the release's.
-    #[serde(
-        rename = "artifacts",
-        deserialize_with = "null_is_default",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub artifact_ids: Vec<ArtifactId>,
-    /// Whether the release's variables are set.
-    #[serde(skip_serializing_if = "is_false")]
-    pub release_env: bool,
-    /// Program and arguments.
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
-    pub args: Vec<String>,
-    /// Variables of its own.
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_default")]
-    pub env: Env,
-    /// Free pairs.
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
-    pub meta: BTreeMap<String, String>,
-    /// Whether it has a terminal.
-    #[serde(skip_serializing_if = "is_false")]
-    pub tty: bool,
-    /// Width of the terminal.
-    #[serde(rename = "tty_columns", skip_serializing_if = "is_default")]
-    pub columns: u16,
-    /// Height of the terminal.
-    #[serde(rename = "tty_lines", skip_serializing_if = "is_default")]
-    pub lines: u16,
-    /// Whether its output stays out of the app's log.
-    #[serde(skip_serializing_if = "is_false")]
-    pub disable_log: bool,
-    /// Limits by name, see [`ProcessType::resources`](crate::releases::ProcessType::resources).
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
-    pub resources: BTreeMap<String, ResourceLimit>,
-    /// Where it may be placed: `background`, `system` or `user`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub partition: String,
-    /// Profiles, such as `zfs`.
-    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
-    pub profiles: Vec<String>,
-    /// The kind of process whose mounts it is given.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub mounts_from: String,
-}
-
 /// Where output of an attached job comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -221,25 +193,25 @@ pub use crate::attached::{
     Attached, AttachedInput, AttachedOutput, CollectOutput, CollectedOutput,
 };
 #[cfg(feature = "client")]
-pub use calls::{Jobs, RunAttached, RunJob};
+pub use calls::Jobs;
+pub use new::NewJob;
+#[cfg(feature = "client")]
+pub use new::{RunAttached, RunJob};
+
+mod new;
 
 #[cfg(feature = "client")]
 mod calls {
-    use std::time::Duration;
-
-    use super::{Job, NewJob};
+    use super::Job;
     use crate::apps::AppHandle;
-    use crate::attached::Attached;
     use crate::client::Client;
-    use crate::error::Error;
-    use crate::ids::{ArtifactId, JobId, ReleaseId};
-    use crate::releases::{Release, ResourceLimit};
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation, upgrade};
+    use crate::ids::JobId;
+    use crate::transport::{Repeat, Request, Spec};
 
     /// Jobs of one app; made by [`AppHandle::jobs`].
     #[derive(Clone, Debug)]
     pub struct Jobs {
-        app: AppHandle,
+        pub(super) app: AppHandle,
     }
 
     impl AppHandle {
@@ -314,167 +286,7 @@ mod calls {
             let segments = [self.app.app.as_str(), id.as_str()];
             Request::unit(&self.app.client, Spec::delete(ONE, segments, Repeat::Delete))
         }
-
-        /// Runs a program with the current release and its variables: `POST /apps/:a/jobs`.
-        ///
-        /// Awaiting it starts the job detached; [`attached`](RunJob::attached) keeps hold of its input and output.
-        pub fn run<A: Into<String>>(&self, args: impl IntoIterator<Item = A>) -> RunJob {
-            RunJob {
-                app: self.app.clone(),
-                job: NewJob {
-                    args: args.into_iter().map(Into::into).collect(),
-                    release_env: true,
-                    ..NewJob::default()
-                },
-                log: None,
-                timeout: None,
-            }
-        }
     }
 
     const ONE: &str = "/apps/{app}/jobs/{job}";
-
-    /// A one-off job to be run; made by [`Jobs::run`].
-    ///
-    /// # Errors
-    /// Not found, when the app or the release does not exist.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct RunJob {
-        app: AppHandle,
-        job: NewJob,
-        log: Option<bool>,
-        timeout: Option<Duration>,
-    }
-
-    impl RunJob {
-        /// Another release than the current one.
-        pub fn release(mut self, id: impl Into<ReleaseId>) -> Self {
-            self.job.release_id = id.into();
-            self
-        }
-
-        /// Whether the release's variables are set; they are unless told.
-        pub fn release_env(mut self, set: bool) -> Self {
-            self.job.release_env = set;
-            self
-        }
-
-        /// Sets a variable for the job.
-        pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-            self.job.env.insert(name.into(), value.into());
-            self
-        }
-
-        /// Adds one pair of meta data.
-        pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-            self.job.meta.insert(key.into(), value.into());
-            self
-        }
-
-        /// Gives it a terminal of this size.
-        pub fn tty(mut self, lines: u16, columns: u16) -> Self {
-            self.job.tty = true;
-            self.job.lines = lines;
-            self.job.columns = columns;
-            self
-        }
-
-        /// Limits a resource, such as `memory` in bytes.
-        pub fn resource(mut self, name: impl Into<String>, limit: ResourceLimit) -> Self {
-            self.job.resources.insert(name.into(), limit);
-            self
-        }
-
-        /// Runs on this artifact instead of the release's; further ones are layers above. v2016 ignores it.
-        pub fn artifact(mut self, id: impl Into<ArtifactId>) -> Self {
-            self.job.artifact_ids.push(id.into());
-            self
-        }
-
-        /// Which share of a host it runs in: `background`, `system` or `user`. Servers that do not know
-        /// shares ignore it.
-        pub fn partition(mut self, name: impl Into<String>) -> Self {
-            self.job.partition = name.into();
-            self
-        }
-
-        /// Gives it a privilege: `zfs`, `kvm` or `loop`. Servers that do not know them ignore it.
-        pub fn profile(mut self, name: impl Into<String>) -> Self {
-            self.job.profiles.push(name.into());
-            self
-        }
-
-        /// Gives it the mounts of this kind of process.
-        pub fn mounts_from(mut self, process: impl Into<String>) -> Self {
-            self.job.mounts_from = process.into();
-            self
-        }
-
-        /// Whether its output goes to the app's log. Unless told, that of detached jobs does, that of attached
-        /// ones does not.
-        pub fn log(mut self, log: bool) -> Self {
-            self.log = Some(log);
-            self
-        }
-
-        /// Keeps hold of its input and output.
-        ///
-        /// The frames were never recorded from a real controller; written from the server's source and the
-        /// facts seen.
-        pub fn attached(self) -> RunAttached {
-            RunAttached { timeout: self.timeout, run: self }
-        }
-
-        async fn run(self, deadline: Deadline) -> Result<Job, Error> {
-            let app = self.app.clone();
-            let spec = self.spec(true, deadline).await?;
-            Request::json(&app.client, spec).within(deadline).await
-        }
-
-        async fn spec(mut self, log: bool, deadline: Deadline) -> Result<Spec, Error> {
-            if self.job.args.is_empty() {
-                return Err(Error::invalid_input("there is no program to run"));
-            }
-            let release: Release = if self.job.release_id.is_empty() {
-                self.app.release().within(deadline).await?
-            } else {
-                self.app.client.releases().get(&self.job.release_id).within(deadline).await?
-            };
-            let starts_in_runner = self.job.args.first().is_some_and(|program| program == RUNNER);
-            if release.is_git_deploy() && !starts_in_runner {
-                self.job.args.insert(0, RUNNER.to_owned());
-            }
-            self.job.release_id = release.id;
-            self.job.disable_log = !self.log.unwrap_or(log);
-            Ok(Spec::post("/apps/{app}/jobs", [self.app.app.as_str()], Repeat::Never)
-                .body(&self.job))
-        }
-    }
-
-    operation!(RunJob => Job);
-
-    /// What starts programs in the images that a push makes; v2016 adds it by itself, later servers do not.
-    const RUNNER: &str = "/runner/init";
-
-    /// A job to be run attached; made by [`RunJob::attached`].
-    ///
-    /// # Errors
-    /// Not found, when the app or the release does not exist.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct RunAttached {
-        run: RunJob,
-        timeout: Option<Duration>,
-    }
-
-    impl RunAttached {
-        async fn run(self, deadline: Deadline) -> Result<Attached, Error> {
-            let client = self.run.app.client.clone();
-            let spec = self.run.spec(false, deadline).await?;
-            upgrade(&client, spec, deadline).await.map(Attached::new)
-        }
-    }
-
-    operation!(RunAttached => Attached);
 }

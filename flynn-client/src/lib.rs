@@ -11,7 +11,37 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Every call gives an owned value that is sent when it is awaited; see [`Request`].
+//! - **Calls** give owned values that are sent when they are awaited, and may be given a `timeout` of the whole
+//!   call before that; see [`Request`].
+//! - **Handles** (`flynn.app("www")`, `flynn.deployment(id)`) cost no request. What goes on at the server
+//!   (deploying, scaling, deleting, migrating) is waited for, watched, or dropped and gone on with by id.
+//! - **Errors** are one type, [`Error`], with predicates and the call's context. [`Error::pending`] names what
+//!   goes on at the server when a call of several steps has failed.
+//! - **Retries** are bounded and go by what a call does, not by its method; see [`RetryPolicy`].
+//! - **Secrets** (keys, env values, raw JSON) show in no `Debug`, no error and no span.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let (url, key, address) = (format!("http://controller.example.com:{}", mock.addr().port()), mock.key(), mock.addr());
+//! use std::time::Duration;
+//! use flynn_client::{Client, RetryPolicy};
+//!
+//! let flynn = Client::builder(url)
+//!     .key(key)
+//!     // For a cluster with a pin: .rustls_config(flynn_tls::ClientTls::pinned(pin).config()?)
+//!     .resolve("controller.example.com", address) // this node, whatever DNS says
+//!     .retry(RetryPolicy::default().max_attempts(6))
+//!     .user_agent_suffix("my-tool/1.2")
+//!     .build()?;
+//! match flynn.app("www").get().timeout(Duration::from_secs(5)).await {
+//!     Ok(app) => println!("{} runs release {}", app.name, app.release_id),
+//!     Err(error) if error.is_not_found() => println!("no such app"),
+//!     Err(error) => return Err(error), // one line that names the call: "... (GET /apps/www, status 503)"
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+//!
 //! Which servers: releases v20161015.2 to v20210218.0 and the additions of the fork randy-girard/flynn.
 //!
 //! Calls whose docs say "never recorded" are written from the servers' source; all others were compared with

@@ -12,6 +12,24 @@
 //! assert_eq!(answer.status(), 200);
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
+//!
+//! What it sends is up to the caller, and so is whether it may be sent again:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::events::Event;
+//! use futures_util::TryStreamExt;
+//! use http::Method;
+//!
+//! let strategy = serde_json::json!({ "strategy": "one-by-one" });
+//! flynn.request(Method::POST, "/apps/blobstore").json(&strategy).repeatable().await?;
+//!
+//! let events = flynn.request(Method::GET, "/events").query("past", "true");
+//! let mut events = events.stream::<Event>().await?;
+//! println!("{}", events.try_next().await?.expect("the stream goes on").object_type);
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use std::fmt;
 use std::time::Duration;

@@ -13,6 +13,8 @@
 //!     .process("web", ProcessType::running(["/bin/web"]));
 //! let release = flynn.releases().create(release).await?;
 //! flynn.app("www").deploy(&release.id).await?.wait().await?;
+//! assert_eq!(flynn.releases().get(&release.id).await?.processes["web"].args, ["/bin/web"]);
+//! assert_eq!(flynn.app("www").releases().await?.len(), 1);
 //! assert_eq!(flynn.app("www").release().await?.env["GREETING"], "hello");
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```

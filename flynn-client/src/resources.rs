@@ -23,6 +23,32 @@
 //! assert_eq!((&left[0].id, &left[0].apps[0]), (&other.id, &www.id));
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
+//!
+//! Of providers outside of the cluster, and links added later:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! # use flynn_client::apps::NewApp;
+//! # use flynn_client::resources::NewResource;
+//! # let www = flynn.apps().create(NewApp::named("www")).await?;
+//! use flynn_client::Env;
+//! use flynn_client::resources::ExternalResource;
+//!
+//! let postgres = flynn.provider("postgres").resources();
+//! let database = postgres.provision(NewResource::unlinked()).await?;
+//! postgres.add_app(&database.id, "www").await?;
+//!
+//! let env = Env::from_iter([("REPLICA_URL", "postgres://replica.example.com/www")]);
+//! let replica = ExternalResource::new("/replica").env(env).app("www");
+//! let replica = postgres.register("11111111-0000-4000-8000-000000000001", replica).await?;
+//! assert_eq!(flynn.app("www").resources().list().await?.len(), 2);
+//!
+//! postgres.remove_app_everywhere(&replica.id, &www.id).await?; // the server's own call
+//! assert!(flynn.app("www").resources().list().await?.is_empty());
+//! postgres.delete(&database.id).await?;
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use serde::{Deserialize, Serialize};
 

@@ -14,6 +14,15 @@
 //! assert!(sticky.sticky);
 //! assert_eq!(routes.list().under_domain("example.com").await?.len(), 2);
 //! assert_eq!(routes.find("example.com", "/").await?.map(|route| route.id()), Some(apex.id()));
+//!
+//! // A wildcard certificate on every route that it is for, whatever the app.
+//! # let (cert, key) = {
+//! #     let certificate = flynn.app("controller").routes().list().await?.remove(0).certificate.unwrap();
+//! #     (certificate.cert, certificate.key)
+//! # };
+//! for route in routes.list().under_domain("example.com").await? {
+//!     routes.update(&route).certificate(&cert, &key).await?;
+//! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 

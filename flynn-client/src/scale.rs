@@ -15,6 +15,13 @@
 //!     Err(e) if e.is_timeout() => println!("still at it: {} {}", scaling.release_id, scaling.id),
 //!     Err(e) => return Err(e),
 //! }
+//!
+//! // Another program goes on with the ids, and sees every job come up.
+//! use futures_util::TryStreamExt;
+//! let mut steps = flynn.app("blobstore").scaling(&scaling.release_id, &scaling.id).watch();
+//! while let Some(step) = steps.try_next().await? {
+//!     println!("{step:?}");
+//! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 

@@ -9,6 +9,22 @@
 //! assert!(flynn.ca_certificate().await?.starts_with("-----BEGIN CERTIFICATE-----"));
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
+//!
+//! The status app is a server of its own, which also knows the health of every service:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let (url, address) = (format!("http://status.example.com:{}", mock.addr().port()), mock.addr());
+//! use flynn_client::StatusClient;
+//!
+//! let cluster = StatusClient::builder(url) // https://status.example.com
+//!     .resolve("status.example.com", address) // only where DNS does not say it
+//!     .build_status()?;
+//! for (service, health) in cluster.status().await?.detail {
+//!     println!("{service}: {}", health.status);
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
 
 use std::collections::BTreeMap;
 

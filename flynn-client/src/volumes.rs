@@ -8,6 +8,9 @@
 //! for volume in postgres.list().await? {
 //!     println!("{} {} on {}: {}", volume.id, volume.path, volume.host_id, volume.state);
 //! }
+//! if let Some(volume) = postgres.list().await?.first() {
+//!     postgres.decommission(&volume.id).await?; // no new job gets it
+//! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
