@@ -3,7 +3,8 @@ use std::fmt;
 use rustls_pki_types::CertificateDer;
 
 use crate::error::{Error, ErrorKind};
-use crate::{Certificate, pem};
+use crate::pem::{self, Located};
+use crate::{Certificate, found};
 
 /// The certificates of one file: a leaf and, usually, the intermediates that lead from it to a
 /// root.
@@ -17,22 +18,21 @@ pub struct Bundle {
 }
 
 impl Bundle {
-    /// Reads all certificates of a PEM file, or one certificate in DER.
+    /// Reads all certificates of a PEM file, or the one of a DER file.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when there is none (a key or a request handed in by mistake is
-    /// named as such) or one is damaged, with the line of its block.
-    pub fn from_pem(file: &[u8]) -> Result<Self, Error> {
-        // DER starts with the tag of a sequence, which no PEM file does.
-        if file.first() == Some(&0x30) && !pem::contains(file, b"-----BEGIN ") {
-            return Self::from_der([file.to_vec()])
-                .map_err(|e| pem::no_certificate_der(file).unwrap_or(e));
-        }
+    /// [`ErrorKind::Certificate`] when there is none (a key, a request, PKCS#12 and what else is
+    /// handed in by mistake is named as such) or one is damaged, with the line of its block.
+    pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let file = file.as_ref();
         let certificates = pem::certificates(file)
-            .map(|der| Certificate::from_der(der?))
+            .map(|found| {
+                let Located { der, line } = found?;
+                Certificate::from_der(der).map_err(|e| pem::damaged(line, e))
+            })
             .collect::<Result<Vec<_>, _>>()?;
         if certificates.is_empty() {
-            return Err(pem::no_certificate(file));
+            return Err(found::no_certificate(file));
         }
         let holds_key = pem::blocks(file).any(|b| b.is_private_key());
         Ok(Self { certificates, holds_key })

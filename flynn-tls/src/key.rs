@@ -7,7 +7,7 @@ use crate::certificate::modulus_bits;
 use crate::der::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
 use crate::pem::{self, Body};
-use crate::{Certificate, KeyKind};
+use crate::{Certificate, KeyKind, found};
 
 /// A private key: PKCS#8, PKCS#1 (RSA) or SEC1 (elliptic curves), not encrypted.
 ///
@@ -34,31 +34,29 @@ pub enum Belongs {
 }
 
 impl PrivateKey {
-    /// Reads the first private key of a PEM text; certificates and curve parameters around it are
-    /// skipped. What a block holds is told by its structure, so a wrong label does no harm.
+    /// Reads the first private key of a PEM file, or a DER file; certificates and curve parameters
+    /// around it are skipped. What a block holds is told by its structure, so a wrong label does no
+    /// harm.
     ///
     /// # Errors
-    /// [`ErrorKind::Key`] when there is none, when it is encrypted (the router cannot decrypt it),
-    /// when it is damaged, or of another format (OpenSSH, DSA).
-    pub fn from_pem(text: &str) -> Result<Self, Error> {
-        let Some(block) = pem::blocks(text.as_bytes()).find(pem::Block::is_private_key) else {
-            return Err(no_key(text));
+    /// [`ErrorKind::Key`] when there is none (what is there instead is named), when it is
+    /// encrypted (the router cannot decrypt it), when it is damaged, or of another format
+    /// (OpenSSH, DSA).
+    pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let file = file.as_ref();
+        if pem::is_der(file) {
+            return read(file).ok_or_else(|| found::no_key(file));
+        }
+        let Some(block) = pem::blocks(file).find(pem::Block::is_private_key) else {
+            return Err(found::no_key(file));
         };
-        let der = match block.body {
-            _ if block.label == "ENCRYPTED PRIVATE KEY" => return Err(encrypted()),
-            Body::Encrypted => return Err(encrypted()),
-            Body::Damaged(why) => {
-                let message =
-                    format!("the private key at line {} cannot be read: {why}", block.line);
-                return Err(Error::new(ErrorKind::Key, message));
-            }
-            Body::Der(_) if block.label == "OPENSSH PRIVATE KEY" => {
-                let message = "this is an OpenSSH key, not one for TLS";
-                return Err(Error::new(ErrorKind::Key, message));
-            }
-            Body::Der(der) => der,
-        };
-        Self::from_der(&der)
+        match block.body {
+            _ if block.label == "ENCRYPTED PRIVATE KEY" => Err(encrypted()),
+            Body::Encrypted => Err(encrypted()),
+            Body::Damaged(why) => Err(damaged(block.line, why)),
+            Body::Der(_) if block.label.contains("SSH") => Err(found::no_key(file)),
+            Body::Der(der) => read(&der).ok_or_else(|| damaged(block.line, NO_FORMAT)),
+        }
     }
 
     /// Reads a private key in DER of any of the three formats.
@@ -67,7 +65,7 @@ impl PrivateKey {
     /// [`ErrorKind::Key`] when it is none of them.
     pub fn from_der(key: &[u8]) -> Result<Self, Error> {
         read(key).ok_or_else(|| {
-            Error::new(ErrorKind::Key, "the private key cannot be read: not PKCS#8, PKCS#1 or SEC1")
+            Error::new(ErrorKind::Key, format!("the private key cannot be read: {NO_FORMAT}"))
         })
     }
 
@@ -127,20 +125,10 @@ impl PrivateKey {
     }
 }
 
-fn no_key(text: &str) -> Error {
-    let mut blocks = pem::blocks(text.as_bytes());
-    let message = match blocks.next() {
-        Some(block) if block.is_certificate() => "this is a certificate, not a private key",
-        Some(block) if block.is_request() => {
-            "this is a certificate request (CSR), not a private key"
-        }
-        Some(block) if block.label.ends_with("PUBLIC KEY") => {
-            "this is a public key, not a private key"
-        }
-        Some(_) => "no private key found in the PEM",
-        None => "no private key found: no PEM block in it",
-    };
-    Error::new(ErrorKind::Key, message)
+const NO_FORMAT: &str = "not PKCS#8, PKCS#1 or SEC1, or cut short";
+
+fn damaged(line: usize, why: &str) -> Error {
+    Error::new(ErrorKind::Key, format!("the private key at line {line} cannot be read: {why}"))
 }
 
 fn encrypted() -> Error {
@@ -182,8 +170,10 @@ fn read(key: &[u8]) -> Option<PrivateKey> {
 fn rsa(mut parts: Reader<'_>) -> Option<(KeyKind, Vec<u8>)> {
     let modulus = parts.value(INTEGER)?;
     let exponent = parts.value(INTEGER)?;
-    // The private exponent must follow, or this is a public key.
-    parts.value(INTEGER)?;
+    // The private exponent, both primes and what goes with them: fewer are a public key, or DSA.
+    for _ in 0..6 {
+        parts.value(INTEGER)?;
+    }
     let public = der::tlv(SEQUENCE, &[modulus.raw, exponent.raw]);
     Some((KeyKind::Rsa(modulus_bits(modulus.content)), public))
 }

@@ -55,6 +55,7 @@ mod check;
 mod client;
 mod der;
 mod error;
+mod found;
 #[cfg(feature = "generate")]
 pub mod generate;
 mod key;

@@ -1,16 +1,16 @@
 //! PEM as files in the wild hold it: several blocks, text around them, any line ends, indented.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD};
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use rustls_pki_types::CertificateDer;
-use x509_parser::certification_request::X509CertificationRequest;
-use x509_parser::prelude::FromDer as _;
 
-use crate::PrivateKey;
-use crate::der::{INTEGER, OID, Reader, SEQUENCE};
+use crate::der::{Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
+use crate::{Certificate, found};
 
 /// Padding is not asked for: the block's end says where the data ends.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
@@ -63,9 +63,13 @@ pub(crate) fn blocks(text: &[u8]) -> impl Iterator<Item = Block<'_>> {
     })
 }
 
-/// The label of a BEGIN or END line.
+/// The label of a BEGIN or END line. Without its line breaks a whole file is one line that begins
+/// and ends as such a line does: what is between must not pass for a label, which is shown.
 fn marker<'a>(line: &'a [u8], start: &[u8]) -> Option<&'a str> {
     let label = line.strip_prefix(start)?.strip_suffix(b"-----")?;
+    if contains(label, b"-----") {
+        return None;
+    }
     std::str::from_utf8(label).ok()
 }
 
@@ -99,21 +103,45 @@ fn body<'a>(label: &str, lines: &mut impl Iterator<Item = (usize, &'a [u8])>) ->
     Body::Damaged("its END line is missing")
 }
 
-/// The first certificate of a text.
-pub(crate) fn first_certificate(text: &[u8]) -> Result<CertificateDer<'static>, Error> {
-    certificates(text).next().unwrap_or_else(|| Err(no_certificate(text)))
+/// The first certificate of a file, PEM or DER.
+pub(crate) fn first_certificate(file: &[u8]) -> Result<CertificateDer<'static>, Error> {
+    certificates(file).next().map_or_else(|| Err(found::no_certificate(file)), |c| c.map(|c| c.der))
 }
 
-/// The certificates of a text, in its order.
-pub(crate) fn certificates(
-    text: &[u8],
-) -> impl Iterator<Item = Result<CertificateDer<'static>, Error>> {
-    blocks(text).filter(Block::is_certificate).map(|block| match block.body {
-        Body::Der(der) if block.label == "TRUSTED CERTIFICATE" => Ok(without_trust(der).into()),
-        Body::Der(der) => Ok(der.into()),
-        Body::Encrypted => Err(damaged(&block, "it is encrypted")),
-        Body::Damaged(why) => Err(damaged(&block, why)),
-    })
+/// A certificate of a file.
+pub(crate) struct Located {
+    pub(crate) der: CertificateDer<'static>,
+    /// The line of its BEGIN; `None` in a DER file.
+    pub(crate) line: Option<usize>,
+}
+
+/// The certificates of a file, in its order. A DER file is one certificate. Of PEM no more than
+/// the frame is looked at.
+pub(crate) fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Located, Error>> {
+    let alone = is_der(file).then(|| match Certificate::from_der(file.to_vec()) {
+        Ok(certificate) => Ok(Located { der: certificate.der().clone(), line: None }),
+        Err(_) => Err(found::no_certificate(file)),
+    });
+    let blocks = blocks(file).filter(Block::is_certificate).map(|block| {
+        let line = Some(block.line);
+        let der = match block.body {
+            Body::Der(der) if block.label == "TRUSTED CERTIFICATE" => without_trust(der),
+            Body::Der(der) => der,
+            Body::Encrypted => return Err(damaged(line, "it is encrypted")),
+            Body::Damaged(why) => return Err(damaged(line, why)),
+        };
+        match Reader::new(&der).value(SEQUENCE) {
+            Some(whole) if whole.raw.len() == der.len() => Ok(Located { der: der.into(), line }),
+            Some(_) => Err(damaged(line, "something follows it in its block")),
+            None => Err(damaged(line, "it is cut short, or no certificate at all")),
+        }
+    });
+    alone.into_iter().chain(blocks)
+}
+
+/// DER starts with the tag of a sequence, which no PEM file does.
+pub(crate) fn is_der(file: &[u8]) -> bool {
+    file.first() == Some(&SEQUENCE) && !contains(file, b"-----BEGIN ")
 }
 
 /// openssl's own format carries settings of trust after the certificate.
@@ -125,57 +153,10 @@ fn without_trust(mut der: Vec<u8>) -> Vec<u8> {
     der
 }
 
-fn damaged(block: &Block<'_>, why: &str) -> Error {
-    let message = format!("the certificate at line {} cannot be read: {why}", block.line);
+pub(crate) fn damaged(line: Option<usize>, why: impl fmt::Display) -> Error {
+    let place = line.map_or_else(String::new, |line| format!(" at line {line}"));
+    let message = format!("the certificate{place} cannot be read: {why}");
     Error::new(ErrorKind::Certificate, message)
-}
-
-const REQUEST: &str =
-    "this is a certificate request (CSR), not a certificate: hand in what the CA made of it";
-const PKCS7: &str = "this is PKCS#7: convert it with `openssl pkcs7 -print_certs`";
-
-/// Says what is there instead of a certificate.
-pub(crate) fn no_certificate(text: &[u8]) -> Error {
-    let labels: Vec<_> = blocks(text).collect();
-    let message = if labels.iter().any(Block::is_private_key) {
-        "this is a private key, not a certificate"
-    } else if labels.iter().any(Block::is_request) {
-        REQUEST
-    } else if labels.iter().any(|b| b.label == "PKCS7") {
-        PKCS7
-    } else if let Some(other) = labels.first() {
-        return Error::new(
-            ErrorKind::Certificate,
-            format!("no certificate found, only {:?}", other.label.escape_debug().to_string()),
-        );
-    } else if contains(text, b"-----BEGIN ") {
-        "no certificate found: a BEGIN is there, but not on a line of its own, so the line breaks \
-         were lost or written as \\n"
-    } else if text.trim_ascii().is_empty() {
-        "no certificate found: it is empty"
-    } else if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
-        "no certificate found: this is UTF-16 text, save it as UTF-8"
-    } else {
-        "no certificate found: no PEM block in it"
-    };
-    Error::new(ErrorKind::Certificate, message)
-}
-
-/// Says what a DER file is that is no certificate.
-pub(crate) fn no_certificate_der(der: &[u8]) -> Option<Error> {
-    let mut parts = Reader::new(der).enter(SEQUENCE)?;
-    let message = if PrivateKey::from_der(der).is_ok() {
-        "this is a private key, not a certificate"
-    } else if X509CertificationRequest::from_der(der).is_ok() {
-        REQUEST
-    } else if parts.value(INTEGER).is_some_and(|version| version.content == [3]) {
-        "this is PKCS#12: convert it with `openssl pkcs12 -nokeys`"
-    } else if parts.value(OID).is_some() {
-        PKCS7
-    } else {
-        return None;
-    };
-    Some(Error::new(ErrorKind::Certificate, message))
 }
 
 pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -203,14 +184,15 @@ pub(crate) fn encode(label: &str, der: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::der::tlv;
 
     fn ders(text: &str) -> Vec<Vec<u8>> {
-        certificates(text.as_bytes()).map(|c| c.unwrap().to_vec()).collect()
+        certificates(text.as_bytes()).map(|c| c.unwrap().der.to_vec()).collect()
     }
 
     #[test]
     fn blocks_are_found_among_text_and_any_line_ends() {
-        let (a, b) = (vec![1; 50], vec![2; 200]);
+        let (a, b) = (tlv(SEQUENCE, &[&[1; 50]]), tlv(SEQUENCE, &[&[2; 200]]));
         let text = format!(
             "\u{feff}subject=CN: x\n{}Bag Attributes\n  friendlyName: y\n\n{}the end",
             encode("CERTIFICATE", &a),
@@ -229,12 +211,15 @@ mod tests {
 
     #[test]
     fn a_damaged_block_is_named_by_its_line() {
-        let good = encode("CERTIFICATE", &[1; 50]);
+        let der = tlv(SEQUENCE, &[&[1; 50]]);
+        let good = encode("CERTIFICATE", &der);
         let cut = &good[..good.len() - 10];
         for (text, why) in [
             (cut.to_owned(), "END line is missing"),
             (good.replace("AQ", "A*"), "not base64"),
             (good.replace("END CERTIFICATE", "END X"), "another label"),
+            (encode("CERTIFICATE", &der[..40]), "cut short"),
+            (encode("CERTIFICATE", &[&der[..], &[0]].concat()), "something follows"),
             (format!("-----BEGIN CERTIFICATE-----\n{good}"), "another block begins"),
             ("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----".into(), "empty"),
         ] {
@@ -244,23 +229,23 @@ mod tests {
         }
     }
 
+    /// All on one line, with a certificate last: whatever is between is no label.
     #[test]
-    fn what_is_there_instead_is_said() {
-        for (text, says) in [
-            (encode("EC PRIVATE KEY", &[1]), "private key"),
-            (encode("ENCRYPTED PRIVATE KEY", &[1]), "private key"),
-            (encode("CERTIFICATE REQUEST", &[1]), "CSR"),
-            (encode("NEW CERTIFICATE REQUEST", &[1]), "CSR"),
-            (encode("PKCS7", &[1]), "openssl pkcs7"),
-            (encode("X509 CRL", &[1]), "X509 CRL"),
-            (" \n".into(), "empty"),
-            ("hello".into(), "no PEM block"),
-            (encode("CERTIFICATE", &[1]).replace('\n', "\\n"), "line breaks"),
-        ] {
-            let e = first_certificate(text.as_bytes()).unwrap_err().to_string();
-            assert!(e.contains(says), "{e}");
+    fn a_file_without_its_line_breaks_is_never_quoted() {
+        let file = encode("PRIVATE KEY", &[7; 90]) + &encode("CERTIFICATE", &[7; 90]);
+        let secret = &STANDARD.encode([7; 90])[..20];
+        for one_line in [file.replace('\n', ""), file.replace('\n', " ")] {
+            let errors = [
+                first_certificate(one_line.as_bytes()).err(),
+                crate::PrivateKey::from_pem(&one_line).err(),
+                crate::Bundle::from_pem(&one_line).err(),
+                crate::Pin::from_pem(&one_line).err(),
+            ];
+            for e in errors.map(Option::unwrap) {
+                assert!(e.to_string().contains("line breaks"), "{e}");
+                assert!(!format!("{e:?}").contains(secret), "{e:?}");
+            }
         }
-        assert!(no_certificate(b"\xff\xfe-\0").to_string().contains("UTF-16"));
     }
 
     #[test]
@@ -274,7 +259,7 @@ mod tests {
 
     #[test]
     fn trust_settings_after_a_certificate_are_cut() {
-        let der = crate::der::tlv(SEQUENCE, &[&[2, 1, 5]]);
+        let der = tlv(SEQUENCE, &[&[2, 1, 5]]);
         let trusted = [&der[..], &[0x30, 0]].concat();
         assert_eq!(ders(&encode("TRUSTED CERTIFICATE", &trusted)), [der]);
     }

@@ -37,12 +37,13 @@ impl Pin {
         Self::from_der(certificate)
     }
 
-    /// The pin of the first certificate of a PEM text, as the openssl pipe takes it.
+    /// The pin of the first certificate of a PEM file (or of a DER file), as the openssl pipe takes
+    /// it.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when the text holds no certificate, or a damaged one.
-    pub fn from_pem(text: &str) -> Result<Self, Error> {
-        pem::first_certificate(text.as_bytes()).map(|der| Self::of(&der))
+    /// [`ErrorKind::Certificate`] when the file holds no certificate, or a damaged one.
+    pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
+        pem::first_certificate(file.as_ref()).map(|der| Self::of(&der))
     }
 
     /// A pin from the SHA-256 fingerprint in hexadecimal, with or without colons, as browsers

@@ -118,12 +118,12 @@ fn bundles() -> Result {
 fn handshakes() -> Result {
     let root = Ca::new("Benchmark root")?;
     let issued = root.intermediate("Benchmark CA")?.issue(&["*.example.com"])?;
-    let key = PrivateKey::from_pem(&issued.key_pem())?.secret_der().clone_key();
+    let key = PrivateKey::from_pem(issued.key_pem())?.secret_der().clone_key();
     let chain = issued.chain()[..2].to_vec();
     let server = Arc::new(server(chain, key)?);
 
     let pinned = client(ClientTls::pinned(issued.pin()))?;
-    let ours = client(ClientTls::webpki().roots(Roots::from_pem(&root.certificate_pem())?))?;
+    let ours = client(ClientTls::webpki().roots(Roots::from_pem(root.certificate_pem())?))?;
     let mut store = RootCertStore::empty();
     store.add(root.certificate_der().clone())?;
     let provider = Arc::new(ring::default_provider());

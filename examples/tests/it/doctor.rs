@@ -11,7 +11,7 @@ use crate::world::World;
 async fn examine(world: &World) -> Vec<Finding> {
     let address = Some(world.demo.mock.addr());
     let patient = Patient::open(world.job.locations.clone(), Some("production"), address).unwrap();
-    let ca = Roots::from_pem(&world.read("ca.pem")).unwrap();
+    let ca = Roots::from_pem(world.read("ca.pem")).unwrap();
     patient.with_ca(ca).examine().await
 }
 

@@ -129,9 +129,20 @@ fn position(whole: &[u8], part: &[u8]) -> Range<usize> {
     start..start.saturating_add(part.len())
 }
 
+/// As openssl prints it, a (forbidden) negative one too.
 fn serial(raw: &[u8]) -> String {
-    let significant = raw.iter().position(|&b| b != 0).unwrap_or(raw.len().saturating_sub(1));
-    hex(raw.get(significant..).unwrap_or_default())
+    let negative = raw.first().is_some_and(|first| first & 0x80 != 0);
+    let mut bytes = raw.to_vec();
+    if negative {
+        // Two's complement.
+        let mut carry = true;
+        for byte in bytes.iter_mut().rev() {
+            (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
+        }
+    }
+    let significant = bytes.iter().position(|&b| b != 0).unwrap_or(bytes.len().saturating_sub(1));
+    let sign = if negative { "-" } else { "" };
+    format!("{sign}{}", hex(bytes.get(significant..).unwrap_or_default()))
 }
 
 fn key_kind(key: &SubjectPublicKeyInfo<'_>) -> KeyKind {

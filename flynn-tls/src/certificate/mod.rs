@@ -48,13 +48,13 @@ impl Certificate {
         Ok(Self { der, facts })
     }
 
-    /// Reads the first certificate of a PEM text.
+    /// Reads the first certificate of a PEM file, or a DER file.
     ///
     /// # Errors
     /// [`ErrorKind::Certificate`] when there is none (a key or a request is named as such), or it
     /// is damaged.
-    pub fn from_pem(text: &str) -> Result<Self, Error> {
-        pem::first_certificate(text.as_bytes()).and_then(Self::from_der)
+    pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
+        pem::first_certificate(file.as_ref()).and_then(Self::from_der)
     }
 
     /// Its DER, as rustls takes it.
@@ -132,8 +132,8 @@ impl Certificate {
         &self.facts.signature
     }
 
-    /// The serial number in lower-case hexadecimal, two digits a byte, without a leading zero
-    /// byte.
+    /// The serial number in lower-case hexadecimal, two digits a byte, without leading zero bytes;
+    /// a minus in front where a CA made a negative one.
     pub fn serial(&self) -> &str {
         &self.facts.serial
     }

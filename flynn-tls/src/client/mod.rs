@@ -95,7 +95,7 @@ impl ClientTls {
     /// # Errors
     /// [`ErrorKind::Certificate`] when `pem` holds no certificate, or one that cannot be read or
     /// trusted.
-    pub fn private_ca(pem: &str) -> Result<Self, Error> {
+    pub fn private_ca(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Ok(Self::chain(None, Roots::from_pem(pem)?))
     }
 

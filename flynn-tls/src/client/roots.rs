@@ -6,7 +6,7 @@ use rustls::crypto::CryptoProvider;
 
 use super::chain::{Anchored, Leniency};
 use crate::error::{Error, ErrorKind};
-use crate::pem;
+use crate::{found, pem};
 
 /// Whom a chain of certificates must lead to.
 #[derive(Debug, Clone)]
@@ -40,19 +40,20 @@ impl Roots {
         Self(Kind::Platform)
     }
 
-    /// The certificates of a PEM text, and no others.
+    /// The certificates of a PEM file (or the one of a DER file), and no others.
     ///
     /// # Errors
     /// [`ErrorKind::Certificate`] when there is none, or one cannot be read or trusted.
-    pub fn from_pem(text: &str) -> Result<Self, Error> {
+    pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let file = file.as_ref();
         let mut store = RootCertStore::empty();
-        for der in pem::certificates(text.as_bytes()) {
-            store.add(der?).map_err(|e| {
+        for found in pem::certificates(file) {
+            store.add(found?.der).map_err(|e| {
                 Error::because(ErrorKind::Certificate, "a CA certificate cannot be trusted", e)
             })?;
         }
         if store.is_empty() {
-            return Err(pem::no_certificate(text.as_bytes()));
+            return Err(found::no_certificate(file));
         }
         Ok(store.into())
     }

@@ -8,8 +8,8 @@ const DOMAIN: &str = "example.com";
 fn judge(code: Code) -> Report {
     let made = broken(code, DOMAIN).unwrap();
     let bundle = Bundle::from_pem(made.chain_pem.as_bytes()).unwrap();
-    let key = PrivateKey::from_pem(&made.key_pem()).unwrap();
-    let roots = Roots::from_pem(&made.ca.certificate_pem()).unwrap();
+    let key = PrivateKey::from_pem(made.key_pem()).unwrap();
+    let roots = Roots::from_pem(made.ca.certificate_pem()).unwrap();
     let mut requirements = Requirements::new().domain(DOMAIN);
     if code != Code::NotPubliclyTrusted {
         requirements = requirements.from_ca(roots);
@@ -60,7 +60,7 @@ fn codes_have_names_of_their_own() {
 fn a_good_certificate_has_no_findings_whatever_its_key() {
     let root = Ca::new("root").unwrap();
     let ca = root.intermediate("below").unwrap();
-    let roots = Roots::from_pem(&root.certificate_pem()).unwrap();
+    let roots = Roots::from_pem(root.certificate_pem()).unwrap();
     for kind in [
         KeyKind::P256,
         KeyKind::P384,
@@ -71,7 +71,7 @@ fn a_good_certificate_has_no_findings_whatever_its_key() {
     ] {
         let issued = ca.leaf(&[DOMAIN, "*.example.com", "10.0.0.1"]).key(kind).issue().unwrap();
         let bundle = Bundle::from_pem(issued.chain_pem_without_root().as_bytes()).unwrap();
-        let key = PrivateKey::from_pem(&issued.key_pem()).unwrap();
+        let key = PrivateKey::from_pem(issued.key_pem()).unwrap();
         let wanted = Requirements::new().domain(DOMAIN).name("10.0.0.1").name("a.example.com");
         let report = check(&bundle, Some(&key), &wanted.from_ca(roots.clone()));
         assert!(report.is_clean(), "{report}");
@@ -138,7 +138,7 @@ fn a_public_chain_is_clean_in_its_time() {
     let wanted = wanted().at("2026-08-01T00:00:00Z".parse().unwrap());
     let found = codes(&check(&leaf, None, &wanted));
     assert_eq!(found, [Code::ChainIncomplete, Code::NotPubliclyTrusted]);
-    let mine = Roots::from_pem(&Ca::new("mine").unwrap().certificate_pem()).unwrap();
+    let mine = Roots::from_pem(Ca::new("mine").unwrap().certificate_pem()).unwrap();
     assert_eq!(codes(&check(&bundle, None, &wanted.from_ca(mine))), [Code::NotFromCa]);
 }
 

@@ -36,7 +36,7 @@ enum Promise {
 fn modes(scenario: &Scenario) -> Vec<(&'static str, ClientConfig, Promise)> {
     let pin = scenario.pin();
     let wrong = Pin::from_der(b"another certificate");
-    let roots = || Roots::from_pem(&scenario.ca.certificate_pem()).unwrap();
+    let roots = || Roots::from_pem(scenario.ca.certificate_pem()).unwrap();
     let ca = || ClientTls::webpki().roots(roots());
     let both = ClientTls::pinned_and_webpki(pin).roots(roots());
     // The pin is looked at first, then what makes a certificate unverifiable, then its chain.

@@ -2,6 +2,7 @@
 //! whose key it is, and the verdict on the chain. Where the two differ, the reason is here.
 
 mod cases;
+mod files;
 mod made_by_openssl;
 mod openssl;
 
@@ -84,7 +85,7 @@ fn judge(folder: &Path, i: usize, case: &Case, roots: &Roots) {
     let name = &case.name;
     let file = write(folder, i, &case.issued);
     let theirs = openssl::facts(folder, &file);
-    let certificate = Certificate::from_pem(&case.issued.certificate_pem()).unwrap();
+    let certificate = Certificate::from_pem(case.issued.certificate_pem()).unwrap();
     compare_facts(&certificate, &theirs, name);
     assert_eq!(certificate.key(), &case.kind, "{name}");
     assert_eq!(certificate.subject(), theirs.subject, "{name}");
@@ -111,7 +112,7 @@ fn openssl_agrees_on_three_hundred_certificates() {
     assert!(cases.len() >= 300, "{}", cases.len());
 
     let folder = tempfile::tempdir().unwrap();
-    let roots = Roots::from_pem(&root.certificate_pem()).unwrap();
+    let roots = Roots::from_pem(root.certificate_pem()).unwrap();
     fs::write(folder.path().join("root.pem"), root.certificate_pem()).unwrap();
     // Both intermediates of that name: openssl picks by key identifier.
     let between: String = cases
@@ -154,9 +155,9 @@ fn openssl_agrees_on_whose_key_it_is() {
     for (i, (_, issued)) in keys.iter().enumerate() {
         let file = write(folder.path(), i, issued);
         let theirs = openssl::facts(folder.path(), &file);
-        let certificate = Certificate::from_pem(&issued.certificate_pem()).unwrap();
+        let certificate = Certificate::from_pem(issued.certificate_pem()).unwrap();
         for ((kind, other), public) in keys.iter().zip(&public) {
-            let key = PrivateKey::from_pem(&other.key_pem()).unwrap();
+            let key = PrivateKey::from_pem(other.key_pem()).unwrap();
             assert_eq!(key.kind(), kind);
             let belongs = key.belongs_to(&certificate, &provider) == Belongs::Yes;
             assert_eq!(belongs, public.starts_with(&theirs.public_key), "{i} {kind}");
