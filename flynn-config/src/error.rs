@@ -70,7 +70,8 @@ impl Error {
     /// What the system said while `doing` something with `path`.
     pub(crate) fn io(doing: &str, path: &Path, source: std::io::Error) -> Self {
         let kind = match source.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
+            // A file where a folder should be: nothing is there either.
+            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => ErrorKind::NotFound,
             std::io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
             _ => ErrorKind::Io,
         };

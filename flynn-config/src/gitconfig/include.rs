@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::wildmatch::matches;
+use super::condition::Circumstances;
 use super::{File, Found, GitConfig};
 use crate::save;
 use crate::{Error, ErrorKind};
@@ -12,9 +12,9 @@ const DEEPEST: usize = 10;
 
 /// How includes are followed.
 ///
-/// `include.path` always is, relative to the including file. `includeIf` with the condition
-/// `gitdir:` or `gitdir/i:` is where a [repository](Self::in_repository) is given; conditions on
-/// branches and remotes never are.
+/// `include.path` always is, relative to the including file. `includeIf` is, where a
+/// [repository](Self::in_repository) is given, on the conditions `gitdir:`, `gitdir/i:` and
+/// `onbranch:`; `hasconfig:` never is, it depends on configuration that is not read here.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct Includes {
@@ -28,7 +28,7 @@ impl Includes {
         Self { home, git_dir: None }
     }
 
-    /// As git run in the repository whose `.git` folder this is, by its real path.
+    /// As git run in the repository whose `.git` folder this is.
     pub fn in_repository(self, git_dir: impl Into<PathBuf>) -> Self {
         Self { git_dir: Some(git_dir.into()), ..self }
     }
@@ -52,7 +52,7 @@ impl Includes {
         let file = File::parse(Some(path.to_owned()), text)?;
         let included: Vec<_> = (0..file.parsed.variables.len())
             .map(|variable| self.included(&file, variable, path))
-            .collect();
+            .collect::<Result<_, _>>()?;
         let index = into.files.len();
         into.files.push(file);
         for (variable, included) in included.into_iter().enumerate() {
@@ -67,52 +67,54 @@ impl Includes {
     }
 
     /// The path that a variable includes.
-    fn included(&self, file: &File, variable: usize, from: &Path) -> Option<PathBuf> {
-        let found = Found { file, variable: file.parsed.variables.get(variable)? };
-        let folder = from.parent()?;
+    fn included(
+        &self,
+        file: &File,
+        variable: usize,
+        from: &Path,
+    ) -> Result<Option<PathBuf>, Error> {
+        let Some(variable) = file.parsed.variables.get(variable) else { return Ok(None) };
+        let found = Found { file, variable };
         let key = found.key();
         let conditional = key.strip_prefix("includeif.").and_then(|k| k.strip_suffix(".path"));
-        if key != "include.path" && !conditional.is_some_and(|when| self.holds(when, folder)) {
-            return None;
+        let around = Circumstances {
+            home: self.home.as_deref(),
+            git_dir: self.git_dir.as_deref(),
+            file: from,
+        };
+        if key != "include.path" && !conditional.is_some_and(|when| around.allow(when)) {
+            return Ok(None);
         }
         let value = found.value();
-        let path = value.as_str().filter(|path| !path.is_empty())?;
-        match path.strip_prefix("~/") {
-            Some(rest) => Some(self.home.as_ref()?.join(rest)),
-            None => Some(folder.join(path)),
-        }
+        let path = self.path_of(value.as_bytes(), from);
+        path.map(Some).map_err(|what| {
+            let fault = Error::syntax(&file.text, variable.name.start, what);
+            fault.of_kind(ErrorKind::Invalid).at(from)
+        })
     }
 
-    /// Whether a condition holds; `./` in it is the folder of the file it stands in.
-    fn holds(&self, condition: &str, folder: &Path) -> bool {
-        let Some((kind, pattern)) = condition.split_once(':') else { return false };
-        let fold_case = match kind {
-            "gitdir" => false,
-            "gitdir/i" => true,
-            _ => return false,
-        };
-        let (Some(git_dir), Some(mut pattern)) = (&self.git_dir, self.expanded(pattern, folder))
-        else {
-            return false;
-        };
-        if pattern.ends_with('/') {
-            pattern.push_str("**");
+    fn path_of(&self, value: &[u8], from: &Path) -> Result<PathBuf, &'static str> {
+        let path = as_path(value).ok_or("the path of an include is not UTF-8")?;
+        if value.is_empty() {
+            return Err("an include without a path");
         }
-        let git_dir = git_dir.to_string_lossy().replace('\\', "/");
-        matches(&pattern, git_dir.trim_end_matches('/'), fold_case)
+        if !value.starts_with(b"~") {
+            return Ok(from.parent().unwrap_or(from).join(path));
+        }
+        let rest =
+            path.strip_prefix("~").map_err(|_| "the home of another user is not looked up")?;
+        let home = self.home.as_ref().ok_or("no home folder for the `~` of an include")?;
+        Ok(home.join(rest))
     }
+}
 
-    fn expanded(&self, pattern: &str, folder: &Path) -> Option<String> {
-        let under = |folder: &Path, rest: &str| {
-            format!("{}/{rest}", folder.to_string_lossy().replace('\\', "/"))
-        };
-        if let Some(rest) = pattern.strip_prefix("~/") {
-            return Some(under(self.home.as_ref()?, rest));
-        }
-        match pattern.strip_prefix("./") {
-            Some(rest) => Some(under(folder, rest)),
-            None if Path::new(pattern).is_absolute() => Some(pattern.to_owned()),
-            None => Some(format!("**/{pattern}")),
-        }
-    }
+#[cfg(unix)]
+fn as_path(bytes: &[u8]) -> Option<&Path> {
+    use std::os::unix::ffi::OsStrExt as _;
+    Some(Path::new(std::ffi::OsStr::from_bytes(bytes)))
+}
+
+#[cfg(not(unix))]
+fn as_path(bytes: &[u8]) -> Option<&Path> {
+    std::str::from_utf8(bytes).ok().map(Path::new)
 }

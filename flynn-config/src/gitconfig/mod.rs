@@ -1,6 +1,7 @@
 //! git's configuration: read, and changed byte by byte.
 
 mod blocks;
+mod condition;
 mod diff;
 mod edit;
 mod environment;
@@ -80,7 +81,8 @@ impl GitConfig {
     /// # Errors
     /// [`NotFound`](crate::ErrorKind::NotFound) when `path` is missing (a missing included file
     /// is skipped, as git does), [`Syntax`](crate::ErrorKind::Syntax), and
-    /// [`Invalid`](crate::ErrorKind::Invalid) for includes more than ten deep.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for includes more than ten deep, without a path, or
+    /// with one in the home of another user (`~name/`).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let home = Locations::from_env().ok().map(|l| l.home().to_owned());
         Includes::new(home).load(path)

@@ -1,24 +1,27 @@
 //! git's path patterns (`wildmatch.c` with `WM_PATHNAME`), in time that no pattern can blow up.
 
 /// Whether `pattern` matches the whole of `path`: `*` and `?` stay within a folder, `**/` is any
-/// number of folders, a final `/**` everything below, `[a-z]` and `[!a-z]` one character.
-pub(super) fn matches(pattern: &str, path: &str, fold_case: bool) -> bool {
-    let lowered = |text: &str| if fold_case { text.to_lowercase() } else { text.to_owned() };
-    let tokens = tokens(&lowered(pattern));
+/// number of folders, a final `/**` everything below, `[a-z]`, `[!a-z]` and `[[:alpha:]]` one
+/// byte. As with git, bytes count, not characters, and a pattern that breaks off in a class or
+/// after a backslash matches nothing.
+pub(super) fn matches(pattern: &[u8], path: &[u8], fold_case: bool) -> bool {
+    let Some(tokens) = tokens(pattern, fold_case) else { return false };
     let mut states = States::start(&tokens);
-    for c in lowered(path).chars() {
-        states = states.after(&tokens, c);
+    for &byte in path {
+        let byte = if fold_case { byte.to_ascii_lowercase() } else { byte };
+        states = states.after(&tokens, byte);
     }
     states.at.get(tokens.len()).copied().unwrap_or(false)
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 enum Token {
-    One(char),
+    One(u8),
     Any,
     Class {
         negated: bool,
-        ranges: Vec<(char, char)>,
+        items: Vec<Item>,
+        fold_case: bool,
     },
     /// `*`
     Name,
@@ -26,6 +29,15 @@ enum Token {
     Folders,
     /// `**` at the end
     Everything,
+}
+
+/// What a class lists.
+#[derive(Debug)]
+enum Item {
+    One(u8),
+    Range(u8, u8),
+    /// `[:alpha:]`
+    Kind(fn(&u8) -> bool),
 }
 
 /// The tokens that may come next; `inside` those `Folders` that are in the middle of a name.
@@ -63,7 +75,7 @@ impl States {
         }
     }
 
-    fn after(&self, tokens: &[Token], c: char) -> Self {
+    fn after(&self, tokens: &[Token], byte: u8) -> Self {
         let mut next = Self::none(tokens.len());
         for (index, token) in tokens.iter().enumerate() {
             let inside = self.inside.get(index).copied().unwrap_or(false);
@@ -71,11 +83,11 @@ impl States {
                 continue;
             }
             match token {
-                Token::Folders if c == '/' => next.reach(tokens, index),
+                Token::Folders if byte == b'/' => next.reach(tokens, index),
                 Token::Folders => next.go_inside(index),
                 Token::Everything => next.reach(tokens, index),
-                Token::Name if c != '/' => next.reach(tokens, index),
-                token if token.is(c) => next.reach(tokens, index + 1),
+                Token::Name if byte != b'/' => next.reach(tokens, index),
+                token if token.is(byte) => next.reach(tokens, index + 1),
                 _ => {}
             }
         }
@@ -84,78 +96,121 @@ impl States {
 }
 
 impl Token {
-    /// Whether a token for a single character stands for `c`.
-    fn is(&self, c: char) -> bool {
+    /// Whether a token for a single byte stands for this one.
+    fn is(&self, byte: u8) -> bool {
         match self {
-            Token::One(one) => *one == c,
-            Token::Any => c != '/',
-            Token::Class { negated, ranges } => {
-                c != '/' && ranges.iter().any(|(low, high)| (low..=high).contains(&&c)) != *negated
+            Token::One(one) => *one == byte,
+            Token::Any => byte != b'/',
+            Token::Class { negated, items, fold_case } => {
+                byte != b'/' && items.iter().any(|item| item.has(byte, *fold_case)) != *negated
             }
             Token::Name | Token::Folders | Token::Everything => false,
         }
     }
 }
 
-fn tokens(pattern: &str) -> Vec<Token> {
+impl Item {
+    fn has(&self, byte: u8, fold_case: bool) -> bool {
+        // The byte is in lower case already; a range may be in upper case.
+        let upper = if fold_case { byte.to_ascii_uppercase() } else { byte };
+        match self {
+            Item::One(one) => *one == byte,
+            Item::Range(low, high) => [byte, upper].iter().any(|b| (low..=high).contains(&b)),
+            Item::Kind(is) => is(&byte) || is(&upper),
+        }
+    }
+}
+
+/// `None` for a pattern that breaks off.
+fn tokens(pattern: &[u8], fold_case: bool) -> Option<Vec<Token>> {
     let mut tokens = Vec::new();
-    let mut rest = pattern.chars();
+    let mut rest = pattern;
     let mut folder_starts = true;
-    while let Some(c) = rest.next() {
-        let starts = std::mem::replace(&mut folder_starts, c == '/');
-        tokens.push(match c {
-            '*' => {
-                let after = rest.as_str();
-                let single = after.trim_start_matches('*');
-                let double = starts && after.len() > single.len();
-                rest = single.chars();
-                match single.strip_prefix('/') {
-                    Some(below) if double => {
-                        rest = below.chars();
+    while let [byte, after @ ..] = rest {
+        rest = after;
+        let starts = std::mem::replace(&mut folder_starts, *byte == b'/');
+        tokens.push(match byte {
+            b'*' => {
+                let stars = after.iter().take_while(|&&b| b == b'*').count();
+                rest = after.get(stars..).unwrap_or_default();
+                match rest {
+                    [b'/', below @ ..] if starts && stars > 0 => {
+                        rest = below;
                         folder_starts = true;
                         Token::Folders
                     }
-                    None if double && single.is_empty() => Token::Everything,
+                    [] if starts && stars > 0 => Token::Everything,
                     _ => Token::Name,
                 }
             }
-            '?' => Token::Any,
-            '[' => match class(rest.as_str()) {
-                Some((class, after)) => {
-                    rest = after.chars();
-                    class
-                }
-                None => Token::One('['),
-            },
-            '\\' => Token::One(rest.next().unwrap_or('\\')),
-            c => Token::One(c),
+            b'?' => Token::Any,
+            b'[' => {
+                let (class, after) = class(after, fold_case)?;
+                rest = after;
+                class
+            }
+            b'\\' => {
+                let (escaped, after) = after.split_first()?;
+                rest = after;
+                Token::One(*escaped)
+            }
+            byte if fold_case => Token::One(byte.to_ascii_lowercase()),
+            byte => Token::One(*byte),
         });
     }
-    tokens
+    Some(tokens)
 }
 
 /// A class after its `[`, and what follows it; `None` if it has no end.
-fn class(text: &str) -> Option<(Token, &str)> {
-    let negated = text.starts_with(['!', '^']);
-    let mut rest = text.get(usize::from(negated)..)?.chars();
-    let mut ranges = Vec::new();
+fn class(text: &[u8], fold_case: bool) -> Option<(Token, &[u8])> {
+    let negated = matches!(text, [b'!' | b'^', ..]);
+    let mut rest = text.get(usize::from(negated)..)?;
+    let mut items = Vec::new();
     loop {
-        let low = match rest.next()? {
-            ']' if !ranges.is_empty() => break,
-            '\\' => rest.next()?,
-            c => c,
-        };
-        let after = rest.as_str();
-        let high = after.strip_prefix('-').filter(|after| !after.starts_with(']'));
-        match high.and_then(|after| after.chars().next()) {
-            Some(high) => {
-                ranges.push((low, high));
-                rest = after.get(1 + high.len_utf8()..)?.chars();
+        let (mut low, mut after) = rest.split_first()?;
+        match (low, after) {
+            (b']', _) if !items.is_empty() => break rest = after,
+            (b'[', [b':', name @ ..]) => {
+                let end = name.iter().position(|&b| b == b']')?;
+                if let Some(name) = name.get(..end)?.strip_suffix(b":") {
+                    items.push(Item::Kind(kind(name)?));
+                    rest = after.get(end + 2..)?;
+                    continue;
+                }
             }
-            None => ranges.push((low, low)),
+            (b'\\', _) => (low, after) = after.split_first()?,
+            _ => {}
         }
+        rest = after;
+        items.push(match after {
+            [b'-', high, tail @ ..] if *high != b']' => {
+                let (high, tail) = if *high == b'\\' { tail.split_first()? } else { (high, tail) };
+                rest = tail;
+                Item::Range(*low, *high)
+            }
+            _ => Item::One(*low),
+        });
     }
-    Some((Token::Class { negated, ranges }, rest.as_str()))
+    Some((Token::Class { negated, items, fold_case }, rest))
+}
+
+/// The test behind a name such as `alpha`; `None` for one that there is not.
+fn kind(name: &[u8]) -> Option<fn(&u8) -> bool> {
+    Some(match name {
+        b"alnum" => u8::is_ascii_alphanumeric,
+        b"alpha" => u8::is_ascii_alphabetic,
+        b"blank" => |b| matches!(b, b' ' | b'\t'),
+        b"cntrl" => u8::is_ascii_control,
+        b"digit" => u8::is_ascii_digit,
+        b"graph" => u8::is_ascii_graphic,
+        b"lower" => u8::is_ascii_lowercase,
+        b"print" => |b| matches!(b, b' '..=b'~'),
+        b"punct" => u8::is_ascii_punctuation,
+        b"space" => |b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'),
+        b"upper" => u8::is_ascii_uppercase,
+        b"xdigit" => u8::is_ascii_hexdigit,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -177,18 +232,43 @@ mod tests {
             ("/a/x**y/b", "/a/x/y/b", false),
             ("/a/?.git", "/a/b.git", true),
             ("/a/?.git", "/a//.git", false),
+            ("/a/?.git", "/a/\u{fc}.git", false),
+            ("/a/??.git", "/a/\u{fc}.git", true),
             ("/[a-c]/[!x]", "/b/y", true),
             ("/[a-c]/[!x]", "/b/x", false),
             ("/[]]/[\\]-]", "/]/-", true),
-            ("/a[", "/a[", true),
+            ("/[a-\\c]", "/b", true),
+            ("/[[:alpha:]][[:digit:]_]", "/x_", true),
+            ("/[[:alpha:]]", "/1", false),
+            ("/[[:nothing:]]", "/n", false),
+            ("/[[:a]", "/:", true),
+            ("/a[", "/a[", false),
+            ("/a[b", "/ab", false),
+            ("/a\\", "/a\\", false),
             ("/\\*", "/*", true),
             ("/\\*", "/a", false),
             ("", "", true),
         ] {
-            assert_eq!(matches(pattern, path, false), is, "{pattern} {path}");
+            assert_eq!(matches(pattern.as_bytes(), path.as_bytes(), false), is, "{pattern} {path}");
         }
-        assert!(matches("/Home/**", "/home/x", true) && !matches("/Home/**", "/home/x", false));
-        let hostile = "*a".repeat(60);
-        assert!(!matches(&hostile, &"a".repeat(300).replace("aaa", "aab/"), false));
+    }
+
+    #[test]
+    fn ascii_folds_and_nothing_else() {
+        for (pattern, path, is) in [
+            ("/Home/**", "/home/x", true),
+            ("/home/**", "/HOME/x", true),
+            ("/[A-Z][[:upper:]]", "/hO", true),
+            ("/\u{dc}", "/\u{fc}", false),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), path.as_bytes(), true), is, "{pattern} {path}");
+        }
+        assert!(!matches(b"/Home", b"/home", false));
+    }
+
+    #[test]
+    fn a_hostile_pattern_takes_no_time() {
+        let path = "a".repeat(300).replace("aaa", "aab/");
+        assert!(!matches("*a".repeat(60).as_bytes(), path.as_bytes(), false));
     }
 }

@@ -117,6 +117,112 @@ fn includes() {
     assert_eq!((broken.line(), broken.path()), (Some(1), Some(&*home.join("flynn/deep"))));
 }
 
+/// Each condition holds for us when it holds for git run in the repository.
+#[test]
+fn conditions_of_includes() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = fs::canonicalize(dir.path()).unwrap();
+    let path = home.join(".gitconfig");
+    fs::write(home.join("it"), "[it]\n\tholds\n").unwrap();
+    let git = |arguments: &[&str], folder: &Path| {
+        let mut git = Command::new("git");
+        git.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        git.env("HOME", &home).env("GIT_CONFIG_NOSYSTEM", "1");
+        git.env("PWD", folder).current_dir(folder);
+        let output = git.args(arguments).output().unwrap();
+        output.status.success().then_some(output.stdout)
+    };
+    let repositories = ["work/x", "w\u{f6}rk [a]*/y"].map(|name| home.join(name));
+    for repository in &repositories {
+        fs::create_dir_all(repository).unwrap();
+        git(&["init", "-q", "-b", "team/main"], repository).unwrap();
+    }
+    let mut ways: Vec<_> = repositories.to_vec();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(home.join("work"), home.join("link")).unwrap();
+        ways.push(home.join("link/x"));
+    }
+    let mut held = 0;
+    for condition in [
+        "gitdir:~/work/",
+        "gitdir:~/work",
+        "gitdir:~/work/**",
+        "gitdir:~/work/*",
+        "gitdir:~/WORK/",
+        "gitdir/i:~/WORK/",
+        "gitdir:./",
+        "gitdir:./work/",
+        "gitdir:work/",
+        "gitdir:x/.git",
+        "gitdir:x",
+        "gitdir:**",
+        "gitdir:/",
+        "gitdir:",
+        "gitdir",
+        "gitdir:link/",
+        "GITDIR:work/",
+        "gitdir:work/?/",
+        "gitdir:w[[:alpha:]]rk/",
+        "gitdir:w[!a-m]rk/",
+        "gitdir/i:W[A-Z]RK/",
+        "gitdir:wor[",
+        "gitdir:w**k/",
+        "gitdir:w?rk*/",
+        "gitdir:w??rk*/",
+        "gitdir/i:W\u{d6}RK*/",
+        "gitdir:./w\u{f6}rk [a]*/",
+        "gitdir:~/w\u{f6}rk [a]*/",
+        "gitdir:**/y/.git",
+        "gitdir:~root/",
+        "onbranch:team/main",
+        "onbranch:team/",
+        "onbranch:team",
+        "onbranch:*",
+        "onbranch:**/main",
+    ] {
+        fs::write(&path, format!("[includeIf \"{condition}\"]\n\tpath = it\n")).unwrap();
+        for way in &ways {
+            let by_git = git(&["config", "--get", "it.holds"], way).is_some();
+            let includes = Includes::new(Some(home.clone())).in_repository(way.join(".git"));
+            let by_us = includes.load(&path).unwrap().get("it.holds").is_some();
+            assert_eq!(by_us, by_git, "{condition} in {}", way.display());
+            held += usize::from(by_git);
+        }
+    }
+    assert!(held > 30, "only {held} held");
+}
+
+/// Includes that are not there are passed over, as with git; those that it refuses are errors.
+#[test]
+fn includes_that_are_missing_or_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config");
+    fs::write(dir.path().join("file"), "").unwrap();
+    let load = |line: &str| {
+        fs::write(&path, format!("[include]\n\t{line}\n[a]\n\tb\n")).unwrap();
+        Includes::new(None).load(&path)
+    };
+    for passed in ["path = none", "path = none/x", "path = file/x", "path = /none"] {
+        assert!(load(passed).unwrap().get("a.b").is_some(), "{passed}");
+    }
+    for wrong in ["path", "path =", "path = ~/x", "path = ~ann/x"] {
+        let error = load(wrong).unwrap_err();
+        assert_eq!((error.kind(), error.line()), (ErrorKind::Invalid, Some(2)), "{wrong}");
+    }
+    assert_eq!(load("path = .").unwrap_err().kind(), ErrorKind::Io);
+    let deep = |count: u8| {
+        for n in 0..count {
+            let text = format!("[include]\n\tpath = {}\n[d]\n\tn = {n}\n", n + 1);
+            fs::write(dir.path().join(n.to_string()), text).unwrap();
+        }
+        fs::write(dir.path().join(count.to_string()), "[d]\n\tend\n").unwrap();
+        Includes::new(None).load(dir.path().join("0"))
+    };
+    assert_eq!(deep(10).unwrap().entries().count(), 21);
+    assert_eq!(deep(11).unwrap_err().kind(), ErrorKind::Invalid);
+}
+
 /// What git refuses is an error that says where, and the file stays as it is.
 #[test]
 fn what_git_refuses() {
