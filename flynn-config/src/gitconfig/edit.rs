@@ -8,7 +8,7 @@ use super::parse::{Section, Variable};
 use super::value::{header, quoted};
 use super::{File, GitConfig};
 use crate::text::{
-    Block, content_end, indentation, is_blank, line_end, line_start, line_stop, next_line,
+    Block, bom_len, content_end, indentation, is_blank, line_end, line_stop, next_line,
 };
 use crate::{Error, ErrorKind};
 
@@ -81,7 +81,7 @@ impl GitConfigEdit {
     }
 
     /// Takes a key out; false where there is none. As with git, a section that this leaves empty
-    /// goes too, unless a comment stands in it or directly above it.
+    /// goes too, unless a comment stands in it, or between it and what comes before.
     ///
     /// # Errors
     /// [`SeveralValues`](ErrorKind::SeveralValues), [`Invalid`](ErrorKind::Invalid).
@@ -198,10 +198,8 @@ impl GitConfigEdit {
     fn extent(&self, section: usize) -> Range<usize> {
         let Some(head) = self.sections().get(section).map(|s| s.header.start) else { return 0..0 };
         let ceiling = self.sections().get(section + 1).map(|s| s.header.start);
-        let before = section.checked_sub(1);
         let block = Block {
-            // Nothing but white space and comments stands between this and the header.
-            floor: before.map_or_else(|| self.top(), |before| self.body(before)),
+            floor: self.floor(section),
             head,
             body: self.body(section),
             ceiling: ceiling.unwrap_or(self.text().len()),
@@ -215,14 +213,23 @@ impl GitConfigEdit {
         free.last().map_or(0, |variable| variable.value.end)
     }
 
-    /// Whether a section holds nothing but `own`, no comment either, and has none directly above.
+    /// Whether a section holds nothing but `own`, and no comment stands in it or above it.
     fn is_bare(&self, section: usize, own: &Range<usize>) -> bool {
         let Some(Section { header, .. }) = self.sections().get(section) else { return false };
-        let end = self.sections().get(section + 1).map_or(self.text().len(), |s| s.header.start);
-        let blank = |range: Range<usize>| is_blank(self.text().get(range).unwrap_or_default());
-        blank(header.end..own.start)
-            && blank(own.end..end)
-            && self.extent(section).start >= line_start(self.text(), header.start)
+        let text = self.text();
+        let end = self.sections().get(section + 1).map_or(text.len(), |s| s.header.start);
+        let blank = |range: Range<usize>| is_blank(text.get(range).unwrap_or_default());
+        let above = match self.floor(section) {
+            0 => bom_len(text),
+            // A comment on the last line before belongs to that line.
+            floor => line_stop(text, floor).min(header.start),
+        };
+        blank(above..header.start) && blank(header.end..own.start) && blank(own.end..end)
+    }
+
+    /// The end of what stands before a section and is neither white space nor comment.
+    fn floor(&self, section: usize) -> usize {
+        section.checked_sub(1).map_or_else(|| self.top(), |before| self.body(before))
     }
 
     /// What must stand at `at`, the end of a line, for the next byte to begin a new one: the

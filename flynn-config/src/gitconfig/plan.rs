@@ -22,7 +22,9 @@ pub enum BlockChange {
         /// The credential helper.
         helper: Helper,
     },
-    /// Take `sslCAInfo` out and keep the rest: for a certificate that everybody trusts.
+    /// Take `sslCAInfo` out and keep the rest: for a certificate that everybody trusts. As with
+    /// `git config --unset`, a header under which nothing is left goes with it, unless there are
+    /// comments (see [`GitConfigEdit::unset`]).
     DropCa,
     /// Take both sections out, as `flynn cluster remove` does.
     Remove,

@@ -131,15 +131,15 @@ fn tokens(pattern: &[u8], fold_case: bool) -> Option<Vec<Token>> {
         let starts = std::mem::replace(&mut folder_starts, *byte == b'/');
         tokens.push(match byte {
             b'*' => {
-                let stars = after.iter().take_while(|&&b| b == b'*').count();
-                rest = after.get(stars..).unwrap_or_default();
+                let more = after.iter().take_while(|&&b| b == b'*').count();
+                rest = after.get(more..).unwrap_or_default();
                 match rest {
-                    [b'/', below @ ..] if starts && stars > 0 => {
+                    [b'/', below @ ..] if starts && more > 0 => {
                         rest = below;
                         folder_starts = true;
                         Token::Folders
                     }
-                    [] if starts && stars > 0 => Token::Everything,
+                    [] if starts && more > 0 => Token::Everything,
                     _ => Token::Name,
                 }
             }

@@ -267,3 +267,32 @@ fn several_values() {
     let set = config.preview(|git| git.set("a.c", "x;y")).unwrap();
     assert_eq!(set.as_bytes(), b"[a]\n\tb = 1\n[A]\n\tB = 2\n\tc = \"x;y\"\n");
 }
+
+/// A section that the last key leaves goes as `git config --unset` lets it go: not where a comment
+/// may be about it.
+#[test]
+fn an_empty_section_goes_as_with_git() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, gits) = (dir.path().join("ours"), dir.path().join("gits"));
+    for text in [
+        "[a]\n\tb = 1\n",
+        "[a]\n\tb = 1 # of b\n[c]\n\td = 1\n",
+        "# of the file\n[a]\n\tb = 1\n",
+        "[c]\n\td = 1\n\n# free\n\n[a]\n\tb = 1\n",
+        "[c]\n\td = 1\n# of a\n[a]\n\tb = 1\n",
+        "[c]\n\td = 1 # of d\n[a]\n\tb = 1\n",
+        "[c]\n[a]\n\tb = 1\n",
+        "[a] # of a\n\tb = 1\n",
+        "[a]\n\t# of b\n\tb = 1\n",
+        "[a]\n\tb = 1\n# of c\n[c]\n\td = 1\n",
+        "[a]\n\tb = 1\n\te = 1\n",
+    ] {
+        fs::write(&ours, text).unwrap();
+        fs::write(&gits, text).unwrap();
+        assert!(GitConfig::edit(&ours, |git| git.unset("a.b")).unwrap());
+        let unset = ["config", "--file", gits.to_str().unwrap(), "--unset", "a.b"];
+        assert!(Command::new("git").args(unset).status().unwrap().success());
+        let [ours, gits] = [&ours, &gits].map(|path| fs::read_to_string(path).unwrap());
+        assert_eq!(ours, gits, "{text:?}");
+    }
+}
