@@ -107,6 +107,7 @@ pub use calls::{AppEnv, ChangeEnv, EnvChange, GetEnv};
 mod calls {
     use std::time::Duration;
 
+    use serde::{Deserialize, Serialize};
     use serde_json::{Map, Value, json};
 
     use super::Env;
@@ -199,7 +200,8 @@ mod calls {
     operation!(GetEnv => Env);
 
     /// What a change of variables has led to.
-    #[derive(Clone, Debug)]
+    #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(default)]
     #[non_exhaustive]
     pub struct EnvChange {
         /// The release that holds the variables; `None` when nothing had to change.

@@ -9,7 +9,7 @@ use crate::ids::{ArtifactId, ReleaseId};
 use crate::json::{is_default, is_false, null_is_default};
 use crate::releases::ResourceLimit;
 
-/// A one-off job to be run, as the wire has it; [`Jobs::run`] makes one.
+/// A one-off job to be run, as the wire has it; [`Jobs::run`](crate::jobs::Jobs::run) makes one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@ use flynn_client::ErrorKind;
 use flynn_client::events::EventType;
 use futures_util::{StreamExt, TryStreamExt};
 
-use crate::server::{Server, answer, events, json, open_events};
+use crate::server::{Server, Step, answer, events, json, open_events};
 
 fn page(ids: std::ops::RangeInclusive<u32>) -> String {
     let events: Vec<_> =
@@ -60,6 +60,29 @@ async fn a_stream_is_one_connection() {
     assert_eq!(all[0].job().unwrap().uuid, "j");
     assert_eq!(server.lines(), ["GET /events?past=true&count=2"]);
     assert_eq!(server.seen()[0].header("accept"), Some("text/event-stream"));
+}
+
+#[tokio::test]
+async fn frames_may_be_written_as_the_standard_allows() {
+    let body = "\u{feff}: hello\r\n\r\nid: 9\r\nretry: 1\r\nevent: message\r\ndata: {\"id\":1,\r\ndata: \"object_id\":\"\u{e4}\"}\r\n\r\n\
+        :\n:\ndata:{\"id\":2,\"unknown\":{}}\n\n\n\ndata: {\"id\":3}\n\ndata: {\"id\":4}";
+    let server = Server::play([events(body)]).await;
+    let stream = server.client().events().stream().await.unwrap();
+    let all: Vec<_> = stream.try_collect().await.unwrap();
+    // The last one was not finished.
+    assert_eq!(all.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(all[0].object_id, "\u{e4}");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_within_an_event_is_an_error() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n\
+        20\r\ndata: {\"id\":1}\n\ndata: {\"id\"";
+    let server = Server::play([Step::SendAndClose(cut.to_owned())]).await;
+    let mut stream = server.client().events().stream().await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().id, 1);
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::Connection);
+    assert!(stream.next().await.is_none());
 }
 
 #[tokio::test]

@@ -47,6 +47,16 @@ fn everything_is_send_and_static() {
     future(client.events().stream());
     stream(client.events().watch());
     future(client.events().watch().begin());
+    future(app.scale([("web", 1)]));
+    future(app.scaling("1", "2").wait());
+    stream(app.scaling("1", "2").watch());
+    future(app.delete());
+    future(client.app_deletion("1").wait());
+    stream(client.app_deletion("1").watch());
+    future(app.log());
+    future(app.log().follow());
+    future(client.formations().stream());
+    future(client.backup().tar());
     future(client.domain().get());
     future(client.domain().migrate("example.com"));
     future(client.domain().migration("1").wait());
@@ -57,6 +67,9 @@ fn everything_is_send_and_static() {
     future(client.capabilities());
     future(client.request(http::Method::GET, "/apps"));
     connected::<flynn_client::EventSource<flynn_client::events::Event>>();
+    connected::<flynn_client::Changes<flynn_client::volumes::Volume>>();
+    connected::<flynn_client::logs::LogLines>();
+    connected::<flynn_client::backup::BackupTar>();
     connected::<flynn_client::jobs::Attached>();
     connected::<flynn_client::jobs::AttachedOutput>();
     connected::<flynn_client::jobs::AttachedInput>();

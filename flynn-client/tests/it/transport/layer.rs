@@ -82,6 +82,30 @@ async fn a_layer_that_leads_elsewhere_does_not_take_the_key_along() {
 }
 
 #[tokio::test]
+async fn a_layer_may_bring_an_authorization_of_its_own() {
+    #[derive(Clone)]
+    struct Signed(Service);
+    impl tower_service::Service<Request<Bytes>> for Signed {
+        type Response = Response<Body>;
+        type Error = flynn_client::Error;
+        type Future = <Service as tower_service::Service<Request<Bytes>>>::Future;
+
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+            self.0.poll_ready(cx)
+        }
+
+        fn call(&mut self, mut request: Request<Bytes>) -> Self::Future {
+            request.headers_mut().insert("authorization", "Bearer fresh".parse().unwrap());
+            self.0.call(request)
+        }
+    }
+    let server = Server::play([json(200, "[]")]).await;
+    let client = server.builder().layer(tower_layer::layer_fn(Signed)).build().unwrap();
+    client.apps().list().await.unwrap();
+    assert_eq!(server.seen()[0].header("authorization"), Some("Bearer fresh"));
+}
+
+#[tokio::test]
 async fn a_layer_may_answer_by_itself() {
     #[derive(Clone)]
     struct Canned;

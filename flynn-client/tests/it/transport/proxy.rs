@@ -45,6 +45,9 @@ async fn a_pin_holds_through_a_proxy() {
     let through = format!("http://me:pw@{}", proxy.address);
     let client = mock.client_builder().proxy(through).build().unwrap();
     assert!(!client.apps().list().await.unwrap().is_empty());
+    // What upgrades goes the same way.
+    let job = client.app("blobstore").jobs().run(["exit", "3"]).attached().await.unwrap();
+    assert_eq!(job.output().await.unwrap().exit_status, 3);
     {
         let asked = proxy.asked.lock().unwrap();
         assert_eq!(
