@@ -1,7 +1,8 @@
 //! `check-certificate --cert F [--key F] [--domain D]... [--ca F] [--at RFC3339] [--json]` tells
 //! everything that is wrong with a certificate, each finding with its code. Exit status 0 without
-//! errors, 1 with, 2 when it is called wrongly.
+//! errors, 1 with (or when a file cannot be read), 2 when it is called wrongly.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,13 +12,18 @@ use flynn_tls::{Bundle, Certificate, Finding, PrivateKey, Report, Requirements, 
 use lexopt::prelude::*;
 use serde_json::{Value, json};
 
-const USAGE: &str = "usage: check-certificate --cert FILE [--key FILE] [--domain NAME]... [--ca FILE] [--at RFC3339] [--json]
+const USAGE: &str = "usage: check-certificate --cert FILE [--key FILE] [--domain NAME]... [--ca FILE] [--at RFC3339] [--json]";
+
+const HELP: &str = "
+Tells everything that is wrong with a certificate before it is installed.
   --cert FILE     the certificate and its intermediates, PEM or DER
-  --key FILE      the private key, PEM
+  --key FILE      the private key, PEM or DER
   --domain NAME   a name that must be covered: example.com, '*.example.com', 10.0.0.1
-  --ca FILE       the CA that it must lead to, PEM; it need not be publicly trusted then
+  --ca FILE       the CA that it must lead to, PEM or DER; it need not be publicly trusted then
   --at RFC3339    the moment to judge for, such as 2027-01-31T12:00:00Z; now unless given
-  --json          one JSON object instead of lines";
+  --json          one JSON object instead of lines:
+                  ok, error (null, or why a file cannot be read), certificates, findings
+Exit status: 0 without errors, 1 with, 2 when called wrongly.";
 
 #[derive(Default)]
 struct Options {
@@ -33,17 +39,27 @@ fn main() -> ExitCode {
     let options = match Options::parse() {
         Ok(options) => options,
         Err(e) => {
-            eprintln!("check-certificate: {e}\n{USAGE}");
+            eprintln!("check-certificate: {e}\n{USAGE}\nMore: check-certificate --help");
             return ExitCode::from(2);
         }
     };
     if options.help {
-        println!("{USAGE}");
+        println!("{USAGE}{HELP}");
         return ExitCode::SUCCESS;
     }
-    match run(options) {
-        Ok(report) if report.has_errors() => ExitCode::FAILURE,
-        Ok(_) => ExitCode::SUCCESS,
+    let json = options.json;
+    let checked = run(options);
+    if json {
+        println!("{:#}", as_json(&checked));
+    }
+    match checked {
+        Ok((bundle, report)) => {
+            if !json {
+                describe(bundle.leaf());
+                println!("{report}");
+            }
+            if report.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        }
         Err(failure) => {
             eprintln!("check-certificate: {failure}");
             ExitCode::FAILURE
@@ -57,15 +73,16 @@ impl Options {
         let mut options = Self::default();
         while let Some(argument) = parser.next()? {
             match argument {
-                Long("cert") => options.certificate = Some(parser.value()?.into()),
-                Long("key") => options.key = Some(parser.value()?.into()),
-                Long("ca") => options.ca = Some(parser.value()?.into()),
+                Long("cert") => once("--cert", &mut options.certificate, parser.value()?)?,
+                Long("key") => once("--key", &mut options.key, parser.value()?)?,
+                Long("ca") => once("--ca", &mut options.ca, parser.value()?)?,
                 Long("domain") => {
                     let name = parser.value()?.string()?;
                     options.requirements = options.requirements.name(&name);
                 }
                 Long("at") => {
-                    let at = parser.value()?.parse_with(str::parse)?;
+                    let at = parser.value()?.string()?;
+                    let at = at.parse().map_err(|e| format!("--at {e}"))?;
                     options.requirements = options.requirements.at(at);
                 }
                 Long("json") => options.json = true,
@@ -80,35 +97,38 @@ impl Options {
     }
 }
 
-fn run(options: Options) -> Result<Report> {
+/// A second file would be left out without a word.
+fn once(name: &str, option: &mut Option<PathBuf>, value: OsString) -> Result<(), lexopt::Error> {
+    match option.replace(value.into()) {
+        None => Ok(()),
+        Some(_) => {
+            Err(format!("{name} is given twice: one certificate is checked at a time").into())
+        }
+    }
+}
+
+fn run(options: Options) -> Result<(Bundle, Report)> {
     let path = options.certificate.unwrap_or_default();
-    let bundle = Bundle::from_pem(&read(&path)?).context(path.display().to_string())?;
-    let key = options.key.as_deref().map(private_key).transpose()?;
+    let bundle = read("--cert", &path, |file| Bundle::from_pem(file))?;
+    let key = options.key.map(|path| read("--key", &path, |file| PrivateKey::from_pem(file)));
     let mut requirements = options.requirements;
     if let Some(path) = &options.ca {
-        let roots = Roots::from_pem(&text(path)?).context(path.display().to_string())?;
-        requirements = requirements.from_ca(roots);
+        requirements = requirements.from_ca(read("--ca", path, |file| Roots::from_pem(file))?);
     }
-    let report = check(&bundle, key.as_ref(), &requirements);
-    if options.json {
-        println!("{:#}", as_json(&bundle, &report));
-    } else {
-        describe(bundle.leaf());
-        println!("{report}");
-    }
-    Ok(report)
+    let report = check(&bundle, key.transpose()?.as_ref(), &requirements);
+    Ok((bundle, report))
 }
 
-fn private_key(path: &Path) -> Result<PrivateKey> {
-    PrivateKey::from_pem(&text(path)?).context(path.display().to_string())
-}
-
-fn text(path: &Path) -> Result<String> {
-    read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).context(path.display().to_string())
+/// Reads the file of an option.
+fn read<T>(
+    option: &str,
+    path: &Path,
+    parse: impl FnOnce(Vec<u8>) -> Result<T, flynn_tls::Error>,
+) -> Result<T> {
+    let name = path.display();
+    let file =
+        fs::read(path).context(format!("cannot read {name}: check the path given to {option}"))?;
+    parse(file).context(format!("{option} {name}"))
 }
 
 fn describe(leaf: &Certificate) {
@@ -122,12 +142,22 @@ fn describe(leaf: &Certificate) {
     println!("pin      {}", leaf.pin());
 }
 
-fn as_json(bundle: &Bundle, report: &Report) -> Value {
-    json!({
-        "ok": !report.has_errors(),
-        "certificates": bundle.certificates().iter().map(facts).collect::<Vec<_>>(),
-        "findings": report.findings().iter().map(finding).collect::<Vec<_>>(),
-    })
+/// The same members in every case.
+fn as_json(checked: &Result<(Bundle, Report)>) -> Value {
+    match checked {
+        Ok((bundle, report)) => json!({
+            "ok": !report.has_errors(),
+            "error": null,
+            "certificates": bundle.certificates().iter().map(facts).collect::<Vec<_>>(),
+            "findings": report.findings().iter().map(finding).collect::<Vec<_>>(),
+        }),
+        Err(failure) => json!({
+            "ok": false,
+            "error": failure.to_string(),
+            "certificates": [],
+            "findings": [],
+        }),
+    }
 }
 
 fn facts(certificate: &Certificate) -> Value {

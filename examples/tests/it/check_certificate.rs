@@ -88,25 +88,73 @@ fn bad_input_is_one_line_and_a_wrong_call_shows_how() {
     let (cert, key) = (issued.certificate_pem(), issued.key_pem());
     let files = Files::new(&[("cert.pem", &cert), ("key.pem", &key), ("text", "hello")]);
     for (arguments, says) in [
-        (&["--cert", "none.pem"][..], "none.pem: No such file"),
+        (&["--cert", "none.pem"][..], "none.pem: check the path given to --cert: No such file"),
         (&["--cert", "text"], "no PEM block"),
         (&["--cert", "key.pem"], "private key, not a certificate"),
         (&["--cert", "cert.pem", "--key", "cert.pem"], "a certificate, not a private key"),
+        (&["--cert", "cert.pem", "--key", "none"], "none: check the path given to --key"),
         (&["--cert", "cert.pem", "--ca", "text"], "text: no certificate"),
     ] {
         let output = files.check(arguments);
         assert_eq!((output.status.code(), text(&output.stdout)), (Some(1), String::new()));
         let error = text(&output.stderr);
         assert!(error.contains(says) && error.lines().count() == 1, "{error}");
+
+        let output = files.check(&[arguments, &["--json"]].concat());
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), error));
+        let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(value["error"].as_str().unwrap().contains(says), "{value}");
+        assert_eq!((&value["ok"], members(&value)), (&Value::Bool(false), members_of_json()));
     }
-    for arguments in [
-        &[][..],
-        &["--cert"],
-        &["--cert", "cert.pem", "--what"],
-        &["--cert", "cert.pem", "--at", "tomorrow"],
+    for (arguments, says) in [
+        (&[][..], "--cert is missing"),
+        (&["--cert"], "--cert"),
+        (&["cert.pem"], "unexpected argument"),
+        (&["--cert", "cert.pem", "--what"], "--what"),
+        (&["--cert", "cert.pem", "--cert", "cert.pem"], "--cert is given twice"),
+        (&["--cert", "cert.pem", "--at", "tomorrow"], "--at \"tomorrow\" is not a time such as 20"),
+        (&["--cert", "cert.pem", "--at", "2027-01-31"], "--at \"2027-01-31\" is not a time"),
     ] {
         let output = files.check(arguments);
-        assert_eq!(output.status.code(), Some(2));
-        assert!(text(&output.stderr).contains("usage:"));
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), String::new()));
+        let error = text(&output.stderr);
+        assert!(error.contains(says) && error.contains("usage:"), "{error}");
+    }
+}
+
+fn members(value: &Value) -> Vec<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+fn members_of_json() -> Vec<&'static str> {
+    vec!["certificates", "error", "findings", "ok"]
+}
+
+/// Programs read it: members are added, never renamed or left out.
+#[test]
+fn the_json_has_a_stable_shape() {
+    let issued = Ca::new("mine").unwrap().issue(&["example.com", "10.0.0.1"]).unwrap();
+    let files = Files::new(&[("cert.pem", &issued.certificate_pem())]);
+    let output = files.check(&["--cert", "cert.pem", "--json"]);
+    assert!(output.stderr.is_empty());
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(members(&value), members_of_json());
+    assert_eq!(value["error"], Value::Null);
+    let certificate = &value["certificates"][0];
+    let facts = "ca fingerprint issuer key names not_after not_before pin serial signature subject";
+    assert_eq!(members(certificate).join(" "), facts);
+    assert_eq!(certificate["pin"], issued.pin().to_string());
+    assert_eq!(certificate["names"], serde_json::json!(["example.com", "10.0.0.1"]));
+    let finding = "certificate code explanation remedy severity";
+    assert_eq!(members(&value["findings"][0]).join(" "), finding);
+}
+
+#[test]
+fn help_goes_to_standard_output() {
+    let output = Files::new(&[]).check(&["--help"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    let help = text(&output.stdout);
+    for option in ["--cert", "--key", "--domain", "--ca", "--at", "--json", "Exit status"] {
+        assert!(help.contains(option), "{help}");
     }
 }

@@ -83,7 +83,13 @@ fn what_has_no_pin_is_told_on_stderr_alone() {
         listener.local_addr().unwrap().to_string()
     };
     for (argument, says) in [
-        ("missing.pem", "missing.pem"),
+        ("missing.pem", "missing.pem: no such file, and no server: write HOST:PORT"),
+        ("./missing:443", "no such file"),
+        ("example.com", "write HOST:PORT"),
+        ("::1:443", "write HOST:PORT"),
+        ("example.com:https", "\"https\" is not a port"),
+        ("example.com:65536", "is not a port"),
+        ("example.com:0", "is not a port"),
         (key.to_str().unwrap(), "private key, not a certificate"),
         (&closed, "cannot connect"),
     ] {
@@ -93,6 +99,16 @@ fn what_has_no_pin_is_told_on_stderr_alone() {
         assert!(stderr(&output).contains(says), "{}", stderr(&output));
         assert_eq!(stderr(&output).lines().count(), 1);
     }
-    let output = pin(&[]);
-    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""));
+    for wrong in [&[][..], &["--what", &path]] {
+        let output = pin(wrong);
+        assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(2), ""));
+        assert!(stderr(&output).contains("usage:"));
+    }
+}
+
+#[test]
+fn help_goes_to_standard_output() {
+    let output = pin(&["--help"]);
+    assert!(output.status.success() && output.stderr.is_empty());
+    assert!(stdout(&output).contains("HOST:PORT") && stdout(&output).contains("Exit status"));
 }
