@@ -109,11 +109,11 @@ fn once(name: &str, option: &mut Option<PathBuf>, value: OsString) -> Result<(),
 
 fn run(options: Options) -> Result<(Bundle, Report)> {
     let path = options.certificate.unwrap_or_default();
-    let bundle = read("--cert", &path, |file| Bundle::from_pem(file))?;
-    let key = options.key.map(|path| read("--key", &path, |file| PrivateKey::from_pem(file)));
+    let bundle = read("--cert", &path, Bundle::from_pem)?;
+    let key = options.key.map(|path| read("--key", &path, PrivateKey::from_pem));
     let mut requirements = options.requirements;
     if let Some(path) = &options.ca {
-        requirements = requirements.from_ca(read("--ca", path, |file| Roots::from_pem(file))?);
+        requirements = requirements.from_ca(read("--ca", path, Roots::from_pem)?);
     }
     let report = check(&bundle, key.transpose()?.as_ref(), &requirements);
     Ok((bundle, report))
