@@ -7,6 +7,7 @@ use flynn_aws::blobstore::Blobstore;
 use flynn_mock::engine::Programs;
 use flynn_mock::{Command, Delays, Input, MockController, Output, Program, ServerAge};
 use flynn_tls::generate::Ca;
+use jiff::SignedDuration;
 use tempfile::TempDir;
 
 use crate::failure::{Context, Result};
@@ -105,7 +106,9 @@ impl Demo {
 
 fn delays() -> Delays {
     let mut delays = Delays::default();
-    delays.start = jiff::SignedDuration::from_millis(20);
+    delays.start = SignedDuration::from_millis(5);
+    delays.stop = SignedDuration::from_millis(5);
+    delays.resume = SignedDuration::from_millis(30);
     delays
 }
 
