@@ -10,6 +10,7 @@ use flynn_tls::generate::Ca;
 use jiff::SignedDuration;
 use tempfile::TempDir;
 
+use crate::blocking::blocking;
 use crate::failure::{Context, Result};
 use crate::job::CertificateFiles;
 
@@ -46,10 +47,13 @@ impl Demo {
             .programs(program)
             .start()
             .await;
-        let home = tempfile::tempdir().context("cannot make a temporary home")?;
-        let demo = Self { mock, home };
-        demo.write_files()?;
-        Ok(demo)
+        blocking(move || {
+            let home = tempfile::tempdir().context("cannot make a temporary home")?;
+            let demo = Self { mock, home };
+            demo.write_files()?;
+            Ok(demo)
+        })
+        .await
     }
 
     fn write_files(&self) -> Result<()> {

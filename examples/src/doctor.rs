@@ -13,6 +13,7 @@ use flynn_client::Client;
 use flynn_config::{Cluster, FlynnRc, Locations};
 use flynn_tls::{Pin, Roots};
 
+use crate::blocking::blocking;
 use crate::failure::{Context, Result};
 use crate::reach::Reach;
 
@@ -115,9 +116,14 @@ impl Patient {
         format!("cluster {:?} at {}", self.cluster.name(), self.cluster.controller_url())
     }
 
+    async fn files(&self) -> Result<Vec<Finding>> {
+        let (locations, url) = (self.locations.clone(), self.cluster.git_url().to_owned());
+        blocking(move || Ok(files::examine(&locations, &url))).await
+    }
+
     /// Everything that is wrong, the worst first. What cannot be looked at is a finding too.
     pub async fn examine(&self) -> Vec<Finding> {
-        let mut findings = files::examine(self);
+        let mut findings = either(self.files().await, "files");
         match connection::examine(self).await {
             Err(finding) => findings.push(finding),
             Ok(domain) => {

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use flynn_mock::ServerAge;
 
+use crate::blocking::blocking;
 use crate::cli::Arguments;
 use crate::demo::{self, Demo};
-use crate::failure::{Context, Failure, Result};
+use crate::documents;
+use crate::failure::{Failure, Result};
 use crate::job::Job;
 use crate::runner::{self, Mode};
 use crate::screen::Screen;
@@ -15,7 +17,7 @@ use crate::step::Step;
 use crate::steps;
 
 /// The `main` of a program that runs these steps: exit status 0 when all hold, 1 and one line when not.
-pub async fn main(name: &str, help: &str, steps: &[Step]) -> ExitCode {
+pub async fn main(name: &str, help: &str, steps: &'static [Step]) -> ExitCode {
     let done = match Arguments::parse(std::env::args_os().skip(1)) {
         Ok(arguments) if arguments.help => {
             print!("{help}");
@@ -37,10 +39,11 @@ pub async fn main(name: &str, help: &str, steps: &[Step]) -> ExitCode {
 ///
 /// # Errors
 /// What is wrong with the input, before anything is touched; or which step failed and why.
-pub async fn run(mut arguments: Arguments, steps: &[Step], screen: Screen) -> Result<()> {
+pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Screen) -> Result<()> {
     let mode = if arguments.dry_run { Mode::DryRun } else { Mode::Do };
     if arguments.cluster.is_some() {
-        let session = Session::open(Job::real(&arguments, steps)?, screen)?;
+        let open = move || Session::open(Job::real(&arguments, steps)?, screen);
+        let session = blocking(open).await?;
         return carry_out(session, steps, mode, None).await;
     }
     let age = arguments.server.unwrap_or(ServerAge::V2016);
@@ -48,7 +51,8 @@ pub async fn run(mut arguments: Arguments, steps: &[Step], screen: Screen) -> Re
     if !steps.contains(&Step::Domain) {
         arguments.domain.get_or_insert_with(|| demo::OLD_DOMAIN.to_owned());
     }
-    let session = Session::open(Job::demo(&arguments, &demo)?, screen)?;
+    let open = move || Ok((Session::open(Job::demo(&arguments, &demo)?, screen)?, demo));
+    let (session, demo) = blocking(open).await?;
     carry_out(session, steps, mode, Some(&demo)).await
 }
 
@@ -69,22 +73,18 @@ async fn carry_out(
     }
     session.screen.line("");
     if demo.is_some() && summary.is_complete() {
-        show_documents(&mut session)?;
+        show_documents(&mut session).await;
     }
     session.screen.line(summary.closing(mode)?);
     Ok(())
 }
 
 /// The folder goes away with the mock: shows what would stay of it.
-fn show_documents(session: &mut Session) -> Result<()> {
+async fn show_documents(session: &mut Session) {
     for path in [steps::blobstore::policy_file(session), steps::dns::batch_file(session)] {
-        if path.exists() {
-            let what = path.display().to_string();
-            let text = std::fs::read_to_string(&path).context(format!("cannot read {what}"))?;
-            session.screen.line(format_args!("{what}:\n{text}"));
-        }
+        let Ok(text) = documents::read(&path).await else { continue };
+        session.screen.line(format_args!("{}:\n{text}", path.display()));
     }
-    Ok(())
 }
 
 /// Everything that can be refused is refused before the first change.
@@ -94,7 +94,7 @@ async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Result<
         steps::certificate::look(session)?;
     }
     if any(&[Step::Domain, Step::Git]) {
-        steps::git::look(session)?;
+        steps::git::look(session).await?;
     }
     let documents = &session.job.documents;
     if any(&[Step::Blobstore, Step::Dns]) && !documents.is_dir() {

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use flynn_client::Client;
-use flynn_config::{Cluster, FlynnRc};
+use flynn_config::{Cluster, FlynnRc, Locations};
 use flynn_tls::{Pin, PinSet};
 
+use crate::blocking::blocking;
 use crate::certificate::NewCertificate;
 use crate::failure::{Context, Failure, Result};
 use crate::job::Job;
@@ -38,7 +39,7 @@ impl Session {
     /// # Errors
     /// What is wrong with the files, in one line.
     pub fn open(job: Job, screen: Screen) -> Result<Self> {
-        let cluster = read_cluster(&job)?;
+        let cluster = read_cluster(&job.locations, job.cluster.as_deref())?;
         let certificate = job.certificate.as_ref().map(NewCertificate::load).transpose()?;
         let reach = Reach::of(&cluster, job.connect_to)?;
         let client = reach.client(&cluster, pins(&cluster, certificate.as_ref())?)?;
@@ -49,8 +50,9 @@ impl Session {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn reload(&mut self) -> Result<()> {
-        self.cluster = read_cluster(&self.job)?;
+    pub async fn reload(&mut self) -> Result<()> {
+        let (locations, name) = (self.job.locations.clone(), self.job.cluster.clone());
+        self.cluster = blocking(move || read_cluster(&locations, name.as_deref())).await?;
         self.reach = Reach::of(&self.cluster, self.job.connect_to)?;
         let pins = pins(&self.cluster, self.certificate.as_ref())?;
         self.client = self.reach.client(&self.cluster, pins)?;
@@ -105,9 +107,9 @@ impl Session {
     }
 }
 
-fn read_cluster(job: &Job) -> Result<Cluster> {
-    let rc = FlynnRc::load(job.locations.flynnrc()).context("cannot use .flynnrc")?;
-    rc.select(job.cluster.as_deref()).cloned().context("cannot use .flynnrc")
+fn read_cluster(locations: &Locations, name: Option<&str>) -> Result<Cluster> {
+    let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
+    rc.select(name).cloned().context("cannot use .flynnrc")
 }
 
 fn pin_of(cluster: &Cluster) -> Result<Pin> {

@@ -134,8 +134,8 @@ impl Step {
             Self::Pin => steps::pin::look(session).await,
             Self::Blobstore => steps::blobstore::look(session).await,
             Self::App => steps::app::look(session).await,
-            Self::Git => steps::git::look(session),
-            Self::Dns => steps::dns::look(session),
+            Self::Git => steps::git::look(session).await,
+            Self::Dns => steps::dns::look(session).await,
             Self::Status => steps::status::look(session).await,
         }
     }
@@ -153,8 +153,8 @@ impl Step {
             Self::Pin => steps::pin::act(session).await,
             Self::Blobstore => steps::blobstore::act(session).await,
             Self::App => steps::app::act(session).await,
-            Self::Git => steps::git::act(session),
-            Self::Dns => steps::dns::act(session),
+            Self::Git => steps::git::act(session).await,
+            Self::Dns => steps::dns::act(session).await,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use flynn_config::Locations;
+use flynn_examples::blocking::blocking;
 use flynn_examples::doctor::{Patient, Severity};
 use flynn_examples::failure::{Context, Result};
 use flynn_tls::Roots;
@@ -48,13 +49,7 @@ async fn run(line: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
-    let locations = Locations::from_env().context("cannot find your home")?;
-    let mut patient = Patient::open(locations, arguments.cluster.as_deref(), arguments.connect_to)?;
-    if let Some(ca) = &arguments.ca {
-        let what = format!("cannot use {}", ca.display());
-        let pem = std::fs::read_to_string(ca).context(&what)?;
-        patient = patient.with_ca(Roots::from_pem(&pem).context(&what)?);
-    }
+    let patient = blocking(move || open(&arguments)).await?;
     println!("{}", patient.describe());
     let findings = patient.examine().await;
     for finding in &findings {
@@ -63,6 +58,16 @@ async fn run(line: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     println!("{errors} errors, {} warnings", findings.len() - errors);
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads the files.
+fn open(arguments: &Arguments) -> Result<Patient> {
+    let locations = Locations::from_env().context("cannot find your home")?;
+    let patient = Patient::open(locations, arguments.cluster.as_deref(), arguments.connect_to)?;
+    let Some(ca) = &arguments.ca else { return Ok(patient) };
+    let what = format!("cannot use {}", ca.display());
+    let pem = std::fs::read_to_string(ca).context(&what)?;
+    Ok(patient.with_ca(Roots::from_pem(&pem).context(&what)?))
 }
 
 fn parse(line: impl Iterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use flynn_config::GitConfig;
+use flynn_config::{FlynnBlocks, GitConfig};
 use flynn_tls::{
     Bundle, Certificate, Code, Pin, Requirements, Roots, Severity as TlsSeverity, check,
 };
 
 use super::{Finding, Patient};
+use crate::blocking::blocking;
 use crate::failure::{Context, Result};
 
 pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Finding>> {
@@ -43,9 +44,14 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
         }
     }
     let own_ca = patient.client.ca_certificate().await.context("cannot get the cluster's CA")?;
+    let (locations, url) = (patient.locations.clone(), patient.cluster.git_url().to_owned());
+    let load = move || Ok(GitConfig::load(locations.gitconfig()).ok());
+    let blocks = blocking(load).await?.map(|config| config.flynn_blocks(&url));
     for (bundle, hosts) in seen.values() {
         findings.extend(judge(patient, bundle, hosts, &own_ca));
-        findings.extend(git_trust(patient, domain, bundle, hosts));
+        if let Some(blocks) = &blocks {
+            findings.extend(git_trust(blocks, domain, bundle, hosts));
+        }
     }
     Ok(findings)
 }
@@ -81,15 +87,13 @@ fn judge(patient: &Patient, bundle: &Bundle, hosts: &[String], own_ca: &str) -> 
 
 /// Git trusts either the system's roots or the file of `sslCAInfo`, never both.
 fn git_trust(
-    patient: &Patient,
+    blocks: &FlynnBlocks,
     domain: &str,
     bundle: &Bundle,
     hosts: &[String],
 ) -> Option<Finding> {
     let git = format!("git.{domain}");
     hosts.contains(&git).then_some(())?;
-    let config = GitConfig::load(patient.locations.gitconfig()).ok()?;
-    let blocks = config.flynn_blocks(patient.cluster.git_url());
     let report = check(bundle, None, &Requirements::new().publicly_trusted());
     let reasons = [Code::NotPubliclyTrusted, Code::ChainIncomplete, Code::ChainRejected];
     let private = reasons.into_iter().any(|code| report.has(code));

@@ -1,12 +1,12 @@
 //! `.flynnrc`, the CA files and git's configuration.
 
-use flynn_config::{FlynnRc, GitConfig};
+use flynn_config::{FlynnRc, GitConfig, Locations};
 
-use super::{Finding, Patient};
+use super::Finding;
 
-pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
+pub(super) fn examine(locations: &Locations, git_url: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let path = patient.locations.flynnrc();
+    let path = locations.flynnrc();
     if let Ok(rc) = FlynnRc::load(path) {
         if rc.is_readable_by_others() {
             findings.push(Finding::warning(
@@ -15,7 +15,7 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
                 format!("chmod 600 {}", path.display()),
             ));
         }
-        for stale in patient.locations.ca_files().stale(&rc).unwrap_or_default() {
+        for stale in locations.ca_files().stale(&rc).unwrap_or_default() {
             findings.push(Finding::warning(
                 stale.display().to_string(),
                 "no cluster of .flynnrc uses this CA file",
@@ -23,13 +23,12 @@ pub(super) fn examine(patient: &Patient) -> Vec<Finding> {
             ));
         }
     }
-    findings.extend(git(patient));
+    findings.extend(git(locations, git_url));
     findings
 }
 
-fn git(patient: &Patient) -> Vec<Finding> {
-    let url = patient.cluster.git_url();
-    let path = patient.locations.gitconfig();
+fn git(locations: &Locations, url: &str) -> Vec<Finding> {
+    let path = locations.gitconfig();
     if url.is_empty() {
         return Vec::new();
     }

@@ -35,7 +35,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     let changes = Changes::to_default(&backend, &env);
     let mut plan = Vec::new();
     if let Some((path, policy)) = policy(session, &backend)
-        && !documents::holds(&path, &policy)
+        && !documents::holds(&path, &policy).await
     {
         plan.push(format!("write the IAM policy to {}", path.display()));
     }
@@ -72,7 +72,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 pub async fn act(session: &mut Session) -> Result<()> {
     let Some(backend) = session.job.backend.clone() else { return Ok(()) };
     if let Some((path, policy)) = policy(session, &backend) {
-        documents::write(&path, &policy)?;
+        documents::write(&path, &policy).await?;
         session.screen.say(format_args!("IAM policy written to {}", path.display()));
     }
     let env = cluster::env(&session.client, APP).await?;

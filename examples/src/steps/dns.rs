@@ -13,22 +13,23 @@ use crate::step::Look;
 ///
 /// # Errors
 /// When a file that was written cannot be read back.
-pub fn look(session: &mut Session) -> Result<Look> {
+pub async fn look(session: &mut Session) -> Result<Look> {
     let Some(plan) = &session.job.dns else {
         return Ok(Look::skipped("no --node-ip was given"));
     };
     let files = files(session, plan);
-    let missing: Vec<String> = files
-        .iter()
-        .filter(|(path, text)| !documents::holds(path, text))
-        .map(|(path, _)| format!("write {}", path.display()))
-        .collect();
+    let mut missing = Vec::new();
+    for (path, text) in &files {
+        if !documents::holds(path, text).await {
+            missing.push(format!("write {}", path.display()));
+        }
+    }
     if !missing.is_empty() {
         let now = if missing.len() == files.len() { "no plan" } else { "an incomplete plan" };
         return Ok(Look::lacks(now, missing));
     }
     let batch_file = batch_file(session);
-    let text = std::fs::read_to_string(&batch_file).context("cannot read the plan back")?;
+    let text = documents::read(&batch_file).await?;
     let batch: ChangeBatch = serde_json::from_str(&text).context("cannot read the plan back")?;
     let records: Vec<String> = batch
         .changes
@@ -62,11 +63,11 @@ pub fn look(session: &mut Session) -> Result<Look> {
 ///
 /// # Errors
 /// When one cannot be written.
-pub fn act(session: &mut Session) -> Result<()> {
+pub async fn act(session: &mut Session) -> Result<()> {
     let Some(plan) = &session.job.dns else { return Ok(()) };
     for (path, text) in files(session, plan) {
-        if !documents::holds(&path, &text) {
-            documents::write(&path, &text)?;
+        if !documents::holds(&path, &text).await {
+            documents::write(&path, &text).await?;
         }
     }
     Ok(())

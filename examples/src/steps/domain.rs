@@ -4,10 +4,12 @@ mod missing_routes;
 
 use std::time::Duration;
 
-use flynn_config::{BlockChange, Error as ConfigError, FlynnRc, GitConfig, Helper};
+use flynn_config::{BlockChange, Error as ConfigError, FlynnRc, GitConfig, Helper, Locations};
 use flynn_tls::Pin;
 
+use crate::blocking::blocking;
 use crate::cluster;
+use crate::documents;
 use crate::failure::{Context, Failure, Result};
 use crate::session::Session;
 use crate::step::Look;
@@ -20,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 /// # Errors
 /// When the cluster does not answer or a file cannot be read.
 pub async fn look(session: &mut Session) -> Result<Look> {
-    session.reload()?;
+    session.reload().await?;
     let wanted = session.job.domain.to_string();
     let domain = cluster::domain(&session.client).await?;
     let mut plan = Vec::new();
@@ -66,18 +68,22 @@ pub async fn act(session: &mut Session) -> Result<()> {
     }
     let pin = pin_of_route(session, &format!("controller.{wanted}")).await?;
     write_ca_file(session).await?;
-    change_gitconfig(session)?;
+    change_gitconfig(session).await?;
     let name = session.cluster.name().to_owned();
     let with_port = format!("{wanted}{}", session.reach.port_suffix());
-    FlynnRc::edit(session.job.locations.flynnrc(), |rc| {
-        let mut cluster = rc.cluster_mut(&name)?;
-        cluster.set_urls_from_domain(&with_port)?;
-        cluster.set_tls_pin(&pin.to_string())?;
-        Ok::<_, ConfigError>(())
+    let locations = session.job.locations.clone();
+    blocking(move || {
+        FlynnRc::edit(locations.flynnrc(), |rc| {
+            let mut cluster = rc.cluster_mut(&name)?;
+            cluster.set_urls_from_domain(&with_port)?;
+            cluster.set_tls_pin(&pin.to_string())?;
+            Ok::<_, ConfigError>(())
+        })
+        .context("cannot write the new URLs")
     })
-    .context("cannot write the new URLs")?;
+    .await?;
     session.screen.say(format_args!("URLs and pin {pin} written to .flynnrc"));
-    session.reload()
+    session.reload().await
 }
 
 async fn migrate(session: &mut Session, from: &str, to: &str) -> Result<()> {
@@ -128,17 +134,15 @@ async fn ca_file_holds(session: &Session) -> Result<bool> {
     let path =
         session.job.locations.ca_files().path(session.cluster.name()).context("no CA file")?;
     let served = ca_certificate(session).await?;
-    Ok(std::fs::read_to_string(path).is_ok_and(|written| written == served))
+    Ok(documents::holds(&path, &served).await)
 }
 
 async fn write_ca_file(session: &mut Session) -> Result<()> {
     let pem = ca_certificate(session).await?;
-    let path = session
-        .job
-        .locations
-        .ca_files()
-        .write(session.cluster.name(), &pem)
-        .context("cannot write the CA file")?;
+    let (ca_files, name) =
+        (session.job.locations.ca_files().clone(), session.cluster.name().to_owned());
+    let write = move || ca_files.write(&name, &pem).context("cannot write the CA file");
+    let path = blocking(write).await?;
     session.screen.say(format_args!("the cluster's new CA is in {}", path.display()));
     Ok(())
 }
@@ -148,23 +152,30 @@ async fn ca_certificate(session: &Session) -> Result<String> {
 }
 
 /// Moves both sections to the new git URL, if there are any, with the helper that was there.
-fn change_gitconfig(session: &mut Session) -> Result<()> {
-    let (old, new) = (session.cluster.git_url(), Urls::of(session).git);
-    let path = session.job.locations.gitconfig();
+async fn change_gitconfig(session: &mut Session) -> Result<()> {
+    let (old, new) = (session.cluster.git_url().to_owned(), Urls::of(session).git);
+    let (locations, name) = (session.job.locations.clone(), session.cluster.name().to_owned());
+    let said = format!(".gitconfig has its sections for {new}");
+    if blocking(move || move_sections(&locations, &name, &old, &new)).await? {
+        session.screen.say(said);
+    }
+    Ok(())
+}
+
+/// Whether there was something to move.
+fn move_sections(locations: &Locations, name: &str, old: &str, new: &str) -> Result<bool> {
+    let path = locations.gitconfig();
     let what = "cannot change .gitconfig";
     let config = match GitConfig::load(path) {
-        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) if error.is_not_found() => return Ok(false),
         config => config.context(what)?,
     };
     let blocks = config.flynn_blocks(old);
-    let Some(helper) = blocks.helpers.last() else { return Ok(()) };
-    if old == new {
-        return Ok(());
-    }
-    let ca_file = session.job.locations.ca_files().path(session.cluster.name()).context(what)?;
+    let Some(helper) = blocks.helpers.last().filter(|_| old != new) else { return Ok(false) };
+    let ca_file = locations.ca_files().path(name).context(what)?;
     let install =
         BlockChange::Install { ca_file: Some(ca_file), helper: Helper::named(&helper.value) };
-    let install = config.plan(&new, install).context(what)?;
+    let install = config.plan(new, install).context(what)?;
     let remove = config.plan(old, BlockChange::Remove).context(what)?;
     GitConfig::edit(path, |git| {
         git.apply(&remove)?;
@@ -172,6 +183,5 @@ fn change_gitconfig(session: &mut Session) -> Result<()> {
     })
     .map_err(|error: ConfigError| error)
     .context(what)?;
-    session.screen.say(format_args!(".gitconfig has its sections for {new}"));
-    Ok(())
+    Ok(true)
 }

@@ -1,9 +1,8 @@
 //! Git's own configuration: with a certificate that everybody trusts, the cluster's CA has to go, or git refuses it.
 
-use std::path::Path;
-
 use flynn_config::{BlockChange, Error as ConfigError, GitConfig};
 
+use crate::blocking::blocking;
 use crate::failure::{Context, Failure, Result};
 use crate::session::Session;
 use crate::step::Look;
@@ -12,13 +11,12 @@ use crate::step::Look;
 ///
 /// # Errors
 /// When `.gitconfig` cannot be read, or an included file sets it, which is not ours to edit.
-pub fn look(session: &mut Session) -> Result<Look> {
+pub async fn look(session: &mut Session) -> Result<Look> {
     let url = session.cluster.git_url();
     if url.is_empty() {
         return Ok(Look::holds("the cluster is used without git"));
     }
-    let path = session.job.locations.gitconfig();
-    let Some(config) = load(path)? else {
+    let Some(config) = load(session).await? else {
         return Ok(Look::holds("no .gitconfig"));
     };
     let plan =
@@ -58,23 +56,30 @@ fn private_ca(session: &Session) -> Option<String> {
 ///
 /// # Errors
 /// When the file is locked or cannot be written.
-pub fn act(session: &mut Session) -> Result<()> {
+pub async fn act(session: &mut Session) -> Result<()> {
     let url = session.cluster.git_url();
-    let path = session.job.locations.gitconfig();
-    let Some(config) = load(path)? else { return Ok(()) };
+    let Some(config) = load(session).await? else { return Ok(()) };
     let what = "cannot change .gitconfig";
     let plan = config.plan(url, BlockChange::DropCa).context(what)?;
     for line in plan.to_string().lines() {
         session.screen.say(line);
     }
-    GitConfig::edit(path, |git| git.apply(&plan)).map_err(|error: ConfigError| error).context(what)
+    let path = session.job.locations.gitconfig().to_owned();
+    blocking(move || {
+        GitConfig::edit(&path, |git| git.apply(&plan))
+            .map_err(|error: ConfigError| error)
+            .context(what)
+    })
+    .await
 }
 
 /// Reads the file; none is fine.
-fn load(path: &Path) -> Result<Option<GitConfig>> {
-    match GitConfig::load(path) {
+async fn load(session: &Session) -> Result<Option<GitConfig>> {
+    let path = session.job.locations.gitconfig().to_owned();
+    blocking(move || match GitConfig::load(&path) {
         Ok(config) => Ok(Some(config)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error).context("cannot use .gitconfig"),
-    }
+    })
+    .await
 }

@@ -3,6 +3,7 @@
 use flynn_config::{Error as ConfigError, FlynnRc};
 use flynn_tls::{Pin, pin_mismatch};
 
+use crate::blocking::blocking;
 use crate::failure::{Context, Failure, Result};
 use crate::session::Session;
 use crate::step::Look;
@@ -12,7 +13,7 @@ use crate::step::Look;
 /// # Errors
 /// When the server does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
-    session.reload()?;
+    session.reload().await?;
     let (file, written) = (session.certificate()?.pin, session.pin()?);
     let live = session.presented(session.reach.controller_host()).await?;
     if written != file || live != file {
@@ -49,12 +50,16 @@ pub async fn act(session: &mut Session) -> Result<()> {
     session.screen.say(format_args!("pin of the file    {file}"));
     session.screen.say(format_args!("pin of the server  {live}"));
     let name = session.cluster.name().to_owned();
-    FlynnRc::edit(session.job.locations.flynnrc(), |rc| {
-        rc.cluster_mut(&name)?.set_tls_pin(&file.to_string())?;
-        Ok::<_, ConfigError>(())
+    let locations = session.job.locations.clone();
+    blocking(move || {
+        FlynnRc::edit(locations.flynnrc(), |rc| {
+            rc.cluster_mut(&name)?.set_tls_pin(&file.to_string())?;
+            Ok::<_, ConfigError>(())
+        })
+        .context("cannot write the new pin")
     })
-    .context("cannot write the new pin")?;
-    session.reload()
+    .await?;
+    session.reload().await
 }
 
 /// What a client with the old pin says: a mismatch that names both pins, or something is wrong.
