@@ -1,21 +1,26 @@
 //! The Route53 change batch of a cluster's domain, on the standard output.
-//!
-//! ```text
-//! cargo run -p flynn-examples --bin dns-plan -- example.com 203.0.113.10 203.0.113.11 > batch.json
-//! aws route53 change-resource-record-sets --hosted-zone-id Z… --change-batch file://batch.json
-//! ```
 
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::process::ExitCode;
 
 use flynn_aws::dns::DnsPlan;
 use flynn_examples::failure::{Context, Failure, Result};
+use lexopt::prelude::*;
+
+const HELP: &str = "\
+Prints the Route53 change batch of a Flynn cluster's domain: the nodes at the apex, and the wildcard.
+
+usage: dns-plan DOMAIN IP...
+
+    dns-plan example.com 203.0.113.10 203.0.113.11 > batch.json
+    aws route53 change-resource-record-sets --hosted-zone-id ZONE --change-batch file://batch.json
+";
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    match plan(arguments.next(), arguments) {
-        Ok(plan) => {
-            print!("{}", plan.change_batch().to_json());
+    match run(std::env::args_os().skip(1)) {
+        Ok(text) => {
+            print!("{text}");
             ExitCode::SUCCESS
         }
         Err(failure) => {
@@ -25,10 +30,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn plan(domain: Option<String>, nodes: impl Iterator<Item = String>) -> Result<DnsPlan> {
-    let domain = domain.ok_or_else(|| Failure::new("usage: dns-plan DOMAIN IP..."))?;
+fn run(line: impl Iterator<Item = OsString>) -> Result<String> {
+    let values = parse(line).context("cannot understand the command line (see --help)")?;
+    let Some(values) = values else { return Ok(HELP.to_owned()) };
+    let Some((domain, nodes)) = values.split_first() else {
+        return Err(Failure::new(
+            "a domain and the IP addresses of its nodes are wanted (see --help)",
+        ));
+    };
     let nodes: Vec<IpAddr> = nodes
+        .iter()
         .map(|node| node.parse().context(format!("{node:?} is not an IP address")))
         .collect::<Result<_>>()?;
-    DnsPlan::new(&domain, nodes).context("cannot plan the DNS records")
+    let plan = DnsPlan::new(domain, nodes).context("cannot plan the DNS records")?;
+    Ok(plan.change_batch().to_json())
+}
+
+/// What is not an option; `None` when help is wanted.
+fn parse(line: impl Iterator<Item = OsString>) -> Result<Option<Vec<String>>, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_args(line);
+    let mut values = Vec::new();
+    while let Some(option) = parser.next()? {
+        match option {
+            Short('h') | Long("help") => return Ok(None),
+            Value(value) => values.push(value.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Some(values))
 }

@@ -1,18 +1,25 @@
 //! All routes of a cluster, as the original command line prints those of one app.
-//!
-//! ```text
-//! cargo run -p flynn-examples --bin routes [CLUSTER]
-//! ```
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
+use flynn_examples::blocking::blocking;
 use flynn_examples::connect::connect;
 use flynn_examples::failure::{Context, Result};
 use flynn_examples::route_table;
+use lexopt::prelude::*;
+
+const HELP: &str = "\
+Prints all routes of a Flynn cluster, as `flynn route` prints those of one app.
+
+usage: routes [--cluster NAME]
+
+  --cluster NAME  a cluster of your ~/.flynnrc (default: $FLYNN_CLUSTER, then the default one)
+";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(std::env::args().nth(1)).await {
+    match run(std::env::args_os().skip(1)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("routes: {failure}");
@@ -21,11 +28,36 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(cluster: Option<String>) -> Result<()> {
-    let flynn = connect(cluster.as_deref())?;
+async fn run(line: impl Iterator<Item = OsString>) -> Result<()> {
+    let cluster = match parse(line).context("cannot understand the command line (see --help)")? {
+        Wish::Help => {
+            print!("{HELP}");
+            return Ok(());
+        }
+        Wish::Routes { cluster } => cluster,
+    };
+    let flynn = blocking(move || connect(cluster.as_deref())).await?;
     let routes = flynn.routes().list().await.context("cannot list the routes")?;
     for line in route_table::lines(&routes) {
         println!("{line}");
     }
     Ok(())
+}
+
+enum Wish {
+    Help,
+    Routes { cluster: Option<String> },
+}
+
+fn parse(line: impl Iterator<Item = OsString>) -> Result<Wish, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_args(line);
+    let mut cluster = None;
+    while let Some(option) = parser.next()? {
+        match option {
+            Short('h') | Long("help") => return Ok(Wish::Help),
+            Long("cluster") => cluster = Some(parser.value()?.string()?),
+            other => return Err(other.unexpected()),
+        }
+    }
+    Ok(Wish::Routes { cluster })
 }
