@@ -66,6 +66,9 @@ pub enum Cause {
     Reissued,
     /// The cluster made itself new certificates.
     ClusterRemade,
+    /// The certificate was replaced, and neither a public CA nor anything known vouches for the
+    /// new one.
+    ReplacedUnvouched,
     /// Somebody on the way answers instead of the server.
     Intercepted,
     /// The evidence is not enough.
@@ -97,7 +100,13 @@ const TABLE: &[Row] = &[
     (Cause::Intercepted, |e| {
         current(*e) && e.publicly_trusted == Some(false) && e.same_issuer == Some(false)
     }),
+    (Cause::ReplacedUnvouched, |e| unvouched(*e) && !e.issued_by_flynn),
+    (Cause::Intercepted, |e| unvouched(*e) && !e.issued_by_flynn && e.same_issuer.is_none()),
 ];
+
+fn unvouched(e: Evidence) -> bool {
+    current(e) && e.publicly_trusted != Some(true) && e.same_issuer != Some(true)
+}
 
 fn current(e: Evidence) -> bool {
     e.name_covered == Some(true) && e.validity == Some(Validity::Current)
@@ -135,6 +144,7 @@ impl Cause {
             Self::ClusterRemade => {
                 "the cluster made itself new certificates (bootstrap or domain migration)"
             }
+            Self::ReplacedUnvouched => "the certificate was replaced (renewed or migrated)",
             Self::Intercepted => "something between here and the server answers in its place",
             Self::CannotTell => "the cause cannot be told",
         }
@@ -151,10 +161,15 @@ impl Cause {
                 "install the renewed certificate on every route and node, and keep the pin"
             }
             Self::EarlyCertificate => "check the clock, then the certificate, before the pin",
-            Self::Replaced => "store the new pin",
-            Self::Reissued => "compare with the certificate file, then store the new pin",
+            Self::Replaced => "store the new pin as TLSPin",
+            Self::Reissued => "compare with the certificate file, then store the new pin as TLSPin",
+            Self::ReplacedUnvouched => {
+                "compute the pin of the certificate file that was installed, and if it is the \
+                 presented one store it as TLSPin"
+            }
             Self::ClusterRemade => {
-                "ask who did it, compare with the certificate on the server, then store the new pin"
+                "ask who did it, compare with the certificate on the server, then store the new pin \
+                 as TLSPin"
             }
             Self::Intercepted => "do not store the new pin: look for a proxy, try another network",
             Self::CannotTell => {
@@ -172,6 +187,8 @@ impl fmt::Display for Cause {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     /// In date, for the name, privately issued by somebody.
@@ -266,18 +283,43 @@ mod tests {
     #[test]
     fn a_private_certificate_of_another_issuer() {
         let evidence = Evidence { same_issuer: Some(false), ..PLAIN };
-        assert_eq!(evidence.causes(), [Cause::Intercepted]);
+        assert_eq!(evidence.causes(), [Cause::Intercepted, Cause::ReplacedUnvouched]);
+    }
+
+    #[test]
+    fn a_certificate_for_the_name_that_nothing_vouches_for() {
+        for publicly_trusted in [Some(false), None] {
+            let evidence = Evidence { publicly_trusted, ..PLAIN };
+            assert_eq!(evidence.causes(), [Cause::ReplacedUnvouched, Cause::Intercepted]);
+        }
+        // Whether the other issuer is a public CA is not known.
+        let evidence = Evidence { publicly_trusted: None, same_issuer: Some(false), ..PLAIN };
+        assert_eq!(evidence.causes(), [Cause::ReplacedUnvouched]);
     }
 
     #[test]
     fn too_little_evidence() {
         for evidence in [
             Evidence::default(),
-            PLAIN,
+            Evidence { name_covered: None, ..PLAIN },
             Evidence { name_covered: None, publicly_trusted: Some(true), ..PLAIN },
-            Evidence { publicly_trusted: None, same_issuer: Some(false), ..PLAIN },
+            Evidence { name_covered: None, same_issuer: Some(true), ..PLAIN },
+            Evidence { validity: None, ..PLAIN },
         ] {
             assert_eq!(evidence.causes(), [Cause::CannotTell], "{evidence:?}");
+        }
+    }
+
+    #[test]
+    fn no_evidence_names_a_cause_twice() {
+        const MAYBE: [Option<bool>; 3] = [Some(true), Some(false), None];
+        for (publicly_trusted, same_issuer) in MAYBE.iter().flat_map(|a| MAYBE.map(|b| (*a, b))) {
+            for issued_by_flynn in [true, false] {
+                let evidence = Evidence { publicly_trusted, same_issuer, issued_by_flynn, ..PLAIN };
+                let causes = evidence.causes();
+                let different: HashSet<_> = causes.iter().collect();
+                assert!(different.len() == causes.len() && causes != [Cause::CannotTell]);
+            }
         }
     }
 

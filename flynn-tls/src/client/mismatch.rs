@@ -106,10 +106,13 @@ impl PinMismatch {
     /// | name covered, in date, not known to be publicly trusted, same issuer as known | [`Reissued`](Cause::Reissued) |
     /// | issuer `OU=Flynn Ephemeral CA`, not publicly trusted, not known to be the same CA | [`ClusterRemade`](Cause::ClusterRemade) |
     /// | name covered, in date, not publicly trusted, another issuer than known | [`Intercepted`](Cause::Intercepted) |
+    /// | name covered, in date, neither publicly trusted nor of a known issuer nor of such a Flynn CA, as far as can be told | [`ReplacedUnvouched`](Cause::ReplacedUnvouched) |
+    /// | the same, and no certificate known from before | [`Intercepted`](Cause::Intercepted), after it |
     /// | none of these | [`CannotTell`](Cause::CannotTell) |
     ///
     /// The causes are likely ones, no proof: whoever answers chose everything in the certificate
-    /// but the signature of a public CA.
+    /// but the signature of a public CA. So every remedy that ends in a new pin, but the one after
+    /// a public CA's signature, begins with a comparison.
     pub fn causes(&self) -> Vec<Cause> {
         self.evidence.causes()
     }

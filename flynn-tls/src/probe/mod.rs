@@ -1,6 +1,7 @@
 mod connect;
 mod many;
 mod presented;
+mod refusal;
 mod witness;
 
 use std::net::SocketAddr;
@@ -168,11 +169,9 @@ impl Probe {
         match witness.testimony() {
             Some(seen) => Ok(Presented::new(peer, seen, session)),
             None => Err(match outcome {
-                Err(e) => Error::because(
-                    ErrorKind::Handshake,
-                    format!("the TLS handshake with {what} failed"),
-                    e,
-                ),
+                Err(e) => {
+                    Error::because(ErrorKind::Handshake, refusal::explain(&e, what, asked), e)
+                }
                 Ok(_) => {
                     Error::new(ErrorKind::Handshake, format!("{what} presented no certificate"))
                 }

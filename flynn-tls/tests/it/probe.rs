@@ -10,8 +10,8 @@ use flynn_tls::rustls::server::WebPkiClientVerifier;
 use flynn_tls::rustls::version::{TLS12, TLS13};
 use flynn_tls::rustls::{ALL_VERSIONS, ProtocolVersion, RootCertStore, ServerConfig};
 use flynn_tls::{ErrorKind, Probe, probe, probe_many};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::support::{Server, serve, serve_at, server_config, unchecked_config};
@@ -121,15 +121,58 @@ async fn failures_have_their_kind() {
     assert!(e.is_connect(), "{e}");
     let e = Probe::new("no such name", 443).run().await.unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Name);
+}
 
+/// Does this once to whoever comes.
+async fn once<F: Future<Output = ()> + Send>(
+    act: impl FnOnce(TcpStream) -> F + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let plain = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (mut tcp, _) = listener.accept().await.unwrap();
-        tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { act(listener.accept().await.unwrap().0).await });
+    address
+}
+
+/// What it says of a server that shows no certificate.
+async fn refusal(address: SocketAddr) -> String {
+    let e = Probe::new("a.test", 443).connect_to(address).run().await.unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::Handshake, "{e}");
+    e.to_string()
+}
+
+#[tokio::test]
+async fn servers_that_show_no_certificate_are_told_apart() {
+    for greeting in ["HTTP/1.1 400 Bad Request\r\n\r\n", "SSH-2.0-OpenSSH_9.9\r\n"] {
+        let plain = once(move |mut tcp: TcpStream| async move {
+            tcp.write_all(greeting.as_bytes()).await.unwrap();
+        });
+        let e = refusal(plain.await).await;
+        assert!(e.contains("a.test:443") && e.contains("does not speak TLS"), "{e}");
+    }
+    // The client's hello is read first, or the system would answer with a reset.
+    let hello = async |tcp: &mut TcpStream| {
+        assert!(tcp.read(&mut [0; 4096]).await.unwrap() > 0);
+    };
+    let gone = once(move |mut tcp| async move { hello(&mut tcp).await });
+    assert!(refusal(gone.await).await.contains("hung up"));
+    let reset = once(move |mut tcp| async move {
+        hello(&mut tcp).await;
+        tcp.set_zero_linger().unwrap();
     });
-    let e = Probe::new("a.test", 443).connect_to(plain).run().await.unwrap_err();
-    assert_eq!(e.kind(), ErrorKind::Handshake);
+    assert!(refusal(reset.await).await.contains("hung up"));
+    for (alert, says) in [
+        (112, "no certificate for the name a.test"),
+        (80, "it may have no route"),
+        (70, "neither TLS 1.2 nor 1.3"),
+        (40, "refuses the TLS handshake"),
+    ] {
+        let server = once(move |mut tcp| async move {
+            hello(&mut tcp).await;
+            tcp.write_all(&[21, 3, 3, 0, 2, 2, alert]).await.unwrap();
+        });
+        let e = refusal(server.await).await;
+        assert!(e.contains(says), "{e}");
+    }
 }
 
 /// The certificate is what was asked for, whatever the server wants from us.
