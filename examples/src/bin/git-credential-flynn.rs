@@ -10,10 +10,22 @@ use std::process::ExitCode;
 use flynn_config::credential::{Credential, Operation, answer};
 use flynn_config::{Error, FlynnRc, Locations};
 
+const USAGE: &str = "\
+usage: git-credential-flynn get|store|erase
+
+git calls it: git config --global credential.https://git.example.com.helper flynn";
+
 fn main() -> ExitCode {
-    let Some(operation) = std::env::args().nth(1) else {
-        eprintln!("usage: git-credential-flynn get|store|erase (git calls it)");
-        return ExitCode::FAILURE;
+    let operation = match std::env::args().nth(1) {
+        Some(argument) if !argument.starts_with('-') => argument,
+        Some(help) if help == "-h" || help == "--help" => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::FAILURE;
+        }
     };
     let done = respond(Operation::from_argument(&operation)).map_err(|e| e.to_string());
     let written = done.and_then(|answer| {

@@ -1,8 +1,6 @@
 //! The file behind a path, and who may do what with it.
 
-#[cfg(unix)]
-use std::fs::Permissions;
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
@@ -14,53 +12,52 @@ const MAX_LINKS: usize = 40;
 /// The permissions of a file that was read; none for one that does not exist yet.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Access {
-    #[cfg(unix)]
     mode: Option<u32>,
 }
 
 impl Access {
-    #[cfg(unix)]
-    fn of(metadata: &Metadata) -> Self {
-        use std::os::unix::fs::PermissionsExt as _;
-        Self { mode: Some(metadata.permissions().mode() & 0o7777) }
-    }
-
-    #[cfg(not(unix))]
-    fn of(_: &Metadata) -> Self {
-        Self {}
-    }
-
     /// Those of a new file that everybody may read.
-    #[cfg(unix)]
     pub(crate) fn public() -> Self {
         Self { mode: Some(0o644) }
     }
 
-    #[cfg(not(unix))]
-    pub(crate) fn public() -> Self {
-        Self {}
-    }
-
     /// Gives the file that replaces it the same permissions, or 0600 to a new one.
-    #[cfg(unix)]
     pub(super) fn give_to(self, file: &File) -> std::io::Result<()> {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.set_permissions(Permissions::from_mode(self.mode.unwrap_or(0o600)))
+        mode::set(file, self.mode.unwrap_or(0o600))
     }
 
-    #[cfg(not(unix))]
-    pub(super) fn give_to(self, _: &File) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    #[cfg(unix)]
     pub(crate) fn is_readable_by_others(self) -> bool {
         self.mode.is_some_and(|mode| mode & 0o044 != 0)
     }
+}
 
-    #[cfg(not(unix))]
-    pub(crate) fn is_readable_by_others(self) -> bool {
-        false
+#[cfg(unix)]
+mod mode {
+    use std::fs::{File, Metadata, Permissions};
+    use std::io;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    pub(super) fn of(metadata: &Metadata) -> u32 {
+        metadata.permissions().mode() & 0o7777
+    }
+
+    pub(super) fn set(file: &File, mode: u32) -> io::Result<()> {
+        file.set_permissions(Permissions::from_mode(mode))
+    }
+}
+
+#[cfg(not(unix))]
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+mod mode {
+    use std::fs::{File, Metadata};
+    use std::io;
+
+    pub(super) fn of(_: &Metadata) -> u32 {
+        0o600
+    }
+
+    pub(super) fn set(_: &File, _: u32) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -68,7 +65,7 @@ impl Access {
 pub(crate) fn read(path: &Path) -> Result<(Vec<u8>, Access), Error> {
     let failed = |e| Error::io("read", path, e);
     let mut file = File::open(path).map_err(failed)?;
-    let access = Access::of(&file.metadata().map_err(failed)?);
+    let access = Access { mode: Some(mode::of(&file.metadata().map_err(failed)?)) };
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(failed)?;
     Ok((bytes, access))

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use flynn_config::credential::{Credential, Operation, Tokens, answer, reject_with};
-use flynn_config::{BlockChange, Environment, ErrorKind, FlynnRc, GitConfig, Helper};
+use flynn_config::{Environment, ErrorKind, FlynnRc, GitConfig, Helper};
 use proptest::prelude::*;
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -105,6 +105,9 @@ fn the_environment_form_needs_no_file() {
 #[test]
 fn a_helper_with_an_odd_path_is_run() {
     use std::os::unix::fs::PermissionsExt as _;
+
+    use flynn_config::BlockChange;
+
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("Bob's \"Apps\" \\ $HOME; #1");
     fs::create_dir(&folder).unwrap();

@@ -118,6 +118,7 @@ fn includes() {
 }
 
 /// Each condition holds for us when it holds for git run in the repository.
+#[cfg(unix)]
 #[test]
 fn conditions_of_includes() {
     let dir = tempfile::tempdir().unwrap();
@@ -137,12 +138,8 @@ fn conditions_of_includes() {
         fs::create_dir_all(repository).unwrap();
         git(&["init", "-q", "-b", "team/main"], repository).unwrap();
     }
-    let mut ways: Vec<_> = repositories.to_vec();
-    #[cfg(unix)]
-    {
-        std::os::unix::fs::symlink(home.join("work"), home.join("link")).unwrap();
-        ways.push(home.join("link/x"));
-    }
+    std::os::unix::fs::symlink(home.join("work"), home.join("link")).unwrap();
+    let ways = [&repositories[..], &[home.join("link/x")]].concat();
     let mut held = 0;
     for condition in [
         "gitdir:~/work/",

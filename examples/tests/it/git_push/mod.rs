@@ -141,6 +141,8 @@ fn a_push_asks_the_helper() {
     let rc = FlynnRc::load(world.files.flynnrc()).unwrap();
     let (cluster, app) = rc.of_git_remote(&remote).unwrap();
     assert_eq!((cluster.name(), app), ("default", "demo"));
+    ok(&mut world.git(&["clone", "-q", "--branch", "master", &remote, "clone"]));
+    assert!(world.files.home().join("clone/.git").is_dir());
 
     world.server.rotate_key("another key");
     let refused = world.push("two");
@@ -204,6 +206,13 @@ fn the_program_alone() {
         let silent = helper(home.path(), argument, asked);
         assert!(silent.status.success() && silent.stdout.is_empty(), "{argument}");
     }
+
+    let unknown = helper(home.path(), "get", "protocol=https\nhost=git.b.test\n\n");
+    assert!(unknown.status.success() && unknown.stdout.is_empty() && unknown.stderr.is_empty());
+    let help = helper(home.path(), "--help", "");
+    assert!(help.status.success() && help.stdout.starts_with(b"usage: git-credential-flynn"));
+    let wrong = helper(home.path(), "--get", asked);
+    assert!(!wrong.status.success() && wrong.stdout.is_empty());
 
     fs::write(files.flynnrc(), format!("[[cluster]]\nKey = \"{KEY}\n")).unwrap();
     let broken = helper(home.path(), "get", asked);
