@@ -1,6 +1,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use rustls_pki_types::DnsName;
+
 /// The subject alternative names of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names {
@@ -42,6 +44,10 @@ impl Names {
         if let Ok(address) = bare.parse::<IpAddr>() {
             return self.addresses.contains(&address);
         }
+        // A wildcard does not stand for what is no label, such as `https://www`.
+        if DnsName::try_from(host.strip_prefix("*.").unwrap_or(host)).is_err() {
+            return false;
+        }
         self.dns.iter().any(|name| matches(name, host))
     }
 
@@ -55,7 +61,7 @@ impl Names {
 fn matches(name: &str, host: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     // A name that is not ASCII is malformed, and no client finds it.
-    if name.is_empty() || host.is_empty() || !name.is_ascii() {
+    if !name.is_ascii() {
         return false;
     }
     if name.eq_ignore_ascii_case(host) {
@@ -66,7 +72,7 @@ fn matches(name: &str, host: &str) -> bool {
         return false;
     };
     // A wildcard right below a top-level name (`*.com`) is honoured by no client.
-    parent.contains('.') && !label.is_empty() && label != "*" && parent.eq_ignore_ascii_case(rest)
+    parent.contains('.') && label != "*" && parent.eq_ignore_ascii_case(rest)
 }
 
 impl fmt::Display for Names {
@@ -115,6 +121,11 @@ mod tests {
             "10.0.0.2",
             "",
             ".",
+            "https://www.example.com",
+            "www\n.example.com",
+            "a b.example.com",
+            "*.*.example.com",
+            "w*.example.com",
         ] {
             assert!(!names.covers(not), "{not}");
         }

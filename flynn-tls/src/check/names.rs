@@ -1,4 +1,9 @@
+use std::net::IpAddr;
+
+use rustls_pki_types::DnsName;
+
 use super::{Case, Code, Report, Severity};
+use crate::Names;
 
 pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     let names = case.leaf.names();
@@ -19,34 +24,65 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
         if names.covers(wanted) {
             continue;
         }
-        let has = if names.is_empty() { "none".to_owned() } else { names.to_string() };
-        let (code, explanation, remedy) = if !wanted.is_ascii() {
-            (
-                Code::NameNotCovered,
-                format!("{wanted} is not covered: certificates hold international names as xn--"),
-                "ask for the name in its xn-- form",
-            )
-        } else if let Some(parent) = wanted.strip_prefix("*.") {
-            (
-                Code::WildcardNotCovered,
-                format!("*.{parent} is not covered; the names are: {has}"),
-                "request a certificate with the wildcard among its names",
-            )
-        } else if names.covers(&format!("*.{wanted}")) {
-            (
-                Code::ApexNotCovered,
-                format!(
-                    "{wanted} is not covered: the wildcard *.{wanted} stands for one label below it, not for itself"
-                ),
-                "request a certificate that names the domain beside its wildcard",
-            )
-        } else {
-            (
-                Code::NameNotCovered,
-                format!("{wanted} is not covered; the names are: {has}"),
-                "request a certificate with this name",
-            )
-        };
+        let (code, explanation, remedy) = missing(names, wanted);
         report.add(code, Severity::Error, leaf, explanation, remedy);
     }
+}
+
+/// What to say of a name that is not covered.
+fn missing(names: &Names, wanted: &str) -> (Code, String, &'static str) {
+    let has = if names.is_empty() { "none".to_owned() } else { names.to_string() };
+    let shown = wanted.escape_debug();
+    if !wanted.is_ascii() {
+        return (
+            Code::NameNotCovered,
+            format!("{shown} is not covered: certificates hold international names as xn--"),
+            "ask for the name in its xn-- form",
+        );
+    }
+    if !is_host_name(wanted) {
+        return (
+            Code::NameNotCovered,
+            format!("{shown:?} is no host name, so no certificate covers it"),
+            "ask for a name such as www.example.com, without scheme, port and path",
+        );
+    }
+    if wanted.starts_with("*.") {
+        return (
+            Code::WildcardNotCovered,
+            format!("{shown} is not covered; the names are: {has}"),
+            "request a certificate with the wildcard among its names",
+        );
+    }
+    if names.covers(&format!("*.{wanted}")) {
+        return (
+            Code::ApexNotCovered,
+            format!(
+                "{shown} is not covered: the wildcard *.{shown} stands for one label below it, not for itself"
+            ),
+            "request a certificate that names the domain beside its wildcard",
+        );
+    }
+    let explanation = match wildcard_above(names, wanted) {
+        Some(wildcard) => format!(
+            "{shown} is not covered: the wildcard {wildcard} stands for one label, not for several"
+        ),
+        None => format!("{shown} is not covered; the names are: {has}"),
+    };
+    (Code::NameNotCovered, explanation, "request a certificate with this name")
+}
+
+/// A name, a wildcard, or an address.
+fn is_host_name(wanted: &str) -> bool {
+    let bare = wanted.strip_prefix('[').and_then(|w| w.strip_suffix(']')).unwrap_or(wanted);
+    bare.parse::<IpAddr>().is_ok()
+        || DnsName::try_from(wanted.strip_prefix("*.").unwrap_or(wanted)).is_ok()
+}
+
+/// The wildcard whose domain a name lies deeper in than one label.
+fn wildcard_above<'a>(names: &'a Names, wanted: &str) -> Option<&'a str> {
+    let wanted = wanted.to_ascii_lowercase();
+    names.dns().iter().map(String::as_str).find(|name| {
+        name.strip_prefix('*').is_some_and(|above| wanted.ends_with(&above.to_ascii_lowercase()))
+    })
 }

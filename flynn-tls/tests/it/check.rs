@@ -161,3 +161,36 @@ fn a_file_in_any_order_is_put_right() {
     }
     assert_eq!(right.ordered().to_pem(), issued.chain_pem());
 }
+
+/// A name that is not covered gets the reason that fits.
+#[test]
+fn a_missing_name_is_explained() {
+    let issued =
+        Ca::new("root").unwrap().issue(&["*.example.com", "xn--bcher-kva.example"]).unwrap();
+    let bundle = Bundle::from_der(issued.chain()).unwrap();
+    for (wanted, code, says) in [
+        ("example.com", Code::ApexNotCovered, "one label below it, not for itself"),
+        ("a.b.Example.com", Code::NameNotCovered, "*.example.com stands for one label"),
+        ("*.b.example.com", Code::WildcardNotCovered, "the names are: *.example.com"),
+        ("*.example.org", Code::WildcardNotCovered, "the names are"),
+        ("example.org", Code::NameNotCovered, "the names are"),
+        ("10.0.0.1", Code::NameNotCovered, "the names are"),
+        ("[::1]", Code::NameNotCovered, "the names are"),
+        ("bücher.example", Code::NameNotCovered, "as xn--"),
+        ("https://www.example.com/", Code::NameNotCovered, "is no host name"),
+        ("www.example.com:443", Code::NameNotCovered, "is no host name"),
+        ("www example com", Code::NameNotCovered, "is no host name"),
+        ("www\n.example.com", Code::NameNotCovered, "is no host name"),
+        ("", Code::NameNotCovered, "is no host name"),
+    ] {
+        let report = check(&bundle, None, &Requirements::new().name(wanted));
+        let finding = report.findings().iter().find(|f| f.explanation().contains(says));
+        assert_eq!(finding.map(flynn_tls::Finding::code), Some(code), "{wanted}: {report}");
+        assert_eq!(report.to_string().lines().count(), report.findings().len(), "{report}");
+    }
+    for wanted in ["www.example.com", "WWW.EXAMPLE.COM.", "*.example.com", "XN--BCHER-KVA.example"]
+    {
+        let report = check(&bundle, None, &Requirements::new().name(wanted));
+        assert!(!report.has(Code::NameNotCovered) && !report.has(Code::WildcardNotCovered));
+    }
+}
