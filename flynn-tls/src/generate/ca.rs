@@ -45,6 +45,22 @@ impl Ca {
         Self::of_params(params(named(common_name)), &KeyKind::P256, Some(self))
     }
 
+    /// As [`intermediate`](Self::intermediate), with a validity of its own: the chain of many a
+    /// server broke on an intermediate that was over.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn intermediate_valid(
+        &self,
+        common_name: &str,
+        not_before: Time,
+        not_after: Time,
+    ) -> Result<Self, Error> {
+        let mut params = params(named(common_name));
+        set_validity(&mut params, not_before, not_after);
+        Self::of_params(params, &KeyKind::P256, Some(self))
+    }
+
     /// A CA below this one whose certificates must not have another CA between (path length 0)
     /// and are good for `domain` alone (name constraints).
     ///

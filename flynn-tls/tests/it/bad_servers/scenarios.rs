@@ -43,37 +43,39 @@ pub(crate) enum Expect {
     Refuse(&'static str),
     /// With an `Unverifiable` that says this.
     Unverifiable(&'static str),
+    /// With a `PinMismatch`.
+    Mismatch,
 }
 
-pub(crate) use Expect::{Accept, Refuse, Unverifiable};
+pub(crate) use Expect::{Accept, Mismatch, Refuse, Unverifiable};
 
 impl Scenario {
     pub(crate) fn pin(&self) -> Pin {
         self.issued.pin()
     }
 
-    fn sending(mut self, chain: Vec<Vec<u8>>) -> Self {
+    pub(super) fn sending(mut self, chain: Vec<Vec<u8>>) -> Self {
         self.chain = chain;
         self
     }
 
-    fn by(mut self, signer: Signer) -> Self {
+    pub(super) fn by(mut self, signer: Signer) -> Self {
         self.signer = signer;
         self
     }
 
-    fn forgiven_by_name(mut self) -> Self {
+    pub(super) fn forgiven_by_name(mut self) -> Self {
         self.any_name = Accept;
         self
     }
 
-    fn forgiven_by_age(mut self) -> Self {
+    pub(super) fn forgiven_by_age(mut self) -> Self {
         self.any_age = Accept;
         self
     }
 }
 
-fn scenario(
+pub(super) fn scenario(
     name: &'static str,
     ca: &Ca,
     issued: Issued,
@@ -116,6 +118,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         good("good, P-384", KeyKind::P384),
         good("good, Ed25519", KeyKind::Ed25519),
         good("good, RSA 2048", KeyKind::Rsa(2048)),
+        good("good, RSA 3072", KeyKind::Rsa(3072)),
         good("good, RSA 4096", KeyKind::Rsa(4096)),
         faulty("expired", Code::Expired, Accept, Refuse("expired")).forgiven_by_age(),
         faulty("not yet valid", Code::NotYetValid, Accept, Refuse("not valid yet")),
@@ -191,6 +194,8 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Refuse("BadSignature"),
     );
     all.push(forged.sending(chain).by(Signer::Rustls));
+    all.extend(super::odd_names::scenarios(&root, &ca));
+    all.extend(super::odd_chains::scenarios(&root, &ca));
     all
 }
 
