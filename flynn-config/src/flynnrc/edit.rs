@@ -4,7 +4,6 @@ use std::ops::Deref;
 
 use super::cluster_edit::ClusterEdit;
 use super::new_cluster::NewCluster;
-use super::select::unknown;
 use super::{Cluster, FlynnRc};
 use crate::{Error, ErrorKind};
 
@@ -130,7 +129,7 @@ impl FlynnRcEdit {
     /// [`UnknownCluster`](ErrorKind::UnknownCluster).
     pub fn set_default(&mut self, name: &str) -> Result<(), Error> {
         if self.cluster(name).is_none() {
-            return Err(unknown(name));
+            return Err(self.unknown(name));
         }
         self.rc.put_default(name)
     }
@@ -141,7 +140,8 @@ impl FlynnRcEdit {
     /// [`UnknownCluster`](ErrorKind::UnknownCluster).
     pub fn cluster_mut(&mut self, name: &str) -> Result<ClusterEdit<'_>, Error> {
         let index = self.clusters().iter().position(|cluster| cluster.name() == name);
-        Ok(ClusterEdit::new(&mut self.rc, index.ok_or_else(|| unknown(name))?))
+        let index = index.ok_or_else(|| self.unknown(name))?;
+        Ok(ClusterEdit::new(&mut self.rc, index))
     }
 }
 

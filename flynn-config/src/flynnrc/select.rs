@@ -31,7 +31,7 @@ impl FlynnRc {
         let Some(name) = named.into_iter().flatten().find(|name| !name.is_empty()) else {
             return Ok(first);
         };
-        self.cluster(name).ok_or_else(|| unknown(name))
+        self.cluster(name).ok_or_else(|| self.unknown(name))
     }
 
     /// The cluster and app behind a git remote: `https://git.<domain>/<app>.git`.
@@ -42,10 +42,16 @@ impl FlynnRc {
             (!app.is_empty()).then_some((cluster, app))
         })
     }
-}
 
-pub(super) fn unknown(name: &str) -> Error {
-    Error::new(ErrorKind::UnknownCluster, format!("unknown cluster {name:?}"))
+    /// That there is no such cluster, and which there are.
+    pub(super) fn unknown(&self, name: &str) -> Error {
+        let names: Vec<_> = self.clusters().iter().map(|c| format!("{:?}", c.name())).collect();
+        let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        Error::new(
+            ErrorKind::UnknownCluster,
+            format!("unknown cluster {name:?}; the file has {there}"),
+        )
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +85,10 @@ GitURL = ""
     fn what_is_not_there_is_an_error() {
         let rc = FlynnRc::parse(&TWO.replace("default = \"b\"", "default = \"c\"")).unwrap();
         let error = rc.select_from(None, None).unwrap_err();
-        assert_eq!(error.to_string(), "unknown cluster \"c\"");
+        assert_eq!(
+            error.to_string(),
+            "unknown cluster \"c\"; the file has \"a\", \"b\", \"nogit\""
+        );
         assert!(rc.default_cluster().is_none());
         let error = FlynnRc::parse("").unwrap().select_from(Some("a"), None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoClusters);

@@ -80,9 +80,9 @@ impl FlynnRc {
         match (&place.form, before) {
             (Form::Inline(_), Some(spot)) => (empty(spot.value.end), format!(", {pair}")),
             (Form::Inline(table), None) => {
-                let comma = if place.spots.iter().any(Option::is_some) { "," } else { "" };
-                let space = if comma.is_empty() { " " } else { "" };
-                (empty(table.start + 1), format!(" {pair}{comma}{space}"))
+                // Keys that are not known count too.
+                let end = if place.body > table.start { "," } else { " " };
+                (empty(table.start + 1), format!(" {pair}{end}"))
             }
             (Form::Tables(headers), spot) => {
                 let after = match (spot, headers.first()) {

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::helper::KEY_FROM_VARIABLE;
 use super::parse::Section;
 use super::value::unescaped;
-use super::{File, Found, GitConfig};
+use super::{File, GitConfig};
 use crate::url::is_same_url;
 
 /// What a configuration says about a cluster's git URL:
@@ -68,14 +69,14 @@ impl GitConfig {
 
     fn settings(&self, base: &str, git_url: &str, variable: &str) -> Vec<Setting> {
         let own = self.files.first().map(std::ptr::from_ref);
-        let settings = self.variables().filter_map(|Found { file, variable: found }| {
-            let name = file.text.get(found.name.clone()).unwrap_or_default();
-            if !name.eq_ignore_ascii_case(variable.as_bytes()) {
+        let settings = self.variables().filter_map(|found| {
+            if !found.name().eq_ignore_ascii_case(variable.as_bytes()) {
                 return None;
             }
-            let section = file.parsed.sections.get(found.section?)?;
+            let file = found.file;
+            let section = file.parsed.sections.get(found.variable.section?)?;
             let section = file.name_about(section, base, git_url)?;
-            let value = Found { file, variable: found }.value().to_string_lossy().into_owned();
+            let value = found.value().to_string_lossy().into_owned();
             Some(Setting {
                 key: format!("{section}.{variable}"),
                 value,
@@ -86,14 +87,12 @@ impl GitConfig {
         settings.collect()
     }
 
-    /// The names of the sections of the file itself that are about `git_url`.
-    pub(super) fn section_names(&self, base: &str, git_url: &str) -> Vec<String> {
+    /// The sections of the file itself that are about `git_url`: their indices and names.
+    pub(super) fn sections_about(&self, base: &str, git_url: &str) -> Vec<(usize, String)> {
         let Some(file) = self.files.first() else { return Vec::new() };
-        let sections = file.parsed.sections.iter();
-        let names = sections.filter_map(|section| file.name_about(section, base, git_url));
-        let mut names: Vec<_> = names.collect();
-        names.dedup();
-        names
+        let sections = file.parsed.sections.iter().enumerate();
+        let about = |(index, section)| Some((index, file.name_about(section, base, git_url)?));
+        sections.filter_map(about).collect()
     }
 }
 
@@ -113,7 +112,10 @@ impl File {
 
 pub(super) fn is_flynn_helper(value: &str) -> bool {
     let value = value.trim_end();
+    let program = value.trim_end_matches(['\'', '"']);
+    let program = program.strip_suffix(".exe").unwrap_or(program);
     value == "flynn"
+        || value.starts_with(KEY_FROM_VARIABLE)
         || value.ends_with(" git-credentials")
-        || value.trim_end_matches(['\'', '"']).ends_with("git-credential-flynn")
+        || program.ends_with("git-credential-flynn")
 }

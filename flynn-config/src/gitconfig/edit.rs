@@ -6,7 +6,7 @@ use super::diff::Change;
 use super::key::{Key, SectionName};
 use super::parse::{Section, Variable};
 use super::value::{header, quoted};
-use super::{File, GitConfig};
+use super::{File, Found, GitConfig};
 use crate::text::{
     Block, bom_len, content_end, indentation, is_blank, line_end, line_stop, next_line,
 };
@@ -124,6 +124,24 @@ impl GitConfigEdit {
             self.splice(extent, "")?;
         }
         Ok(indices.len())
+    }
+
+    /// Takes out what `is_own` among the variables of a section, and all of the section if that is
+    /// all that it holds.
+    pub(super) fn remove_own(
+        &mut self,
+        section: usize,
+        is_own: impl Fn(&Found<'_>) -> bool,
+    ) -> Result<(), Error> {
+        let found = self.config.variables().enumerate();
+        let inside = found.filter(|(_, found)| found.variable.section == Some(section));
+        let (own, others): (Vec<_>, Vec<_>) = inside.partition(|(_, found)| is_own(found));
+        if others.is_empty() {
+            let extent = self.extent(section);
+            return self.splice(extent, "");
+        }
+        let own: Vec<_> = own.into_iter().map(|(index, _)| index).collect();
+        own.into_iter().rev().try_for_each(|index| self.take_out(index))
     }
 
     /// Writes another value over that of the variable at `index`.

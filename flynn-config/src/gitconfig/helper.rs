@@ -2,6 +2,10 @@
 
 use std::path::Path;
 
+/// How the helper of [`Helper::key_from_variable`] begins.
+pub(super) const KEY_FROM_VARIABLE: &str =
+    r#"!f() { test "$1" = get && printf 'username=user\npassword=%s\n'"#;
+
 /// A credential helper as git wants it written: a name, or a command for the shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Helper(String);
@@ -33,10 +37,7 @@ impl Helper {
     /// The cluster's key from an environment variable, for CI: no file, and no key on any
     /// command line. `variable` is the name of a shell variable.
     pub fn key_from_variable(variable: &str) -> Self {
-        Self(format!(
-            "!f() {{ test \"$1\" = get && \
-             printf 'username=user\\npassword=%s\\n' \"${{{variable}}}\"; }}; f"
-        ))
+        Self(format!("{KEY_FROM_VARIABLE} \"${{{variable}}}\"; }}; f"))
     }
 
     /// The value for git.

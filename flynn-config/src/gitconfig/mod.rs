@@ -186,6 +186,11 @@ impl File {
 }
 
 impl<'a> Found<'a> {
+    /// The name of the variable, as it is spelled.
+    pub(crate) fn name(&self) -> &'a [u8] {
+        self.file.text.get(self.variable.name.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn value(&self) -> Value<'a> {
         let raw = || self.file.text.get(self.variable.value.clone()).unwrap_or_default();
         Value::read(self.variable.equals.map(|_| raw()))
@@ -213,8 +218,7 @@ impl<'a> Found<'a> {
 
     fn is(&self, key: &Key<'_>) -> bool {
         let File { text, parsed, .. } = self.file;
-        let name = text.get(self.variable.name.clone()).unwrap_or_default();
-        name.eq_ignore_ascii_case(key.variable.as_bytes())
+        self.name().eq_ignore_ascii_case(key.variable.as_bytes())
             && self
                 .variable
                 .section

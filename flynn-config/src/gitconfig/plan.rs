@@ -7,7 +7,7 @@ use super::blocks::{Setting, is_flynn_helper};
 use super::diff::Change;
 use super::edit::GitConfigEdit;
 use super::key::Key;
-use super::{GitConfig, Helper};
+use super::{GitConfig, Helper, Value};
 use crate::{Error, ErrorKind};
 
 /// What to do with the Flynn blocks of a git URL.
@@ -26,7 +26,9 @@ pub enum BlockChange {
     /// `git config --unset`, a header under which nothing is left goes with it, unless there are
     /// comments (see [`GitConfigEdit::unset`]).
     DropCa,
-    /// Take both sections out, as `flynn cluster remove` does.
+    /// Take `sslCAInfo` and Flynn's helpers out, and each section that holds nothing else with
+    /// the comments of its own. Where `flynn cluster remove` takes out both sections, other
+    /// settings (a `proxy`, another helper) stay here: they are not Flynn's.
     Remove,
 }
 
@@ -82,11 +84,13 @@ impl GitConfig {
         edit.change_blocks(git_url, &change)?;
         let diff = edit.changes().iter().flat_map(Change::diff).collect();
         let blocks = self.flynn_blocks(git_url);
-        let concerned = match change {
-            BlockChange::DropCa => blocks.ca_files,
-            _ => [blocks.ca_files, blocks.helpers].concat(),
-        };
-        let out_of_reach = concerned.into_iter().filter(|s| s.included_from.is_some()).collect();
+        let helpers = blocks.helpers.into_iter().filter(|helper| match change {
+            BlockChange::Install { .. } => true,
+            BlockChange::DropCa => false,
+            BlockChange::Remove => is_flynn_helper(&helper.value),
+        });
+        let concerned = blocks.ca_files.into_iter().chain(helpers);
+        let out_of_reach = concerned.filter(|s| s.included_from.is_some()).collect();
         let git_url = git_url.to_owned();
         Ok(Plan { git_url, change, before, after: edit.into_config(), diff, out_of_reach })
     }
@@ -119,12 +123,11 @@ impl GitConfigEdit {
             }
             BlockChange::DropCa => self.drop_ca(git_url),
             BlockChange::Remove => {
-                for base in ["http", "credential"] {
-                    for name in self.section_names(base, git_url) {
-                        self.remove_section(&name)?;
-                    }
-                }
-                Ok(())
+                self.remove("http", git_url, |key, _| key.eq_ignore_ascii_case(b"sslCAInfo"))?;
+                self.remove("credential", git_url, |key, value| {
+                    key.eq_ignore_ascii_case(b"helper")
+                        && value.as_str().is_some_and(is_flynn_helper)
+                })
             }
         }
     }
@@ -138,8 +141,8 @@ impl GitConfigEdit {
         value: &str,
         ours: fn(&str) -> bool,
     ) -> Result<(), Error> {
-        let spelled = self.section_names(base, git_url).pop();
-        let section = spelled.unwrap_or_else(|| format!("{base}.{git_url}"));
+        let spelled = self.sections_about(base, git_url).pop();
+        let section = spelled.map_or_else(|| format!("{base}.{git_url}"), |(_, name)| name);
         let key = format!("{section}.{variable}");
         let matches = self.matches(&Key::parse(&key)?);
         let old = self.get_all(&key);
@@ -155,8 +158,20 @@ impl GitConfigEdit {
         }
     }
 
+    fn remove(
+        &mut self,
+        base: &str,
+        git_url: &str,
+        is_own: impl Fn(&[u8], &Value<'_>) -> bool,
+    ) -> Result<(), Error> {
+        for (section, _) in self.sections_about(base, git_url).into_iter().rev() {
+            self.remove_own(section, |found| is_own(found.name(), &found.value()))?;
+        }
+        Ok(())
+    }
+
     fn drop_ca(&mut self, git_url: &str) -> Result<(), Error> {
-        for name in self.section_names("http", git_url) {
+        for (_, name) in self.sections_about("http", git_url) {
             self.unset_all(&format!("{name}.sslCAInfo"))?;
         }
         Ok(())

@@ -65,8 +65,7 @@ fn plans_change_what_they_are_about_and_nothing_else() {
     let about = |key: &[u8], variables: &[&str]| {
         let key = String::from_utf8_lossy(key).to_lowercase();
         let of_url = [".https://git.a.test.", ".https://git.a.test:443/."];
-        of_url.iter().any(|part| key.contains(part))
-            && (variables.is_empty() || variables.iter().any(|v| key.ends_with(v)))
+        of_url.iter().any(|part| key.contains(part)) && variables.iter().any(|v| key.ends_with(v))
     };
     let helper = Helper::flynn_cli("/opt/My Flynn/flynn".as_ref());
     let ca_file = Some(PathBuf::from(r"C:\ca certs\a.pem"));
@@ -74,7 +73,7 @@ fn plans_change_what_they_are_about_and_nothing_else() {
         let before = by_git(&path).unwrap();
         for (change, variables) in [
             (BlockChange::DropCa, &["sslcainfo"][..]),
-            (BlockChange::Remove, &[]),
+            (BlockChange::Remove, &["sslcainfo", "helper"]),
             (
                 BlockChange::Install { ca_file: None, helper: helper.clone() },
                 &["sslcainfo", "helper"],
@@ -107,7 +106,7 @@ fn plans_change_what_they_are_about_and_nothing_else() {
                     assert_eq!(blocks.ca_file(), ca_file.as_deref(), "{what}");
                 }
                 BlockChange::DropCa => assert_eq!(blocks.ca_file(), None, "{what}"),
-                _ => assert!(blocks.is_empty(), "{what}"),
+                _ => assert!(blocks.ca_files.is_empty() && !blocks.has_flynn_helper(), "{what}"),
             }
             assert!(now.plan(url, change).unwrap().is_empty(), "{what}: not done after all");
         }
@@ -146,8 +145,44 @@ fn removing_the_blocks_keeps_the_comments_of_others() {
     );
     assert_eq!(
         block("duplicates.gitconfig", BlockChange::Remove),
-        "[http \"https://git.b.test\"]\n\tsslCAInfo = /ca/b.pem\n"
+        "[HTTP \"https://git.a.test\"]\n\tsslVerify\n\
+         [http \"https://git.b.test\"]\n\tsslCAInfo = /ca/b.pem\n"
     );
+}
+
+/// What stands beside Flynn's settings is somebody's own, and stays.
+#[test]
+fn removing_the_blocks_keeps_the_settings_of_others() {
+    assert_eq!(
+        block("several-helpers.gitconfig", BlockChange::Remove),
+        "[credential]\n\thelper = osxkeychain\n[credential \"https://git.a.test\"]\n\thelper =\n\
+         \thelper = store\n\tusername = user\n"
+    );
+    let own = "[http \"https://git.a.test\"]\n\tproxy = p # of the office\n";
+    let added = ["", "\tsslCAInfo = /ca\n"].map(|line| own.to_owned() + line);
+    let plan = GitConfig::parse(&added[1]).unwrap().plan("https://git.a.test", BlockChange::Remove);
+    assert_eq!(plan.as_ref().unwrap().to_string(), "- \tsslCAInfo = /ca\n");
+    let done = GitConfig::parse(&added[1]).unwrap().preview(|git| git.apply(&plan.unwrap()));
+    assert_eq!(done.unwrap().as_bytes(), own.as_bytes());
+
+    for helper in [
+        Helper::flynn_cli("/opt/My Flynn/flynn".as_ref()),
+        Helper::command("/opt/git-credential-flynn".as_ref(), &[]),
+        Helper::command("C:\\My Tools\\git-credential-flynn.exe".as_ref(), &[]),
+        Helper::named("flynn"),
+        Helper::key_from_variable("FLYNN_KEY"),
+    ] {
+        let install = BlockChange::Install { ca_file: Some("/ca".into()), helper };
+        let there = |git: &mut GitConfigEdit, change: &BlockChange| {
+            let plan = git.plan("https://git.a.test", change.clone())?;
+            git.apply(&plan)
+        };
+        let config = GitConfig::parse("[user]\n\tname = Ann\n").unwrap();
+        let installed = config.preview(|git| there(git, &install)).unwrap();
+        assert!(installed.flynn_blocks("https://git.a.test").has_flynn_helper(), "{install:?}");
+        let removed = installed.preview(|git| there(git, &BlockChange::Remove)).unwrap();
+        assert_eq!(removed.as_bytes(), config.as_bytes(), "{install:?}");
+    }
 }
 
 #[test]
@@ -195,12 +230,16 @@ fn adding_after_a_continuation_at_the_end() {
 
 #[test]
 fn plans_are_shown_without_the_secrets_of_others() {
-    let config = "[http \"https://git.a.test\"]\n\tsslCAInfo = /ca\n\textraHeader = HUSH\n";
+    let config =
+        "# HUSH\n\n# HUSH\n[http \"https://git.a.test\"]\n\t# HUSH\n\tsslCAInfo = /ca # HUSH\n";
     let plan = GitConfig::parse(config).unwrap().plan("https://git.a.test", BlockChange::Remove);
     assert_eq!(
         plan.unwrap().to_string(),
-        "- [http \"https://git.a.test\"]\n- \tsslCAInfo = /ca\n- \textraHeader = ...\n"
+        "- # ...\n- [http \"https://git.a.test\"]\n- # ...\n- \tsslCAInfo = /ca\n"
     );
+    let config = "[http \"https://git.a.test\"] extraHeader = HUSH\n\tsslCAInfo = /ca\n";
+    let plan = GitConfig::parse(config).unwrap().plan("https://git.a.test", BlockChange::Remove);
+    assert_eq!(plan.unwrap().to_string(), "- \tsslCAInfo = /ca\n");
 }
 
 fn rc(
@@ -271,6 +310,22 @@ fn a_key_goes_with_its_comma() {
     ] {
         let rc = FlynnRc::parse(&format!("cluster = [{before}]")).unwrap();
         let rc = rc.preview(|rc| rc.cluster_mut("a")?.set_tls_pin("")).unwrap();
+        assert_eq!(rc.as_str(), format!("cluster = [{after}]"));
+    }
+}
+
+/// An entry that holds nothing that is known (found by fuzzing).
+#[test]
+fn a_key_comes_with_its_comma() {
+    for (before, after) in [
+        ("{ x.y = 1 }", r#"{ TLSPin = "p", x.y = 1 }"#),
+        ("{ x = { y = 1 } }", r#"{ TLSPin = "p", x = { y = 1 } }"#),
+        ("{}", r#"{ TLSPin = "p" }"#),
+        ("{ }", r#"{ TLSPin = "p"  }"#),
+        (r#"{ Key = "k" }"#, r#"{ Key = "k", TLSPin = "p" }"#),
+    ] {
+        let rc = FlynnRc::parse(&format!("cluster = [{before}]")).unwrap();
+        let rc = rc.preview(|rc| rc.cluster_mut("")?.set_tls_pin("p")).unwrap();
         assert_eq!(rc.as_str(), format!("cluster = [{after}]"));
     }
 }
