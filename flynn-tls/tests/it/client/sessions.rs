@@ -22,18 +22,21 @@ async fn kind(config: &Arc<ClientConfig>, address: SocketAddr) -> std::io::Resul
     Ok(tls.get_ref().1.handshake_kind().unwrap())
 }
 
-/// A server of each version that gives out tickets, and the pin of both.
+/// A server of each version that remembers sessions itself (session ids over TLS 1.2), one of each
+/// that gives out tickets, and the pin of all.
 async fn servers() -> (Vec<Server>, Pin) {
     let leaf = bootstrap("example.com").unwrap().leaf;
     let mut servers = Vec::new();
-    for version in [&TLS12, &TLS13] {
+    for (version, tickets) in [(&TLS12, false), (&TLS12, true), (&TLS13, false), (&TLS13, true)] {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(&[version])
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(leaf.chain(), leaf.key_der())
             .unwrap();
-        config.ticketer = ring::Ticketer::new().unwrap();
+        if tickets {
+            config.ticketer = ring::Ticketer::new().unwrap();
+        }
         servers.push(serve(config).await);
     }
     (servers, leaf.pin())
