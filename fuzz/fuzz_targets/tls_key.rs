@@ -9,7 +9,8 @@ fuzz_target!(|input: &[u8]| {
         assert!(format!("{key:?}").len() < 200);
         assert_eq!(key.secret_der().secret_der(), input);
     }
-    if let Ok(text) = std::str::from_utf8(input) {
-        let _ = PrivateKey::from_pem(text);
+    match PrivateKey::from_pem(input) {
+        Ok(key) => assert!(format!("{key:?}").len() < 200),
+        Err(e) => assert!(format!("{e} {e:?}").len() < 800),
     }
 });
