@@ -5,10 +5,12 @@ use std::ops::Range;
 /// The UTF-8 byte order mark that some editors write first.
 pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// The line end that `text` uses: that of its first line.
-pub(crate) fn line_end(text: &[u8]) -> &'static str {
-    match text.iter().position(|&b| b == b'\n') {
-        Some(at) if at > 0 && text.get(at - 1) == Some(&b'\r') => "\r\n",
+/// The line end for a line that comes beside the one that holds `at`: that line's own, or, where
+/// it has none, that of the line before it.
+pub(crate) fn line_end(text: &[u8], at: usize) -> &'static str {
+    let before = text.get(..next_line(text, at)).unwrap_or_default();
+    match before.iter().rposition(|&b| b == b'\n') {
+        Some(nl) if nl > 0 && text.get(nl - 1) == Some(&b'\r') => "\r\n",
         _ => "\n",
     }
 }
@@ -172,7 +174,9 @@ mod tests {
     fn ends_of_lines() {
         assert_eq!(line_stop(b"ab\r\ncd", 0), 2);
         assert_eq!(line_stop(b"ab", 1), 2);
-        assert_eq!(line_end(b"a\r\nb\n"), "\r\n");
-        assert_eq!(line_end(b""), "\n");
+        assert_eq!(line_end(b"a\r\nb\n", 1), "\r\n");
+        assert_eq!(line_end(b"a\r\nb\n", 4), "\n");
+        assert_eq!(line_end(b"a\r\nb", 4), "\r\n");
+        assert_eq!(line_end(b"", 0), "\n");
     }
 }

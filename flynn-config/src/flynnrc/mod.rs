@@ -81,7 +81,9 @@ impl FlynnRc {
     /// file again, calls `change`, and replaces the file in one step, so that a crash at any
     /// point leaves the old or the new one. Only what was asked for changes: comments, order,
     /// spacing, line ends and unknown keys stay. Nothing is written when `change` fails or
-    /// changes nothing. A missing file counts as empty, and is made with mode 0600.
+    /// changes nothing. A missing file counts as empty, and is made with mode 0600; one that is
+    /// there keeps its mode. Symbolic links are followed and stay. As with git, the new file
+    /// belongs to the caller, and other hard links keep the old content.
     ///
     /// # Errors
     /// Those of [`load`](Self::load) and of `change`; [`Locked`](crate::ErrorKind::Locked) when

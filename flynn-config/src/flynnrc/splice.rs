@@ -96,7 +96,7 @@ impl FlynnRc {
                     .and_then(|indent| std::str::from_utf8(indent).ok());
                 let indent = indent.unwrap_or("  ");
                 let at = line_stop(text, after);
-                (empty(at), format!("{}{indent}{pair}", line_end(text)))
+                (empty(at), format!("{}{indent}{pair}", line_end(text, at)))
             }
         }
     }
@@ -111,7 +111,7 @@ impl FlynnRc {
             .map(|(field, value)| format!("{} = {}", field.as_str(), quoted(value)));
         let splice = match &self.layout.list {
             List::Tables => {
-                let nl = line_end(text);
+                let nl = line_end(text, content_end(text));
                 // A second spelling, `[[Cluster]]` beside `[[cluster]]`, would be a second key.
                 let header = self.layout.places.first().and_then(|place| match &place.form {
                     Form::Tables(headers) => self.text.get(headers.first()?.at.clone()),
@@ -173,7 +173,6 @@ impl FlynnRc {
     /// Writes `default = "name"`: over the old one, after the last top-level key, or on top.
     pub(super) fn put_default(&mut self, name: &str) -> Result<(), Error> {
         let text = self.text.as_bytes();
-        let nl = line_end(text);
         let splice = match (&self.layout.default, self.layout.headers.first()) {
             (Some((_, old)), _) if old == name => return Ok(()),
             (Some((spot, _)), _) => {
@@ -186,14 +185,19 @@ impl FlynnRc {
             }
             (None, _) if self.layout.root_body > 0 => {
                 let at = line_stop(text, self.layout.root_body);
+                let nl = line_end(text, at);
                 (empty(at), format!("{nl}default = {}", quoted(name)))
             }
             (None, Some(&head)) => {
                 let block = Block { floor: 0, head, body: head, ceiling: text.len() };
                 let at = block.extent(text, COMMENT).start;
+                let nl = line_end(text, at);
                 (empty(at), format!("default = {}{nl}{nl}", quoted(name)))
             }
-            (None, None) => (empty(text.len()), format!("{nl}default = {}{nl}", quoted(name))),
+            (None, None) => {
+                let nl = line_end(text, text.len());
+                (empty(text.len()), format!("{nl}default = {}{nl}", quoted(name)))
+            }
         };
         self.splice(&[splice])
     }

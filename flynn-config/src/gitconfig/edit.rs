@@ -61,11 +61,11 @@ impl GitConfigEdit {
     pub fn add(&mut self, key: &str, value: &str) -> Result<(), Error> {
         let key = Key::parse(key)?;
         let pair = format!("\t{} = {}", key.variable, quoted(value)?);
-        let nl = line_end(self.text());
         let last = self.sections().iter().rposition(|s| key.section.is_of(s, self.text()));
         let Some(section) = last else {
             let header = header(key.section.base, key.section.subsection);
             let end = self.text().len();
+            let nl = line_end(self.text(), end);
             let close = if ends_line(self.text()) { nl } else { "" };
             let open = self.fresh_line(end);
             return self.splice(end..end, &format!("{open}{header}{nl}{pair}{close}"));
@@ -74,6 +74,7 @@ impl GitConfigEdit {
         let stop = line_stop(self.text(), after);
         let next = self.sections().get(section + 1).map(|s| s.header.start);
         if next.is_some_and(|next| next < stop) {
+            let nl = line_end(self.text(), after);
             return self.splice(after..after, &format!("{nl}{pair}{nl}"));
         }
         let open = self.fresh_line(stop);
@@ -255,7 +256,7 @@ impl GitConfigEdit {
     /// end after it.
     fn fresh_line(&self, at: usize) -> String {
         let text = self.text();
-        let nl = line_end(text);
+        let nl = line_end(text, at);
         let ends_here = self.variables().iter().rfind(|v| v.equals.is_some() && v.value.end == at);
         let raw = ends_here.and_then(|v| text.get(v.value.clone())).unwrap_or_default();
         let backslashes = raw.iter().rev().take_while(|&&b| b == b'\\').count();

@@ -92,7 +92,8 @@ impl GitConfig {
     ///
     /// Takes git's own lock (`FILE.lock`, made exclusively, which becomes the new file), reads
     /// the file, calls `change`, and renames. Only what was asked for changes. Nothing is
-    /// written when `change` fails or changes nothing. A missing file counts as empty.
+    /// written when `change` fails or changes nothing. A missing file counts as empty. Mode,
+    /// symbolic and hard links as with [`FlynnRc::edit`](crate::FlynnRc::edit).
     ///
     /// # Errors
     /// Those of [`parse`](Self::parse) and of `change`; [`Locked`](crate::ErrorKind::Locked),

@@ -314,6 +314,30 @@ fn a_key_goes_with_its_comma() {
     }
 }
 
+/// In a file of both line ends, a new line takes that of the line it follows.
+#[test]
+fn the_lines_of_others_keep_their_ends() {
+    let text = "[a]\n\tx = 1\n[b]\r\n\ty = 1\r\n";
+    let set = |key: &str| {
+        let done = GitConfig::parse(text).unwrap().preview(|git| git.set(key, "2"));
+        String::from_utf8(done.unwrap().as_bytes().to_vec()).unwrap()
+    };
+    assert_eq!(set("a.z"), text.replace("x = 1\n", "x = 1\n\tz = 2\n"));
+    assert_eq!(set("b.z"), format!("{text}\tz = 2\r\n"));
+    assert_eq!(set("c.z"), format!("{text}[c]\r\n\tz = 2\r\n"));
+
+    let text = "[[cluster]]\r\nName = \"a\"\r\n[[cluster]]\nName = \"b\"\nKey = \"k\"\n";
+    let edited = |edit: fn(&mut flynn_config::FlynnRcEdit) -> Result<(), Error>| {
+        FlynnRc::parse(text).unwrap().preview(edit).unwrap().as_str().to_owned()
+    };
+    let pin = edited(|rc| rc.cluster_mut("a")?.set_tls_pin("p"));
+    assert_eq!(pin, text.replacen("\r\n[", "\r\nTLSPin = \"p\"\r\n[", 1));
+    let default = edited(|rc| rc.set_default("a"));
+    assert_eq!(default, format!("default = \"a\"\r\n\r\n{text}"));
+    let added = edited(|rc| rc.add(&NewCluster::from_domain("c", "c.test", "k", "")));
+    assert!(added.starts_with(text) && !added[text.len()..].contains('\r'), "{added:?}");
+}
+
 /// An entry that holds nothing that is known (found by fuzzing).
 #[test]
 fn a_key_comes_with_its_comma() {
