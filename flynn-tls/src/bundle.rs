@@ -11,6 +11,21 @@ use crate::{Certificate, found};
 ///
 /// Anything around the PEM blocks is ignored; the order of the file is kept, and
 /// [`ordered`](Self::ordered) puts it right.
+///
+/// ```
+/// # fn main() -> Result<(), flynn_tls::Error> {
+/// use flynn_tls::Bundle;
+/// # let ca = flynn_tls::generate::Ca::new("x")?;
+/// # let (leaf, issuer) = (ca.issue(&["example.com"])?.certificate_pem(), ca.certificate_pem());
+///
+/// // A file in the wrong order, with Windows line ends and words between.
+/// let file = format!("{issuer}and the leaf:\n{leaf}").replace('\n', "\r\n");
+/// let bundle = Bundle::from_pem(&file)?;
+/// assert_eq!(bundle.leaf().subject(), "CN=example.com");
+/// assert_eq!(bundle.ordered().to_pem(), format!("{leaf}{issuer}"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Bundle {
     certificates: Vec<Certificate>,

@@ -12,6 +12,22 @@ use crate::{Certificate, KeyKind, found};
 /// A private key: PKCS#8, PKCS#1 (RSA) or SEC1 (elliptic curves), not encrypted.
 ///
 /// Neither `Debug` nor any error shows a part of it.
+///
+/// ```
+/// # fn main() -> Result<(), flynn_tls::Error> {
+/// use flynn_tls::{ErrorKind, PrivateKey};
+/// # let issued = flynn_tls::generate::Ca::new("x")?.issue(&["example.com"])?;
+/// # let (certificate_pem, key_pem) = (issued.certificate_pem(), issued.key_pem());
+///
+/// let key = PrivateKey::from_pem(&key_pem)?;
+/// assert_eq!(key.kind().to_string(), "P-256");
+///
+/// let mistake = PrivateKey::from_pem(&certificate_pem).unwrap_err();
+/// assert_eq!(mistake.kind(), ErrorKind::Key);
+/// assert_eq!(mistake.to_string(), "this is a certificate, not a private key");
+/// # Ok(())
+/// # }
+/// ```
 pub struct PrivateKey {
     der: PrivateKeyDer<'static>,
     kind: KeyKind,

@@ -98,3 +98,25 @@ impl<'a> Case<'a> {
         self.path.iter().filter_map(|&i| Some((i, self.bundle.certificates().get(i)?)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::Ca;
+
+    /// As without the features `ring` and `aws-lc-rs`.
+    #[test]
+    fn without_a_provider_it_says_what_it_left_out() {
+        let issued = Ca::new("x").unwrap().issue(&["example.com"]).unwrap();
+        let bundle = Bundle::from_der(issued.chain()).unwrap();
+        let key = PrivateKey::from_pem(issued.key_pem()).unwrap();
+        let requirements = Requirements::new();
+        let case = Case::new(&bundle, Some(&key), &requirements, None);
+        let mut report = Report::default();
+        key::check(&case, &mut report);
+        chain::check(&case, &mut report);
+        let codes: Vec<_> = report.findings().iter().map(Finding::code).collect();
+        assert_eq!(codes, [Code::KeyUnchecked, Code::Unchecked]);
+        assert!(!report.has_errors());
+    }
+}

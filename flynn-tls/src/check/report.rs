@@ -69,6 +69,20 @@ impl fmt::Display for Finding {
 }
 
 /// All that [`check`](super::check()) found, the worst first.
+///
+/// ```
+/// # fn main() -> Result<(), flynn_tls::Error> {
+/// use flynn_tls::generate::broken;
+/// use flynn_tls::{Bundle, Code, Requirements, Severity, check};
+///
+/// let made = broken(Code::Expired, "example.com")?;
+/// let report = check(&Bundle::from_pem(&made.chain_pem)?, None, &Requirements::new());
+/// let worst = &report.findings()[0];
+/// assert_eq!((worst.code(), worst.severity()), (Code::Expired, Severity::Error));
+/// assert_eq!(worst.remedy(), "renew it and install the new one");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use = "it says what is wrong"]
 pub struct Report {

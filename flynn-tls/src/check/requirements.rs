@@ -6,6 +6,19 @@ use crate::{Roots, Time};
 
 /// What a certificate has to be good for. Without anything set: in date now and for 30 days to
 /// come, and complete.
+///
+/// ```
+/// use flynn_tls::Requirements;
+///
+/// // What a Flynn cluster needs of a bought certificate, half a year ahead.
+/// let wanted = Requirements::new()
+///     .domain("example.com")
+///     .publicly_trusted()
+///     .at("2027-07-01T00:00:00Z".parse()?)
+///     .expiring_within_days(14);
+/// # let _ = wanted;
+/// # Ok::<(), flynn_tls::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "it is for `check`"]
 pub struct Requirements {

@@ -1,6 +1,14 @@
 use super::{ClientTls, Trust};
 
 /// The ways to give up checks, from [`ClientTls::dangerous`].
+///
+/// ```
+/// use flynn_tls::ClientTls;
+///
+/// // To go on working while a renewal is late, knowing what that gives up.
+/// let config = ClientTls::webpki().dangerous().accept_expired().config()?;
+/// # Ok::<(), flynn_tls::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "each of its methods gives the `ClientTls` back"]
 pub struct Dangerous(pub(super) ClientTls);

@@ -11,6 +11,18 @@ use crate::{Certificate, Pin, PinSet, Time, pem};
 ///
 /// Found in a request's error with [`pin_mismatch`](crate::pin_mismatch). Its `Display` is one
 /// line: both pins, whose certificate it is, the likeliest cause and what to do.
+///
+/// ```
+/// use flynn_tls::{Cause, PinMismatch};
+///
+/// fn advice(mismatch: &PinMismatch) -> String {
+///     match mismatch.likeliest() {
+///         // A public CA vouches for the new certificate.
+///         Cause::Replaced => format!("set TLSPin to {}", mismatch.presented()),
+///         cause => format!("{cause}: {}", cause.remedy()),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinMismatch {
     expected: PinSet,

@@ -9,6 +9,19 @@ use crate::error::{Error, ErrorKind};
 use crate::{found, pem};
 
 /// Whom a chain of certificates must lead to.
+///
+/// ```
+/// # fn main() -> Result<(), flynn_tls::Error> {
+/// use flynn_tls::{ClientTls, Roots};
+/// # let ca = flynn_tls::generate::Ca::new("x")?;
+/// # let (ca_pem, pin) = (ca.certificate_pem(), ca.issue(&["x"])?.pin());
+///
+/// // The pinned certificate, and only if the cluster's own CA issued it for this name.
+/// let roots = Roots::from_pem(&ca_pem)?;
+/// let config = ClientTls::pinned_and_webpki(pin).roots(roots).config()?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Roots(Kind);
 

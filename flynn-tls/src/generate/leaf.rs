@@ -16,6 +16,20 @@ use crate::{KeyKind, Time};
 
 /// A server certificate about to be made: change what a test needs to be odd, then
 /// [`issue`](Self::issue).
+///
+/// ```
+/// use flynn_tls::generate::Ca;
+/// use flynn_tls::{KeyKind, Time};
+///
+/// let yesterday = Time::now().plus_days(-1);
+/// let expired = Ca::new("My test CA")?
+///     .leaf(&["example.com"])
+///     .key(KeyKind::Rsa(2048))
+///     .valid(yesterday.plus_days(-90), yesterday)
+///     .issue()?;
+/// # let _ = expired;
+/// # Ok::<(), flynn_tls::Error>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "nothing is made before `issue`"]
 pub struct Leaf {

@@ -8,6 +8,23 @@ use crate::error::{Error, ErrorKind};
 /// Runs several probes, at most `limit` at a time, and answers in their order.
 ///
 /// Dropping the future stops them all.
+///
+/// ```no_run
+/// # async fn f(nodes: Vec<std::net::IpAddr>) {
+/// use std::num::NonZeroUsize;
+///
+/// use flynn_tls::{Probe, probe_many};
+///
+/// // Does every node of the cluster present the same certificate?
+/// let probes = nodes.iter().map(|ip| Probe::new("example.com", 443).connect_to((*ip, 443)));
+/// for (ip, presented) in nodes.iter().zip(probe_many(probes, NonZeroUsize::MIN).await) {
+///     match presented {
+///         Ok(presented) => println!("{ip}: {}", presented.pin()),
+///         Err(e) => println!("{ip}: {e}"),
+///     }
+/// }
+/// # }
+/// ```
 pub async fn probe_many(
     probes: impl IntoIterator<Item = Probe>,
     limit: NonZeroUsize,
