@@ -85,6 +85,28 @@ async fn with_aws_lc_rs_a_p_521_certificate_is_accepted() {
     assert!(unverifiable(&e).is_some(), "{e}");
 }
 
+/// The machine's own roots know nothing of a CA that was made here.
+#[cfg(feature = "platform")]
+#[tokio::test]
+async fn the_platforms_roots_refuse_a_stranger_and_forgive_nothing() {
+    let tls = || ClientTls::webpki().roots(Roots::platform());
+    for forgiving in [tls().dangerous().accept_expired(), tls().dangerous().accept_other_names()] {
+        assert_eq!(forgiving.config().unwrap_err().kind(), ErrorKind::Config);
+    }
+    let issued = Ca::new("x").unwrap().issue(&["a.example.com"]).unwrap();
+    let server = serve(server_config(&issued)).await;
+    for tls in [tls(), ClientTls::pinned_and_webpki(issued.pin()).roots(Roots::platform())] {
+        // A machine may have no roots at all.
+        match tls.config() {
+            Ok(config) => {
+                let e = say_hello(Arc::new(config), server.address, "a.example.com").await;
+                assert!(e.unwrap_err().to_string().contains("UnknownIssuer"));
+            }
+            Err(e) => assert_eq!(e.kind(), ErrorKind::Config),
+        }
+    }
+}
+
 /// Only to compile: what a user shares between tasks.
 #[test]
 fn configurations_and_errors_can_be_sent_to_other_threads() {
