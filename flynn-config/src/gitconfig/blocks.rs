@@ -1,5 +1,6 @@
 //! The two blocks that the original CLI keeps in `~/.gitconfig` for a cluster.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::helper::KEY_FROM_VARIABLE;
@@ -27,8 +28,8 @@ pub struct FlynnBlocks {
     pub helpers: Vec<Setting>,
 }
 
-/// A setting of a Flynn block.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A setting of a Flynn block. `Debug` shows no helper but Flynn's: others may hold a password.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Setting {
     /// The key, with the section as the file spells it.
@@ -38,6 +39,19 @@ pub struct Setting {
     /// The included file that it stands in; `None` for the file itself, the only one that an
     /// edit reaches.
     pub included_from: Option<PathBuf>,
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, value, included_from } = self;
+        let is_helper = key.ends_with(".helper");
+        let value = if is_helper { shown_helper(value) } else { value };
+        f.debug_struct("Setting")
+            .field("key", key)
+            .field("value", &value)
+            .field("included_from", included_from)
+            .finish()
+    }
 }
 
 impl FlynnBlocks {
@@ -108,6 +122,11 @@ impl File {
         let subsection = std::str::from_utf8(&subsection).ok()?;
         is_same_url(subsection, git_url).then(|| format!("{base}.{subsection}"))
     }
+}
+
+/// A helper as it may be shown: one that is not Flynn's can hold a password.
+pub(super) fn shown_helper(value: &str) -> &str {
+    if is_flynn_helper(value) { value } else { "..." }
 }
 
 pub(super) fn is_flynn_helper(value: &str) -> bool {

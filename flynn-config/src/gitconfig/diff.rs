@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::Value;
+use super::blocks::is_flynn_helper;
 use super::parse::parse;
 use crate::text::{line_start, next_line};
 
@@ -45,11 +47,19 @@ fn shown(text: &[u8]) -> Vec<String> {
     let piece = |span: &Range<usize>| {
         String::from_utf8_lossy(text.get(span.clone()).unwrap_or_default()).into_owned()
     };
-    let headers = parsed.sections.iter().map(|s| (s.header.clone(), piece(&s.header)));
+    let headers = parsed.sections.iter().map(|section| {
+        let header = piece(&section.header);
+        // The URL of another section on the line may hold a password.
+        let header = if header.contains('@') { "[...]".to_owned() } else { header };
+        (section.header.clone(), header)
+    });
     let variables = parsed.variables.iter().map(|variable| {
         let name = piece(&variable.name);
-        let public = ["sslCAInfo", "helper"].iter().any(|n| name.eq_ignore_ascii_case(n));
-        let value = if public { piece(&variable.value) } else { "...".to_owned() };
+        let raw = text.get(variable.value.clone()).unwrap_or_default();
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+        let public = is("sslCAInfo")
+            || is("helper") && Value::read(Some(raw)).as_str().is_some_and(is_flynn_helper);
+        let value = if public { String::from_utf8_lossy(raw) } else { "...".into() };
         let line = match variable.equals {
             Some(_) => format!("\t{name} = {value}"),
             None => format!("\t{name}"),
@@ -84,9 +94,13 @@ mod tests {
 
     #[test]
     fn only_the_settings_of_flynn_show_their_value() {
-        let text = b"# of ops\n[http \"u\"] ; HUSH\n\tsslCAInfo = a b # HUSH\n\n  extraHeader = a \\\nHUSH\n;HUSH\n\tbare\n";
+        let text = b"[credential \"u\"]\n\thelper = flynn\n\thelper = !echo password=HUSH\n# of ops\n[url \"https://u:HUSH@x\"][http \"u\"] ; HUSH\n\tsslCAInfo = a b # HUSH\n\n  extraHeader = a \\\nHUSH\n;HUSH\n\tbare\n";
         let expected = [
+            "[credential \"u\"]",
+            "\thelper = flynn",
+            "\thelper = ...",
             "# ...",
+            "[...]",
             "[http \"u\"]",
             "\tsslCAInfo = a b",
             "\textraHeader = ...",

@@ -1,13 +1,18 @@
 //! What goes after `helper =`.
 
+use std::fmt;
 use std::path::Path;
+
+use super::blocks::shown_helper;
 
 /// How the helper of [`Helper::key_from_variable`] begins.
 pub(super) const KEY_FROM_VARIABLE: &str =
     r#"!f() { test "$1" = get && printf 'username=user\npassword=%s\n'"#;
 
 /// A credential helper as git wants it written: a name, or a command for the shell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Debug` shows none but Flynn's: others may hold a password.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Helper(String);
 
 impl Helper {
@@ -43,6 +48,12 @@ impl Helper {
     /// The value for git.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Debug for Helper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Helper").field(&shown_helper(&self.0)).finish()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use flynn_config::credential::Credential;
-use flynn_config::{BlockChange, FlynnRc, GitConfig, NewCluster};
+use flynn_config::{BlockChange, FlynnRc, GitConfig, Helper, NewCluster};
 use secrecy::SecretString;
 
 const MARK: &str = "MARKEDKEY";
@@ -81,6 +81,16 @@ fn gitconfig() {
         "[http \"https://git.a.test\"]\n\textraHeader = \"Authorization: {MARK}\"\n\
          [url \"https://u:{MARK}@x\"]\n\tinsteadOf = x \\\n{MARK}\n"
     );
+    let helper = format!("!f() {{ echo password={MARK}; }}; f");
+    let own = format!("[credential \"https://git.a.test\"]\n\thelper = \"{helper}\"\n");
+    let config = GitConfig::parse(own).unwrap();
+    let blocks = config.flynn_blocks("https://git.a.test");
+    for new in [Helper::named(&helper), Helper::named("flynn")] {
+        let change = BlockChange::Install { ca_file: None, helper: new };
+        check("change", &format!("{change:?} {blocks:?}"));
+        let plan = config.plan("https://git.a.test", change).unwrap();
+        check("plan", &format!("{plan} {plan:?}"));
+    }
     for text in broken(&whole) {
         match GitConfig::parse(&text) {
             Ok(config) => {
