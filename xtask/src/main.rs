@@ -48,9 +48,10 @@ fn main() -> ExitCode {
 }
 
 /// Feature sets that must build besides the default one.
-const FEATURE_SETS: [&[&str]; 6] = [
+const FEATURE_SETS: [&[&str]; 7] = [
     &["-p", "flynn-client", "--no-default-features"],
     &["-p", "flynn-client", "--no-default-features", "--features", "client"],
+    &["-p", "flynn-tls", "--no-default-features"],
     &["-p", "flynn-tls", "--no-default-features", "--features", "ring"],
     &["-p", "flynn-tls", "--no-default-features", "--features", "aws-lc-rs"],
     &["-p", "flynn-tls", "--features", "aws-lc-rs"],
@@ -69,6 +70,7 @@ fn test() -> Result {
 fn long() -> Result {
     program("torture", &[])?;
     run(cargo_command(&["test", "--workspace", "--locked"]).env("FLYNN_LONG", "1"))?;
+    cargo(&["test", "--locked", "-p", "flynn-tls", "--all-features"])?;
     fuzz::run_all(600)?;
     bench(&["client", "config", "tls"])
 }
