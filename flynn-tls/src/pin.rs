@@ -47,7 +47,7 @@ impl Pin {
     }
 
     /// A pin from the SHA-256 fingerprint in hexadecimal, with or without colons, as browsers
-    /// and `openssl x509 -fingerprint -sha256` show it.
+    /// and `openssl x509 -fingerprint -sha256` show it (openssl's whole line is good as well).
     ///
     /// # Errors
     /// [`ErrorKind::Pin`] when it is not 32 bytes of hexadecimal.
@@ -81,8 +81,10 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// 32 bytes of hexadecimal: all pairs joined, or all separated by colons.
+/// 32 bytes of hexadecimal: all pairs joined, or all separated by colons, behind
+/// `sha256 Fingerprint=` where openssl's whole line was pasted.
 fn parse_hex(text: &str) -> Option<[u8; 32]> {
+    let text = text.split_once("Fingerprint=").map_or(text, |(_, hex)| hex);
     let mut out = [0u8; 32];
     let step = match text.len() {
         64 => 2,
@@ -124,6 +126,8 @@ impl FromStr for Pin {
             ErrorKind::Pin,
             if parse_hex(text).is_some() {
                 "not a pin but a hexadecimal fingerprint: pins are base64, use Pin::from_hex"
+            } else if text.starts_with("sha256/") {
+                "not a pin of a certificate but of a public key (sha256/…), which Flynn does not use"
             } else {
                 "not a pin: expected the base64 of 32 bytes (44 characters, the last one `=`)"
             },
@@ -243,8 +247,15 @@ mod tests {
         assert!(refusal("AAAA").contains("of 3 bytes"));
         assert!(refusal(&STANDARD.encode([0xff; 48])).contains("of 48 bytes"));
         assert!(refusal("").contains("of 0 bytes"));
-        for bad in ["hello world", &EMPTY[..43], &EMPTY.replace('/', "_"), "=", "sha256//x"] {
+        for bad in ["hello world", &EMPTY[..43], &EMPTY.replace('/', "_"), "="] {
             assert!(refusal(bad).contains("44 characters"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_pin_of_a_public_key_is_recognised() {
+        for pin in [format!("sha256//{EMPTY}"), format!("sha256/{EMPTY}")] {
+            assert!(refusal(&pin).contains("of a public key"), "{pin}");
         }
     }
 
@@ -257,7 +268,8 @@ mod tests {
             .map(|c| std::str::from_utf8(c).unwrap())
             .collect::<Vec<_>>()
             .join(":");
-        for hex in [EMPTY_HEX, &colons, &EMPTY_HEX.to_uppercase()] {
+        let line = format!("sha256 Fingerprint={colons}");
+        for hex in [EMPTY_HEX, &colons, &EMPTY_HEX.to_uppercase(), &line] {
             assert!(refusal(hex).contains("Pin::from_hex"), "{hex}");
             assert_eq!(Pin::from_hex(hex).unwrap(), Pin::from_der(b""));
         }

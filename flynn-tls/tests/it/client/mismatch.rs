@@ -6,7 +6,8 @@ use flynn_tls::rustls::ALL_VERSIONS;
 use flynn_tls::rustls::pki_types::UnixTime;
 use flynn_tls::rustls::time_provider::TimeProvider;
 use flynn_tls::{
-    Bundle, Cause, Certificate, ClientTls, Pin, PinMismatch, PinSet, Time, Validity, pin_mismatch,
+    Bundle, Cause, Certificate, ClientTls, Pin, PinMismatch, PinSet, Reason, Time, Validity,
+    pin_mismatch, unverifiable,
 };
 
 use crate::support::{say_hello, serve, server_config, unchecked_config};
@@ -166,4 +167,30 @@ async fn a_strangers_subject_cannot_write_on_the_terminal() {
     let line = m.to_string();
     assert!(line.contains("\\u{1b}[2J\\u{202e}\\, O\\=Bank"), "{line}");
     assert!(!line.chars().any(char::is_control), "{line}");
+}
+
+/// A server can send anything for a certificate.
+#[tokio::test]
+async fn what_is_no_certificate_is_a_mismatch_too() {
+    let ca = Ca::new("Some CA").unwrap();
+    let issued = ca.issue(&names()).unwrap();
+    let cut = issued.certificate_der()[..99].to_vec();
+    let with_more = [issued.certificate_der(), &[0][..]].concat();
+    for garbage in [b"garbage".to_vec(), cut, with_more] {
+        let config = unchecked_config(vec![garbage.clone().into()], issued.key_der(), ALL_VERSIONS);
+        let server = serve(config).await;
+        for (pin, right) in [(Pin::from_der(b"x"), false), (Pin::from_der(&garbage), true)] {
+            let config = Arc::new(ClientTls::pinned(pin).config().unwrap());
+            let e = say_hello(config, server.address, HOST).await.unwrap_err();
+            if right {
+                let reason = unverifiable(&e).unwrap().reason();
+                assert!(matches!(reason, Reason::Unreadable(_)), "{reason:?}");
+                continue;
+            }
+            let m = pin_mismatch(&e).unwrap();
+            assert_eq!((m.presented(), m.certificate()), (Pin::from_der(&garbage), None));
+            assert_eq!(m.causes(), [Cause::CannotTell]);
+            assert_eq!(m.to_string().lines().count(), 1);
+        }
+    }
 }
