@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::ids::stored_uuid;
 use super::names::app_name_for;
 use super::routing::Call;
 use super::state::{Strings, newest_first};
@@ -76,9 +77,8 @@ impl Engine {
         }
         if app.id.is_empty() {
             app.id = self.ids.uuid();
-        } else if !super::ids::is_uuid(&app.id) {
-            return Err(Fail::unknown());
         }
+        let id = stored_uuid(&app.id).ok_or_else(Fail::unknown)?;
         if app.strategy.is_empty() {
             "all-at-once".clone_into(&mut app.strategy);
         }
@@ -86,7 +86,7 @@ impl Engine {
             app.deploy_timeout = DEFAULT_DEPLOY_TIMEOUT;
         }
         app.meta.entry("gc.max_inactive_slug_releases".to_owned()).or_insert("10".to_owned());
-        if self.state.apps.iter().any(|other| other.id == app.id) {
+        if self.state.apps.iter().any(|other| other.id == id) {
             return Err(Fail::database());
         }
         if self.state.apps.iter().any(|other| other.name == app.name && !other.deleted) {
@@ -96,9 +96,10 @@ impl Engine {
         wire::strategy(super::ServerAge::V2021, &app.strategy)?;
         let at = self.time();
         (app.created_at, app.updated_at) = (Some(at), Some(at));
-        // A release in the body is echoed, not stored.
-        self.state.apps.push(App { release: String::new(), ..app.clone() });
-        self.event(at, &app.id, "app", &app.id, &app);
+        // A release in the body is echoed, not stored; so is another spelling of the id.
+        let stored = App { id: id.clone(), release: String::new(), ..app.clone() };
+        self.state.apps.push(stored);
+        self.event(at, &id, "app", &app.id, &app);
         self.add_default_route(&app);
         Ok(app)
     }

@@ -21,7 +21,7 @@ pub(crate) struct Artifact {
     pub(crate) uri: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) meta: Strings,
-    #[serde(skip_serializing_if = "empty")]
+    #[serde(skip_serializing_if = "empty", deserialize_with = "present")]
     manifest: Option<Value>,
     #[serde(skip_serializing_if = "empty")]
     hashes: Strings,
@@ -35,7 +35,26 @@ pub(crate) struct Artifact {
     pub(crate) deleted: bool,
 }
 
+/// A `null` is a value too, although no manifest.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
 impl Artifact {
+    /// What a client gets that asks for a known image once more: the one that is there, and what
+    /// it sent besides.
+    fn known_as(self, known: Self) -> Self {
+        let with = |mut sent: Strings, stored: Strings| {
+            sent.extend(stored);
+            sent
+        };
+        Self {
+            meta: with(self.meta, known.meta.clone()),
+            hashes: with(self.hashes, known.hashes.clone()),
+            ..known
+        }
+    }
+
     /// Whether its files are in the cluster's blobstore.
     pub(crate) fn in_blobstore(&self) -> bool {
         self.meta.get("blobstore").is_some_and(|v| v == "true")
@@ -78,6 +97,10 @@ impl Engine {
     pub(crate) fn create_artifact(&mut self, call: &Call<'_>) -> Reply {
         let mut artifact: Artifact = decode(self.options.age, call.request)?;
         wire::artifact(self.options.age, &artifact.kind, &artifact.uri)?;
+        let manifest = artifact.manifest.as_ref().filter(|_| self.options.age == ServerAge::V2021);
+        if let Some(other) = manifest.filter(|manifest| !manifest.is_object()) {
+            return Err(wire::wrong_type("manifest", "object", other));
+        }
         match self.options.age {
             ServerAge::V2016 => {
                 artifact = Artifact {
@@ -88,7 +111,10 @@ impl Engine {
                     ..Artifact::default()
                 };
             }
-            ServerAge::V2021 if artifact.kind != "flynn" => return Err(Fail::database()),
+            ServerAge::V2021 if artifact.kind != "flynn" => {
+                let well_formed = artifact.id.is_empty() || is_uuid(&artifact.id);
+                return Err(if well_formed { Fail::database() } else { Fail::unknown() });
+            }
             ServerAge::V2021 if artifact.manifest.is_none() => {
                 if artifact.size <= 0 {
                     return Err(Fail::field("size", "must be greater than zero"));
@@ -112,7 +138,7 @@ impl Engine {
         let taken = self.state.artifacts.iter().any(|other| other.id == artifact.id);
         let at = self.time();
         match same {
-            Some(existing) => artifact = existing,
+            Some(known) => artifact = artifact.known_as(known),
             None if taken => return Err(Fail::unknown()),
             None => {
                 artifact.created_at = Some(at);

@@ -113,7 +113,12 @@ impl Engine {
             set("app", value!(app));
         }
         if let Some(release) = release {
-            set("release", release.stored());
+            let mut shown = release.clone();
+            if self.options.age == ServerAge::V2021 {
+                // Whoever made it, it is shown as the formation's app's.
+                shown.app_id.clone_from(&formation.app);
+            }
+            set("release", shown.stored());
             let mut artifacts: VecDeque<Value> = release
                 .artifacts
                 .iter()
@@ -143,11 +148,14 @@ impl Engine {
             set("deleted", true.into());
         }
         if let Some(request) = self.pending_scale_request(formation) {
-            // The query does not read the time of the last change.
-            set(
-                "pending_scale_request",
-                value!(ScaleRequest { updated_at: None, ..request.clone() }),
-            );
+            // The query does not read the time of the last change, and a `null` is nothing to it.
+            let request = ScaleRequest {
+                new_processes: request.new_processes.clone().filter(Option::is_some),
+                new_tags: request.new_tags.clone().filter(Option::is_some),
+                updated_at: None,
+                ..request.clone()
+            };
+            set("pending_scale_request", value!(request));
         }
         doc.into()
     }

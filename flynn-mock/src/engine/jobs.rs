@@ -8,7 +8,7 @@ use super::ids::{is_uuid, stored_uuid};
 use super::program::{Attach, Command};
 use super::routing::Call;
 use super::state::{Strings, newest_first};
-use super::wire::{self, Fail, Reply, Time, decode, empty, json};
+use super::wire::{self, Fail, Reply, Time, decode, decode_grown, empty, json};
 use super::{Answer, Body, Engine, ServerAge};
 
 /// A job.
@@ -137,8 +137,10 @@ impl Engine {
                 return Err(Fail::unknown());
             }
         }
-        let known_app = self.state.apps.iter().any(|app| app.id == job.app);
-        let known_release = self.state.releases.iter().any(|r| r.id == job.release);
+        // What identifies a known job is not looked at.
+        let known = self.state.jobs.iter().any(|row| row.uuid == job.uuid);
+        let known_app = known || self.state.apps.iter().any(|app| app.id == job.app);
+        let known_release = known || self.state.releases.iter().any(|r| r.id == job.release);
         if job.state.is_empty() || !known_app || !known_release {
             return Err(Fail::database());
         }
@@ -190,7 +192,8 @@ impl Engine {
     /// `POST /apps/:a/jobs`
     pub(crate) fn run_job(&mut self, call: &Call<'_>) -> Reply {
         let app = self.state.app(call.param(0))?.clone();
-        let new: NewJob = decode(self.options.age, call.request)?;
+        let later = ["artifacts", "data", "partition", "profiles", "mounts_from"];
+        let new: NewJob = decode_grown(self.options.age, call.request, &later)?;
         wire::new_job(&new.release)?;
         if !new.partition.is_empty() && self.options.age == ServerAge::V2021 {
             wire::one_of("partition", &new.partition, &["background", "user", "system"])?;

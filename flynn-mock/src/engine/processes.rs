@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::ServerAge;
 use super::state::Strings;
@@ -35,13 +34,13 @@ pub(crate) struct Process {
     #[serde(skip_serializing_if = "empty")]
     resources: BTreeMap<String, Resource>,
     #[serde(skip_serializing_if = "empty")]
-    mounts: Vec<Value>,
+    mounts: Vec<Mount>,
     #[serde(skip_serializing_if = "empty")]
     profiles: Vec<String>,
     #[serde(skip_serializing_if = "empty")]
     linux_capabilities: Vec<String>,
     #[serde(skip_serializing_if = "empty")]
-    allowed_devices: Vec<Value>,
+    allowed_devices: Vec<Device>,
     #[serde(skip_serializing_if = "empty")]
     writeable_cgroups: bool,
     #[serde(skip_serializing_if = "empty")]
@@ -97,6 +96,40 @@ struct Check {
     matches: String,
     #[serde(skip_serializing_if = "empty")]
     status: i64,
+}
+
+/// A part of the host's file system that the process sees.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Mount {
+    #[serde(skip_serializing_if = "empty")]
+    location: String,
+    #[serde(skip_serializing_if = "empty")]
+    target: String,
+    #[serde(skip_serializing_if = "empty")]
+    writeable: bool,
+    #[serde(skip_serializing_if = "empty")]
+    device: String,
+    #[serde(skip_serializing_if = "empty")]
+    data: String,
+    #[serde(skip_serializing_if = "empty")]
+    flags: i64,
+}
+
+/// A device of the host that the process may use; all fields are always there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Device {
+    #[serde(rename = "type")]
+    kind: i32,
+    path: String,
+    major: i64,
+    minor: i64,
+    permissions: String,
+    file_mode: u32,
+    uid: u32,
+    gid: u32,
+    allow: bool,
 }
 
 /// A volume that each job of the process gets.

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Engine;
 use super::ids::{Ids, is_uuid};
 use super::routing::Call;
-use super::state::{State, Strings, newest_first};
+use super::state::{State, Strings, is_text, newest_first};
 use super::wire::{self, Fail, Reply, Time, decode, empty, json};
 
 /// A provider.
@@ -32,6 +32,7 @@ pub(crate) struct Provider {
 impl State {
     /// The provider with this id or name.
     pub(crate) fn provider(&self, id_or_name: &str) -> Result<&Provider, Fail> {
+        is_text(id_or_name)?;
         let by_id = is_uuid(id_or_name);
         self.providers
             .iter()

@@ -10,7 +10,7 @@ use super::ids::is_uuid;
 use super::processes::Process;
 use super::routing::Call;
 use super::state::{Strings, newest_first};
-use super::wire::{Fail, Reply, Time, decode, empty, json};
+use super::wire::{Fail, Reply, Time, decode, decode_grown, empty, json};
 use super::work::Task;
 use super::{Answer, Engine, ServerAge};
 
@@ -119,7 +119,7 @@ impl Engine {
 
     /// `POST /releases`
     pub(crate) fn create_release(&mut self, call: &Call<'_>) -> Reply {
-        let release: Release = decode(self.options.age, call.request)?;
+        let release: Release = decode_grown(self.options.age, call.request, &["app_id"])?;
         json(&self.add_release(release)?)
     }
 

@@ -181,9 +181,15 @@ fn known(
     })
 }
 
+/// What the database takes for no text: it stands for invalid UTF-8 too.
+pub(crate) const NO_TEXT: &str = "\0";
+
 /// Finds the handler of a request and its parameters.
 pub(crate) fn find(age: ServerAge, request: &Request) -> Option<(Handler, Call<'_>)> {
-    let path = percent_decode_str(&request.path).decode_utf8_lossy();
+    let mut path = percent_decode_str(&request.path).decode_utf8_lossy();
+    if path.contains('\u{fffd}') {
+        path = path.replace('\u{fffd}', NO_TEXT).into();
+    }
     known(age, &request.method).find_map(|(_, pattern, _, handler)| {
         let params = fit(pattern, &path, exactly)?;
         Some((*handler, Call { request, params }))
@@ -226,8 +232,7 @@ fn redirect_target(age: ServerAge, method: &Method, path: &str) -> Option<String
         // The router's tree has no node for the slash between a parameter and what follows it.
         return (!(last_is_param && goes_on)).then(|| shorter.to_owned());
     }
-    let clean =
-        format!("/{}", path.split('/').filter(|p| !p.is_empty()).collect::<Vec<_>>().join("/"));
+    let clean = clean(path);
     let (_, pattern, ..) = known(age, method)
         .find(|(_, pattern, ..)| fit(pattern, &clean, ignoring_case).is_some())?;
     let fixed: Vec<&str> = pattern
@@ -236,6 +241,19 @@ fn redirect_target(age: ServerAge, method: &Method, path: &str) -> Option<String
         .map(|(wanted, given)| if wanted.starts_with(':') { given } else { wanted })
         .collect();
     Some(fixed.join("/")).filter(|fixed| fixed != path)
+}
+
+/// The path without empty parts, `.` and `..`.
+fn clean(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
 }
 
 fn redirect(request: &Request, target: &str) -> Answer {
@@ -276,6 +294,7 @@ mod tests {
         assert_eq!(status(Method::GET, "/deployments/x/"), StatusCode::MOVED_PERMANENTLY);
         assert_eq!(status(Method::GET, "/"), StatusCode::NOT_FOUND);
         assert_eq!(status(Method::GET, "/sinks/"), StatusCode::NOT_FOUND);
+        assert_eq!(status(Method::GET, "/./x/../apps"), StatusCode::MOVED_PERMANENTLY);
     }
 
     #[test]

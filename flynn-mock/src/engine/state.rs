@@ -14,6 +14,7 @@ use super::providers::Provider;
 use super::releases::Release;
 use super::resources::Resource;
 use super::routes::Route;
+use super::routing::NO_TEXT;
 use super::sinks::Sink;
 use super::volumes::Volume;
 use super::wire::Fail;
@@ -28,8 +29,8 @@ pub(crate) fn total(counts: &Counts) -> i64 {
 
 /// Strings by name: env, meta.
 pub(crate) type Strings = BTreeMap<String, String>;
-/// Placement tags by process type.
-pub(crate) type Tags = BTreeMap<String, Strings>;
+/// Placement tags by process type; a type can have `null`.
+pub(crate) type Tags = BTreeMap<String, Option<Strings>>;
 
 /// Everything that the cluster's database holds, in the order of creation.
 #[derive(Debug, Default)]
@@ -54,6 +55,7 @@ pub(crate) struct State {
 impl State {
     /// The app with this id or name.
     pub(crate) fn app(&self, id_or_name: &str) -> Result<&App, Fail> {
+        is_text(id_or_name)?;
         let mut alive = self.apps.iter().filter(|app| !app.deleted);
         alive
             .clone()
@@ -104,6 +106,11 @@ impl State {
             .or_else(|| release.env.get(name))
             .map(String::as_str)
     }
+}
+
+/// The database refuses to look for what is no text.
+pub(crate) fn is_text(text: &str) -> Result<(), Fail> {
+    if text.contains(NO_TEXT) { Err(Fail::database()) } else { Ok(()) }
 }
 
 /// The items newest first.

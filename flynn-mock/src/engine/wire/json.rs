@@ -64,10 +64,27 @@ fn first_value(age: ServerAge, request: &Request) -> Result<Json, Fail> {
 
 /// Decodes the body into a document; `null` and missing fields leave defaults.
 pub(crate) fn decode<T: DeserializeOwned>(age: ServerAge, request: &Request) -> Result<T, Fail> {
-    T::deserialize(first_value(age, request)?).map_err(|misfit| match misfit {
+    into_document(first_value(age, request)?)
+}
+
+fn into_document<T: DeserializeOwned>(value: Json) -> Result<T, Fail> {
+    T::deserialize(value).map_err(|misfit| match misfit {
         Misfit::Type => Fail::syntax(),
         Misfit::Time => Fail::unknown(),
     })
+}
+
+/// The same for a document that did not have some of its fields in 2016 yet.
+pub(crate) fn decode_grown<T: DeserializeOwned>(
+    age: ServerAge,
+    request: &Request,
+    later: &[&str],
+) -> Result<T, Fail> {
+    let mut value = first_value(age, request)?;
+    if let (ServerAge::V2016, Json::Object(fields)) = (age, &mut value) {
+        fields.retain(|(name, _)| !later.iter().any(|later| later.eq_ignore_ascii_case(name)));
+    }
+    into_document(value)
 }
 
 /// Decodes the body into a map with the fields as they came; `None` for a body `null`.

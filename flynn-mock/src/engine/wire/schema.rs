@@ -99,8 +99,13 @@ pub(crate) fn app_update(age: ServerAge, fields: &Map<String, Value>) -> Result<
         if fields.get("meta").is_some_and(|meta| !meta.as_object().is_some_and(strings)) {
             return Err(Fail::field("meta", "Validation failed for each schema in 'anyOf'."));
         }
-        if let Some(Value::String(name)) = fields.get("strategy") {
-            strategy(age, name)?;
+        match fields.get("strategy") {
+            Some(Value::String(name)) => strategy(age, name)?,
+            Some(other) => return Err(wrong_type("strategy", "string", other)),
+            None => {}
+        }
+        if let Some(other) = fields.get("deploy_timeout").filter(|value| !value.is_i64()) {
+            return Err(wrong_type("deploy_timeout", "integer", other));
         }
     }
     Ok(())
