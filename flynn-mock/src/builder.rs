@@ -11,10 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::Clock;
 use crate::controller::MockController;
 use crate::engine::{
-    Certifier, ClusterCertificate, Command, Delays, Engine, Errand, Options, Pace, ProviderApis,
-    Provision,
+    Certifier, ClusterCertificate, Command, Crash, Delays, Engine, Errand, Options, Pace, Program,
+    Programs, ProviderApis, Provision, ServerAge,
 };
-use crate::engine::{Program, Programs, ServerAge};
 use crate::seed::AppSeed;
 
 /// Sets up a [`MockController`]; see there for an example.
@@ -106,6 +105,12 @@ impl Builder {
     pub fn delays(mut self, delays: Delays) -> Self {
         self.options.delays = delays;
         self.pace(Pace::Timed)
+    }
+
+    /// How jobs crash that have `CRASH=true` in their env (default: their hosts cannot start them).
+    pub fn crash(mut self, crash: Crash) -> Self {
+        self.options.crash = crash;
+        self
     }
 
     /// What one-off jobs do (default: `exit N`, `sleep N`, `cat`, anything else prints its

@@ -65,7 +65,7 @@ mod wiremock;
 pub use self::builder::Builder;
 pub use self::controller::MockController;
 pub use self::engine::{
-    Command, Delays, Errand, Input, Output, Pace, Program, Provision, ServerAge,
+    Command, Crash, Delays, Errand, Input, Output, Pace, Program, Provision, ServerAge,
 };
 pub use self::fault::{Fault, FaultHandle};
 pub use self::op::Op;

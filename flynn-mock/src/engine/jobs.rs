@@ -173,6 +173,7 @@ impl Engine {
         let key = format!("{}|{}", job.uuid, job.state);
         let (app, uuid) = (job.app.clone(), job.uuid.clone());
         self.event_once(key, at, &app, "job", &uuid, &job);
+        self.note_job_event(&job);
         job
     }
 

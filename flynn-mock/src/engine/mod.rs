@@ -71,7 +71,7 @@ use ::http::{Method, StatusCode};
 use jiff::Timestamp;
 
 pub use self::http::{Answer, Body, Request};
-pub use self::options::{Certifier, ClusterCertificate, Delays, Options, Pace, ServerAge};
+pub use self::options::{Certifier, ClusterCertificate, Crash, Delays, Options, Pace, ServerAge};
 pub use self::program::{Attach, Command, Input, Output, Program, Programs};
 pub use self::providers::{Errand, ProviderApis, Provision};
 pub use self::streams::{Cursor, Frames};

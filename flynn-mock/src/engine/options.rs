@@ -29,6 +29,19 @@ pub enum Pace {
     ByHand,
 }
 
+/// How a job crashes that has `CRASH=true` in its env.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Crash {
+    /// Its host cannot start it and says why. In 2016 the first such job fails a deployment.
+    #[default]
+    HostError,
+    /// It exits with status 1 before it is up. A deployment of 2016 then goes on waiting while it
+    /// is started again and again, and fails when there was no event of its jobs for the app's
+    /// deploy timeout: after two minutes of restarts, or never. In 2021 the sixth such job fails a
+    /// deployment, whichever way it crashes.
+    Exit,
+}
+
 /// How long the steps of the cluster's life take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -123,6 +136,8 @@ pub struct Options {
     pub pace: Pace,
     /// How long things take.
     pub delays: Delays,
+    /// How jobs with `CRASH=true` crash.
+    pub crash: Crash,
     /// What one-off jobs do.
     pub programs: Programs,
     /// What the providers' own APIs answer when resources are provisioned.
@@ -148,6 +163,7 @@ impl Options {
             start: Timestamp::UNIX_EPOCH,
             pace: Pace::default(),
             delays: Delays::default(),
+            crash: Crash::default(),
             programs: Programs::default(),
             providers: ProviderApis::default(),
             backup_error: None,

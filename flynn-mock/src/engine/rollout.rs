@@ -18,8 +18,10 @@ pub(crate) struct Rollout {
     deployment: Deployment,
     ops: VecDeque<Op>,
     waiting: Option<Op>,
-    /// How many operations have begun; tells deadlines apart.
+    /// Tells deadlines apart: how many operations and, in 2016, events have begun one.
     step: u32,
+    /// The job events that a worker of 2016 waits for, as it prints them.
+    expected: String,
     /// New jobs that went down.
     failures: u32,
     /// Why it is being rolled back.
@@ -37,11 +39,17 @@ enum Op {
     Resume,
 }
 
-/// How many new jobs may go down before a deployment fails.
-fn tolerated_failures(age: ServerAge) -> u32 {
-    match age {
-        ServerAge::V2016 => 0,
-        ServerAge::V2021 => 5,
+/// How many new jobs may go down in 2021 before a deployment fails.
+const TOLERATED_FAILURES: u32 = 5;
+
+/// How long a rollback waits for the old release's jobs.
+const ROLLBACK_SECONDS: i64 = 10;
+
+impl Rollout {
+    /// The deadline of what begins now; those before it are void.
+    fn next_deadline(&mut self) -> Step {
+        self.step += 1;
+        Step::Deadline { deployment: self.deployment.id.clone(), step: self.step }
     }
 }
 
@@ -64,6 +72,7 @@ impl Engine {
             ops,
             waiting: None,
             step: 0,
+            expected: String::new(),
             failures: 0,
             error: None,
         });
@@ -155,17 +164,15 @@ impl Engine {
                 self.finish_rollout(rollout);
                 continue;
             };
-            rollout.step += 1;
-            let (step, id) = (rollout.step, rollout.deployment.id.clone());
-            let deadline = Step::Deadline { deployment: id, step };
-            match op {
-                Op::Scale { wait: true, .. } => {
+            match &op {
+                Op::Scale { wait: true, release, counts, .. } => {
                     rollout.waiting = Some(op.clone());
-                    let seconds = rollout.deployment.deploy_timeout.into();
-                    self.after(SignedDuration::from_secs(seconds), deadline);
+                    rollout.expected = self.expected_events(app, release, counts.as_ref());
+                    self.set_deadline(&mut rollout);
                 }
                 Op::Resume => {
                     rollout.waiting = Some(Op::Resume);
+                    let deadline = rollout.next_deadline();
                     self.later(self.options.delays.resume, deadline);
                 }
                 _ => {}
@@ -174,6 +181,51 @@ impl Engine {
             // Listed again before it acts, since the act itself can drive it on.
             self.rollouts.push(rollout);
             self.perform(&deployment, op);
+        }
+    }
+
+    /// A deployment that waits gives up when its app's timeout is over, and a rollback after ten
+    /// seconds.
+    fn set_deadline(&mut self, rollout: &mut Rollout) {
+        let seconds = match &rollout.error {
+            None => rollout.deployment.deploy_timeout.into(),
+            Some(_) => ROLLBACK_SECONDS,
+        };
+        let deadline = rollout.next_deadline();
+        self.after(SignedDuration::from_secs(seconds), deadline);
+    }
+
+    /// The events that bring a formation from what it says to these counts, as Go prints them.
+    fn expected_events(&self, app: &str, release: &str, counts: Option<&Counts>) -> String {
+        let before = self.state.formation(app, release).ok().and_then(|f| f.processes.as_ref());
+        let processes = self.state.release(release).map(|r| &r.processes).ok();
+        let hosts = i64::try_from(self.options.hosts.len()).unwrap_or(1);
+        let events = counts.into_iter().flatten().filter_map(|(typ, count)| {
+            let had = before.and_then(|before| before.get(typ)).copied().unwrap_or(0);
+            let omni = processes.and_then(|p| p.get(typ)).is_some_and(|p| p.omni);
+            let state = if *count > had { "up" } else { "down" };
+            let jobs =
+                count.abs_diff(had).saturating_mul(if omni { hosts.unsigned_abs() } else { 1 });
+            (jobs > 0).then(|| format!("{typ}:map[{state}:{jobs}]"))
+        });
+        format!("map[{}]", events.collect::<Vec<_>>().join(" "))
+    }
+
+    /// The worker of 2016 gives up only when this long no job of the release it waits for has had
+    /// an event.
+    pub(crate) fn note_job_event(&mut self, job: &Job) {
+        if self.options.age != ServerAge::V2016 {
+            return;
+        }
+        let waits = |r: &Rollout| {
+            r.deployment.app == job.app
+                && r.error.is_none()
+                && matches!(&r.waiting, Some(Op::Scale { release, .. }) if *release == job.release)
+        };
+        if let Some(at) = self.rollouts.iter().position(waits) {
+            let mut rollout = self.rollouts.swap_remove(at);
+            self.set_deadline(&mut rollout);
+            self.rollouts.push(rollout);
         }
     }
 
@@ -246,6 +298,9 @@ impl Engine {
     /// A job of a formation went down: too many of them fail the deployment that waits for it.
     pub(crate) fn note_failure(&mut self, job: &Job) {
         let age = self.options.age;
+        let release = self.state.releases.iter().find(|release| release.id == job.release);
+        let process = release.and_then(|release| release.processes.get(&job.kind));
+        let is_service = process.is_some_and(|process| !process.service.is_empty());
         let Some(rollout) = self.rollouts.iter_mut().find(|r| {
             let waits =
                 matches!(&r.waiting, Some(Op::Scale { release, .. }) if *release == job.release);
@@ -254,18 +309,21 @@ impl Engine {
             return;
         };
         rollout.failures += 1;
-        if rollout.failures <= tolerated_failures(age) {
-            return;
-        }
-        let reason = job.host_error.as_deref().unwrap_or("got down job event");
-        let error = match (age, &job.host_error) {
-            (ServerAge::V2016, Some(_)) => {
-                format!("deployer: {} job failed to start: {reason}", job.kind)
-            }
-            (ServerAge::V2016, None) => {
+        let reason = job.host_error.as_deref();
+        let error = match age {
+            ServerAge::V2016 if is_service => {
                 format!("{} process type failed to start, got down job event", job.kind)
             }
-            (ServerAge::V2021, _) => format!("{} job failed to start: {reason}", job.kind),
+            ServerAge::V2016 => match reason {
+                Some(reason) => format!("deployer: {} job failed to start: {reason}", job.kind),
+                // It only has a job that is not up, and waits for the next one.
+                None => return,
+            },
+            ServerAge::V2021 if rollout.failures <= TOLERATED_FAILURES => return,
+            ServerAge::V2021 => {
+                let reason = reason.unwrap_or("got down job event");
+                format!("{} job failed to start: {reason}", job.kind)
+            }
         };
         let id = rollout.deployment.id.clone();
         self.roll_back(&id, error);
@@ -291,7 +349,7 @@ impl Engine {
         }
         let seconds = rollout.deployment.deploy_timeout;
         let error = match self.options.age {
-            ServerAge::V2016 => "timed out waiting for job events: map[]".to_owned(),
+            ServerAge::V2016 => format!("timed out waiting for job events: {}", rollout.expected),
             ServerAge::V2021 => {
                 format!("timed out waiting for scale to complete (waited {seconds} seconds)")
             }
@@ -307,7 +365,6 @@ impl Engine {
         };
         let d = &rollout.deployment;
         rollout.error = Some(error);
-        rollout.step += 1;
         rollout.waiting = Some(Op::Resume);
         rollout.ops = VecDeque::from([
             Op::Scale {
@@ -318,8 +375,8 @@ impl Engine {
             },
             Op::DropNew,
         ]);
-        let step = Step::Deadline { deployment: deployment.to_owned(), step: rollout.step };
-        self.later(self.options.delays.work, step);
+        let deadline = rollout.next_deadline();
+        self.later(self.options.delays.work, deadline);
     }
 
     /// Whether a deployment is still under way, and with which status it ended.

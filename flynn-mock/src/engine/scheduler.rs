@@ -7,7 +7,7 @@ use super::jobs::Job;
 use super::state::Counts;
 use super::wire::Time;
 use super::work::Step;
-use super::{Engine, ServerAge};
+use super::{Crash, Engine, ServerAge};
 
 /// How long the scheduler waits before it restarts a job for the n-th time.
 fn backoff(restarts: i32) -> SignedDuration {
@@ -235,7 +235,7 @@ impl Engine {
         if crashes {
             job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
             job.exit_status = Some(1);
-            job.host_error = Some(CRASH.to_owned());
+            job.host_error = (self.options.crash == Crash::HostError).then(|| CRASH.to_owned());
             self.job_down(job);
             return;
         }

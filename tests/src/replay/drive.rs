@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use flynn_mock::{MockController, Pace};
+use flynn_mock::{Crash, MockController, Pace};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -75,6 +75,7 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
         .clock(start)
         .tick(SignedDuration::ZERO)
         .pace(Pace::Timed)
+        .crash(crash(run))
         // A stand-in cluster has no discoverd.
         .backup_error(UNREACHABLE)
         .start_blocking();
@@ -143,6 +144,16 @@ fn domain(run: &Run) -> String {
         })
     };
     of_host.or_else(of_env).or_else(of_route).unwrap_or_else(|| "example.com".to_owned())
+}
+
+/// How the stand-in hosts of a run let jobs crash: what it shows of one.
+fn crash(run: &Run) -> Crash {
+    let shows = |text: &str| run.exchanges().any(|exchange| exchange.response_body.contains(text));
+    if shows("\"exit_status\":1") && !shows("\"host_error\"") {
+        Crash::Exit
+    } else {
+        Crash::HostError
+    }
 }
 
 impl<'a> Driver<'a> {

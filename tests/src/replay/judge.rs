@@ -4,9 +4,13 @@
 //! Bindings are made as values appear. Jobs that start together cannot be told apart then: which of
 //! two recorded twins is which of the mock's shows only later, when one of them is stopped. So when
 //! exchanges disagree about twins, their bindings are exchanged and the *whole run* is judged again
-//! from its beginning; the exchange stays only if more exchanges agree than before. Ids that a
+//! from its beginning; it stays only if more answers agree than before. Ids that a
 //! request has named are never touched: the mock has already been asked about them.
+//!
+//! A list can show several pairs of twins, and agrees only when each is bound rightly. So the
+//! exchange of one pair also stays if as many exchanges agree and fewer fields differ.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use serde_json::Value;
@@ -58,15 +62,17 @@ pub fn judge(run: &[Exchanged<'_>], asked: &Asked) -> Vec<Differences> {
         next.retain(|(recorded, _)| swap.iter().all(|(other, _)| other != recorded));
         next.extend(swap);
         let (results, rest) = judge_once(run, asked, &next);
-        if agreeing(&results) > agreeing(&best) {
+        if agreement(&results) > agreement(&best) {
             (best, conflicts, choices) = (results, rest, next);
         }
     }
     best
 }
 
-fn agreeing(results: &[Differences]) -> usize {
-    results.iter().filter(|differences| differences.is_empty()).count()
+/// How well all answers agree: how many do, then how few fields differ.
+fn agreement(results: &[Differences]) -> (usize, Reverse<usize>) {
+    let agreeing = results.iter().filter(|differences| differences.is_empty()).count();
+    (agreeing, Reverse(results.iter().map(Vec::len).sum()))
 }
 
 /// One pass with these choices made beforehand; also what would have to change places.
