@@ -170,3 +170,28 @@ fn repetitions_count_once() {
     let outcome = replay(&recorder.lines, "2021");
     assert_eq!((outcome.matching, outcome.total), (2, 2), "{:#?}", outcome.differing);
 }
+
+#[test]
+fn what_missing_requests_made_is_taken_from_later_events() {
+    for (age, year) in [(ServerAge::V2016, "2016"), (ServerAge::V2021, "2021")] {
+        let mut recorder = Recorder::new(age);
+        recorder.call("GET", "/apps/controller", &Value::Null);
+        recorder.call("GET", "/apps/nosuch", &Value::Null);
+        let from = recorder.lines.len();
+        let app = recorder.call("POST", "/apps", &json!({"name": "missed"}));
+        let release = json!({"app_id": app["id"], "env": {"A": "1"}, "processes": {"web": {}}});
+        let release = recorder.call("POST", "/releases", &release);
+        recorder.call("POST", "/apps/missed/deploy", &json!({"id": release["id"]}));
+        recorder.call("DELETE", "/apps/missed", &Value::Null);
+        recorder.mock.advance(Duration::from_secs(10));
+        let to = recorder.lines.len();
+        recorder.call("GET", "/apps/missed", &Value::Null);
+        recorder.call("GET", "/events?object_types=app,release&count=2", &Value::Null);
+        recorder.call("GET", "/events?object_types=deployment", &Value::Null);
+        let mut lines = recorder.lines.clone();
+        lines.drain(from..to);
+        let outcome = replay(&lines, year);
+        assert_eq!(outcome.matching, outcome.total, "{year} {:#?}", outcome.differing);
+        assert_eq!(outcome.total, lines.len());
+    }
+}

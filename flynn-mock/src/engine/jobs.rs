@@ -53,6 +53,11 @@ impl Job {
     pub(crate) fn is_down(&self) -> bool {
         matches!(self.state.as_str(), "down" | "crashed" | "failed")
     }
+
+    /// The job as it is read: the database has microseconds, events carry what was sent.
+    fn stored(&self) -> Self {
+        Self { run_at: self.run_at.map(|at| Time::new(at.timestamp())), ..self.clone() }
+    }
 }
 
 /// What `POST jobs` takes.
@@ -85,14 +90,16 @@ impl Engine {
     pub(crate) fn list_jobs(&mut self, call: &Call<'_>) -> Reply {
         let app = &self.state.app(call.param(0))?.id;
         let of_app = self.state.jobs.iter().filter(|job| job.app == *app);
-        json(&newest_first(of_app, |job| job.created_at))
+        let list = newest_first(of_app, |job| job.created_at);
+        json(&list.into_iter().map(Job::stored).collect::<Vec<_>>())
     }
 
     /// `GET /active-jobs`
     pub(crate) fn list_active_jobs(&mut self, _: &Call<'_>) -> Reply {
         let states = ["pending", "starting", "up", "stopping"];
         let active = self.state.jobs.iter().filter(|job| states.contains(&job.state.as_str()));
-        json(&newest_first(active, |job| job.updated_at))
+        let list = newest_first(active, |job| job.updated_at);
+        json(&list.into_iter().map(Job::stored).collect::<Vec<_>>())
     }
 
     /// The job with this uuid or `host-uuid`.
@@ -115,7 +122,7 @@ impl Engine {
 
     /// `GET /apps/:a/jobs/:j`
     pub(crate) fn get_job(&mut self, call: &Call<'_>) -> Reply {
-        json(self.named_job(call)?)
+        json(&self.named_job(call)?.stored())
     }
 
     /// `PUT /apps/:a/jobs/:j`
@@ -151,8 +158,6 @@ impl Engine {
     pub(crate) fn store_job(&mut self, mut job: Job) -> Job {
         let at = self.time();
         (job.created_at, job.updated_at) = (Some(at), Some(at));
-        // The database has microseconds; the event carries what it was given.
-        let run_at = job.run_at.map(|at| Time::new(at.timestamp()));
         match self.state.jobs.iter_mut().find(|row| row.uuid == job.uuid) {
             Some(row) => {
                 job.created_at = row.created_at;
@@ -162,11 +167,10 @@ impl Engine {
                     release: row.release.clone(),
                     kind: row.kind.clone(),
                     meta: row.meta.clone(),
-                    run_at,
                     ..job.clone()
                 };
             }
-            None => self.state.jobs.push(Job { run_at, ..job.clone() }),
+            None => self.state.jobs.push(job.clone()),
         }
         // In 2016 the event is no part of the transaction.
         let at = if self.options.age == ServerAge::V2016 { self.time() } else { at };

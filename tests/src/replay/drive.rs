@@ -11,6 +11,7 @@ use super::compare::{self, Differences};
 use super::events;
 use super::gap;
 use super::judge::{self, Asked, Exchanged};
+use super::missed::Missed;
 use super::names::Names;
 use super::recording::{Closed, Exchange, Run};
 use super::rewrite::{self, Keys};
@@ -46,6 +47,7 @@ struct Driver<'a> {
     runtime: tokio::runtime::Runtime,
     names: Names,
     keys: Keys,
+    missed: Missed,
     open: Vec<Open<'a>>,
     over: Vec<Exchanged<'a>>,
     asked: Asked,
@@ -86,6 +88,7 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
         runtime,
         names: Names::default(),
         keys,
+        missed: Missed::of(run),
         open: Vec::new(),
         over: Vec::new(),
         asked: Asked::new(),
@@ -102,6 +105,7 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
     }
     for (s, scenario) in run.scenarios.iter().enumerate() {
         for (n, exchange) in scenario.exchanges.iter().enumerate() {
+            driver.make_missed(exchange.time)?;
             driver.finish_until(exchange.time)?;
             driver.send(Some((s, n)), exchange)?;
         }
@@ -175,6 +179,17 @@ impl<'a> Driver<'a> {
             self.keep(&open);
         } else {
             self.open.push(open);
+        }
+        Ok(())
+    }
+
+    /// Makes what missing requests made before `time`.
+    fn make_missed(&mut self, time: Timestamp) -> Result<()> {
+        while let Some(at) = self.missed.next_before(time) {
+            self.finish_until(at)?;
+            self.mock.advance_to(at);
+            self.look()?;
+            self.missed.make_next(&self.mock, &self.keys.first, &mut self.names)?;
         }
         Ok(())
     }

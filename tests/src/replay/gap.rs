@@ -8,13 +8,14 @@
 //!   never been given. It gets `AUTH_KEY=new,old`, deployed.
 //! - A change of the router's certificate: the answer to `PUT /domain` shows one that no request and
 //!   no answer has shown before. The router gets it as `TLSCERT` and `TLSKEY`, deployed.
+//! - Apps, releases and deployments that later events list: see [`missed`](super::missed).
 //! - The whole beginning of a run: another run of that age did the same up to there, with ids of
 //!   its own. Its requests are sent as a prelude that is not judged.
 
 use std::time::Duration;
 
 use flynn_mock::MockController;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::Result;
 use super::names::Names;
@@ -113,12 +114,10 @@ fn deploy(
     env: &[(&str, &str)],
 ) -> Result<Option<Value>> {
     let path = format!("/apps/{app}/release");
-    let Some(Value::Object(mut next)) = call(mock, key, "GET", &path, None)? else {
+    let Some(Value::Object(next)) = call(mock, key, "GET", &path, None)? else {
         return Ok(None);
     };
-    for field in ["id", "created_at", "artifact"] {
-        next.remove(field);
-    }
+    let mut next = without(&next.into(), &["id", "created_at", "artifact"]);
     if let Some(Value::Object(fields)) = next.get_mut("env") {
         fields.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
     }
@@ -127,6 +126,13 @@ fn deploy(
     let body = json!({"id": id});
     call(mock, key, "POST", &format!("/apps/{app}/deploy"), Some(&body))?;
     Ok(id)
+}
+
+/// The fields of an object but these.
+pub fn without(object: &Value, fields: &[&str]) -> Map<String, Value> {
+    let mut rest = object.as_object().cloned().unwrap_or_default();
+    rest.retain(|field, _| !fields.contains(&field.as_str()));
+    rest
 }
 
 /// Moves the clock until something holds, five seconds at most.
@@ -146,7 +152,10 @@ fn password_length(exchange: &Exchange) -> Option<usize> {
 }
 
 /// One call of the bridge itself; `None` unless it succeeds.
-fn call(
+///
+/// # Errors
+/// When the mock cannot be reached.
+pub fn call(
     mock: &MockController,
     key: &str,
     method: &str,

@@ -13,6 +13,7 @@
 //! - [`rewrite`]: a recorded request in the mock's terms.
 //! - [`wire`]: HTTP/1.1 without a library, so that nothing is smoothed over.
 //! - [`gap`]: what the recordings leave out and later ones need.
+//! - [`missed`]: objects that only later events show.
 //! - [`drive`]: one run from its first request to its last.
 //! - [`judge`]: the verdict on a run, twins told apart.
 //! - [`report`]: counts and prints.
@@ -22,6 +23,7 @@ pub mod drive;
 pub mod events;
 pub mod gap;
 pub mod judge;
+pub mod missed;
 pub mod names;
 pub mod recording;
 pub mod report;

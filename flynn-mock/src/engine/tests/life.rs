@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use super::{add_release, engine, ok, pass, running_app, send};
-use crate::engine::{Engine, Pace, ServerAge};
+use crate::engine::{Crash, Engine, Pace, ServerAge};
 
 const AGES: [ServerAge; 2] = [ServerAge::V2016, ServerAge::V2021];
 
@@ -99,4 +99,29 @@ fn deleting_an_app_takes_everything_with_it() {
         assert_eq!(list["deleted_releases"].as_array().unwrap().len(), 1);
         assert!(list["deleted_resources"].is_null());
     }
+}
+
+#[test]
+fn a_worker_of_2016_waits_for_jobs_that_exit() {
+    let mut engine = engine(ServerAge::V2016, Pace::Timed);
+    engine.options.crash = Crash::Exit;
+    let (app, old) = running_app(&mut engine, "www");
+    ok(&mut engine, Method::POST, "/apps/www", &json!({ "deploy_timeout": 15 }));
+    let bad = add_release(&mut engine, &app, &json!({ "CRASH": "true" }));
+    let d = ok(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": bad }));
+    let target = format!("/deployments/{}", d["id"].as_str().unwrap());
+    // Restarts come every ten seconds, later every thirty: only then it gives up.
+    pass(&mut engine, SignedDuration::from_secs(100));
+    assert_eq!(engine.read(&target).unwrap()["status"], "pending");
+    pass(&mut engine, SignedDuration::from_secs(20));
+    assert_eq!(engine.read(&target).unwrap()["status"], "failed");
+    let failed = &events(&mut engine, "object_types=deployment&count=1")[0]["data"];
+    assert_eq!(
+        failed["error"],
+        "timed out waiting for job events: map[web:map[up:2] worker:map[up:1]]"
+    );
+    assert_eq!(engine.read("/apps/www").unwrap()["release"], old);
+    let jobs = engine.read("/apps/www/jobs").unwrap();
+    let exited = |job: &&serde_json::Value| job["exit_status"] == 1;
+    assert!(jobs.as_array().unwrap().iter().filter(exited).all(|job| job["host_error"].is_null()));
 }
