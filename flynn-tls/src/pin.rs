@@ -111,6 +111,11 @@ impl FromStr for Pin {
     /// ignored, because people paste.
     fn from_str(text: &str) -> Result<Self, Error> {
         let text = text.trim();
+        if text.starts_with("sha256/") {
+            let message = "not a pin of a certificate but of a public key (sha256/…), which Flynn \
+                           does not use";
+            return Err(Error::new(ErrorKind::Pin, message));
+        }
         if let Ok(bytes) = STANDARD.decode(text) {
             let length = bytes.len();
             if let Ok(bytes) = bytes.try_into() {
@@ -126,8 +131,6 @@ impl FromStr for Pin {
             ErrorKind::Pin,
             if parse_hex(text).is_some() {
                 "not a pin but a hexadecimal fingerprint: pins are base64, use Pin::from_hex"
-            } else if text.starts_with("sha256/") {
-                "not a pin of a certificate but of a public key (sha256/…), which Flynn does not use"
             } else {
                 "not a pin: expected the base64 of 32 bytes (44 characters, the last one `=`)"
             },
