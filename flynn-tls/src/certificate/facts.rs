@@ -12,6 +12,7 @@ use super::names::Names;
 use super::{address, distinguished, unreadable};
 use crate::Time;
 use crate::error::Error;
+use crate::key::{EC, ED25519, curve_kind};
 use crate::pin::hex;
 
 /// What a certificate says, taken out once.
@@ -146,22 +147,16 @@ fn serial(raw: &[u8]) -> String {
 }
 
 fn key_kind(key: &SubjectPublicKeyInfo<'_>) -> KeyKind {
-    let oid = key.algorithm.algorithm.to_id_string();
-    match oid.as_str() {
-        "1.3.101.112" => KeyKind::Ed25519,
-        "1.2.840.10045.2.1" => {
-            let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok());
-            match curve.map(|c| c.to_id_string()).as_deref() {
-                Some("1.2.840.10045.3.1.7") => KeyKind::P256,
-                Some("1.3.132.0.34") => KeyKind::P384,
-                Some("1.3.132.0.35") => KeyKind::P521,
-                Some(other) => KeyKind::Other(other.to_owned()),
-                None => KeyKind::Other(oid),
-            }
-        }
+    let oid = &key.algorithm.algorithm;
+    match oid.as_bytes() {
+        ED25519 => KeyKind::Ed25519,
+        EC => match key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok()) {
+            Some(curve) => curve_kind(curve.as_bytes()),
+            None => KeyKind::Other(oid.to_id_string()),
+        },
         _ => match key.parsed() {
             Ok(PublicKey::RSA(rsa)) => KeyKind::Rsa(modulus_bits(rsa.modulus)),
-            _ => KeyKind::Other(oid),
+            _ => KeyKind::Other(oid.to_id_string()),
         },
     }
 }

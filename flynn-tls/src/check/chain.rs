@@ -1,9 +1,12 @@
+use std::sync::Arc;
+
+use rustls::RootCertStore;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor};
 use webpki::{EndEntityCert, Error as E, KeyUsage};
 
 use super::requirements::Trust;
 use super::{Case, Code, Report, Severity};
-use crate::der::{Reader, SEQUENCE};
+use crate::der::{self, Reader, SEQUENCE};
 use crate::{Roots, Time};
 
 type Algorithms<'a> = &'a [&'a dyn SignatureVerificationAlgorithm];
@@ -20,16 +23,22 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
         return;
     };
     let algorithms = provider.signature_verification_algorithms.all;
-    let sound = links(case, algorithms, report);
-    self_signed(case, report);
-
-    let public = Roots::public_anchors().map(|r| Route::find(case, algorithms, &r.roots, sound));
     let given = match &case.requirements.trust {
         Trust::Ca(roots) => roots.anchors(),
         _ => None,
     };
-    let given = given.map(|r| Route::find(case, algorithms, &r.roots, sound));
+    let mut proved = Vec::new();
+    let [public, given] = [Roots::public_anchors(), given].map(|roots| {
+        let roots = roots?;
+        let verdict = leads_to(case, algorithms, &roots.roots, &mut proved);
+        Some((roots, verdict))
+    });
+    let sound = links(case, algorithms, &proved, report);
+    self_signed(case, report);
 
+    let route =
+        |(roots, verdict): (Arc<RootCertStore>, _)| Route::new(case, &roots.roots, verdict, sound);
+    let (public, given) = (public.map(route), given.map(route));
     let routes = || public.iter().chain(&given);
     let complete = routes().any(|r| r.arrives) || ends_at_a_root(case);
     if !complete {
@@ -81,14 +90,20 @@ struct Route {
     verdict: Result<(), webpki::Error>,
 }
 
+/// A certificate (its DER), and the key (its `SubjectPublicKeyInfo`) that verified it.
+#[derive(PartialEq, Eq)]
+struct Link {
+    certificate: Vec<u8>,
+    issuer_key: Vec<u8>,
+}
+
 impl Route {
-    fn find(
+    fn new(
         case: &Case<'_>,
-        algorithms: Algorithms<'_>,
         anchors: &[TrustAnchor<'_>],
+        verdict: Result<(), webpki::Error>,
         sound: bool,
     ) -> Self {
-        let verdict = leads_to(case, algorithms, anchors);
         let named = || {
             // Anchors hold names without their outermost tag.
             case.path().any(|(_, c)| {
@@ -125,10 +140,21 @@ impl Route {
     }
 }
 
-/// Verifies each signature of the path. False when one is bad.
-fn links(case: &Case<'_>, algorithms: Algorithms<'_>, report: &mut Report) -> bool {
+/// Verifies each signature of the path, but those that are `proved` already. False when one is
+/// bad.
+fn links(
+    case: &Case<'_>,
+    algorithms: Algorithms<'_>,
+    proved: &[Link],
+    report: &mut Report,
+) -> bool {
     let mut sound = true;
     for ((i, below), (_, above)) in case.path().zip(case.path().skip(1)) {
+        let link =
+            Link { certificate: below.der().to_vec(), issuer_key: above.public_key().to_vec() };
+        if proved.contains(&link) {
+            continue;
+        }
         if below.is_signed_by(above, algorithms) == Some(false) {
             sound = false;
             report.add(
@@ -176,17 +202,30 @@ fn incomplete(case: &Case<'_>, report: &mut Report) {
     }
 }
 
+/// Whether a way to one of the anchors can be verified; its links are then `proved`.
 fn leads_to(
     case: &Case<'_>,
     algorithms: Algorithms<'_>,
     anchors: &[TrustAnchor<'_>],
+    proved: &mut Vec<Link>,
 ) -> Result<(), webpki::Error> {
     let leaf = EndEntityCert::try_from(case.leaf.der())?;
     let others: Vec<CertificateDer<'_>> =
         case.bundle.certificates().iter().map(|c| c.der().clone()).collect();
     let usage = KeyUsage::server_auth();
-    leaf.verify_for_usage(algorithms, anchors, &others, moment(case).to_pki(), usage, None, None)
-        .map(drop)
+    let at = moment(case).to_pki();
+    let path = leaf.verify_for_usage(algorithms, anchors, &others, at, usage, None, None)?;
+
+    let mut certificate = case.leaf.der().to_vec();
+    for above in path.intermediate_certificates() {
+        let issuer_key = above.subject_public_key_info().to_vec();
+        proved.push(Link { certificate, issuer_key });
+        certificate = above.der().to_vec();
+    }
+    // Anchors hold keys without their outermost tag.
+    let issuer_key = der::tlv(SEQUENCE, &[&path.anchor().subject_public_key_info]);
+    proved.push(Link { certificate, issuer_key });
+    Ok(())
 }
 
 /// Now, or the nearest moment at which all certificates of the path are valid.
