@@ -32,14 +32,14 @@ impl<'a> Url<'a> {
         found.map(|(_, value)| decoded(&value.replace('+', " ")))
     }
 
-    /// The host without the port that its scheme has anyway, in lower case.
-    fn place(&self) -> String {
+    /// The host without the port that its scheme has anyway.
+    fn place(&self) -> &'a str {
         let default = match self.scheme {
             s if s.eq_ignore_ascii_case("https") => ":443",
             s if s.eq_ignore_ascii_case("http") => ":80",
             _ => "",
         };
-        self.host.strip_suffix(default).unwrap_or(self.host).to_ascii_lowercase()
+        self.host.strip_suffix(default).unwrap_or(self.host)
     }
 }
 
@@ -51,7 +51,7 @@ pub(crate) fn is_same_url(a: &str, b: &str) -> bool {
         (Some(a), Some(b)) => {
             a.scheme.eq_ignore_ascii_case(b.scheme)
                 && a.login == b.login
-                && a.place() == b.place()
+                && a.place().eq_ignore_ascii_case(b.place())
                 && a.path.trim_end_matches('/') == b.path.trim_end_matches('/')
         }
         _ => a == b,
