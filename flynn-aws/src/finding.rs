@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 /// How bad a [`Finding`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
     /// It works, and probably does not do what was meant.
@@ -22,7 +25,7 @@ impl fmt::Display for Severity {
 }
 
 /// One thing that is wrong, or will surprise. Never holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
     /// A stable name for programs, such as `token-without-equals`.
@@ -75,5 +78,19 @@ impl fmt::Display for Finding {
             "{} [{}] {}: {} {}",
             self.severity, self.code, self.subject, self.explanation, self.remedy
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_read_it_as_json() {
+        let finding = Finding::warning("one-zone", "hosts", "All are in one.", "Spread them.");
+        let json = serde_json::to_value(&finding).unwrap();
+        assert_eq!(json["code"], "one-zone");
+        assert_eq!(json["severity"], "warning");
+        assert_eq!(json["remedy"], "Spread them.");
     }
 }

@@ -128,7 +128,7 @@ pub(super) fn finding(name: &BackendName, error: &Error) -> Finding {
         _ => Finding::error(
             "parameter",
             variable,
-            format!("Something is wrong: {error}, so the blobstore does not start."),
+            format!("The blobstore does not start: {error}."),
             "Correct the parameter.",
         ),
     }

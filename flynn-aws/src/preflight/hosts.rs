@@ -55,6 +55,15 @@ pub fn check_hosts(hosts: &[Host]) -> Vec<Finding> {
     for host in hosts {
         check_one(host, &mut findings);
     }
+    let mut names = BTreeSet::new();
+    for host in hosts.iter().filter(|host| !names.insert(&host.name)) {
+        findings.push(Finding::error(
+            "same-name",
+            &host.name,
+            "Two hosts have this name, by which a cluster tells its hosts apart.",
+            "Give each its own host name, or list it once.",
+        ));
+    }
     let disks: BTreeSet<u64> = hosts.iter().map(|host| host.disk).collect();
     if disks.len() > 1 {
         findings.push(Finding::error(
@@ -151,7 +160,9 @@ mod tests {
         assert_eq!(codes(&[]), ["no-hosts"]);
         assert_eq!(codes(&[good("a")]), ["one-host"]);
         assert_eq!(codes(&[good("a"), good("b")]), ["two-hosts"]);
-        assert_eq!(codes(&[good("a"), good("a"), good("a")]), ["one-zone"]);
+        assert_eq!(codes(&[good("a"), good("b"), good("a")]), ["same-name"]);
+        let in_zone_a = |host: &str| good(host).zone("a");
+        assert_eq!(codes(&[in_zone_a("a"), in_zone_a("b"), in_zone_a("c")]), ["one-zone"]);
         let other_disk = Host { disk: 1, ..good("c") };
         assert_eq!(codes(&[good("a"), good("b"), other_disk]), ["disk-sizes-differ"]);
         let small = Host::new("c", 1 << 30, 50 << 30).instance_type("t2.micro");
