@@ -384,12 +384,15 @@ impl Engine {
         (request.created_at, request.updated_at) = (Some(at), Some(at));
         self.state.scale_requests.push(request.clone());
         self.event(at, &app, "scale_request", &request.id, &request);
-        for old in cancelled {
-            self.event(at, &app, "scale_request_cancelation", &old.id, &old);
+        for old in &cancelled {
+            self.event(at, &app, "scale_request_cancelation", &old.id, old);
         }
         let counts = request.new_processes.as_ref().and_then(Option::as_ref);
         self.scale_event(at, &app, &release, counts, Some(&request.old_processes));
         self.schedule_reconcile(&app, &release);
+        for old in &cancelled {
+            self.note_cancelled(&old.id);
+        }
         Ok(request)
     }
 

@@ -46,6 +46,9 @@ pub(crate) struct Job {
     pub(crate) created_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) updated_at: Option<Time>,
+    /// No host may run it; known to the scheduler alone.
+    #[serde(skip)]
+    pub(crate) blocked: bool,
 }
 
 impl Job {

@@ -18,6 +18,8 @@ pub(crate) struct Rollout {
     deployment: Deployment,
     ops: VecDeque<Op>,
     waiting: Option<Op>,
+    /// The scale request that it waits for (2021 only).
+    request: Option<String>,
     /// Tells deadlines apart: how many operations and, in 2016, events have begun one.
     step: u32,
     /// The job events that a worker of 2016 waits for, as it prints them.
@@ -71,6 +73,7 @@ impl Engine {
             deployment: deployment.clone(),
             ops,
             waiting: None,
+            request: None,
             step: 0,
             expected: String::new(),
             failures: 0,
@@ -159,7 +162,7 @@ impl Engine {
             self.rollouts.iter().position(|r| r.deployment.app == app && self.can_go_on(r))
         {
             let mut rollout = self.rollouts.swap_remove(at);
-            rollout.waiting = None;
+            (rollout.waiting, rollout.request) = (None, None);
             let Some(op) = rollout.ops.pop_front() else {
                 self.finish_rollout(rollout);
                 continue;
@@ -180,8 +183,16 @@ impl Engine {
             let deployment = rollout.deployment.clone();
             // Listed again before it acts, since the act itself can drive it on.
             self.rollouts.push(rollout);
-            self.perform(&deployment, op);
+            let waits = matches!(op, Op::Scale { wait: true, .. });
+            let request = self.perform(&deployment, op).filter(|_| waits);
+            if let Some(rollout) = self.rollout_mut(&deployment.id) {
+                rollout.request = request;
+            }
         }
+    }
+
+    fn rollout_mut(&mut self, deployment: &str) -> Option<&mut Rollout> {
+        self.rollouts.iter_mut().find(|rollout| rollout.deployment.id == deployment)
     }
 
     /// A deployment that waits gives up when its app's timeout is over, and a rollback after ten
@@ -232,23 +243,32 @@ impl Engine {
     /// Whether nothing keeps a deployment from its next operation.
     fn can_go_on(&self, rollout: &Rollout) -> bool {
         match &rollout.waiting {
-            Some(Op::Scale { release, .. }) => {
+            Some(Op::Scale { release, .. }) if self.options.age == ServerAge::V2016 => {
                 let app = &rollout.deployment.app;
                 !self.queue.will_reconcile(app, release) && self.is_settled(app, release)
             }
+            Some(Op::Scale { .. }) => rollout.request.as_ref().is_none_or(|id| {
+                let request = self.state.scale_requests.iter().find(|request| request.id == *id);
+                request.is_none_or(|request| request.state == "complete")
+            }),
             Some(Op::Resume) => false,
             _ => true,
         }
     }
 
-    fn perform(&mut self, d: &Deployment, op: Op) {
+    /// Carries out an operation; the scale request that it made.
+    fn perform(&mut self, d: &Deployment, op: Op) -> Option<String> {
         // A release or formation that is gone meanwhile leaves nothing to scale.
-        let _ = match op {
-            Op::Resume => Ok(()),
-            Op::DropNew => self.remove_formation(&d.app, &d.new_release),
+        match op {
+            Op::Resume => None,
+            Op::DropNew => {
+                let _ = self.remove_formation(&d.app, &d.new_release);
+                None
+            }
             Op::Scale { release, counts, tags, .. } => match self.options.age {
                 ServerAge::V2016 => {
-                    self.replace_formation(&d.app, &release, counts, tags).map(|_| ())
+                    let _ = self.replace_formation(&d.app, &release, counts, tags);
+                    None
                 }
                 ServerAge::V2021 => {
                     let request = ScaleRequest {
@@ -258,10 +278,19 @@ impl Engine {
                         new_tags: tags.map(Some),
                         ..ScaleRequest::default()
                     };
-                    self.add_scale_request(request, false).map(|_| ())
+                    self.add_scale_request(request, false).ok().map(|request| request.id)
                 }
             },
+        }
+    }
+
+    /// A scale request was cancelled by another one: the deployment that waits for it fails.
+    pub(crate) fn note_cancelled(&mut self, request: &str) {
+        let waits = |r: &&Rollout| r.request.as_deref() == Some(request) && r.error.is_none();
+        let Some(id) = self.rollouts.iter().find(waits).map(|r| r.deployment.id.clone()) else {
+            return;
         };
+        self.roll_back(&id, "scale request cancelled".to_owned());
     }
 
     /// A deployment has run out of operations: it is complete, or rolled back.

@@ -24,17 +24,23 @@ pub(crate) const MOST_JOBS: i64 = 300;
 /// What the host of a job that crashes at its start reports.
 const CRASH: &str = "exec: \"/bin/crash\": executable file not found in $PATH";
 
-/// Which of a type's jobs is stopped first: the newest. In 2016 the first of those that were made
-/// together.
+/// Which of a type's jobs is stopped first: one that waits, else the newest, in 2021 rather one that
+/// is not up yet. In 2016 of those that were made together the first.
 fn next_to_stop(jobs: &[&Job], in_2016: bool) -> Option<String> {
-    let newest = jobs.last()?;
-    let together = |job: &&&Job| {
-        let made = |job: &Job| job.created_at.map(Time::timestamp);
-        let (Some(a), Some(b)) = (made(job), made(newest)) else { return false };
-        b.duration_since(a) < SignedDuration::from_millis(5)
-    };
-    let first = jobs.iter().find(together).filter(|_| in_2016).unwrap_or(newest);
-    Some(first.uuid.clone())
+    let newest = |state: &str| jobs.iter().rev().find(|job| job.state == state && !job.blocked);
+    let chosen = newest("pending").or_else(|| {
+        if !in_2016 {
+            return newest("starting").or_else(|| newest("up"));
+        }
+        let newest = jobs.last()?;
+        let together = |job: &&&Job| {
+            let made = |job: &Job| job.created_at.map(Time::timestamp);
+            let (Some(a), Some(b)) = (made(job), made(newest)) else { return false };
+            b.duration_since(a) < SignedDuration::from_millis(5)
+        };
+        jobs.iter().find(together).or(Some(newest))
+    });
+    chosen.map(|job| job.uuid.clone())
 }
 
 impl Engine {
@@ -88,12 +94,16 @@ impl Engine {
     /// Starts and stops jobs until the formation has what it wants.
     pub(crate) fn reconcile(&mut self, app: &str, release: &str) {
         let wanted = self.wanted(app, release);
-        let mut types = self.types_of(app, release);
         let in_2016 = self.options.age == ServerAge::V2016;
+        self.stop_barred(app, release);
+        if !in_2016 {
+            self.settle(app, release);
+        }
+        let mut types = self.types_of(app, release);
         types.reverse();
         for typ in &types {
             let want = wanted.get(typ).copied().unwrap_or(0);
-            let have = self.jobs_in(app, release, typ, &["pending", "starting", "up", "stopping"]);
+            let have = self.jobs_in(app, release, typ, self.counted());
             let missing = want - i64::try_from(have.len()).unwrap_or(i64::MAX);
             for _ in 0..missing {
                 self.create_job(app, release, typ, None);
@@ -112,7 +122,36 @@ impl Engine {
                 self.stop_job(&next);
             }
         }
-        self.settle(app, release);
+        if in_2016 {
+            self.settle(app, release);
+        }
+    }
+
+    /// The states of jobs that a formation counts: in 2016 those that are being stopped, too.
+    fn counted(&self) -> &'static [&'static str] {
+        match self.options.age {
+            ServerAge::V2016 => &["pending", "starting", "up", "stopping"],
+            ServerAge::V2021 => &["pending", "starting", "up"],
+        }
+    }
+
+    /// Whether a type's tags keep it from all hosts: the mock's hosts have none.
+    fn is_barred(&self, app: &str, release: &str, typ: &str) -> bool {
+        let tags = self.state.formation(app, release).ok().and_then(|f| f.tags.as_ref());
+        let tags = tags.and_then(|tags| tags.get(typ)).and_then(Option::as_ref);
+        tags.is_some_and(|tags| !tags.is_empty())
+    }
+
+    /// Stops the jobs that run where the formation's tags no longer let them.
+    fn stop_barred(&mut self, app: &str, release: &str) {
+        for typ in self.types_of(app, release) {
+            if self.is_barred(app, release, &typ) {
+                let jobs = self.jobs_in(app, release, &typ, &["starting", "up"]);
+                for job in jobs.iter().map(|job| job.uuid.clone()).collect::<Vec<_>>() {
+                    self.stop_job(&job);
+                }
+            }
+        }
     }
 
     /// Whether all jobs of a formation are as it wants them.
@@ -120,8 +159,13 @@ impl Engine {
         let wanted = self.wanted(app, release);
         self.types_of(app, release).iter().all(|typ| {
             let want = usize::try_from(wanted.get(typ).copied().unwrap_or(0)).unwrap_or(0);
-            self.jobs_in(app, release, typ, &["pending", "starting"]).is_empty()
-                && self.jobs_in(app, release, typ, &["up", "stopping"]).len() == want
+            match self.options.age {
+                ServerAge::V2016 => {
+                    self.jobs_in(app, release, typ, &["pending", "starting"]).is_empty()
+                        && self.jobs_in(app, release, typ, &["up", "stopping"]).len() == want
+                }
+                ServerAge::V2021 => self.jobs_in(app, release, typ, &["up"]).len() == want,
+            }
         })
     }
 
@@ -172,6 +216,14 @@ impl Engine {
     /// Places a pending job on the host with the fewest jobs of its formation.
     pub(crate) fn place(&mut self, uuid: &str) {
         let Some(job) = self.job_row(uuid, &["pending"]) else { return };
+        if self.is_barred(&job.app, &job.release, &job.kind) {
+            // It waits for a host with the tags. In 2021 nobody stops it any more; the controller
+            // refuses to store that it is blocked.
+            if let Some(row) = self.state.jobs.iter_mut().find(|row| row.uuid == uuid) {
+                row.blocked = self.options.age == ServerAge::V2021;
+            }
+            return;
+        }
         let load = |host: &String| {
             let of_type = |other: &&Job| {
                 other.host_id == *host && !other.is_down() && other.release == job.release
@@ -306,8 +358,7 @@ impl Engine {
         }
         self.note_failure(&job);
         let want = self.wanted(&job.app, &job.release).get(&job.kind).copied().unwrap_or(0);
-        let alive = ["pending", "starting", "up", "stopping"];
-        let have = self.jobs_in(&job.app, &job.release, &job.kind, &alive).len();
+        let have = self.jobs_in(&job.app, &job.release, &job.kind, self.counted()).len();
         if i64::try_from(have).unwrap_or(i64::MAX) < want {
             self.create_job(&job.app, &job.release, &job.kind, Some(&job));
         }

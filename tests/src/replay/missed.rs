@@ -3,8 +3,9 @@
 //! Where the numbers of a run skip some, requests are missing; events that are listed later can
 //! still show what those made: apps, releases, deployments. The mock is asked for the same at the
 //! same time, or it could not list them. Nothing is made up but what no recording shows: the image
-//! of a release, that an app whose deployment took its time ran one process of each type, and that
-//! an app was deleted before the gap was over, since what would show it was left out with it.
+//! of a release, that an app whose deployment took its time ran one process of each type, with tags
+//! that no host has if it never ended, and that an app was deleted before the gap was over, since
+//! what would show it was left out with it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,6 +37,8 @@ struct Making {
     kind: String,
     id: String,
     data: Value,
+    /// A deployment that no event ends.
+    endless: bool,
 }
 
 impl Missed {
@@ -56,8 +59,14 @@ impl Missed {
         }
         let (mut makings, mut deletions) = (Vec::new(), Vec::new());
         let mut made = BTreeSet::new();
-        for (_, event) in shown {
-            let field = |name: &str| text(&event, name).map(str::to_owned);
+        let ends = |id: &str| {
+            shown.values().any(|event| {
+                let status = event.pointer("/data/status").and_then(Value::as_str);
+                text(event, "object_id") == Some(id) && status != Some("pending")
+            })
+        };
+        for event in shown.values() {
+            let field = |name: &str| text(event, name).map(str::to_owned);
             let (Some(kind), Some(id)) = (field("object_type"), field("object_id")) else {
                 continue;
             };
@@ -81,9 +90,16 @@ impl Missed {
             if kind == "app" {
                 let at = end.saturating_sub(DELETION).unwrap_or(*end).max(at);
                 let kind = "app_deletion".to_owned();
-                deletions.push(Making { at, kind, id: id.clone(), data: Value::Null });
+                deletions.push(Making {
+                    at,
+                    kind,
+                    id: id.clone(),
+                    data: Value::Null,
+                    endless: false,
+                });
             }
-            makings.push(Making { at, kind, id, data });
+            let endless = kind == "deployment" && !ends(&id);
+            makings.push(Making { at, kind, id, data, endless });
         }
         makings.append(&mut deletions);
         makings.sort_by_key(|making| making.at);
@@ -103,7 +119,7 @@ impl Missed {
         if self.makings.is_empty() {
             return Ok(());
         }
-        let Making { kind, id, data, .. } = self.makings.remove(0);
+        let Making { kind, id, data, endless, .. } = self.makings.remove(0);
         let made = match kind.as_str() {
             "app" => {
                 let app = without(&data, &["id", "created_at", "updated_at", "release"]);
@@ -114,7 +130,7 @@ impl Missed {
                 call(mock, key, "DELETE", &format!("/apps/{app}"), None)?
             }
             "release" => self.release(mock, key, &data, names)?,
-            _ => deployment(mock, key, &data, names)?,
+            _ => deployment(mock, key, &data, endless, names)?,
         };
         if let Some(new) = made.as_ref().and_then(|made| text(made, "id")) {
             let _ = names.bind(Kind::Uuid, &id, new);
@@ -170,6 +186,7 @@ fn deployment(
     mock: &MockController,
     key: &str,
     data: &Value,
+    endless: bool,
     names: &Names,
 ) -> Result<Option<Value>> {
     let bound = |field: &str| names.mock(Kind::Uuid, text(data, field)?);
@@ -183,8 +200,14 @@ fn deployment(
             types.into_iter().map(|(typ, _)| (typ, 1.into())).collect();
         let formation =
             format!("/apps/{app}/formations/{}", text(&current, "id").unwrap_or_default());
-        if call(mock, key, "GET", &formation, None)?.is_none() {
-            call(mock, key, "PUT", &formation, Some(&json!({"processes": counts})))?;
+        let tags: Map<String, Value> = if endless {
+            counts.keys().map(|typ| (typ.clone(), json!({"host": "none"}))).collect()
+        } else {
+            Map::new()
+        };
+        if endless || call(mock, key, "GET", &formation, None)?.is_none() {
+            let scaled = json!({"processes": counts, "tags": tags});
+            call(mock, key, "PUT", &formation, Some(&scaled))?;
         }
     }
     call(mock, key, "POST", &format!("/apps/{app}/deploy"), Some(&json!({"id": release})))

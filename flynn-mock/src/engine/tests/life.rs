@@ -125,3 +125,54 @@ fn a_worker_of_2016_waits_for_jobs_that_exit() {
     let exited = |job: &&serde_json::Value| job["exit_status"] == 1;
     assert!(jobs.as_array().unwrap().iter().filter(exited).all(|job| job["host_error"].is_null()));
 }
+
+#[test]
+fn tags_that_no_host_has_keep_jobs_waiting() {
+    for age in AGES {
+        let mut engine = engine(age, Pace::Timed);
+        let (app, release) = running_app(&mut engine, "www");
+        let target = format!("/apps/www/formations/{release}");
+        let body = json!({ "processes": { "web": 2 }, "tags": { "web": { "disk": "ssd" } } });
+        ok(&mut engine, Method::PUT, &target, &body);
+        pass(&mut engine, SignedDuration::from_secs(15));
+        let states = |engine: &mut Engine| {
+            let jobs = engine.read("/apps/www/jobs").unwrap();
+            let mut states: Vec<_> =
+                jobs.as_array().unwrap().iter().map(|j| j["state"].clone()).collect();
+            states.sort_by_key(ToString::to_string);
+            states
+        };
+        // The worker has no tags; in 2016 it is stopped because the body does not name it.
+        let down = if age == ServerAge::V2016 { 3 } else { 2 };
+        assert_eq!(states(&mut engine).iter().filter(|s| *s == "down").count(), down, "{age:?}");
+        assert_eq!(states(&mut engine).iter().filter(|s| *s == "pending").count(), 2, "{age:?}");
+        if age == ServerAge::V2021 {
+            // The new release gets the tags, too: its deployment waits until it times out.
+            let next = add_release(&mut engine, &app, &json!({ "V": "2" }));
+            let d = ok(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": next }));
+            let target = format!("/deployments/{}", d["id"].as_str().unwrap());
+            pass(&mut engine, SignedDuration::from_secs(119));
+            assert_eq!(engine.read(&target).unwrap()["status"], "pending");
+            pass(&mut engine, SignedDuration::from_secs(12));
+            assert_eq!(engine.read(&target).unwrap()["status"], "failed");
+        }
+    }
+}
+
+#[test]
+fn a_scale_request_that_replaces_a_deployments_own_fails_it() {
+    let mut engine = engine(ServerAge::V2021, Pace::Timed);
+    let (app, _) = running_app(&mut engine, "www");
+    let next = add_release(&mut engine, &app, &json!({ "V": "2" }));
+    let d = ok(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": next }));
+    pass(&mut engine, SignedDuration::from_millis(50));
+    let body = json!({ "state": "pending", "new_processes": { "web": 1 } });
+    ok(&mut engine, Method::PUT, &format!("/apps/www/scale/{next}"), &body);
+    pass(&mut engine, SignedDuration::from_secs(1));
+    let id = d["id"].as_str().unwrap();
+    let failed = &events(&mut engine, &format!("object_id={id}&count=1"))[0]["data"];
+    assert_eq!(
+        (&failed["status"], &failed["error"]),
+        (&json!("failed"), &json!("scale request cancelled"))
+    );
+}
