@@ -211,6 +211,9 @@ impl ClientBuilder {
         let options = WireOptions {
             tls,
             connect_timeout: self.connect_timeout,
+            // So that a connection is given up before the attempt that found it dead.
+            keep_alive: (self.attempt_timeout / 3)
+                .clamp(Duration::from_millis(100), Duration::from_secs(20)),
             proxy: self.proxy.as_ref().map(proxy_url).transpose()?,
             proxy_from_environment: !self.no_proxy && self.resolve.is_empty(),
             resolve: self.resolve,

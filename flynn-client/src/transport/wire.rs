@@ -16,6 +16,9 @@ pub(crate) struct WireOptions {
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) resolve: Vec<(String, SocketAddr)>,
     pub(crate) connect_timeout: Duration,
+    /// How long a connection that is being used may be silent before it is asked whether it still stands,
+    /// and how long it has to answer.
+    pub(crate) keep_alive: Duration,
     pub(crate) proxy: Option<Url>,
     /// Whether `HTTPS_PROXY` and its kind are looked at.
     pub(crate) proxy_from_environment: bool,
@@ -83,6 +86,9 @@ fn connections(options: &WireOptions, http1_only: bool) -> Result<reqwest::Clien
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(options.connect_timeout)
+        // Calls share an HTTP/2 connection: without this, each new attempt would wait on the dead one again.
+        .http2_keep_alive_interval(options.keep_alive)
+        .http2_keep_alive_timeout(options.keep_alive)
         .tcp_nodelay(true);
     if http1_only {
         builder = builder.http1_only();

@@ -1,9 +1,11 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use flynn_mock::MockController;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::server::{Seen, Server, json, read};
@@ -12,6 +14,7 @@ use crate::server::{Seen, Server, json, read};
 struct Proxy {
     address: SocketAddr,
     asked: Arc<Mutex<Vec<Seen>>>,
+    freeze: Arc<Notify>,
     #[expect(dead_code, reason = "ends the proxy when dropped")]
     tasks: JoinSet<()>,
 }
@@ -20,22 +23,26 @@ async fn proxy_to(target: SocketAddr) -> Proxy {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let asked = Arc::<Mutex<Vec<Seen>>>::default();
-    let log = Arc::clone(&asked);
+    let freeze = Arc::<Notify>::default();
+    let (log, frozen) = (Arc::clone(&asked), Arc::clone(&freeze));
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
         let mut tunnels = JoinSet::new();
         while let Ok((mut client, _)) = listener.accept().await {
-            let log = Arc::clone(&log);
+            let (log, frozen) = (Arc::clone(&log), Arc::clone(&frozen));
             tunnels.spawn(async move {
                 let request = read(&mut client).await.unwrap();
                 log.lock().unwrap().push(request);
                 let mut server = TcpStream::connect(target).await.unwrap();
                 client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-                let _ = copy_bidirectional(&mut client, &mut server).await;
+                tokio::select! {
+                    _ = copy_bidirectional(&mut client, &mut server) => {}
+                    () = frozen.notified() => std::future::pending().await,
+                }
             });
         }
     });
-    Proxy { address, asked, tasks }
+    Proxy { address, asked, freeze, tasks }
 }
 
 #[tokio::test]
@@ -64,6 +71,23 @@ async fn a_pin_holds_through_a_proxy() {
     let error = client.apps().list().await.unwrap_err();
     assert!(error.is_tls() && error.attempts() == 1, "{error:?}");
     assert!(other.requests().is_empty(), "the key did not leave");
+}
+
+/// Calls share one HTTP/2 connection: when it dies without a word, the next attempt needs another.
+#[tokio::test]
+async fn a_connection_that_went_dead_is_given_up() {
+    let mock = MockController::builder().bootstrapped("example.com").tls().start().await;
+    let proxy = proxy_to(mock.addr()).await;
+    let client = mock
+        .client_builder()
+        .proxy(format!("http://{}", proxy.address))
+        .attempt_timeout(Duration::from_millis(900))
+        .build()
+        .unwrap();
+    client.apps().list().await.unwrap();
+    proxy.freeze.notify_waiters();
+    client.apps().list().await.unwrap();
+    assert_eq!(proxy.asked.lock().unwrap().len(), 2, "another connection");
 }
 
 #[tokio::test]
