@@ -117,7 +117,7 @@ impl AppSeed {
                 processes.iter().map(|(kind, count)| (kind.clone(), (*count).into())).collect();
             let path = format!("/apps/{name}/formations/{id}");
             call(engine, &Method::PUT, &path, &json!({"processes": counts}))?;
-            while engine.step() {}
+            engine.run_to_end();
         }
         Ok(())
     }

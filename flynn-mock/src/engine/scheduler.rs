@@ -259,6 +259,13 @@ impl Engine {
         self.job_env(job, "CRASH").is_some_and(|value| value == "true")
     }
 
+    /// Whether a step does nothing but start a job again that will crash again.
+    pub(crate) fn restarts_a_crash(&self, step: &Step) -> bool {
+        let Step::Place { job } = step else { return false };
+        self.job_row(job, &["pending"])
+            .is_some_and(|job| job.restarts.is_some() && self.crashes(&job))
+    }
+
     fn start_delay(&self, job: &Job) -> SignedDuration {
         let asked = self.job_env(job, "START_DELAY").and_then(|ms| ms.parse().ok());
         let delay = asked.map_or(self.options.delays.start, SignedDuration::from_millis);

@@ -164,3 +164,14 @@ fn a_panic_names_the_callers_line() {
     let first = MockController::builder().start_blocking();
     MockController::builder().bind(first.addr()).start_blocking();
 }
+
+#[test]
+fn a_crash_loop_does_not_keep_anyone_waiting() {
+    for pace in [Pace::AtOnce, Pace::Timed, Pace::ByHand] {
+        let app = AppSeed::new("bad").env("CRASH", "true").process("web", 1);
+        let mock = MockController::builder().seed(1).pace(pace).app(app).start_blocking();
+        mock.run_to_end();
+        let state = mock.state();
+        assert_eq!(state.app("bad").unwrap().running("web"), 0);
+    }
+}

@@ -33,6 +33,8 @@ enum Call {
     Provision(usize, usize),
     Sink,
     Read(&'static str, usize),
+    /// One of [`OTHERS`], on the n-th of everything.
+    Other((&'static str, &'static str, &'static str), usize),
     Pass(u16),
     /// Any bytes anywhere: only a panic is wrong.
     Garbage(&'static str, &'static str, String),
@@ -62,6 +64,7 @@ fn call() -> impl Strategy<Value = Call> {
         1 => (at(), at()).prop_map(|(p, a)| Call::Provision(p, a)),
         1 => Just(Call::Sink),
         3 => (prop::sample::select(READS.to_vec()), at()).prop_map(|(p, a)| Call::Read(p, a)),
+        6 => (prop::sample::select(OTHERS.to_vec()), at()).prop_map(|(c, n)| Call::Other(c, n)),
         3 => (0..4000_u16).prop_map(Call::Pass),
         2 => (
             prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "PATCH"]),
@@ -71,6 +74,38 @@ fn call() -> impl Strategy<Value = Call> {
             .prop_map(|(m, p, b)| Call::Garbage(m, p, b)),
     ]
 }
+
+/// Calls that need no more than objects that are there: their names stand for ids.
+const OTHERS: &[(&str, &str, &str)] = &[
+    ("POST", "/apps/APP/meta", r#"{"meta":{"b":"2"}}"#),
+    (
+        "PUT",
+        "/apps/APP/formations/RELEASE",
+        r#"{"processes":{"web":2},"tags":{"web":{"disk":"ssd"}}}"#,
+    ),
+    ("GET", "/apps/APP/formations/RELEASE?expand=true", ""),
+    ("DELETE", "/apps/APP/formations/RELEASE", ""),
+    ("GET", "/releases/RELEASE", ""),
+    ("GET", "/deployments/DEPLOYMENT", ""),
+    ("GET", "/apps/APP/jobs/JOB", ""),
+    ("GET", "/apps/APP/log?lines=3", ""),
+    ("GET", "/apps/APP/routes/http/ROUTE", ""),
+    ("GET", "/routes", ""),
+    ("GET", "/events?app_id=APP&count=3", ""),
+    ("GET", "/events?object_types=job,release&before_id=300", ""),
+    ("GET", "/events/200", ""),
+    ("PUT", "/providers/PROVIDER/resources/RESOURCE/apps/APP", ""),
+    ("DELETE", "/providers/PROVIDER/resources/RESOURCE/apps/APP", ""),
+    ("GET", "/providers/PROVIDER/resources/RESOURCE", ""),
+    ("DELETE", "/providers/PROVIDER/resources/RESOURCE", ""),
+    ("GET", "/apps/postgres/volumes", ""),
+    ("PUT", "/apps/postgres/volumes/VOLUME/decommission", r#"{"id":"VOLUME"}"#),
+    ("GET", "/sinks", ""),
+    ("GET", "/sinks/SINK", ""),
+    ("DELETE", "/sinks/SINK", ""),
+    ("GET", "/backup", ""),
+    ("PUT", "/domain", r#"{"old_domain":"p.test","domain":"q.test"}"#),
+];
 
 const READS: &[&str] = &[
     "/apps",
@@ -181,7 +216,7 @@ impl World {
         options.key = Some("k".to_owned());
         options.pace = pace;
         let mut engine = Engine::new(options);
-        while engine.step() {}
+        engine.run_to_end();
         let request = authorized(Request::new(Method::GET, "/events?past=true"))
             .header(ACCEPT, HeaderValue::from_static("text/event-stream"));
         let Body::Stream(events) = engine.handle(&request).body else {
@@ -253,11 +288,46 @@ impl World {
                 self.send(method, path, body);
                 return;
             }
+            Call::Other(call, n) => {
+                let (path, body, complete) = self.fill(*call, *n);
+                if !complete {
+                    self.send(call.0, &path, &body);
+                    return;
+                }
+                (call.0, path, body)
+            }
             sound => self.request(sound),
         };
         let answer = self.send(method, &path, &body);
         let told = String::from_utf8_lossy(answer.bytes()).into_owned();
         assert_ne!(answer.status.as_u16(), 500, "{method} {path} {body}: {told}");
+    }
+
+    /// A call with ids instead of names, and whether there was one for each.
+    fn fill(&mut self, call: (&str, &str, &str), n: usize) -> (String, String, bool) {
+        let (mut path, mut body) = (call.1.to_owned(), call.2.to_owned());
+        let mut complete = true;
+        let app = self.app(n);
+        let lists = [
+            ("RELEASE", "/releases".to_owned()),
+            ("DEPLOYMENT", format!("/apps/{app}/deployments")),
+            ("JOB", format!("/apps/{app}/jobs")),
+            ("ROUTE", format!("/apps/{app}/routes")),
+            ("PROVIDER", "/providers".to_owned()),
+            ("RESOURCE", "/resources".to_owned()),
+            ("VOLUME", "/apps/postgres/volumes".to_owned()),
+            ("SINK", "/sinks".to_owned()),
+        ];
+        for (name, list) in lists {
+            if path.contains(name) {
+                let id = text(self.list(&list).get(n), "id");
+                complete &= id.is_some();
+                let id = id.unwrap_or_else(|| "00000000-0000-4000-8000-000000000000".to_owned());
+                (path, body) = (path.replace(name, &id), body.replace(name, &id));
+            }
+        }
+        complete &= !path.contains("APP") || app != "nosuch";
+        (path.replace("APP", &app), body, complete)
     }
 
     fn request(&mut self, call: &Call) -> (&'static str, String, String) {
@@ -349,22 +419,16 @@ impl World {
                 ("POST", "/sinks".to_owned(), body)
             }
             Call::Read(path, app) => ("GET", path.replace("APP", &self.app(*app)), Value::Null),
-            Call::Pass(_) | Call::Garbage(..) => unreachable!("performed elsewhere"),
+            Call::Pass(_) | Call::Garbage(..) | Call::Other(..) => {
+                unreachable!("performed elsewhere")
+            }
         };
         (method, path, if body.is_null() { String::new() } else { body.to_string() })
     }
 
     /// The streamed events are the listed ones, and what they tell is the state.
     fn check(&mut self) {
-        let mut steps = 0;
-        while self.engine.step() {
-            steps += 1;
-            assert!(steps < 20_000, "the cluster's life never comes to rest");
-            // A job that crashes again and again is restarted for ever.
-            if steps > 2_000 {
-                break;
-            }
-        }
+        self.engine.run_to_end();
         // What is due now is over before anyone looks.
         let now = self.engine.now();
         self.engine.advance(now);
@@ -417,7 +481,7 @@ fn text(object: Option<&Value>, field: &str) -> Option<String> {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 48,
+        cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(48),
         max_shrink_iters: 300,
         failure_persistence: None,
         ..ProptestConfig::default()
