@@ -3,8 +3,7 @@ use std::fmt;
 use rustls_pki_types::CertificateDer;
 
 use crate::error::{Error, ErrorKind};
-use crate::pem::{self, Located};
-use crate::{Certificate, found};
+use crate::{Certificate, found, pem};
 
 /// The certificates of one file: a leaf and, usually, the intermediates that lead from it to a
 /// root.
@@ -40,12 +39,8 @@ impl Bundle {
     /// handed in by mistake is named as such) or one is damaged, with the line of its block.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
-        let certificates = pem::certificates(file)
-            .map(|found| {
-                let Located { der, line } = found?;
-                Certificate::from_der(der).map_err(|e| pem::damaged(line, e))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let certificates =
+            pem::certificates(file).map(|found| found?.read()).collect::<Result<Vec<_>, _>>()?;
         if certificates.is_empty() {
             return Err(found::no_certificate(file));
         }

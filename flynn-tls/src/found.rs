@@ -46,18 +46,31 @@ pub(crate) fn no_key(file: &[u8]) -> Error {
     Error::new(ErrorKind::Key, instead(file, Wanted::Key))
 }
 
+/// The error for a block that is labelled as a certificate, where it is recognised.
+pub(crate) fn no_certificate_but(der: &[u8]) -> Option<Error> {
+    let thing = Thing::of_der(der)?;
+    Some(Error::new(ErrorKind::Certificate, thing.instead_of(Wanted::Certificate)))
+}
+
+/// The error for a block that is labelled as a private key, where it is recognised.
+pub(crate) fn no_key_but(der: &[u8]) -> Option<Error> {
+    let thing = Thing::of_der(der)?;
+    Some(Error::new(ErrorKind::Key, thing.instead_of(Wanted::Key)))
+}
+
 fn instead(file: &[u8], wanted: Wanted) -> String {
-    let name = match wanted {
-        Wanted::Certificate => "certificate",
-        Wanted::Key => "private key",
-    };
     match recognise(file, wanted) {
-        Ok(thing) => {
-            let hint = thing.hint(wanted);
-            let colon = if hint.is_empty() { "" } else { ": " };
-            format!("this is {}, not a {name}{colon}{hint}", thing.name())
+        Ok(thing) => thing.instead_of(wanted),
+        Err(why) => format!("no {} found: {why}", wanted.name()),
+    }
+}
+
+impl Wanted {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Certificate => "certificate",
+            Self::Key => "private key",
         }
-        Err(why) => format!("no {name} found: {why}"),
     }
 }
 
@@ -167,6 +180,12 @@ impl Thing {
             Self::Putty => "a PuTTY key",
             Self::Pgp => "a PGP key or message",
         }
+    }
+
+    fn instead_of(self, wanted: Wanted) -> String {
+        let hint = self.hint(wanted);
+        let colon = if hint.is_empty() { "" } else { ": " };
+        format!("this is {}, not a {}{colon}{hint}", self.name(), wanted.name())
     }
 
     /// How to come by what was wanted.

@@ -71,7 +71,9 @@ impl PrivateKey {
             Body::Encrypted => Err(encrypted()),
             Body::Damaged(why) => Err(damaged(block.line, why)),
             Body::Der(_) if block.label.contains("SSH") => Err(found::no_key(file)),
-            Body::Der(der) => read(&der).ok_or_else(|| damaged(block.line, NO_FORMAT)),
+            Body::Der(der) => read(&der).ok_or_else(|| {
+                found::no_key_but(&der).unwrap_or_else(|| damaged(block.line, NO_FORMAT))
+            }),
         }
     }
 

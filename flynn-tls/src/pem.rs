@@ -104,8 +104,8 @@ fn body<'a>(label: &str, lines: &mut impl Iterator<Item = (usize, &'a [u8])>) ->
 }
 
 /// The first certificate of a file, PEM or DER.
-pub(crate) fn first_certificate(file: &[u8]) -> Result<CertificateDer<'static>, Error> {
-    certificates(file).next().map_or_else(|| Err(found::no_certificate(file)), |c| c.map(|c| c.der))
+pub(crate) fn first_certificate(file: &[u8]) -> Result<Certificate, Error> {
+    certificates(file).next().map_or_else(|| Err(found::no_certificate(file)), |c| c?.read())
 }
 
 /// A certificate of a file.
@@ -113,6 +113,14 @@ pub(crate) struct Located {
     pub(crate) der: CertificateDer<'static>,
     /// The line of its BEGIN; `None` in a DER file.
     pub(crate) line: Option<usize>,
+}
+
+impl Located {
+    /// Reads it; the error names its line, and what it is if it is something else.
+    pub(crate) fn read(self) -> Result<Certificate, Error> {
+        Certificate::from_der(self.der.clone())
+            .map_err(|e| found::no_certificate_but(&self.der).unwrap_or(damaged(self.line, e)))
+    }
 }
 
 /// The certificates of a file, in its order. A DER file is one certificate. Of PEM no more than
@@ -153,7 +161,7 @@ fn without_trust(mut der: Vec<u8>) -> Vec<u8> {
     der
 }
 
-pub(crate) fn damaged(line: Option<usize>, why: impl fmt::Display) -> Error {
+fn damaged(line: Option<usize>, why: impl fmt::Display) -> Error {
     let place = line.map_or_else(String::new, |line| format!(" at line {line}"));
     let message = format!("the certificate{place} cannot be read: {why}");
     Error::new(ErrorKind::Certificate, message)

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
+use crate::Certificate;
 use crate::error::{Error, ErrorKind};
-use crate::pem;
 
 /// The SHA-256 of a leaf certificate's DER, written in standard base64: what Flynn keeps as
 /// `TLSPin` in `~/.flynnrc`.
@@ -41,9 +41,10 @@ impl Pin {
     /// it.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when the file holds no certificate, or a damaged one.
+    /// [`ErrorKind::Certificate`] when the file holds no certificate, or one that cannot be read:
+    /// nothing could ever be pinned by it.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
-        pem::first_certificate(file.as_ref()).map(|der| Self::of(&der))
+        Certificate::from_pem(file).map(|certificate| certificate.pin())
     }
 
     /// A pin from the SHA-256 fingerprint in hexadecimal, with or without colons, as browsers
@@ -111,6 +112,9 @@ impl FromStr for Pin {
     /// ignored, because people paste.
     fn from_str(text: &str) -> Result<Self, Error> {
         let text = text.trim();
+        if text.is_empty() {
+            return Err(Error::new(ErrorKind::Pin, "the pin is empty"));
+        }
         if text.starts_with("sha256/") {
             let message = "not a pin of a certificate but of a public key (sha256/…), which Flynn \
                            does not use";
@@ -249,7 +253,10 @@ mod tests {
     fn anything_else_is_refused_with_its_reason() {
         assert!(refusal("AAAA").contains("of 3 bytes"));
         assert!(refusal(&STANDARD.encode([0xff; 48])).contains("of 48 bytes"));
-        assert!(refusal("").contains("of 0 bytes"));
+        assert_eq!(
+            (refusal(""), refusal(" \n")),
+            ("the pin is empty".into(), "the pin is empty".into())
+        );
         for bad in ["hello world", &EMPTY[..43], &EMPTY.replace('/', "_"), "="] {
             assert!(refusal(bad).contains("44 characters"), "{bad}");
         }

@@ -54,7 +54,7 @@ impl Certificate {
     /// [`ErrorKind::Certificate`] when there is none (a key or a request is named as such), or it
     /// is damaged.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
-        pem::first_certificate(file.as_ref()).and_then(Self::from_der)
+        pem::first_certificate(file.as_ref())
     }
 
     /// Its DER, as rustls takes it.
@@ -182,6 +182,12 @@ impl Certificate {
                 (Some(wanted), Some(has)) => wanted == has,
                 _ => true,
             }
+    }
+
+    /// Whether its issuer calls itself what the throw-away CA of a Flynn cluster does (Flynn's
+    /// `pkg/tlscert`): a root, which nobody else has.
+    pub(crate) fn is_of_flynns_own_ca(&self) -> bool {
+        self.issuer().contains("OU=Flynn Ephemeral CA")
     }
 
     /// The issuer's name in DER.

@@ -79,7 +79,7 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
         severity,
         None,
         format!("{title} leads to no public root: browsers and git refuse it unless told its CA"),
-        "use a certificate of a public CA, or give its CA (or its pin) to every client",
+        "use a certificate of a public CA, or give its pin or its CA (of a Flynn cluster: `GET /ca-cert`) to every client",
     );
 }
 
@@ -181,9 +181,9 @@ fn self_signed(case: &Case<'_>, report: &mut Report) {
     }
 }
 
-/// A chain may bring its own root.
+/// A chain may bring its own root, or end right below one that no server sends.
 fn ends_at_a_root(case: &Case<'_>) -> bool {
-    case.path().last().is_some_and(|(_, last)| last.is_self_issued())
+    case.path().last().is_some_and(|(_, last)| last.is_self_issued() || last.is_of_flynns_own_ca())
 }
 
 fn incomplete(case: &Case<'_>, report: &mut Report) {

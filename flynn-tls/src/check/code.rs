@@ -19,7 +19,8 @@ pub enum Code {
     WildcardNotCovered,
     /// A required apex is not in the certificate, although its wildcard is.
     ApexNotCovered,
-    /// There are no subject alternative names, and clients look at nothing else.
+    /// There are no subject alternative names, and clients look at nothing else. Of the names that
+    /// are required nothing more is said then.
     NoNames,
     /// Its validity is over.
     Expired,
@@ -49,7 +50,8 @@ pub enum Code {
     NotFromCa,
     /// A key too short to be safe.
     WeakKey,
-    /// A key that many clients cannot verify with.
+    /// A key that many clients cannot verify with, or older routers not load: P-521, Ed25519, and
+    /// what is rarer.
     UnusualKey,
     /// A signature over a broken hash.
     WeakSignature,

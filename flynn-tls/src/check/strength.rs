@@ -9,13 +9,13 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     }
     let leaf = case.leaf;
     let i = case.leaf_at();
-    if matches!(leaf.key(), KeyKind::P521 | KeyKind::Other(_)) {
+    if matches!(leaf.key(), KeyKind::P521 | KeyKind::Ed25519 | KeyKind::Other(_)) {
         report.add(
             Code::UnusualKey,
             Severity::Warning,
             i,
             format!(
-                "the key of {} ({}) is one that many clients cannot verify with",
+                "the key of {} ({}) is one that browsers, or routers of 2016, cannot use",
                 leaf.title(),
                 leaf.key()
             ),

@@ -23,7 +23,7 @@ use crate::{Certificate, Pin, PinSet, Time, pem};
 ///     }
 /// }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct PinMismatch {
     expected: PinSet,
     presented: Pin,
@@ -52,7 +52,7 @@ impl PinMismatch {
             evidence.name_covered = seen.name_covered(leaf);
             evidence.publicly_trusted = seen.publicly_trusted(leaf);
             evidence.same_issuer = seen.same_issuer(leaf);
-            evidence.issued_by_flynn = leaf.issuer().contains("OU=Flynn Ephemeral CA");
+            evidence.issued_by_flynn = leaf.is_of_flynns_own_ca();
             evidence.validity = Some(validity(leaf, seen.at));
         }
         Self {
@@ -225,6 +225,13 @@ impl fmt::Display for PinMismatch {
         let cause = self.likeliest();
         let probably = if cause == Cause::CannotTell { "" } else { "probably " };
         write!(f, ": {probably}{cause}; {}", cause.remedy())
+    }
+}
+
+/// The sentence of `Display`, because rustls shows an error that it carries in no other way.
+impl fmt::Debug for PinMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PinMismatch({self})")
     }
 }
 

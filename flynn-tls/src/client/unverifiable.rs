@@ -8,7 +8,7 @@ use crate::{Certificate, KeyKind, Pin};
 
 /// The certificate has a right pin, but no handshake signature can be verified with it, so
 /// nothing would show that the server has its key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Unverifiable {
     presented: Pin,
     reason: Reason,
@@ -85,6 +85,13 @@ impl fmt::Display for Unverifiable {
             ),
             Reason::Unreadable(why) => write!(f, "it cannot be read ({why}): replace it"),
         }
+    }
+}
+
+/// The sentence of `Display`, because rustls shows an error that it carries in no other way.
+impl fmt::Debug for Unverifiable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Unverifiable({self})")
     }
 }
 

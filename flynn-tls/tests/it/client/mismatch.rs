@@ -44,6 +44,8 @@ async fn it_tells_all_about_both_sides() {
 
     let line = m.to_string();
     assert_eq!(line.lines().count(), 1);
+    // rustls tells an error that it carries by its Debug.
+    assert_eq!(format!("{m:?}"), format!("PinMismatch({line})"));
     for part in [
         &issued.pin().to_string(),
         &pins.to_string(),

@@ -46,6 +46,12 @@ async fn through_reqwest() {
     let e = get(config, server.address).await;
     assert_eq!(pin_mismatch(&e).unwrap().server_name(), "a.example.com");
     assert!(unverifiable(&e).is_none());
+    // As programs print it that know nothing of us: whole, in a line or two.
+    let sentence = pin_mismatch(&e).unwrap().to_string();
+    let chain: Vec<_> = std::iter::successors(e.source(), |&e| e.source()).collect();
+    let printed = chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    assert!(printed.contains(&sentence), "{printed}");
+    assert!(!printed.contains("PinSet") && !printed.contains("Evidence"), "{printed}");
     // As people keep it.
     let boxed: Box<dyn StdError + Send + Sync> = Box::new(e);
     assert!(pin_mismatch(&*boxed).is_some());
@@ -60,6 +66,7 @@ async fn through_reqwest_for_a_certificate_that_cannot_be_verified() {
     let found = unverifiable(&e).unwrap();
     assert_eq!(found.presented(), issued.pin());
     assert!(found.to_string().contains("UnsupportedCriticalExtension"), "{found}");
+    assert_eq!(format!("{found:?}"), format!("Unverifiable({found})"));
     assert!(pin_mismatch(&e).is_none());
 }
 

@@ -86,6 +86,11 @@ fn a_certificate_is_the_same_in_every_spelling() {
     }
 }
 
+fn base64(folder: &Path, bytes: &[u8]) -> String {
+    fs::write(folder.join("bytes"), bytes).unwrap();
+    super::openssl::run(folder, &["base64", "-in", "bytes"]).1
+}
+
 /// UTF-16, little-endian unless `big`, with or without its mark.
 fn utf16(text: &str, big: bool, mark: &str) -> Vec<u8> {
     let units = format!("{mark}{text}").encode_utf16().collect::<Vec<_>>();
@@ -151,6 +156,34 @@ fn what_a_file_is_instead_is_said() {
     }
 }
 
+/// What a block holds counts, not what it says it holds.
+#[test]
+fn a_wrong_label_is_seen_through() {
+    let folder = tempfile::tempdir().unwrap();
+    make(folder.path());
+    let text = |file: &str| fs::read_to_string(folder.path().join(file)).unwrap();
+    for label in ["RSA PRIVATE KEY", "PRIVATE KEY"] {
+        let labelled = text("cert.pem").replace("CERTIFICATE", label);
+        let e = PrivateKey::from_pem(labelled).unwrap_err().to_string();
+        assert_eq!(e, "this is a certificate, not a private key");
+    }
+    for (file, label, says) in [
+        ("key.pem", "PRIVATE KEY", "a private key"),
+        ("request.pem", "CERTIFICATE REQUEST", "(CSR)"),
+        ("public.pem", "PUBLIC KEY", "a public key"),
+        ("chain.p7b", "PKCS7", "PKCS#7"),
+    ] {
+        let labelled = text(file).replace(label, "CERTIFICATE");
+        for e in [Pin::from_pem(&labelled).err(), Bundle::from_pem(&labelled).err()] {
+            let e = e.unwrap().to_string();
+            assert!(e.contains(says) && e.contains("not a certificate"), "{file}: {e}");
+        }
+    }
+    let damaged = text("encrypted.pem").replace("ENCRYPTED PRIVATE KEY", "PRIVATE KEY");
+    let e = PrivateKey::from_pem(damaged).unwrap_err().to_string();
+    assert!(e.contains("encrypted"), "{e}");
+}
+
 /// A block with lines lost has good base64 and is no certificate.
 #[test]
 fn a_certificate_with_lines_lost_has_no_pin() {
@@ -162,5 +195,17 @@ fn a_certificate_with_lines_lost_has_no_pin() {
     for e in [Pin::from_pem(&lost).err(), Bundle::from_pem(&lost).err()] {
         let e = e.unwrap().to_string();
         assert!(e.contains("line 1") && e.contains("cut short"), "{e}");
+    }
+
+    // As long as before, and nonsense within.
+    let mut der = fs::read(folder.path().join("cert.der")).unwrap();
+    der[40..90].fill(0);
+    let damaged = format!(
+        "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+        base64(folder.path(), &der)
+    );
+    for e in [Pin::from_pem(&damaged).err(), Bundle::from_pem(&damaged).err()] {
+        let e = e.unwrap().to_string();
+        assert!(e.contains("the certificate at line 1 cannot be read"), "{e}");
     }
 }
