@@ -75,9 +75,21 @@ impl Error {
             std::io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
             _ => ErrorKind::Io,
         };
-        let mut error = Self::new(kind, format!("cannot {doing}")).at(path);
+        let message = match kind {
+            ErrorKind::NotFound if doing == "read" => "does not exist".to_owned(),
+            _ => format!("cannot {doing}"),
+        };
+        let mut error = Self::new(kind, message).at(path);
         error.0.source = Some(source);
         error
+    }
+
+    /// The same error, with what to do about it if the file is missing.
+    pub(crate) fn if_missing(mut self, remedy: &str) -> Self {
+        if self.is_not_found() {
+            self.0.message.push_str(remedy);
+        }
+        self
     }
 
     /// The same error, counted as one of `kind`.

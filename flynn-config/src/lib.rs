@@ -56,3 +56,5 @@ pub use gitconfig::{
 };
 pub use locations::{Locations, Platform};
 pub use save::LOCK_TIMEOUT;
+/// Keys and tokens are its `SecretString`; its `ExposeSecret` reads them.
+pub use secrecy;

@@ -47,7 +47,7 @@ pub fn answer(
     else {
         return Ok(None);
     };
-    if cluster.oauth_url().is_empty() {
+    if !cluster.uses_oauth() {
         let key = Some(cluster.key()).filter(|key| !key.expose_secret().is_empty());
         return Ok(key.map(|key| asked.answered(USER, key.clone())));
     }

@@ -65,6 +65,17 @@ impl Cluster {
         &self.tls_pin
     }
 
+    /// The [pin](Self::tls_pin), where one is set.
+    pub fn pin(&self) -> Option<&str> {
+        Some(&*self.tls_pin).filter(|pin| !pin.is_empty())
+    }
+
+    /// The cluster takes tokens of its [OAuth issuer](Self::oauth_url) instead of a key:
+    /// [`Tokens`](crate::credential::Tokens) has those that `flynn login` cached.
+    pub fn uses_oauth(&self) -> bool {
+        !self.oauth_url.is_empty()
+    }
+
     /// The controller's key, which is also the password for git; empty where OAuth is used.
     pub fn key(&self) -> &SecretString {
         &self.key

@@ -102,6 +102,10 @@ impl FlynnRcEdit {
     /// not mind either. The first one left becomes the default if the removed one was it. After
     /// the last one `default` goes too, and so the whole file unless it holds something else.
     ///
+    /// With the entry go its sub-tables, the comments on its lines, the comment lines directly
+    /// above its header (those that open the file stay), and those directly below its last line
+    /// unless they stand directly above the next header. A blank line sets a comment free.
+    ///
     /// # Errors
     /// None that a text which was read can cause; the signature leaves room.
     pub fn remove(&mut self, name: &str) -> Result<Option<Removed>, Error> {

@@ -22,6 +22,8 @@ use layout::Layout;
 use crate::save::{self, Access};
 use crate::{Error, Locations};
 
+const REMEDY: &str = " (`flynn cluster add` makes it; $FLYNNRC names another file)";
+
 /// A `.flynnrc`, read. Writing goes through [`FlynnRc::edit`] alone.
 ///
 /// Read as the original CLI reads it: keys match without regard to case, unknown keys are
@@ -61,7 +63,7 @@ impl FlynnRc {
     /// [`parse`](Self::parse).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let (bytes, access) = save::read(path)?;
+        let (bytes, access) = save::read(path).map_err(|e| e.if_missing(REMEDY))?;
         Self::from_bytes(bytes, access).map_err(|e| e.at(path))
     }
 

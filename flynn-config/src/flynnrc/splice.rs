@@ -132,7 +132,7 @@ impl FlynnRc {
                 let entry = format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "));
                 match self.layout.places.last() {
                     Some(Place { form: Form::Inline(last), .. }) => {
-                        (empty(last.end), format!(", {entry}"))
+                        return self.splice(&beside(text, last, array, &entry));
                     }
                     _ => (empty(array.start + 1), entry),
                 }
@@ -145,7 +145,10 @@ impl FlynnRc {
     pub(super) fn take_out(&mut self, index: usize) -> Result<(), Error> {
         let Some(place) = self.layout.places.get(index) else { return Ok(()) };
         let splices = match (&place.form, &self.layout.list) {
-            (Form::Inline(item), List::Inline(array)) => self.without_item(item, array.start + 1),
+            (Form::Inline(item), List::Inline(array)) => match self.lines_of(index, item, array) {
+                Some(lines) => vec![(lines, String::new())],
+                None => self.without_item(item, array.start + 1),
+            },
             (Form::Inline(_), List::Tables) => Vec::new(),
             (Form::Tables(headers), _) => {
                 let text = self.text.as_bytes();
@@ -224,6 +227,29 @@ impl FlynnRc {
         start..next_line(text, spot.value.end)
     }
 
+    /// The lines of an item of an inline list, with its comma and comments, where it shares them
+    /// with no other.
+    fn lines_of(
+        &self,
+        index: usize,
+        item: &Range<usize>,
+        array: &Range<usize>,
+    ) -> Option<Range<usize>> {
+        let text = self.text.as_bytes();
+        let span = |index: usize| match self.layout.places.get(index)?.form {
+            Form::Inline(ref span) => Some(span.clone()),
+            Form::Tables(_) => None,
+        };
+        indentation(text, item.start)?;
+        let before = index.checked_sub(1).and_then(span).map_or(array.start + 1, |span| span.end);
+        let ceiling = span(index + 1).map_or(array.end - 1, |span| span.start);
+        let body = comma_after(text, item.end).map_or(item.end, |comma| comma + 1);
+        let floor = comma_after(text, before).filter(|&comma| comma < item.start);
+        let floor = line_stop(text, floor.unwrap_or(before)).min(item.start);
+        let alone = next_line(text, body) <= ceiling;
+        alone.then(|| Block { floor, head: item.start, body, ceiling }.extent(text, COMMENT))
+    }
+
     /// Takes an item out of the inline list or table that opens at `open`, with one of the
     /// commas around it.
     fn without_item(&self, item: &Range<usize>, open: usize) -> Vec<Splice> {
@@ -236,6 +262,24 @@ impl FlynnRc {
             Some(comma) => cuts([comma..comma + 1, item.clone()]),
             None => vec![(item.clone(), String::new())],
         }
+    }
+}
+
+/// Puts an entry behind the last of an inline list: on a line of its own where the last one has
+/// one.
+fn beside(text: &[u8], last: &Range<usize>, array: &Range<usize>, entry: &str) -> Vec<Splice> {
+    let comma = comma_after(text, last.end);
+    let stop = line_stop(text, comma.unwrap_or(last.end));
+    match indentation(text, last.start).and_then(|indent| std::str::from_utf8(indent).ok()) {
+        Some(indent) if stop < array.end - 1 => {
+            let nl = line_end(text, stop);
+            let (before, after) = if comma.is_some() { ("", ",") } else { (",", "") };
+            vec![
+                (empty(last.end), before.to_owned()),
+                (empty(stop), format!("{nl}{indent}{entry}{after}")),
+            ]
+        }
+        _ => vec![(empty(last.end), format!(", {entry}"))],
     }
 }
 

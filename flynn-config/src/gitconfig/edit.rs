@@ -178,7 +178,7 @@ impl GitConfigEdit {
     }
 
     fn splice(&mut self, range: Range<usize>, with: &str) -> Result<(), Error> {
-        let Some(file) = self.config.files.first() else { return Ok(()) };
+        let Some(file) = self.file() else { return Ok(()) };
         if file.text.get(range.clone()) == Some(with.as_bytes()) {
             return Ok(());
         }
@@ -191,16 +191,20 @@ impl GitConfigEdit {
         Ok(())
     }
 
+    pub(super) fn file(&self) -> Option<&File> {
+        self.config.files.first()
+    }
+
     fn text(&self) -> &[u8] {
         self.config.as_bytes()
     }
 
     fn sections(&self) -> &[Section] {
-        self.config.files.first().map_or(&[], |file| &file.parsed.sections)
+        self.file().map_or(&[], |file| &file.parsed.sections)
     }
 
     fn variables(&self) -> &[Variable] {
-        self.config.files.first().map_or(&[], |file| &file.parsed.variables)
+        self.file().map_or(&[], |file| &file.parsed.variables)
     }
 
     /// The end of the last variable of a section, or of its header.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::condition::Circumstances;
 use super::{File, Found, GitConfig};
 use crate::save;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, Locations};
 
 /// git's own limit.
 const DEEPEST: usize = 10;
@@ -43,13 +43,36 @@ impl Includes {
         Ok(config)
     }
 
+    /// As for the person running this program.
+    pub(super) fn from_env() -> Self {
+        Self::new(Locations::from_env().ok().map(|locations| locations.home().to_owned()))
+    }
+
+    /// Reads what a file, read already, includes.
+    pub(super) fn load_from(&self, file: File) -> Result<GitConfig, Error> {
+        let Some(path) = file.path.clone() else { return Ok(GitConfig::from_file(file)) };
+        let mut config = GitConfig { files: Vec::new(), order: Vec::new() };
+        self.enter(file, &path, 0, &mut config)?;
+        Ok(config)
+    }
+
     fn follow(&self, path: &Path, depth: usize, into: &mut GitConfig) -> Result<(), Error> {
         if depth > DEEPEST {
             let message = "includes go more than ten deep; does a file include itself?";
             return Err(Error::new(ErrorKind::Invalid, message).at(path));
         }
         let (text, _) = save::read(path)?;
-        let file = File::parse(Some(path.to_owned()), text)?;
+        self.enter(File::parse(Some(path.to_owned()), text)?, path, depth, into)
+    }
+
+    /// Takes a file in, and those that it includes.
+    fn enter(
+        &self,
+        file: File,
+        path: &Path,
+        depth: usize,
+        into: &mut GitConfig,
+    ) -> Result<(), Error> {
         let included: Vec<_> = (0..file.parsed.variables.len())
             .map(|variable| self.included(&file, variable, path))
             .collect::<Result<_, _>>()?;

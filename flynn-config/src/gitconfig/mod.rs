@@ -28,8 +28,8 @@ pub use value::Value;
 use key::Key;
 use parse::{Parsed, Variable};
 
+use crate::Error;
 use crate::save;
-use crate::{Error, Locations};
 
 /// A git configuration file, and the files that it includes.
 ///
@@ -75,7 +75,7 @@ impl GitConfig {
     }
 
     /// Reads the file at `path` and the files it includes (`include.path`, relative to the file,
-    /// `~/` being the home of [`Locations::from_env`]). Conditional includes, which depend on a
+    /// `~/` being the home of [`Locations::from_env`](crate::Locations::from_env)). Conditional includes, which depend on a
     /// repository, are left out; [`Includes`] knows more.
     ///
     /// # Errors
@@ -84,8 +84,7 @@ impl GitConfig {
     /// [`Invalid`](crate::ErrorKind::Invalid) for includes more than ten deep, without a path, or
     /// with one in the home of another user (`~name/`).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let home = Locations::from_env().ok().map(|l| l.home().to_owned());
-        Includes::new(home).load(path)
+        Includes::from_env().load(path)
     }
 
     /// Changes the file at `path`, and no file that it includes: the one way to write it.

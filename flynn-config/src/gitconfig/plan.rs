@@ -7,7 +7,7 @@ use super::blocks::{Setting, is_flynn_helper};
 use super::diff::Change;
 use super::edit::GitConfigEdit;
 use super::key::Key;
-use super::{GitConfig, Helper, Value};
+use super::{GitConfig, Helper, Includes, Value};
 use crate::{Error, ErrorKind};
 
 /// What to do with the Flynn blocks of a git URL.
@@ -53,7 +53,8 @@ impl Plan {
         self.diff.is_empty()
     }
 
-    /// Settings in included files that the change is about but does not reach.
+    /// Settings in included files that the change is about but does not reach. While there is
+    /// one, git goes on using it: say so.
     pub fn out_of_reach(&self) -> &[Setting] {
         &self.out_of_reach
     }
@@ -97,6 +98,19 @@ impl GitConfig {
 }
 
 impl GitConfigEdit {
+    /// [`GitConfig::plan`] for the file as it is by now. The files that it includes are read too,
+    /// as by [`GitConfig::load`], so that the plan tells what is [out of
+    /// reach](Plan::out_of_reach).
+    ///
+    /// # Errors
+    /// Those of [`GitConfig::plan`], and those of [`GitConfig::load`] for an included file.
+    pub fn plan(&self, git_url: &str, change: BlockChange) -> Result<Plan, Error> {
+        match self.file() {
+            Some(file) => Includes::from_env().load_from(file.clone())?.plan(git_url, change),
+            None => GitConfig::plan(self, git_url, change),
+        }
+    }
+
     /// Does what the plan says, on the file as it is now.
     ///
     /// # Errors

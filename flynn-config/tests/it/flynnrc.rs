@@ -150,3 +150,26 @@ fn conflicts() {
     assert!(forced.to_string().contains("several"));
     assert_eq!(home.text(), before);
 }
+
+/// Such a file tells what to do, and which it was.
+#[test]
+fn a_missing_file() {
+    let home = Home(tempfile::tempdir().unwrap());
+    let error = FlynnRc::load(home.rc()).unwrap_err();
+    assert!(error.is_not_found());
+    let expected = format!(
+        "{}: does not exist (`flynn cluster add` makes it; $FLYNNRC names another file)",
+        home.rc().display()
+    );
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_cluster_with_a_pin_or_with_oauth() {
+    let rc = "[[cluster]]\nName = \"a\"\nTLSPin = \"p\"\n[[cluster]]\nName = \"b\"\nTLSPin = \"\"\n\
+              OAuthURL = \"https://dashboard.b.test\"\n";
+    let rc = FlynnRc::parse(rc).unwrap();
+    let [a, b] = rc.clusters() else { panic!("two clusters") };
+    assert_eq!((a.pin(), a.uses_oauth()), (Some("p"), false));
+    assert_eq!((b.pin(), b.uses_oauth()), (None, true));
+}

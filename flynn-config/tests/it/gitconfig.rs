@@ -108,10 +108,16 @@ fn includes() {
     let beyond = &plan.out_of_reach()[0];
     assert_eq!(beyond.included_from.as_deref(), Some(&*home.join("flynn/inc")));
     assert!(plan.to_string().contains("inc, which is not changed"));
+    // The plan made inside of an edit knows it too.
+    let inside = GitConfig::edit(&path, |git| git.plan(url, BlockChange::DropCa)).unwrap();
+    assert_eq!(inside.out_of_reach(), plan.out_of_reach());
+    assert_eq!(inside.to_string(), plan.to_string());
 
     write("flynn/deep", "[include]\npath = ../.gitconfig\n");
     let circle = includes.load(&path).unwrap_err();
     assert_eq!(circle.kind(), ErrorKind::Invalid);
+    let refused = GitConfig::edit(&path, |git| git.plan(url, BlockChange::DropCa)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
     write("flynn/deep", "[user\n");
     let broken = includes.load(&path).unwrap_err();
     assert_eq!((broken.line(), broken.path()), (Some(1), Some(&*home.join("flynn/deep"))));

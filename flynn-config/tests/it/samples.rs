@@ -290,13 +290,13 @@ fn a_removed_cluster_takes_what_is_its_own() {
     );
     assert_eq!(
         rc("inline.flynnrc", remove("a")),
-        "default = \"b\"\ncluster = [\n  # first\n  { Name = \"b\", Key = \"k\", ControllerURL = \
+        "default = \"b\"\ncluster = [\n  { Name = \"b\", Key = \"k\", ControllerURL = \
          \"https://controller.b.test\", TLSPin = \"pin\" }\n]\n"
     );
     assert_eq!(
         rc("inline.flynnrc", remove("b")),
         "default = \"a\"\ncluster = [\n  { Name = \"a\", Key = \"k\", ControllerURL = \
-         \"https://controller.a.test\" } # first\n  \n]\n"
+         \"https://controller.a.test\" }, # first\n]\n"
     );
     assert_eq!(rc("bom.flynnrc", remove("a")), "");
 }
@@ -378,5 +378,41 @@ fn an_added_cluster_stands_at_the_end() {
     let first = format!("# nothing here yet\n\ndefault = \"new\"\n\n{}\n", entry("\n"));
     assert_eq!(rc("only-comments.flynnrc", add), first);
     let inline = rc("inline.flynnrc", add);
-    assert!(inline.contains("\"pin\" }, { Name = \"new\", Key"), "{inline}");
+    assert!(inline.contains("\"pin\" },\n  { Name = \"new\", Key"), "{inline}");
+}
+
+/// Each entry of an inline list has its line, and each line its comment.
+#[test]
+fn inline_entries_keep_their_lines() {
+    let entry = "{ Name = \"new\", ControllerURL = \"https://controller.new.test\", GitURL = \
+                 \"https://git.new.test\", ImageURL = \"https://images.new.test\" }";
+    for (before, removed, added) in [
+        (
+            "[\n  {Name='a'}, # A\n  # of b\n  {Name='b'} # B\n]",
+            "[\n  {Name='a'}, # A\n]",
+            "[\n  {Name='a'}, # A\n  NEW,\n]",
+        ),
+        (
+            "[ # all\n\t{Name='a'},\n\t{Name='b'}, # B\n\t# end\n]",
+            "[ # all\n\t{Name='a'},\n\t# end\n]",
+            "[ # all\n\t{Name='a'},\n\tNEW,\n\t# end\n]",
+        ),
+        ("[\r\n  {Name='b'},\r\n  {Name='c'} ]", "[\r\n  {Name='c'} ]", "[\r\n  {Name='c'}, NEW ]"),
+        ("[\n {Name='b'}, {Name='c'} ]", "[\n {Name='c'} ]", "[\n {Name='c'}, NEW ]"),
+        (
+            "[\n {Name='c'} # C\n ,{Name='b'}\n]",
+            "[\n {Name='c'} # C\n \n]",
+            "[\n {Name='c'}, # C\n NEW\n \n]",
+        ),
+        ("[\n {Name='b'}\n]", "[\n]", "[NEW\n]"),
+        ("[]", "[]", "[NEW]"),
+    ] {
+        let rc = FlynnRc::parse(&format!("cluster = {before}\n")).unwrap();
+        let rc = rc.preview(|rc| rc.remove("b").map(drop)).unwrap();
+        assert_eq!(rc.as_str(), format!("cluster = {removed}\n"), "{before}");
+        let rc =
+            rc.preview(|rc| rc.add(&NewCluster::from_domain("new", "new.test", "", ""))).unwrap();
+        let added = format!("cluster = {}\n", added.replace("NEW", entry));
+        assert!(rc.as_str().contains(&added), "{before}: {}", rc.as_str());
+    }
 }
