@@ -15,6 +15,7 @@ pub mod doctor;
 pub mod documents;
 pub mod failure;
 pub mod job;
+pub mod output;
 pub mod program;
 pub mod reach;
 pub mod route_table;

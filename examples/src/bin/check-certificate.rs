@@ -4,10 +4,12 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use flynn_examples::failure::{Context, Result};
+use flynn_examples::output;
 use flynn_tls::{Bundle, Certificate, Finding, PrivateKey, Report, Requirements, Roots, check};
 use lexopt::prelude::*;
 use serde_json::{Value, json};
@@ -43,26 +45,35 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    match answer(options) {
+        Ok(status) => status,
+        Err(e) => {
+            eprintln!("check-certificate: standard output: {e}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn answer(options: Options) -> io::Result<ExitCode> {
     if options.help {
-        println!("{USAGE}{HELP}");
-        return ExitCode::SUCCESS;
+        output::line(format_args!("{USAGE}{HELP}"))?;
+        return Ok(ExitCode::SUCCESS);
     }
     let json = options.json;
     let checked = run(options);
     if json {
-        println!("{:#}", as_json(&checked));
+        output::line(format_args!("{:#}", as_json(&checked)))?;
     }
     match checked {
         Ok((bundle, report)) => {
             if !json {
-                describe(bundle.leaf());
-                println!("{report}");
+                output::line(format_args!("{}{report}", describe(bundle.leaf())))?;
             }
-            if report.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+            Ok(if report.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         Err(failure) => {
             eprintln!("check-certificate: {failure}");
-            ExitCode::FAILURE
+            Ok(ExitCode::FAILURE)
         }
     }
 }
@@ -131,15 +142,20 @@ fn read<T>(
     parse(file).context(format!("{option} {name}"))
 }
 
-fn describe(leaf: &Certificate) {
-    println!("subject  {}", leaf.subject());
-    println!("issuer   {}", leaf.issuer());
+fn describe(leaf: &Certificate) -> String {
     let names = if leaf.names().is_empty() { "none".into() } else { leaf.names().to_string() };
-    println!("names    {names}");
-    println!("valid    {} to {}", leaf.not_before(), leaf.not_after());
-    println!("key      {}, signed with {}", leaf.key(), leaf.signature());
-    println!("serial   {}", leaf.serial());
-    println!("pin      {}", leaf.pin());
+    format!(
+        "subject  {}\nissuer   {}\nnames    {names}\nvalid    {} to {}\nkey      {}, signed with {}\n\
+         serial   {}\npin      {}\n",
+        leaf.subject(),
+        leaf.issuer(),
+        leaf.not_before(),
+        leaf.not_after(),
+        leaf.key(),
+        leaf.signature(),
+        leaf.serial(),
+        leaf.pin(),
+    )
 }
 
 /// The same members in every case.

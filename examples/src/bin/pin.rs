@@ -1,11 +1,13 @@
 //! `pin FILE|HOST:PORT ...` prints one pin a line, in the order asked, and nothing else on
 //! standard output. What has no pin is told on standard error and makes the exit status 1.
 
+use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
 use flynn_examples::failure::OneLine;
+use flynn_examples::output;
 use flynn_tls::{Bundle, Pin, Probe, probe_many};
 use lexopt::prelude::*;
 
@@ -27,8 +29,10 @@ async fn main() -> ExitCode {
     let arguments = match arguments() {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
+            return match output::line(USAGE) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(e) => cannot_write(&e),
+            };
         }
         Err(e) => {
             eprintln!("pin: {e}\n{USAGE}");
@@ -53,7 +57,11 @@ async fn main() -> ExitCode {
             },
         });
         match pin {
-            Ok(pin) => println!("{pin}"),
+            Ok(pin) => {
+                if let Err(e) = output::line(pin) {
+                    return cannot_write(&e);
+                }
+            }
             Err(e) => {
                 eprintln!("pin: {argument}: {e}");
                 status = ExitCode::FAILURE;
@@ -61,6 +69,11 @@ async fn main() -> ExitCode {
         }
     }
     status
+}
+
+fn cannot_write(e: &io::Error) -> ExitCode {
+    eprintln!("pin: standard output: {e}");
+    ExitCode::FAILURE
 }
 
 /// What to find the pins of; `None` when help is asked for.

@@ -158,3 +158,22 @@ fn help_goes_to_standard_output() {
         assert!(help.contains(option), "{help}");
     }
 }
+
+/// As in `check-certificate ... | head -1`.
+#[test]
+fn a_reader_that_went_away_is_no_panic() {
+    let issued = Ca::new("mine").unwrap().issue(&["example.com"]).unwrap();
+    let files = Files::new(&[("cert.pem", &issued.certificate_pem())]);
+    for arguments in [&["--cert", "cert.pem"][..], &["--cert", "cert.pem", "--json"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(env!("CARGO_BIN_EXE_check-certificate"))
+            .args(arguments)
+            .current_dir(files.folder.path())
+            .stdout(writer)
+            .output()
+            .unwrap();
+        assert_eq!(text(&output.stderr), "");
+        assert_eq!(output.status.code(), Some(i32::from(arguments.len() > 1)));
+    }
+}

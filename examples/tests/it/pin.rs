@@ -112,3 +112,19 @@ fn help_goes_to_standard_output() {
     assert!(output.status.success() && output.stderr.is_empty());
     assert!(stdout(&output).contains("HOST:PORT") && stdout(&output).contains("Exit status"));
 }
+
+/// As in `pin ... | head -1`.
+#[test]
+fn a_reader_that_went_away_is_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, path) = certificate(folder.path());
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_pin"))
+        .args([&path, &path])
+        .stdout(writer)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+}
