@@ -35,7 +35,7 @@ const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 impl Builder {
     pub(crate) fn new() -> Self {
         let mut options = Options::new(ServerAge::default(), "example.com");
-        options.pace = Pace::AtOnce;
+        options.pace = Pace::default();
         Self {
             options,
             tls: false,
@@ -220,6 +220,7 @@ impl Builder {
             None => Clock::Wall { ahead: SignedDuration::ZERO },
         };
         self.options.start = clock.now();
+        check(&self.options).map_err(io::Error::other)?;
         if !self.seeded {
             self.options.seed = random_seed();
         }
@@ -231,6 +232,18 @@ impl Builder {
         }
         MockController::launch(engine, clock, pace, self.bind, self.tls)
     }
+}
+
+/// What no cluster can be bootstrapped with.
+fn check(options: &Options) -> Result<(), String> {
+    if options.key.as_ref().is_some_and(String::is_empty) {
+        return Err("its key is empty".to_owned());
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':');
+    if options.domain.is_empty() || !options.domain.chars().all(plain) {
+        return Err(format!("{:?} is no domain", options.domain));
+    }
+    Ok(())
 }
 
 /// Certificates as a bootstrap makes them. A domain that is no domain (a migration to "" is

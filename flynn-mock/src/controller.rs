@@ -171,6 +171,10 @@ impl MockController {
 
     /// Something goes wrong with the next request of an operation. The handle says how often, and
     /// lifts it.
+    ///
+    /// # Panics
+    /// When the fault can never strike the operation: an error frame where nothing is streamed.
+    #[track_caller]
     pub fn fail_next(&self, op: Op, fault: Fault) -> FaultHandle {
         FaultHandle::set(&self.hub, op, fault)
     }

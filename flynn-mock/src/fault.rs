@@ -32,7 +32,7 @@ pub struct Fault {
 }
 
 /// What is done to the answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Harm {
     /// Another answer, and the request is not handled.
     Instead { status: StatusCode, body: Bytes, json: bool, retry_after: Option<u64> },
@@ -44,12 +44,28 @@ pub(crate) enum Harm {
     Cut(usize),
     /// The body is no longer JSON.
     Malformed,
-    /// A stream that opens and then says nothing, not even keep-alives.
+    /// An answer that begins and then says nothing, not even keep-alives.
     Silent,
     /// A stream that ends with an error frame.
     ErrorFrame(String),
     /// Only the delay.
     Nothing,
+}
+
+/// Bodies stay out of it.
+impl fmt::Debug for Harm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instead { status, .. } => write!(f, "Instead({status})"),
+            Self::DropBefore => f.write_str("DropBefore"),
+            Self::DropAfter => f.write_str("DropAfter"),
+            Self::Cut(after) => write!(f, "Cut({after})"),
+            Self::Malformed => f.write_str("Malformed"),
+            Self::Silent => f.write_str("Silent"),
+            Self::ErrorFrame(_) => f.write_str("ErrorFrame"),
+            Self::Nothing => f.write_str("Nothing"),
+        }
+    }
 }
 
 impl Fault {
@@ -98,24 +114,36 @@ impl Fault {
         Self::of(Harm::Instead { status, body: body.into(), json: true, retry_after: None })
     }
 
-    /// Sets the `retry` of an error body made by [`status`](Self::status).
+    /// Sets the `retry` of an error body, made by [`status`](Self::status) or
+    /// [`answer`](Self::answer).
+    ///
+    /// # Panics
+    /// When the fault has no such body: 401, 404, 502 and 504 have none.
+    #[track_caller]
     pub fn retry(mut self, retry: bool) -> Self {
-        if let Some(Harm::Instead { body, json: true, .. }) = &mut self.kind
-            && let Ok(mut document) = serde_json::from_slice::<serde_json::Value>(body)
-            && let Some(object) = document.as_object_mut()
-        {
-            object.insert("retry".to_owned(), retry.into());
-            *body = document.to_string().into();
-        }
+        let Some(Harm::Instead { body, json: true, .. }) = &mut self.kind else {
+            panic!("a fault without an error body cannot say whether to retry");
+        };
+        let document = serde_json::from_slice::<serde_json::Value>(body);
+        let Ok(serde_json::Value::Object(mut object)) = document else {
+            panic!("a fault whose body is no JSON object cannot say whether to retry");
+        };
+        object.insert("retry".to_owned(), retry.into());
+        *body = serde_json::Value::Object(object).to_string().into();
         self
     }
 
     /// Adds a `Retry-After` header, in seconds, to an answer made by [`status`](Self::status) or
     /// [`answer`](Self::answer).
+    ///
+    /// # Panics
+    /// When the fault is no answer.
+    #[track_caller]
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        if let Some(Harm::Instead { retry_after, .. }) = &mut self.kind {
-            *retry_after = Some(seconds);
-        }
+        let Some(Harm::Instead { retry_after, .. }) = &mut self.kind else {
+            panic!("a fault that is no answer has no Retry-After");
+        };
+        *retry_after = Some(seconds);
         self
     }
 
@@ -145,17 +173,20 @@ impl Fault {
         Self::of(Harm::Cut(after))
     }
 
-    /// The request is handled, the answer's body has lost its second half.
+    /// The request is handled, the answer's body has lost its second half. A stream sends one broken
+    /// document and ends, an attached job a frame of no known type.
     pub fn malformed_json() -> Self {
         Self::of(Harm::Malformed)
     }
 
-    /// A stream that opens and then says nothing, not even keep-alives.
+    /// A stream that opens and then says nothing, not even keep-alives. Any other answer stops after
+    /// its headers.
     pub fn silent_stream() -> Self {
         Self::of(Harm::Silent)
     }
 
-    /// A stream that opens and ends at once with `event: error` and this text.
+    /// A stream that opens and ends at once with `event: error` and this text. Lists are spared, and
+    /// [`fail_next`](crate::MockController::fail_next) refuses it for operations without a stream.
     pub fn error_frame(text: impl Into<String>) -> Self {
         Self::of(Harm::ErrorFrame(text.into()))
     }
@@ -176,6 +207,8 @@ pub(crate) struct Faults {
 struct Set {
     id: u64,
     op: Op,
+    /// The only path that it strikes.
+    path: Option<String>,
     fault: Fault,
     /// `None`: until lifted.
     left: Option<usize>,
@@ -193,13 +226,18 @@ impl Faults {
     fn add(&mut self, op: Op, fault: Fault) -> u64 {
         let id = self.next;
         self.next += 1;
-        self.set.push(Set { id, op, fault, left: Some(1), hits: 0 });
+        self.set.push(Set { id, op, path: None, fault, left: Some(1), hits: 0 });
         id
     }
 
     /// The first fault that is still due for this request, counted down.
     pub(crate) fn pick(&mut self, request: &Request) -> Option<Struck> {
-        let set = self.set.iter_mut().find(|set| set.left != Some(0) && set.op.covers(request))?;
+        let set = self.set.iter_mut().find(|set| {
+            let aimed = set.op.covers(request)
+                && set.path.as_ref().is_none_or(|path| *path == request.path);
+            let only_streams = matches!(set.fault.kind, Some(Harm::ErrorFrame(_)));
+            set.left != Some(0) && aimed && (!only_streams || Op::asks_for_stream(request))
+        })?;
         set.hits += 1;
         set.left = set.left.map(|left| left.saturating_sub(1));
         let harm = set.fault.kind.clone().unwrap_or(Harm::Nothing);
@@ -223,7 +261,12 @@ pub struct FaultHandle {
 }
 
 impl FaultHandle {
+    #[track_caller]
     pub(crate) fn set(hub: &Arc<Hub>, op: Op, fault: Fault) -> Self {
+        assert!(
+            op.streams() || !matches!(fault.kind, Some(Harm::ErrorFrame(_))),
+            "{op:?} has no stream that could end with an error frame"
+        );
         let id = hub.with(|inner| inner.faults.add(op, fault));
         Self { hub: Arc::clone(hub), id }
     }
@@ -235,6 +278,13 @@ impl FaultHandle {
     /// It strikes the next `n` requests of the operation.
     pub fn times(&self, n: usize) -> &Self {
         self.change(|set| set.left = Some(n));
+        self
+    }
+
+    /// It strikes only requests of this path, such as `/apps/www`, as it is sent.
+    pub fn on_path(&self, path: impl Into<String>) -> &Self {
+        let path = path.into();
+        self.change(|set| set.path = Some(path));
         self
     }
 

@@ -32,6 +32,10 @@
 //! - **It lives.** Deployments, scale requests, jobs, deletions and domain migrations run to their
 //!   end: at once, on a clock, or step by step ([`Pace`], [`MockController::advance`],
 //!   [`MockController::step`]). One-off jobs run [`Program`]s.
+//! - **Its jobs fail on request.** A release with `CRASH=true` in its env has jobs that crash when
+//!   they start ([`Crash`] says how), so its deployment fails and is rolled back;
+//!   `START_DELAY=5000` lets each take so many milliseconds of the mock's clock
+//!   ([`Builder::pace`]), so that its deployment can be watched or time out.
 //! - **It is on the wire.** One port speaks HTTP/1.1, h2 and plain HTTP, for all hosts of the
 //!   cluster; certificates are chosen by name as the router does it, and follow the routes.
 //! - **It fails on request**: [`MockController::fail_next`], [`Fault`].
@@ -61,6 +65,9 @@ mod server;
 mod state;
 #[cfg(feature = "wiremock")]
 mod wiremock;
+
+/// Times and spans of time in the signatures of this crate.
+pub use jiff;
 
 pub use self::builder::Builder;
 pub use self::controller::MockController;

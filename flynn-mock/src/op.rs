@@ -169,6 +169,29 @@ impl Op {
             .map(|(_, _, op)| *op)
     }
 
+    /// Whether it can answer with events one by one.
+    pub(crate) fn streams(self) -> bool {
+        let streams = [
+            Self::Any,
+            Self::EventList,
+            Self::AppLog,
+            Self::FormationListAll,
+            Self::VolumeListAll,
+            Self::SinkList,
+        ];
+        streams.contains(&self)
+    }
+
+    /// Whether the answer to a request is such a stream, unless the request is refused.
+    pub(crate) fn asks_for_stream(request: &Request) -> bool {
+        let accept = request.header_text("accept");
+        match Self::of(&request.method, &request.path) {
+            Some(Self::EventList) => accept != "application/json",
+            Some(op) => op.streams() && accept.contains("text/event-stream"),
+            None => false,
+        }
+    }
+
     /// Whether the request is this operation.
     pub(crate) fn covers(self, request: &Request) -> bool {
         self == Self::Any || Self::of(&request.method, &request.path) == Some(self)

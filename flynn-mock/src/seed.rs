@@ -1,5 +1,7 @@
 //! Apps that a mock has from the start.
 
+use std::fmt;
+
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde_json::{Map, Value, json};
@@ -15,7 +17,7 @@ use crate::engine::{Engine, Request};
 /// let www = AppSeed::new("www").env("GREETING", "hello").process("web", 2).route("example.com");
 /// # let _ = www;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct AppSeed {
     name: String,
@@ -25,6 +27,17 @@ pub struct AppSeed {
     processes: Vec<(String, u32)>,
     routes: Vec<Value>,
     release: bool,
+}
+
+/// Values of the env stay out of it.
+impl fmt::Debug for AppSeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AppSeed")
+            .field("name", &self.name)
+            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
+            .field("processes", &self.processes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl AppSeed {
@@ -83,8 +96,12 @@ impl AppSeed {
         self
     }
 
-    /// Makes the app.
+    /// Makes the app; an error names it.
     pub(crate) fn plant(&self, engine: &mut Engine) -> Result<(), String> {
+        self.grow(engine).map_err(|why| format!("the seeded app {:?} is refused: {why}", self.name))
+    }
+
+    fn grow(&self, engine: &mut Engine) -> Result<(), String> {
         let Self { name, meta, strategy, env, processes, routes, release } = self;
         let mut app = Map::new();
         app.insert("name".to_owned(), name.clone().into());

@@ -25,7 +25,7 @@ usage: mock-controller [OPTION...]
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
+    let options = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(options)) => options,
         Ok(None) => {
             print!("{USAGE}");
@@ -59,7 +59,8 @@ struct Options {
 
 impl Options {
     /// `None` when only the usage is asked for.
-    fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+    fn parse(mut args: lexopt::Parser) -> Result<Option<Self>, lexopt::Error> {
+        use lexopt::prelude::*;
         let mut options = Self {
             domain: "example.com".to_owned(),
             age: ServerAge::V2021,
@@ -68,23 +69,22 @@ impl Options {
             seed: None,
             at_once: false,
         };
-        while let Some(option) = args.next() {
-            let mut value = || args.next().ok_or_else(|| format!("{option} needs a value"));
-            match option.as_str() {
-                "--help" | "-h" => return Ok(None),
-                "--domain" => options.domain = value()?,
-                "--key" => options.key = Some(value()?),
-                "--server" => {
-                    options.age = match value()?.as_str() {
-                        "2016" => ServerAge::V2016,
-                        "2021" => ServerAge::V2021,
-                        other => return Err(format!("--server {other}: neither 2016 nor 2021")),
-                    };
+        while let Some(arg) = args.next()? {
+            match arg {
+                Short('h') | Long("help") => return Ok(None),
+                Long("domain") => options.domain = args.value()?.string()?,
+                Long("key") => options.key = Some(args.value()?.string()?),
+                Long("server") => {
+                    options.age = args.value()?.parse_with(|age| match age {
+                        "2016" => Ok(ServerAge::V2016),
+                        "2021" => Ok(ServerAge::V2021),
+                        _ => Err("neither 2016 nor 2021"),
+                    })?;
                 }
-                "--listen" => options.listen = Some(parse("--listen", &value()?)?),
-                "--seed" => options.seed = Some(parse("--seed", &value()?)?),
-                "--at-once" => options.at_once = true,
-                other => return Err(format!("unknown option {other}")),
+                Long("listen") => options.listen = Some(args.value()?.parse()?),
+                Long("seed") => options.seed = Some(args.value()?.parse()?),
+                Long("at-once") => options.at_once = true,
+                other => return Err(other.unexpected()),
             }
         }
         Ok(Some(options))
@@ -107,13 +107,6 @@ impl Options {
         }
         builder.start().await
     }
-}
-
-fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(
-    option: &str,
-    value: &str,
-) -> Result<T, String> {
-    value.parse().map_err(|e| format!("{option} {value}: {e}"))
 }
 
 /// The mock's key opens nothing but the mock, so it may be shown.

@@ -1,5 +1,6 @@
 //! What goes into the engine and what comes out of it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
@@ -7,8 +8,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use super::{Attach, Cursor};
 
-/// One request, as the server read it from a connection.
-#[derive(Clone, Debug)]
+/// One request, as the server read it from a connection. Its `Debug` shows neither headers nor
+/// body.
+#[derive(Clone)]
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -24,6 +26,16 @@ pub struct Request {
     pub host: String,
     /// The other end of the connection: the status app trusts private addresses.
     pub peer: IpAddr,
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("host", &self.host)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Request {
@@ -70,8 +82,7 @@ pub struct Answer {
     pub body: Body,
 }
 
-/// The body of an answer.
-#[derive(Debug)]
+/// The body of an answer. Its `Debug` shows its kind only.
 pub enum Body {
     /// All of it.
     Full(Bytes),
@@ -81,6 +92,17 @@ pub enum Body {
     Attach(Attach),
     /// No answer at all: the real controller breaks the connection here.
     Broken,
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
+            Self::Stream(_) => f.write_str("Stream(..)"),
+            Self::Attach(_) => f.write_str("Attach(..)"),
+            Self::Broken => f.write_str("Broken"),
+        }
+    }
 }
 
 impl Answer {

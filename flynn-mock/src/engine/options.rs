@@ -21,9 +21,9 @@ pub enum ServerAge {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Pace {
     /// Each step when it is due on the mock's clock.
-    #[default]
     Timed,
     /// All steps at once, before the request that caused them is answered.
+    #[default]
     AtOnce,
     /// Only when the test asks for a step.
     ByHand,
@@ -118,8 +118,8 @@ impl fmt::Debug for Certifier {
     }
 }
 
-/// The set-up of an engine.
-#[derive(Clone, Debug)]
+/// The set-up of an engine. Its `Debug` does not show the key.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
     /// Which release it is.
@@ -152,6 +152,17 @@ pub struct Options {
     pub hosts: Vec<String>,
 }
 
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("age", &self.age)
+            .field("domain", &self.domain)
+            .field("seed", &self.seed)
+            .field("pace", &self.pace)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Options {
     /// A cluster of this age and domain, otherwise with defaults.
     pub fn new(age: ServerAge, domain: &str) -> Self {
@@ -161,7 +172,7 @@ impl Options {
             key: None,
             seed: 0,
             start: Timestamp::UNIX_EPOCH,
-            pace: Pace::default(),
+            pace: Pace::Timed,
             delays: Delays::default(),
             crash: Crash::default(),
             programs: Programs::default(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::SignedDuration;
 
-/// What a one-off job was asked to run.
-#[derive(Clone, Debug, Default)]
+/// What a one-off job was asked to run. Its `Debug` shows the names in its env only.
+#[derive(Clone, Default)]
 pub struct Command {
     /// The arguments: the job's `args`, else the process's.
     pub args: Vec<String>,
@@ -19,8 +19,19 @@ pub struct Command {
     pub attached: bool,
 }
 
-/// What reaches a running program.
-#[derive(Clone, Debug)]
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("args", &self.args)
+            .field("env", &self.env.keys().collect::<Vec<_>>())
+            .field("tty", &self.tty)
+            .field("attached", &self.attached)
+            .finish()
+    }
+}
+
+/// What reaches a running program. Its `Debug` shows how much came on standard input, not what.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Input {
     /// The program starts.
@@ -40,6 +51,19 @@ pub enum Input {
     },
     /// The time it asked to wait for is over.
     Timer,
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("Start"),
+            Self::Stdin(bytes) => write!(f, "Stdin({} bytes)", bytes.len()),
+            Self::Eof => f.write_str("Eof"),
+            Self::Signal(signal) => write!(f, "Signal({signal})"),
+            Self::Resize { height, width } => write!(f, "Resize({height}x{width})"),
+            Self::Timer => f.write_str("Timer"),
+        }
+    }
 }
 
 /// What a program does next, in order.

@@ -21,6 +21,14 @@ const STDERR: u8 = 2;
 /// A frame of input is never larger than this; a longer one ends the input.
 const LONGEST: usize = 64 << 20;
 
+/// A type of frame that the protocol does not have.
+pub(super) const UNKNOWN: u8 = 0xff;
+
+/// Takes what the client sends and says nothing, until the client goes.
+pub(super) async fn ignore(mut stream: impl AsyncRead + Unpin) -> io::Result<()> {
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(|_| ())
+}
+
 /// Drives the program until it exits; with `cut`, the connection breaks after so many bytes.
 pub(super) async fn run(
     stream: impl AsyncRead + AsyncWrite,

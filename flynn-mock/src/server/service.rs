@@ -10,6 +10,7 @@ use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::Incoming;
+use tokio::io::AsyncWriteExt;
 
 use super::Tasks;
 use super::attach;
@@ -60,8 +61,11 @@ impl Service {
             (engine::Body::Full(bytes), Harm::Malformed) => {
                 body::full(bytes.slice(..bytes.len() / 2))
             }
+            (engine::Body::Full(_) | engine::Body::Stream(_), Harm::Silent) => body::silent(),
             (engine::Body::Full(bytes), _) => body::full(bytes),
-            (engine::Body::Stream(_), Harm::Silent) => body::silent(),
+            (engine::Body::Stream(_), Harm::Malformed) => {
+                body::full(Bytes::from_static(b"data: {\"id\":\n\n"))
+            }
             (engine::Body::Stream(_), Harm::ErrorFrame(text)) => {
                 body::full(format!("event: error\ndata: {text}\n\n").into())
             }
@@ -70,11 +74,16 @@ impl Service {
             }
             (engine::Body::Stream(cursor), _) => body::live(Arc::clone(&self.hub), cursor, None),
             (engine::Body::Attach(job), harm) => {
-                let cut = if let Harm::Cut(after) = harm { Some(after) } else { None };
                 let hub = Arc::clone(&self.hub);
                 self.tasks.execute_quietly(async move {
                     let stream = upgrade.await.map_err(io::Error::other)?;
-                    attach::run(hyper_util::rt::TokioIo::new(stream), job, &hub, cut).await
+                    let mut stream = hyper_util::rt::TokioIo::new(stream);
+                    match harm {
+                        Harm::Silent => attach::ignore(stream).await,
+                        Harm::Malformed => stream.write_all(&[attach::UNKNOWN]).await,
+                        Harm::Cut(after) => attach::run(stream, job, &hub, Some(after)).await,
+                        _ => attach::run(stream, job, &hub, None).await,
+                    }
                 });
                 body::full(Bytes::new())
             }

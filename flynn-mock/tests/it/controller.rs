@@ -175,3 +175,44 @@ fn a_crash_loop_does_not_keep_anyone_waiting() {
         assert_eq!(state.app("bad").unwrap().running("web"), 0);
     }
 }
+
+#[test]
+fn no_secret_shows_in_debug() {
+    let seed = AppSeed::new("www").env("TOKEN", "s3cret");
+    let builder = MockController::builder().key("s3cret").app(seed.clone());
+    let fault = flynn_mock::Fault::answer(500, "s3cret");
+    let command = flynn_mock::Command {
+        env: [("TOKEN".to_owned(), "s3cret".to_owned())].into(),
+        ..flynn_mock::Command::default()
+    };
+    let input = flynn_mock::Input::Stdin("s3cret".into());
+    let engine = flynn_mock::engine::Engine::new({
+        let mut options =
+            flynn_mock::engine::Options::new(flynn_mock::ServerAge::V2021, "example.com");
+        options.key = Some("s3cret".to_owned());
+        options
+    });
+    let request = flynn_mock::engine::Request::new(Method::POST, "/apps").json("s3cret");
+    let shown = format!(
+        "{seed:?} {builder:?} {fault:?} {command:?} {input:?} {engine:?} {request:?} {:?}",
+        builder.clone().start_blocking()
+    );
+    assert!(!shown.contains("s3cret"), "{shown}");
+    assert!(shown.contains("TOKEN"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_bootstrapped_says_so() {
+    let refusal = |builder: flynn_mock::Builder| {
+        let start = std::panic::AssertUnwindSafe(|| builder.start_blocking());
+        let panic = std::panic::catch_unwind(start).err().unwrap();
+        panic.downcast_ref::<String>().unwrap().clone()
+    };
+    let new = MockController::builder;
+    assert!(refusal(new().key("")).contains("key is empty"));
+    assert!(refusal(new().bootstrapped("no domain")).contains("\"no domain\" is no domain"));
+    let seed = AppSeed::new("www").strategy("nope");
+    assert!(refusal(new().app(seed)).contains("the seeded app \"www\" is refused"));
+    assert!(refusal(new().app(AppSeed::new("No"))).contains("must match the pattern"));
+    assert!(refusal(new().key("")).contains("controller.rs"), "the caller's line");
+}

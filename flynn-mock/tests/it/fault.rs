@@ -125,3 +125,55 @@ async fn lifting_all_faults_leaves_none() {
     mock.lift_faults();
     assert_eq!(get(&mock, "/ping").await.status, 200);
 }
+
+#[tokio::test]
+async fn any_answer_can_begin_and_say_nothing_more() {
+    let mock = MockController::builder().start().await;
+    mock.fail_next(Op::Backup, Fault::silent_stream());
+    let response = send(&mock, request(&mock, Method::GET, "/backup", "")).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut body = response.into_body();
+    let silence = tokio::time::timeout(Duration::from_millis(50), body.frame()).await;
+    assert!(silence.is_err(), "it said something");
+}
+
+#[tokio::test]
+async fn a_stream_can_send_a_broken_document() {
+    let mock = MockController::builder().start().await;
+    mock.fail_next(Op::EventList, Fault::malformed_json());
+    let mut events = Events::open(&mock, "/events", None).await;
+    let line = events.line().await.unwrap();
+    let document = line.strip_prefix("data: ").unwrap();
+    assert!(serde_json::from_str::<serde_json::Value>(document).is_err(), "{line}");
+}
+
+#[tokio::test]
+async fn an_error_frame_spares_lists_and_a_path_the_others() {
+    let mock = MockController::builder().start().await;
+    let fault = mock.fail_next(Op::EventList, Fault::error_frame("gone"));
+    let mut list = request(&mock, Method::GET, "/events?count=1", "");
+    list.headers_mut().insert("accept", "application/json".parse().unwrap());
+    let body = send(&mock, list).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+    assert!(serde_json::from_slice::<Vec<serde_json::Value>>(&body).is_ok());
+    assert_eq!(fault.hits(), 0);
+    let mut events = Events::open(&mock, "/events", None).await;
+    assert_eq!(events.line().await.unwrap(), "event: error");
+    assert_eq!(fault.hits(), 1);
+
+    mock.fail_next(Op::AppGet, Fault::status(500)).on_path("/apps/router");
+    assert_eq!(get(&mock, "/apps/controller").await.status, 200);
+    assert_eq!(get(&mock, "/apps/router").await.status, 500);
+}
+
+#[test]
+#[should_panic(expected = "AppList has no stream")]
+fn an_error_frame_needs_a_stream() {
+    let mock = MockController::builder().start_blocking();
+    mock.fail_next(Op::AppList, Fault::error_frame("gone"));
+}
+
+#[test]
+#[should_panic(expected = "cannot say whether to retry")]
+fn only_an_error_body_says_whether_to_retry() {
+    let _ = Fault::drop_before().retry(true);
+}
