@@ -132,8 +132,8 @@ fn introduction(mock: &MockController) -> String {
 mod tests {
     use super::*;
 
-    fn parse(args: &[&str]) -> Result<Option<Options>, String> {
-        Options::parse(args.iter().map(ToString::to_string))
+    fn parse(args: &[&str]) -> Result<Option<Options>, lexopt::Error> {
+        Options::parse(lexopt::Parser::from_args(args))
     }
 
     #[test]
