@@ -3,13 +3,15 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
-use bytes::{BufMut as _, BytesMut};
+use bytes::{Buf as _, BufMut as _, BytesMut};
 use futures_core::Stream;
 use futures_util::StreamExt as _;
-use tokio::io::{AsyncRead as _, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf, split};
+use tokio::io::{
+    AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf, split,
+};
 
 use crate::error::{Error, ErrorKind};
 use crate::jobs::{JobOutput, JobStream};
@@ -31,7 +33,7 @@ impl Attached {
     pub(crate) fn new(connection: Upgraded) -> Self {
         let (reader, writer) = split(connection.0);
         Self {
-            input: AttachedInput { writer, unsent: BytesMut::new() },
+            input: AttachedInput { writer, unsent: BytesMut::new(), ended: false },
             output: AttachedOutput { reader, decoder: Decoder::default(), state: State::Open },
         }
     }
@@ -57,9 +59,30 @@ impl fmt::Debug for Attached {
 ///
 /// A call that is dropped half-way does no harm: what it has begun to send is sent by the next one, since half
 /// a frame would make nonsense of all that follows.
+///
+/// Dropping it ends the job's input as [`close`](Self::close) does, where that needs no waiting: a connection
+/// that takes nothing more at that moment is left as it is.
 pub struct AttachedInput {
     writer: WriteHalf<Connection>,
     unsent: BytesMut,
+    /// Whether the end of the input has been written, or begun.
+    ended: bool,
+}
+
+impl Drop for AttachedInput {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.unsent.put_slice(&stdin_head(0));
+        }
+        let mut cx = Context::from_waker(Waker::noop());
+        while !self.unsent.is_empty() {
+            match Pin::new(&mut self.writer).poll_write(&mut cx, &self.unsent) {
+                Poll::Ready(Ok(written)) if written > 0 => self.unsent.advance(written),
+                _ => return,
+            }
+        }
+        let _ = Pin::new(&mut self.writer).poll_flush(&mut cx);
+    }
 }
 
 impl AttachedInput {
@@ -81,6 +104,7 @@ impl AttachedInput {
     /// # Errors
     /// [`ErrorKind::Connection`], when the job is gone.
     pub async fn close(&mut self) -> Result<(), Error> {
+        self.ended = true;
         self.send(&stdin_head(0), &[]).await
     }
 
@@ -271,6 +295,23 @@ mod tests {
     use tokio::io::AsyncReadExt as _;
 
     use super::*;
+
+    #[tokio::test]
+    async fn input_that_is_dropped_has_ended() {
+        for close in [false, true] {
+            let (ours, mut theirs) = tokio::io::duplex(64);
+            let (output, mut input) = Attached::new(Upgraded(Box::new(ours))).split();
+            input.write(b"hi").await.unwrap();
+            if close {
+                input.close().await.unwrap();
+            }
+            drop(input);
+            drop(output);
+            let mut frames = Vec::new();
+            theirs.read_to_end(&mut frames).await.unwrap();
+            assert_eq!(frames, b"\x03\0\0\0\0\x02hi\x03\0\0\0\0\0");
+        }
+    }
 
     #[tokio::test]
     async fn a_frame_that_was_begun_is_finished_by_the_next() {

@@ -244,13 +244,15 @@ fn config(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, message)
 }
 
+const NO_SCHEME: &str = "the controller's URL must begin with https:// or http:// and name a host";
+
 fn base_url(text: &str) -> Result<Url, Error> {
-    let url = Url::parse(text)
-        .map_err(|error| config("the controller's URL cannot be read").caused_by(error))?;
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => config(NO_SCHEME),
+        error => config(format!("the controller's URL cannot be read: {error}")),
+    })?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(config(
-            "the controller's URL must begin with https:// or http:// and name a host",
-        ));
+        return Err(config(NO_SCHEME));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(config("the controller's URL must not hold a user or password; use `key`"));

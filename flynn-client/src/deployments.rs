@@ -393,7 +393,7 @@ mod calls {
                     self.release, app.name
                 )));
             }
-            start(&self.app, &self.release, deadline).await
+            start(&self.app, &self.release, false, deadline).await
         }
     }
 
@@ -408,6 +408,8 @@ mod calls {
         /// # Errors
         /// [`ErrorKind::DeploymentInProgress`] when one is running, which [`Error::pending`] names; a validation
         /// error when there is no such release, or it is the current one; not found, when there is no such app.
+        /// When the answer was lost and the deployment cannot be found in the app's list,
+        /// [`Pending::PerhapsDeployed`].
         pub fn deploy(&self, release: impl Into<ReleaseId>) -> DeployApp {
             DeployApp { app: self.clone(), release: release.into(), timeout: None }
         }
@@ -421,29 +423,49 @@ mod calls {
         }
     }
 
-    /// Asks for a deployment without looking at what is current.
+    /// Asks for a deployment without looking at what is current. A new release was never deployed before.
     pub(crate) async fn start(
         app: &AppHandle,
         release: &ReleaseId,
+        is_new: bool,
         deadline: Deadline,
     ) -> Result<DeploymentHandle, Error> {
         let spec = Spec::post("/apps/{app}/deploy", [app.app.as_str()], Repeat::Never)
             .body(json!({ "id": release }));
-        match Request::<Deployment>::json(&app.client, spec).within(deadline).await {
-            Ok(deployment) => Ok(DeploymentHandle {
-                client: app.client.clone(),
-                id: deployment.id.clone(),
-                accepted: Some(deployment),
-            }),
+        let accepted = match Request::<Deployment>::json(&app.client, spec).within(deadline).await {
+            Ok(deployment) => deployment,
             Err(error) if error.message().starts_with(IN_PROGRESS) => {
                 let error = error.with_kind(ErrorKind::DeploymentInProgress);
-                Err(match running(app, deadline).await {
+                return Err(match running(app, deadline).await {
                     Some(id) => error.with_pending(Pending::Deployment(id)),
                     None => error,
-                })
+                });
             }
-            Err(error) => Err(error),
-        }
+            Err(error) if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) => {
+                let pending = Pending::PerhapsDeployed(release.clone());
+                let found = lost(app, release, is_new, deadline).await;
+                found.ok_or_else(|| error.with_pending(pending))?
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(DeploymentHandle {
+            client: app.client.clone(),
+            id: accepted.id.clone(),
+            accepted: Some(accepted),
+        })
+    }
+
+    /// The deployment whose acceptance did not reach us. One of an older release may have failed before.
+    async fn lost(
+        app: &AppHandle,
+        release: &ReleaseId,
+        is_new: bool,
+        deadline: Deadline,
+    ) -> Option<Deployment> {
+        let newest = app.deployments().within(deadline).await.ok()?.into_iter().next()?;
+        let is_ours = newest.new_release_id == *release
+            && (is_new || newest.status != DeploymentStatus::Failed);
+        is_ours.then_some(newest)
     }
 
     /// The controller's words, under the code `validation_error` [seen].

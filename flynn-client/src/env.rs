@@ -320,8 +320,11 @@ mod calls {
         release: &ReleaseId,
         deadline: Deadline,
     ) -> Result<Deployment, Error> {
-        match deployments::start(app, release, deadline).await {
+        match deployments::start(app, release, true, deadline).await {
             Ok(handle) => deployments::wait(&handle, deadline).await,
+            Err(error) if matches!(error.pending(), Some(Pending::PerhapsDeployed(_))) => {
+                Err(error)
+            }
             Err(error) => Err(error.with_pending(Pending::Release(release.clone()))),
         }
     }

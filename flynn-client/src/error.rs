@@ -280,7 +280,10 @@ impl Error {
     }
 
     pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
-        self.0.pending.push(pending);
+        // What was refused before it was sent has nothing going on.
+        if self.kind() != ErrorKind::InvalidInput {
+            self.0.pending.push(pending);
+        }
         self
     }
 

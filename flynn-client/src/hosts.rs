@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AppId, HostId, ReleaseId};
+use crate::ids::{AppId, HostId, JobId, ReleaseId};
 use crate::json::null_is_default;
 use crate::timestamp::Timestamp;
 
@@ -96,7 +96,7 @@ pub struct HostStats {
 #[non_exhaustive]
 pub struct JobStats {
     /// The job, as `host-uuid`.
-    pub job_id: String,
+    pub job_id: JobId,
     /// When this was read.
     pub timestamp: Timestamp,
     /// CPU time used, in nanoseconds.

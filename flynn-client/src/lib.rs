@@ -17,6 +17,11 @@
 //!   (deploying, scaling, deleting, migrating) is waited for, watched, or dropped and gone on with by id.
 //! - **Errors** are one type, [`Error`], with predicates and the call's context. [`Error::pending`] names what
 //!   goes on at the server when a call of several steps has failed.
+//! - **Streams** are [`Stream`]s, read with `futures_util::TryStreamExt` or the like; they are `Send`, and not
+//!   `Sync`: one task reads them.
+//! - **Keys** are given as anything that makes a [`Secret`]: text, or the `secrecy::SecretString` that
+//!   `flynn_config` reads from `~/.flynnrc`.
+//!
 //! - **Retries** are bounded and go by what a call does, not by its method; see [`RetryPolicy`].
 //! - **Secrets** (keys, env values, raw JSON) show in no `Debug`, no error and no span.
 //!
@@ -111,6 +116,11 @@ mod since;
 mod transport;
 #[cfg(feature = "client")]
 mod watch;
+
+#[doc(no_inline)]
+pub use futures_core::Stream;
+#[doc(no_inline)]
+pub use {bytes, http, secrecy};
 
 pub use env::Env;
 pub use error::{Error, ErrorKind, Pending};

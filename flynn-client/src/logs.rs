@@ -18,6 +18,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::{HostId, JobId};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 
@@ -39,11 +40,11 @@ string_enum! {
 #[non_exhaustive]
 pub struct LogLine {
     /// The host that the job ran on.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub host_id: String,
+    #[serde(skip_serializing_if = "HostId::is_empty")]
+    pub host_id: HostId,
     /// The job, as `host-uuid`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub job_id: String,
+    #[serde(skip_serializing_if = "JobId::is_empty")]
+    pub job_id: JobId,
     /// The line itself, without its end. An app may log secrets.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub msg: String,

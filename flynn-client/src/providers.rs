@@ -12,13 +12,15 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::ids::ProviderId;
 use crate::timestamp::Timestamp;
 
-/// A provider of resources.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// A provider of resources. `Debug` does not show the URL, which can hold credentials.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Provider {
@@ -36,12 +38,27 @@ pub struct Provider {
     pub updated_at: Option<Timestamp>,
 }
 
-/// A provider to be registered.
-#[derive(Clone, Debug, Serialize)]
+impl fmt::Debug for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provider")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A provider to be registered. `Debug` does not show the URL, which can hold credentials.
+#[derive(Clone, Serialize)]
 #[must_use]
 pub struct NewProvider {
     name: String,
     url: String,
+}
+
+impl fmt::Debug for NewProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewProvider").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 impl NewProvider {

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AppId, ReleaseId, VolumeId};
+use crate::ids::{AppId, HostId, JobId, ReleaseId, VolumeId};
 use crate::json::{is_false, null_is_default};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
@@ -58,7 +58,7 @@ pub struct Volume {
     /// Its id.
     pub id: VolumeId,
     /// The host it is on.
-    pub host_id: String,
+    pub host_id: HostId,
     /// What it holds.
     #[serde(rename = "type")]
     pub kind: VolumeType,
@@ -71,8 +71,8 @@ pub struct Volume {
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
     /// The job that uses it (the UUID alone, without the host).
-    #[serde(rename = "job", skip_serializing_if = "String::is_empty")]
-    pub job_id: String,
+    #[serde(rename = "job", skip_serializing_if = "JobId::is_empty")]
+    pub job_id: JobId,
     /// The process type of that job.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub job_type: String,

@@ -12,6 +12,9 @@ use crate::ids::{
 pub enum Pending {
     /// A release was made and is not deployed.
     Release(ReleaseId),
+    /// The answer to the request for a release's deployment was lost: it may be under way all the same, see
+    /// `AppHandle::deployments`.
+    PerhapsDeployed(ReleaseId),
     /// A deployment was accepted; [`Client::deployment`](crate::Client::deployment) goes on from here.
     Deployment(DeploymentId),
     /// A scale request was accepted for an app's release.
@@ -44,6 +47,9 @@ impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Release(id) => write!(f, "release {id} is made and not deployed"),
+            Self::PerhapsDeployed(id) => {
+                write!(f, "release {id} may be under way all the same: see the app's deployments")
+            }
             Self::Deployment(id) => write!(f, "deployment {id} goes on"),
             Self::Scale { app, release, .. } => {
                 write!(f, "the scaling of {app} at release {release} goes on")

@@ -98,6 +98,9 @@ mod calls {
 
     /// A one-off job to be run; made by [`Jobs::run`].
     ///
+    /// Awaiting it gives what the server says of a job that it has just asked for: ids, release and arguments.
+    /// `state` and times are empty there; [`Jobs::get`] reads them later.
+    ///
     /// # Errors
     /// Not found, when the app or the release does not exist.
     #[derive(Clone, Debug)]

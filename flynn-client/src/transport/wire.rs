@@ -118,6 +118,12 @@ pub(crate) fn url_of(uri: &http::Uri) -> Result<Url, Error> {
         .map_err(|_| Error::invalid_input("a layer made a request without a full URL"))
 }
 
+/// The host and port of a URL.
+fn target(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    format!("{}:{port}", url.host_str().unwrap_or_default())
+}
+
 /// Why no answer came.
 fn failed(error: reqwest::Error) -> Error {
     let kind = if error.is_connect() {
@@ -129,7 +135,14 @@ fn failed(error: reqwest::Error) -> Error {
     } else {
         ErrorKind::Connection
     };
-    Error::new(kind, "").caused_by(error.without_url())
+    let message = match kind {
+        ErrorKind::Connect | ErrorKind::Tls => {
+            let target = error.url().map(target).unwrap_or_default();
+            format!("to {target}: {}", reason(&error))
+        }
+        _ => String::new(),
+    };
+    Error::new(kind, message).caused_by(error.without_url())
 }
 
 /// An answer whose body broke off.
@@ -148,17 +161,39 @@ pub(crate) fn foreign(error: impl Into<BoxError>) -> Error {
     }
 }
 
-/// Whether TLS itself refused the peer. `io::Error` hides what it wraps from `source()`.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.is::<rustls::Error>() {
-            return true;
-        }
-        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+/// An error and all that caused it. `io::Error` hides what it wraps from `source()`.
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| {
+        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
             Some(inner) => Some(inner as &(dyn std::error::Error + 'static)),
             None => error.source(),
-        };
+        }
+    })
+}
+
+/// Whether TLS itself refused the peer.
+fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    causes(error).any(<dyn std::error::Error>::is::<rustls::Error>)
+}
+
+/// The end of the chain of causes, which is the beginning of the matter.
+fn reason(error: &(dyn std::error::Error + 'static)) -> String {
+    use std::io::ErrorKind as Io;
+    for cause in causes(error) {
+        if let Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(inner))) =
+            cause.downcast_ref::<rustls::Error>()
+        {
+            return inner.0.to_string(); // A mismatch of pins tells more than what is around it.
+        }
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        match io {
+            Some(Io::ConnectionRefused) => return "connection refused".to_owned(),
+            Some(Io::TimedOut) => return "timed out".to_owned(),
+            _ if cause.to_string() == "dns error" => return "name not resolved".to_owned(),
+            _ => {}
+        }
     }
-    false
+    causes(error).last().map(ToString::to_string).unwrap_or_default()
 }

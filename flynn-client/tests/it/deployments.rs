@@ -183,6 +183,24 @@ async fn one_that_is_in_the_way_is_named() {
 }
 
 #[tokio::test]
+async fn one_whose_acceptance_was_lost_is_found() {
+    let list = |status| json(200, format!("[{}]", deployment(status)));
+    let server = Server::play([json(200, APP), Step::Drop, list("pending")]).await;
+    let handle = server.client().app("www").deploy("r2").await.unwrap();
+    assert_eq!(handle.id, "d1");
+    assert_eq!(server.lines()[2], "GET /apps/www/deployments");
+
+    // None there, one of another release, or one that has failed before: who knows.
+    let other = json(200, format!("[{}]", deployment("pending").replace("\"r2\"", "\"r9\"")));
+    for found in [json(200, "[]"), other, list("failed"), answer(403, "", "")] {
+        let server = Server::play([json(200, APP), Step::Drop, found]).await;
+        let error = server.client().app("www").deploy("r2").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connection);
+        assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
+    }
+}
+
+#[tokio::test]
 async fn the_current_release_is_refused() {
     let server = Server::play([json(200, APP)]).await;
     assert!(server.client().app("www").deploy("r1").await.unwrap_err().is_validation());
@@ -226,6 +244,8 @@ async fn one_named_by_id_is_looked_up_first() {
     let handle = server.client().deployment("d1");
     assert!(handle.wait().await.unwrap_err().is_not_found(), "and not waited for");
     assert!(handle.wait().await.unwrap().is_finished());
+    let nothing = server.client().deployment("").wait().await.unwrap_err();
+    assert!(nothing.is_validation() && nothing.pending().is_none(), "{nothing}");
     let hang = Server::play([Step::Hang]).await;
     let wait = hang.client().deployment("d1").wait().timeout(Duration::from_millis(50));
     assert_eq!(wait.await.unwrap_err().pending(), Some(&Pending::Deployment("d1".into())));

@@ -1,7 +1,7 @@
 use flynn_client::{Env, ErrorKind, Pending};
 use serde_json::json as value;
 
-use crate::server::{Server, answer, json};
+use crate::server::{Server, Step, answer, json};
 
 const RELEASE: &str = r#"{"id":"r1","app_id":"a1","artifacts":["x"],"artifact":"x","env":{"A":"1","B":"2"},
     "meta":{"git":"true"},"new_field":{"kept":[1]},"created_at":"2026-11-22T21:54:47.723721Z",
@@ -121,6 +121,25 @@ async fn another_deployment_in_the_way_and_the_release_are_both_named() {
         error.all_pending(),
         [Pending::Deployment("d0".into()), Pending::Release("r2".into())]
     );
+}
+
+#[tokio::test]
+async fn a_deployment_whose_acceptance_was_lost_is_waited_for() {
+    // A new release has no older deployment: even one that has failed is this one.
+    let failed = DEPLOYED.replace("complete", "failed");
+    for (found, ok) in [(DEPLOYED.to_owned(), true), (failed, false)] {
+        let list = json(200, format!("[{found}]"));
+        let server =
+            Server::play([json(200, RELEASE), json(200, MADE), Step::Drop, list, json(200, "[]")])
+                .await;
+        let change = server.client().app("www").env().set([("A", "2")]).await;
+        assert_eq!(change.as_ref().is_ok_and(flynn_client::env::EnvChange::changed), ok);
+        assert_eq!(change.is_err_and(|error| error.is_failed()), !ok);
+    }
+    let server =
+        Server::play([json(200, RELEASE), json(200, MADE), Step::Drop, json(200, "[]")]).await;
+    let error = server.client().app("www").env().set([("A", "2")]).await.unwrap_err();
+    assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
 }
 
 #[tokio::test]

@@ -107,3 +107,12 @@ async fn a_removal_whose_answer_was_lost_names_all_links() {
     let error = server.client().provider("p1").resources().remove_app("r1", APP).await.unwrap_err();
     assert!(error.is_not_found() && error.pending().is_none());
 }
+
+#[test]
+fn the_urls_of_providers_stay_out_of_debug() {
+    let url = "http://user:s3cret@mine.discoverd/x";
+    let new = flynn_client::providers::NewProvider::new("mine", url);
+    let mut provider = flynn_client::providers::Provider::default();
+    provider.url = url.to_owned();
+    assert!(!format!("{new:?} {provider:?}").contains("s3cret"));
+}

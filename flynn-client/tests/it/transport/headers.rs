@@ -74,6 +74,14 @@ fn what_cannot_be_a_url_is_an_error_of_the_builder() {
         let error = Client::builder(url).key("s3cret").build().unwrap_err();
         assert_eq!(error.kind(), flynn_client::ErrorKind::Config, "{url}");
     }
+    for (url, says) in [
+        ("controller.example.com", "must begin with https://"),
+        ("https://controller.example.com:99999", "port"),
+        ("https://controller example com", "domain"),
+    ] {
+        let error = Client::builder(url).build().unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
     assert!(Client::builder("https://x").key("a\nb").build().is_ok(), "base64 hides it");
     assert!(Client::builder("https://x").bearer_token("a\nb").build().is_err());
 }
@@ -88,6 +96,14 @@ async fn the_api_may_live_below_a_prefix() {
         client.events().of_app("a/b").list().await.unwrap();
     }
     assert_eq!(server.lines(), ["GET /proxied/flynn/events?app_id=a%2Fb&count=500"; 2]);
+}
+
+#[tokio::test]
+async fn a_slash_that_the_servers_router_takes_for_one_is_no_missing_call() {
+    let text = answer(404, "Content-Type: text/plain\r\n", "404 page not found\n");
+    let server = Server::play(vec![text; 2]).await;
+    assert!(server.client().app("a/b").get_opt().await.unwrap().is_none());
+    assert!(server.client().app("a").get().await.unwrap_err().is_unsupported());
 }
 
 #[tokio::test]

@@ -70,6 +70,9 @@ async fn a_pin_holds_through_a_proxy() {
     let client = mock.client_builder().proxy(format!("http://{}", astray.address)).build().unwrap();
     let error = client.apps().list().await.unwrap_err();
     assert!(error.is_tls() && error.attempts() == 1, "{error:?}");
+    let text = error.to_string();
+    assert!(text.starts_with("TLS failed: to controller.example.com:"), "{text}");
+    assert!(text.contains("pin") && text.contains(&mock.pin().to_string()), "{text}");
     assert!(other.requests().is_empty(), "the key did not leave");
 }
 

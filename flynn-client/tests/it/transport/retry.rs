@@ -60,6 +60,18 @@ async fn refused_connections_are_tried_again_for_every_call() {
         Client::builder(format!("http://{address}")).no_proxy().retry(quick).build().unwrap();
     let error = client.apps().create(NewApp::named("www")).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 3));
+    let text = format!("no connection: to {address}: connection refused (POST /apps, 3 attempts)");
+    assert_eq!(error.to_string(), text);
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_is_named() {
+    let client = Client::builder("http://controller.invalid").no_proxy();
+    let error = client.retry(RetryPolicy::none()).build().unwrap().ping().await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no connection: to controller.invalid:80: name not resolved (GET /ping)"
+    );
 }
 
 #[tokio::test]
