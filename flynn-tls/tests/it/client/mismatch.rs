@@ -128,6 +128,22 @@ async fn what_was_known_before_tells_more() {
     }
 }
 
+/// Whoever takes a CA's name, and leaves out whose key it was signed with, is not that CA.
+#[tokio::test]
+async fn a_known_ca_must_have_signed_it() {
+    let (ca, impostor) = (Ca::new("Some CA").unwrap(), Ca::new("Some CA").unwrap());
+    let known = Bundle::from_pem(ca.certificate_pem()).unwrap();
+    for (issuer, same) in [(&ca, true), (&impostor, false)] {
+        // X.509 v1 has no key identifiers.
+        let issued = issuer.leaf(&names()).version_1().issue().unwrap();
+        let server = serve(unchecked_config(issued.chain(), issued.key_der(), ALL_VERSIONS)).await;
+        let tls = ClientTls::pinned(Pin::from_der(b"x")).known(&known);
+        let config = Arc::new(tls.config().unwrap());
+        let e = say_hello(config, server.address, HOST).await.unwrap_err();
+        assert_eq!(pin_mismatch(&e).unwrap().evidence().same_issuer, Some(same));
+    }
+}
+
 /// A clock that stands still.
 #[derive(Debug)]
 struct At(Time);
