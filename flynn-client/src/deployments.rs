@@ -471,7 +471,8 @@ mod calls {
     /// The controller's words, under the code `validation_error` [seen].
     const IN_PROGRESS: &str = "Cannot create deploy, there is already one in progress";
 
-    async fn running(app: &AppHandle, deadline: Deadline) -> Option<DeploymentId> {
+    /// The app's deployment that has not ended, if there is one that can be told.
+    pub(crate) async fn running(app: &AppHandle, deadline: Deadline) -> Option<DeploymentId> {
         let deployments = app.deployments().within(deadline).await.ok()?;
         deployments
             .into_iter()
@@ -481,4 +482,4 @@ mod calls {
 }
 
 #[cfg(feature = "client")]
-pub(crate) use calls::{start, wait};
+pub(crate) use calls::{running, start, wait};

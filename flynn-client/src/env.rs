@@ -113,7 +113,7 @@ mod calls {
     use super::Env;
     use crate::apps::{App, AppHandle};
     use crate::deployments::{self, Deployment};
-    use crate::error::{Error, Pending};
+    use crate::error::{Error, ErrorKind, Pending};
     use crate::ids::ReleaseId;
     use crate::releases::Release;
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
@@ -221,7 +221,8 @@ mod calls {
     ///
     /// # Errors
     /// Not found, when there is no such app; a validation error for an empty name, or a kind of process that
-    /// the release lacks. Once the release is made, an error's [`pending`](Error::pending) names it, and once
+    /// the release lacks; [`ErrorKind::DeploymentInProgress`], with nothing changed, while the app is being
+    /// deployed. Once the release is made, an error's [`pending`](Error::pending) names it, and once
     /// the deployment is accepted, the deployment.
     #[derive(Clone)]
     #[must_use = "nothing is sent until it is awaited"]
@@ -274,6 +275,12 @@ mod calls {
             };
             if !self.apply(&mut document)? {
                 return Ok(EnvChange { release: None, deployment: None });
+            }
+            if let Some(id) = deployments::running(app, deadline).await {
+                // The release would be made, and left behind.
+                let message = "nothing was changed; another deployment has to end first";
+                return Err(Error::new(ErrorKind::DeploymentInProgress, message)
+                    .with_pending(Pending::Deployment(id)));
             }
             prepare_copy(&mut document);
             let spec = Spec::post("/releases", [], Repeat::Never).body(&document);

@@ -11,7 +11,9 @@ const DEPLOYED: &str = r#"{"id":"d1","app":"a1","new_release":"r2","status":"com
 
 #[tokio::test]
 async fn one_release_one_deploy_and_nothing_lost() {
-    let server = Server::play([json(200, RELEASE), json(200, MADE), json(200, DEPLOYED)]).await;
+    let server =
+        Server::play([json(200, RELEASE), json(200, "[]"), json(200, MADE), json(200, DEPLOYED)])
+            .await;
     let change = server
         .client()
         .app("www")
@@ -27,10 +29,15 @@ async fn one_release_one_deploy_and_nothing_lost() {
     );
     assert_eq!(
         server.lines(),
-        ["GET /apps/www/release", "POST /releases", "POST /apps/www/deploy"]
+        [
+            "GET /apps/www/release",
+            "GET /apps/www/deployments",
+            "POST /releases",
+            "POST /apps/www/deploy"
+        ]
     );
     assert_eq!(
-        server.seen()[1].json(),
+        server.seen()[2].json(),
         value!({
             "app_id": "a1", "artifacts": ["x"], "env": {"A": "new\n\"&<>", "C": ""}, "meta": {"git": "true"},
             "new_field": {"kept": [1]},
@@ -41,7 +48,9 @@ async fn one_release_one_deploy_and_nothing_lost() {
 
 #[tokio::test]
 async fn a_process_of_its_own() {
-    let server = Server::play([json(200, RELEASE), json(200, MADE), json(200, DEPLOYED)]).await;
+    let server =
+        Server::play([json(200, RELEASE), json(200, "[]"), json(200, MADE), json(200, DEPLOYED)])
+            .await;
     server
         .client()
         .app("www")
@@ -50,7 +59,7 @@ async fn a_process_of_its_own() {
         .replace(Env::from_iter([("Q", "2")]))
         .await
         .unwrap();
-    let sent = server.seen()[1].json();
+    let sent = server.seen()[2].json();
     assert_eq!(
         (&sent["processes"]["web"]["env"], &sent["env"]["A"]),
         (&value!({"Q": "2"}), &value!("1"))
@@ -81,10 +90,16 @@ async fn nothing_to_change_changes_nothing() {
 #[tokio::test]
 async fn an_app_without_release_begins_with_an_empty_one() {
     let app = r#"{"id":"a1","name":"www"}"#;
-    let steps = [answer(404, "", ""), json(200, app), json(200, MADE), json(200, DEPLOYED)];
+    let steps = [
+        answer(404, "", ""),
+        json(200, app),
+        json(200, "[]"),
+        json(200, MADE),
+        json(200, DEPLOYED),
+    ];
     let server = Server::play(steps).await;
     server.client().app("www").env().set([("A", "1")]).await.unwrap();
-    assert_eq!(server.seen()[2].json(), value!({"app_id": "a1", "env": {"A": "1"}}));
+    assert_eq!(server.seen()[3].json(), value!({"app_id": "a1", "env": {"A": "1"}}));
 
     let server = Server::play([
         answer(404, "", ""),
@@ -101,7 +116,8 @@ async fn an_app_without_release_begins_with_an_empty_one() {
 #[tokio::test]
 async fn what_is_half_done_is_named() {
     let down = r#"{"code":"validation_error","message":"no","retry":false}"#;
-    let server = Server::play([json(200, RELEASE), json(200, MADE), json(400, down)]).await;
+    let server =
+        Server::play([json(200, RELEASE), json(200, "[]"), json(200, MADE), json(400, down)]).await;
     let error = server.client().app("www").env().set([("A", "s3cret")]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation);
     assert_eq!(error.pending(), Some(&Pending::Release("r2".into())));
@@ -112,15 +128,27 @@ async fn what_is_half_done_is_named() {
 async fn another_deployment_in_the_way_and_the_release_are_both_named() {
     let busy = r#"{"code":"validation_error","message":"Cannot create deploy, there is already one in progress for this app.","retry":false}"#;
     let running = r#"[{"id":"d0","status":"pending"}]"#;
-    let server =
-        Server::play([json(200, RELEASE), json(200, MADE), json(400, busy), json(200, running)])
-            .await;
+    let server = Server::play([
+        json(200, RELEASE),
+        json(200, "[]"),
+        json(200, MADE),
+        json(400, busy),
+        json(200, running),
+    ])
+    .await;
     let error = server.client().app("www").env().set([("A", "2")]).await.unwrap_err();
     assert!(error.is_deployment_in_progress());
     assert_eq!(
         error.all_pending(),
         [Pending::Deployment("d0".into()), Pending::Release("r2".into())]
     );
+
+    // Seen before anything is made, nothing is left behind.
+    let server = Server::play([json(200, RELEASE), json(200, running)]).await;
+    let error = server.client().app("www").env().set([("A", "2")]).await.unwrap_err();
+    assert!(error.is_deployment_in_progress());
+    assert_eq!(error.all_pending(), [Pending::Deployment("d0".into())]);
+    assert_eq!(server.lines(), ["GET /apps/www/release", "GET /apps/www/deployments"]);
 }
 
 #[tokio::test]
@@ -129,15 +157,27 @@ async fn a_deployment_whose_acceptance_was_lost_is_waited_for() {
     let failed = DEPLOYED.replace("complete", "failed");
     for (found, ok) in [(DEPLOYED.to_owned(), true), (failed, false)] {
         let list = json(200, format!("[{found}]"));
-        let server =
-            Server::play([json(200, RELEASE), json(200, MADE), Step::Drop, list, json(200, "[]")])
-                .await;
+        let server = Server::play([
+            json(200, RELEASE),
+            json(200, "[]"),
+            json(200, MADE),
+            Step::Drop,
+            list,
+            json(200, "[]"),
+        ])
+        .await;
         let change = server.client().app("www").env().set([("A", "2")]).await;
         assert_eq!(change.as_ref().is_ok_and(flynn_client::env::EnvChange::changed), ok);
         assert_eq!(change.is_err_and(|error| error.is_failed()), !ok);
     }
-    let server =
-        Server::play([json(200, RELEASE), json(200, MADE), Step::Drop, json(200, "[]")]).await;
+    let server = Server::play([
+        json(200, RELEASE),
+        json(200, "[]"),
+        json(200, MADE),
+        Step::Drop,
+        json(200, "[]"),
+    ])
+    .await;
     let error = server.client().app("www").env().set([("A", "2")]).await.unwrap_err();
     assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
 }

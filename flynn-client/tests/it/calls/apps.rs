@@ -67,7 +67,11 @@ pub(super) fn releases() -> Vec<Call> {
         AgainUntilGone "DELETE /apps/www/releases/r1" => Nothing,
             run(c.app("www").delete_release("r1"));
         Once "POST /releases" => Json(RELEASE),
-            [("GET /apps/www/release", RELEASE), ("POST /apps/www/deploy", DEPLOYMENT)],
+            [
+                ("GET /apps/www/release", RELEASE),
+                ("GET /apps/www/deployments", "[]"),
+                ("POST /apps/www/deploy", DEPLOYMENT),
+            ],
             run(c.app("www").env().set([("OTHER", ENV_VALUE)]));
         Again "GET /apps/www/release" => Json(RELEASE),
             [("GET /apps/www", NO_SUCH)],
