@@ -152,7 +152,7 @@ impl ExternalResource {
 }
 
 #[cfg(feature = "client")]
-pub use calls::{AddApp, AppResources, ProviderResources, RemoveApp, Resources};
+pub use calls::{AddApp, AppResources, ProviderResources, Provision, RemoveApp, Resources};
 
 #[cfg(feature = "client")]
 mod calls {
@@ -242,15 +242,11 @@ mod calls {
             Request::list(&self.client, Spec::get(ALL, [self.provider.as_str()]))
         }
 
-        /// Asks the provider for a new resource: `POST /providers/:p/resources`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such provider. A provider that refuses is a 500; an app that
-        /// does not exist is a 500 with `retry: true`, and the provider keeps what it has made.
-        pub fn provision(&self, resource: NewResource) -> Request<Resource> {
-            // Some providers deploy an app of their own before they answer.
-            let spec = Spec::post(ALL, [self.provider.as_str()], Repeat::Never).slow();
-            Request::json(&self.client, spec.body(resource))
+        /// Asks the provider for a new resource: `POST /providers/:p/resources`. The apps that it is to be
+        /// linked to are looked up first: for one that does not exist the server answers 500, after the
+        /// provider has made what nobody gets to know of.
+        pub fn provision(&self, resource: NewResource) -> Provision {
+            Provision { resources: self.clone(), resource, timeout: None }
         }
 
         /// Registers a resource that exists already, under an id of the caller's choice, a UUID:
@@ -365,6 +361,32 @@ mod calls {
             Ok(self.client.app(app).get().within(deadline).await?.id)
         }
     }
+
+    /// A resource to be made; made by [`ProviderResources::provision`].
+    ///
+    /// # Errors
+    /// When awaited: not found, when there is no such provider or app. A provider that refuses is a 500.
+    #[derive(Clone, Debug)]
+    #[must_use = "nothing is sent until it is awaited"]
+    pub struct Provision {
+        resources: ProviderResources,
+        resource: NewResource,
+        timeout: Option<Duration>,
+    }
+
+    impl Provision {
+        async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
+            let ProviderResources { client, provider } = &self.resources;
+            for app in &self.resource.apps {
+                client.app(app).get().within(deadline).await?;
+            }
+            // Some providers deploy an app of their own before they answer.
+            let spec = Spec::post(ALL, [provider.as_str()], Repeat::Never).slow();
+            Request::json(client, spec.body(&self.resource)).within(deadline).await
+        }
+    }
+
+    operation!(Provision => Resource);
 
     /// A new link; made by [`ProviderResources::add_app`].
     ///

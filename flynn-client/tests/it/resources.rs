@@ -116,3 +116,13 @@ fn the_urls_of_providers_stay_out_of_debug() {
     provider.url = url.to_owned();
     assert!(!format!("{new:?} {provider:?}").contains("s3cret"));
 }
+
+#[tokio::test]
+async fn nothing_is_made_for_an_app_that_is_not_there() {
+    let mock = MockController::builder().bootstrapped("example.com").start().await;
+    let flynn = mock.client();
+    let postgres = flynn.provider("postgres").resources();
+    let error = postgres.provision(NewResource::for_app("nosuch")).await.unwrap_err();
+    assert!(error.is_not_found() && error.path() == Some("/apps/nosuch"), "{error:?}");
+    assert!(mock.requests().iter().all(|request| request.method == "GET"));
+}

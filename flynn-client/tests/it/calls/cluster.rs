@@ -91,6 +91,7 @@ pub(super) fn resources() -> Vec<Call> {
         Again "GET /providers/pg/resources" => Json(RESOURCES),
             run(c.provider("pg").resources().list());
         Once "POST /providers/pg/resources" => Json(RESOURCE),
+            [("GET /apps/www", APP)],
             run(c.provider("pg").resources().provision(new_resource()).timeout(SOON));
         Again "GET /providers/pg/resources/r1" => Json(RESOURCE),
             run(c.provider("pg").resources().get("r1"));
