@@ -63,11 +63,7 @@ impl Engine {
         let app = &deployment.app;
         let new = self.state.formation(app, &deployment.new_release).ok().cloned();
         let already = new.and_then(|f| f.processes).unwrap_or_default();
-        let done = already == deployment.processes;
-        if done && self.options.age == ServerAge::V2016 {
-            // Waits for job events that never come: such a deployment stays pending for good.
-            return;
-        }
+        let done = already == deployment.processes && self.options.age == ServerAge::V2021;
         let ops = if done { VecDeque::new() } else { self.plan(&deployment) };
         self.rollouts.push(Rollout {
             deployment: deployment.clone(),
@@ -244,8 +240,11 @@ impl Engine {
     fn can_go_on(&self, rollout: &Rollout) -> bool {
         match &rollout.waiting {
             Some(Op::Scale { release, .. }) if self.options.age == ServerAge::V2016 => {
-                let app = &rollout.deployment.app;
-                !self.queue.will_reconcile(app, release) && self.is_settled(app, release)
+                let d = &rollout.deployment;
+                // Of a release that already runs no job will come up; that is waited for in vain.
+                let in_vain = d.old_release == d.new_release && rollout.error.is_none();
+                let settled = self.is_settled(&d.app, release);
+                !in_vain && settled && !self.queue.will_reconcile(&d.app, release)
             }
             Some(Op::Scale { .. }) => rollout.request.as_ref().is_none_or(|id| {
                 let request = self.state.scale_requests.iter().find(|request| request.id == *id);

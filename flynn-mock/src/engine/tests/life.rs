@@ -176,3 +176,26 @@ fn a_scale_request_that_replaces_a_deployments_own_fails_it() {
         (&json!("failed"), &json!("scale request cancelled"))
     );
 }
+
+#[test]
+fn deploying_what_already_runs() {
+    for age in AGES {
+        let mut engine = engine(age, Pace::Timed);
+        let (_, release) = running_app(&mut engine, "www");
+        let d = ok(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": release }));
+        let target = format!("/deployments/{}", d["id"].as_str().unwrap());
+        let mut status = |seconds| {
+            pass(&mut engine, SignedDuration::from_secs(seconds));
+            engine.read(&target).unwrap()["status"].clone()
+        };
+        if age == ServerAge::V2021 {
+            assert_eq!(status(1), "complete");
+        } else {
+            // It waits for jobs to come up, and gives the formation up when none does.
+            assert_eq!(status(119), "pending");
+            assert_eq!(status(15), "failed");
+            let formation = format!("/apps/www/formations/{release}");
+            assert!(engine.read(&formation).is_none());
+        }
+    }
+}
