@@ -274,10 +274,11 @@ impl Engine {
         self.log_output(job, output);
     }
 
-    /// Records that an attached job has ended.
-    pub fn job_exited(&mut self, job: &str, status: i32) {
-        self.end_one_off(job, status);
+    /// Records that an attached job's program has exited; when the job will be down, unless it is.
+    pub fn job_exited(&mut self, job: &str, status: i32) -> Option<Timestamp> {
+        let down = self.exit_one_off(job, status);
         self.settle_at_once();
+        down
     }
 
     /// The controller's present keys, the first one first.

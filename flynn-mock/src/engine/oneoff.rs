@@ -2,10 +2,13 @@
 
 use std::fmt;
 
-use super::Engine;
+use jiff::Timestamp;
+
 use super::jobs::Job;
 use super::program::{Command, Input, Output, Program};
+use super::wire::Time;
 use super::work::Step;
+use super::{Engine, Pace};
 
 /// A program that runs, or will.
 pub(crate) struct Running {
@@ -50,13 +53,11 @@ impl Engine {
             self.quiet_jobs.insert(uuid.clone());
         }
         let job = self.store_job(job);
-        if !command.attached {
-            self.later(self.options.delays.start, Step::Run { job: uuid });
-        }
+        self.later(self.options.delays.start, Step::Run { job: uuid });
         job
     }
 
-    /// A one-off job that nobody is attached to is up and runs its program.
+    /// A one-off job is up; unless someone is attached, it runs its program.
     pub(crate) fn run_program(&mut self, uuid: &str) {
         let Some(mut job) = self.job_row(uuid, &["starting"]) else { return };
         "up".clone_into(&mut job.state);
@@ -77,10 +78,26 @@ impl Engine {
             self.job_output(uuid, &output);
             match output {
                 Output::Wait(time) => self.later(time, Step::Timer { job: uuid.to_owned() }),
-                Output::Exit(status) => return self.end_one_off(uuid, status),
+                Output::Exit(status) => {
+                    self.exit_one_off(uuid, status);
+                    return;
+                }
                 Output::Stdout(_) | Output::Stderr(_) => {}
             }
         }
+    }
+
+    /// A one-off job's program exits; when the job will be down. However short, a job is up for as
+    /// long as it takes to stop one.
+    pub(crate) fn exit_one_off(&mut self, uuid: &str, status: i32) -> Option<Timestamp> {
+        let job = self.job_row(uuid, &["starting", "up"])?;
+        let delays = self.options.delays;
+        let shortest = delays.start.saturating_add(delays.stop);
+        let began = job.created_at.map_or(self.now, Time::timestamp);
+        let down = began.checked_add(shortest).unwrap_or(self.now).max(self.now);
+        let step = Step::Exited { job: uuid.to_owned(), status };
+        self.later(down.duration_since(self.now), step);
+        (self.options.pace == Pace::Timed).then_some(down)
     }
 
     /// Records that a one-off job has ended.

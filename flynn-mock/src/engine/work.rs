@@ -39,6 +39,8 @@ pub(crate) enum Step {
     Stopped { job: String },
     /// A one-off job's program starts.
     Run { job: String },
+    /// A one-off job whose program has exited is down.
+    Exited { job: String, status: i32 },
     /// The time that a program asked to wait for is over.
     Timer { job: String },
     /// A deployment's step has taken too long.
@@ -149,6 +151,7 @@ impl Engine {
             Step::Started { job } => self.started(&job),
             Step::Stopped { job } => self.stopped(&job),
             Step::Run { job } => self.run_program(&job),
+            Step::Exited { job, status } => self.end_one_off(&job, status),
             Step::Timer { job } => self.wake_program(&job),
             Step::Deadline { deployment, step } => self.deadline(&deployment, step),
             Step::FinishBackup { backup } => self.finish_backup(&backup),

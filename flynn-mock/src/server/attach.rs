@@ -52,7 +52,10 @@ pub(super) async fn run(
                 Output::Stderr(bytes) => writer.data(STDERR, &bytes).await?,
                 Output::Wait(time) => timer = Some(hub.due_in(time)),
                 Output::Exit(status) => {
-                    hub.with(|inner| inner.engine.job_exited(&job.job, status));
+                    let down = hub.with(|inner| inner.engine.job_exited(&job.job, status));
+                    if down.is_some() {
+                        hub.reached(down).await;
+                    }
                     return writer.exit(status).await;
                 }
             }

@@ -74,7 +74,8 @@ fn an_attached_program_is_driven_by_the_server() {
     let echo = attach.program.react(Input::Stdin("x".into()));
     assert_eq!(echo, [Output::Stdout("x".into())]);
     assert_eq!(attach.program.react(Input::Eof), [Output::Exit(0)]);
-    engine.job_exited(&attach.job, 0);
+    let down = engine.job_exited(&attach.job, 0).unwrap();
+    engine.advance(down);
     assert_eq!(job(&mut engine, &attach.job)["state"], "down");
 }
 
