@@ -221,7 +221,7 @@ pub struct CollectedOutput {
     /// Standard error.
     pub stderr: Vec<u8>,
     /// 0 when all went well.
-    pub exit_status: u32,
+    pub exit_status: i32,
 }
 
 impl fmt::Debug for CollectedOutput {

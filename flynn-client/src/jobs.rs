@@ -172,8 +172,8 @@ pub enum JobOutput {
     },
     /// It ended; this is the last output.
     Exit {
-        /// 0 when all went well.
-        status: u32,
+        /// 0 when all went well; the same as [`Job::exit_status`].
+        status: i32,
     },
 }
 

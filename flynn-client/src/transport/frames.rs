@@ -61,7 +61,7 @@ impl Decoder {
                 self.next()
             }
             Ok(EXIT) => {
-                let Ok(status) = head.try_get_u32() else { return Ok(None) };
+                let Ok(status) = head.try_get_i32() else { return Ok(None) };
                 self.buffer.advance(5);
                 Ok(Some(JobOutput::Exit { status }))
             }
