@@ -1,7 +1,7 @@
 //! From a `.flynnrc` to a client: where every program begins.
 
 use flynn_client::{Client, ClientBuilder};
-use flynn_config::{Cluster, FlynnRc};
+use flynn_config::{Cluster, FlynnRc, Locations};
 use flynn_tls::{ClientTls, Pin, PinSet};
 
 use crate::failure::{Context, Result};
@@ -18,12 +18,31 @@ use crate::failure::{Context, Result};
 /// ```
 ///
 /// # Errors
-/// When there is no such file or cluster, or its pin is none. Nothing is sent yet.
+/// When there is no such file, cluster or token, or its pin is none. Nothing is sent yet.
 pub fn connect(cluster: Option<&str>) -> Result<Client> {
-    let rc = FlynnRc::load_default().context("cannot use .flynnrc")?;
+    let locations = Locations::from_env().context("cannot find your home")?;
+    open(&locations, cluster)?.build().context("cannot set up the client")
+}
+
+/// The same for the files of any home, with more to be set. Where the cluster has no pin, public certificates are
+/// trusted; where it has no key, the token that `flynn login` left is sent.
+///
+/// # Errors
+/// When there is no such file, cluster or token, or its pin is none.
+pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilder> {
+    let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
     let cluster = rc.select(cluster).context("cannot use .flynnrc")?;
-    let pin: Pin = cluster.tls_pin().parse().context("cannot use the TLSPin")?;
-    builder(cluster, pin)?.build().context("cannot set up the client")
+    let tls = match cluster.pin() {
+        Some(pin) => ClientTls::pinned(pin.parse::<Pin>().context("cannot use the TLSPin")?),
+        None => ClientTls::webpki(),
+    };
+    let mut builder = over(tls, cluster)?;
+    if cluster.uses_oauth() {
+        let (issuer, url) = (cluster.oauth_url(), cluster.controller_url());
+        let token = locations.tokens().access_token(issuer, url).context("cannot log in")?;
+        builder = builder.bearer_token(token.secret());
+    }
+    Ok(builder)
 }
 
 /// A client of a cluster's controller that trusts these pins alone, with more to be set.
@@ -31,6 +50,10 @@ pub fn connect(cluster: Option<&str>) -> Result<Client> {
 /// # Errors
 /// When TLS cannot be set up.
 pub fn builder(cluster: &Cluster, pins: impl Into<PinSet>) -> Result<ClientBuilder> {
-    let tls = ClientTls::pinned(pins).config().context("cannot set up TLS")?;
+    over(ClientTls::pinned(pins), cluster)
+}
+
+fn over(tls: ClientTls, cluster: &Cluster) -> Result<ClientBuilder> {
+    let tls = tls.config().context("cannot set up TLS")?;
     Ok(Client::builder(cluster.controller_url()).key(cluster.key()).rustls_config(tls))
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use flynn_aws::dns::DnsPlan;
 use flynn_examples::failure::{Context, Failure, Result};
+use flynn_examples::output;
 use lexopt::prelude::*;
 
 const HELP: &str = "\
@@ -19,10 +20,7 @@ usage: dns-plan DOMAIN IP...
 
 fn main() -> ExitCode {
     match run(std::env::args_os().skip(1)) {
-        Ok(text) => {
-            print!("{text}");
-            ExitCode::SUCCESS
-        }
+        Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("dns-plan: {failure}");
             ExitCode::FAILURE
@@ -30,9 +28,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(line: impl Iterator<Item = OsString>) -> Result<String> {
+fn run(line: impl Iterator<Item = OsString>) -> Result<()> {
     let values = parse(line).context("cannot understand the command line (see --help)")?;
-    let Some(values) = values else { return Ok(HELP.to_owned()) };
+    let Some(values) = values else { return print(HELP) };
     let Some((domain, nodes)) = values.split_first() else {
         return Err(Failure::new(
             "a domain and the IP addresses of its nodes are wanted (see --help)",
@@ -43,7 +41,11 @@ fn run(line: impl Iterator<Item = OsString>) -> Result<String> {
         .map(|node| node.parse().context(format!("{node:?} is not an IP address")))
         .collect::<Result<_>>()?;
     let plan = DnsPlan::new(domain, nodes).context("cannot plan the DNS records")?;
-    Ok(plan.change_batch().to_json())
+    print(&plan.change_batch().to_json())
+}
+
+fn print(text: &str) -> Result<()> {
+    output::line(text.trim_end()).context("cannot write")
 }
 
 /// What is not an option; `None` when help is wanted.

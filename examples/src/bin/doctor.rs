@@ -9,6 +9,7 @@ use flynn_config::Locations;
 use flynn_examples::blocking::blocking;
 use flynn_examples::doctor::{Patient, Severity};
 use flynn_examples::failure::{Context, Result};
+use flynn_examples::output;
 use flynn_tls::Roots;
 use lexopt::prelude::*;
 
@@ -49,14 +50,16 @@ async fn run(line: impl Iterator<Item = OsString>) -> Result<ExitCode> {
         print!("{HELP}");
         return Ok(ExitCode::SUCCESS);
     }
+    let written = "cannot write the findings";
     let patient = blocking(move || open(&arguments)).await?;
-    println!("{}", patient.describe());
+    output::line(patient.describe()).context(written)?;
     let findings = patient.examine().await;
     for finding in &findings {
-        println!("{finding}");
+        output::line(finding).context(written)?;
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    println!("{errors} errors, {} warnings", findings.len() - errors);
+    let closing = format!("{errors} errors, {} warnings", findings.len() - errors);
+    output::line(closing).context(written)?;
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use flynn_examples::blocking::blocking;
 use flynn_examples::connect::connect;
 use flynn_examples::failure::{Context, Result};
+use flynn_examples::output;
 use flynn_examples::route_table;
 use lexopt::prelude::*;
 
@@ -39,7 +40,7 @@ async fn run(line: impl Iterator<Item = OsString>) -> Result<()> {
     let flynn = blocking(move || connect(cluster.as_deref())).await?;
     let routes = flynn.routes().list().await.context("cannot list the routes")?;
     for line in route_table::lines(&routes) {
-        println!("{line}");
+        output::line(line).context("cannot write")?;
     }
     Ok(())
 }

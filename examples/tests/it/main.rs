@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod check_certificate;
+mod connect;
 mod doctor;
 mod dry_run;
 mod git_push;

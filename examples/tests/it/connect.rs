@@ -1,0 +1,66 @@
+//! Connecting by what a `.flynnrc` says.
+
+use std::fs;
+use std::path::Path;
+
+use flynn_client::Client;
+use flynn_config::Locations;
+use flynn_examples::connect;
+use flynn_examples::failure::Result;
+use flynn_mock::MockController;
+
+async fn mock() -> MockController {
+    MockController::builder().bootstrapped("example.com").tls().start().await
+}
+
+/// A home whose one cluster has these lines besides its name and URL.
+fn home(mock: &MockController, lines: &str) -> tempfile::TempDir {
+    let home = tempfile::tempdir().unwrap();
+    let url = mock.url();
+    let rc = format!("[[cluster]]\n  Name = \"a\"\n  ControllerURL = \"{url}\"\n{lines}");
+    fs::write(home.path().join(".flynnrc"), rc).unwrap();
+    home
+}
+
+fn open(mock: &MockController, home: &Path) -> Result<Client> {
+    let builder = connect::open(&Locations::in_home(home), Some("a"))?;
+    Ok(builder.resolve("controller.example.com", mock.addr()).build().unwrap())
+}
+
+#[tokio::test]
+async fn with_key_and_pin() {
+    let mock = mock().await;
+    let lines = format!("  Key = \"{}\"\n  TLSPin = \"{}\"\n", mock.key(), mock.pin());
+    let flynn = open(&mock, home(&mock, &lines).path()).unwrap();
+    assert!(flynn.routes().list().await.unwrap().len() > 3);
+}
+
+#[tokio::test]
+async fn without_a_pin_a_private_certificate_is_refused() {
+    let mock = mock().await;
+    let lines = format!("  Key = \"{}\"\n", mock.key());
+    let flynn = open(&mock, home(&mock, &lines).path()).unwrap();
+    let error = flynn.routes().list().await.unwrap_err();
+    assert_eq!(error.kind(), flynn_client::ErrorKind::Tls, "{error}");
+    mock.requests().assert_none();
+}
+
+#[tokio::test]
+async fn without_a_key_the_token_of_flynn_login_is_sent() {
+    let mock = mock().await;
+    let lines = format!("  OAuthURL = \"https://login.test\"\n  TLSPin = \"{}\"\n", mock.pin());
+    let home = home(&mock, &lines);
+    let error = open(&mock, home.path()).unwrap_err();
+    assert!(error.to_string().contains("flynn login"), "{error}");
+
+    let folder = home.path().join(".flynn/tokens/login.test");
+    fs::create_dir_all(&folder).unwrap();
+    let token = r#"{"access_token":"tok","expiry":"2999-01-01T00:00:00Z","token_type":"Bearer"}"#;
+    let json = format!(r#"{{"access_tokens":{{"{}":{token}}}}}"#, mock.url());
+    fs::write(folder.join("flynn-cli.json"), json).unwrap();
+    let flynn = open(&mock, home.path()).unwrap();
+    // The mock, which signs no tokens, lets none in.
+    assert!(flynn.routes().list().await.unwrap_err().is_unauthorized());
+    let requests = mock.requests();
+    assert_eq!(requests.first().unwrap().header("authorization"), Some("Bearer tok"));
+}
