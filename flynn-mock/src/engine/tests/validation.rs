@@ -269,3 +269,21 @@ fn what_a_path_can_be() {
     request.host = "git.example.com".to_owned();
     assert_eq!(engine.handle(&request).status, 503);
 }
+
+#[test]
+fn times_that_are_none() {
+    for age in BOTH {
+        let mut engine = engine(age, Pace::AtOnce);
+        let app = ok(&mut engine, Method::POST, "/apps", &json!({ "name": "www" }));
+        for wrong in [json!(1), json!("x"), json!({})] {
+            let body = json!({ "app_id": app["id"], "created_at": wrong });
+            assert_eq!(refused(&mut engine, Method::POST, "/releases", &body).0, 500, "{body}");
+        }
+        let body = json!({ "app_id": app["id"], "created_at": null });
+        ok(&mut engine, Method::POST, "/releases", &body);
+        let route = json!({
+            "type": "http", "domain": "a.test", "service": "a", "created_at": null,
+        });
+        ok(&mut engine, Method::POST, "/apps/www/routes", &route);
+    }
+}

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 
 /// A time with the precision of the database, a microsecond.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,8 +72,13 @@ pub(crate) const BAD_TIME: &str = "parsing time";
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(|_| serde::de::Error::custom(BAD_TIME))
+        // Whatever is no time is an error of its own kind, and `null` is left alone.
+        let parsed = match Option::<Value>::deserialize(deserializer)? {
+            None => return Ok(Self::default()),
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(_) => None,
+        };
+        parsed.ok_or_else(|| serde::de::Error::custom(BAD_TIME))
     }
 }
 
