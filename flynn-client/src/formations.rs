@@ -107,6 +107,8 @@ impl ExpandedFormation {
 }
 
 #[cfg(feature = "client")]
+pub(crate) use calls::host_tags;
+#[cfg(feature = "client")]
 pub use calls::{AppFormations, Formations, UpdateFormation};
 
 #[cfg(feature = "client")]
@@ -266,11 +268,7 @@ mod calls {
             process_type: impl Into<String>,
             tags: impl IntoIterator<Item = (K, V)>,
         ) -> Self {
-            let tags = tags
-                .into_iter()
-                .map(|(key, value)| (key.into(), Value::String(value.into())))
-                .collect();
-            self.tags.insert(process_type.into(), Value::Object(tags));
+            self.tags.insert(process_type.into(), host_tags(tags));
             self
         }
 
@@ -302,6 +300,13 @@ mod calls {
     }
 
     operation!(UpdateFormation => Formation);
+
+    /// The host tags of a process type as the wire has them.
+    pub(crate) fn host_tags<K: Into<String>, V: Into<String>>(
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Value {
+        tags.into_iter().map(|(key, value)| (key.into(), Value::String(value.into()))).collect()
+    }
 
     /// Puts pairs into an object inside of a document, which is made when it is not there.
     fn merge(document: &mut Map<String, Value>, field: &str, changes: Map<String, Value>) {

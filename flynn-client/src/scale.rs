@@ -128,6 +128,7 @@ mod calls {
     use super::{ScaleHandle, ScaleRequest, ScaleState};
     use crate::apps::AppHandle;
     use crate::error::Error;
+    use crate::formations::host_tags;
     use crate::ids::ReleaseId;
     use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
@@ -185,11 +186,7 @@ mod calls {
             process_type: impl Into<String>,
             tags: impl IntoIterator<Item = (K, V)>,
         ) -> Self {
-            let tags = tags
-                .into_iter()
-                .map(|(key, value)| (key.into(), Value::String(value.into())))
-                .collect();
-            self.tags.insert(process_type.into(), Value::Object(tags));
+            self.tags.insert(process_type.into(), host_tags(tags));
             self
         }
 

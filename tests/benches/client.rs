@@ -5,22 +5,21 @@
 
 #[path = "client/baseline.rs"]
 mod baseline;
+mod ratio;
 #[path = "client/server.rs"]
 mod server;
 
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use flynn_client::apps::App;
 use flynn_client::routes::Route;
 use flynn_client::{Client, Error};
 
 use baseline::Baseline;
+use ratio::{Rounds, cpu_time};
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
-/// Each round has both sides in turn, so that what else the machine does meets both; the median of their
-/// ratios counts.
 const ROUNDS: usize = 31;
 const KEY: &str = "0123456789abcdef0123456789abcdef";
 
@@ -77,35 +76,24 @@ async fn workloads(url: &str) -> Result<()> {
     compare("5000 gets in sequence", 5_000, ours_gets, their_gets).await
 }
 
-/// Prints the median of the rounds' ratios.
 async fn compare<E: Into<Box<dyn std::error::Error>>>(
     workload: &str,
     expected: usize,
     ours: impl AsyncFn() -> Result<usize, E>,
     theirs: impl AsyncFn() -> Result<usize>,
 ) -> Result<()> {
-    let mut rounds = Vec::new();
+    let mut rounds = Rounds::default();
     for round in 0..=ROUNDS {
         let start = cpu_time();
         assert_eq!(ours().await.map_err(Into::into)?, expected, "{workload}");
         let middle = cpu_time();
         assert_eq!(theirs().await?, expected, "{workload}");
         let end = cpu_time();
-        let (ours, theirs) = (middle.saturating_sub(start), end.saturating_sub(middle));
         // The first round warms up.
         if round > 0 {
-            rounds.push((ours.as_secs_f64() / theirs.as_secs_f64(), ours, theirs));
+            rounds.add(middle.saturating_sub(start), end.saturating_sub(middle));
         }
     }
-    rounds.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
-    let (ratio, ours, theirs) = rounds.get(rounds.len() / 2).copied().ok_or("no rounds")?;
-    println!("{workload}: {ratio:.2}");
-    eprintln!("    ours {ours:?}, hand-written {theirs:?}");
+    rounds.print(workload);
     Ok(())
-}
-
-/// CPU time of this process so far.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }

@@ -2,6 +2,8 @@
 //! rename) divided by that of another library's parse alone, and its time divided by that of one
 //! `git config --unset` process.
 
+mod ratio;
+
 use std::error::Error;
 use std::fs;
 use std::hint::black_box;
@@ -12,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use flynn_config::{BlockChange, FlynnRc, GitConfig};
 
+use ratio::{Rounds, cpu_time};
+
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// Rounds of both sides in turn; the median counts.
 const ROUNDS: usize = 201;
 const URL: &str = "https://git.c25.test";
 
@@ -175,30 +178,15 @@ fn timed(clock: impl Fn() -> Duration, work: impl FnOnce() -> Result) -> Result<
     Ok(clock().saturating_sub(before))
 }
 
-/// Prints the ratio of the medians.
 fn compare_timed(
     workload: &str,
     mut ours: impl FnMut() -> Result<Duration>,
     mut theirs: impl FnMut() -> Result<Duration>,
 ) -> Result {
-    let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
+    let mut rounds = Rounds::default();
     for _ in 0..ROUNDS {
-        our_times.push(ours()?);
-        their_times.push(theirs()?);
+        rounds.add(ours()?, theirs()?);
     }
-    let (ours, theirs) = (median(our_times), median(their_times));
-    println!("{workload}: {:.2}", ours.as_secs_f64() / theirs.as_secs_f64());
-    eprintln!("    ours {ours:?}, theirs {theirs:?}");
+    rounds.print(workload);
     Ok(())
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-/// CPU time of this process so far.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }

@@ -3,6 +3,8 @@
 
 #![expect(clippy::indexing_slicing, reason = "a wrong index may end a benchmark")]
 
+mod ratio;
+
 use std::hint::black_box;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -19,9 +21,10 @@ use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
 use sha2::{Digest as _, Sha256};
 
+use ratio::{Rounds, cpu_time};
+
 type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
-/// Rounds of both sides in turn; the median counts.
 const ROUNDS: usize = 15;
 const HOST: &str = "www.letsencrypt.org";
 const PUBLIC: &[u8] = include_bytes!("../../flynn-tls/tests/data/letsencrypt.org.pem");
@@ -184,14 +187,15 @@ fn shake_hands(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Result
     Ok(1)
 }
 
-/// Prints the ratio of the medians of so many repetitions each.
+/// Each side so many times a round.
 fn compare(
     workload: &str,
     repeat: usize,
     ours: impl Fn() -> Result<usize>,
     theirs: impl Fn() -> Result<usize>,
 ) -> Result {
-    let (mut our_times, mut their_times) = (Vec::new(), Vec::new());
+    let each = |time: Duration| time / u32::try_from(repeat).unwrap_or(u32::MAX);
+    let mut rounds = Rounds::default();
     for round in 0..=ROUNDS {
         let start = cpu_time();
         let mut ours_seen = 0;
@@ -207,24 +211,9 @@ fn compare(
         assert_eq!(ours_seen, theirs_seen, "{workload}");
         // The first round warms up.
         if round > 0 {
-            our_times.push(middle.saturating_sub(start));
-            their_times.push(end.saturating_sub(middle));
+            rounds.add(each(middle.saturating_sub(start)), each(end.saturating_sub(middle)));
         }
     }
-    let (ours, theirs) = (median(our_times), median(their_times));
-    println!("{workload}: {:.2}", ours.as_secs_f64() / theirs.as_secs_f64());
-    let each = |time: Duration| time / u32::try_from(repeat).unwrap_or(u32::MAX);
-    eprintln!("    ours {:?}, raw {:?} each", each(ours), each(theirs));
+    rounds.print(workload);
     Ok(())
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-/// CPU time of this thread so far.
-fn cpu_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or_default())
 }
