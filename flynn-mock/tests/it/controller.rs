@@ -216,3 +216,24 @@ fn what_cannot_be_bootstrapped_says_so() {
     assert!(refusal(new().app(AppSeed::new("No"))).contains("must match the pattern"));
     assert!(refusal(new().key("")).contains("controller.rs"), "the caller's line");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_start_at_once_on_any_runtime() {
+    let starts: Vec<_> = (0..100)
+        .map(|_| {
+            tokio::spawn(async {
+                let mock = MockController::builder().tls().start().await;
+                assert_eq!(get(&mock, "/ping").await.status, 200);
+                mock
+            })
+        })
+        .collect();
+    let mut addresses = std::collections::BTreeSet::new();
+    let mut mocks = Vec::new();
+    for start in starts {
+        let mock = start.await.unwrap();
+        addresses.insert(mock.addr());
+        mocks.push(mock);
+    }
+    assert_eq!(addresses.len(), 100, "each has a port of its own");
+}
