@@ -66,7 +66,7 @@ impl Job {
 /// What `POST jobs` takes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-#[allow(dead_code, clippy::struct_excessive_bools, reason = "decoded for their types' sake")]
+#[expect(clippy::struct_excessive_bools, reason = "those of the wire")]
 struct NewJob {
     release: String,
     artifacts: Vec<String>,

@@ -2,7 +2,7 @@
 //!
 //! Jobs of several processes start at once, on hosts of their own; in which order their events
 //! arrive, and their ids are made, is decided by a race that no two runs repeat. So items of
-//! *different* objects whose recorded times lie within [`SIMULTANEOUS`] may change places. Items
+//! *different* objects whose recorded times lie within `SIMULTANEOUS` may change places. Items
 //! of one object never may, and every item must still be there, equal in every field.
 
 use jiff::{SignedDuration, Timestamp};
