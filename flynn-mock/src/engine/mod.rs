@@ -243,7 +243,7 @@ impl Engine {
         self.now
     }
 
-    /// Grows with every change that a stream could see.
+    /// Grows with every change that a stream could see, and with every step that is planned.
     pub fn version(&self) -> u64 {
         self.version
     }

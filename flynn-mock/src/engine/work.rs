@@ -89,8 +89,10 @@ impl Engine {
         self.after(delay, step);
     }
 
-    /// Plans a step after this time, whatever the pace.
+    /// Plans a step after this time, whatever the pace. Who sleeps until the next step hears of it
+    /// by the version, also where the request that planned it changed nothing else.
     pub(crate) fn after(&mut self, delay: SignedDuration, step: Step) {
+        self.version += 1;
         let due = self.now.checked_add(delay.max(SignedDuration::ZERO)).unwrap_or(Timestamp::MAX);
         self.queue.push(due, step);
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use flynn_mock::MockController;
+use flynn_mock::{MockController, Pace};
+use http::Method;
 use serde_json::json;
 
-use crate::raw::{Events, post};
+use crate::raw::{Events, call, post};
 
 #[tokio::test]
 async fn events_come_live() {
@@ -15,6 +16,16 @@ async fn events_come_live() {
         post(&mock, "/apps", json!({"name": name})).await;
         assert_eq!(events.event().await["data"]["name"], name);
     }
+}
+
+#[tokio::test]
+async fn what_takes_time_comes_live_though_nobody_asks_again() {
+    let mock = MockController::builder().pace(Pace::Timed).start().await;
+    let mut events = Events::open(&mock, "/events?object_types=app_deletion", None).await;
+    post(&mock, "/apps", json!({"name": "a"})).await;
+    assert_eq!(call(&mock, Method::DELETE, "/apps/a", "").await.status, 200);
+    let event = tokio::time::timeout(Duration::from_secs(10), events.event()).await;
+    assert_eq!(event.expect("an event")["object_type"], "app_deletion");
 }
 
 #[tokio::test]
