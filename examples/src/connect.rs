@@ -1,8 +1,9 @@
 //! From a `.flynnrc` to a client: where every program begins.
 
 use flynn_client::{Client, ClientBuilder};
+use flynn_config::credential::Tokens;
 use flynn_config::{Cluster, FlynnRc, Locations};
-use flynn_tls::{ClientTls, Pin, PinSet};
+use flynn_tls::{ClientTls, Pin};
 
 use crate::failure::{Context, Result};
 
@@ -36,24 +37,19 @@ pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilde
         Some(pin) => ClientTls::pinned(pin.parse::<Pin>().context("cannot use the TLSPin")?),
         None => ClientTls::webpki(),
     };
-    let mut builder = over(tls, cluster)?;
-    if cluster.uses_oauth() {
-        let (issuer, url) = (cluster.oauth_url(), cluster.controller_url());
-        let token = locations.tokens().access_token(issuer, url).context("cannot log in")?;
-        builder = builder.bearer_token(token.secret());
-    }
-    Ok(builder)
+    builder(tls, cluster, &locations.tokens())
 }
 
-/// A client of a cluster's controller that trusts these pins alone, with more to be set.
+/// A client of a cluster's controller over this TLS, with its key or a token, and more to be set.
 ///
 /// # Errors
-/// When TLS cannot be set up.
-pub fn builder(cluster: &Cluster, pins: impl Into<PinSet>) -> Result<ClientBuilder> {
-    over(ClientTls::pinned(pins), cluster)
-}
-
-fn over(tls: ClientTls, cluster: &Cluster) -> Result<ClientBuilder> {
-    let tls = tls.config().context("cannot set up TLS")?;
-    Ok(Client::builder(cluster.controller_url()).key(cluster.key()).rustls_config(tls))
+/// When TLS cannot be set up, or there is no token.
+pub fn builder(tls: ClientTls, cluster: &Cluster, tokens: &Tokens) -> Result<ClientBuilder> {
+    let url = cluster.controller_url();
+    let builder = Client::builder(url).rustls_config(tls.config().context("cannot set up TLS")?);
+    if !cluster.uses_oauth() {
+        return Ok(builder.key(cluster.key()));
+    }
+    let token = tokens.access_token(cluster.oauth_url(), url).context("cannot log in")?;
+    Ok(builder.bearer_token(token.secret()))
 }

@@ -99,7 +99,7 @@ impl Patient {
         let cluster = rc.select(cluster).cloned().context("cannot use .flynnrc")?;
         let what = format!("cannot use the TLSPin of cluster {:?}", cluster.name());
         let pin: Pin = cluster.tls_pin().parse().context(what)?;
-        let reach = Reach::of(&cluster, connect_to)?;
+        let reach = Reach::of(&cluster, &locations, connect_to)?;
         let client = reach.client(&cluster, pin)?;
         Ok(Self { locations, cluster, reach, client, ca: None })
     }

@@ -8,8 +8,9 @@ use crate::blocking::blocking;
 use crate::cli::Arguments;
 use crate::demo::{self, Demo};
 use crate::documents;
-use crate::failure::{Failure, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::job::Job;
+use crate::output;
 use crate::runner::{self, Mode};
 use crate::screen::Screen;
 use crate::session::Session;
@@ -19,10 +20,7 @@ use crate::steps;
 /// The `main` of a program that runs these steps: exit status 0 when all hold, 1 and one line when not.
 pub async fn main(name: &str, help: &str, steps: &'static [Step]) -> ExitCode {
     let done = match Arguments::parse(std::env::args_os().skip(1)) {
-        Ok(arguments) if arguments.help => {
-            print!("{help}");
-            Ok(())
-        }
+        Ok(arguments) if arguments.help => output::line(help.trim_end()).context("cannot write"),
         Ok(arguments) => run(arguments, steps, Screen::stdout()).await,
         Err(failure) => Err(failure),
     };

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use flynn_client::status::Status;
 use flynn_client::{Client, ClientBuilder, StatusClient};
-use flynn_config::Cluster;
+use flynn_config::credential::Tokens;
+use flynn_config::{Cluster, Locations};
 use flynn_tls::{ClientTls, Pin, PinSet, Presented, Probe};
 use url::Url;
 
@@ -17,6 +18,7 @@ use crate::failure::{Context, Failure, Result};
 pub struct Reach {
     controller: Url,
     connect_to: Option<SocketAddr>,
+    tokens: Tokens,
 }
 
 impl Reach {
@@ -24,14 +26,18 @@ impl Reach {
     ///
     /// # Errors
     /// When its `ControllerURL` is not `https://controller.<domain>`, with or without a port.
-    pub fn of(cluster: &Cluster, connect_to: Option<SocketAddr>) -> Result<Self> {
+    pub fn of(
+        cluster: &Cluster,
+        locations: &Locations,
+        connect_to: Option<SocketAddr>,
+    ) -> Result<Self> {
         let what = format!("cannot use the ControllerURL of cluster {:?}", cluster.name());
         let controller = Url::parse(cluster.controller_url()).context(&what)?;
         let named = controller.host_str().is_some_and(|host| host.starts_with("controller."));
         if controller.scheme() != "https" || !named {
             return Err(Failure::new(format!("{what}: it is not https://controller.<domain>")));
         }
-        Ok(Self { controller, connect_to })
+        Ok(Self { controller, connect_to, tokens: locations.tokens() })
     }
 
     /// The controller's URL.
@@ -54,7 +60,7 @@ impl Reach {
     /// # Errors
     /// When it cannot be set up. Nothing is sent yet.
     pub fn client(&self, cluster: &Cluster, pins: impl Into<PinSet>) -> Result<Client> {
-        let builder = connect::builder(cluster, pins)?;
+        let builder = connect::builder(ClientTls::pinned(pins), cluster, &self.tokens)?;
         self.direct(builder, self.controller_host()).build().context("cannot set up the client")
     }
 

@@ -41,7 +41,7 @@ impl Session {
     pub fn open(job: Job, screen: Screen) -> Result<Self> {
         let cluster = read_cluster(&job.locations, job.cluster.as_deref())?;
         let certificate = job.certificate.as_ref().map(NewCertificate::load).transpose()?;
-        let reach = Reach::of(&cluster, job.connect_to)?;
+        let reach = Reach::of(&cluster, &job.locations, job.connect_to)?;
         let client = reach.client(&cluster, pins(&cluster, certificate.as_ref())?)?;
         Ok(Self { job, cluster, client, screen, reach, certificate })
     }
@@ -53,7 +53,7 @@ impl Session {
     pub async fn reload(&mut self) -> Result<()> {
         let (locations, name) = (self.job.locations.clone(), self.job.cluster.clone());
         self.cluster = blocking(move || read_cluster(&locations, name.as_deref())).await?;
-        self.reach = Reach::of(&self.cluster, self.job.connect_to)?;
+        self.reach = Reach::of(&self.cluster, &self.job.locations, self.job.connect_to)?;
         let pins = pins(&self.cluster, self.certificate.as_ref())?;
         self.client = self.reach.client(&self.cluster, pins)?;
         Ok(())

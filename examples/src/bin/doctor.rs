@@ -47,7 +47,7 @@ async fn main() -> ExitCode {
 async fn run(line: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let arguments = parse(line).context("cannot understand the command line (see --help)")?;
     if arguments.help {
-        print!("{HELP}");
+        output::line(HELP.trim_end()).context("cannot write")?;
         return Ok(ExitCode::SUCCESS);
     }
     let written = "cannot write the findings";

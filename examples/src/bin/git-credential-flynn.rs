@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use flynn_config::credential::{Credential, Operation, answer};
 use flynn_config::{Error, FlynnRc, Locations};
+use flynn_examples::output;
 
 const USAGE: &str = "\
 usage: git-credential-flynn get|store|erase
@@ -16,11 +17,14 @@ usage: git-credential-flynn get|store|erase
 git calls it: git config --global credential.https://git.example.com.helper flynn";
 
 fn main() -> ExitCode {
-    let operation = match std::env::args().nth(1) {
+    let argument = std::env::args_os().nth(1);
+    let operation = match argument.map(|text| text.to_string_lossy().into_owned()) {
         Some(argument) if !argument.starts_with('-') => argument,
         Some(help) if help == "-h" || help == "--help" => {
-            println!("{USAGE}");
-            return ExitCode::SUCCESS;
+            return match output::line(USAGE) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            };
         }
         _ => {
             eprintln!("{USAGE}");

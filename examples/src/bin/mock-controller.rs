@@ -10,6 +10,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use flynn_examples::output;
 use flynn_mock::{MockController, Pace, ServerAge};
 
 const USAGE: &str = "\
@@ -27,24 +28,25 @@ usage: mock-controller [OPTION...]
 async fn main() -> ExitCode {
     let options = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(options)) => options,
-        Ok(None) => {
-            print!("{USAGE}");
-            return ExitCode::SUCCESS;
-        }
+        Ok(None) => return said(USAGE),
         Err(why) => {
             eprintln!("mock-controller: {why}\n{USAGE}");
             return ExitCode::FAILURE;
         }
     };
     let mock = options.start().await;
-    print!("{}", introduction(&mock));
+    let introduced = said(&introduction(&mock));
     match tokio::signal::ctrl_c().await {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => introduced,
         Err(e) => {
             eprintln!("mock-controller: cannot wait for an interrupt: {e}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn said(text: &str) -> ExitCode {
+    output::line(text.trim_end()).map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
 /// What the command line says.

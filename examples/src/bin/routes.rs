@@ -32,8 +32,7 @@ async fn main() -> ExitCode {
 async fn run(line: impl Iterator<Item = OsString>) -> Result<()> {
     let cluster = match parse(line).context("cannot understand the command line (see --help)")? {
         Wish::Help => {
-            print!("{HELP}");
-            return Ok(());
+            return output::line(HELP.trim_end()).context("cannot write");
         }
         Wish::Routes { cluster } => cluster,
     };

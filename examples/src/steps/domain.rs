@@ -151,7 +151,7 @@ async fn ca_certificate(session: &Session) -> Result<String> {
     session.client.ca_certificate().await.context("cannot get the cluster's CA")
 }
 
-/// Moves both sections to the new git URL, if there are any, with the helper that was there.
+/// Moves Flynn's settings to the new git URL, if there are any, with the helper that was there.
 async fn change_gitconfig(session: &mut Session) -> Result<()> {
     let (old, new) = (session.cluster.git_url().to_owned(), Urls::of(session).git);
     let (locations, name) = (session.job.locations.clone(), session.cluster.name().to_owned());
@@ -171,7 +171,7 @@ fn move_sections(locations: &Locations, name: &str, old: &str, new: &str) -> Res
         config => config.context(what)?,
     };
     let blocks = config.flynn_blocks(old);
-    let Some(helper) = blocks.helpers.last().filter(|_| old != new) else { return Ok(false) };
+    let Some(helper) = blocks.flynn_helper().filter(|_| old != new) else { return Ok(false) };
     let ca_file = locations.ca_files().path(name).context(what)?;
     let install =
         BlockChange::Install { ca_file: Some(ca_file), helper: Helper::named(&helper.value) };

@@ -62,8 +62,13 @@ impl FlynnBlocks {
 
     /// Whether the original CLI, or `git-credential-flynn`, is asked for the URL's password.
     pub fn has_flynn_helper(&self) -> bool {
-        let live = self.helpers.rsplit(|setting| setting.value.is_empty()).next();
-        live.is_some_and(|live| live.iter().any(|setting| is_flynn_helper(&setting.value)))
+        self.flynn_helper().is_some()
+    }
+
+    /// The last helper of Flynn's that git asks for the URL's password.
+    pub fn flynn_helper(&self) -> Option<&Setting> {
+        let mut live = self.helpers.iter().rev().take_while(|setting| !setting.value.is_empty());
+        live.find(|setting| is_flynn_helper(&setting.value))
     }
 
     /// Nothing is set for the URL.
@@ -124,9 +129,21 @@ impl File {
     }
 }
 
-/// A helper as it may be shown: one that is not Flynn's can hold a password.
+/// A helper as it may be shown: one that is not Flynn's can hold a password, and so can a variable
+/// that is set for it, or a password in the place of the variable.
 pub(super) fn shown_helper(value: &str) -> &str {
-    if is_flynn_helper(value) { value } else { "..." }
+    let may = match value.strip_prefix(KEY_FROM_VARIABLE) {
+        Some(rest) => reads_a_variable(rest),
+        None => is_flynn_helper(value) && !value.contains('='),
+    };
+    if may { value } else { "..." }
+}
+
+/// Whether the helper of [`Helper::key_from_variable`](super::Helper::key_from_variable) goes on
+/// as that writes it.
+fn reads_a_variable(rest: &str) -> bool {
+    let name = rest.strip_prefix(" \"${").and_then(|rest| rest.strip_suffix("}\"; }; f"));
+    name.is_some_and(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }
 
 pub(super) fn is_flynn_helper(value: &str) -> bool {
@@ -137,4 +154,38 @@ pub(super) fn is_flynn_helper(value: &str) -> bool {
         || value.starts_with(KEY_FROM_VARIABLE)
         || value.ends_with(" git-credentials")
         || program.ends_with("git-credential-flynn")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gitconfig::Helper;
+
+    #[test]
+    fn what_may_hold_a_password_is_not_shown() {
+        for hidden in [
+            "!f() { echo password=hunter2; }; f",
+            "!KEY=hunter2 flynn git-credentials",
+            &format!("{KEY_FROM_VARIABLE} hunter2; }}; f"),
+            &format!("{KEY_FROM_VARIABLE} \"${{A:-hunter2}}\"; }}; f"),
+        ] {
+            assert_eq!(shown_helper(hidden), "...", "{hidden}");
+        }
+        let from_variable = Helper::key_from_variable("FLYNN_KEY");
+        for shown in ["flynn", "/usr/bin/flynn git-credentials", from_variable.as_str()] {
+            assert_eq!(shown_helper(shown), shown);
+        }
+    }
+
+    #[test]
+    fn flynns_helper_is_the_last_one_that_git_still_asks() {
+        let helper = |text: &str| {
+            let config = format!("[credential \"https://git.a.test\"]\n{text}");
+            let blocks = GitConfig::parse(&config).unwrap().flynn_blocks("https://git.a.test");
+            blocks.flynn_helper().map(|setting| setting.value.clone())
+        };
+        assert_eq!(helper("helper = flynn\nhelper = cache\n").as_deref(), Some("flynn"));
+        assert_eq!(helper("helper = flynn\nhelper =\nhelper = cache\n"), None);
+        assert_eq!(helper("helper = cache\n"), None);
+    }
 }
