@@ -13,13 +13,11 @@ use super::{Engine, Pace};
 /// A program that runs, or will.
 pub(crate) struct Running {
     pub(crate) program: Box<dyn Program>,
-    /// Whether its output goes to the app's log.
-    log: bool,
 }
 
 impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("log", &self.log).finish_non_exhaustive()
+        f.write_str("Running")
     }
 }
 
@@ -48,7 +46,7 @@ impl Engine {
             ..job
         };
         let program = self.options.programs.run(&command);
-        self.programs.insert(uuid.clone(), Running { program, log });
+        self.programs.insert(uuid.clone(), Running { program });
         if !log {
             self.quiet_jobs.insert(uuid.clone());
         }
@@ -73,7 +71,10 @@ impl Engine {
     fn feed(&mut self, uuid: &str, input: Input) {
         let Some(mut running) = self.programs.remove(uuid) else { return };
         let outputs = running.program.react(input);
-        self.programs.insert(uuid.to_owned(), running);
+        // One that has exited hears of nothing any more, such as the end of an earlier wait.
+        if !outputs.iter().any(|output| matches!(output, Output::Exit(_))) {
+            self.programs.insert(uuid.to_owned(), running);
+        }
         for output in outputs {
             self.job_output(uuid, &output);
             match output {

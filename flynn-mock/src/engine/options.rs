@@ -20,7 +20,8 @@ pub enum ServerAge {
 /// When the life of the cluster moves on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Pace {
-    /// Each step when it is due on the mock's clock.
+    /// Each step when it is due on the mock's clock. On a clock that the test drives, whoever waits
+    /// for a step (for an attached job's exit, too) waits until the test has moved it.
     Timed,
     /// All steps at once, before the request that caused them is answered.
     #[default]
@@ -164,7 +165,7 @@ impl fmt::Debug for Options {
 }
 
 impl Options {
-    /// A cluster of this age and domain, otherwise with defaults.
+    /// A cluster of this age and domain, with defaults but for its pace, which is [`Pace::Timed`].
     pub fn new(age: ServerAge, domain: &str) -> Self {
         Self {
             age,

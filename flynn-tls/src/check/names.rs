@@ -84,6 +84,7 @@ fn is_host_name(wanted: &str) -> bool {
 fn wildcard_above<'a>(names: &'a Names, wanted: &str) -> Option<&'a str> {
     let wanted = wanted.to_ascii_lowercase();
     names.dns().iter().map(String::as_str).find(|name| {
-        name.strip_prefix('*').is_some_and(|above| wanted.ends_with(&above.to_ascii_lowercase()))
+        let above = name.strip_prefix('*').filter(|above| above.starts_with('.'));
+        above.is_some_and(|above| wanted.ends_with(&above.to_ascii_lowercase()))
     })
 }

@@ -5,7 +5,9 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::{engine, ok, pass, running_app, send};
-use crate::engine::{Answer, Body, Engine, Input, Output, Pace, Request, ServerAge};
+use crate::engine::{
+    Answer, Body, Command, Engine, Input, Output, Pace, Programs, Request, ServerAge,
+};
 
 fn run(engine: &mut Engine, release: &str, args: &[&str]) -> String {
     let body = json!({ "release": release, "args": args });
@@ -15,6 +17,14 @@ fn run(engine: &mut Engine, release: &str, args: &[&str]) -> String {
 
 fn job(engine: &mut Engine, uuid: &str) -> Value {
     engine.read(&format!("/apps/www/jobs/{uuid}")).unwrap()
+}
+
+/// What a job has written to the log.
+fn log(engine: &mut Engine, job: &Value) -> String {
+    let id = job["id"].as_str().unwrap();
+    let mut request = Request::new(Method::GET, &format!("/apps/www/log?job_id={id}"));
+    request.headers.insert("authorization", "Basic OmtleQ==".parse().unwrap());
+    String::from_utf8(engine.handle(&request).bytes().to_vec()).unwrap()
 }
 
 #[test]
@@ -31,14 +41,28 @@ fn one_off_jobs_run_and_end() {
         assert_eq!(job(&mut engine, &sleeper)["state"], "up");
         pass(&mut engine, SignedDuration::from_secs(5));
         assert_eq!(job(&mut engine, &sleeper)["exit_status"], 0);
-        let id = job(&mut engine, &printing)["id"].as_str().unwrap().to_owned();
-        let mut request = Request::new(Method::GET, &format!("/apps/www/log?job_id={id}"));
-        request.headers.insert("authorization", "Basic OmtleQ==".parse().unwrap());
-        let log = engine.handle(&request);
-        let line: Value = serde_json::from_slice(log.bytes()).unwrap();
+        let printing = job(&mut engine, &printing);
+        let line: Value = serde_json::from_str(&log(&mut engine, &printing)).unwrap();
         assert_eq!(line["msg"], "say hello");
         assert!(line.get("process_type").is_none());
     }
+}
+
+#[test]
+fn a_program_that_has_exited_is_not_asked_again() {
+    let mut engine = engine(ServerAge::V2021, Pace::Timed);
+    engine.options.programs = Programs::new(|_: &Command| {
+        Box::new(|input: Input| match input {
+            Input::Start => vec![Output::Wait(SignedDuration::from_millis(1)), Output::Exit(3)],
+            _ => vec![Output::Stdout("too late".into())],
+        })
+    });
+    let (_, release) = running_app(&mut engine, "www");
+    let uuid = run(&mut engine, &release, &["any"]);
+    pass(&mut engine, SignedDuration::from_secs(5));
+    let ended = job(&mut engine, &uuid);
+    assert_eq!(ended["exit_status"], 3);
+    assert_eq!(log(&mut engine, &ended), "");
 }
 
 #[test]
