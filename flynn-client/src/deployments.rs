@@ -283,10 +283,10 @@ mod calls {
         let ended = deadline.limit(last_step(handle)).await;
         let step = match ended {
             Ok(step) => step,
-            Err(error) if error.is_timeout() => {
+            Err(error) if deadline.is_over() => {
                 return Err(error.with_pending(Pending::Deployment(handle.id.clone())));
             }
-            // The stream is lost for good; whether the deployment is over can still be read.
+            // The stream is lost for good, perhaps by its own timeout; whether the deployment is over can still be read.
             Err(error) => match handle.get().within(deadline).await {
                 Ok(deployment) if deployment.is_finished() => {
                     return judge(handle, deployment, None, deadline).await;

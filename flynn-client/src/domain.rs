@@ -366,8 +366,8 @@ mod calls {
                 Ok(migration) => return Ok(migration),
                 Err(error) => error,
             };
-            if !error.is_timeout() {
-                // The stream is lost for good; the list of its events has the last word.
+            if !deadline.is_over() {
+                // The stream is lost for good, perhaps by its own timeout; the list of its events has the last word.
                 let events = handle.events().list().run(deadline).await;
                 if let Some(migration) = events.ok().as_deref().and_then(last_word) {
                     return Ok(migration);

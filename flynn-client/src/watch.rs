@@ -61,6 +61,9 @@ impl EventWatch {
     }
 
     /// Gives up when no connection that holds could be made for so long. Five minutes unless set.
+    ///
+    /// One that broke or fell silent soon after it was made does not hold, nor does one on which nothing ever
+    /// came before its [`idle_timeout`](Self::idle_timeout).
     pub fn patience(mut self, time: Duration) -> Self {
         self.options.patience = time;
         self
@@ -121,7 +124,7 @@ struct Watcher {
     failing_since: Option<Instant>,
 }
 
-/// A connection that has lasted so long was a good one, even without an event.
+/// A connection that has lived so long was a good one, even without an event.
 const GOOD: Duration = Duration::from_secs(10);
 
 /// The last events seen, by their ids. Order alone does not tell a duplicate: the server numbers events when
@@ -191,12 +194,19 @@ impl Watcher {
                 Err(error) => error,
             };
             if self.connection.take().is_some()
-                && self.connected_at.elapsed() >= GOOD.min(self.options.patience)
+                && self.lived(&error) >= GOOD.min(self.options.patience)
             {
                 (self.failures, self.failing_since) = (0, None);
             }
             self.pause(error).await?;
         }
+    }
+
+    /// How long the connection that has ended was of use. The silence that ended it is no part of that: a
+    /// connection on which nothing ever came, behind a proxy that holds the events back, was of none.
+    fn lived(&self, error: &Error) -> Duration {
+        let silence = if error.is_timeout() { self.options.idle } else { Duration::ZERO };
+        self.connected_at.elapsed().saturating_sub(silence)
     }
 
     async fn connected(&mut self) -> Result<&mut EventSource<Event>, Error> {

@@ -1,3 +1,4 @@
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use flynn_client::deployments::DeploymentStatus;
@@ -97,6 +98,19 @@ async fn a_stream_that_does_not_heal_leaves_the_last_word_to_a_get() {
     let error = server.client().deployment("d1").wait().await.unwrap_err();
     assert!(error.is_forbidden());
     assert_eq!(error.pending(), Some(&Pending::Deployment("d1".into())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_that_never_come_leave_the_last_word_to_a_get() {
+    let reads = AtomicU32::new(0);
+    let server = Server::answering(move |seen| match seen.call() {
+        "GET /events" => open_events(""),
+        _ if reads.fetch_add(1, Relaxed) == 0 => json(200, deployment("pending")),
+        _ => json(200, deployment("complete")),
+    })
+    .await;
+    let wait = server.client().deployment("d1").wait().timeout(Duration::from_secs(3600));
+    assert_eq!(wait.await.unwrap().status, DeploymentStatus::Complete);
 }
 
 #[tokio::test]

@@ -16,6 +16,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Step {
     /// Sends these bytes and keeps the connection.
     Send(String),
+    /// Sends these bytes, and then the others so often, each after this time; keeps the connection.
+    Trickle(String, &'static str, u32, Duration),
     /// Sends these bytes and closes the connection.
     SendAndClose(String),
     /// Closes the connection without an answer.
@@ -163,6 +165,13 @@ async fn serve(
         seen.lock().unwrap().push(request);
         match step {
             Step::Send(bytes) => stream.write_all(bytes.as_bytes()).await.unwrap(),
+            Step::Trickle(bytes, more, times, pause) => {
+                let _ = stream.write_all(bytes.as_bytes()).await;
+                for _ in 0..times {
+                    tokio::time::sleep(pause).await;
+                    let _ = stream.write_all(more.as_bytes()).await;
+                }
+            }
             Step::SendAndClose(bytes) => {
                 let _ = stream.write_all(bytes.as_bytes()).await;
                 return;

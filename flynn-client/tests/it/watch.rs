@@ -64,8 +64,11 @@ async fn an_event_that_was_committed_late_is_no_duplicate() {
 
 #[tokio::test]
 async fn quiet_connections_are_no_failures() {
-    // Each lasts longer than the patience, and none has an event before the last.
-    let quiet = || open_events(":\n");
+    // Each lives on keep-alives for longer than the patience, and none has an event before the last.
+    let quiet = || {
+        let Step::Send(head) = open_events("") else { unreachable!() };
+        Step::Trickle(head, ":\n", 6, Duration::from_millis(50))
+    };
     let server =
         Server::play([quiet(), quiet(), quiet(), open_events("data: {\"id\":1}\n\n")]).await;
     let mut watch = server
@@ -73,9 +76,23 @@ async fn quiet_connections_are_no_failures() {
         .events()
         .past()
         .watch()
+        .idle_timeout(Duration::from_millis(200))
+        .patience(Duration::from_millis(150));
+    assert_eq!(watch.next().await.unwrap().unwrap().id, 1);
+}
+
+#[tokio::test]
+async fn connections_on_which_nothing_ever_comes_are_failures() {
+    let server = Server::answering(|_| open_events("")).await;
+    let mut watch = server
+        .client()
+        .events()
+        .past()
+        .watch()
         .idle_timeout(Duration::from_millis(80))
         .patience(Duration::from_millis(60));
-    assert_eq!(watch.next().await.unwrap().unwrap().id, 1);
+    let end = tokio::time::timeout(Duration::from_secs(10), watch.next()).await;
+    assert!(end.expect("it gives up").unwrap().unwrap_err().is_timeout());
 }
 
 #[tokio::test]
