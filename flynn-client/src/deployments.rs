@@ -408,7 +408,8 @@ mod calls {
         /// # Errors
         /// [`ErrorKind::DeploymentInProgress`] when one is running, which [`Error::pending`] names; a validation
         /// error when there is no such release, or it is the current one; not found, when there is no such app.
-        /// When the answer was lost and the deployment cannot be found in the app's list,
+        /// When the answer was lost, or cannot be read, or a proxy's is there instead, and the deployment cannot
+        /// be told from an older one in the app's list,
         /// [`Pending::PerhapsDeployed`].
         pub fn deploy(&self, release: impl Into<ReleaseId>) -> DeployApp {
             DeployApp { app: self.clone(), release: release.into(), timeout: None }
@@ -441,7 +442,7 @@ mod calls {
                     None => error,
                 });
             }
-            Err(error) if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) => {
+            Err(error) if perhaps_accepted(&error) => {
                 let pending = Pending::PerhapsDeployed(release.clone());
                 let found = lost(app, release, is_new, deadline).await;
                 found.ok_or_else(|| error.with_pending(pending))?
@@ -455,7 +456,26 @@ mod calls {
         })
     }
 
-    /// The deployment whose acceptance did not reach us. One of an older release may have failed before.
+    /// Whether the server may have taken the request whatever this error says: one before it may have
+    /// answered in its stead, and an answer that cannot be read may be a good one.
+    fn perhaps_accepted(error: &Error) -> bool {
+        match error.kind() {
+            ErrorKind::Connection
+            | ErrorKind::Timeout
+            | ErrorKind::Decode
+            | ErrorKind::TooLarge
+            | ErrorKind::Unexpected => true,
+            ErrorKind::Unavailable => !error.is_refusal_while_down(),
+            _ => false,
+        }
+    }
+
+    /// The deployment whose acceptance did not reach us: the newest one, if it is of this release and not an
+    /// older one.
+    ///
+    /// A new release has no older ones. Of another release, one that is under way counts, since the server
+    /// allows no second one beside it; one that is complete counts when the release, which was not the current
+    /// one when the call began, has become it; one that has failed tells nothing.
     async fn lost(
         app: &AppHandle,
         release: &ReleaseId,
@@ -464,7 +484,10 @@ mod calls {
     ) -> Option<Deployment> {
         let newest = app.deployments().within(deadline).await.ok()?.into_iter().next()?;
         let is_ours = newest.new_release_id == *release
-            && (is_new || newest.status != DeploymentStatus::Failed);
+            && (is_new
+                || !newest.is_finished()
+                || (newest.status != DeploymentStatus::Failed
+                    && app.get().within(deadline).await.ok()?.release_id == *release));
         is_ours.then_some(newest)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 
 use super::Repeat;
 use crate::error::{Error, ErrorKind};
@@ -96,10 +96,8 @@ fn may_repeat(error: &Error, repeat: Repeat) -> bool {
             ) || error.server_says_retry()
         }
         Repeat::Never => {
-            let refused_while_down = error.status() == Some(StatusCode::SERVICE_UNAVAILABLE)
-                && error.code() == Some("service_unavailable")
-                && error.server_says_retry();
-            matches!(kind, ErrorKind::Connect | ErrorKind::RateLimited) || refused_while_down
+            matches!(kind, ErrorKind::Connect | ErrorKind::RateLimited)
+                || error.is_refusal_while_down()
         }
     }
 }
@@ -116,6 +114,8 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     fn server(status: u16, code: &str, retry: bool) -> Error {

@@ -5,7 +5,7 @@ use flynn_client::deployments::DeploymentStatus;
 use flynn_client::{ErrorKind, Pending};
 use futures_util::TryStreamExt;
 
-use crate::server::{Server, Step, answer, events, json, open_events};
+use crate::server::{Seen, Server, Step, answer, events, json, open_events};
 
 fn deployment(status: &str) -> String {
     let finished = if matches!(status, "complete" | "failed") {
@@ -211,6 +211,53 @@ async fn one_whose_acceptance_was_lost_is_found() {
         let error = server.client().app("www").deploy("r2").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connection);
         assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
+    }
+}
+
+#[tokio::test]
+async fn an_older_deployment_of_the_release_is_not_taken_for_the_lost_one() {
+    let list = || json(200, format!("[{}]", deployment("complete")));
+    // The app was set to another release since, and still is.
+    let server = Server::play([json(200, APP), Step::Drop, list(), json(200, APP)]).await;
+    let error = server.client().app("www").deploy("r2").await.unwrap_err();
+    assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
+
+    // It was complete at once.
+    let now = json(200, APP.replace("r1", "r2"));
+    let server = Server::play([json(200, APP), Step::Drop, list(), now]).await;
+    assert_eq!(server.client().app("www").deploy("r2").await.unwrap().id, "d1");
+}
+
+#[tokio::test]
+async fn an_acceptance_may_be_lost_behind_another_answer() {
+    let down = r#"{"code":"service_unavailable","message":"down","retry":true}"#;
+    let found = || json(200, format!("[{}]", deployment("pending")));
+    for lost in [
+        answer(502, "", "<html>"),
+        answer(504, "", ""),
+        answer(503, "", ""),
+        json(200, "<html>"),
+        json(200, "[]"),
+        answer(418, "", ""),
+    ] {
+        let server = Server::play([json(200, APP), lost.clone(), found()]).await;
+        let handle = server.client().app("www").deploy("r2").await;
+        assert_eq!(handle.unwrap().id, "d1", "{lost:?}");
+        let server = Server::play([json(200, APP), lost, json(200, "[]")]).await;
+        let error = server.client().app("www").deploy("r2").await.unwrap_err();
+        assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
+    }
+
+    // These say that nothing was done.
+    for refused in [json(400, r#"{"code":"validation_error","message":"no"}"#), json(503, down)] {
+        let refused = move |seen: &Seen| match seen.call() {
+            "GET /apps/www" => json(200, APP),
+            _ => refused.clone(),
+        };
+        let server = Server::answering(refused).await;
+        let error = server.client().app("www").deploy("r2").await.unwrap_err();
+        assert_eq!(error.pending(), None, "{error:?}");
+        assert!(server.lines().iter().all(|line| line != "GET /apps/www/deployments"));
     }
 }
 
