@@ -9,9 +9,7 @@ use std::time::Duration;
 use bytes::{Buf as _, BufMut as _, BytesMut};
 use futures_core::Stream;
 use futures_util::StreamExt as _;
-use tokio::io::{
-    AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf, split,
-};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf, split};
 
 use crate::error::{Error, ErrorKind};
 use crate::jobs::{JobOutput, JobStream};
@@ -33,7 +31,7 @@ impl Attached {
     pub(crate) fn new(connection: Upgraded) -> Self {
         let (reader, writer) = split(connection.0);
         Self {
-            input: AttachedInput { writer, unsent: BytesMut::new(), ended: false },
+            input: AttachedInput { writer, unsent: BytesMut::new(), broken: false, ended: false },
             output: AttachedOutput { reader, decoder: Decoder::default(), state: State::Open },
         }
     }
@@ -57,20 +55,28 @@ impl fmt::Debug for Attached {
 
 /// The side of an attached job that is written to.
 ///
-/// A call that is dropped half-way does no harm: what it has begun to send is sent by the next one, since half
-/// a frame would make nonsense of all that follows.
+/// A call that is dropped half-way leaves whole frames behind: what it has begun to send is sent by the next
+/// one, since half a frame would make nonsense of all that follows. So a [`write`](Self::write) that was
+/// dropped may have been taken in part, and must not be repeated: the job would read the beginning twice.
+///
+/// After an error nothing more is sent, and each further call is an error.
 ///
 /// Dropping it ends the job's input as [`close`](Self::close) does, where that needs no waiting: a connection
 /// that takes nothing more at that moment is left as it is.
 pub struct AttachedInput {
     writer: WriteHalf<Connection>,
     unsent: BytesMut,
+    /// Whether sending has failed: how much has arrived is not known then.
+    broken: bool,
     /// Whether the end of the input has been written, or begun.
     ended: bool,
 }
 
 impl Drop for AttachedInput {
     fn drop(&mut self) {
+        if self.broken {
+            return;
+        }
         if !self.ended {
             self.unsent.put_slice(&stdin_head(0));
         }
@@ -86,7 +92,8 @@ impl Drop for AttachedInput {
 }
 
 impl AttachedInput {
-    /// Writes to the job's standard input.
+    /// Writes to the job's standard input. Dropped before it is done, or ended by an error, it may have written
+    /// a part.
     ///
     /// # Errors
     /// [`ErrorKind::Connection`], when the job is gone.
@@ -125,12 +132,26 @@ impl AttachedInput {
     }
 
     async fn send(&mut self, head: &[u8], data: &[u8]) -> Result<(), Error> {
+        if self.broken {
+            return Err(Error::new(ErrorKind::Connection, "to the attached job broke before"));
+        }
         self.unsent.put_slice(head);
         self.unsent.put_slice(data);
-        while !self.unsent.is_empty() {
-            self.writer.write_buf(&mut self.unsent).await.map_err(lost)?;
+        let sent = self.send_all().await;
+        if sent.is_err() {
+            self.broken = true;
+            self.unsent = BytesMut::new();
         }
-        self.writer.flush().await.map_err(lost)
+        sent.map_err(lost)
+    }
+
+    async fn send_all(&mut self) -> io::Result<()> {
+        while !self.unsent.is_empty() {
+            if self.writer.write_buf(&mut self.unsent).await? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        self.writer.flush().await
     }
 }
 
@@ -291,6 +312,9 @@ async fn collect(attached: Attached, limit: usize) -> Result<CollectedOutput, Er
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
     use futures_util::FutureExt as _;
     use tokio::io::AsyncReadExt as _;
 
@@ -325,5 +349,53 @@ mod tests {
         });
         sent.unwrap();
         assert_eq!(received.unwrap(), b"\x03\0\0\0\0\x05hello\x03\0\0\0\0\0");
+    }
+
+    /// Takes nothing, and counts how often it was asked to.
+    struct Full(Arc<AtomicU32>, Option<io::ErrorKind>);
+
+    impl AsyncRead for Full {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Full {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            assert_eq!(self.0.fetch_add(1, Relaxed), 0, "asked again");
+            Poll::Ready(self.1.map_or(Ok(0), |kind| Err(kind.into())))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn input_that_failed_is_not_tried_again() {
+        for fault in [None, Some(io::ErrorKind::BrokenPipe)] {
+            let asked = Arc::<AtomicU32>::default();
+            let full = Full(Arc::clone(&asked), fault);
+            let (_output, mut input) = Attached::new(Upgraded(Box::new(full))).split();
+            for _ in 0..2 {
+                let error = input.write(b"hi").await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Connection);
+            }
+            assert_eq!(input.close().await.unwrap_err().kind(), ErrorKind::Connection);
+            drop(input);
+            assert_eq!(asked.load(Relaxed), 1);
+        }
     }
 }
