@@ -137,6 +137,11 @@ impl Events {
         serde_json::from_str(data).unwrap()
     }
 
+    /// Reads until the connection is gone, whether the body was complete or not.
+    pub(crate) async fn end(mut self) {
+        while let Some(Ok(_)) = self.body.frame().await {}
+    }
+
     /// The next event of an object type with a state or status.
     pub(crate) async fn until(&mut self, keep: impl Fn(&Value) -> bool) -> Value {
         loop {
