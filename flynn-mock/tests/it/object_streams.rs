@@ -12,6 +12,8 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::property::config;
+
 const APPS: [&str; 2] = ["one", "two"];
 const ZERO: &str = "00000000-0000-0000-0000-000000000000";
 
@@ -268,12 +270,7 @@ fn request(method: Method, target: &str) -> Request {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 32,
-        max_shrink_iters: 300,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(config(32))]
 
     #[test]
     fn streams_of_objects_agree_with_the_lists(

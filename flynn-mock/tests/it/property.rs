@@ -290,7 +290,7 @@ impl World {
             }
             Call::Other(call, n) => {
                 let (path, body, complete) = self.fill(*call, *n);
-                if !complete {
+                if !complete || self.is_linked(call.0, &path) {
                     self.send(call.0, &path, &body);
                     return;
                 }
@@ -301,6 +301,14 @@ impl World {
         let answer = self.send(method, &path, &body);
         let told = String::from_utf8_lossy(answer.bytes()).into_owned();
         assert_ne!(answer.status.as_u16(), 500, "{method} {path} {body}: {told}");
+    }
+
+    /// Whether the call links an app to a resource that it is linked to: the database takes no link twice.
+    fn is_linked(&mut self, method: &str, path: &str) -> bool {
+        let Some((resource, app)) = path.split_once("/apps/") else { return false };
+        let linked = self.list(&format!("/apps/{app}/resources"));
+        let is_it = |id: String| resource.ends_with(&format!("/resources/{id}"));
+        method == "PUT" && linked.iter().any(|one| text(Some(one), "id").is_some_and(is_it))
     }
 
     /// A call with ids instead of names, and whether there was one for each.
@@ -479,13 +487,18 @@ fn text(object: Option<&Value>, field: &str) -> Option<String> {
     object?.get(field)?.as_str().map(str::to_owned)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(48),
+/// So many cases, unless the environment says how many.
+pub(crate) fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases),
         max_shrink_iters: 300,
         failure_persistence: None,
         ..ProptestConfig::default()
-    })]
+    }
+}
+
+proptest! {
+    #![proptest_config(config(48))]
 
     #[test]
     fn any_calls_leave_a_cluster_that_agrees_with_itself(
