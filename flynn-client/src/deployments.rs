@@ -149,7 +149,12 @@ pub struct DeploymentEvent {
 }
 
 #[cfg(feature = "client")]
-pub use calls::{DeployApp, DeploymentHandle, DeploymentProgress, WaitForDeployment};
+pub use calls::{DeploymentHandle, DeploymentProgress, WaitForDeployment};
+#[cfg(feature = "client")]
+pub use deploy::DeployApp;
+
+#[cfg(feature = "client")]
+mod deploy;
 
 #[cfg(feature = "client")]
 mod calls {
@@ -159,24 +164,22 @@ mod calls {
 
     use futures_core::Stream;
     use futures_util::StreamExt as _;
-    use serde_json::json;
 
     use super::{Deployment, DeploymentEvent, DeploymentStatus};
-    use crate::apps::AppHandle;
     use crate::client::Client;
     use crate::error::{Error, ErrorKind, Pending};
     use crate::events::{EventType, EventWatch, Events};
-    use crate::ids::{DeploymentId, JobId, ReleaseId};
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+    use crate::ids::{DeploymentId, JobId};
+    use crate::transport::{Deadline, Request, Spec, operation};
 
     /// A deployment that was accepted: to be waited on, watched, dropped, and picked up again by id.
     #[derive(Clone, Debug)]
     #[non_exhaustive]
     pub struct DeploymentHandle {
-        client: Client,
+        pub(super) client: Client,
         /// Id to go on from later, with [`Client::deployment`].
         pub id: DeploymentId,
-        accepted: Option<Deployment>,
+        pub(super) accepted: Option<Deployment>,
     }
 
     impl Client {
@@ -371,138 +374,9 @@ mod calls {
         let lines = deadline.limit(log).await.unwrap_or_default();
         Some((job.id, lines.into_iter().map(|line| line.msg).collect()))
     }
-
-    /// A deployment to be asked for; made by [`AppHandle::deploy`].
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct DeployApp {
-        app: AppHandle,
-        release: ReleaseId,
-        timeout: Option<Duration>,
-    }
-
-    impl DeployApp {
-        async fn run(self, deadline: Deadline) -> Result<DeploymentHandle, Error> {
-            if self.release.is_empty() {
-                return Err(Error::invalid_input("the id of the release is empty"));
-            }
-            let app = self.app.get().within(deadline).await?;
-            if app.release_id == self.release {
-                return Err(Error::invalid_input(format!(
-                    "release {} is the current one of app {}; old servers would never finish deploying it",
-                    self.release, app.name
-                )));
-            }
-            start(&self.app, &self.release, false, deadline).await
-        }
-    }
-
-    operation!(DeployApp => DeploymentHandle);
-
-    impl AppHandle {
-        /// Deploys a release: `POST /apps/:a/deploy`. Awaiting it gives a handle once the server has accepted.
-        ///
-        /// With no running processes the deployment is finished at once. The current release is refused: servers
-        /// of 2016 accept it and never finish.
-        ///
-        /// # Errors
-        /// [`ErrorKind::DeploymentInProgress`] when one is running, which [`Error::pending`] names; a validation
-        /// error when there is no such release, or it is the current one; not found, when there is no such app.
-        /// When the answer was lost, or cannot be read, or a proxy's is there instead, and the deployment cannot
-        /// be told from an older one in the app's list,
-        /// [`Pending::PerhapsDeployed`].
-        pub fn deploy(&self, release: impl Into<ReleaseId>) -> DeployApp {
-            DeployApp { app: self.clone(), release: release.into(), timeout: None }
-        }
-
-        /// All deployments of the app, the newest first: `GET /apps/:a/deployments`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app.
-        pub fn deployments(&self) -> Request<Vec<Deployment>> {
-            Request::list(&self.client, Spec::get("/apps/{app}/deployments", [self.app.as_str()]))
-        }
-    }
-
-    /// Asks for a deployment without looking at what is current. A new release was never deployed before.
-    pub(crate) async fn start(
-        app: &AppHandle,
-        release: &ReleaseId,
-        is_new: bool,
-        deadline: Deadline,
-    ) -> Result<DeploymentHandle, Error> {
-        let spec = Spec::post("/apps/{app}/deploy", [app.app.as_str()], Repeat::Never)
-            .body(json!({ "id": release }));
-        let accepted = match Request::<Deployment>::json(&app.client, spec).within(deadline).await {
-            Ok(deployment) => deployment,
-            Err(error) if error.message().starts_with(IN_PROGRESS) => {
-                let error = error.with_kind(ErrorKind::DeploymentInProgress);
-                return Err(match running(app, deadline).await {
-                    Some(id) => error.with_pending(Pending::Deployment(id)),
-                    None => error,
-                });
-            }
-            Err(error) if perhaps_accepted(&error) => {
-                let pending = Pending::PerhapsDeployed(release.clone());
-                let found = lost(app, release, is_new, deadline).await;
-                found.ok_or_else(|| error.with_pending(pending))?
-            }
-            Err(error) => return Err(error),
-        };
-        Ok(DeploymentHandle {
-            client: app.client.clone(),
-            id: accepted.id.clone(),
-            accepted: Some(accepted),
-        })
-    }
-
-    /// Whether the server may have taken the request whatever this error says: one before it may have
-    /// answered in its stead, and an answer that cannot be read may be a good one.
-    fn perhaps_accepted(error: &Error) -> bool {
-        match error.kind() {
-            ErrorKind::Connection
-            | ErrorKind::Timeout
-            | ErrorKind::Decode
-            | ErrorKind::TooLarge
-            | ErrorKind::Unexpected => true,
-            ErrorKind::Unavailable => !error.is_refusal_while_down(),
-            _ => false,
-        }
-    }
-
-    /// The deployment whose acceptance did not reach us: the newest one, if it is of this release and not an
-    /// older one.
-    ///
-    /// A new release has no older ones. Of another release, one that is under way counts, since the server
-    /// allows no second one beside it; one that is complete counts when the release, which was not the current
-    /// one when the call began, has become it; one that has failed tells nothing.
-    async fn lost(
-        app: &AppHandle,
-        release: &ReleaseId,
-        is_new: bool,
-        deadline: Deadline,
-    ) -> Option<Deployment> {
-        let newest = app.deployments().within(deadline).await.ok()?.into_iter().next()?;
-        let is_ours = newest.new_release_id == *release
-            && (is_new
-                || !newest.is_finished()
-                || (newest.status != DeploymentStatus::Failed
-                    && app.get().within(deadline).await.ok()?.release_id == *release));
-        is_ours.then_some(newest)
-    }
-
-    /// The controller's words, under the code `validation_error` [seen].
-    const IN_PROGRESS: &str = "Cannot create deploy, there is already one in progress";
-
-    /// The app's deployment that has not ended, if there is one that can be told.
-    pub(crate) async fn running(app: &AppHandle, deadline: Deadline) -> Option<DeploymentId> {
-        let deployments = app.deployments().within(deadline).await.ok()?;
-        deployments
-            .into_iter()
-            .find(|deployment| !deployment.is_finished())
-            .map(|deployment| deployment.id)
-    }
 }
 
 #[cfg(feature = "client")]
-pub(crate) use calls::{running, start, wait};
+pub(crate) use calls::wait;
+#[cfg(feature = "client")]
+pub(crate) use deploy::{running, start};
