@@ -1,6 +1,7 @@
 //! PEM as files in the wild hold it: several blocks, text around them, any line ends, indented.
 
 use std::fmt;
+use std::iter::Peekable;
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -53,10 +54,11 @@ impl Block<'_> {
 /// All blocks of a text. Text outside of blocks is ignored, as openssl does.
 pub(crate) fn blocks(text: &[u8]) -> impl Iterator<Item = Block<'_>> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut lines = text.split(|&b| b == b'\n').enumerate().flat_map(|(i, line)| {
+    let lines = text.split(|&b| b == b'\n').enumerate().flat_map(|(i, line)| {
         // A file of CR alone is one such line.
         line.split(|&b| b == b'\r').map(move |part| (i + 1, part.trim_ascii()))
     });
+    let mut lines = lines.peekable();
     std::iter::from_fn(move || {
         let (line, label) = lines.find_map(|(n, l)| Some((n, marker(l, b"-----BEGIN ")?)))?;
         Some(Block { label, line, body: body(label, &mut lines) })
@@ -73,10 +75,12 @@ fn marker<'a>(line: &'a [u8], start: &[u8]) -> Option<&'a str> {
     std::str::from_utf8(label).ok()
 }
 
-fn body<'a>(label: &str, lines: &mut impl Iterator<Item = (usize, &'a [u8])>) -> Body {
+/// What is before the END line, or before the next BEGIN, which is left to the block that starts
+/// there: a key cut short must not take the certificate after it along.
+fn body<'a>(label: &str, lines: &mut Peekable<impl Iterator<Item = (usize, &'a [u8])>>) -> Body {
     let mut base64 = Vec::new();
     let mut encrypted = false;
-    for (_, line) in lines {
+    while let Some((_, line)) = lines.next_if(|(_, line)| !line.starts_with(b"-----BEGIN ")) {
         if let Some(end) = marker(line, b"-----END ") {
             if end != label {
                 return Body::Damaged("its END line has another label");
@@ -90,9 +94,6 @@ fn body<'a>(label: &str, lines: &mut impl Iterator<Item = (usize, &'a [u8])>) ->
                 Err(_) => Body::Damaged("it is not base64"),
             };
         }
-        if line.starts_with(b"-----BEGIN ") {
-            return Body::Damaged("another block begins before its END line");
-        }
         if line.contains(&b':') {
             // Headers of RFC 1421, which only encrypted keys still have.
             encrypted |= line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
@@ -100,7 +101,10 @@ fn body<'a>(label: &str, lines: &mut impl Iterator<Item = (usize, &'a [u8])>) ->
             base64.extend(line.iter().filter(|b| !b.is_ascii_whitespace()));
         }
     }
-    Body::Damaged("its END line is missing")
+    Body::Damaged(match lines.peek() {
+        Some(_) => "another block begins before its END line",
+        None => "its END line is missing",
+    })
 }
 
 /// The first certificate of a file, PEM or DER.
@@ -235,6 +239,20 @@ mod tests {
             let e = first_certificate(text.as_bytes()).unwrap_err().to_string();
             assert!(e.contains("at line 3") && e.contains(why), "{e}");
         }
+    }
+
+    /// Which certificate is the first is what the pin depends on.
+    #[test]
+    fn a_block_without_its_end_takes_nothing_along() {
+        let (a, b) = (tlv(SEQUENCE, &[&[1; 50]]), tlv(SEQUENCE, &[&[2; 200]]));
+        let file = format!(
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n{}{}",
+            encode("CERTIFICATE", &a),
+            encode("CERTIFICATE", &b)
+        );
+        assert_eq!(ders(&file), [a, b]);
+        let lines: Vec<_> = blocks(file.as_bytes()).map(|b| b.line).collect();
+        assert_eq!(lines[..2], [1, 3]);
     }
 
     /// All on one line, with a certificate last: whatever is between is no label.

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, btree_set};
 use std::fmt;
 use std::str::FromStr;
 
@@ -200,6 +200,18 @@ impl<const N: usize> From<[Pin; N]> for PinSet {
     }
 }
 
+impl From<Vec<Pin>> for PinSet {
+    fn from(pins: Vec<Pin>) -> Self {
+        pins.into_iter().collect()
+    }
+}
+
+impl From<&[Pin]> for PinSet {
+    fn from(pins: &[Pin]) -> Self {
+        pins.iter().copied().collect()
+    }
+}
+
 impl From<&PinSet> for PinSet {
     fn from(pins: &PinSet) -> Self {
         pins.clone()
@@ -209,6 +221,24 @@ impl From<&PinSet> for PinSet {
 impl FromIterator<Pin> for PinSet {
     fn from_iter<I: IntoIterator<Item = Pin>>(pins: I) -> Self {
         Self(pins.into_iter().collect())
+    }
+}
+
+impl IntoIterator for PinSet {
+    type Item = Pin;
+    type IntoIter = btree_set::IntoIter<Pin>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a PinSet {
+    type Item = &'a Pin;
+    type IntoIter = btree_set::Iter<'a, Pin>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
     }
 }
 
@@ -297,6 +327,11 @@ mod tests {
         assert_eq!(set.len(), 2);
         assert!(set.contains(&a) && set.contains(&b) && !set.contains(&Pin::from_der(b"c")));
         assert_eq!(set, PinSet::from([b, a]));
+        assert_eq!(set, PinSet::from(vec![a, b, a]));
+        assert_eq!(set, PinSet::from(&[b, a][..]));
+        assert!(
+            (&set).into_iter().eq(set.iter()) && set.clone().into_iter().eq(set.iter().copied())
+        );
         assert!(set.to_string().contains(" or "));
         assert!(PinSet::default().is_empty());
     }

@@ -32,7 +32,7 @@ impl Names {
         self.dns.is_empty() && self.addresses.is_empty() && self.others.is_empty()
     }
 
-    /// Whether a client that asks for `host` would find it here: a name in any case, with or
+    /// Whether a client that asks for `host` would find it here: a name in any case, `host` with or
     /// without the root's dot; a wildcard stands for exactly one first label, so `*.example.com`
     /// covers neither `example.com` nor `a.b.example.com`. A `host` that is itself a wildcard is
     /// covered by the same wildcard only; addresses by the same address only.
@@ -59,9 +59,8 @@ impl Names {
 }
 
 fn matches(name: &str, host: &str) -> bool {
-    let name = name.strip_suffix('.').unwrap_or(name);
-    // A name that is not ASCII is malformed, and no client finds it.
-    if !name.is_ascii() {
+    // A name that is not ASCII, or ends in the root's dot, is malformed: no client finds it.
+    if !name.is_ascii() || name.ends_with('.') {
         return false;
     }
     if name.eq_ignore_ascii_case(host) {
@@ -92,7 +91,16 @@ mod tests {
     #[test]
     fn a_wildcard_stands_for_one_label_and_not_for_its_apex() {
         let names = Names {
-            dns: ["*.Example.com", "example.org", "*.com", "bücher.example"].map(Into::into).into(),
+            dns: [
+                "*.Example.com",
+                "example.org",
+                "*.com",
+                "bücher.example",
+                "dot.test.",
+                "*.dot.test.",
+            ]
+            .map(Into::into)
+            .into(),
             addresses: vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
             others: vec![],
         };
@@ -126,6 +134,9 @@ mod tests {
             "a b.example.com",
             "*.*.example.com",
             "w*.example.com",
+            "dot.test",
+            "dot.test.",
+            "www.dot.test",
         ] {
             assert!(!names.covers(not), "{not}");
         }

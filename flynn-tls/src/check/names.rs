@@ -42,9 +42,10 @@ fn missing(names: &Names, wanted: &str) -> (Code, String, &'static str) {
         );
     }
     if !is_host_name(wanted) {
+        let what = if wanted.contains("://") { "a URL and no host name" } else { "no host name" };
         return (
             Code::NameNotCovered,
-            format!("{shown:?} is no host name, so no certificate covers it"),
+            format!("\"{shown}\" is {what}, so no certificate covers it"),
             "ask for a name such as www.example.com, without scheme, port and path",
         );
     }

@@ -51,9 +51,13 @@ impl Requirements {
     }
 
     /// It must cover the domain itself and `*.domain`, as a Flynn cluster's certificate does. A
-    /// port, which a cluster's domain may carry, is left out.
+    /// port at its end, which a cluster's domain may carry, is left out; a URL is no domain.
     pub fn domain(self, domain: &str) -> Self {
-        let domain = domain.split_once(':').map_or(domain, |(name, _)| name);
+        let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        let domain = match domain.rsplit_once(':') {
+            Some((name, port)) if is_port(port) => name,
+            _ => domain,
+        };
         let wildcard = format!("*.{domain}");
         self.name(domain).name(&wildcard)
     }

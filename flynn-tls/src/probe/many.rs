@@ -1,3 +1,4 @@
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 
 use tokio::task::JoinSet;
@@ -31,22 +32,23 @@ pub async fn probe_many(
 ) -> Vec<Result<Presented, Error>> {
     let mut waiting = probes.into_iter().enumerate();
     let mut running = JoinSet::new();
-    let mut done = Vec::new();
+    let mut places = HashMap::new();
+    let mut done = BTreeMap::new();
     loop {
         while running.len() < limit.get() {
             let Some((at, probe)) = waiting.next() else { break };
-            running.spawn(async move { (at, probe.run().await) });
+            places.insert(running.spawn(probe.run()).id(), at);
         }
-        match running.join_next().await {
-            Some(Ok(result)) => done.push(result),
-            // A probe neither panics nor is it cancelled; if one did, it must not be lost.
-            Some(Err(e)) => done.push((
-                usize::MAX,
-                Err(Error::because(ErrorKind::Handshake, "a probe was broken off", e)),
-            )),
+        let (id, result) = match running.join_next_with_id().await {
+            Some(Ok(finished)) => finished,
+            // A crypto provider that was handed over may panic; its probe keeps its place.
+            Some(Err(e)) => {
+                (e.id(), Err(Error::because(ErrorKind::Handshake, "the probe broke off", e)))
+            }
             None => break,
-        }
+        };
+        // Ids are used again once their task is gone.
+        done.insert(places.remove(&id), result);
     }
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
+    done.into_values().collect()
 }

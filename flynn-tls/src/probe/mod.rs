@@ -60,9 +60,8 @@ pub async fn probe(host: &str, port: u16, server_name: &str) -> Result<Presented
 impl Probe {
     /// Asks `host` (a name or an IP address, IPv6 with or without brackets) for its own name.
     pub fn new(host: &str, port: u16) -> Self {
-        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         Self {
-            host: bare.to_owned(),
+            host: without_brackets(host).to_owned(),
             port,
             server_name: None,
             address: None,
@@ -72,9 +71,9 @@ impl Probe {
         }
     }
 
-    /// Asks for another name than the one connected to.
+    /// Asks for another name (or address, as in [`new`](Self::new)) than the one connected to.
     pub fn server_name(mut self, name: &str) -> Self {
-        self.server_name = Some(name.to_owned());
+        self.server_name = Some(without_brackets(name).to_owned());
         self
     }
 
@@ -91,7 +90,8 @@ impl Probe {
         self
     }
 
-    /// The protocols offered by ALPN; `h2` and `http/1.1` unless set. None: no ALPN at all.
+    /// The protocols offered by ALPN, each of 1 to 255 bytes; `h2` and `http/1.1` unless set. None:
+    /// no ALPN at all.
     pub fn alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.alpn = protocols.into_iter().map(Into::into).collect();
         self
@@ -112,7 +112,7 @@ impl Probe {
     /// # Errors
     /// [`ErrorKind::Name`] for a name that TLS cannot ask for, [`ErrorKind::Connect`],
     /// [`ErrorKind::Timeout`], [`ErrorKind::Handshake`] when no certificate was seen, and
-    /// [`ErrorKind::Config`] without a crypto provider.
+    /// [`ErrorKind::Config`] without a crypto provider, or for a protocol that ALPN cannot offer.
     pub async fn run(self) -> Result<Presented, Error> {
         let what = self.describe();
         match tokio::time::timeout(self.timeout, self.shake_hands(&what)).await {
@@ -142,6 +142,11 @@ impl Probe {
         let name = ServerName::try_from(asked.to_owned()).map_err(|e| {
             Error::because(ErrorKind::Name, format!("{asked:?} is not a host name"), e)
         })?;
+        // The length has one byte, and rustls does not look.
+        if let Some(odd) = self.alpn.iter().find(|name| !(1..=255).contains(&name.len())) {
+            let message = format!("ALPN has no protocol names of {} bytes", odd.len());
+            return Err(Error::new(ErrorKind::Config, message));
+        }
         let provider = match &self.provider {
             Some(provider) => Arc::clone(provider),
             None => provider::default()?,
@@ -178,4 +183,9 @@ impl Probe {
             }),
         }
     }
+}
+
+/// IPv6 as URLs write it.
+fn without_brackets(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host)
 }

@@ -171,11 +171,12 @@ fn a_missing_name_is_explained() {
         ("10.0.0.1", Code::NameNotCovered, "the names are"),
         ("[::1]", Code::NameNotCovered, "the names are"),
         ("bücher.example", Code::NameNotCovered, "as xn--"),
-        ("https://www.example.com/", Code::NameNotCovered, "is no host name"),
+        ("https://www.example.com/", Code::NameNotCovered, "\" is a URL and no host name"),
+        ("a b.com", Code::NameNotCovered, "\"a b.com\" is no host name"),
         ("www.example.com:443", Code::NameNotCovered, "is no host name"),
         ("www example com", Code::NameNotCovered, "is no host name"),
         ("www\n.example.com", Code::NameNotCovered, "is no host name"),
-        ("", Code::NameNotCovered, "is no host name"),
+        ("", Code::NameNotCovered, "\"\" is no host name"),
     ] {
         let report = check(&bundle, None, &Requirements::new().name(wanted));
         let finding = report.findings().iter().find(|f| f.explanation().contains(says));
@@ -186,6 +187,24 @@ fn a_missing_name_is_explained() {
     {
         let report = check(&bundle, None, &Requirements::new().name(wanted));
         assert!(!report.has(Code::NameNotCovered) && !report.has(Code::WildcardNotCovered));
+    }
+}
+
+#[test]
+fn of_a_domain_only_a_port_is_left_out() {
+    let issued = Ca::new("root").unwrap().issue(&[DOMAIN, "*.example.com"]).unwrap();
+    let bundle = Bundle::from_der(issued.chain()).unwrap();
+    let judge = |domain| check(&bundle, None, &Requirements::new().domain(domain));
+    for good in [DOMAIN, "example.com:443", "Example.com."] {
+        assert!(!judge(good).has_errors(), "{good}: {}", judge(good));
+    }
+    for (bad, says) in [
+        ("https://example.com", "\"https://example.com\" is a URL and no host name"),
+        ("https://example.com:443", "\"https://example.com\" is a URL and no host name"),
+        ("example.com:https", "\"example.com:https\" is no host name"),
+        ("example.com/", "\"example.com/\" is no host name"),
+    ] {
+        assert!(judge(bad).to_string().contains(says), "{bad}: {}", judge(bad));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use flynn_tls::generate::{Ca, bootstrap};
-use flynn_tls::rustls::crypto::ring;
+use flynn_tls::rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, ring};
 use flynn_tls::rustls::server::WebPkiClientVerifier;
 use flynn_tls::rustls::version::{TLS12, TLS13};
 use flynn_tls::rustls::{ALL_VERSIONS, ProtocolVersion, RootCertStore, ServerConfig};
@@ -48,8 +48,11 @@ async fn the_short_form_takes_an_address_and_a_name() {
     for loopback in ["127.0.0.1", "::1", "[::1]"] {
         let ip = loopback.trim_matches(['[', ']']).parse().unwrap();
         let server = serve_at(SocketAddr::new(ip, 0), server_config(&issued)).await;
-        let seen = probe(loopback, server.address.port(), "www.example.com").await.unwrap();
-        assert_eq!((seen.pin(), seen.address()), (issued.pin(), server.address));
+        // Over TLS an address may be asked for as well, as a name that is none.
+        for name in ["www.example.com", loopback] {
+            let seen = probe(loopback, server.address.port(), name).await.unwrap();
+            assert_eq!((seen.pin(), seen.address()), (issued.pin(), server.address));
+        }
     }
 }
 
@@ -104,6 +107,29 @@ async fn no_more_than_the_limit_run_at_once() {
     }
 }
 
+/// Makes rustls panic in the middle of a handshake.
+#[derive(Debug)]
+struct NoLuck;
+
+impl SecureRandom for NoLuck {
+    fn fill(&self, _: &mut [u8]) -> Result<(), GetRandomFailed> {
+        panic!("out of luck")
+    }
+}
+
+#[tokio::test]
+async fn a_probe_that_panics_keeps_its_place() {
+    let issued = Ca::new("mine").unwrap().issue(&["example.com"]).unwrap();
+    let server = serve(server_config(&issued)).await;
+    let broken = CryptoProvider { secure_random: &NoLuck, ..ring::default_provider() };
+    let probes = [at(&server).provider(broken.into()), at(&server), at(&server)];
+    for limit in [1, 2, 3] {
+        let all = probe_many(probes.clone(), limit.try_into().unwrap()).await;
+        assert_eq!(all.iter().map(Result::is_ok).collect::<Vec<_>>(), [false, true, true]);
+        assert!(all[0].as_ref().unwrap_err().to_string().contains("broke off"));
+    }
+}
+
 #[tokio::test]
 async fn silence_ends_with_the_timeout() {
     let address = counting(Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0))).await;
@@ -121,6 +147,13 @@ async fn failures_have_their_kind() {
     assert!(e.is_connect(), "{e}");
     let e = Probe::new("no such name", 443).run().await.unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Name);
+    for length in [0, 256, 300] {
+        let probe = Probe::new("a.test", 443).connect_to(free).alpn([vec![b'a'; length]]);
+        let e = probe.run().await.unwrap_err();
+        assert!(e.kind() == ErrorKind::Config && e.to_string().contains(&length.to_string()));
+    }
+    let e = Probe::new("a.test", 443).connect_to(free).alpn([vec![b'a'; 255]]).run().await;
+    assert!(e.unwrap_err().is_connect());
 }
 
 /// Does this once to whoever comes.

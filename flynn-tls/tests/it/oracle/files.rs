@@ -156,6 +156,23 @@ fn what_a_file_is_instead_is_said() {
     }
 }
 
+/// A key cut short before its certificates: which of them is the first?
+#[test]
+fn after_half_a_block_the_pin_is_openssls() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    make(folder);
+    let text = |file: &str| fs::read_to_string(folder.join(file)).unwrap();
+    openssl(folder, "req -x509 -key key.pem -subj /CN=y -out other.pem");
+    let half_a_key: String = text("key.pem").split_inclusive('\n').take(2).collect();
+    fs::write(folder.join("both.pem"), half_a_key + &text("cert.pem") + &text("other.pem"))
+        .unwrap();
+    openssl(folder, "x509 -in both.pem -outform DER -out first.der");
+    let first = Pin::from_der(&fs::read(folder.join("first.der")).unwrap());
+    assert_eq!(Pin::from_pem(text("both.pem")).unwrap(), first);
+    assert_eq!(Pin::from_pem(text("cert.pem")).unwrap(), first);
+}
+
 /// What a block holds counts, not what it says it holds.
 #[test]
 fn a_wrong_label_is_seen_through() {
