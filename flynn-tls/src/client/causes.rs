@@ -39,7 +39,8 @@ pub enum Near {
     Key,
     /// The PEM text of the presented certificate, or of the presented chain.
     PemText,
-    /// Another certificate of the presented chain.
+    /// A CA certificate of the presented chain that issued the presented certificate, itself or
+    /// through others, by their signatures.
     Issuer,
 }
 
@@ -154,7 +155,7 @@ impl Cause {
     pub fn remedy(self) -> &'static str {
         match self {
             Self::PinOfKey | Self::PinOfPemText | Self::PinOfIssuer => {
-                "store the SHA-256 of the certificate's DER as the pin"
+                "compare with the certificate file, then store the SHA-256 of its DER as TLSPin"
             }
             Self::OtherServer => "check the DNS and the routes of this name, and keep the pin",
             Self::StaleCertificate => {
@@ -319,6 +320,20 @@ mod tests {
                 let causes = evidence.causes();
                 let different: HashSet<_> = causes.iter().collect();
                 assert!(different.len() == causes.len() && causes != [Cause::CannotTell]);
+            }
+        }
+    }
+
+    /// An impostor chooses everything that the other causes are concluded from.
+    #[test]
+    fn nobody_is_told_to_store_a_pin_before_comparing_it() {
+        for (cause, _) in TABLE.iter().filter(|(cause, _)| *cause != Cause::Replaced) {
+            let remedy = cause.remedy();
+            let compares = ["compare with", "compute the pin of the certificate file", "do not"]
+                .iter()
+                .find_map(|words| remedy.find(words));
+            if let Some(stores) = remedy.find("store ") {
+                assert!(compares.is_some_and(|at| at < stores), "{cause:?}: {remedy}");
             }
         }
     }

@@ -110,7 +110,7 @@ impl PinMismatch {
     /// |---|---|
     /// | an expected pin is the SHA-256 of the presented public key | [`PinOfKey`](Cause::PinOfKey) |
     /// | … of the presented PEM text | [`PinOfPemText`](Cause::PinOfPemText) |
-    /// | … of another certificate of the presented chain | [`PinOfIssuer`](Cause::PinOfIssuer) |
+    /// | … of a CA in the presented chain whose signatures lead to the presented certificate | [`PinOfIssuer`](Cause::PinOfIssuer) |
     /// | the name is not covered | [`OtherServer`](Cause::OtherServer) |
     /// | name covered, expired | [`StaleCertificate`](Cause::StaleCertificate) |
     /// | name covered, not yet valid | [`EarlyCertificate`](Cause::EarlyCertificate) |
@@ -124,7 +124,8 @@ impl PinMismatch {
     ///
     /// The causes are likely ones, no proof: whoever answers chose everything in the certificate
     /// but the signature of a public CA. So every remedy that ends in a new pin, but the one after
-    /// a public CA's signature, begins with a comparison.
+    /// a public CA's signature, begins with a comparison. An expected pin of any other certificate
+    /// that is sent along is no evidence: an impostor can send the right one behind his own.
     pub fn causes(&self) -> Vec<Cause> {
         self.evidence.causes()
     }
@@ -172,12 +173,31 @@ impl Handshake<'_> {
         (!self.known.is_empty()).then(|| self.known.iter().any(same))
     }
 
+    /// The CAs of the chain that did issue the leaf, one above the other. Whoever answers may send
+    /// any certificate along, the right one too: only signatures show which belong to his.
+    fn issuers(&self, leaf: &Certificate) -> Vec<Certificate> {
+        let rest = self.intermediates.iter().filter_map(|der| Certificate::try_from(der).ok());
+        let mut cas: Vec<_> = rest.filter(Certificate::is_ca).collect();
+        let mut proved: Vec<Certificate> = Vec::new();
+        loop {
+            let below = proved.last().unwrap_or(leaf);
+            // The first of that name alone, so that a long chain costs no more than its length.
+            let Some(at) = cas.iter().position(|ca| below.names_as_issuer(ca)) else { break };
+            let ca = cas.swap_remove(at);
+            if below.is_signed_by(&ca, self.algorithms) != Some(true) {
+                break;
+            }
+            proved.push(ca);
+        }
+        proved
+    }
+
     fn near(&self, expected: &PinSet, leaf: Option<&Certificate>) -> Option<Near> {
         let expects = |bytes: &[u8]| expected.contains(&Pin::from_der(bytes));
         if leaf.is_some_and(|leaf| expects(leaf.public_key())) {
             return Some(Near::Key);
         }
-        if self.intermediates.iter().any(|der| expects(der)) {
+        if leaf.is_some_and(|leaf| self.issuers(leaf).iter().any(|ca| expects(ca.der()))) {
             return Some(Near::Issuer);
         }
         let leaf = pem::encode("CERTIFICATE", self.leaf);

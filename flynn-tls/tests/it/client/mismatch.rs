@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use flynn_tls::generate::{Ca, Issued, Leaf, bootstrap};
 use flynn_tls::rustls::ALL_VERSIONS;
-use flynn_tls::rustls::pki_types::UnixTime;
+use flynn_tls::rustls::pki_types::{CertificateDer, UnixTime};
 use flynn_tls::rustls::time_provider::TimeProvider;
 use flynn_tls::{
     Bundle, Cause, Certificate, ClientTls, Pin, PinMismatch, PinSet, Reason, Time, Validity,
@@ -77,6 +77,46 @@ async fn pins_made_of_the_wrong_thing_are_recognised() {
         let m = mismatch(&issued, ClientTls::pinned(pins), HOST).await;
         assert_eq!(m.likeliest(), cause);
         assert!(m.to_string().contains("probably"), "{m}");
+    }
+}
+
+/// Whoever answers may send the right certificate, or its CA, behind one of his own.
+#[tokio::test]
+async fn the_pin_of_what_did_not_issue_the_leaf_is_no_mistake() {
+    let ca = Ca::new("Some CA").unwrap();
+    let between = ca.intermediate("Between").unwrap();
+    let right = between.issue(&names()).unwrap();
+    let impostor = Ca::new("Some CA").unwrap().intermediate("Between").unwrap();
+    let forged = impostor.leaf(&names()).version_1().issue().unwrap();
+    let own = Leaf::self_signed(&names()).issue().unwrap();
+    let behind = |first: &Issued, rest: &[&CertificateDer<'static>]| {
+        let rest = rest.iter().map(|der| (*der).clone());
+        std::iter::once(first.certificate_der().clone()).chain(rest).collect::<Vec<_>>()
+    };
+    let [leaf_der, between_der, ca_der] =
+        [right.certificate_der(), between.certificate_der(), ca.certificate_der()];
+    let unvouched = &[Cause::ReplacedUnvouched, Cause::Intercepted][..];
+    for (first, rest, pinned, causes) in [
+        // The right leaf, its issuer, and all of it behind a stranger's.
+        (&own, &[leaf_der][..], leaf_der, unvouched),
+        (&own, &[between_der, ca_der], between_der, unvouched),
+        (&own, &[leaf_der, between_der, ca_der], ca_der, unvouched),
+        // By the names of the CAs, but not by their keys.
+        (&forged, &[between_der, ca_der], between_der, &[Cause::OtherServer]),
+        (&forged, &[between_der, ca_der], ca_der, &[Cause::OtherServer]),
+        // The chain breaks off below the pinned one.
+        (&right, &[ca_der], ca_der, unvouched),
+        // What did issue it, in any order.
+        (&right, &[between_der, ca_der], between_der, &[Cause::PinOfIssuer]),
+        (&right, &[ca_der, own.certificate_der(), between_der], ca_der, &[Cause::PinOfIssuer]),
+    ] {
+        let config = unchecked_config(behind(first, rest), first.key_der(), ALL_VERSIONS);
+        let server = serve(config).await;
+        let config = Arc::new(ClientTls::pinned(Pin::of(pinned)).config().unwrap());
+        let e = say_hello(config, server.address, HOST).await.unwrap_err();
+        let m = pin_mismatch(&e).unwrap();
+        assert_eq!(m.causes()[..causes.len()], *causes, "{m}");
+        assert_eq!(m.likeliest() == Cause::PinOfIssuer, m.evidence().expected_is.is_some());
     }
 }
 
