@@ -131,6 +131,9 @@ impl Arguments {
         if self.certificate.is_some() != self.key.is_some() {
             return refuse("--cert and --key belong together");
         }
+        if self.ca.is_some() && self.certificate.is_none() {
+            return refuse("--ca is given without --cert");
+        }
         if self.region.is_some() && self.bucket.is_none() {
             return refuse("--region is given without --bucket");
         }
@@ -183,6 +186,7 @@ mod tests {
             ("--cluster c --domain d --cert c --key k --bucket b", "--region"),
             ("--cluster c --domain d --cert c --key k --server 2016", "--server"),
             ("--region r", "--bucket"),
+            ("--ca r.pem", "--cert"),
             ("--connect-to 127.0.0.1:1", "--cluster"),
         ] {
             let error = parse(line).unwrap_err().to_string();

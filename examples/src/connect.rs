@@ -3,7 +3,7 @@
 use flynn_client::{Client, ClientBuilder};
 use flynn_config::credential::Tokens;
 use flynn_config::{Cluster, FlynnRc, Locations};
-use flynn_tls::{ClientTls, Pin};
+use flynn_tls::{ClientTls, Pin, PinSet};
 
 use crate::failure::{Context, Result};
 
@@ -33,11 +33,27 @@ pub fn connect(cluster: Option<&str>) -> Result<Client> {
 pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilder> {
     let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
     let cluster = rc.select(cluster).context("cannot use .flynnrc")?;
-    let tls = match cluster.pin() {
-        Some(pin) => ClientTls::pinned(pin.parse::<Pin>().context("cannot use the TLSPin")?),
+    builder(trust(cluster, None)?, cluster, &locations.tokens())
+}
+
+/// The pin that a cluster of `.flynnrc` has, if it has one.
+///
+/// # Errors
+/// When it is none.
+pub fn pin(cluster: &Cluster) -> Result<Option<Pin>> {
+    let what = || format!("cannot use the TLSPin of cluster {:?}", cluster.name());
+    cluster.pin().map(|pin| pin.parse().context(what())).transpose()
+}
+
+/// Whom a client of a cluster trusts: its pin, and another one beside it; where it has none, public certificates.
+///
+/// # Errors
+/// When its pin is none.
+pub fn trust(cluster: &Cluster, beside: Option<Pin>) -> Result<ClientTls> {
+    Ok(match pin(cluster)? {
+        Some(pin) => ClientTls::pinned([pin].into_iter().chain(beside).collect::<PinSet>()),
         None => ClientTls::webpki(),
-    };
-    builder(tls, cluster, &locations.tokens())
+    })
 }
 
 /// A client of a cluster's controller over this TLS, with its key or a token, and more to be set.

@@ -11,9 +11,10 @@ use std::net::SocketAddr;
 
 use flynn_client::Client;
 use flynn_config::{Cluster, FlynnRc, Locations};
-use flynn_tls::{Pin, Roots};
+use flynn_tls::Roots;
 
 use crate::blocking::blocking;
+use crate::connect;
 use crate::failure::{Context, Result};
 use crate::reach::Reach;
 
@@ -97,10 +98,8 @@ impl Patient {
     ) -> Result<Self> {
         let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
         let cluster = rc.select(cluster).cloned().context("cannot use .flynnrc")?;
-        let what = format!("cannot use the TLSPin of cluster {:?}", cluster.name());
-        let pin: Pin = cluster.tls_pin().parse().context(what)?;
         let reach = Reach::of(&cluster, &locations, connect_to)?;
-        let client = reach.client(&cluster, pin)?;
+        let client = reach.client(&cluster, connect::trust(&cluster, None)?)?;
         Ok(Self { locations, cluster, reach, client, ca: None })
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use flynn_aws::blobstore::{Backend, S3Backend};
 use flynn_aws::dns::{DnsPlan, Domain};
 use flynn_config::{FlynnRc, Locations};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::cli::Arguments;
 use crate::demo::{self, Demo};
@@ -39,6 +40,8 @@ pub struct Job {
     pub certificate: Option<CertificateFiles>,
     /// Where blobs shall go; `None` leaves them alone.
     pub backend: Option<Backend>,
+    /// Whether a backend that the cluster has in this place keeps its key or role, since no key was given.
+    pub keeps_access: bool,
     /// The DNS records to plan; `None` plans nothing.
     pub dns: Option<DnsPlan>,
     /// The folder for the policy and the DNS plan.
@@ -70,9 +73,15 @@ impl Job {
             }
             None => present_domain(&locations, arguments.cluster.as_deref())?,
         };
-        let backend = match (&arguments.bucket, &arguments.region) {
-            (Some(bucket), Some(region)) => Some(backend(bucket, region)?),
-            _ => None,
+        let (backend, keeps_access) = match (&arguments.bucket, &arguments.region) {
+            (Some(bucket), Some(region)) => {
+                let key = key_of_environment()?;
+                (Some(backend(bucket, region, key.as_ref())?), key.is_none())
+            }
+            _ if steps.contains(&Step::Blobstore) && !steps.contains(&Step::Domain) => {
+                return Err(Failure::new("--cluster needs --bucket and --region"));
+            }
+            _ => (None, true),
         };
         Ok(Self {
             locations,
@@ -81,6 +90,7 @@ impl Job {
             domain,
             certificate,
             backend,
+            keeps_access,
             documents: arguments.out.clone().unwrap_or_else(|| PathBuf::from(".")),
             connect_to: arguments.connect_to,
         })
@@ -112,7 +122,8 @@ impl Job {
             dns: plan(&domain, &nodes)?,
             domain,
             certificate: Some(certificate),
-            backend: Some(backend(bucket, region)?),
+            backend: Some(backend(bucket, region, None)?),
+            keeps_access: true,
             documents: arguments.out.clone().unwrap_or_else(|| demo.home().to_owned()),
             connect_to: Some(demo.mock.addr()),
         })
@@ -128,17 +139,25 @@ fn present_domain(locations: &Locations, cluster: Option<&str>) -> Result<Domain
     domain.parse().context(format!("cannot use the ControllerURL of cluster {:?}", cluster.name()))
 }
 
-/// S3 with the key of the environment, or with the role of the instances.
-fn backend(bucket: &str, region: &str) -> Result<Backend> {
+/// An access key's id and secret.
+type Key = (String, SecretString);
+
+fn key_of_environment() -> Result<Option<Key>> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let s3 = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
-        (Some(id), Some(secret)) => S3Backend::with_key(bucket, region, &id, &secret),
-        (None, None) => S3Backend::with_ec2_role(bucket, region),
-        _ => {
-            return Err(Failure::new(
-                "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: one is not set",
-            ));
-        }
+    match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => Ok(Some((id, secret.into()))),
+        (None, None) => Ok(None),
+        _ => Err(Failure::new(
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: one is not set",
+        )),
+    }
+}
+
+/// S3 with this key, or with the role of the instances.
+fn backend(bucket: &str, region: &str, key: Option<&Key>) -> Result<Backend> {
+    let s3 = match key {
+        Some((id, secret)) => S3Backend::with_key(bucket, region, id, secret.expose_secret()),
+        None => S3Backend::with_ec2_role(bucket, region),
     };
     s3.and_then(|s3| Backend::new(BACKEND, s3)).context("cannot use the bucket")
 }

@@ -16,6 +16,7 @@ pub mod documents;
 pub mod failure;
 pub mod job;
 pub mod output;
+pub mod preflight;
 pub mod program;
 pub mod reach;
 pub mod route_table;

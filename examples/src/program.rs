@@ -11,6 +11,7 @@ use crate::documents;
 use crate::failure::{Context, Failure, Result};
 use crate::job::Job;
 use crate::output;
+use crate::preflight::preflight;
 use crate::runner::{self, Mode};
 use crate::screen::Screen;
 use crate::session::Session;
@@ -21,7 +22,12 @@ use crate::steps;
 pub async fn main(name: &str, help: &str, steps: &'static [Step]) -> ExitCode {
     let done = match Arguments::parse(std::env::args_os().skip(1)) {
         Ok(arguments) if arguments.help => output::line(help.trim_end()).context("cannot write"),
-        Ok(arguments) => run(arguments, steps, Screen::stdout()).await,
+        Ok(arguments) => tokio::select! {
+            done = run(arguments, steps, Screen::stdout()) => done,
+            _ = tokio::signal::ctrl_c() => {
+                Err(Failure::new("interrupted; run it again, it goes on from there"))
+            }
+        },
         Err(failure) => Err(failure),
     };
     match done {
@@ -43,6 +49,12 @@ pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Scree
         let open = move || Session::open(Job::real(&arguments, steps)?, screen);
         let session = blocking(open).await?;
         return carry_out(session, steps, mode, None).await;
+    }
+    let shows_itself = Arguments { server: None, dry_run: false, ..arguments.clone() };
+    if steps != Step::ALL && shows_itself != Arguments::default() {
+        return Err(Failure::new(
+            "--cluster is missing; without any options the program shows itself on a mocked cluster",
+        ));
     }
     let age = arguments.server.unwrap_or(ServerAge::V2016);
     let demo = Demo::start(age).await?;
@@ -83,32 +95,6 @@ async fn show_documents(session: &mut Session) {
         let Ok(text) = documents::read(&path).await else { continue };
         session.screen.line(format_args!("{}:\n{text}", path.display()));
     }
-}
-
-/// Everything that can be refused is refused before the first change.
-async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Result<()> {
-    let any = |of: &[Step]| of.iter().any(|step| steps.contains(step));
-    if any(&[Step::Certificate]) {
-        steps::certificate::look(session)?;
-    }
-    if any(&[Step::Domain, Step::Git]) {
-        steps::git::look(session).await?;
-    }
-    let documents = &session.job.documents;
-    if any(&[Step::Blobstore, Step::Dns]) && !documents.is_dir() {
-        return Err(Failure::new(format!("{} is not a folder", documents.display())));
-    }
-    if any(&[Step::Domain]) {
-        let host = format!("controller.{}", session.job.domain);
-        match session.reach.resolves(&host).await {
-            Err(failure) if mode == Mode::DryRun => {
-                session.screen.line(format_args!("Note: {failure}"));
-            }
-            resolved => resolved?,
-        }
-    }
-    steps::connect::look(session).await?;
-    Ok(())
 }
 
 fn heading(session: &Session, steps: &[Step], demo: Option<&Demo>) -> Vec<String> {

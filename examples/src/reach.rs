@@ -6,7 +6,7 @@ use flynn_client::status::Status;
 use flynn_client::{Client, ClientBuilder, StatusClient};
 use flynn_config::credential::Tokens;
 use flynn_config::{Cluster, Locations};
-use flynn_tls::{ClientTls, Pin, PinSet, Presented, Probe};
+use flynn_tls::{ClientTls, Pin, Presented, Probe};
 use url::Url;
 
 use crate::cluster;
@@ -55,12 +55,12 @@ impl Reach {
         self.controller.port().map(|port| format!(":{port}")).unwrap_or_default()
     }
 
-    /// A client of the controller that trusts these pins alone.
+    /// A client of the controller over this TLS.
     ///
     /// # Errors
     /// When it cannot be set up. Nothing is sent yet.
-    pub fn client(&self, cluster: &Cluster, pins: impl Into<PinSet>) -> Result<Client> {
-        let builder = connect::builder(ClientTls::pinned(pins), cluster, &self.tokens)?;
+    pub fn client(&self, cluster: &Cluster, tls: ClientTls) -> Result<Client> {
+        let builder = connect::builder(tls, cluster, &self.tokens)?;
         self.direct(builder, self.controller_host()).build().context("cannot set up the client")
     }
 

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use flynn_client::Client;
 use flynn_config::{Cluster, FlynnRc, Locations};
-use flynn_tls::{Pin, PinSet};
+use flynn_tls::{ClientTls, Pin};
 
 use crate::blocking::blocking;
 use crate::certificate::NewCertificate;
+use crate::connect;
 use crate::failure::{Context, Failure, Result};
 use crate::job::Job;
 use crate::reach::Reach;
@@ -42,7 +43,7 @@ impl Session {
         let cluster = read_cluster(&job.locations, job.cluster.as_deref())?;
         let certificate = job.certificate.as_ref().map(NewCertificate::load).transpose()?;
         let reach = Reach::of(&cluster, &job.locations, job.connect_to)?;
-        let client = reach.client(&cluster, pins(&cluster, certificate.as_ref())?)?;
+        let client = reach.client(&cluster, trust(&cluster, certificate.as_ref())?)?;
         Ok(Self { job, cluster, client, screen, reach, certificate })
     }
 
@@ -54,8 +55,8 @@ impl Session {
         let (locations, name) = (self.job.locations.clone(), self.job.cluster.clone());
         self.cluster = blocking(move || read_cluster(&locations, name.as_deref())).await?;
         self.reach = Reach::of(&self.cluster, &self.job.locations, self.job.connect_to)?;
-        let pins = pins(&self.cluster, self.certificate.as_ref())?;
-        self.client = self.reach.client(&self.cluster, pins)?;
+        let trust = trust(&self.cluster, self.certificate.as_ref())?;
+        self.client = self.reach.client(&self.cluster, trust)?;
         Ok(())
     }
 
@@ -67,12 +68,12 @@ impl Session {
         self.certificate.as_ref().ok_or_else(|| Failure::new("no certificate was given"))
     }
 
-    /// The pin that `.flynnrc` has.
+    /// The pin that `.flynnrc` has, if it has one.
     ///
     /// # Errors
     /// When it is none.
-    pub fn pin(&self) -> Result<Pin> {
-        pin_of(&self.cluster)
+    pub fn pin(&self) -> Result<Option<Pin>> {
+        connect::pin(&self.cluster)
     }
 
     /// The pin of what a host of the cluster presents now.
@@ -112,16 +113,8 @@ fn read_cluster(locations: &Locations, name: Option<&str>) -> Result<Cluster> {
     rc.select(name).cloned().context("cannot use .flynnrc")
 }
 
-fn pin_of(cluster: &Cluster) -> Result<Pin> {
-    cluster
-        .tls_pin()
-        .parse()
-        .context(format!("cannot use the TLSPin of cluster {:?}", cluster.name()))
-}
-
-/// The pins that are trusted. The new certificate's belongs to them: a run that was interrupted between the
+/// Whom the client trusts. The new certificate's pin belongs to it: a run that was interrupted between the
 /// controller's route and the pin goes on, and whoever presents it has proved to own the key that the user handed in.
-fn pins(cluster: &Cluster, certificate: Option<&NewCertificate>) -> Result<PinSet> {
-    let new = certificate.map(|certificate| certificate.pin);
-    Ok([pin_of(cluster)?].into_iter().chain(new).collect())
+fn trust(cluster: &Cluster, certificate: Option<&NewCertificate>) -> Result<ClientTls> {
+    connect::trust(cluster, certificate.map(|certificate| certificate.pin))
 }

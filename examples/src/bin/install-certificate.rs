@@ -11,7 +11,7 @@ the system apps, the controller's last, and its pin into .flynnrc.
 
 usage: install-certificate --cluster NAME --cert F --key F [--ca F] [--connect-to IP:PORT] [--dry-run]
 
-Without --cluster it shows itself on a mocked cluster. The options are those of productionize.
+Without options it shows itself on a mocked cluster. The options are those of productionize.
 ";
 
 const STEPS: [Step; 5] = [Step::Connect, Step::Certificate, Step::Router, Step::Routes, Step::Pin];

@@ -11,7 +11,7 @@ are made, and .flynnrc, the CA file and .gitconfig follow.
 
 usage: migrate-domain --cluster NAME --domain D [--connect-to IP:PORT] [--dry-run]
 
-Without --cluster it shows itself on a mocked cluster. The options are those of productionize.
+Without options it shows itself on a mocked cluster. The options are those of productionize.
 ";
 
 const STEPS: [Step; 2] = [Step::Connect, Step::Domain];

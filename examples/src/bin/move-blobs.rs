@@ -11,7 +11,7 @@ and moves the existing files there.
 
 usage: move-blobs --cluster NAME --bucket B --region R [--out DIR] [--connect-to IP:PORT] [--dry-run]
 
-Without --cluster it shows itself on a mocked cluster. The options are those of productionize.
+Without options it shows itself on a mocked cluster. The options are those of productionize.
 ";
 
 const STEPS: [Step; 2] = [Step::Connect, Step::Blobstore];

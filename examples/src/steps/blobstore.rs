@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use flynn_aws::blobstore::{Backend, BackendKind, Blobstore, Changes, MIGRATE, Migration};
+use flynn_aws::blobstore::{
+    Backend, BackendKind, Blobstore, Changes, MIGRATE, Migration, S3Access,
+};
 use flynn_aws::policy::Policy;
 
 use crate::cluster;
 use crate::documents;
 use crate::failure::{Context, Failure, Result};
-use crate::session::{DEPLOY_TIMEOUT, Session};
+use crate::session::Session;
 use crate::step::Look;
 
 /// The app.
 const APP: &str = "blobstore";
-/// What we leave in the app's meta once the migration was judged a success. The controller remembers that a job
-/// ended with status 0, but not what it printed, and the status alone proves nothing.
+/// What we leave in the app's meta once the migration was judged a success: the [mark]. The controller remembers that
+/// a job ended with status 0, but not what it printed, and the status alone proves nothing.
 const MIGRATED: &str = "blobs-migrated-to";
 /// How long moving the blobs may take.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -25,12 +27,11 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
 /// # Errors
 /// When the cluster does not answer, or the backend is in use with another bucket.
 pub async fn look(session: &mut Session) -> Result<Look> {
-    let Some(backend) = session.job.backend.clone() else {
-        return Ok(Look::skipped("no --bucket was given"));
-    };
     let env = cluster::env(&session.client, APP).await?;
     let found = Blobstore::read(&env);
-    refuse_another_bucket(&found, &backend)?;
+    let Some(backend) = wanted(session, &found)? else {
+        return Ok(Look::skipped("no --bucket was given"));
+    };
     let default = found.default_backend();
     let changes = Changes::to_default(&backend, &env);
     let mut plan = Vec::new();
@@ -48,14 +49,16 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         ));
     }
     let migrated = migrated_to(session).await?;
-    if migrated.as_deref() != Some(backend.name().as_str()) {
+    if !changes.is_empty() || migrated != Some(mark(&backend)) {
         plan.push(format!("run {} and judge its output", MIGRATE.join(" ")));
     }
-    let moved =
-        if migrated.as_deref() == Some(default) { "files moved" } else { "files not moved" };
-    let now = match default {
-        "postgres" => "blobs in postgres".to_owned(),
-        name => format!("blobs in {name} ({}), {moved}", place(found.backend(name))),
+    let now = match found.backend(default) {
+        None => format!("blobs in {default}"),
+        Some(used) => {
+            let moved = migrated == Some(mark(used));
+            let moved = if moved { "files moved" } else { "files not moved" };
+            format!("blobs in {default} ({}{}), {moved}", place(used), access(used))
+        }
     };
     if plan.is_empty() {
         let file = policy_file(session);
@@ -70,32 +73,22 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// # Errors
 /// When the deployment fails (as it does when the bucket cannot be reached), or the job did not move the files.
 pub async fn act(session: &mut Session) -> Result<()> {
-    let Some(backend) = session.job.backend.clone() else { return Ok(()) };
+    let env = cluster::env(&session.client, APP).await?;
+    let Some(backend) = wanted(session, &Blobstore::read(&env))? else { return Ok(()) };
     if let Some((path, policy)) = policy(session, &backend) {
         documents::write(&path, &policy).await?;
         session.screen.say(format_args!("IAM policy written to {}", path.display()));
     }
-    let env = cluster::env(&session.client, APP).await?;
     let changes = Changes::to_default(&backend, &env);
     if !changes.is_empty() {
-        set(session, &changes).await?;
+        // New files may have gone elsewhere meanwhile: what was moved before proves nothing.
+        leave_mark(session, None).await?;
+        let change = session.client.app(APP).env().set(changes.set.iter()).unset(&changes.unset);
+        let what = "cannot configure the blobstore, the old release goes on";
+        cluster::change_env(session, change, what).await?;
     }
-    if migrated_to(session).await?.as_deref() != Some(backend.name().as_str()) {
+    if migrated_to(session).await? != Some(mark(&backend)) {
         migrate(session, &backend).await?;
-    }
-    Ok(())
-}
-
-async fn set(session: &mut Session, changes: &Changes) -> Result<()> {
-    let env = session.client.app(APP).env();
-    let done = env
-        .set(changes.set.iter())
-        .unset(&changes.unset)
-        .timeout(DEPLOY_TIMEOUT)
-        .await
-        .context("cannot configure the blobstore, the old release goes on")?;
-    if let Some(release) = done.release {
-        session.screen.say(format_args!("release {} deployed", release.id));
     }
     Ok(())
 }
@@ -116,9 +109,26 @@ async fn migrate(session: &mut Session, backend: &Backend) -> Result<()> {
     if done.left_behind > 0 {
         session.screen.say(format_args!("{} old copies could not be deleted", done.left_behind));
     }
+    leave_mark(session, Some(mark(backend))).await
+}
+
+/// What is noted of files that were moved: the backend, and what it stood for.
+fn mark(backend: &Backend) -> String {
+    format!("{}: {}", backend.name(), place(backend))
+}
+
+/// Notes which migration was judged a success, or that none counts any more.
+async fn leave_mark(session: &Session, mark: Option<String>) -> Result<()> {
+    let what = "cannot note whether the blobs were moved";
+    let app = session.client.app(APP);
     let mut meta = app.get().await.context(what)?.meta;
-    meta.insert(MIGRATED.to_owned(), name.to_owned());
-    app.update().meta(meta).await.context("cannot note that the blobs were moved")?;
+    let before = match &mark {
+        Some(mark) => meta.insert(MIGRATED.to_owned(), mark.clone()),
+        None => meta.remove(MIGRATED),
+    };
+    if before != mark {
+        app.update().meta(meta).await.context(what)?;
+    }
     Ok(())
 }
 
@@ -137,22 +147,45 @@ fn policy(session: &Session, backend: &Backend) -> Option<(PathBuf, String)> {
     Some((policy_file(session), Policy::for_blobstore(s3.bucket(), s3.region()).to_json()))
 }
 
+/// The backend that the cluster shall have. Without a key of its own in the environment it keeps the access that the
+/// cluster's has to the same bucket.
+///
+/// # Errors
 /// A backend that files refer to must not change its bucket: they would be lost from sight.
-fn refuse_another_bucket(found: &Blobstore, backend: &Backend) -> Result<()> {
-    let name = backend.name().as_str();
-    let (old, new) = (place(found.backend(name)), place(Some(backend)));
-    if old.is_empty() || old == new {
-        return Ok(());
+fn wanted(session: &Session, found: &Blobstore) -> Result<Option<Backend>> {
+    let Some(given) = session.job.backend.clone() else { return Ok(None) };
+    let name = given.name();
+    let Some(set) = found.backends().iter().find(|set| set.name == *name) else {
+        return Ok(Some(given));
+    };
+    let Some(used) = &set.backend else {
+        return Err(Failure::new(format!(
+            "the backend {name} is set, but is none that can be read: if no files are in it, unset {} first",
+            set.variables.join(" and ")
+        )));
+    };
+    let (old, new) = (place(used), place(&given));
+    if old != new {
+        return Err(Failure::new(format!(
+            "the backend {name} is in use with {old}: files in it would be lost from sight if it became {new}"
+        )));
     }
-    Err(Failure::new(format!(
-        "the backend {name} is in use with {old}: files in it would be lost from sight if it became {new}"
-    )))
+    Ok(Some(if session.job.keeps_access { used.clone() } else { given }))
 }
 
-fn place(backend: Option<&Backend>) -> String {
-    match backend.map(Backend::kind) {
-        Some(BackendKind::S3(s3)) => format!("bucket {} in {}", s3.bucket(), s3.region()),
-        Some(other) => other.token().to_owned(),
-        None => String::new(),
+fn place(backend: &Backend) -> String {
+    match backend.kind() {
+        BackendKind::S3(s3) => format!("bucket {} in {}", s3.bucket(), s3.region()),
+        other => other.token().to_owned(),
+    }
+}
+
+/// How it is used, for people.
+fn access(backend: &Backend) -> String {
+    let BackendKind::S3(s3) = backend.kind() else { return String::new() };
+    match s3.access() {
+        S3Access::Key { id, .. } => format!(", key {id}"),
+        S3Access::Ec2Role => ", role of the instances".to_owned(),
+        _ => String::new(),
     }
 }

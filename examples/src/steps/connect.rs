@@ -22,9 +22,10 @@ pub async fn look(session: &mut Session) -> Result<Look> {
             )));
         }
         Err(error) => {
-            let what = if pin_mismatch(&error).is_some() {
-                format!("{url} is not who .flynnrc says")
-            } else if error.status().is_some() {
+            if let Some(mismatch) = pin_mismatch(&error) {
+                return Err(Failure::new(format!("{url} is not who .flynnrc says: {mismatch}")));
+            }
+            let what = if error.status().is_some() {
                 format!("{url} does not answer as it should")
             } else {
                 format!("cannot reach {url}")
@@ -34,11 +35,10 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     };
     let domain = cluster::domain(&session.client).await?;
     let presented = session.presented(session.reach.controller_host()).await?;
-    let pin = session.pin()?;
     let mut look = Look::holds(format!("key accepted, domain {domain}, {} apps", apps.len()))
         .before(format!("cluster {name:?} in .flynnrc"))
         .details([format!("{url} presents the pin {presented}")]);
-    if presented != pin {
+    if session.pin()?.is_some_and(|pin| pin != presented) {
         look = look.details([
             "the new certificate is live already, the pin in .flynnrc is behind: an earlier run was interrupted"
                 .to_owned(),

@@ -2,8 +2,10 @@
 
 mod missing_routes;
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use flynn_client::domain::{DomainMigrationEvent, MigrationHandle};
+use flynn_client::events::EventType;
 use flynn_config::{BlockChange, Error as ConfigError, FlynnRc, GitConfig, Helper, Locations};
 use flynn_tls::Pin;
 
@@ -26,6 +28,9 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     let wanted = session.job.domain.to_string();
     let domain = cluster::domain(&session.client).await?;
     let mut plan = Vec::new();
+    if let Some(running) = running(session).await? {
+        plan.push(format!("wait for the end of migration {}, which is under way", running.id));
+    }
     if domain != wanted {
         plan.push(format!("migrate the cluster from {domain} to {wanted}"));
     }
@@ -42,7 +47,8 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         let live = session.presented(session.reach.controller_host()).await?;
         // The new certificate may be there already: its pin is a later step's.
         let new = session.certificate().ok().map(|certificate| certificate.pin);
-        if live != session.pin()? && Some(live) != new {
+        let is_known = |pin| pin == live || Some(live) == new;
+        if session.pin()?.is_some_and(|pin| !is_known(pin)) {
             plan.push("write the pin of the migrated controller into .flynnrc".to_owned());
         }
     }
@@ -57,6 +63,11 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// When the migration fails or does not end, or a file cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
     let wanted = session.job.domain.to_string();
+    if let Some(running) = running(session).await? {
+        let id = &running.id;
+        session.screen.say(format_args!("migration {id} is under way, waiting for its end"));
+        running.wait().timeout(TIMEOUT).await.context("the migration under way does not end")?;
+    }
     let domain = cluster::domain(&session.client).await?;
     if domain != wanted {
         migrate(session, &domain, &wanted).await?;
@@ -84,6 +95,21 @@ pub async fn act(session: &mut Session) -> Result<()> {
     .await?;
     session.screen.say(format_args!("URLs and pin {pin} written to .flynnrc"));
     session.reload().await
+}
+
+/// A migration that has not ended, perhaps of a run that was interrupted. The domain alone does not tell: it changes
+/// before the routes and the router's certificate do. One that has been silent for long is dead.
+async fn running(session: &Session) -> Result<Option<MigrationHandle>> {
+    let what = "cannot list the migrations";
+    let events = session.client.events().object_types([EventType::DomainMigration]);
+    let newest = events.count(1).list().await.context(what)?.into_iter().next();
+    let Some(newest) = newest else { return Ok(None) };
+    let step: DomainMigrationEvent = newest.decode().context(what)?;
+    let is_over = !step.error.is_empty() || step.migration.is_none_or(|it| it.is_finished());
+    let at = newest.created_at.and_then(|at| at.to_system_time());
+    let age = at.and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default();
+    let is_running = !is_over && age < TIMEOUT;
+    Ok(is_running.then(|| session.client.domain().migration(newest.object_id)))
 }
 
 async fn migrate(session: &mut Session, from: &str, to: &str) -> Result<()> {

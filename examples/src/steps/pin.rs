@@ -1,7 +1,7 @@
 //! The pin in `.flynnrc`, after the controller's certificate has changed.
 
 use flynn_config::{Error as ConfigError, FlynnRc};
-use flynn_tls::{Pin, pin_mismatch};
+use flynn_tls::{ClientTls, Pin, pin_mismatch};
 
 use crate::blocking::blocking;
 use crate::failure::{Context, Failure, Result};
@@ -14,7 +14,10 @@ use crate::step::Look;
 /// When the server does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     session.reload().await?;
-    let (file, written) = (session.certificate()?.pin, session.pin()?);
+    let Some(written) = session.pin()? else {
+        return Ok(Look::skipped("no TLSPin in .flynnrc: public certificates are trusted"));
+    };
+    let file = session.certificate()?.pin;
     let live = session.presented(session.reach.controller_host()).await?;
     if written != file || live != file {
         let plan = [
@@ -24,7 +27,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         return Ok(Look::lacks(written.to_string(), plan));
     }
     // The pin alone, without the new certificate's beside it, must do.
-    let client = session.reach.client(&session.cluster, written)?;
+    let client = session.reach.client(&session.cluster, ClientTls::pinned(written))?;
     client.apps().list().await.context("cannot connect with the new pin alone")?;
     Ok(Look::holds(written.to_string())
         .details(["file, server and .flynnrc agree, the client connects".to_owned()]))
@@ -43,7 +46,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
             session.reach.controller_host()
         )));
     }
-    if old != file {
+    if let Some(old) = old.filter(|old| *old != file) {
         let refusal = refusal(session, old, live).await?;
         session.screen.say(format_args!("the old pin is refused: {refusal}"));
     }
@@ -64,7 +67,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
 
 /// What a client with the old pin says: a mismatch that names both pins, or something is wrong.
 async fn refusal(session: &Session, old: Pin, live: Pin) -> Result<String> {
-    let client = session.reach.client(&session.cluster, old)?;
+    let client = session.reach.client(&session.cluster, ClientTls::pinned(old))?;
     let Err(error) = client.apps().list().await else {
         return Err(Failure::new("a client with the old pin is still let in"));
     };

@@ -3,8 +3,8 @@
 use secrecy::ExposeSecret;
 
 use crate::cluster;
-use crate::failure::{Context, Result};
-use crate::session::{DEPLOY_TIMEOUT, Session};
+use crate::failure::Result;
+use crate::session::Session;
 use crate::step::Look;
 
 /// Compares the router's env, and what `status.` presents, which has no certificate of its own.
@@ -34,17 +34,9 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// When the deployment fails, or the certificate does not become live.
 pub async fn act(session: &mut Session) -> Result<()> {
     let new = session.certificate()?;
-    let deployed = session
-        .client
-        .app("router")
-        .env()
-        .set([("TLSCERT", new.chain_pem.as_str()), ("TLSKEY", new.key_pem.expose_secret())])
-        .timeout(DEPLOY_TIMEOUT)
-        .await
-        .context("cannot set the router's certificate")?;
-    if let Some(release) = deployed.release {
-        session.screen.say(format_args!("release {} deployed", release.id));
-    }
+    let env = [("TLSCERT", new.chain_pem.as_str()), ("TLSKEY", new.key_pem.expose_secret())];
+    let change = session.client.app("router").env().set(env);
+    cluster::change_env(session, change, "cannot set the router's certificate").await?;
     let domain = cluster::domain(&session.client).await?;
     session.presents_new(&format!("status.{domain}")).await
 }

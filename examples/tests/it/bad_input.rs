@@ -135,6 +135,11 @@ const CASES: &[Case] = &[
         spoil: |world, _| world.demo.write(".gitconfig", "[user]\n\tname = \"broken\n").unwrap(),
     },
     Case {
+        name: "a .gitconfig that git is at work on",
+        says: &[".gitconfig.lock", "remove"],
+        spoil: |world, _| world.demo.write(".gitconfig.lock", "").unwrap(),
+    },
+    Case {
         name: "a bucket that cannot be one",
         says: &["bucket", "My_Bucket"],
         spoil: |_, arguments| {
@@ -188,6 +193,7 @@ async fn is_refused_with_one_line_and_nothing_changed() {
         }
         assert!(!line.contains(&world.demo.mock.key()[..12]), "{name} shows the key: {line}");
         assert!(!line.contains("PRIVATE"), "{name}: {line}");
+        assert!(!line.contains("OtherError"), "{name} shows the insides of an error: {line}");
         assert_eq!(world.changes(), Vec::<String>::new(), "{name}");
         assert!(files_under(world.demo.home()) == files, "{name} changed a file");
     }

@@ -6,8 +6,13 @@ use std::path::Path;
 use flynn_client::Client;
 use flynn_config::Locations;
 use flynn_examples::connect;
+use flynn_examples::doctor::Patient;
 use flynn_examples::failure::Result;
-use flynn_mock::MockController;
+use flynn_examples::runner::Mode;
+use flynn_examples::step::Step;
+use flynn_mock::{MockController, ServerAge};
+
+use crate::world::World;
 
 async fn mock() -> MockController {
     MockController::builder().bootstrapped("example.com").tls().start().await
@@ -63,4 +68,16 @@ async fn without_a_key_the_token_of_flynn_login_is_sent() {
     assert!(flynn.routes().list().await.unwrap_err().is_unauthorized());
     let requests = mock.requests();
     assert_eq!(requests.first().unwrap().header("authorization"), Some("Bearer tok"));
+}
+
+/// Steps and doctor take the same cluster.
+#[tokio::test]
+async fn without_a_pin_the_steps_trust_public_certificates() {
+    let world = World::new(ServerAge::V2016).await;
+    let pin = format!("TLSPin = \"{}\"", world.demo.mock.pin());
+    world.demo.write(".flynnrc", &world.read(".flynnrc").replace(&pin, "")).unwrap();
+    let failure = world.run_steps(&[Step::Connect], Mode::Do).await.0.failure.unwrap();
+    assert!(failure.to_string().contains("UnknownIssuer"), "{failure}");
+    let locations = world.job.locations.clone();
+    assert!(Patient::open(locations, Some("production"), world.job.connect_to).is_ok());
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod bad_input;
+mod blobstore;
 mod check_certificate;
 mod connect;
 mod doctor;

@@ -142,10 +142,21 @@ async fn one_program_a_task() {
             assert!(shown.contains(&done), "{program}: {shown}");
         }
     }
-    // What is needed is asked for.
-    let output = run(env!("CARGO_BIN_EXE_migrate-domain"), world.demo.home(), &arguments(&[]));
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("needs --domain"));
+    // What is needed is asked for; a mock does not pass for the cluster that was forgotten.
+    for (program, arguments, asks) in [
+        (env!("CARGO_BIN_EXE_migrate-domain"), arguments(&[]), "needs --domain"),
+        (env!("CARGO_BIN_EXE_move-blobs"), arguments(&[]), "needs --bucket"),
+        (
+            env!("CARGO_BIN_EXE_migrate-domain"),
+            vec!["--domain".to_owned(), "new.example.com".to_owned()],
+            "--cluster is missing",
+        ),
+    ] {
+        let output = run(program, world.demo.home(), &arguments);
+        assert_eq!(output.status.code(), Some(1), "{program}");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(errors.contains(asks), "{program}: {errors}");
+    }
 }
 
 #[test]

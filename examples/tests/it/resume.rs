@@ -2,10 +2,13 @@
 
 use std::fs;
 
+use flynn_client::apps::NewApp;
 use flynn_examples::runner::Mode;
 use flynn_examples::screen::Mark;
 use flynn_examples::step::Step;
 use flynn_mock::{Fault, Op, ServerAge};
+use http::Method;
+use serde_json::{Value, json};
 
 use crate::world::World;
 
@@ -194,4 +197,48 @@ async fn the_pin_may_be_behind() {
     let (summary, output) = world.run(Mode::Do).await;
     assert!(summary.is_complete(), "{:?}\n{output}", summary.failure);
     assert!(output.contains("an earlier run was interrupted"), "{output}");
+}
+
+/// An interrupted run has left a migration or a deployment behind: the next run waits for it and starts no other.
+#[tokio::test]
+async fn what_is_under_way_is_waited_for() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let world = World::new(age).await;
+        let client = world.demo.mock.client();
+        client.domain().migrate("new.example.com").await.unwrap();
+        let (summary, output) = world.run_steps(&Step::ALL[..3], Mode::Do).await;
+        assert!(summary.is_complete(), "{:?}\n{output}", summary.failure);
+        let migrations = world.changes().iter().filter(|change| *change == "PUT /domain").count();
+        assert_eq!(migrations, 1, "{output}");
+        assert!(!output.contains("made no route"), "{output}");
+
+        // The controller has moved, and its certificate with it.
+        let client = world.demo.mock.client();
+        let router = client.request(Method::GET, "/apps/router/release");
+        let mut release: Value = router.decode().await.unwrap();
+        for own in ["id", "created_at"] {
+            release.as_object_mut().unwrap().remove(own);
+        }
+        let release = client.request(Method::POST, "/releases").json(&release);
+        let release: Value = release.decode().await.unwrap();
+        client.app("router").deploy(release["id"].as_str().unwrap()).await.unwrap();
+        let (summary, output) = world.run(Mode::Do).await;
+        assert!(summary.is_complete(), "{:?}\n{output}", summary.failure);
+    }
+}
+
+/// A route that is no app's has nobody to give its sibling to.
+#[tokio::test]
+async fn a_detached_route_stays_behind() {
+    let world = World::new(ServerAge::V2021).await;
+    let client = world.demo.mock.client();
+    client.apps().create(NewApp::named("shop")).await.unwrap();
+    let routes = client.app("shop").routes();
+    let route = routes.find("shop.old.example.com", "/").await.unwrap().unwrap();
+    let detached =
+        json!({"id": route.id(), "type": "http", "domain": route.domain, "service": "shop-web"});
+    let path = format!("/apps/shop/routes/{}", route.id());
+    client.request(Method::PUT, &path).json(&detached).await.unwrap();
+    let (summary, output) = world.run_steps(&Step::ALL[..3], Mode::Do).await;
+    assert!(summary.is_complete(), "{:?}\n{output}", summary.failure);
 }

@@ -41,6 +41,10 @@ pub(super) async fn create(session: &mut Session, old: &str, new: &str) -> Resul
             sibling = sibling.certificate(&certificate.0, certificate.1.as_str());
         }
         let app = route.parent_ref.rsplit('/').next().unwrap_or_default();
+        if app.is_empty() {
+            session.screen.say(format_args!("{} is no app's: it gets no {domain}", route.domain));
+            continue;
+        }
         let routes = session.client.app(app).routes();
         routes.create(sibling).await.context(format!("cannot create the route {domain}"))?;
         session.screen.say(format_args!("the migration made no route {domain}: created"));
