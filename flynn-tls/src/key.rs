@@ -43,7 +43,9 @@ pub enum Belongs {
     Yes,
     /// It is another key.
     No,
-    /// The crypto provider finds that its parts do not fit together: the file is damaged.
+    /// The crypto provider finds that its parts do not fit together: the file is damaged. A key
+    /// that it refuses for another reason is compared by its public part
+    /// ([`PrivateKey::is_usable_by`] tells that one).
     Damaged,
     /// Cannot be told: the file holds no public part, and the crypto provider cannot compute it.
     Unknown,
@@ -122,7 +124,9 @@ impl PrivateKey {
         let loaded = provider.key_provider.load_private_key(self.der.clone_key());
         let public = match &loaded {
             Ok(key) => key.public_key(),
-            Err(_) if self.public.is_some() && self.is_common() => return Belongs::Damaged,
+            Err(_) if self.public.is_some() && self.is_common() && !self.is_odd_rsa() => {
+                return Belongs::Damaged;
+            }
             Err(_) => None,
         };
         let public = public.as_ref().and_then(|spki| public_bits(spki));
@@ -131,6 +135,44 @@ impl PrivateKey {
             Some(_) => Belongs::No,
             None => Belongs::Unknown,
         }
+    }
+
+    /// Whether the crypto provider can load it, to sign handshakes with. Intact keys that one cannot
+    /// load are those of rare kinds or sizes, and RSA with an exponent below 65537 or with more than two
+    /// primes.
+    pub fn is_usable_by(&self, provider: &CryptoProvider) -> bool {
+        provider.key_provider.load_private_key(self.der.clone_key()).is_ok()
+    }
+
+    /// RSA as openssl makes it when asked to, and as providers refuse it without being damaged: an
+    /// exponent that is not from 65537 to 33 bits (which is what ring loads), more than two
+    /// primes, or two of unequal length.
+    pub(crate) fn is_odd_rsa(&self) -> bool {
+        self.rsa_parts().is_some_and(|[version, exponent, p, q]| {
+            let small = modulus_bits(exponent) < 17;
+            let large = modulus_bits(exponent) > 33;
+            modulus_bits(version) > 0 || small || large || modulus_bits(p) != modulus_bits(q)
+        })
+    }
+
+    /// Version, public exponent, and the first two primes.
+    fn rsa_parts(&self) -> Option<[&[u8]; 4]> {
+        let pkcs1 = match &self.der {
+            PrivateKeyDer::Pkcs1(key) => key.secret_pkcs1_der(),
+            PrivateKeyDer::Pkcs8(key) => {
+                let mut parts = Reader::new(key.secret_pkcs8_der()).enter(SEQUENCE)?;
+                parts.value(INTEGER)?;
+                if parts.enter(SEQUENCE)?.value(OID)?.content != RSA {
+                    return None;
+                }
+                parts.value(OCTET_STRING)?.content
+            }
+            _ => return None,
+        };
+        let mut parts = Reader::new(pkcs1).enter(SEQUENCE)?;
+        let mut next = || parts.value(INTEGER).map(|v| v.content);
+        let (version, _modulus, exponent, _private) = (next()?, next()?, next()?, next()?);
+        Some([version, exponent, next()?, next()?])
     }
 
     /// A kind that every provider loads, so that failing to means the key is damaged.

@@ -9,6 +9,9 @@ pub enum Code {
     KeyMismatch,
     /// The private key's parts do not fit together.
     KeyDamaged,
+    /// The private key is intact as far as is known, and the crypto provider cannot load it: RSA
+    /// with an unusual exponent, or with more than two primes.
+    KeyUnusable,
     /// Whether the private key fits cannot be told.
     KeyUnchecked,
     /// The certificate's file holds a private key.
@@ -72,6 +75,7 @@ impl Code {
     pub const ALL: &[Self] = &[
         Self::KeyMismatch,
         Self::KeyDamaged,
+        Self::KeyUnusable,
         Self::KeyUnchecked,
         Self::KeyInBundle,
         Self::NameNotCovered,
@@ -106,6 +110,7 @@ impl Code {
         match self {
             Self::KeyMismatch => "key-mismatch",
             Self::KeyDamaged => "key-damaged",
+            Self::KeyUnusable => "key-unusable",
             Self::KeyUnchecked => "key-unchecked",
             Self::KeyInBundle => "key-in-bundle",
             Self::NameNotCovered => "name-not-covered",

@@ -12,6 +12,19 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
         );
     }
     let Some(key) = case.key else { return };
+    if key.is_odd_rsa() && case.provider.as_ref().is_some_and(|p| !key.is_usable_by(p)) {
+        report.add(
+            Code::KeyUnusable,
+            Severity::Warning,
+            None,
+            format!(
+                "the private key ({}) is one that many TLS servers cannot use: its exponent is \
+                 unusual, or it has other than two primes of equal length",
+                key.kind()
+            ),
+            "request a new certificate with a P-256 key, or an RSA key as openssl makes it unless told otherwise",
+        );
+    }
     let belongs = case.provider.as_ref().map(|p| key.belongs_to(case.leaf, p));
     match belongs.unwrap_or(Belongs::Unknown) {
         Belongs::Yes => {}

@@ -23,7 +23,7 @@ use crate::{Bundle, Certificate, PrivateKey, Time, provider};
 ///
 /// | found | codes |
 /// |---|---|
-/// | the key | `key-mismatch` `key-damaged` `key-unchecked` `key-in-bundle` |
+/// | the key | `key-mismatch` `key-damaged` `key-unusable` `key-unchecked` `key-in-bundle` |
 /// | names | `name-not-covered` `wildcard-not-covered` `apex-not-covered` `no-names` |
 /// | dates | `expired` `not-yet-valid` `expires-soon` |
 /// | the file | `wrong-order` `duplicate` `unrelated` `root-included` |

@@ -78,6 +78,10 @@ pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
             };
             Ok(with(file(&issued), Issued { key: key.der, ..issued }))
         }
+        Code::KeyUnusable => {
+            let issued = good().issue_for(&Key::with_exponent_3()?)?;
+            Ok(with(file(&issued), issued))
+        }
         Code::KeyInBundle => changed(&|issued, file| format!("{file}{}", issued.key_pem())),
         Code::NameNotCovered => leaf(ca.leaf(&["elsewhere.test"])),
         Code::WildcardNotCovered => leaf(ca.leaf(&[domain])),

@@ -31,7 +31,16 @@ impl Key {
                 return Err(Error::new(ErrorKind::Generate, message));
             }
         };
-        Self::of_pkcs8(PrivateKey::from_pem(fixed)?.secret_der().secret_der())
+        Self::fixed(fixed)
+    }
+
+    /// RSA 2048 with the exponent 3: sound, and refused by ring.
+    pub(super) fn with_exponent_3() -> Result<Self, Error> {
+        Self::fixed(include_str!("keys/rsa2048_e3.pem"))
+    }
+
+    fn fixed(pem: &str) -> Result<Self, Error> {
+        Self::of_pkcs8(PrivateKey::from_pem(pem)?.secret_der().secret_der())
     }
 
     fn of_ring(algorithm: &'static SignatureAlgorithm) -> Result<Self, Error> {

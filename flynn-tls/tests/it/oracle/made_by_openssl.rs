@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use flynn_tls::rustls::crypto::ring;
-use flynn_tls::{Belongs, Certificate, KeyKind, PrivateKey};
+use flynn_tls::{Belongs, Bundle, Certificate, Code, KeyKind, PrivateKey, Requirements, check};
 
 use super::{compare_facts, openssl};
 
@@ -75,6 +75,49 @@ fn keys_in_every_format_are_read_and_belong_to_their_certificate() {
                     assert_eq!(key.belongs_to(certificate, &provider), belongs, "{form} {i}");
                 }
             }
+        }
+    }
+}
+
+/// What is sound and what is not, by openssl's word.
+#[test]
+fn a_key_is_damaged_when_openssl_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (name, make) in [
+        ("plain", "genrsa -out plain.key 2048"),
+        ("e3", "genrsa -3 -out e3.key 2048"),
+        ("three primes", "genrsa -primes 3 -out three.key 2048"),
+        ("PKCS#1", "genrsa -traditional -out old.key 2048"),
+        ("PKCS#1, e3", "genrsa -3 -traditional -out old3.key 2048"),
+    ] {
+        openssl(folder, make);
+        let file = make.split(' ').find(|word| word.ends_with(".key")).unwrap();
+        openssl(folder, &format!("req -x509 -new -key {file} -subj /CN=x -out cert.pem"));
+        openssl(folder, &format!("rsa -in {file} -traditional -outform DER -out whole.der"));
+        let certificate = Certificate::from_pem(text(folder, "cert.pem")).unwrap();
+        let mut der = fs::read(folder.join("whole.der")).unwrap();
+        let whole = PrivateKey::from_pem(text(folder, file)).unwrap();
+        // Well within the first prime.
+        der[600] ^= 0x10;
+        fs::write(folder.join("broken.der"), &der).unwrap();
+        let broken = PrivateKey::from_der(&der).unwrap();
+        for (key, der, sound) in [(whole, "whole.der", true), (broken, "broken.der", false)] {
+            let (_, verdict) = openssl::run(folder, &["rsa", "-in", der, "-check", "-noout"]);
+            assert_eq!(verdict.contains("RSA key ok"), sound, "{name}: {verdict}");
+            let provider = ring::default_provider();
+            let usual = key.is_usable_by(&provider);
+            let belongs = key.belongs_to(&certificate, &provider);
+            // Of what ring refuses anyway nobody finds the damage, and nobody invents it.
+            let odd = file.contains('3') || file.contains("three");
+            assert_eq!(usual, sound && !odd, "{name} {der}");
+            let expected = if sound || odd { Belongs::Yes } else { Belongs::Damaged };
+            assert_eq!(belongs, expected, "{name} {der}");
+
+            let bundle = Bundle::from_der([certificate.der().clone()]).unwrap();
+            let report = check(&bundle, Some(&key), &Requirements::new());
+            assert_eq!(report.has(Code::KeyUnusable), odd, "{name} {der}: {report}");
+            assert_eq!(report.has(Code::KeyDamaged), !sound && !odd, "{name} {der}: {report}");
         }
     }
 }
