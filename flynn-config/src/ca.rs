@@ -43,17 +43,21 @@ impl CaFiles {
     }
 
     /// Writes a cluster's CA certificate, in one step, and gives its path. The folder is made
-    /// if need be; a new file is readable by everybody, as certificates may be.
+    /// if need be; a new file is readable by everybody, as certificates may be. A symbolic link
+    /// stays, and its target is written.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for the name, [`Io`](ErrorKind::Io).
+    /// [`Invalid`](ErrorKind::Invalid) for the name, or where something other than a regular file
+    /// is in the way; [`NotFound`](ErrorKind::NotFound) for a link into a folder that is missing;
+    /// [`ReadOnly`](ErrorKind::ReadOnly), [`Io`](ErrorKind::Io).
     pub fn write(&self, name: &str, pem: &str) -> Result<PathBuf, Error> {
         let path = self.path(name)?;
         fs::create_dir_all(&self.dir).map_err(|e| Error::io("create the folder", &self.dir, e))?;
-        let (target, access) = match save::read(&path) {
+        let target = save::resolve(&path)?;
+        let access = match save::read(&target) {
             Ok((old, _)) if old == pem.as_bytes() => return Ok(path),
-            Ok((_, access)) => (save::resolve(&path)?, access),
-            Err(e) if e.is_not_found() => (path.clone(), Access::public()),
+            Ok((_, access)) => access,
+            Err(e) if e.is_not_found() => Access::public(),
             Err(e) => return Err(e),
         };
         save::replace(&target, pem.as_bytes(), access)?;

@@ -90,8 +90,12 @@ impl FlynnRc {
     /// # Errors
     /// Those of [`load`](Self::load) and of `change`; [`Locked`](crate::ErrorKind::Locked) when
     /// another program holds the lock for [10 seconds](crate::LOCK_TIMEOUT) and nothing changes;
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly); [`Io`](crate::ErrorKind::Io) for a full disk and
-    /// the like.
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a folder, device or pipe;
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly) for a file or folder that may not be written, and
+    /// for a lock that another user made and nobody else may open;
+    /// [`Io`](crate::ErrorKind::Io) for a full disk and the like, which leave the file as it was.
+    /// One error comes after the file is replaced, and says so: the disk that fails to flush the
+    /// folder.
     ///
     /// ```
     /// # let home = tempfile::tempdir().unwrap();

@@ -97,8 +97,9 @@ impl GitConfig {
     /// # Errors
     /// Those of [`parse`](Self::parse) and of `change`; [`Locked`](crate::ErrorKind::Locked),
     /// with path and age, when the lock file is still there after
-    /// [10 seconds](crate::LOCK_TIMEOUT) without a change; [`ReadOnly`](crate::ErrorKind::ReadOnly);
-    /// [`Io`](crate::ErrorKind::Io) for a full disk and the like.
+    /// [10 seconds](crate::LOCK_TIMEOUT) without a change; otherwise those of
+    /// [`FlynnRc::edit`](crate::FlynnRc::edit). [`Invalid`](crate::ErrorKind::Invalid) includes
+    /// the `/dev/null` of `GIT_CONFIG_GLOBAL`, which git, where it may, replaces by a file.
     pub fn edit<T, E: From<Error>>(
         path: impl AsRef<Path>,
         change: impl FnOnce(&mut GitConfigEdit) -> Result<T, E>,

@@ -51,7 +51,7 @@ impl GitLock {
             discard(&self.path);
             return Err(full_disk(&self.target, e));
         }
-        sync_folder(&self.target).map_err(|e| full_disk(&self.target, e))
+        sync_folder(&self.target)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The lock of a `.flynnrc`: an advisory lock on a file beside it.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
 use std::path::Path;
 
 use super::replace::full_disk;
@@ -20,7 +21,7 @@ pub(super) struct RcLock {
 impl RcLock {
     pub(super) fn acquire(target: &Target) -> Result<Self, Error> {
         let path = target.sibling(".lock");
-        let file = open(&path).map_err(|e| full_disk(&target.path, e))?;
+        let file = open(&path, target)?;
         let mut patience = Patience::new([&target.path, &path]);
         loop {
             match file.try_lock() {
@@ -36,10 +37,25 @@ impl RcLock {
     }
 }
 
-fn open(path: &Path) -> std::io::Result<File> {
+/// Opens the lock file, making it if need be. It holds nothing, and whoever can read it can lock
+/// it: one that root made is good for the owner of the `.flynnrc` too.
+fn open(path: &Path, target: &Target) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+    options.open(path).or_else(|refused| {
+        if refused.kind() != io::ErrorKind::PermissionDenied {
+            return Err(full_disk(&target.path, refused));
+        }
+        File::open(path).map_err(|e| match e.kind() {
+            io::ErrorKind::PermissionDenied => {
+                let message = "no permission to open this lock, which belongs to another user: \
+                               remove it, or change its owner";
+                Error::new(ErrorKind::ReadOnly, message).at(path)
+            }
+            // There is none, and none can be made.
+            _ => full_disk(&target.path, refused),
+        })
+    })
 }

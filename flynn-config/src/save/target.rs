@@ -91,11 +91,15 @@ impl Target {
     }
 
     fn checked(target: PathBuf, asked: &Path) -> Result<Self, Error> {
-        if target.is_dir() {
-            return Err(Error::new(ErrorKind::Invalid, "is a folder, not a file").at(asked));
+        let invalid = |what| Err(Error::new(ErrorKind::Invalid, what).at(asked));
+        match fs::metadata(&target) {
+            Ok(there) if there.is_dir() => return invalid("is a folder, not a file"),
+            // A rename would replace a device, and reading a pipe would wait for ever.
+            Ok(there) if !there.is_file() => return invalid("is no regular file"),
+            _ => {}
         }
         if target.file_name().is_none() {
-            return Err(Error::new(ErrorKind::Invalid, "is not the path of a file").at(asked));
+            return invalid("is not the path of a file");
         }
         let folder = folder(&target);
         if !folder.is_dir() {

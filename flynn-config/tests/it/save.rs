@@ -51,7 +51,8 @@ fn new_files_are_private_and_old_ones_keep_their_mode() {
         }
     }
     assert_eq!(names(dir.path()), [".flynnrc", ".gitconfig"]);
-    assert_eq!(mode(&dir.path().join(".flynnrc.lock")), 0o600);
+    // The lock holds nothing, and others who share the file need it.
+    assert_eq!(mode(&dir.path().join(".flynnrc.lock")) & !0o644, 0);
 }
 
 #[test]
@@ -232,12 +233,101 @@ fn a_full_disk_leaves_the_old_file() {
 #[test]
 fn what_a_killed_writer_left_is_swept() {
     let dir = tempfile::tempdir().unwrap();
-    let left = dir.path().join(".flynnrc.AbC123.tmp");
-    let foreign = dir.path().join(".flynnrc.tmp");
+    let at = |name: &str| dir.path().join(name);
+    let left = at(".flynnrc.flynn-config-AbC123.tmp");
     fs::write(&left, "Key = \"k\"").unwrap();
-    fs::write(&foreign, "").unwrap();
-    add(&dir.path().join(".flynnrc"), "a").unwrap();
-    assert!(!left.exists() && foreign.exists());
+    let foreign = [".flynnrc.tmp", ".flynnrc.backup.tmp", ".flynnrc.flynn-config-backup2.tmp"];
+    for name in foreign {
+        fs::write(at(name), "precious").unwrap();
+    }
+    let folder = at(".flynnrc.flynn-config-folder.tmp");
+    let link = at(".flynnrc.flynn-config-a1link.tmp");
+    fs::create_dir(&folder).unwrap();
+    symlink(at(".flynnrc.tmp"), &link).unwrap();
+    add(&at(".flynnrc"), "a").unwrap();
+    assert!(!left.exists());
+    assert!(foreign.iter().all(|name| at(name).exists()) && folder.exists() && link.exists());
+}
+
+/// A rename would replace a device, and a pipe never ends.
+#[test]
+fn only_regular_files_are_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let pipe = dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let socket = dir.path().join("socket");
+    let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    let link = dir.path().join("link.pem");
+    symlink(&pipe, &link).unwrap();
+    for write in [add, set] {
+        for odd in [&pipe, &socket, &link] {
+            let error = write(odd, "a").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+            assert_eq!(error.path(), Some(&**odd));
+            assert!(!fs::metadata(odd).unwrap().is_file());
+        }
+    }
+    let error = CaFiles::new(dir.path()).write("link", "pem").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert_eq!(names(dir.path()), ["link.pem", "pipe", "socket"], "locks");
+    // `GIT_CONFIG_GLOBAL=/dev/null` is how people say that there is none.
+    assert_eq!(GitConfig::load("/dev/null").unwrap().entries().count(), 0);
+    assert!(FlynnRc::load("/dev/null").unwrap().clusters().is_empty());
+}
+
+/// Runs one test again, in a process of its own that is no root, on `dir` and what is in it.
+#[cfg(target_os = "linux")]
+fn without_privileges(test: &str, dir: &Path) {
+    use std::os::unix::process::CommandExt as _;
+
+    const NOBODY: u32 = 65534;
+    let mut child = Command::new("/proc/self/exe");
+    if fs::metadata(dir).unwrap().uid() == 0 {
+        std::os::unix::fs::chown(dir, Some(NOBODY), None).unwrap();
+        child.uid(NOBODY).gid(NOBODY);
+    }
+    let output =
+        child.args(["--exact", test]).current_dir(dir).env("FLYNN_TEST_DIR", dir).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+/// The rename is done when the folder, which may be written but not read, cannot be flushed.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_cannot_be_read() {
+    if let Some(dir) = std::env::var_os("FLYNN_TEST_DIR") {
+        for (path, write) in both(Path::new(&dir)) {
+            write(&path, "new").unwrap();
+            assert!(fs::read_to_string(&path).unwrap().contains("new"));
+        }
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o300)).unwrap();
+    without_privileges("save::a_folder_that_cannot_be_read", dir.path());
+    fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(names(dir.path()), [".flynnrc", ".gitconfig"]);
+}
+
+/// A lock that root made is no obstacle, if only it can be read.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_lock_of_another_user() {
+    if let Some(dir) = std::env::var_os("FLYNN_TEST_DIR") {
+        let lock = Path::new(&dir).join("shut.lock");
+        let error = add(&lock.with_extension(""), "a").unwrap_err();
+        assert_eq!((error.kind(), error.path()), (ErrorKind::ReadOnly, Some(&*lock)));
+        assert!(error.to_string().contains("belongs to another user"), "{error}");
+        return add(&Path::new(&dir).join("open"), "a").unwrap();
+    }
+    let dir = tempfile::tempdir().unwrap();
+    for (name, mode) in [("shut.lock", 0o000), ("open.lock", 0o444)] {
+        let lock = dir.path().join(name);
+        fs::write(&lock, "").unwrap();
+        fs::set_permissions(&lock, Permissions::from_mode(mode)).unwrap();
+    }
+    without_privileges("save::a_lock_of_another_user", dir.path());
 }
 
 #[test]
@@ -254,6 +344,16 @@ fn ca_files() {
     assert_eq!(fs::metadata(&path).unwrap().ino(), inode, "written without need");
     files.write("prod", "two").unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+    // A link stays, whether or not its target is there yet.
+    let elsewhere = dir.path().join("elsewhere.pem");
+    symlink(&elsewhere, files.path("linked").unwrap()).unwrap();
+    for content in ["new", "old"] {
+        let link = files.write("linked", content).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), content);
+    }
+    assert_eq!(mode(&elsewhere), 0o644);
+    assert!(files.remove("linked").unwrap() && elsewhere.exists());
     files.write("gone", "x").unwrap();
     fs::write(files.dir().join("notes.txt"), "").unwrap();
     let rc = FlynnRc::parse("[[cluster]]\nName = \"prod\"\n").unwrap();
