@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Domain,
     /// An address that cannot be a node's public one.
     Address,
+    /// The id of a health check cannot be one that Route53 gave.
+    HealthCheckId,
 }
 
 /// Why a value was refused. `Display` is one line; secrets are never part of it.

@@ -76,13 +76,16 @@ impl Region {
         &self.0
     }
 
-    /// The partition that ARNs in this region carry: `aws`, `aws-cn`, `aws-us-gov` and so on.
+    /// The partition that ARNs in this region carry: `aws`, `aws-cn`, `aws-us-gov` and so on, by the patterns that
+    /// AWS's own SDKs have in their `partitions.json`.
     pub fn partition(&self) -> &'static str {
-        const OTHERS: [(&str, &str); 5] = [
+        const OTHERS: [(&str, &str); 7] = [
             ("cn-", "aws-cn"),
             ("us-gov-", "aws-us-gov"),
-            ("us-isob-", "aws-iso-b"),
             ("us-iso-", "aws-iso"),
+            ("us-isob-", "aws-iso-b"),
+            ("eu-isoe-", "aws-iso-e"),
+            ("us-isof-", "aws-iso-f"),
             ("eusc-", "aws-eusc"),
         ];
         let other = OTHERS.iter().find(|(prefix, _)| self.0.starts_with(prefix));
@@ -174,5 +177,22 @@ mod tests {
         assert!(zone.contains("availability zone") && zone.contains("\"us-east-1\""), "{zone}");
         let variable = "AWS_REGION".parse::<Region>().unwrap_err().to_string();
         assert!(variable.contains("not expanded"), "{variable}");
+    }
+
+    #[test]
+    fn regions_know_their_partition() {
+        for (region, partition) in [
+            ("us-east-1", "aws"),
+            ("eu-west-1", "aws"),
+            ("cn-northwest-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            assert_eq!(region.parse::<Region>().unwrap().partition(), partition, "{region}");
+        }
     }
 }

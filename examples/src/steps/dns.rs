@@ -1,4 +1,4 @@
-//! The DNS plan: a change batch for Route53, and a health check a node.
+//! The DNS plan: a change batch for Route53, and a script that makes a health check a node.
 
 use std::path::PathBuf;
 
@@ -51,9 +51,15 @@ pub async fn look(session: &mut Session) -> Result<Look> {
             config.resource_path, check.caller_reference
         )
     });
+    let nodes: Vec<String> = plan.nodes().iter().map(ToString::to_string).collect();
     let commands = [
-        format!("in {}", batch_file.display()),
-        "apply with: aws route53 change-resource-record-sets --hosted-zone-id ZONE --change-batch file://…"
+        format!("in {}, without health checks; with them:", batch_file.display()),
+        format!(
+            "sh {} # makes them, prints a --health-check=IP=ID each",
+            script_file(session).display()
+        ),
+        format!("dns-plan {} {} --health-check=IP=ID… > batch.json", plan.domain(), nodes.join(" ")),
+        "aws route53 change-resource-record-sets --hosted-zone-id ZONE --change-batch file://batch.json"
             .to_owned(),
     ];
     Ok(Look::holds(now).details(records).details(checks).details(commands))
@@ -78,12 +84,29 @@ pub fn batch_file(session: &Session) -> PathBuf {
     session.job.documents.join(format!("route53-{}.json", session.job.domain))
 }
 
-fn files(session: &Session, plan: &DnsPlan) -> Vec<(PathBuf, String)> {
-    let mut files = vec![(batch_file(session), plan.change_batch().to_json())];
+/// Where the script is that makes the health checks.
+fn script_file(session: &Session) -> PathBuf {
+    session.job.documents.join(format!("health-checks-{}.sh", session.job.domain))
+}
+
+fn files(session: &Session, plan: &DnsPlan) -> [(PathBuf, String); 2] {
+    [
+        (batch_file(session), plan.change_batch().to_json()),
+        (script_file(session), health_check_script(plan)),
+    ]
+}
+
+/// A script for sh that makes the plan's health checks and prints each as `dns-plan` takes it: `--health-check=IP=ID`.
+/// It ends at the first that Route53 refuses; run again, it prints those that are there and makes the others.
+pub fn health_check_script(plan: &DnsPlan) -> String {
+    let mut lines = vec![
+        format!("# The health checks of the Flynn cluster {}.", plan.domain()),
+        "set -e".to_owned(),
+    ];
     for check in plan.health_checks() {
-        let address = check.health_check_config.ip_address.to_string().replace(':', "-");
-        let path = session.job.documents.join(format!("health-check-{address}.json"));
-        files.push((path, check.to_json()));
+        let (command, ip) = (check.to_command(), check.health_check_config.ip_address);
+        lines.push(format!("id=$({command} --query HealthCheck.Id --output text)"));
+        lines.push(format!("echo \"--health-check={ip}=$id\""));
     }
-    files
+    lines.join("\n") + "\n"
 }

@@ -12,6 +12,9 @@ use super::Domain;
 #[non_exhaustive]
 pub struct HealthCheck {
     /// Made from the settings, 64 characters at most: asking twice gives the same check, not a second one.
+    ///
+    /// Route53 remembers the reference of a deleted check for some days and answers `HealthCheckAlreadyExists`
+    /// meanwhile; [`DnsPlan::reference_salt`](super::DnsPlan::reference_salt) makes another.
     pub caller_reference: String,
     /// The settings.
     pub health_check_config: HealthCheckConfig,
@@ -40,7 +43,7 @@ pub struct HealthCheckConfig {
 }
 
 impl HealthCheck {
-    pub(super) fn of(domain: &Domain, ip: IpAddr) -> Self {
+    pub(super) fn of(domain: &Domain, ip: IpAddr, salt: &str) -> Self {
         let config = HealthCheckConfig {
             ip_address: ip,
             port: 80,
@@ -50,15 +53,32 @@ impl HealthCheck {
             request_interval: 30,
             failure_threshold: 3,
         };
-        Self {
-            caller_reference: format!("flynn-{ip}-{:016x}", fnv1a(&crate::json::pretty(&config))),
-            health_check_config: config,
-        }
+        let hash = fnv1a(&format!("{}{salt}", crate::json::pretty(&config)));
+        Self { caller_reference: format!("flynn-{ip}-{hash:016x}"), health_check_config: config }
     }
 
     /// The settings as indented JSON, for `--health-check-config file://…`.
     pub fn to_json(&self) -> String {
         crate::json::pretty(&self.health_check_config)
+    }
+
+    /// The command that makes the check. The settings are in the AWS CLI's shorthand, so that nothing in it needs
+    /// quotes in any shell.
+    pub fn to_command(&self) -> String {
+        let config = &self.health_check_config;
+        format!(
+            "aws route53 create-health-check --caller-reference {} --health-check-config \
+             IPAddress={},Port={},Type={},ResourcePath={},FullyQualifiedDomainName={},\
+             RequestInterval={},FailureThreshold={}",
+            self.caller_reference,
+            config.ip_address,
+            config.port,
+            config.r#type,
+            config.resource_path,
+            config.fully_qualified_domain_name,
+            config.request_interval,
+            config.failure_threshold,
+        )
     }
 }
 
@@ -78,10 +98,24 @@ mod tests {
         let domain: Domain = "example.com".parse().unwrap();
         let other: Domain = "example.org".parse().unwrap();
         let ip = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
-        let reference = HealthCheck::of(&domain, ip).caller_reference;
-        assert_eq!(reference, HealthCheck::of(&domain, ip).caller_reference);
-        assert_ne!(reference, HealthCheck::of(&other, ip).caller_reference);
+        let reference = HealthCheck::of(&domain, ip, "").caller_reference;
+        assert_eq!(reference, HealthCheck::of(&domain, ip, "").caller_reference);
+        assert_ne!(reference, HealthCheck::of(&other, ip, "").caller_reference);
+        assert_ne!(reference, HealthCheck::of(&domain, ip, "2").caller_reference);
         assert!(reference.len() <= 64, "{reference}");
         assert_eq!(fnv1a("a"), 0xaf63_dc4c_8601_ec8c);
+    }
+
+    #[test]
+    fn the_command_needs_no_quotes() {
+        let domain: Domain = "example.com".parse().unwrap();
+        let check = HealthCheck::of(&domain, "2600::1".parse().unwrap(), "it's; $(mine)");
+        let command = check.to_command();
+        assert!(command.contains(
+            " IPAddress=2600::1,Port=80,Type=HTTP,ResourcePath=/ping,\
+             FullyQualifiedDomainName=controller.example.com,RequestInterval=30,FailureThreshold=3"
+        ));
+        let plain = |c: char| c.is_ascii_alphanumeric() || " -.:,=/".contains(c);
+        assert!(command.chars().all(plain), "{command}");
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use super::address::unreachable_from_outside;
 use super::{Change, ChangeBatch, Domain, HealthCheck, ResourceRecord, ResourceRecordSet};
 use crate::{Error, ErrorKind};
 
@@ -31,19 +32,21 @@ pub struct DnsPlan {
     nodes: Vec<IpAddr>,
     routing: Routing,
     checks: BTreeMap<IpAddr, String>,
+    reference_salt: String,
 }
 
 impl DnsPlan {
-    /// A plan for a domain and the public addresses of all nodes.
+    /// A plan for a domain and the public addresses of all nodes. An IPv4 address that is written as an IPv6 one
+    /// (`::ffff:203.0.113.1`) is taken as the IPv4 address.
     ///
     /// # Errors
     /// [`ErrorKind::Domain`]; [`ErrorKind::Address`] without any address, for one given twice, and for one that
-    /// nobody outside can reach (private, loopback, link-local, multicast, shared).
+    /// nobody outside can reach (private, loopback, link-local, multicast, shared, reserved).
     pub fn new(domain: &str, nodes: impl IntoIterator<Item = IpAddr>) -> Result<Self, Error> {
         let refuse = |why: String| Err(Error::new(ErrorKind::Address, why));
         let domain = domain.parse()?;
         let mut known: Vec<IpAddr> = Vec::new();
-        for node in nodes {
+        for node in nodes.into_iter().map(|node| node.to_canonical()) {
             if let Some(why) = unreachable_from_outside(node) {
                 return refuse(format!("{node} cannot be a node's public address: {why}"));
             }
@@ -55,7 +58,13 @@ impl DnsPlan {
         if known.is_empty() {
             return refuse("no node's address is given".to_owned());
         }
-        Ok(Self { domain, nodes: known, routing: Routing::default(), checks: BTreeMap::new() })
+        Ok(Self {
+            domain,
+            nodes: known,
+            routing: Routing::default(),
+            checks: BTreeMap::new(),
+            reference_salt: String::new(),
+        })
     }
 
     /// Answers in another way.
@@ -68,16 +77,33 @@ impl DnsPlan {
     /// in the answers; set identifiers stay, so it can be tied later by sending the batch again.
     ///
     /// # Errors
-    /// [`ErrorKind::Address`] if no such node is planned.
+    /// [`ErrorKind::Address`] if no such node is planned; [`ErrorKind::HealthCheckId`] if the id is empty or has
+    /// more than Route53's 64 characters or others than letters, digits and hyphens.
     pub fn health_check_id(mut self, node: IpAddr, id: &str) -> Result<Self, Error> {
+        let node = node.to_canonical();
         if !self.nodes.contains(&node) {
             return Err(Error::new(
                 ErrorKind::Address,
                 format!("{node} is not one of the plan's nodes"),
             ));
         }
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if !(1..=64).contains(&id.len()) || !id.bytes().all(plain) {
+            return Err(Error::new(
+                ErrorKind::HealthCheckId,
+                format!("{id:?} cannot be the id of {node}'s health check"),
+            ));
+        }
         self.checks.insert(node, id.to_owned());
         Ok(self)
+    }
+
+    /// Makes the health checks new ones with references of their own: for when those of the same settings were
+    /// deleted some days ago at most, see [`HealthCheck::caller_reference`]. Any text will do; the same text gives
+    /// the same references.
+    pub fn reference_salt(mut self, salt: impl Into<String>) -> Self {
+        self.reference_salt = salt.into();
+        self
     }
 
     /// The domain.
@@ -92,7 +118,8 @@ impl DnsPlan {
 
     /// One health check a node.
     pub fn health_checks(&self) -> Vec<HealthCheck> {
-        self.nodes.iter().map(|node| HealthCheck::of(&self.domain, *node)).collect()
+        let check = |node: &IpAddr| HealthCheck::of(&self.domain, *node, &self.reference_salt);
+        self.nodes.iter().map(check).collect()
     }
 
     /// The records: one set a node on the apex (`A`, or `AAAA` for IPv6) and the wildcard `CNAME` to the apex.
@@ -138,29 +165,6 @@ impl DnsPlan {
 
 fn upsert(set: ResourceRecordSet) -> Change {
     Change { action: "UPSERT".to_owned(), resource_record_set: set }
-}
-
-/// Why an address is of no use in public DNS; Route53's checkers refuse such addresses too.
-fn unreachable_from_outside(ip: IpAddr) -> Option<&'static str> {
-    let ip = ip.to_canonical();
-    if ip.is_loopback() {
-        return Some("it is a loopback address");
-    }
-    if ip.is_unspecified() {
-        return Some("it is the unspecified address");
-    }
-    if ip.is_multicast() {
-        return Some("it is a multicast address");
-    }
-    let private = match ip {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            v4.is_private() || v4.is_link_local() || v4.is_broadcast() || shared
-        }
-        IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
-    };
-    private.then_some("it is a private address")
 }
 
 #[cfg(test)]
@@ -229,27 +233,41 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_nobody_reaches_are_refused() {
-        for bad in [
-            "127.0.0.1",
-            "10.1.2.3",
-            "192.168.0.1",
-            "172.16.0.1",
-            "169.254.1.1",
-            "100.64.0.1",
-            "0.0.0.0",
-            "224.0.0.1",
-            "::1",
-            "fd00::1",
-            "fe80::1",
-            "::ffff:10.0.0.1",
-        ] {
-            let error = DnsPlan::new("example.com", [bad.parse().unwrap()]).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Address, "{bad}");
-        }
+    fn nodes_are_checked() {
+        let private = DnsPlan::new("example.com", ["10.1.2.3".parse().unwrap()]).unwrap_err();
+        assert_eq!(private.kind(), ErrorKind::Address);
+        assert!(private.to_string().contains("10.1.2.3"), "{private}");
         assert!(DnsPlan::new("example.com", []).is_err());
         let twice = ["203.0.113.10".parse().unwrap(); 2];
         assert!(DnsPlan::new("example.com", twice).unwrap_err().to_string().contains("twice"));
         assert!(plan().health_check_id("203.0.113.12".parse().unwrap(), "x").is_err());
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_ipv4_address() {
+        let [short, mapped] = ["203.0.113.1", "::ffff:203.0.113.1"].map(|ip| ip.parse().unwrap());
+        let plan = DnsPlan::new("example.com", [mapped]).unwrap();
+        assert_eq!(plan.nodes(), [short]);
+        let set = &plan.health_check_id(mapped, "abc").unwrap().change_batch().changes[0];
+        assert_eq!(set.resource_record_set.r#type, "A");
+        assert_eq!(set.resource_record_set.health_check_id.as_deref(), Some("abc"));
+        let twice = DnsPlan::new("example.com", [short, mapped]).unwrap_err();
+        assert!(twice.to_string().contains("twice"), "{twice}");
+    }
+
+    #[test]
+    fn ids_that_route53_never_gives_are_refused() {
+        let node = "203.0.113.10".parse().unwrap();
+        for bad in ["", "a b", "None\n", &"x".repeat(65)] {
+            let error = plan().health_check_id(node, bad).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::HealthCheckId, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_salt_gives_other_references_of_the_same_settings() {
+        let [old, new] = [plan(), plan().reference_salt("2")].map(|plan| plan.health_checks());
+        assert_eq!(old[0].health_check_config, new[0].health_check_config);
+        assert_ne!(old[0].caller_reference, new[0].caller_reference);
     }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::Finding;
 
-/// Instance types that Flynn's installer refused, all with less memory than a host needs.
+/// Instance types that Flynn's installer refused. All but `t2.small`, which has just enough, have less memory than
+/// a host needs.
 pub const REFUSED_INSTANCE_TYPES: [&str; 4] = ["t1.micro", "t2.micro", "t2.small", "m1.small"];
 
 /// The least memory of a host: 2 GB. Instances sold as 2 GiB report a little less to the system, so do not
@@ -116,8 +117,8 @@ fn check_one(host: &Host, findings: &mut Vec<Finding>) {
         findings.push(Finding::error(
             "instance-type",
             &host.name,
-            format!("A {refused} is too small for a host."),
-            "Use at least a t3.small.",
+            format!("Flynn's own installer refused a {refused} as too small."),
+            "Use a larger one with at least 2 GB of memory, such as a t3.small.",
         ));
     }
     if host.memory < LEAST_MEMORY {
