@@ -7,27 +7,46 @@ use super::blocks::is_flynn_helper;
 use super::parse::parse;
 use crate::text::{line_start, next_line};
 
-/// The whole lines that one splice took and put.
+/// Bytes of the old text, and those of the new text that stand in their place.
+pub(super) struct Hunk {
+    pub(super) old: Range<usize>,
+    pub(super) new: Range<usize>,
+}
+
+/// The whole lines that a hunk took and put.
 #[derive(Debug, Clone)]
 pub(super) struct Change {
     removed: Vec<u8>,
     added: Vec<u8>,
 }
 
+/// A line as it may be shown, and what it is really: two may look alike and not be the same.
+#[derive(PartialEq)]
+struct Line<'a> {
+    raw: &'a [u8],
+    shown: String,
+}
+
 impl Change {
-    /// The change from `old` to `new`, in which `added` bytes stand for those of `range`.
-    pub(super) fn of(old: &[u8], range: &Range<usize>, new: &[u8], added: usize) -> Self {
+    pub(super) fn of(old: &[u8], new: &[u8], hunk: &Hunk) -> Self {
         Self {
-            removed: lines(old, range.clone()).to_vec(),
-            added: lines(new, range.start..range.start + added).to_vec(),
+            removed: lines(old, hunk.old.clone()).to_vec(),
+            added: lines(new, hunk.new.clone()).to_vec(),
         }
     }
 
     /// The lines, `-` before those that go and `+` before those that come.
     pub(super) fn diff(&self) -> Vec<String> {
-        let (removed, added) = (shown(&self.removed), shown(&self.added));
-        let minus = removed.iter().filter(|line| !added.contains(line)).map(|l| format!("- {l}"));
-        let plus = added.iter().filter(|line| !removed.contains(line)).map(|l| format!("+ {l}"));
+        let (mut removed, mut added) = (shown(&self.removed), shown(&self.added));
+        removed.retain(|line| match added.iter().position(|other| other == line) {
+            Some(at) => {
+                added.remove(at);
+                false
+            }
+            None => true,
+        });
+        let minus = removed.iter().map(|line| format!("- {}", line.shown));
+        let plus = added.iter().map(|line| format!("+ {}", line.shown));
         minus.chain(plus).collect()
     }
 }
@@ -41,9 +60,9 @@ fn lines(text: &[u8], range: Range<usize>) -> &[u8] {
 }
 
 /// One line a header, variable and comment; only what Flynn's blocks are about shows its value.
-fn shown(text: &[u8]) -> Vec<String> {
+fn shown(text: &[u8]) -> Vec<Line<'_>> {
     // Whole lines of a file that parses do, too.
-    let Ok(parsed) = parse(text) else { return vec!["...".to_owned()] };
+    let Ok(parsed) = parse(text) else { return vec![Line { raw: text, shown: "...".to_owned() }] };
     let piece = |span: &Range<usize>| {
         String::from_utf8_lossy(text.get(span.clone()).unwrap_or_default()).into_owned()
     };
@@ -70,9 +89,9 @@ fn shown(text: &[u8]) -> Vec<String> {
     items.sort_by_key(|(span, _)| span.start);
     let mut lines = Vec::new();
     let mut at = 0;
-    for (span, line) in items {
+    for (span, shown) in items {
         lines.extend(comments(text, at..span.start));
-        lines.push(line);
+        lines.push(Line { raw: text.get(span.clone()).unwrap_or_default(), shown });
         at = next_line(text, span.end).min(text.len());
     }
     lines.extend(comments(text, at..text.len()));
@@ -80,12 +99,12 @@ fn shown(text: &[u8]) -> Vec<String> {
 }
 
 /// A line for each comment line in a gap between two items.
-fn comments(text: &[u8], gap: Range<usize>) -> impl Iterator<Item = String> {
+fn comments(text: &[u8], gap: Range<usize>) -> impl Iterator<Item = Line<'_>> {
     let lines = text.get(gap).unwrap_or_default().split(|&b| b == b'\n');
     let comment = |line: &&[u8]| {
         line.trim_ascii_start().starts_with(b"#") || line.trim_ascii_start().starts_with(b";")
     };
-    lines.filter(comment).map(|_| "# ...".to_owned())
+    lines.filter(comment).map(|raw| Line { raw, shown: "# ...".to_owned() })
 }
 
 #[cfg(test)]
@@ -107,6 +126,7 @@ mod tests {
             "# ...",
             "\tbare",
         ];
-        assert_eq!(shown(text), expected);
+        let shown: Vec<_> = shown(text).into_iter().map(|line| line.shown).collect();
+        assert_eq!(shown, expected);
     }
 }

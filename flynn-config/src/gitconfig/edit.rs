@@ -1,14 +1,14 @@
-//! Changing one file: byte splices, each followed by a new look at the text.
+//! Changing one file: splices of bytes, and after those of one change a new look at the text.
 
 use std::ops::{Deref, Range};
 
-use super::diff::Change;
+use super::diff::{Change, Hunk};
 use super::key::{Key, SectionName};
 use super::parse::{Section, Variable};
 use super::value::{header, quoted};
 use super::{File, Found, GitConfig};
 use crate::text::{
-    Block, bom_len, content_end, indentation, is_blank, line_end, line_stop, next_line,
+    Block, bom_len, content_end, indentation, is_blank, line_end, line_start, line_stop, next_line,
 };
 use crate::{Error, ErrorKind};
 
@@ -89,7 +89,7 @@ impl GitConfigEdit {
     pub fn unset(&mut self, key: &str) -> Result<bool, Error> {
         match &*self.matches(&Key::parse(key)?) {
             [] => Ok(false),
-            [index] => self.take_out(*index).map(|()| true),
+            [index] => self.take_out(&[*index]).map(|()| true),
             _ => Err(several(key)),
         }
     }
@@ -100,9 +100,7 @@ impl GitConfigEdit {
     /// [`Invalid`](ErrorKind::Invalid).
     pub fn unset_all(&mut self, key: &str) -> Result<usize, Error> {
         let matches = self.matches(&Key::parse(key)?);
-        for &index in matches.iter().rev() {
-            self.take_out(index)?;
-        }
+        self.take_out(&matches)?;
         Ok(matches.len())
     }
 
@@ -115,34 +113,34 @@ impl GitConfigEdit {
     /// [`Invalid`](ErrorKind::Invalid).
     pub fn remove_section(&mut self, name: &str) -> Result<usize, Error> {
         let name = SectionName::parse(name)?;
-        let indices: Vec<_> = self.sections().iter().enumerate().collect();
-        let indices: Vec<_> = indices
-            .into_iter()
-            .filter_map(|(index, section)| name.is_of(section, self.text()).then_some(index))
-            .collect();
-        for &index in indices.iter().rev() {
-            let extent = self.extent(index);
-            self.splice(extent, "")?;
-        }
-        Ok(indices.len())
+        let sections = self.sections().iter().enumerate();
+        let named = sections.filter(|(_, section)| name.is_of(section, self.text()));
+        let extents: Vec<_> = named.map(|(index, _)| self.extent(index)).collect();
+        let count = extents.len();
+        self.cut(extents)?;
+        Ok(count)
     }
 
-    /// Takes out what `is_own` among the variables of a section, and all of the section if that is
-    /// all that it holds.
+    /// Takes out what `is_own` among the variables of the sections, and all of a section if that
+    /// is all that it holds.
     pub(super) fn remove_own(
         &mut self,
-        section: usize,
+        sections: &[usize],
         is_own: impl Fn(&Found<'_>) -> bool,
     ) -> Result<(), Error> {
-        let found = self.config.variables().enumerate();
-        let inside = found.filter(|(_, found)| found.variable.section == Some(section));
-        let (own, others): (Vec<_>, Vec<_>) = inside.partition(|(_, found)| is_own(found));
-        if others.is_empty() {
-            let extent = self.extent(section);
-            return self.splice(extent, "");
+        let Some(file) = self.file() else { return Ok(()) };
+        let mut ranges = Vec::new();
+        for &section in sections {
+            let inside = self.variables().get(self.inside(section)).unwrap_or_default();
+            let (own, others): (Vec<_>, Vec<_>) =
+                inside.iter().partition(|variable| is_own(&Found { file, variable }));
+            if others.is_empty() {
+                ranges.push(self.extent(section));
+            } else {
+                ranges.extend(own.into_iter().map(|variable| self.place(variable)));
+            }
         }
-        let own: Vec<_> = own.into_iter().map(|(index, _)| index).collect();
-        own.into_iter().rev().try_for_each(|index| self.take_out(index))
+        self.cut(ranges)
     }
 
     /// Writes another value over that of the variable at `index`.
@@ -157,18 +155,32 @@ impl GitConfigEdit {
         self.splice(at, &with)
     }
 
-    /// Takes out the variable at `index`, and its section if that leaves nothing in it.
-    fn take_out(&mut self, index: usize) -> Result<(), Error> {
-        let Some(variable) = self.variables().get(index) else { return Ok(()) };
+    /// Takes out the variables at `indices`, which ascend, and each section that this leaves
+    /// empty.
+    pub(super) fn take_out(&mut self, indices: &[usize]) -> Result<(), Error> {
+        let variables: Vec<_> =
+            indices.iter().filter_map(|&index| self.variables().get(index)).collect();
+        let mut ranges = Vec::new();
+        for of_section in variables.chunk_by(|a, b| a.section == b.section) {
+            let own: Vec<_> = of_section.iter().map(|variable| self.place(variable)).collect();
+            let section = of_section.first().and_then(|variable| variable.section);
+            match section.filter(|&section| self.is_bare(section, &own)) {
+                Some(section) => ranges.push(self.extent(section)),
+                None => ranges.extend(own),
+            }
+        }
+        self.cut(ranges)
+    }
+
+    /// What goes when a variable goes.
+    fn place(&self, variable: &Variable) -> Range<usize> {
         let (name, end) = (variable.name.start, variable.value.end);
         let text = self.text();
-        let own = match indentation(text, name) {
+        match indentation(text, name) {
             Some(indent) => name - indent.len()..next_line(text, end),
             // It shares the line with its header, which keeps the comment.
             None => content_end(text.get(..name).unwrap_or_default())..end,
-        };
-        let bare = variable.section.filter(|&section| self.is_bare(section, &own));
-        self.splice(bare.map_or(own, |section| self.extent(section)), "")
+        }
     }
 
     /// The indices of the variables of that name.
@@ -177,17 +189,46 @@ impl GitConfigEdit {
         found.filter_map(|(index, found)| found.is(key).then_some(index)).collect()
     }
 
+    /// Takes ranges out.
+    fn cut(&mut self, mut ranges: Vec<Range<usize>>) -> Result<(), Error> {
+        ranges.sort_by_key(|range| range.start);
+        self.splices(ranges, "")
+    }
+
     fn splice(&mut self, range: Range<usize>, with: &str) -> Result<(), Error> {
+        self.splices(vec![range], with)
+    }
+
+    /// Puts `with` in the place of each range, in one go: the text is parsed once, however many
+    /// there are.
+    fn splices(&mut self, ranges: Vec<Range<usize>>, with: &str) -> Result<(), Error> {
         let Some(file) = self.file() else { return Ok(()) };
-        if file.text.get(range.clone()) == Some(with.as_bytes()) {
+        let old = &file.text;
+        let mut new = Vec::with_capacity(old.len() + with.len());
+        let mut hunks: Vec<Hunk> = Vec::new();
+        let mut at = 0;
+        for range in ranges {
+            new.extend_from_slice(old.get(at..range.start).unwrap_or_default());
+            let start = new.len();
+            new.extend_from_slice(with.as_bytes());
+            at = at.max(range.end);
+            match hunks.last_mut() {
+                // On the line on which the one before ends.
+                Some(hunk) if line_start(old, range.start) < hunk.old.end => {
+                    hunk.old.end = at;
+                    hunk.new.end = new.len();
+                }
+                _ => hunks.push(Hunk { old: range, new: start..new.len() }),
+            }
+        }
+        new.extend_from_slice(old.get(at..).unwrap_or_default());
+        if new == *old {
             return Ok(());
         }
-        let mut text = file.text.clone();
-        text.splice(range.clone(), with.bytes());
-        let change = Change::of(&file.text, &range, &text, with.len());
-        let file = File::parse(file.path.clone(), text)?;
+        let changes: Vec<_> = hunks.iter().map(|hunk| Change::of(old, &new, hunk)).collect();
+        let file = File::parse(file.path.clone(), new)?;
         self.config = GitConfig::from_file(file);
-        self.changes.push(change);
+        self.changes.extend(changes);
         Ok(())
     }
 
@@ -207,14 +248,18 @@ impl GitConfigEdit {
         self.file().map_or(&[], |file| &file.parsed.variables)
     }
 
+    /// The indices of the variables in a section.
+    fn inside(&self, section: usize) -> Range<usize> {
+        let variables = self.variables();
+        let start = variables.partition_point(|v| v.section.is_none_or(|s| s < section));
+        start..variables.partition_point(|v| v.section.is_none_or(|s| s <= section))
+    }
+
     /// The end of the last variable of a section, or of its header.
     fn body(&self, section: usize) -> usize {
-        let variables = self.variables();
-        let end = variables.partition_point(|v| v.section.is_none_or(|s| s <= section));
-        let last = end.checked_sub(1).and_then(|last| variables.get(last));
-        match last.filter(|variable| variable.section == Some(section)) {
-            Some(variable) => variable.value.end,
-            None => self.sections().get(section).map_or(0, |section| section.header.end),
+        match self.variables().get(self.inside(section)) {
+            Some([.., last]) => last.value.end,
+            _ => self.sections().get(section).map_or(0, |section| section.header.end),
         }
     }
 
@@ -236,23 +281,26 @@ impl GitConfigEdit {
         free.last().map_or(0, |variable| variable.value.end)
     }
 
-    /// Whether a section holds nothing but `own`, and no comment stands in it or above it.
-    fn is_bare(&self, section: usize, own: &Range<usize>) -> bool {
+    /// Whether a section holds nothing but the ranges `own`, and no comment stands in it or above
+    /// it.
+    fn is_bare(&self, section: usize, own: &[Range<usize>]) -> bool {
         let Some(Section { header, .. }) = self.sections().get(section) else { return false };
         let text = self.text();
         let end = self.sections().get(section + 1).map_or(text.len(), |s| s.header.start);
         let blank = |range: Range<usize>| is_blank(text.get(range).unwrap_or_default());
-        let above = match self.floor(section) {
-            0 => bom_len(text),
-            // A comment on the last line before belongs to that line.
-            floor => line_stop(text, floor).min(header.start),
-        };
-        blank(above..header.start) && blank(header.end..own.start) && blank(own.end..end)
+        let above = self.floor(section).max(bom_len(text)).min(header.start);
+        let from = std::iter::once(header.end).chain(own.iter().map(|range| range.end));
+        let to = own.iter().map(|range| range.start).chain(std::iter::once(end));
+        blank(above..header.start) && from.zip(to).all(|(from, to)| blank(from..to))
     }
 
-    /// The end of what stands before a section and is neither white space nor comment.
+    /// The end of the last line before a section that is neither blank nor comment: a comment on
+    /// that line belongs to it, even on one that a `\` continues the value to.
     fn floor(&self, section: usize) -> usize {
-        section.checked_sub(1).map_or_else(|| self.top(), |before| self.body(before))
+        match section.checked_sub(1).map_or_else(|| self.top(), |before| self.body(before)) {
+            0 => 0,
+            end => line_stop(self.text(), end),
+        }
     }
 
     /// What must stand at `at`, the end of a line, for the next byte to begin a new one: the

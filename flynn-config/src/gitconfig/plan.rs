@@ -7,7 +7,7 @@ use super::blocks::{Setting, is_flynn_helper};
 use super::diff::Change;
 use super::edit::GitConfigEdit;
 use super::key::Key;
-use super::{GitConfig, Helper, Includes, Value};
+use super::{Found, GitConfig, Helper, Includes, Value};
 use crate::{Error, ErrorKind};
 
 /// What to do with the Flynn blocks of a git URL.
@@ -50,7 +50,7 @@ pub struct Plan {
 impl Plan {
     /// Nothing would change.
     pub fn is_empty(&self) -> bool {
-        self.diff.is_empty()
+        self.before.as_bytes() == self.after.as_bytes()
     }
 
     /// Settings in included files that the change is about but does not reach. While there is
@@ -137,9 +137,9 @@ impl GitConfigEdit {
             }
             BlockChange::DropCa => self.drop_ca(git_url),
             BlockChange::Remove => {
-                self.remove("http", git_url, |key, _| key.eq_ignore_ascii_case(b"sslCAInfo"))?;
-                self.remove("credential", git_url, |key, value| {
-                    key.eq_ignore_ascii_case(b"helper")
+                self.remove("http", git_url, |name, _| is_ca(name))?;
+                self.remove("credential", git_url, |name, value| {
+                    name.eq_ignore_ascii_case(b"helper")
                         && value.as_str().is_some_and(is_flynn_helper)
                 })
             }
@@ -178,18 +178,29 @@ impl GitConfigEdit {
         git_url: &str,
         is_own: impl Fn(&[u8], &Value<'_>) -> bool,
     ) -> Result<(), Error> {
-        for (section, _) in self.sections_about(base, git_url).into_iter().rev() {
-            self.remove_own(section, |found| is_own(found.name(), &found.value()))?;
-        }
-        Ok(())
+        let sections = self.section_indices(base, git_url);
+        self.remove_own(&sections, |found| is_own(found.name(), &found.value()))
+    }
+
+    fn section_indices(&self, base: &str, git_url: &str) -> Vec<usize> {
+        self.sections_about(base, git_url).into_iter().map(|(index, _)| index).collect()
     }
 
     fn drop_ca(&mut self, git_url: &str) -> Result<(), Error> {
-        for (_, name) in self.sections_about("http", git_url) {
-            self.unset_all(&format!("{name}.sslCAInfo"))?;
-        }
-        Ok(())
+        let sections = self.section_indices("http", git_url);
+        let is_own = |found: &Found<'_>| {
+            found.variable.section.is_some_and(|section| sections.binary_search(&section).is_ok())
+                && is_ca(found.name())
+        };
+        let variables = GitConfig::variables(self).enumerate();
+        let own: Vec<_> =
+            variables.filter_map(|(index, found)| is_own(&found).then_some(index)).collect();
+        self.take_out(&own)
     }
+}
+
+fn is_ca(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"sslCAInfo")
 }
 
 /// A path as text: git's configuration here is written as such.

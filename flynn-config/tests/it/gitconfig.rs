@@ -271,6 +271,54 @@ fn several_values() {
     assert_eq!(set.as_bytes(), b"[a]\n\tb = 1\n[A]\n\tB = 2\n\tc = \"x;y\"\n");
 }
 
+/// A comment on the line that a `\` continues a value to keeps that value from going on.
+#[test]
+fn a_comment_that_ends_a_value_stays() {
+    let config = "[a]\n\tb = 1\\\n; end\n[c]\n\td = 1\n[e]\n\tf = 1\n";
+    let config = GitConfig::parse(config).unwrap();
+    let left = config.preview(|git| git.remove_section("c").map(drop)).unwrap();
+    assert_eq!(left.as_bytes(), b"[a]\n\tb = 1\\\n; end\n[e]\n\tf = 1\n");
+}
+
+/// However many there are, the file is looked at once: one look a value took minutes here.
+#[test]
+fn many_values_and_sections_go_at_once() {
+    let start = std::time::Instant::now();
+    let section = "[credential \"https://git.a.test\"]\n\thelper = flynn\n";
+    let text = ["[a]\n\tb = 1\n", &section.repeat(20_000)].concat();
+    let config = GitConfig::parse(&text).unwrap();
+    let left = |config: GitConfig| {
+        assert_eq!(config.as_bytes(), b"[a]\n\tb = 1\n");
+    };
+    let name = "credential.https://git.a.test";
+    left(config.preview(|git| git.unset_all(&format!("{name}.helper")).map(drop)).unwrap());
+    left(config.preview(|git| git.remove_section(name).map(drop)).unwrap());
+    let plan = config.plan("https://git.a.test", BlockChange::Remove).unwrap();
+    assert_eq!(plan.to_string().lines().count(), 40_000);
+    left(config.preview(|git| git.apply(&plan)).unwrap());
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+/// A helper is shown as `...` on both sides, and the plan is still about one.
+#[test]
+fn a_plan_that_changes_the_file_is_not_empty() {
+    let url = "https://git.a.test";
+    let config =
+        GitConfig::parse("[credential \"https://git.a.test\"]\n\thelper = store\n").unwrap();
+    let plan = |name: &str| {
+        let helper = Helper::named(name);
+        config.plan(url, BlockChange::Install { ca_file: None, helper }).unwrap()
+    };
+    assert!(!plan("cache").is_empty());
+    assert_eq!(plan("cache").to_string(), "- \thelper = ...\n+ \thelper = ...\n");
+    assert!(plan("store").is_empty() && plan("store").to_string().is_empty());
+    // A line that stands there already is shown all the same where it is put once more.
+    let twice = GitConfig::parse("\thelper = flynn\n").unwrap();
+    let change = BlockChange::Install { ca_file: None, helper: Helper::named("flynn") };
+    let shown = twice.plan(url, change).unwrap().to_string();
+    assert_eq!(shown, "+ [credential \"https://git.a.test\"]\n+ \thelper = flynn\n");
+}
+
 /// A section that the last key leaves goes as `git config --unset` lets it go: not where a comment
 /// may be about it.
 #[test]
