@@ -281,7 +281,7 @@ pub(crate) fn curve_kind(oid: &[u8]) -> KeyKind {
     }
 }
 
-fn dotted(oid: &[u8]) -> String {
+pub(crate) fn dotted(oid: &[u8]) -> String {
     x509_parser::asn1_rs::Oid::new(oid.into()).to_id_string()
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Facts {
     pub(super) version: u32,
     pub(super) is_ca: bool,
     pub(super) for_servers: bool,
+    pub(super) may_sign: bool,
     pub(super) unknown_critical: Vec<String>,
     pub(super) authority_key_id: Option<Vec<u8>>,
     pub(super) subject_key_id: Option<Vec<u8>>,
@@ -59,6 +60,7 @@ impl Facts {
             version: x509.version().0.saturating_add(1),
             is_ca: false,
             for_servers: true,
+            may_sign: true,
             unknown_critical: Vec::new(),
             authority_key_id: None,
             subject_key_id: None,
@@ -88,12 +90,11 @@ impl Facts {
                 ParsedExtension::ExtendedKeyUsage(usage) => {
                     self.for_servers = usage.any || usage.server_auth;
                 }
-                ParsedExtension::UnsupportedExtension { .. } | ParsedExtension::Unparsed
-                    if extension.critical =>
-                {
-                    self.unknown_critical.push(extension.oid.to_id_string());
-                }
+                ParsedExtension::KeyUsage(usage) => self.may_sign = usage.key_cert_sign(),
                 _ => {}
+            }
+            if extension.critical && !is_processed(extension.oid.as_bytes()) {
+                self.unknown_critical.push(extension.oid.to_id_string());
             }
         }
     }
@@ -121,6 +122,15 @@ impl Facts {
 
     pub(super) fn raw_issuer<'a>(&self, der: &'a [u8]) -> &'a [u8] {
         der.get(self.raw_issuer.clone()).unwrap_or_default()
+    }
+}
+
+/// Whether rustls-webpki processes an extension: key usage, alternative names, basic and name
+/// constraints, distribution points, extended key usage; and SCTs (1.3.6.1.4.1.11129.2.4.2).
+fn is_processed(oid: &[u8]) -> bool {
+    match oid {
+        [0x55, 0x1d, last] => matches!(last, 15 | 17 | 19 | 30 | 31 | 37),
+        _ => oid == [0x2b, 6, 1, 4, 1, 0xd6, 0x79, 2, 4, 2],
     }
 }
 

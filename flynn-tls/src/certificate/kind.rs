@@ -46,7 +46,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    pub(super) fn new(oid: String) -> Self {
+    pub(crate) fn new(oid: String) -> Self {
         Self { oid }
     }
 

@@ -148,6 +148,12 @@ impl Certificate {
         self.facts.is_ca
     }
 
+    /// Whether its key usage, if it has one, lets it sign other certificates (`keyCertSign`).
+    /// rustls does not ask, openssl and Go do.
+    pub fn may_sign_certificates(&self) -> bool {
+        self.facts.may_sign
+    }
+
     /// Whether its extended key usage, if it has one, allows TLS servers.
     pub fn is_for_servers(&self) -> bool {
         self.facts.for_servers
@@ -155,11 +161,11 @@ impl Certificate {
 
     /// Whether subject and issuer are the same, as in a root, or in a leaf that nobody signed.
     pub fn is_self_issued(&self) -> bool {
-        self.facts.raw_subject(&self.der) == self.facts.raw_issuer(&self.der)
+        self.raw_subject() == self.raw_issuer()
     }
 
-    /// The critical extensions, by object identifier, that nobody here understands and a client
-    /// must therefore refuse.
+    /// The critical extensions, by object identifier, that rustls-webpki does not process and must
+    /// therefore refuse. Others may know more of them, such as certificate policies.
     pub fn unknown_critical_extensions(&self) -> &[String] {
         &self.facts.unknown_critical
     }
@@ -188,6 +194,11 @@ impl Certificate {
     /// `pkg/tlscert`): a root, which nobody else has.
     pub(crate) fn is_of_flynns_own_ca(&self) -> bool {
         self.issuer().contains("OU=Flynn Ephemeral CA")
+    }
+
+    /// The subject's name in DER.
+    pub(crate) fn raw_subject(&self) -> &[u8] {
+        self.facts.raw_subject(&self.der)
     }
 
     /// The issuer's name in DER.

@@ -1,15 +1,6 @@
-use std::sync::Arc;
-
-use rustls::RootCertStore;
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor};
-use webpki::{EndEntityCert, Error as E, KeyUsage};
-
 use super::requirements::Trust;
-use super::{Case, Code, Report, Severity};
-use crate::der::{self, Reader, SEQUENCE};
-use crate::{Roots, Time};
-
-type Algorithms<'a> = &'a [&'a dyn SignatureVerificationAlgorithm];
+use super::way::{Algorithms, Way};
+use super::{Case, Code, Report, Severity, rules};
 
 pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     let Some(provider) = &case.provider else {
@@ -22,41 +13,23 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
         );
         return;
     };
+    let ways = &case.ways;
     let algorithms = provider.signature_verification_algorithms.all;
-    let given = match &case.requirements.trust {
-        Trust::Ca(roots) => roots.anchors(),
-        _ => None,
-    };
-    let mut proved = Vec::new();
-    let [public, given] = [Roots::public_anchors(), given].map(|roots| {
-        let roots = roots?;
-        let verdict = leads_to(case, algorithms, &roots.roots, &mut proved);
-        Some((roots, verdict))
-    });
-    let sound = links(case, algorithms, &proved, report);
+    let sound = ways.verified().is_some() || links(case, algorithms, report);
     self_signed(case, report);
+    issuers(case, report);
 
-    let route =
-        |(roots, verdict): (Arc<RootCertStore>, _)| Route::new(case, &roots.roots, verdict, sound);
-    let (public, given) = (public.map(route), given.map(route));
-    let routes = || public.iter().chain(&given);
-    let complete = routes().any(|r| r.arrives) || ends_at_a_root(case);
+    let arrives = |way: &Option<Way>| way.as_ref().map(|way| way.arrives(sound));
+    let (public, given) = (arrives(&ways.public), arrives(&ways.given));
+    let complete = [public, given].contains(&Some(true)) || ends_at_a_root(case);
     if !complete {
         incomplete(case, report);
     }
-    if let Some(rule) = routes().find_map(Route::broken_rule) {
-        report.add(
-            Code::ChainRejected,
-            Severity::Error,
-            None,
-            format!("the chain of {} breaks a rule: {rule}", case.leaf.title()),
-            "ask the CA for a chain that clients accept",
-        );
-    }
+    rejected(case, sound, report);
     let title = case.leaf.title();
     let severity = match (&case.requirements.trust, public, given) {
         (Trust::Ca(_), _, Some(given)) => {
-            if !given.arrives {
+            if !given {
                 report.add(
                     Code::NotFromCa,
                     Severity::Error,
@@ -68,8 +41,7 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
             return;
         }
         // Without public roots nothing is known, and of half a chain nothing is said again.
-        (_, None, _) => return,
-        (_, Some(public), _) if public.arrives => return,
+        (_, None | Some(true), _) => return,
         (Trust::Public, _, _) => Severity::Error,
         _ if !complete => return,
         _ => Severity::Warning,
@@ -83,90 +55,82 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     );
 }
 
-/// The way from the leaf to one of several roots.
-struct Route {
-    /// A root is reached, by names and signatures.
-    arrives: bool,
-    verdict: Result<(), webpki::Error>,
-}
-
-/// A certificate (its DER), and the key (its `SubjectPublicKeyInfo`) that verified it.
-#[derive(PartialEq, Eq)]
-struct Link {
-    certificate: Vec<u8>,
-    issuer_key: Vec<u8>,
-}
-
-impl Route {
-    fn new(
-        case: &Case<'_>,
-        anchors: &[TrustAnchor<'_>],
-        verdict: Result<(), webpki::Error>,
-        sound: bool,
-    ) -> Self {
-        let named = || {
-            // Anchors hold names without their outermost tag.
-            case.path().any(|(_, c)| {
-                let issuer = Reader::new(c.raw_issuer()).value(SEQUENCE).map(|v| v.content);
-                anchors.iter().any(|a| Some(a.subject.as_ref()) == issuer)
-            })
-        };
-        let arrives = match &verdict {
-            Ok(()) => true,
-            // No root by that name, or one with another key; a signature that is bad further
-            // down has been told already.
-            Err(
-                E::UnknownIssuer
-                | E::InvalidSignatureForPublicKey
-                | E::MaximumSignatureChecksExceeded
-                | E::MaximumPathBuildCallsExceeded,
-            ) => !sound && named(),
-            // What webpki has against it is told by findings of their own.
-            Err(_) => named(),
-        };
-        Self { arrives, verdict }
-    }
-
-    /// What webpki rejects and no other finding explains.
-    fn broken_rule(&self) -> Option<&'static str> {
-        Some(match self.verdict.as_ref().err()? {
-            E::NameConstraintViolation => "a name that one of its CAs must not issue for",
-            E::PathLenConstraintViolated => "more CAs in a row than one of them allows",
-            E::MaximumPathDepthExceeded => "too many certificates in a row",
-            E::EndEntityUsedAsCa => "a certificate that is no CA has issued another",
-            E::MalformedNameConstraint | E::MalformedExtensions => "a malformed extension",
-            _ => return None,
-        })
+/// What webpki rejects and no other finding explains.
+fn rejected(case: &Case<'_>, sound: bool, report: &mut Report) {
+    let ways = &case.ways;
+    let wanted = ways.given.as_ref().or(ways.public.as_ref());
+    // Where nothing leads to the roots asked for, the file is judged by itself.
+    let judge = match wanted {
+        Some(way) if way.arrives(sound) => wanted,
+        _ if ways.verified().is_some() => None,
+        _ => ways.own.as_ref().or(wanted),
+    };
+    let Some((rule, told)) = judge.and_then(Way::error).and_then(rules::broken) else { return };
+    if !report.has(Code::ChainRejected) && !told.iter().any(|&code| report.has(code)) {
+        reject(None, format!("the chain of {} has {rule}", case.leaf.title()), report);
     }
 }
 
-/// Verifies each signature of the path, but those that are `proved` already. False when one is
-/// bad.
-fn links(
-    case: &Case<'_>,
-    algorithms: Algorithms<'_>,
-    proved: &[Link],
-    report: &mut Report,
-) -> bool {
+fn reject(certificate: Option<usize>, explanation: String, report: &mut Report) {
+    report.add(
+        Code::ChainRejected,
+        Severity::Error,
+        certificate,
+        explanation,
+        "ask the CA for a chain that clients accept",
+    );
+}
+
+/// Verifies each signature of the path. False when one is bad.
+fn links(case: &Case<'_>, algorithms: Algorithms<'_>, report: &mut Report) -> bool {
     let mut sound = true;
     for ((i, below), (_, above)) in case.path().zip(case.path().skip(1)) {
-        let link =
-            Link { certificate: below.der().to_vec(), issuer_key: above.public_key().to_vec() };
-        if proved.contains(&link) {
-            continue;
-        }
-        if below.is_signed_by(above, algorithms) == Some(false) {
-            sound = false;
-            report.add(
+        // Such are told as weak, and nobody verifies them.
+        let weak = below.signature().is_weak() || above.key().is_weak();
+        let verdict = below.is_signed_by(above, algorithms);
+        sound &= verdict != Some(false);
+        match verdict {
+            Some(false) if !weak => report.add(
                 Code::BadSignature,
                 Severity::Error,
                 i,
                 format!("{} is not signed by the {} of this file", below.title(), above.title()),
                 "take the issuer's certificate from where this one came from",
-            );
+            ),
+            None if !weak => reject(
+                Some(i),
+                format!(
+                    "{} is signed ({}) by the key of {} ({}), which clients cannot verify",
+                    below.title(),
+                    below.signature(),
+                    above.title(),
+                    above.key()
+                ),
+                report,
+            ),
+            _ => {}
         }
     }
     sound
+}
+
+/// Whether those that have issued others may do so. rustls does not look at the key usage, and a
+/// root of the file is trusted for what it is.
+fn issuers(case: &Case<'_>, report: &mut Report) {
+    for (i, ca) in case.path().skip(1) {
+        let title = ca.title();
+        if !ca.may_sign_certificates() {
+            reject(
+                Some(i),
+                format!(
+                    "{title} has issued another, and its key usage leaves that out (keyCertSign)"
+                ),
+                report,
+            );
+        } else if !ca.is_ca() && ca.version() == 3 && !ca.is_self_issued() {
+            reject(Some(i), format!("{title} has issued another, and is no CA"), report);
+        }
+    }
 }
 
 fn self_signed(case: &Case<'_>, report: &mut Report) {
@@ -200,37 +164,4 @@ fn incomplete(case: &Case<'_>, report: &mut Report) {
             "append the intermediate certificates of the CA (often a file named chain or bundle)",
         );
     }
-}
-
-/// Whether a way to one of the anchors can be verified; its links are then `proved`.
-fn leads_to(
-    case: &Case<'_>,
-    algorithms: Algorithms<'_>,
-    anchors: &[TrustAnchor<'_>],
-    proved: &mut Vec<Link>,
-) -> Result<(), webpki::Error> {
-    let leaf = EndEntityCert::try_from(case.leaf.der())?;
-    let others: Vec<CertificateDer<'_>> =
-        case.bundle.certificates().iter().map(|c| c.der().clone()).collect();
-    let usage = KeyUsage::server_auth();
-    let at = moment(case).to_pki();
-    let path = leaf.verify_for_usage(algorithms, anchors, &others, at, usage, None, None)?;
-
-    let mut certificate = case.leaf.der().to_vec();
-    for above in path.intermediate_certificates() {
-        let issuer_key = above.subject_public_key_info().to_vec();
-        proved.push(Link { certificate, issuer_key });
-        certificate = above.der().to_vec();
-    }
-    // Anchors hold keys without their outermost tag.
-    let issuer_key = der::tlv(SEQUENCE, &[&path.anchor().subject_public_key_info]);
-    proved.push(Link { certificate, issuer_key });
-    Ok(())
-}
-
-/// Now, or the nearest moment at which all certificates of the path are valid.
-fn moment(case: &Case<'_>) -> Time {
-    let from = case.path().map(|(_, c)| c.not_before()).max().unwrap_or(case.at);
-    let to = case.path().map(|(_, c)| c.not_after()).min().unwrap_or(case.at);
-    case.at.max(from).min(to)
 }

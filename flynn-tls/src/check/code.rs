@@ -25,7 +25,8 @@ pub enum Code {
     /// There are no subject alternative names, and clients look at nothing else. Of the names that
     /// are required nothing more is said then.
     NoNames,
-    /// Its validity is over.
+    /// Its validity is over; a warning for one that clients need not look at, such as a root that
+    /// another CA signed as well.
     Expired,
     /// Its validity has not begun.
     NotYetValid,
@@ -45,7 +46,10 @@ pub enum Code {
     SelfSigned,
     /// A certificate is not signed by the one that it names as its issuer.
     BadSignature,
-    /// The chain breaks a rule that its certificates set (path length, name constraints …).
+    /// Clients refuse the chain for a reason without a code of its own: a rule that its certificates
+    /// set is broken (path length, name constraints, a key usage without `keyCertSign` …), a
+    /// signature is of a kind that they cannot verify, an extension is malformed. What is meant is
+    /// in the explanation.
     ChainRejected,
     /// It leads to no public root.
     NotPubliclyTrusted,
@@ -60,11 +64,11 @@ pub enum Code {
     WeakSignature,
     /// X.509 before version 3.
     OldVersion,
-    /// A critical extension that clients do not know and must refuse.
+    /// A critical extension that rustls, at least, does not know and must refuse.
     UnknownCriticalExtension,
     /// The leaf is a CA certificate.
     LeafIsCa,
-    /// Its extended key usage leaves out TLS servers.
+    /// Its extended key usage, or that of a CA above it, leaves out TLS servers.
     NotForServers,
     /// Signatures were not checked, for want of a crypto provider.
     Unchecked,

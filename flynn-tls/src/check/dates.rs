@@ -35,6 +35,21 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
             );
         }
     }
+    for (i, certificate) in case.spare().filter(|(_, c)| !c.is_valid_at(case.at)) {
+        let over = case.at > certificate.not_after();
+        report.add(
+            if over { Code::Expired } else { Code::NotYetValid },
+            Severity::Warning,
+            i,
+            format!(
+                "{} is valid from {} to {}, and no part of the way that clients go",
+                certificate.title(),
+                certificate.not_before(),
+                certificate.not_after()
+            ),
+            "leave it out",
+        );
+    }
 }
 
 fn count(days: i64) -> String {

@@ -6,7 +6,9 @@ mod names;
 mod order;
 mod report;
 mod requirements;
+mod rules;
 mod strength;
+mod way;
 
 use std::sync::Arc;
 
@@ -15,6 +17,7 @@ use rustls::crypto::CryptoProvider;
 pub use code::Code;
 pub use report::{Finding, Report, Severity};
 pub use requirements::Requirements;
+use way::Ways;
 
 use crate::{Bundle, Certificate, PrivateKey, Time, provider};
 
@@ -31,8 +34,14 @@ use crate::{Bundle, Certificate, PrivateKey, Time, provider};
 /// | strength and form | `weak-key` `unusual-key` `weak-signature` `old-version` `unknown-critical-extension` `leaf-is-ca` `not-for-servers` |
 ///
 /// Names are looked for where clients look: in the subject alternative names, never in the common
-/// name. Trust is judged for a moment within the leaf's own validity, so that an expired
-/// certificate is said to be expired and not untrusted as well.
+/// name. Trust is judged as rustls clients do, for a moment within the leaf's own validity, so that
+/// an expired certificate is said to be expired and not untrusted as well. Where they find a way to
+/// a root, dates and strength are asked of the certificates on it; the others are not needed.
+///
+/// Where a CA or public trust is asked for, no error means that a client on rustls with the same
+/// crypto provider accepts the chain; the exceptions are `leaf-is-ca` and `unusual-key`, warnings
+/// because Go's clients, Flynn's own, take both. openssl and Go accept more (such as critical
+/// certificate policies), and refuse a CA whose key usage lacks `keyCertSign`: an error as well.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {
@@ -58,8 +67,9 @@ pub fn check(bundle: &Bundle, key: Option<&PrivateKey>, requirements: &Requireme
     names::check(&case, &mut report);
     dates::check(&case, &mut report);
     order::check(&case, &mut report);
-    chain::check(&case, &mut report);
     strength::check(&case, &mut report);
+    // Last, because it tells what the others do not explain.
+    chain::check(&case, &mut report);
     report.sort();
     report
 }
@@ -72,8 +82,12 @@ struct Case<'a> {
     provider: Option<Arc<CryptoProvider>>,
     at: Time,
     leaf: &'a Certificate,
-    /// The leaf, its issuer, and so on, as positions in the bundle.
+    ways: Ways,
+    /// The leaf, its issuer, and so on, as positions in the bundle: the way that clients go where
+    /// one is found, else by names alone.
     path: Vec<usize>,
+    /// What the names lead to as well, and no client needs.
+    spare: Vec<usize>,
 }
 
 impl<'a> Case<'a> {
@@ -84,9 +98,16 @@ impl<'a> Case<'a> {
         provider: Option<Arc<CryptoProvider>>,
     ) -> Self {
         let at = requirements.at.unwrap_or_else(Time::now);
-        let path = bundle.path();
         let leaf = bundle.leaf();
-        Self { bundle, key, requirements, provider, at, leaf, path }
+        let ways = provider.as_ref().map(|p| {
+            let algorithms = p.signature_verification_algorithms.all;
+            Ways::new(bundle, requirements, algorithms, at)
+        });
+        let ways = ways.unwrap_or_default();
+        let named = bundle.path();
+        let path = ways.verified().map_or_else(|| named.clone(), <[usize]>::to_vec);
+        let spare = named.into_iter().filter(|i| !path.contains(i)).collect();
+        Self { bundle, key, requirements, provider, at, leaf, ways, path, spare }
     }
 
     fn leaf_at(&self) -> usize {
@@ -95,7 +116,19 @@ impl<'a> Case<'a> {
 
     /// The certificates of the path with their positions, the leaf first.
     fn path(&self) -> impl Iterator<Item = (usize, &'a Certificate)> + '_ {
-        self.path.iter().filter_map(|&i| Some((i, self.bundle.certificates().get(i)?)))
+        self.of(&self.path)
+    }
+
+    /// Those that the names lead to beside it.
+    fn spare(&self) -> impl Iterator<Item = (usize, &'a Certificate)> + '_ {
+        self.of(&self.spare)
+    }
+
+    fn of<'s>(
+        &'s self,
+        positions: &'s [usize],
+    ) -> impl Iterator<Item = (usize, &'a Certificate)> + 's {
+        positions.iter().filter_map(|&i| Some((i, self.bundle.certificates().get(i)?)))
     }
 }
 

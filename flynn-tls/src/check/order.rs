@@ -14,7 +14,11 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
                 format!("certificate {} is the same as {}", i + 1, first + 1),
                 "leave it out",
             );
-        } else if !case.path().any(|(at, c)| at == i || c.names_as_issuer(certificate)) {
+        } else if !case
+            .path()
+            .chain(case.spare())
+            .any(|(at, c)| at == i || c.names_as_issuer(certificate))
+        {
             report.add(
                 Code::Unrelated,
                 Severity::Warning,
@@ -50,7 +54,8 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
         );
     }
     // A bundle of nothing but a root is a self-signed leaf, which has a finding of its own.
-    if let Some((i, last)) = case.path().skip(1).last().filter(|(_, c)| c.is_self_issued()) {
+    let above = case.path().skip(1).chain(case.spare());
+    if let Some((i, last)) = above.last().filter(|(_, c)| c.is_self_issued()) {
         report.add(
             Code::RootIncluded,
             Severity::Notice,

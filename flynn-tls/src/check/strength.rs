@@ -6,22 +6,22 @@ const REQUEST: &str = "request a new certificate with a P-256 or RSA 2048 key";
 pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     for (i, certificate) in case.path() {
         weakness(i, certificate, report);
+        let is_root = i != case.leaf_at() && certificate.is_self_issued();
+        if !is_root && !certificate.is_for_servers() {
+            report.add(
+                Code::NotForServers,
+                Severity::Error,
+                i,
+                format!(
+                    "{} is not for TLS servers: its extended key usage leaves them out",
+                    certificate.title()
+                ),
+                "request one with the extended key usage serverAuth",
+            );
+        }
     }
     let leaf = case.leaf;
     let i = case.leaf_at();
-    if matches!(leaf.key(), KeyKind::P521 | KeyKind::Ed25519 | KeyKind::Other(_)) {
-        report.add(
-            Code::UnusualKey,
-            Severity::Warning,
-            i,
-            format!(
-                "the key of {} ({}) is one that browsers, or routers of 2016, cannot use",
-                leaf.title(),
-                leaf.key()
-            ),
-            REQUEST,
-        );
-    }
     if leaf.is_ca() {
         report.add(
             Code::LeafIsCa,
@@ -32,18 +32,6 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
                 leaf.title()
             ),
             "request one without the CA flag (basicConstraints=CA:FALSE)",
-        );
-    }
-    if !leaf.is_for_servers() {
-        report.add(
-            Code::NotForServers,
-            Severity::Error,
-            i,
-            format!(
-                "{} is not for TLS servers: its extended key usage leaves them out",
-                leaf.title()
-            ),
-            "request one with the extended key usage serverAuth",
         );
     }
 }
@@ -60,13 +48,26 @@ fn weakness(i: usize, certificate: &Certificate, report: &mut Report) {
             REQUEST,
         );
     }
+    if matches!(certificate.key(), KeyKind::P521 | KeyKind::Ed25519 | KeyKind::Other(_)) {
+        report.add(
+            Code::UnusualKey,
+            Severity::Warning,
+            i,
+            format!(
+                "the key of {title} ({}) is one that browsers, or routers of 2016, cannot use",
+                certificate.key()
+            ),
+            REQUEST,
+        );
+    }
     for oid in certificate.unknown_critical_extensions() {
         report.add(
             Code::UnknownCriticalExtension,
             Severity::Error,
             i,
             format!(
-                "{title} has the critical extension {oid}, which clients do not know and refuse"
+                "{title} has the critical extension {oid}, which not all clients know, and those \
+                 refuse it"
             ),
             "request one without this extension, or with it not critical",
         );

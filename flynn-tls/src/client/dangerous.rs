@@ -26,7 +26,9 @@ impl Dangerous {
         self.0
     }
 
-    /// Accepts certificates after their end, intermediates too.
+    /// Accepts certificates after their end, intermediates too. The whole chain is judged for a
+    /// moment in the past at which none of them was over, so a leaf that ended before its
+    /// intermediate was issued (anew) is still refused, as not valid yet.
     ///
     /// Gives up: protection from keys that were lost or sold long ago, since CAs forget about
     /// expired certificates. [`ClientTls::pinned`] has this anyway, and is not changed.

@@ -5,6 +5,7 @@ mod cases;
 mod files;
 mod made_by_openssl;
 mod openssl;
+mod refused;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +15,7 @@ use std::thread;
 use flynn_tls::generate::{Ca, Issued};
 use flynn_tls::rustls::crypto::ring;
 use flynn_tls::{
-    Belongs, Bundle, Certificate, KeyKind, Pin, PrivateKey, Requirements, Roots, check,
+    Belongs, Bundle, Certificate, KeyKind, Pin, PrivateKey, Requirements, Roots, Time, check,
 };
 
 use cases::{Case, HOST, Odd};
@@ -60,6 +61,8 @@ fn explained(case: &Case) -> Option<(bool, bool)> {
         // webpki and every browser refuse X.509 v1; openssl takes the common name and goes on.
         // RFC 9525 forbids to look at the common name; openssl still does where no DNS name is.
         Some(Odd::Version1 | Odd::CommonNameOnly) => Some((false, true)),
+        // rustls-webpki counts time from 1970 on, and refuses dates before.
+        None if case.is_from_before_1970() => Some((false, good_date && case.name_is_covered())),
         // RSA 1024 is 80 bits of security: enough for openssl's level 1, for no browser.
         None if case.kind == KeyKind::Rsa(1024) => {
             Some((false, good_date && case.name_is_covered()))
@@ -73,6 +76,11 @@ impl Case {
     fn issued_is_current(&self) -> bool {
         let leaf = Certificate::from_der(self.issued.certificate_der().clone()).unwrap();
         leaf.is_valid_at(self.at)
+    }
+
+    fn is_from_before_1970(&self) -> bool {
+        let leaf = Certificate::from_der(self.issued.certificate_der().clone()).unwrap();
+        leaf.not_before() < Time::from_unix(0)
     }
 
     fn name_is_covered(&self) -> bool {
