@@ -18,8 +18,8 @@ use crate::transport::EventSource;
 /// Events across connections; made by [`Events::watch`].
 ///
 /// Errors that may heal (a lost connection, a restarting controller, an error frame) are not items: the
-/// watch connects again and goes on after the last event it gave. The first item that is an error is the
-/// last one.
+/// watch connects again and goes on after the last event it gave, an event that was numbered before it and
+/// committed after it included. The first item that is an error is the last one.
 #[must_use = "nothing is sent until it is polled"]
 pub struct EventWatch {
     options: Options,
@@ -131,6 +131,7 @@ const GOOD: Duration = Duration::from_secs(10);
 /// they are written and sends them when they are committed, so 8 can come before 7.
 #[derive(Default)]
 struct Seen {
+    first: Option<i64>,
     newest: Option<i64>,
     recent: VecDeque<i64>,
 }
@@ -138,6 +139,8 @@ struct Seen {
 impl Seen {
     /// As many as a server lets a reader fall behind.
     const MOST: usize = 1000;
+    /// How far an event may be numbered below one that was committed before it.
+    const LATE: i64 = 32;
 
     /// Notes an event; false when it was seen before.
     fn insert(&mut self, id: i64) -> bool {
@@ -148,8 +151,15 @@ impl Seen {
             self.recent.pop_front();
         }
         self.recent.push_back(id);
+        self.first.get_or_insert(id);
         self.newest = self.newest.max(Some(id));
         true
+    }
+
+    /// Where to go on from: before the newest, since one below it may have been committed while nobody listened,
+    /// but not before the first.
+    fn resume(&self) -> Option<i64> {
+        self.newest.map(|newest| newest.saturating_sub(Self::LATE)).max(self.first)
     }
 }
 
@@ -221,14 +231,14 @@ impl Watcher {
     }
 
     async fn connect(&mut self) -> Result<EventSource<Event>, Error> {
-        if self.seen.newest.is_none() && !self.events.wants_past() {
+        if self.seen.first.is_none() && !self.events.wants_past() {
             // A place to resume from, should the connection break before its first event.
             let newest = self.events.client.events().count(1).list().await?;
             if let Some(event) = newest.first().filter(|event| event.id > 0) {
                 self.seen.insert(event.id);
             }
         }
-        let connect = match self.seen.newest {
+        let connect = match self.seen.resume() {
             Some(last) => self.events.stream_after(last),
             None => self.events.stream(),
         };
