@@ -15,12 +15,112 @@ use flynn_tls::{Bundle, Code, Finding, Report, Requirements, Roots, Severity, Ti
 use super::made_by_openssl::openssl;
 use super::openssl::verify;
 
+/// The extensions of a CA, and more.
+macro_rules! ca {
+    ($more:literal) => {
+        concat!("basicConstraints=critical,CA:TRUE\n", $more)
+    };
+}
+
+/// The extensions of a server, and more.
+macro_rules! server {
+    ($more:literal) => {
+        concat!("basicConstraints=CA:FALSE\nsubjectAltName=DNS:example.com\n", $more)
+    };
+}
+
 const HOST: &str = "example.com";
 const P256: &str = "EC -pkeyopt ec_paramgen_curve:P-256";
 const P521: &str = "EC -pkeyopt ec_paramgen_curve:P-521";
 const RSA: &str = "RSA -pkeyopt rsa_keygen_bits:2048";
-const CA: &str = "basicConstraints=critical,CA:TRUE";
-const SERVER: &str = "basicConstraints=CA:FALSE\nsubjectAltName=DNS:example.com";
+const CA: &str = ca!("");
+const SERVER: &str = server!("");
+
+/// A name; the key and the extensions of the intermediate, the extensions and options of the leaf;
+/// whether rustls and openssl accept it; what is found, and what is said.
+struct Row(&'static str, [&'static str; 4], [bool; 2], &'static [Code], &'static str);
+
+const ROWS: &[Row] = &[
+    Row("a good one", [P256, CA, SERVER, ""], [true, true], &[], ""),
+    Row("RSA above", [RSA, CA, SERVER, ""], [true, true], &[], ""),
+    Row(
+        "all usages",
+        [P256, ca!("keyUsage=critical,keyCertSign"), SERVER, ""],
+        [true, true],
+        &[],
+        "",
+    ),
+    Row(
+        "SHA-224",
+        [RSA, CA, SERVER, " -sha224"],
+        [false, true],
+        &[Code::ChainRejected],
+        "leaf is signed (sha224WithRSAEncryption) by the key of middle (RSA 2048)",
+    ),
+    Row(
+        "P-521",
+        [P521, CA, SERVER, " -sha512"],
+        [false, true],
+        &[Code::ChainRejected, Code::UnusualKey],
+        "leaf is signed (ecdsa-with-SHA512) by the key of middle (P-521)",
+    ),
+    Row(
+        "critical policies",
+        [P256, CA, server!("certificatePolicies=critical,2.23.140.1.2.1"), ""],
+        [false, true],
+        &[Code::UnknownCriticalExtension],
+        "leaf has the critical extension 2.5.29.32",
+    ),
+    Row(
+        "critical policies of the CA",
+        [P256, ca!("policyConstraints=critical,inhibitPolicyMapping:0"), SERVER, ""],
+        [false, true],
+        &[Code::UnknownCriticalExtension],
+        "middle has the critical extension 2.5.29.36",
+    ),
+    Row(
+        "a CA for clients",
+        [P256, ca!("extendedKeyUsage=clientAuth"), SERVER, ""],
+        [false, false],
+        &[Code::NotForServers],
+        "middle is not for TLS servers",
+    ),
+    Row(
+        "a CA that must not sign",
+        [P256, ca!("keyUsage=critical,digitalSignature"), SERVER, ""],
+        [true, false],
+        &[Code::ChainRejected],
+        "middle has issued another, and its key usage leaves that out (keyCertSign)",
+    ),
+    Row(
+        "no CA",
+        [P256, "basicConstraints=CA:FALSE", SERVER, ""],
+        [false, false],
+        &[Code::ChainRejected],
+        "middle has issued another, and is no CA",
+    ),
+    Row(
+        "another's names",
+        [P256, ca!("nameConstraints=critical,permitted;DNS:elsewhere.test"), SERVER, ""],
+        [false, false],
+        &[Code::ChainRejected],
+        "the chain of leaf has a name that one of its CAs must not issue for",
+    ),
+    Row(
+        "an empty usage",
+        [P256, ca!("2.5.29.37=DER:30:00"), SERVER, ""],
+        [false, false],
+        &[Code::NotForServers],
+        "middle is not for TLS servers",
+    ),
+    Row(
+        "a malformed extension",
+        [P256, CA, server!("2.5.29.37=DER:04:00"), ""],
+        [false, false],
+        &[Code::ChainRejected],
+        "the chain of leaf has a",
+    ),
+];
 
 /// `name.pem` and `name.key`, signed by `issuer`.
 fn issue(folder: &Path, [name, issuer]: [&str; 2], key: &str, extensions: &str, options: &str) {
@@ -92,99 +192,15 @@ fn what_a_client_refuses_has_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     root(folder);
-    let with = |base: &str, more: &str| format!("{base}\n{more}");
-    // Key and extensions of the intermediate, extensions and options of the leaf; then who
-    // accepts it (rustls, openssl), which codes are found, and what is said.
-    let good = [P256, CA, SERVER, ""];
-    for (name, [ca_key, ca, leaf, options], accepted, found, says) in [
-        ("a good one", good, [true, true], &[][..], ""),
-        ("RSA between", [RSA, CA, SERVER, ""], [true, true], &[], ""),
-        (
-            "all usages",
-            [P256, &with(CA, "keyUsage=critical,keyCertSign"), SERVER, ""],
-            [true, true],
-            &[],
-            "",
-        ),
-        (
-            "SHA-224",
-            [RSA, CA, SERVER, " -sha224"],
-            [false, true],
-            &[Code::ChainRejected],
-            "leaf is signed (sha224WithRSAEncryption) by the key of middle (RSA 2048)",
-        ),
-        (
-            "P-521",
-            [P521, CA, SERVER, " -sha512"],
-            [false, true],
-            &[Code::ChainRejected, Code::UnusualKey],
-            "leaf is signed (ecdsa-with-SHA512) by the key of middle (P-521)",
-        ),
-        (
-            "critical policies",
-            [P256, CA, &with(SERVER, "certificatePolicies=critical,2.23.140.1.2.1"), ""],
-            [false, true],
-            &[Code::UnknownCriticalExtension],
-            "leaf has the critical extension 2.5.29.32",
-        ),
-        (
-            "critical policies of the CA",
-            [P256, &with(CA, "policyConstraints=critical,inhibitPolicyMapping:0"), SERVER, ""],
-            [false, true],
-            &[Code::UnknownCriticalExtension],
-            "middle has the critical extension 2.5.29.36",
-        ),
-        (
-            "a CA for clients",
-            [P256, &with(CA, "extendedKeyUsage=clientAuth"), SERVER, ""],
-            [false, false],
-            &[Code::NotForServers],
-            "middle is not for TLS servers",
-        ),
-        (
-            "a CA that must not sign",
-            [P256, &with(CA, "keyUsage=critical,digitalSignature"), SERVER, ""],
-            [true, false],
-            &[Code::ChainRejected],
-            "middle has issued another, and its key usage leaves that out (keyCertSign)",
-        ),
-        (
-            "no CA",
-            [P256, "basicConstraints=CA:FALSE", SERVER, ""],
-            [false, false],
-            &[Code::ChainRejected],
-            "middle has issued another, and is no CA",
-        ),
-        (
-            "another's names",
-            [P256, &with(CA, "nameConstraints=critical,permitted;DNS:elsewhere.test"), SERVER, ""],
-            [false, false],
-            &[Code::ChainRejected],
-            "the chain of leaf has a name that one of its CAs must not issue for",
-        ),
-        (
-            "an empty usage",
-            [P256, &with(CA, "2.5.29.37=DER:30:00"), SERVER, ""],
-            [false, false],
-            &[Code::NotForServers],
-            "middle is not for TLS servers",
-        ),
-        (
-            "a malformed extension",
-            [P256, CA, &with(SERVER, "2.5.29.37=DER:04:00"), ""],
-            [false, false],
-            &[Code::ChainRejected],
-            "the chain of leaf has a",
-        ),
-    ] {
+    for Row(name, [ca_key, ca, leaf, options], accepted, found, says) in ROWS {
         issue(folder, ["middle", "root"], ca_key, ca, "");
         issue(folder, ["leaf", "middle"], P256, leaf, options);
         let names = ["leaf", "middle"];
         let bundle = file(folder, &names);
         let who = [rustls_accepts(folder, &bundle), openssl_accepts(folder, &names)];
-        assert_eq!(who, accepted, "{name}");
+        assert_eq!(who, *accepted, "{name}");
         let report = judge(folder, &bundle, true);
-        assert_eq!(codes(&report), found, "{name}: {report}");
+        assert_eq!(codes(&report), *found, "{name}: {report}");
         assert_eq!(report.has_errors(), accepted.contains(&false), "{name}: {report}");
         assert!(report.to_string().contains(says), "{name}: {report}");
 
@@ -196,7 +212,7 @@ fn what_a_client_refuses_has_an_error() {
                     [Code::NotPubliclyTrusted, Code::ChainIncomplete, Code::RootIncluded];
                 !of_trust.contains(&code)
             });
-            assert_eq!(told.collect::<Vec<_>>(), found, "{name}, unknown CA: {report}");
+            assert_eq!(told.collect::<Vec<_>>(), *found, "{name}, unknown CA: {report}");
         }
     }
 }
@@ -247,8 +263,8 @@ fn of_two_issuers_of_one_name_the_right_one_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     root(folder);
-    let without = format!("{CA}\nsubjectKeyIdentifier=none\nauthorityKeyIdentifier=none");
-    let leaf = format!("{SERVER}\nauthorityKeyIdentifier=none");
+    let without = format!("{CA}subjectKeyIdentifier=none\nauthorityKeyIdentifier=none");
+    let leaf = format!("{SERVER}authorityKeyIdentifier=none");
     issue(folder, ["same", "root"], P256, &without, "");
     fs::rename(folder.join("same.pem"), folder.join("first.pem")).unwrap();
     issue(folder, ["same", "root"], P256, &without, "");
