@@ -100,7 +100,8 @@ fn links(case: &Case<'_>, algorithms: Algorithms<'_>, report: &mut Report) -> bo
             None if !weak => reject(
                 Some(i),
                 format!(
-                    "{} is signed ({}) by the key of {} ({}), which clients cannot verify",
+                    "{} is signed ({}) by the key of {} ({}), which this crypto \
+                     provider cannot verify",
                     below.title(),
                     below.signature(),
                     above.title(),

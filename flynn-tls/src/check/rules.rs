@@ -58,6 +58,6 @@ pub(super) fn broken(e: &E) -> Option<(String, &'static [Code])> {
 fn unverifiable(algorithm: &[u8]) -> (String, &'static [Code]) {
     let oid = Reader::new(algorithm).value(OID).map(|oid| dotted(oid.content));
     let signature = Signature::new(oid.unwrap_or_default());
-    let rule = format!("a signature ({signature}) of a kind that clients cannot verify");
+    let rule = format!("a signature ({signature}) that this crypto provider cannot verify");
     (rule, &[Code::WeakSignature, Code::WeakKey])
 }

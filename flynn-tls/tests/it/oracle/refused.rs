@@ -64,6 +64,14 @@ const ROWS: &[Row] = &[
         &[Code::ChainRejected, Code::UnusualKey],
         "leaf is signed (ecdsa-with-SHA512) by the key of middle (P-521)",
     ),
+    // Said to be weak, and not to be a bad signature as well.
+    Row(
+        "RSA 1024",
+        ["RSA -pkeyopt rsa_keygen_bits:1024", CA, SERVER, ""],
+        [false, true],
+        &[Code::WeakKey],
+        "the key of middle (RSA 1024) is too short",
+    ),
     Row(
         "critical policies",
         [P256, CA, server!("certificatePolicies=critical,2.23.140.1.2.1"), ""],
