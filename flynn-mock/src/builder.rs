@@ -191,7 +191,7 @@ impl Builder {
     /// Starts the mock.
     ///
     /// # Panics
-    /// When the port is taken or a seeded app is refused; the message names the caller's line.
+    /// As [`try_start`](Self::try_start) fails; the message names the caller's line.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = MockController> + Send {
         let caller = Location::caller();
@@ -201,26 +201,44 @@ impl Builder {
     /// Starts the mock without a runtime of the caller's, as in a plain `#[test]`.
     ///
     /// # Panics
-    /// When the port is taken or a seeded app is refused; the message names the caller's line.
+    /// As [`try_start`](Self::try_start) fails; the message names the caller's line.
     #[track_caller]
     pub fn start_blocking(self) -> MockController {
         self.launch(Location::caller())
     }
 
     fn launch(self, caller: &'static Location<'static>) -> MockController {
-        match self.try_launch() {
+        match self.try_start() {
             Ok(mock) => mock,
             Err(why) => panic!("the mock controller does not start: {why} (started at {caller})"),
         }
     }
 
-    fn try_launch(mut self) -> io::Result<MockController> {
+    /// Starts the mock or says why not, for programs that take its settings from a person. It awaits nothing: one
+    /// form for callers with a runtime and without.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    ///
+    /// use flynn_mock::MockController;
+    ///
+    /// let first = MockController::builder().try_start()?;
+    /// let second = MockController::builder().bind(first.addr()).try_start();
+    /// assert_eq!(second.err().map(|e| e.kind()), Some(ErrorKind::AddrInUse));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a domain that no cluster can have, an empty key, and an app
+    /// that the controller refuses; else why the address cannot be listened on, such as
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse). `Display` is one line that says which.
+    pub fn try_start(mut self) -> io::Result<MockController> {
         let clock = match self.clock {
             Some(now) => Clock::Driven { now, tick: self.tick },
             None => Clock::Wall { ahead: SignedDuration::ZERO },
         };
         self.options.start = clock.now();
-        check(&self.options).map_err(io::Error::other)?;
+        check(&self.options).map_err(invalid)?;
         if !self.seeded {
             self.options.seed = random_seed();
         }
@@ -228,10 +246,14 @@ impl Builder {
         let pace = self.options.pace;
         let mut engine = Engine::new(self.options);
         for app in &self.apps {
-            app.plant(&mut engine).map_err(io::Error::other)?;
+            app.plant(&mut engine).map_err(invalid)?;
         }
         MockController::launch(engine, clock, pace, self.bind, self.tls)
     }
+}
+
+fn invalid(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
 /// What no cluster can be bootstrapped with.

@@ -64,7 +64,8 @@ impl MockController {
     ) -> io::Result<Self> {
         let key = engine.keys().into_iter().next().unwrap_or_default();
         let runtime = runtime::handle()?;
-        let listener = std::net::TcpListener::bind(bind)?;
+        let listener = std::net::TcpListener::bind(bind)
+            .map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {bind}: {e}")))?;
         listener.set_nonblocking(true)?;
         let addr = listener.local_addr()?;
         let listener = {

@@ -7,9 +7,12 @@
 //! It prints where it listens, its key and its pin, and the command that adds it to a `.flynnrc`.
 //! It serves until it is interrupted.
 
+use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use flynn_examples::failure::OneLine;
 use flynn_examples::output;
 use flynn_mock::{MockController, Pace, ServerAge};
 
@@ -29,20 +32,22 @@ async fn main() -> ExitCode {
     let options = match Options::parse(lexopt::Parser::from_env()) {
         Ok(Some(options)) => options,
         Ok(None) => return said(USAGE),
-        Err(why) => {
-            eprintln!("mock-controller: {why}\n{USAGE}");
-            return ExitCode::FAILURE;
-        }
+        Err(why) => return failed("cannot understand the command line (see --help)", &why),
     };
-    let mock = options.start().await;
+    let mock = match options.start() {
+        Ok(mock) => mock,
+        Err(why) => return failed("cannot start", &why),
+    };
     let introduced = said(&introduction(&mock));
     match tokio::signal::ctrl_c().await {
         Ok(()) => introduced,
-        Err(e) => {
-            eprintln!("mock-controller: cannot wait for an interrupt: {e}");
-            ExitCode::FAILURE
-        }
+        Err(why) => failed("cannot wait for an interrupt", &why),
     }
+}
+
+fn failed(what: &str, why: &(dyn Error + 'static)) -> ExitCode {
+    eprintln!("mock-controller: {what}: {}", OneLine(why));
+    ExitCode::FAILURE
 }
 
 fn said(text: &str) -> ExitCode {
@@ -92,7 +97,7 @@ impl Options {
         Ok(Some(options))
     }
 
-    async fn start(self) -> MockController {
+    fn start(self) -> io::Result<MockController> {
         let at_once = self.at_once || self.seed.is_some();
         let mut builder =
             MockController::builder().bootstrapped(self.domain).server(self.age).tls();
@@ -107,7 +112,7 @@ impl Options {
         if let Some(seed) = self.seed {
             builder = builder.seed(seed);
         }
-        builder.start().await
+        builder.try_start()
     }
 }
 

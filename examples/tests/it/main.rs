@@ -10,6 +10,7 @@ mod dns_plan;
 mod doctor;
 mod dry_run;
 mod git_push;
+mod mock_controller;
 mod oracles;
 mod pin;
 mod program;

@@ -1,5 +1,6 @@
 //! Starting, stopping, clock, requests.
 
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
 use flynn_mock::{AppSeed, MockController, Op, Pace, ServerAge};
@@ -35,6 +36,23 @@ async fn many_run_side_by_side() {
     for (n, mock) in running.iter().enumerate() {
         assert_eq!(get(mock, &format!("/apps/app{n}")).await.status, 200);
         assert_eq!(get(mock, &format!("/apps/app{}", n + 1)).await.status, 404);
+    }
+}
+
+#[test]
+fn what_cannot_start_says_why() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let builder = MockController::builder;
+    for (builder, kind, says) in [
+        (builder().bind(address), ErrorKind::AddrInUse, address.to_string()),
+        (builder().bootstrapped("x y"), ErrorKind::InvalidInput, "\"x y\"".to_owned()),
+        (builder().key(""), ErrorKind::InvalidInput, "key".to_owned()),
+        (builder().app(AppSeed::new("A b")), ErrorKind::InvalidInput, "\"A b\"".to_owned()),
+    ] {
+        let why = builder.try_start().err().unwrap();
+        assert_eq!(why.kind(), kind, "{why}");
+        assert!(why.to_string().contains(&says), "{why}");
     }
 }
 
