@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Url<'a> {
     pub(crate) scheme: &'a str,
-    /// What stands before `@`.
+    /// What stands before the first `@`, where git cuts.
     pub(crate) login: Option<&'a str>,
     /// With the port, if there is one.
     pub(crate) host: &'a str,
@@ -16,7 +16,7 @@ impl<'a> Url<'a> {
     pub(crate) fn parse(url: &'a str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-        let (login, host) = match authority.rsplit_once('@') {
+        let (login, host) = match authority.split_once('@') {
             Some((login, host)) => (Some(login), host),
             None => (None, authority),
         };
@@ -58,7 +58,7 @@ pub(crate) fn is_same_url(a: &str, b: &str) -> bool {
     }
 }
 
-/// Percent-decoding; what is not UTF-8 afterwards stays as it was.
+/// Percent-decoding; what is not UTF-8 afterwards stays as it was, and so does `%00`, as with git.
 pub(crate) fn decoded(text: &str) -> String {
     let hex = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut out = Vec::with_capacity(text.len());
@@ -68,13 +68,10 @@ pub(crate) fn decoded(text: &str) -> String {
             [b'%', high, low, tail @ ..] => hex(*high).zip(hex(*low)).map(|digits| (digits, tail)),
             _ => None,
         };
-        if let Some(((high, low), tail)) = escape {
-            out.push(high * 16 + low);
-            rest = tail;
-        } else {
-            out.push(*first);
-            rest = tail;
-        }
+        let byte = escape.map(|((high, low), tail)| (high * 16 + low, tail));
+        let (byte, left) = byte.filter(|(byte, _)| *byte != 0).unwrap_or((*first, tail));
+        out.push(byte);
+        rest = left;
     }
     String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
 }
@@ -113,5 +110,6 @@ mod tests {
     fn decoding_leaves_the_odd_alone() {
         assert_eq!(decoded("a%20b%"), "a b%");
         assert_eq!(decoded("%zz%ff"), "%zz%ff");
+        assert_eq!(decoded("%00%2"), "%00%2");
     }
 }

@@ -1,6 +1,6 @@
 //! `.flynnrc`, the CA files and git's configuration.
 
-use flynn_config::{FlynnRc, GitConfig, Locations};
+use flynn_config::{FlynnRc, Includes, Locations};
 
 use super::Finding;
 
@@ -32,7 +32,8 @@ fn git(locations: &Locations, url: &str) -> Vec<Finding> {
     if url.is_empty() {
         return Vec::new();
     }
-    let config = match GitConfig::load(path) {
+    let includes = Includes::new(Some(locations.home().to_owned()));
+    let config = match includes.load(path) {
         Ok(config) => config,
         Err(error) if error.is_not_found() => return Vec::new(),
         Err(error) => {

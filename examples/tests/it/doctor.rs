@@ -57,6 +57,15 @@ async fn what_breaks_is_found() {
     for text in ["Token 2 has no", "no backend \"s3\"", "gone.pem, which does not exist"] {
         assert!(has(&findings, Severity::Error, text), "{text}: {findings:#?}");
     }
+    // As git, it looks for `~/` in the home.
+    let home = world.demo.home().to_str().unwrap();
+    for (file, is_there) in [("production.pem", true), ("gone.pem", false)] {
+        let tilde = git.replace(home, "~").replace("gone.pem", file);
+        assert!(tilde.contains("sslCAInfo = ~/"), "{tilde}");
+        world.demo.write(".gitconfig", &tilde).unwrap();
+        let findings = examine(&world).await;
+        assert_eq!(!has(&findings, Severity::Error, "does not exist"), is_there, "{findings:#?}");
+    }
 
     let pin = "mc47PfOhOMCKTsOxiHqvQ5vIuytHSETeWB/eVzGcL/o=";
     let set = |rc: &mut flynn_config::FlynnRcEdit| rc.cluster_mut("production")?.set_tls_pin(pin);

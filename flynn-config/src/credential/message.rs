@@ -1,5 +1,6 @@
 //! What git and a credential helper tell each other: lines of `key=value`.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, BufRead, Write};
 
@@ -59,10 +60,11 @@ impl Credential {
     pub const LONGEST: usize = 1 << 20;
 
     /// Reads a message: up to an empty line, or the end. An attribute given twice has the last
-    /// value; `url=` sets protocol, host, path and username. Line ends may be CRLF.
+    /// value; `url=` sets protocol, host, path, username and password. Line ends may be CRLF.
     ///
     /// # Errors
-    /// [`Syntax`](ErrorKind::Syntax) for a line without `=`, a NUL byte, or what is not UTF-8.
+    /// [`Syntax`](ErrorKind::Syntax) for a line without `=`, a NUL byte, what is not UTF-8, or a
+    /// `url=` without scheme or host, or with a line end encoded in it.
     pub fn parse(message: &[u8]) -> Result<Self, Error> {
         let mut credential = Self::default();
         let mut at = 0;
@@ -81,8 +83,9 @@ impl Credential {
                 std::str::from_utf8(line).map_err(|e| fault(e.valid_up_to(), "not UTF-8"))?;
             let (key, value) =
                 text.split_once('=').ok_or_else(|| fault(0, "no `=` in the line"))?;
-            credential.set(key, value);
+            credential.set(key, value).map_err(|what| fault(key.len() + 1, what))?;
         }
+        credential.forget_overwritten();
         Ok(credential)
     }
 
@@ -114,9 +117,7 @@ impl Credential {
     /// [`Invalid`](ErrorKind::Invalid) for what is no `scheme://host` URL, or holds a line end.
     pub fn for_url(url: &str) -> Result<Self, Error> {
         let mut credential = Self::default();
-        if url.contains(['\n', '\r', '\0']) || !credential.set_url(url) {
-            return Err(Error::new(ErrorKind::Invalid, "not a URL with a scheme and a host"));
-        }
+        credential.set_url(url).map_err(|what| Error::new(ErrorKind::Invalid, what))?;
         credential.password = None;
         Ok(credential)
     }
@@ -192,7 +193,7 @@ impl Credential {
         output.write_all(&message)
     }
 
-    fn set(&mut self, key: &str, value: &str) {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
         let slot = match key {
             "protocol" => &mut self.protocol,
             "host" => &mut self.host,
@@ -200,36 +201,59 @@ impl Credential {
             "username" => &mut self.username,
             "password" => {
                 self.password = Some(SecretString::from(value));
-                return;
+                return Ok(());
             }
-            "url" => {
-                self.set_url(value);
-                return;
-            }
+            "url" => return self.set_url(value),
             _ => {
-                if !key.ends_with("[]") {
-                    self.others.retain(|(name, _)| name != key);
-                }
                 self.others.push((key.to_owned(), SecretString::from(value)));
-                return;
+                return Ok(());
             }
         };
         *slot = Some(value.to_owned());
+        Ok(())
     }
 
-    /// Takes a URL apart, replacing everything; false where it is none.
-    fn set_url(&mut self, url: &str) -> bool {
-        let Some(url) = Url::parse(url) else { return false };
-        let login = url.login.map(|login| login.split_once(':').unwrap_or((login, "")));
-        let path = decoded(url.path.trim_matches('/'));
-        self.protocol = Some(url.scheme.to_owned());
-        self.host = Some(url.host.to_owned());
-        self.path = Some(path).filter(|path| !path.is_empty());
-        self.username = login.map(|(username, _)| decoded(username));
-        let password = login.map(|(_, password)| decoded(password));
-        self.password = password.filter(|p| !p.is_empty()).map(SecretString::from);
-        true
+    /// Of the other attributes that are no lists, the last one of each name stays.
+    fn forget_overwritten(&mut self) {
+        let mut seen = HashSet::new();
+        let last_first = self.others.drain(..).rev();
+        let kept = last_first.filter(|(key, _)| key.ends_with("[]") || seen.insert(key.clone()));
+        let mut others: Vec<_> = kept.collect();
+        others.reverse();
+        self.others = others;
     }
+
+    /// Takes a URL apart as git does (`credential.c`), replacing everything.
+    fn set_url(&mut self, url: &str) -> Result<(), &'static str> {
+        let url = Url::parse(url).ok_or("not a URL with a scheme and a host")?;
+        let part = |text: &str| one_line(decoded_by_git(text));
+        let (username, password) = match url.login.map(|login| login.split_once(':')) {
+            Some(Some((username, password))) => (Some(username), Some(password)),
+            Some(None) => (url.login, None),
+            None => (None, None),
+        };
+        let path = part(url.path.trim_start_matches('/'))?;
+        // Of a path of nothing but encoded slashes git leaves one.
+        let path = path.get(..path.trim_end_matches('/').len().max(1));
+        self.protocol = Some(one_line(url.scheme.to_owned())?);
+        self.host = Some(part(url.host)?);
+        self.path = path.map(str::to_owned);
+        self.username = username.map(part).transpose()?;
+        self.password = password.map(part).transpose()?.map(SecretString::from);
+        Ok(())
+    }
+}
+
+fn one_line(text: String) -> Result<String, &'static str> {
+    let is_one = !text.contains(['\n', '\r', '\0']);
+    is_one.then_some(text).ok_or("a URL with a line end or a NUL byte in it")
+}
+
+/// Percent-decoding as in git, which takes what stands before a colon for a scheme, and leaves it
+/// (`url.c`): `git%2ea.test` is decoded, `git%2ea.test:8443` is not.
+fn decoded_by_git(text: &str) -> String {
+    let (scheme, rest) = text.split_at(text.find(':').unwrap_or(0));
+    scheme.to_owned() + &decoded(rest)
 }
 
 impl fmt::Debug for Credential {

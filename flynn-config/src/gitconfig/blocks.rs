@@ -3,7 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::helper::KEY_FROM_VARIABLE;
+use super::helper::{KEY_FROM_VARIABLE, is_variable};
+use super::include::expanded;
 use super::parse::Section;
 use super::value::unescaped;
 use super::{File, GitConfig};
@@ -22,10 +23,11 @@ use crate::url::is_same_url;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlynnBlocks {
-    /// The `sslCAInfo` settings; the last one counts.
+    /// The `sslCAInfo` settings as they are written; the last one counts.
     pub ca_files: Vec<Setting>,
     /// The `helper` settings, asked in order; an empty one forgets those before it.
     pub helpers: Vec<Setting>,
+    ca_file: Option<PathBuf>,
 }
 
 /// A setting of a Flynn block. `Debug` shows no helper but Flynn's: others may hold a password.
@@ -55,9 +57,11 @@ impl fmt::Debug for Setting {
 }
 
 impl FlynnBlocks {
-    /// The CA file that git uses for the URL.
+    /// The CA file that git uses for the URL, `~/` put in full as git does. It stays as it is
+    /// written where no home is known ([`GitConfig::parse`]), and so does the home of another
+    /// user (`~name/`), which is not looked up.
     pub fn ca_file(&self) -> Option<&Path> {
-        self.ca_files.last().map(|setting| Path::new(&setting.value))
+        self.ca_file.as_deref()
     }
 
     /// Whether the original CLI, or `git-credential-flynn`, is asked for the URL's password.
@@ -80,10 +84,13 @@ impl FlynnBlocks {
 impl GitConfig {
     /// What the configuration, included files and all, says about a cluster's git URL.
     pub fn flynn_blocks(&self, git_url: &str) -> FlynnBlocks {
-        FlynnBlocks {
-            ca_files: self.settings("http", git_url, "sslCAInfo"),
-            helpers: self.settings("credential", git_url, "helper"),
-        }
+        let ca_files = self.settings("http", git_url, "sslCAInfo");
+        let ca_file = ca_files.last().map(|setting| {
+            let path = Path::new(&setting.value);
+            expanded(path, self.home.as_deref()).unwrap_or_else(|_| path.to_owned())
+        });
+        let helpers = self.settings("credential", git_url, "helper");
+        FlynnBlocks { ca_files, helpers, ca_file }
     }
 
     fn settings(&self, base: &str, git_url: &str, variable: &str) -> Vec<Setting> {
@@ -143,7 +150,7 @@ pub(super) fn shown_helper(value: &str) -> &str {
 /// as that writes it.
 fn reads_a_variable(rest: &str) -> bool {
     let name = rest.strip_prefix(" \"${").and_then(|rest| rest.strip_suffix("}\"; }; f"));
-    name.is_some_and(|name| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+    name.is_some_and(is_variable)
 }
 
 pub(super) fn is_flynn_helper(value: &str) -> bool {
@@ -171,7 +178,7 @@ mod tests {
         ] {
             assert_eq!(shown_helper(hidden), "...", "{hidden}");
         }
-        let from_variable = Helper::key_from_variable("FLYNN_KEY");
+        let from_variable = Helper::key_from_variable("FLYNN_KEY").unwrap();
         for shown in ["flynn", "/usr/bin/flynn git-credentials", from_variable.as_str()] {
             assert_eq!(shown_helper(shown), shown);
         }

@@ -227,7 +227,7 @@ impl GitConfigEdit {
         }
         let changes: Vec<_> = hunks.iter().map(|hunk| Change::of(old, &new, hunk)).collect();
         let file = File::parse(file.path.clone(), new)?;
-        self.config = GitConfig::from_file(file);
+        self.config = GitConfig::from_file(file, self.config.home.take());
         self.changes.extend(changes);
         Ok(())
     }

@@ -5,7 +5,10 @@ use std::path::Path;
 use super::Helper;
 use super::key::Key;
 use super::plan::text_of;
-use crate::Error;
+use crate::{Error, ErrorKind};
+
+/// git counts settings in an `int` (`config.c`, "too many entries").
+const MOST: usize = 0x7fff_ffff;
 
 /// Settings for `GIT_CONFIG_COUNT`, `GIT_CONFIG_KEY_0`, `GIT_CONFIG_VALUE_0` and so on, which git
 /// (2.31 or newer) takes as if they stood last in its configuration.
@@ -13,7 +16,7 @@ use crate::Error;
 /// ```
 /// use flynn_config::{Environment, Helper};
 ///
-/// let helper = Helper::key_from_variable("FLYNN_KEY");
+/// let helper = Helper::key_from_variable("FLYNN_KEY")?;
 /// let variables = Environment::new().flynn("https://git.a.test", None, &helper)?.variables();
 /// assert_eq!(variables[0], ("GIT_CONFIG_COUNT".into(), "1".into()));
 /// assert_eq!(variables[1].1, "credential.https://git.a.test.helper");
@@ -33,17 +36,30 @@ impl Environment {
     }
 
     /// Settings to go after those that the environment already has: `count` is the value of
-    /// `GIT_CONFIG_COUNT`. Anything but a number counts as none, which git itself would refuse.
-    pub fn after(count: &str) -> Self {
-        Self { first: count.trim().parse().unwrap_or(0), settings: Vec::new() }
+    /// `GIT_CONFIG_COUNT`, an empty one for none.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for what git refuses: no number, or one past 2³¹ - 1.
+    pub fn after(count: &str) -> Result<Self, Error> {
+        let first = match count {
+            "" => Some(0),
+            number => number.trim_start().parse().ok().filter(|first| *first <= MOST),
+        };
+        let message = "GIT_CONFIG_COUNT is not a number that git takes";
+        let first = first.ok_or_else(|| Error::new(ErrorKind::Invalid, message))?;
+        Ok(Self { first, settings: Vec::new() })
     }
 
     /// Adds one setting.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a key that git cannot hold.
+    /// [`Invalid`](ErrorKind::Invalid) for a key that git cannot hold, and for more than the
+    /// 2³¹ - 1 settings that it takes.
     pub fn set(mut self, key: &str, value: &str) -> Result<Self, Error> {
         Key::parse(key)?;
+        if self.first + self.settings.len() >= MOST {
+            return Err(Error::new(ErrorKind::Invalid, "more settings than git takes"));
+        }
         self.settings.push((key.to_owned(), value.to_owned()));
         Ok(self)
     }
@@ -51,8 +67,8 @@ impl Environment {
     /// Adds the Flynn settings of a cluster's git URL.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a URL that git cannot hold, or a path that is
-    /// not UTF-8.
+    /// Those of [`set`](Self::set), and [`Invalid`](ErrorKind::Invalid) for a path that is not
+    /// UTF-8.
     pub fn flynn(
         self,
         git_url: &str,
@@ -84,5 +100,24 @@ impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Values may be secret: an `http.extraHeader` is.
         f.debug_list().entries(self.settings.iter().map(|(key, _)| key)).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_as_git_takes_them() {
+        let count = |text: &str| Environment::after(text).map(|environment| environment.first);
+        for (text, first) in [("", 0), ("0", 0), ("7", 7), (" 1", 1), ("+1", 1)] {
+            assert_eq!(count(text).unwrap(), first, "{text:?}");
+        }
+        for bad in ["abc", "-1", "1 ", " ", "0x1", "2147483648", "18446744073709551615"] {
+            assert_eq!(count(bad).unwrap_err().kind(), ErrorKind::Invalid, "{bad:?}");
+        }
+        let last = Environment::after("2147483646").unwrap().set("a.b", "c").unwrap();
+        assert_eq!(last.variables()[0].1, "2147483647");
+        assert_eq!(last.set("a.b", "c").unwrap_err().kind(), ErrorKind::Invalid);
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use super::blocks::shown_helper;
+use crate::{Error, ErrorKind};
 
 /// How the helper of [`Helper::key_from_variable`] begins.
 pub(super) const KEY_FROM_VARIABLE: &str =
@@ -40,9 +41,19 @@ impl Helper {
     }
 
     /// The cluster's key from an environment variable, for CI: no file, and no key on any
-    /// command line. `variable` is the name of a shell variable.
-    pub fn key_from_variable(variable: &str) -> Self {
-        Self(format!("{KEY_FROM_VARIABLE} \"${{{variable}}}\"; }}; f"))
+    /// command line.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) for a name that the shell cannot read: it takes letters,
+    /// digits and `_`, and no digit first.
+    pub fn key_from_variable(variable: &str) -> Result<Self, Error> {
+        if !is_variable(variable) {
+            // What was given may be the key itself.
+            let message = "not the name of a shell variable: letters, digits and `_` make one, \
+                           no digit first";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok(Self(format!("{KEY_FROM_VARIABLE} \"${{{variable}}}\"; }}; f")))
     }
 
     /// The value for git.
@@ -55,6 +66,13 @@ impl fmt::Debug for Helper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Helper").field(&shown_helper(&self.0)).finish()
     }
+}
+
+/// Whether the shell can read a variable of that name.
+pub(super) fn is_variable(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// A Windows path with the slashes that git's shell understands; others stay.
@@ -88,6 +106,19 @@ mod tests {
             (r"/back\slash", r"!'/back\slash' git-credentials"),
         ] {
             assert_eq!(Helper::flynn_cli(Path::new(program)).as_str(), helper);
+        }
+    }
+
+    #[test]
+    fn only_what_the_shell_can_read_is_a_variable() {
+        for good in ["FLYNN_KEY", "_", "a1"] {
+            let helper = Helper::key_from_variable(good).unwrap();
+            assert!(helper.as_str().ends_with(&format!(" \"${{{good}}}\"; }}; f")));
+        }
+        for bad in ["", "FLYNN-KEY", "1", "A B", "$A", "A}\"; id; \"${A", "\u{c4}", "hunter2:"] {
+            let error = Helper::key_from_variable(bad).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(!format!("{error:?}").contains("hunter2"));
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Locations};
 /// git's own limit.
 const DEEPEST: usize = 10;
 
-/// How includes are followed.
+/// How includes are followed, and what `~` stands for in paths.
 ///
 /// `include.path` always is, relative to the including file. `includeIf` is, where a
 /// [repository](Self::in_repository) is given, on the conditions `gitdir:`, `gitdir/i:` and
@@ -23,7 +23,8 @@ pub struct Includes {
 }
 
 impl Includes {
-    /// Includes with `~/` standing for `home`.
+    /// Includes with `~/` standing for `home`, there and in
+    /// [`FlynnBlocks::ca_file`](super::FlynnBlocks::ca_file).
     pub fn new(home: Option<PathBuf>) -> Self {
         Self { home, git_dir: None }
     }
@@ -38,20 +39,26 @@ impl Includes {
     /// # Errors
     /// Those of [`GitConfig::load`].
     pub fn load(&self, path: impl AsRef<Path>) -> Result<GitConfig, Error> {
-        let mut config = GitConfig { files: Vec::new(), order: Vec::new() };
+        let mut config = self.empty();
         self.follow(path.as_ref(), 0, &mut config)?;
         Ok(config)
     }
 
     /// As for the person running this program.
     pub(super) fn from_env() -> Self {
-        Self::new(Locations::from_env().ok().map(|locations| locations.home().to_owned()))
+        Self::new(home())
+    }
+
+    fn empty(&self) -> GitConfig {
+        GitConfig { files: Vec::new(), order: Vec::new(), home: self.home.clone() }
     }
 
     /// Reads what a file, read already, includes.
     pub(super) fn load_from(&self, file: File) -> Result<GitConfig, Error> {
-        let Some(path) = file.path.clone() else { return Ok(GitConfig::from_file(file)) };
-        let mut config = GitConfig { files: Vec::new(), order: Vec::new() };
+        let Some(path) = file.path.clone() else {
+            return Ok(GitConfig::from_file(file, self.home.clone()));
+        };
+        let mut config = self.empty();
         self.enter(file, &path, 0, &mut config)?;
         Ok(config)
     }
@@ -121,14 +128,22 @@ impl Includes {
         if value.is_empty() {
             return Err("an include without a path");
         }
-        if !value.starts_with(b"~") {
-            return Ok(from.parent().unwrap_or(from).join(path));
-        }
-        let rest =
-            path.strip_prefix("~").map_err(|_| "the home of another user is not looked up")?;
-        let home = self.home.as_ref().ok_or("no home folder for the `~` of an include")?;
-        Ok(home.join(rest))
+        Ok(from.parent().unwrap_or(from).join(expanded(path, self.home.as_deref())?))
     }
+}
+
+/// The home of the person running this program.
+pub(super) fn home() -> Option<PathBuf> {
+    Locations::from_env().ok().map(|locations| locations.home().to_owned())
+}
+
+/// A path of git's with `~` put in full.
+pub(super) fn expanded(path: &Path, home: Option<&Path>) -> Result<PathBuf, &'static str> {
+    if !path.as_os_str().as_encoded_bytes().starts_with(b"~") {
+        return Ok(path.to_owned());
+    }
+    let rest = path.strip_prefix("~").map_err(|_| "the home of another user is not looked up")?;
+    Ok(home.ok_or("no home folder is known for `~`")?.join(rest))
 }
 
 #[cfg(unix)]

@@ -48,6 +48,8 @@ pub struct GitConfig {
     files: Vec<File>,
     /// All variables in git's order: (file, variable).
     order: Vec<(usize, usize)>,
+    /// What `~` stands for in a path, where that is known.
+    home: Option<PathBuf>,
 }
 
 /// One file.
@@ -66,12 +68,13 @@ pub(crate) struct Found<'a> {
 }
 
 impl GitConfig {
-    /// Reads a configuration from memory; includes are not followed.
+    /// Reads a configuration from memory; includes are not followed, and no home is known that `~`
+    /// could stand for.
     ///
     /// # Errors
     /// [`Syntax`](crate::ErrorKind::Syntax) with line and column, for whatever git refuses.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, Error> {
-        Ok(Self::from_file(File::parse(None, text.as_ref().to_vec())?))
+        Ok(Self::from_file(File::parse(None, text.as_ref().to_vec())?, None))
     }
 
     /// Reads the file at `path` and the files it includes (`include.path`, relative to the file,
@@ -107,7 +110,7 @@ impl GitConfig {
         let path = path.as_ref();
         save::git_locked_edit(path, |bytes| {
             let file = File::parse(Some(path.to_owned()), bytes)?;
-            let mut edit = GitConfigEdit::new(Self::from_file(file));
+            let mut edit = GitConfigEdit::new(Self::from_file(file, include::home()));
             let done = change(&mut edit)?;
             Ok((done, edit.into_config().into_text()))
         })
@@ -151,16 +154,19 @@ impl GitConfig {
 
     /// The file itself without those it includes.
     fn own(&self) -> Self {
-        self.files.first().cloned().map_or_else(|| self.clone(), Self::from_file)
+        match self.files.first() {
+            Some(file) => Self::from_file(file.clone(), self.home.clone()),
+            None => self.clone(),
+        }
     }
 
     fn into_text(self) -> Vec<u8> {
         self.files.into_iter().next().map(|file| file.text).unwrap_or_default()
     }
 
-    fn from_file(file: File) -> Self {
+    fn from_file(file: File, home: Option<PathBuf>) -> Self {
         let order = (0..file.parsed.variables.len()).map(|variable| (0, variable)).collect();
-        Self { files: vec![file], order }
+        Self { files: vec![file], order, home }
     }
 
     /// Every variable, in git's order.

@@ -78,9 +78,9 @@ fn reject_tells_what_goes_wrong() {
 #[test]
 fn the_environment_form_needs_no_file() {
     let home = tempfile::tempdir().unwrap();
-    let helper = Helper::key_from_variable("FLYNN_KEY");
+    let helper = Helper::key_from_variable("FLYNN_KEY").unwrap();
     let ca = Path::new("/ci/ca file.pem");
-    let settings = Environment::after("1").flynn(URL, Some(ca), &helper).unwrap();
+    let settings = Environment::after("1").unwrap().flynn(URL, Some(ca), &helper).unwrap();
     let with_settings = || {
         let mut git = git(home.path());
         git.envs(settings.variables())
@@ -168,6 +168,91 @@ fn messages_of_git() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
     let split = answer_with("a\nb").write(&mut Vec::new()).unwrap_err();
     assert_eq!(split.kind(), std::io::ErrorKind::InvalidData);
+}
+
+/// Every line a new attribute: reading a message takes time in proportion to its length.
+#[test]
+fn a_long_message_is_read_in_time() {
+    let start = std::time::Instant::now();
+    let mut message = String::new();
+    for number in 0.. {
+        let line = format!("k{number}=\n");
+        if message.len() + line.len() > Credential::LONGEST {
+            break;
+        }
+        message += &line;
+    }
+    let credential = Credential::read(message.as_bytes()).unwrap();
+    assert_eq!(credential.attribute("k99999").count(), 1);
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+    let twice = Credential::parse(b"a=1\nb=2\na=3\nl[]=1\nl[]=1\n").unwrap();
+    let mut written = Vec::new();
+    twice.write(&mut written).unwrap();
+    assert_eq!(written, b"b=2\na=3\nl[]=1\nl[]=1\n");
+}
+
+/// What git makes of a URL: what it tells a helper, or what it answers where nothing is missing.
+#[cfg(unix)]
+fn url_by_git(home: &Path, url: &str) -> Option<Credential> {
+    let asked = home.join("asked");
+    let _ = fs::remove_file(&asked);
+    let mut child = git(home)
+        .args(["-c", "credential.useHttpPath=true"])
+        .args(["-c", "credential.helper=!f() { cat >asked; echo quit=1; }; f"])
+        .args(["credential", "fill"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(format!("url={url}\n\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = if output.status.success() { output.stdout } else { fs::read(asked).ok()? };
+    Some(Credential::parse(&told).unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn urls_are_taken_apart_as_by_git() {
+    let home = tempfile::tempdir().unwrap();
+    let parts = |credential: &Credential| {
+        let password = credential.password().map(|password| password.expose_secret().to_owned());
+        let rest =
+            [credential.protocol(), credential.host(), credential.path(), credential.username()];
+        (rest.map(|part| part.map(str::to_owned)), password)
+    };
+    let given = [
+        "https://user:p@ss@git.a.test/x",
+        "https://git%2ea.test/x",
+        "https://git%2ea.test:8443/x",
+        "https://u%40:p%3a%40@h/a%20b//?c#d/",
+        "https://u:@h",
+        "https://h?u@x",
+        "https://h/%2f%2f",
+        "https://h%0a/",
+        "https://u:%0A@h",
+        "://h",
+        "h/x",
+    ];
+    let mut rng = fastrand::Rng::with_seed(9);
+    let pieces =
+        ["h", "u", "@", ":", "/", "?", "#", "%2e", "%40", "%3A", "%2f", "%zz", "%00", "%C3%A4"];
+    let made = (0..300).map(|_| {
+        let pieces = (0..rng.usize(1..9)).map(|_| pieces[rng.usize(..pieces.len())]);
+        format!("https://{}", pieces.collect::<String>())
+    });
+    let mut understood = 0;
+    for url in given.map(str::to_owned).into_iter().chain(made) {
+        // What has no host is of no use here.
+        let by_git = url_by_git(home.path(), &url).filter(|git| git.host() != Some(""));
+        let by_us = Credential::parse(format!("url={url}\n").as_bytes());
+        understood += usize::from(by_us.is_ok());
+        assert_eq!(by_us.ok().as_ref().map(parts), by_git.as_ref().map(parts), "{url}");
+    }
+    assert!(understood > 100, "only {understood}");
+    let error = Credential::parse(b"a=b\nurl=https://u:hush%0a@h\n").unwrap_err();
+    assert_eq!((error.line(), error.column()), (Some(2), Some(5)));
+    assert!(!format!("{error} {error:?}").contains("hush"));
 }
 
 fn answer_with(password: &str) -> Credential {

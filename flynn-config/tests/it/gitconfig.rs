@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use flynn_config::{BlockChange, ErrorKind, GitConfig, Helper, Includes};
+use flynn_config::{BlockChange, Error, ErrorKind, GitConfig, Helper, Includes, Locations};
 
 fn sample(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/cli").join(name);
@@ -121,6 +121,42 @@ fn includes() {
     write("flynn/deep", "[user\n");
     let broken = includes.load(&path).unwrap_err();
     assert_eq!((broken.line(), broken.path()), (Some(1), Some(&*home.join("flynn/deep"))));
+}
+
+/// git puts the home in for `~/`, so the file that is asked about is the one that it opens.
+#[test]
+fn the_ca_file_is_the_one_that_git_opens() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(".gitconfig");
+    let url = "https://git.a.test";
+    let includes = Includes::new(Some(dir.path().to_owned()));
+    for written in ["~/ca.pem", "/ca.pem", "ca.pem", "~"] {
+        let text = format!("[http \"{url}\"]\n\tsslCAInfo = {written}\n");
+        fs::write(&path, text).unwrap();
+        let output = Command::new("git")
+            .args(["config", "--type=path", "--file", path.to_str().unwrap()])
+            .arg(format!("http.{url}.sslCAInfo"))
+            .env("HOME", dir.path())
+            .output()
+            .unwrap();
+        let by_git = String::from_utf8(output.stdout).unwrap();
+        let blocks = includes.load(&path).unwrap().flynn_blocks(url);
+        assert_eq!(blocks.ca_file(), Some(Path::new(by_git.trim_end())), "{written}");
+        assert_eq!(blocks.ca_files[0].value, written);
+    }
+    // In an edit, too, `~` is the home of the person running it.
+    fs::write(&path, format!("[http \"{url}\"]\n\tsslCAInfo = ~/ca.pem\n")).unwrap();
+    let home = Locations::from_env().unwrap().home().join("ca.pem");
+    let ca_file = |git: &GitConfig| git.flynn_blocks(url).ca_file().map(Path::to_owned);
+    GitConfig::edit(&path, |git| {
+        assert_eq!(ca_file(git).as_ref(), Some(&home));
+        git.set("a.b", "c")?;
+        assert_eq!(ca_file(git).as_ref(), Some(&home));
+        Ok::<(), Error>(())
+    })
+    .unwrap();
+    let nowhere = GitConfig::parse(fs::read(&path).unwrap()).unwrap();
+    assert_eq!(ca_file(&nowhere).as_deref(), Some(Path::new("~/ca.pem")));
 }
 
 /// Each condition holds for us when it holds for git run in the repository.

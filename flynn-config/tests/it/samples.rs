@@ -170,7 +170,7 @@ fn removing_the_blocks_keeps_the_settings_of_others() {
         Helper::command("/opt/git-credential-flynn".as_ref(), &[]),
         Helper::command("C:\\My Tools\\git-credential-flynn.exe".as_ref(), &[]),
         Helper::named("flynn"),
-        Helper::key_from_variable("FLYNN_KEY"),
+        Helper::key_from_variable("FLYNN_KEY").unwrap(),
     ] {
         let install = BlockChange::Install { ca_file: Some("/ca".into()), helper };
         let there = |git: &mut GitConfigEdit, change: &BlockChange| {
