@@ -9,6 +9,7 @@ use crate::{Result, root, run};
 pub(crate) fn run_all(seconds: u32) -> Result {
     for target in targets()? {
         let limit = format!("-max_total_time={seconds}");
+        // Not $CARGO: only rustup's `cargo` knows `+nightly`.
         run(Command::new("cargo")
             .args(["+nightly", "fuzz", "run", &target, "--", &limit])
             .current_dir(root()))?;

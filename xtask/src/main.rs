@@ -11,7 +11,7 @@ type Result<T = ()> = std::result::Result<T, String>;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  test          everything a change must pass: all tests, the feature sets, the dependency trees
+  test          all tests, the feature sets, the dependency trees; `.ci/run` adds fmt, clippy, docs
   tree          count each crate's dependencies and check what must not be among them
   replay DIR    send recorded exchanges of real controllers to the mock and compare
   bench [NAME]  the benchmarks (client, config, tls), a line `workload: ratio` each
@@ -119,4 +119,19 @@ fn root() -> PathBuf {
     let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     root.pop();
     root
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_crates_bring_their_licences_and_a_page() {
+        for name in tree::OURS {
+            for file in ["LICENSE-APACHE", "LICENSE-MIT", "README.md"] {
+                let path = root().join(name).join(file);
+                assert!(path.is_file(), "{} is missing", path.display());
+            }
+        }
+    }
 }
