@@ -1,13 +1,24 @@
-//! Private keys in DER and PEM: no panic, and nothing of them in what is shown.
+//! Private keys in DER and PEM: no panic, and nothing of them in what is shown or found.
 #![no_main]
 
-use flynn_tls::PrivateKey;
+use std::sync::LazyLock;
+
+use flynn_tls::{Bundle, PrivateKey, Requirements, check};
 use libfuzzer_sys::fuzz_target;
+
+/// The certificate that every key is held against.
+static LEAF: LazyLock<Bundle> = LazyLock::new(|| {
+    let pem = include_bytes!("../../flynn-tls/tests/data/letsencrypt.org.pem");
+    let chain = Bundle::from_pem(pem).expect("a good chain");
+    Bundle::from_der([chain.leaf().der().clone()]).expect("a good leaf")
+});
 
 fuzz_target!(|input: &[u8]| {
     if let Ok(key) = PrivateKey::from_der(input) {
         assert!(format!("{key:?}").len() < 200);
         assert_eq!(key.secret_der().secret_der(), input);
+        let report = check(&LEAF, Some(&key), &Requirements::new());
+        assert!(report.findings().iter().all(|f| f.explanation().len() < 400));
     }
     match PrivateKey::from_pem(input) {
         Ok(key) => assert!(format!("{key:?}").len() < 200),

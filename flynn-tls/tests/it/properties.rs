@@ -19,8 +19,9 @@ fn host() -> impl Strategy<Value = String> {
 
 fn name() -> impl Strategy<Value = String> {
     let wild = prop::sample::select(vec!["", "*."]);
-    (wild, prop::collection::vec(label(), 1..4))
-        .prop_map(|(wild, l)| wild.to_owned() + &l.join("."))
+    let dot = prop::sample::select(vec!["", "", "", "."]);
+    (wild, prop::collection::vec(label(), 1..4), dot)
+        .prop_map(|(wild, labels, dot)| wild.to_owned() + &labels.join(".") + dot)
 }
 
 proptest! {
