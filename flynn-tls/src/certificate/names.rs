@@ -136,6 +136,7 @@ mod tests {
             "w*.example.com",
             "dot.test",
             "dot.test.",
+            "dot.test..",
             "www.dot.test",
         ] {
             assert!(!names.covers(not), "{not}");
