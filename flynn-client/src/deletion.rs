@@ -150,13 +150,14 @@ mod calls {
 
     impl Client {
         /// The deletion of an app that was accepted before, by the app's id, a UUID. Making the handle
-        /// costs no request.
+        /// costs no request. The server keeps no record of what was accepted: waiting for a deletion that
+        /// never was ends with its timeout.
         pub fn app_deletion(&self, app_id: impl Into<AppId>) -> DeletionHandle<AppDeletion> {
             DeletionHandle::new(self.clone(), app_id.into())
         }
 
         /// The deletion of a release that was accepted before, by its id. Making the handle costs no
-        /// request.
+        /// request; waiting for one that never was ends with its timeout.
         pub fn release_deletion(
             &self,
             id: impl Into<ReleaseId>,

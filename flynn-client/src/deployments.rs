@@ -203,7 +203,8 @@ mod calls {
             Request::json(&self.client, Spec::get("/deployments/{deployment}", [self.id.as_str()]))
         }
 
-        /// Its progress from its beginning; the stream ends after its last step.
+        /// Its progress from its beginning; the stream ends after its last step. Of an id that never was,
+        /// no step comes.
         pub fn watch(&self) -> DeploymentProgress {
             DeploymentProgress { events: self.events().past().watch(), ended: false }
         }

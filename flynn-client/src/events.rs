@@ -40,7 +40,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::ids::AppId;
 use crate::json::Json;
 use crate::string_enum::string_enum;
@@ -137,7 +137,7 @@ impl Event {
     /// # Errors
     /// A decode error when the event is about something else.
     pub fn job(&self) -> Result<crate::jobs::Job, Error> {
-        self.data.decode()
+        self.decode_of(&EventType::Job)
     }
 
     /// The progress in a [`Deployment`](EventType::Deployment) event.
@@ -145,7 +145,16 @@ impl Event {
     /// # Errors
     /// A decode error when the event is about something else.
     pub fn deployment(&self) -> Result<crate::deployments::DeploymentEvent, Error> {
-        self.data.decode()
+        self.decode_of(&EventType::Deployment)
+    }
+
+    /// Most objects have no field that others lack: their data alone does not tell them apart.
+    fn decode_of<T: DeserializeOwned>(&self, kind: &EventType) -> Result<T, Error> {
+        if self.object_type == *kind {
+            return self.data.decode();
+        }
+        let message = format!("event {} is no event of a {kind}", self.id);
+        Err(Error::new(ErrorKind::Decode, message))
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
         kind => kind,
     };
     let error = match fault {
-        Some(fault) => Error::new(kind, fault.message).with_server_words(
+        Some(fault) => Error::new(kind, without_value(fault.message)).with_server_words(
             Some(fault.code).filter(|code| !code.is_empty()),
             fault.detail.filter(|detail| !detail.is_null()),
             fault.retry,
@@ -71,6 +71,14 @@ pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
         None => Error::new(kind, foreign(parts, body)),
     };
     error.with_status(status).with_retry_after(retry_after(&parts.headers, SystemTime::now()))
+}
+
+/// The controller quotes the value of a variable without a name.
+fn without_value(mut message: String) -> String {
+    if let Some(at) = message.find(" (tried to set ") {
+        message.truncate(at);
+    }
+    message
 }
 
 /// What can be said about a body that is not the controller's JSON: never the body itself, which a proxy
@@ -117,5 +125,8 @@ mod tests {
         assert_eq!((error.code(), error.message()), (Some("conflict"), "Duplicate route"));
         assert!(error.detail().unwrap().as_str().contains("s3cret"));
         assert!(!format!("{error} {error:?}").contains("s3cret"));
+        let nameless =
+            r#"{"code":"validation_error","message":"no name (tried to set \"\"=\"s3cret\")"}"#;
+        assert_eq!(answer(400, nameless).message(), "no name");
     }
 }

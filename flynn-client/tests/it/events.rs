@@ -58,6 +58,9 @@ async fn a_stream_is_one_connection() {
     let all: Vec<_> = stream.try_collect().await.unwrap();
     assert_eq!(all.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(all[0].job().unwrap().uuid, "j");
+    for error in [all[0].deployment().map(drop), all[1].job().map(drop)] {
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Decode, "it is about something else");
+    }
     assert_eq!(server.lines(), ["GET /events?past=true&count=2"]);
     assert_eq!(server.seen()[0].header("accept"), Some("text/event-stream"));
 }
