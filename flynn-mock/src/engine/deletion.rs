@@ -85,7 +85,6 @@ impl Engine {
         if let Some(app) = self.state.app_mut(id) {
             app.deleted = true;
         }
-        self.rollouts_of_deleted_app(id);
         Ok(())
     }
 

@@ -63,6 +63,9 @@ pub(crate) struct Follower {
 /// The log service gives out no more old lines at once.
 const MOST_LINES: i64 = 10_000;
 
+/// How many lines of the ticking job a clock that jumps far ahead leaves to be read.
+const MOST_TICKS: i64 = 1000;
+
 /// How often the ticking job writes.
 const TICK: SignedDuration = SignedDuration::from_secs(2);
 
@@ -134,6 +137,13 @@ impl Engine {
             }
         }
         follower.next = self.log.len();
+        let missed =
+            self.now.duration_since(follower.tick.0).as_secs() / TICK.as_secs() - MOST_TICKS;
+        if let Ok(missed) = u32::try_from(missed) {
+            let (due, n) = follower.tick;
+            let due = due.checked_add(TICK * missed.cast_signed()).unwrap_or(Timestamp::MAX);
+            follower.tick = (due, n.saturating_add(missed));
+        }
         while follower.tick.0 <= self.now {
             let (due, n) = follower.tick;
             if let Some(host) = self.options.hosts.first().filter(|_| self.options.ticking_log) {
@@ -304,5 +314,16 @@ mod tests {
         engine.options.ticking_log = false;
         pass(&mut engine, SignedDuration::from_secs(4));
         assert_eq!(frames(&mut engine, &mut cursor).0.lines().count(), 0);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_leaves_the_last_ticks() {
+        let mut engine = engine(ServerAge::V2016, Pace::Timed);
+        running_app(&mut engine, "www");
+        let mut cursor = open(&mut engine, "/apps/www/log?follow=true", "*/*");
+        pass(&mut engine, SignedDuration::from_hours(24 * 30));
+        let ticks = messages(&frames(&mut engine, &mut cursor).0);
+        assert!((1000..=1002).contains(&ticks.len()), "{}", ticks.len());
+        assert_eq!(ticks.last().unwrap(), &format!("tick {}", 30 * 24 * 1800));
     }
 }

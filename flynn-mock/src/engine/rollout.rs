@@ -238,6 +238,9 @@ impl Engine {
 
     /// Whether nothing keeps a deployment from its next operation.
     fn can_go_on(&self, rollout: &Rollout) -> bool {
+        if self.state.app(&rollout.deployment.app).is_err() {
+            return false; // Deleted: nothing happens any more until its time is over.
+        }
         match &rollout.waiting {
             Some(Op::Scale { release, .. }) if self.options.age == ServerAge::V2016 => {
                 let d = &rollout.deployment;
@@ -366,6 +369,9 @@ impl Engine {
         else {
             return;
         };
+        if self.state.app(&rollout.deployment.app).is_err() {
+            return self.fail_without_app(deployment);
+        }
         if rollout.error.is_some() || matches!(rollout.waiting, Some(Op::Resume)) {
             // Rolling back is not waited for any longer, and what was broken is whole again.
             let app = rollout.deployment.app.clone();
@@ -375,14 +381,31 @@ impl Engine {
             }
             return self.drive_rollouts(&app);
         }
+        let error = self.timed_out(rollout);
+        self.roll_back(deployment, error);
+    }
+
+    /// An app that was deleted takes nothing back: its deployments fail when their time is over.
+    fn fail_without_app(&mut self, deployment: &str) {
+        let Some(at) = self.rollouts.iter().position(|r| r.deployment.id == deployment) else {
+            return;
+        };
+        let mut rollout = self.rollouts.swap_remove(at);
+        if rollout.error.is_none() {
+            self.mark_done(deployment);
+            rollout.error = Some(self.timed_out(&rollout));
+        }
+        self.finish_rollout(rollout);
+    }
+
+    fn timed_out(&self, rollout: &Rollout) -> String {
         let seconds = rollout.deployment.deploy_timeout;
-        let error = match self.options.age {
+        match self.options.age {
             ServerAge::V2016 => format!("timed out waiting for job events: {}", rollout.expected),
             ServerAge::V2021 => {
                 format!("timed out waiting for scale to complete (waited {seconds} seconds)")
             }
-        };
-        self.roll_back(deployment, error);
+        }
     }
 
     /// Gives a deployment up: the old formation comes back, the new one goes.
@@ -420,10 +443,5 @@ impl Engine {
             .rollouts
             .iter()
             .any(|r| r.deployment.id == *deployment && r.step == *step && r.waiting.is_some())
-    }
-
-    /// An app that is deleted takes its deployments with it.
-    pub(crate) fn rollouts_of_deleted_app(&mut self, app: &str) {
-        self.rollouts.retain(|rollout| rollout.deployment.app != app);
     }
 }

@@ -96,6 +96,7 @@ impl Engine {
         let wanted = self.wanted(app, release);
         let in_2016 = self.options.age == ServerAge::V2016;
         self.stop_barred(app, release);
+        self.place_freed(app, release);
         if !in_2016 {
             self.settle(app, release);
         }
@@ -150,6 +151,26 @@ impl Engine {
                 for job in jobs.iter().map(|job| job.uuid.clone()).collect::<Vec<_>>() {
                     self.stop_job(&job);
                 }
+            }
+        }
+    }
+
+    /// Lets jobs start that waited for a host with tags which the formation no longer asks for.
+    fn place_freed(&mut self, app: &str, release: &str) {
+        for typ in self.types_of(app, release) {
+            if self.is_barred(app, release, &typ) {
+                continue;
+            }
+            let is_freed = |job: &&mut Job| {
+                job.blocked && job.app == app && job.release == release && job.kind == typ
+            };
+            let mut freed = Vec::new();
+            for job in self.state.jobs.iter_mut().filter(is_freed) {
+                job.blocked = false;
+                freed.push(job.uuid.clone());
+            }
+            for job in freed {
+                self.later(self.options.delays.place, Step::Place { job });
             }
         }
     }

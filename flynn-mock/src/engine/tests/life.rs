@@ -2,7 +2,7 @@
 
 use http::Method;
 use jiff::SignedDuration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{add_release, engine, ok, pass, running_app, send};
 use crate::engine::{Crash, Engine, Pace, ServerAge};
@@ -156,6 +156,44 @@ fn tags_that_no_host_has_keep_jobs_waiting() {
             pass(&mut engine, SignedDuration::from_secs(12));
             assert_eq!(engine.read(&target).unwrap()["status"], "failed");
         }
+    }
+}
+
+#[test]
+fn jobs_that_waited_for_tags_start_when_these_are_cleared() {
+    let mut engine = engine(ServerAge::V2021, Pace::AtOnce);
+    let (_, release) = running_app(&mut engine, "www");
+    let target = format!("/apps/www/scale/{release}");
+    let body = |tags: &Value| json!({ "state": "pending", "new_tags": { "web": tags } });
+    let mut web = |body: &Value| {
+        ok(&mut engine, Method::PUT, &target, body);
+        let jobs = engine.read("/apps/www/jobs").unwrap();
+        let is_web = |job: &&Value| job["type"] == "web" && job["state"] != "down";
+        jobs.as_array().unwrap().iter().filter(is_web).map(|j| j["state"].clone()).collect()
+    };
+    let states: Vec<Value> = web(&body(&json!({ "disk": "ssd" })));
+    assert!(!states.is_empty() && states.iter().all(|state| state == "pending"), "{states:?}");
+    let freed: Vec<Value> = web(&body(&json!({})));
+    assert_eq!(freed.len(), states.len());
+    assert!(freed.iter().all(|state| state == "up"), "{freed:?}");
+}
+
+#[test]
+fn a_deployment_of_a_deleted_app_fails_in_the_end() {
+    for age in AGES {
+        let mut engine = engine(age, Pace::Timed);
+        let (app, _) = running_app(&mut engine, "www");
+        let next = add_release(&mut engine, &app, &json!({ "V": "2" }));
+        let d = ok(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": next }));
+        pass(&mut engine, SignedDuration::from_millis(20));
+        ok(&mut engine, Method::DELETE, "/apps/www", &json!({}));
+        let id = d["id"].as_str().unwrap();
+        pass(&mut engine, SignedDuration::from_secs(119));
+        assert_eq!(engine.read(&format!("/deployments/{id}")).unwrap()["status"], "pending");
+        pass(&mut engine, SignedDuration::from_secs(2));
+        assert_eq!(engine.read(&format!("/deployments/{id}")).unwrap()["status"], "failed");
+        let last = &events(&mut engine, &format!("object_id={id}&count=1"))[0]["data"];
+        assert_eq!(last["status"], "failed", "{age:?}");
     }
 }
 
