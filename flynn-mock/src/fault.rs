@@ -253,13 +253,22 @@ impl Faults {
     }
 }
 
-/// A fault that is set on a mock: once, unless told otherwise.
+/// A fault that is set on a mock: once, unless told otherwise. It stays set when the handle is gone.
+///
+/// ```
+/// use flynn_mock::{Fault, MockController, Op};
+///
+/// let mock = MockController::builder().start_blocking();
+/// let fault = mock.fail_next(Op::AppGet, Fault::status(500)).on_path("/apps/www").times(2);
+/// assert_eq!(fault.hits(), 0);
+/// ```
 #[derive(Clone)]
 pub struct FaultHandle {
     hub: Arc<Hub>,
     id: u64,
 }
 
+#[allow(clippy::return_self_not_must_use, reason = "the fault is set already")]
 impl FaultHandle {
     #[track_caller]
     pub(crate) fn set(hub: &Arc<Hub>, op: Op, fault: Fault) -> Self {
@@ -276,20 +285,20 @@ impl FaultHandle {
     }
 
     /// It strikes the next `n` requests of the operation.
-    pub fn times(&self, n: usize) -> &Self {
+    pub fn times(self, n: usize) -> Self {
         self.change(|set| set.left = Some(n));
         self
     }
 
     /// It strikes only requests of this path, such as `/apps/www`, as it is sent.
-    pub fn on_path(&self, path: impl Into<String>) -> &Self {
+    pub fn on_path(self, path: impl Into<String>) -> Self {
         let path = path.into();
         self.change(|set| set.path = Some(path));
         self
     }
 
     /// It strikes until [`lift`](Self::lift).
-    pub fn until_lifted(&self) -> &Self {
+    pub fn until_lifted(self) -> Self {
         self.change(|set| set.left = None);
         self
     }

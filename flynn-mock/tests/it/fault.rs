@@ -12,8 +12,8 @@ use crate::raw::{Events, call, get, post, request, send};
 #[tokio::test]
 async fn a_status_strikes_so_often_and_its_operation_only() {
     let mock = MockController::builder().start().await;
-    let fault = mock.fail_next(Op::AppList, Fault::status(503).retry(true).retry_after(3));
-    fault.times(2);
+    let busy = Fault::status(503).retry(true).retry_after(3);
+    let fault = mock.fail_next(Op::AppList, busy).times(2);
     assert_eq!(get(&mock, "/apps/controller").await.status, 200);
     for _ in 0..2 {
         let answer = get(&mock, "/apps").await;
@@ -29,8 +29,7 @@ async fn a_status_strikes_so_often_and_its_operation_only() {
 #[tokio::test]
 async fn a_fault_on_any_operation_stays_until_it_is_lifted() {
     let mock = MockController::builder().start().await;
-    let fault = mock.fail_next(Op::Any, Fault::status(500));
-    fault.until_lifted();
+    let fault = mock.fail_next(Op::Any, Fault::status(500)).until_lifted();
     for path in ["/apps", "/ping", "/nosuch"] {
         assert_eq!(get(&mock, path).await.status, 500, "{path}");
     }
