@@ -113,7 +113,7 @@ impl Builder {
         self
     }
 
-    /// What one-off jobs do (default: `exit N`, `sleep N`, `cat`, anything else prints its
+    /// What one-off jobs do, see [`Program`] (default: `exit N`, `sleep N`, `cat`, anything else prints its
     /// arguments).
     ///
     /// ```
@@ -137,7 +137,8 @@ impl Builder {
     }
 
     /// What the providers' own APIs answer when a resource is provisioned or taken back (default:
-    /// the four appliances of a cluster hand out made-up credentials, anything else refuses).
+    /// the four appliances of a cluster hand out made-up credentials, anything else refuses). The
+    /// mock waits for the answer, so the closure cannot ask the mock; one that panics refuses.
     ///
     /// ```
     /// use flynn_mock::{Errand, MockController, Provision};
@@ -229,7 +230,7 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a domain that no cluster can have, an empty key, and an app
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a domain or a key that no cluster can have, and an app
     /// that the controller refuses; else why the address cannot be listened on, such as
     /// [`AddrInUse`](io::ErrorKind::AddrInUse). `Display` is one line that says which.
     pub fn try_start(mut self) -> io::Result<MockController> {
@@ -258,12 +259,20 @@ fn invalid(why: String) -> io::Error {
 
 /// What no cluster can be bootstrapped with.
 fn check(options: &Options) -> Result<(), String> {
-    if options.key.as_ref().is_some_and(String::is_empty) {
+    let key = options.key.as_deref();
+    if key.is_some_and(str::is_empty) {
         return Err("its key is empty".to_owned());
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':');
-    if options.domain.is_empty() || !options.domain.chars().all(plain) {
-        return Err(format!("{:?} is no domain", options.domain));
+    if key.is_some_and(|key| key.contains(char::is_control)) {
+        return Err("its key has control characters".to_owned());
+    }
+    let domain = &options.domain;
+    if domain.contains(':') {
+        return Err(format!("the domain {domain:?} has a port: `bind` chooses the port"));
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if !domain.split('.').all(|label| !label.is_empty() && label.chars().all(plain)) {
+        return Err(format!("{domain:?} is no domain"));
     }
     Ok(())
 }

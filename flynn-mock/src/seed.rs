@@ -171,10 +171,20 @@ pub(crate) fn call(
         .json(body.to_string());
     let answer = engine.handle(&request);
     if !answer.status.is_success() {
-        let why = String::from_utf8_lossy(answer.bytes()).into_owned();
-        return Err(format!("{method} {path} is answered {} {why}", answer.status));
+        let why = without_secrets(answer.bytes());
+        return Err(format!("{method} {path} is answered {}{why}", answer.status));
     }
     serde_json::from_slice(answer.bytes()).map_err(|e| format!("{method} {path}: {e}"))
+}
+
+/// What an error body says, without the object that was sent (its detail may be a route with its
+/// private key) and without the value that was tried for an env variable.
+fn without_secrets(body: &[u8]) -> String {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = |field: &str| body.get(field).and_then(Value::as_str);
+    let (Some(code), Some(message)) = (text("code"), text("message")) else { return String::new() };
+    let message = message.split(" (tried to set").next().unwrap_or_default();
+    format!(" {code}: {message}")
 }
 
 /// The header that the controller's first key makes.
