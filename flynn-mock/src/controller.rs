@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flynn_client::{Client, ClientBuilder};
+use flynn_client::{Client, ClientBuilder, StatusClient};
 use flynn_tls::{ClientTls, Pin};
 use jiff::Timestamp;
 
@@ -19,7 +19,7 @@ use crate::hub::Hub;
 use crate::op::Op;
 use crate::requests::Requests;
 use crate::runtime;
-use crate::server::{self, Tasks};
+use crate::server::{self, Listener, Tasks};
 use crate::state::State;
 
 /// A running mock of a Flynn cluster's controller, router and status app.
@@ -41,6 +41,7 @@ use crate::state::State;
 /// ```
 pub struct MockController {
     hub: Arc<Hub>,
+    listener: Listener,
     tasks: Tasks,
     addr: SocketAddr,
     tls: bool,
@@ -70,17 +71,19 @@ impl MockController {
         let addr = listener.local_addr()?;
         let listener = {
             let _inside = runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
+            Listener::new(tokio::net::TcpListener::from_std(listener)?)
         };
         let hub = Arc::new(Hub::new(engine, clock));
         let tasks = Tasks::default();
-        tasks.spawn(&runtime, server::accept(listener, Arc::clone(&hub), tasks.clone()));
+        let accept = server::accept(listener.clone(), Arc::clone(&hub), tasks.clone());
+        tasks.spawn(&runtime, accept);
         if matches!(clock, Clock::Wall { .. }) && pace != Pace::ByHand {
             let hub = Arc::clone(&hub);
             tasks.spawn(&runtime, async move { hub.live().await });
         }
         Ok(Self {
             hub,
+            listener,
             tasks,
             addr,
             tls,
@@ -92,6 +95,7 @@ impl MockController {
 
     /// The controller's URL: `https://controller.DOMAIN:PORT` with TLS (the name resolves only
     /// through [`addr`](Self::addr)), else `http://127.0.0.1:PORT`.
+    #[track_caller]
     pub fn url(&self) -> String {
         if self.tls {
             format!("https://controller.{}:{}", self.domain(), self.addr.port())
@@ -106,6 +110,7 @@ impl MockController {
     }
 
     /// The cluster's present domain: a migration changes it.
+    #[track_caller]
     pub fn domain(&self) -> String {
         self.hub.with(|inner| inner.engine.domain())
     }
@@ -121,8 +126,12 @@ impl MockController {
     /// When the controller has no route, or its certificate does not parse.
     #[track_caller]
     pub fn pin(&self) -> Pin {
-        let name = format!("controller.{}", self.domain());
-        let identity = self.hub.with(|inner| inner.engine.certificate(Some(&name)));
+        self.pin_of(&format!("controller.{}", self.domain()))
+    }
+
+    #[track_caller]
+    fn pin_of(&self, name: &str) -> Pin {
+        let identity = self.hub.with(|inner| inner.engine.certificate(Some(name)));
         let Some((chain, _)) = identity else { panic!("{name} has no certificate") };
         match Pin::from_pem(&chain) {
             Ok(pin) => pin,
@@ -131,6 +140,7 @@ impl MockController {
     }
 
     /// The certificate of the cluster's own CA, as `GET /ca-cert` answers it.
+    #[track_caller]
     pub fn ca_pem(&self) -> String {
         let answer = self
             .hub
@@ -150,7 +160,8 @@ impl MockController {
         }
     }
 
-    /// What [`client`](Self::client) is built from, to set more on it.
+    /// What [`client`](Self::client) is built from, to set more on it. It leads to the controller;
+    /// the status app has its own [`status_client`](Self::status_client).
     ///
     /// # Panics
     /// As [`pin`](Self::pin).
@@ -160,12 +171,44 @@ impl MockController {
         if !self.tls {
             return builder;
         }
-        let domain = self.domain();
-        let builder = ["controller", "status"]
-            .into_iter()
-            .fold(builder, |builder, name| builder.resolve(format!("{name}.{domain}"), self.addr));
-        match ClientTls::pinned(self.pin()).config() {
-            Ok(tls) => builder.rustls_config(tls),
+        self.pinned(builder, &format!("controller.{}", self.domain()))
+    }
+
+    /// A client of the cluster's status app, which asks nobody on this machine for a key.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::MockController;
+    ///
+    /// let mock = MockController::builder().tls().start().await;
+    /// let cluster = mock.status_client().status().await?;
+    /// assert!(cluster.detail.contains_key("router"));
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// When the status app has no route, or its certificate does not parse.
+    #[track_caller]
+    pub fn status_client(&self) -> StatusClient {
+        let name = format!("status.{}", self.domain());
+        let scheme = if self.tls { "https" } else { "http" };
+        let builder = StatusClient::builder(format!("{scheme}://{name}:{}", self.addr.port()))
+            .no_proxy()
+            .resolve(&name, self.addr);
+        let builder = if self.tls { self.pinned(builder, &name) } else { builder };
+        match builder.build_status() {
+            Ok(client) => client,
+            Err(e) => panic!("the mock's status client does not build: {e}"),
+        }
+    }
+
+    /// Leads a client to this host of the cluster, with its pin.
+    #[track_caller]
+    fn pinned(&self, builder: ClientBuilder, name: &str) -> ClientBuilder {
+        match ClientTls::pinned(self.pin_of(name)).config() {
+            Ok(tls) => builder.resolve(name, self.addr).rustls_config(tls),
             Err(e) => panic!("no TLS for the mock's client: {e}"),
         }
     }
@@ -181,6 +224,7 @@ impl MockController {
     }
 
     /// Nothing goes wrong any more.
+    #[track_caller]
     pub fn lift_faults(&self) {
         self.hub.with(|inner| inner.faults.lift_all());
     }
@@ -191,11 +235,13 @@ impl MockController {
     }
 
     /// The requests so far, those that met a fault included.
+    #[track_caller]
     pub fn requests(&self) -> Requests {
         self.hub.with(|inner| inner.recorder.all())
     }
 
     /// Forgets the requests so far.
+    #[track_caller]
     pub fn clear_requests(&self) {
         self.hub.with(|inner| inner.recorder.clear());
     }
@@ -227,16 +273,19 @@ impl MockController {
     }
 
     /// What the mock's clock shows.
+    #[track_caller]
     pub fn now(&self) -> Timestamp {
         self.hub.with(|inner| inner.clock.now())
     }
 
     /// Moves the clock forward, through everything that falls due on the way.
+    #[track_caller]
     pub fn advance(&self, by: Duration) {
         self.advance_to(self.hub.due_in(by.try_into().unwrap_or(jiff::SignedDuration::MAX)));
     }
 
     /// Moves the clock to `time` (never back), through everything that falls due on the way.
+    #[track_caller]
     pub fn advance_to(&self, time: Timestamp) {
         self.hub.drive(|inner| {
             inner.clock.reach(time);
@@ -246,6 +295,7 @@ impl MockController {
 
     /// Runs the next step of the cluster's life, moving the clock to its time; `false` when
     /// nothing is under way.
+    #[track_caller]
     pub fn step(&self) -> bool {
         self.hub.drive(|inner| {
             inner.engine.advance(inner.clock.now());
@@ -257,6 +307,7 @@ impl MockController {
 
     /// Runs everything that is under way to its end: at most an hour of the mock's clock, and jobs
     /// that crash are not restarted for ever.
+    #[track_caller]
     pub fn run_to_end(&self) {
         self.hub.drive(|inner| {
             inner.engine.advance(inner.clock.now());
@@ -271,6 +322,7 @@ impl MockController {
     }
 
     /// Ends every open stream with an error frame, as a controller that shuts down does.
+    #[track_caller]
     pub fn end_streams(&self) {
         self.hub.with(|inner| inner.engine.end_streams("controller: shutting down"));
     }
@@ -284,6 +336,7 @@ impl fmt::Debug for MockController {
 
 impl Drop for MockController {
     fn drop(&mut self) {
+        self.listener.close();
         self.tasks.abort_all();
     }
 }

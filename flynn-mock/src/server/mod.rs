@@ -5,9 +5,11 @@ mod body;
 mod service;
 mod tls;
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -20,25 +22,33 @@ use self::service::Service;
 use self::tls::{Greeting, Identities};
 use crate::hub::Hub;
 
-/// All tasks of one mock; dropping it ends them and closes their sockets.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Tasks(Arc<Mutex<JoinSet<()>>>);
+/// All tasks of one mock; dropping it ends them and closes their sockets. `None` once it is dropped.
+#[derive(Clone, Debug)]
+pub(crate) struct Tasks(Arc<Mutex<Option<JoinSet<()>>>>);
+
+impl Default for Tasks {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Some(JoinSet::new()))))
+    }
+}
 
 impl Tasks {
-    /// Runs a task until it ends or the mock is dropped.
+    /// Runs a task until it ends or the mock is dropped; a task that comes later never runs.
     pub(crate) fn spawn(
         &self,
         on: &tokio::runtime::Handle,
         task: impl Future<Output = ()> + Send + 'static,
     ) {
-        let mut set = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(set) = tasks.as_mut() else { return };
         while set.try_join_next().is_some() {}
         set.spawn_on(task, on);
     }
 
     /// Ends all of them, without waiting.
     pub(crate) fn abort_all(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+        let tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(tasks);
     }
 }
 
@@ -48,12 +58,40 @@ impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Tasks {
     }
 }
 
+/// The listening socket, until it is closed: at once, so that the next mock may have its address.
+#[derive(Clone, Debug)]
+pub(crate) struct Listener(Arc<Mutex<Option<TcpListener>>>);
+
+impl Listener {
+    pub(crate) fn new(listener: TcpListener) -> Self {
+        Self(Arc::new(Mutex::new(Some(listener))))
+    }
+
+    fn socket(&self) -> MutexGuard<'_, Option<TcpListener>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the socket before it returns.
+    pub(crate) fn close(&self) {
+        self.socket().take();
+    }
+
+    /// The next connection; `None` when the socket is closed.
+    async fn accept(&self) -> Option<io::Result<(TcpStream, SocketAddr)>> {
+        poll_fn(|cx| match self.socket().as_ref() {
+            Some(socket) => socket.poll_accept(cx).map(Some),
+            None => Poll::Ready(None),
+        })
+        .await
+    }
+}
+
 /// Accepts connections until the mock is dropped.
-pub(crate) async fn accept(listener: TcpListener, hub: Arc<Hub>, tasks: Tasks) {
+pub(crate) async fn accept(listener: Listener, hub: Arc<Hub>, tasks: Tasks) {
     let identities = Arc::new(Identities::default());
-    loop {
+    while let Some(accepted) = listener.accept().await {
         // An accept that fails concerns a connection that is already gone.
-        let Ok((socket, peer)) = listener.accept().await else { continue };
+        let Ok((socket, peer)) = accepted else { continue };
         let (hub, identities) = (Arc::clone(&hub), Arc::clone(&identities));
         let connection = serve(socket, peer, hub, identities, tasks.clone());
         tasks.execute_quietly(connection);
@@ -114,4 +152,25 @@ async fn http1(
         .with_upgrades()
         .await
         .map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::runtime::Handle;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_comes_after_the_end_never_runs() {
+        let tasks = Tasks::default();
+        let task = |ran: oneshot::Sender<()>| async { ran.send(()).unwrap() };
+        let (ran, before) = oneshot::channel();
+        tasks.spawn(&Handle::current(), task(ran));
+        assert!(before.await.is_ok());
+        tasks.abort_all();
+        let (ran, after) = oneshot::channel();
+        tasks.spawn(&Handle::current(), task(ran));
+        assert!(after.await.is_err());
+    }
 }

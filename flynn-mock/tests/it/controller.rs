@@ -222,7 +222,13 @@ fn what_cannot_be_bootstrapped_says_so() {
     };
     let new = MockController::builder;
     assert!(refusal(new().key("")).contains("key is empty"));
-    assert!(refusal(new().bootstrapped("no domain")).contains("\"no domain\" is no domain"));
+    assert!(refusal(new().key("a\nb")).contains("key has control characters"));
+    for none in ["", "no domain", "..", "a..b"] {
+        let said = refusal(new().bootstrapped(none));
+        assert!(said.contains(&format!("{none:?} is no domain")), "{said}");
+    }
+    let said = refusal(new().bootstrapped("flynn.test:8443").tls());
+    assert!(said.contains("\"flynn.test:8443\" has a port"), "{said}");
     let seed = AppSeed::new("www").strategy("nope");
     assert!(refusal(new().app(seed)).contains("the seeded app \"www\" is refused"));
     assert!(refusal(new().app(AppSeed::new("No"))).contains("must match the pattern"));
@@ -248,4 +254,40 @@ async fn a_hundred_start_at_once_on_any_runtime() {
         mocks.push(mock);
     }
     assert_eq!(addresses.len(), 100, "each has a port of its own");
+}
+
+/// The controller's answers repeat what was sent: a route with its key, a variable with its value.
+#[test]
+fn a_refused_seed_shows_no_secret() {
+    let issued = flynn_tls::generate::Ca::new("ca").unwrap().issue(&["a.example.com"]).unwrap();
+    let certificate = json!({"cert": issued.chain_pem(), "key": issued.key_pem()});
+    let route = json!({"type": "http", "domain": "a.example.com", "service": "www-web",
+                       "certificate": certificate});
+    let twice = AppSeed::new("www").route_json(route.clone()).route_json(route);
+    let unnamed = AppSeed::new("www").env("", "s3cret");
+    for (seed, why) in [(twice, "conflict: "), (unnamed, "an env var with an empty key")] {
+        let said = MockController::builder().app(seed).try_start().unwrap_err().to_string();
+        assert!(said.contains(why), "{said}");
+        assert!(!said.contains("PRIVATE KEY") && !said.contains("s3cret"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_mock_leaves_its_address_at_once() {
+    let mut mock = MockController::builder().start().await;
+    let address = mock.addr();
+    for _ in 0..100 {
+        get(&mock, "/ping").await;
+        drop(mock);
+        mock = MockController::builder().bind(address).start().await;
+    }
+}
+
+#[tokio::test]
+async fn clients_of_controller_and_status_app_with_and_without_tls() {
+    let new = MockController::builder;
+    for mock in [new().start().await, new().tls().start().await] {
+        mock.client().ping().await.unwrap();
+        assert!(mock.status_client().status().await.unwrap().detail.contains_key("router"));
+    }
 }
