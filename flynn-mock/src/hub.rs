@@ -2,20 +2,20 @@
 //! faults, the requests so far, and the news that something changed.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::engine::{Answer, Cursor, Engine, Frames, Request};
+use crate::engine::{Answer, Cursor, Engine, Frames, Request, guard};
 use crate::fault::{Faults, Harm};
+use crate::lock::Lock;
 use crate::requests::Recorder;
 
 /// The shared heart of one mock.
 #[derive(Debug)]
 pub(crate) struct Hub {
-    inner: Mutex<Inner>,
+    inner: Lock<Inner>,
     changed: watch::Sender<u64>,
     idle: watch::Sender<Idle>,
     /// Where the user's own mocks are asked first.
@@ -45,7 +45,7 @@ impl Hub {
         let inner =
             Inner { engine, clock, faults: Faults::default(), recorder: Recorder::default() };
         Self {
-            inner: Mutex::new(inner),
+            inner: Lock::new(inner),
             changed: watch::Sender::new(version),
             idle: watch::Sender::new(Idle::default()),
             #[cfg(feature = "wiremock")]
@@ -53,14 +53,10 @@ impl Hub {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // A panic of a user's program must not hide behind a poisoned lock.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Works on what is behind the lock, then tells the streams.
+    #[track_caller]
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
-        let mut inner = self.lock();
+        let mut inner = self.inner.take();
         let result = work(&mut inner);
         let version = inner.engine.version();
         drop(inner);
@@ -69,11 +65,14 @@ impl Hub {
     }
 
     /// Lets the test move the clock, and the engine with it; who waits for a time hears of it
-    /// even when nothing fell due.
+    /// even when nothing fell due. A program that panics meanwhile panics in the test.
+    #[track_caller]
     pub(crate) fn drive<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
-        let result = self.with(work);
-        self.changed.send_modify(|_| {});
-        result
+        guard::raising(|| {
+            let result = self.with(work);
+            self.changed.send_modify(|_| {});
+            result
+        })
     }
 
     /// Moves the engine to what the clock shows.
@@ -81,12 +80,15 @@ impl Hub {
         self.with(|inner| inner.engine.advance(inner.clock.now()));
     }
 
-    /// Records the request and picks the fault that it meets and when it is to be handled,
-    /// without handling it yet.
-    pub(crate) fn admit(&self, request: &Request) -> (Harm, Option<Timestamp>) {
+    /// Records the request.
+    pub(crate) fn record(&self, request: &Request) {
+        self.with(|inner| inner.recorder.record(request, inner.clock.now()));
+    }
+
+    /// Picks the fault that the request meets and when it is to be handled.
+    pub(crate) fn strike(&self, request: &Request) -> (Harm, Option<Timestamp>) {
         self.with(|inner| {
             let now = inner.clock.now();
-            inner.recorder.record(request, now);
             let Some(struck) = inner.faults.pick(request) else { return (Harm::Nothing, None) };
             let due = (!struck.delay.is_zero())
                 .then(|| now.saturating_add(struck.delay).unwrap_or(Timestamp::MAX));
@@ -119,7 +121,7 @@ impl Hub {
 
     /// Sleeps until the clock shows `time`; for ever when only the test moves it, or without one.
     pub(crate) async fn sleep_until(&self, time: Option<Timestamp>) {
-        let sleep = time.and_then(|time| self.lock().clock.until(time));
+        let sleep = time.and_then(|time| self.inner.take().clock.until(time));
         match sleep {
             Some(sleep) => tokio::time::sleep(sleep).await,
             None => std::future::pending().await,
@@ -128,14 +130,14 @@ impl Hub {
 
     /// What the clock will show after this time.
     pub(crate) fn due_in(&self, time: SignedDuration) -> Timestamp {
-        self.lock().clock.now().saturating_add(time).unwrap_or(Timestamp::MAX)
+        self.inner.take().clock.now().saturating_add(time).unwrap_or(Timestamp::MAX)
     }
 
     /// Waits until the clock shows `due`, whoever moves it; for ever without one.
     pub(crate) async fn reached(&self, due: Option<Timestamp>) {
         let Some(due) = due else { return std::future::pending().await };
         let mut changes = self.changes();
-        while self.lock().clock.now() < due {
+        while self.inner.take().clock.now() < due {
             tokio::select! {
                 () = self.sleep_until(Some(due)) => {}
                 change = changes.changed() => if change.is_err() { return },
@@ -143,11 +145,24 @@ impl Hub {
         }
     }
 
+    /// Waits until a job is down; its exit status.
+    pub(crate) async fn job_ended(&self, job: &str) -> i32 {
+        let mut changes = self.changes();
+        loop {
+            let ended = self.inner.take().engine.job_ended(job);
+            if let Some(status) = ended {
+                return status;
+            }
+            // The sender lives in `self`, so the wait cannot fail.
+            let _ = changes.changed().await;
+        }
+    }
+
     /// Keeps the life of the cluster going while the clock follows the machine's.
     pub(crate) async fn live(&self) {
         let mut changes = self.changes();
         loop {
-            let due = self.lock().engine.next_due();
+            let due = self.inner.take().engine.next_due();
             tokio::select! {
                 () = self.sleep_until(due) => {}
                 change = changes.changed() => if change.is_err() { return },

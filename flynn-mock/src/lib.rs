@@ -40,7 +40,9 @@
 //!   cluster; certificates are chosen by name as the router does it, and follow the routes.
 //! - **It fails on request**: [`MockController::fail_next`], [`Fault`].
 //! - **It needs no runtime of yours.** Mocks share one background thread of the process; a plain
-//!   `#[test]` uses [`start_blocking`](Builder::start_blocking). Dropping a mock closes it.
+//!   `#[test]` uses [`start_blocking`](Builder::start_blocking). Dropping a mock closes it. Tokio's
+//!   own paused time (`#[tokio::test(start_paused = true)]`) is of no use here, since it runs out
+//!   while the mock works, and every call times out at once: move the mock's clock instead.
 //!
 //! [`conformance`] runs one suite against the mock and against real controllers. With the feature
 //! `wiremock`, your own `wiremock` mocks are asked first.
@@ -57,6 +59,7 @@ mod controller;
 pub mod engine;
 mod fault;
 mod hub;
+mod lock;
 mod op;
 mod requests;
 mod runtime;

@@ -34,6 +34,7 @@ mod deployments;
 mod domain;
 mod events;
 mod formations;
+pub(crate) mod guard;
 mod http;
 mod ids;
 mod jobs;
@@ -279,6 +280,12 @@ impl Engine {
         let down = self.exit_one_off(job, status);
         self.settle_at_once();
         down
+    }
+
+    /// The exit status of a job that is down; `None` until it is.
+    pub fn job_ended(&self, job: &str) -> Option<i32> {
+        let job = self.state.jobs.iter().find(|row| row.uuid == job)?;
+        job.is_down().then(|| job.exit_status.unwrap_or_default())
     }
 
     /// The controller's present keys, the first one first.

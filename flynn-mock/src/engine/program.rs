@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::SignedDuration;
 
+use super::guard::guarded;
+
 /// What a one-off job was asked to run. Its `Debug` shows the names in its env only.
 #[derive(Clone, Default)]
 pub struct Command {
@@ -80,7 +82,13 @@ pub enum Output {
     Exit(i32),
 }
 
-/// A program: gets input, answers with output, and ends with [`Output::Exit`].
+/// A program: gets input, answers with output, and ends with [`Output::Exit`]. One that panics exits
+/// with 101; a panic during a test's own [`advance`](crate::MockController::advance),
+/// [`step`](crate::MockController::step) and the like goes on in the test.
+///
+/// The mock waits for what a detached program answers, and for what makes the programs. There,
+/// asking the mock ([`state`](crate::MockController::state) and the like) panics, and a request to
+/// the mock that is waited for is never answered. An attached program may ask it.
 pub trait Program: Send {
     /// Reacts to an input.
     fn react(&mut self, input: Input) -> Vec<Output>;
@@ -104,9 +112,25 @@ impl Programs {
         Self(Arc::new(make))
     }
 
-    /// The program for this command.
+    /// The program for this command. It does not panic: one that does exits with 101.
     pub fn run(&self, command: &Command) -> Box<dyn Program> {
-        (self.0)(command)
+        Box::new(Guarded(guarded(|| (self.0)(command))))
+    }
+}
+
+/// A user's program, until it panics.
+struct Guarded(Option<Box<dyn Program>>);
+
+/// What a Rust process that panics exits with.
+const PANICKED: i32 = 101;
+
+impl Program for Guarded {
+    fn react(&mut self, input: Input) -> Vec<Output> {
+        let outputs = self.0.as_mut().and_then(|program| guarded(|| program.react(input)));
+        outputs.unwrap_or_else(|| {
+            self.0 = None;
+            vec![Output::Exit(PANICKED)]
+        })
     }
 }
 

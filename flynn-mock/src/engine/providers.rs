@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Engine;
+use super::guard::guarded;
 use super::ids::{Ids, is_uuid};
 use super::routing::Call;
 use super::state::{State, Strings, is_text, newest_first};
@@ -129,9 +130,9 @@ impl ProviderApis {
         Self(Arc::new(answer))
     }
 
-    /// Asks the API at `url`.
+    /// Asks the API at `url`; a panic of the user's code is a refusal.
     pub(crate) fn ask(&self, url: &str, errand: &Errand<'_>, ids: &mut Ids) -> Option<Provision> {
-        (self.0)(url, errand, &mut || ids.hex(32))
+        guarded(|| (self.0)(url, errand, &mut || ids.hex(32))).flatten()
     }
 }
 

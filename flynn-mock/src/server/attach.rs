@@ -1,8 +1,11 @@
 //! The attach protocol (`flynn-attach/0`): frames both ways between a client and a program.
 
+use std::future::pending;
 use std::io;
+use std::pin::pin;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -29,47 +32,59 @@ pub(super) async fn ignore(mut stream: impl AsyncRead + Unpin) -> io::Result<()>
     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(|_| ())
 }
 
-/// Drives the program until it exits; with `cut`, the connection breaks after so many bytes.
+/// Drives the program until it exits or its job is killed; with `cut`, the connection breaks after
+/// so many bytes. When the client is gone, the program goes on: its input ends, its output is lost.
 pub(super) async fn run(
     stream: impl AsyncRead + AsyncWrite,
-    mut job: Attach,
+    attach: Attach,
     hub: &Hub,
     cut: Option<usize>,
 ) -> io::Result<()> {
+    let Attach { job, mut program, tty } = attach;
     let (reader, writer) = tokio::io::split(stream);
-    let mut writer = Writer { writer, left: cut };
     let (send, mut inputs) = mpsc::channel(1);
-    let read = read(reader, job.tty, send);
-    let mut read = std::pin::pin!(read);
-    let mut reading = true;
+    let reader = Box::pin(read(reader, tty, send)).fuse();
+    let mut client = Client { ends: Some((reader, writer)), left: cut };
+    let mut killed = pin!(hub.job_ended(&job));
+    // Whether more input may come, and whether more of standard input.
+    let (mut listening, mut stdin) = (true, true);
     let mut input = Input::Start;
     let mut timer = None;
     loop {
-        for output in job.program.react(input) {
-            hub.with(|inner| inner.engine.job_output(&job.job, &output));
+        for output in program.react(input) {
+            hub.with(|inner| inner.engine.job_output(&job, &output));
             match output {
-                Output::Stdout(bytes) => writer.data(STDOUT, &bytes).await?,
-                Output::Stderr(bytes) => writer.data(STDERR, &bytes).await?,
+                Output::Stdout(bytes) => client.data(STDOUT, &bytes).await,
+                Output::Stderr(bytes) => client.data(STDERR, &bytes).await,
                 Output::Wait(time) => timer = Some(hub.due_in(time)),
                 Output::Exit(status) => {
-                    let down = hub.with(|inner| inner.engine.job_exited(&job.job, status));
+                    let down = hub.with(|inner| inner.engine.job_exited(&job, status));
                     if down.is_some() {
                         hub.reached(down).await;
                     }
-                    return writer.exit(status).await;
+                    return client.exit(status).await;
                 }
             }
         }
         input = loop {
             tokio::select! {
                 biased;
-                Some(input) = inputs.recv() => break input,
-                () = &mut read, if reading => reading = false,
+                status = &mut killed => return client.exit(status).await,
+                received = inputs.recv(), if listening => {
+                    listening = received.is_some();
+                    let received = received.unwrap_or(Input::Eof);
+                    // After its end, only signals and sizes may still follow.
+                    let of_stdin = matches!(received, Input::Stdin(_) | Input::Eof);
+                    if stdin || !of_stdin {
+                        stdin &= !matches!(received, Input::Eof);
+                        break received;
+                    }
+                }
+                () = client.read() => {}
                 () = hub.reached(timer), if timer.is_some() => {
                     timer = None;
                     break Input::Timer;
                 }
-                else => return Ok(()),
             }
         };
     }
@@ -79,22 +94,10 @@ pub(super) async fn run(
 /// unknown type, and a resize of a job without terminal.
 async fn read(mut reader: impl AsyncRead + Unpin, tty: bool, send: mpsc::Sender<Input>) {
     while let Ok(Some(input)) = frame(&mut reader, tty).await {
-        let ended = matches!(input, Input::Eof);
         if send.send(input).await.is_err() {
             return;
         }
-        if ended {
-            // Signals and sizes may still follow.
-            while let Ok(Some(input)) = frame(&mut reader, tty).await {
-                if !matches!(input, Input::Stdin(_) | Input::Eof) && send.send(input).await.is_err()
-                {
-                    return;
-                }
-            }
-            return;
-        }
     }
-    let _ = send.send(Input::Eof).await;
 }
 
 /// The next frame; `None` when the input is over.
@@ -119,19 +122,29 @@ async fn frame(reader: &mut (impl AsyncRead + Unpin), tty: bool) -> io::Result<O
     })
 }
 
-/// Writes the host's frames.
-struct Writer<W> {
-    writer: W,
+/// The client's end of the connection, as long as it is there.
+struct Client<R, W> {
+    /// What reads its frames, and where the host's go.
+    ends: Option<(R, W)>,
+    /// How many bytes it may still get.
     left: Option<usize>,
 }
 
-impl<W: AsyncWrite + Unpin> Writer<W> {
-    async fn data(&mut self, stream: u8, bytes: &[u8]) -> io::Result<()> {
-        // An empty frame would mean the end of the stream.
-        if bytes.is_empty() {
-            return Ok(());
+impl<R: Future<Output = ()> + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
+    /// Hands on what it sends, until it sends no more.
+    async fn read(&mut self) {
+        match &mut self.ends {
+            Some((reader, _)) => reader.await,
+            None => pending().await,
         }
-        self.write(data(stream, bytes)).await
+    }
+
+    /// Sends some output; a client that does not get it is gone.
+    async fn data(&mut self, stream: u8, bytes: &[u8]) {
+        // An empty frame would mean the end of the stream.
+        if !bytes.is_empty() && self.write(data(stream, bytes)).await.is_err() {
+            self.ends = None;
+        }
     }
 
     /// The end of both streams, the status, the end of the connection.
@@ -141,17 +154,21 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         frames.put_u8(EXIT);
         frames.put_i32(status);
         self.write(frames.freeze()).await?;
-        self.writer.shutdown().await
+        match &mut self.ends {
+            Some((_, writer)) => writer.shutdown().await,
+            None => Ok(()),
+        }
     }
 
     async fn write(&mut self, mut bytes: Bytes) -> io::Result<()> {
+        let Some((_, writer)) = &mut self.ends else { return Ok(()) };
         let whole = bytes.len();
         if let Some(left) = &mut self.left {
             bytes.truncate(*left);
             *left -= bytes.len();
         }
-        self.writer.write_all(&bytes).await?;
-        self.writer.flush().await?;
+        writer.write_all(&bytes).await?;
+        writer.flush().await?;
         if bytes.len() < whole { Err(super::body::broken()) } else { Ok(()) }
     }
 }

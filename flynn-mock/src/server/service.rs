@@ -39,11 +39,12 @@ impl Service {
     ) -> io::Result<Response<Body>> {
         let upgrade = hyper::upgrade::on(&mut request);
         let request = self.read(request).await?;
-        let (harm, due) = self.hub.admit(&request);
+        self.hub.record(&request);
         #[cfg(feature = "wiremock")]
         if let Some(answer) = crate::wiremock::ask(&self.hub, &request).await? {
             return Ok(answer.map(body::full));
         }
+        let (harm, due) = self.hub.strike(&request);
         if due.is_some() {
             self.hub.reached(due).await;
         }

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use flynn_mock::{Fault, Input, MockController, Op, Output};
+use flynn_mock::{Fault, Input, MockController, Op, Output, ServerAge};
 use http::Method;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::raw::{self, get, post, request, send};
+use crate::raw::{self, Events, get, post, request, send};
 
 type Attached = TokioIo<Upgraded>;
 
@@ -144,4 +144,60 @@ async fn a_cut_attach_breaks_in_the_middle() {
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
     assert_eq!(bytes, frame(1, b"echo hello\n")[..8]);
+}
+
+#[tokio::test]
+async fn a_job_that_is_killed_ends_its_streams() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let mock = MockController::builder().server(age).start().await;
+        let stream = attach(&mock, &["sleep", "600"], false).await;
+        let jobs = get(&mock, "/apps/www/jobs").await.json();
+        let path = format!("/apps/www/jobs/{}", jobs[0]["id"].as_str().unwrap());
+        raw::call(&mock, Method::DELETE, &path, "").await;
+        let job = get(&mock, &path).await.json();
+        assert_eq!(job["state"], "down");
+        let status = job["exit_status"].as_i64().unwrap();
+        assert_eq!(all(stream).await, ending(i32::try_from(status).unwrap()));
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_panics_ends_its_job() {
+    let mock = MockController::builder()
+        .programs(|_| Box::new(|_: Input| panic!("a bug of the program")))
+        .start()
+        .await;
+    assert_eq!(all(attach(&mock, &["any"], false).await).await, ending(101));
+    let jobs = get(&mock, "/apps/www/jobs").await.json();
+    assert_eq!(jobs[0]["exit_status"], 101);
+}
+
+/// As the container does whose host has lost the client.
+#[tokio::test]
+async fn a_job_goes_on_without_its_client() {
+    /// More than any socket takes of a client that does not read.
+    const MUCH: usize = 32 << 20;
+    for cut in [true, false] {
+        let mock = MockController::builder()
+            .programs(|_| {
+                Box::new(|input| match input {
+                    Input::Start => vec![Output::Stdout(vec![b'x'; MUCH].into())],
+                    Input::Eof => vec![Output::Stdout("the end".into()), Output::Exit(7)],
+                    _ => Vec::new(),
+                })
+            })
+            .start()
+            .await;
+        if cut {
+            mock.fail_next(Op::JobRun, Fault::cut_body(8));
+        }
+        let stream = attach(&mock, &["any"], false).await;
+        let mut events = Events::open(&mock, "/events?object_types=job&past=true", None).await;
+        // One that is cut off goes on holding its end.
+        let kept = cut.then_some(stream);
+        let down = events.until(|event| event["data"]["state"] == "down");
+        let down = tokio::time::timeout(Duration::from_secs(60), down).await.unwrap();
+        assert_eq!(down["data"]["exit_status"], 7, "{cut}");
+        drop(kept);
+    }
 }

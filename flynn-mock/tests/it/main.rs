@@ -12,6 +12,7 @@ mod conformance;
 mod controller;
 mod fault;
 mod object_streams;
+mod programs;
 mod property;
 mod raw;
 mod server;

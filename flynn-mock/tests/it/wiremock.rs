@@ -1,6 +1,6 @@
 //! A user's own mocks are asked first.
 
-use flynn_mock::{MockController, Op};
+use flynn_mock::{Fault, MockController, Op};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, ResponseTemplate};
 
@@ -24,4 +24,18 @@ async fn what_is_mounted_answers_and_the_rest_is_the_controllers() {
     assert_eq!(get(&mock, "/apps/nosuch").await.body, "");
     assert_eq!(get(&mock, "/apps/controller").await.json()["name"], "controller");
     mock.requests().of(Op::AppGet).assert_count(4);
+}
+
+#[tokio::test]
+async fn what_they_answer_uses_up_no_fault() {
+    let mock = MockController::builder().start().await;
+    Mock::given(path("/apps/odd"))
+        .respond_with(ResponseTemplate::new(418))
+        .mount(mock.wiremock().await)
+        .await;
+    let fault = mock.fail_next(Op::AppGet, Fault::status(500));
+    assert_eq!(get(&mock, "/apps/odd").await.status, 418);
+    assert_eq!(fault.hits(), 0);
+    assert_eq!(get(&mock, "/apps/controller").await.status, 500);
+    assert_eq!(fault.hits(), 1);
 }
