@@ -53,7 +53,8 @@ fn ending(status: i32) -> Vec<u8> {
 
 async fn all(mut stream: Attached) -> Vec<u8> {
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.unwrap();
+    let end = stream.read_to_end(&mut bytes);
+    tokio::time::timeout(Duration::from_secs(60), end).await.unwrap().unwrap();
     bytes
 }
 

@@ -1,9 +1,10 @@
 //! Starting, stopping, clock, requests.
 
 use std::io::ErrorKind;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use flynn_mock::{AppSeed, MockController, Op, Pace, ServerAge};
+use flynn_mock::{AppSeed, Input, MockController, Op, Output, Pace, ServerAge};
 use http::Method;
 use serde_json::json;
 use tokio::net::TcpStream;
@@ -272,15 +273,34 @@ fn a_refused_seed_shows_no_secret() {
     }
 }
 
+/// Even while the thread of all mocks is busy, here with a program that waits.
 #[tokio::test]
 async fn a_dropped_mock_leaves_its_address_at_once() {
-    let mut mock = MockController::builder().start().await;
-    let address = mock.addr();
-    for _ in 0..100 {
-        get(&mock, "/ping").await;
-        drop(mock);
-        mock = MockController::builder().bind(address).start().await;
-    }
+    let (began, mut beginning) = tokio::sync::mpsc::unbounded_channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let ended = Arc::new(Mutex::new(ended));
+    let busy = MockController::builder().app(AppSeed::new("www").release()).programs(move |_| {
+        let (began, ended) = (began.clone(), Arc::clone(&ended));
+        Box::new(move |_: Input| {
+            began.send(()).unwrap();
+            let _ = ended.lock().unwrap().recv();
+            vec![Output::Exit(0)]
+        })
+    });
+    let busy = busy.start().await;
+    let release = get(&busy, "/apps/www/release").await.json();
+    let dropped = MockController::builder().start().await;
+    let job = post(&busy, "/apps/www/jobs", json!({"release": release["id"]}));
+    let start_again = async {
+        beginning.recv().await.unwrap();
+        let address = dropped.addr();
+        drop(dropped);
+        let mock = MockController::builder().bind(address).try_start();
+        drop(end);
+        mock.unwrap()
+    };
+    let (mock, _) = tokio::join!(start_again, job);
+    assert_eq!(get(&mock, "/ping").await.status, 200);
 }
 
 #[tokio::test]
