@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
@@ -62,7 +63,8 @@ fn folders(session: &Session, steps: &[Step]) -> Vec<PathBuf> {
             }
             Step::Pin => folders.extend(folder_of(locations.flynnrc())),
             Step::Git => folders.extend(folder_of(locations.gitconfig())),
-            Step::Blobstore | Step::Dns => folders.push(documents.clone()),
+            Step::Blobstore if session.job.backend.is_some() => folders.push(documents.clone()),
+            Step::Dns if session.job.dns.is_some() => folders.push(documents.clone()),
             _ => {}
         }
     }
@@ -97,13 +99,17 @@ fn gitconfig_lock(session: &Session, steps: &[Step]) -> Option<PathBuf> {
     edits.then(|| lock.into())
 }
 
-/// Git's lock is a file that is there.
+/// Git's lock is a file that is there, for a moment unless git was killed.
 fn is_free(lock: &Path) -> Result<()> {
-    match lock.symlink_metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        _ => Err(Failure::new(format!(
-            "{} is there: git is at work, or was killed; remove the file if it is not",
-            lock.display()
-        ))),
+    for _ in 0..20 {
+        match lock.symlink_metadata() {
+            Ok(_) => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error).context(format!("cannot look at {}", lock.display())),
+        }
     }
+    Err(Failure::new(format!(
+        "{} is there: git is at work, or was killed; remove the file if it is not",
+        lock.display()
+    )))
 }

@@ -24,9 +24,7 @@ pub async fn main(name: &str, help: &str, steps: &'static [Step]) -> ExitCode {
         Ok(arguments) if arguments.help => output::line(help.trim_end()).context("cannot write"),
         Ok(arguments) => tokio::select! {
             done = run(arguments, steps, Screen::stdout()) => done,
-            _ = tokio::signal::ctrl_c() => {
-                Err(Failure::new("interrupted; run it again, it goes on from there"))
-            }
+            Ok(()) = tokio::signal::ctrl_c() => Err(Failure::new("interrupted")),
         },
         Err(failure) => Err(failure),
     };

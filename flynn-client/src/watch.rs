@@ -192,8 +192,9 @@ impl Watcher {
             let error = match self.connected().await {
                 Ok(connection) => match connection.next().await {
                     Some(Ok(event)) => {
-                        (self.failures, self.failing_since) = (0, None);
+                        // What was seen before comes back with every connection and proves nothing.
                         if self.seen.insert(event.id) {
+                            (self.failures, self.failing_since) = (0, None);
                             return Ok(event);
                         }
                         continue;

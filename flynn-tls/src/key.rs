@@ -148,15 +148,18 @@ impl PrivateKey {
     /// exponent that is not from 65537 to 33 bits (which is what ring loads), more than two
     /// primes, or two of unequal length.
     pub(crate) fn is_odd_rsa(&self) -> bool {
-        self.rsa_parts().is_some_and(|[version, exponent, p, q]| {
-            let small = modulus_bits(exponent) < 17;
-            let large = modulus_bits(exponent) > 33;
-            modulus_bits(version) > 0 || small || large || modulus_bits(p) != modulus_bits(q)
-        })
+        let Some(parts) = self.rsa_parts() else { return false };
+        let [version, modulus, exponent, p, q] = parts.map(modulus_bits);
+        match version {
+            // The lengths of two primes add up to the modulus's, or one of the three is damaged.
+            0 if !matches!(p.saturating_add(q).checked_sub(modulus), Some(0 | 1)) => false,
+            0 => !(17..=33).contains(&exponent) || p != q,
+            more => more == 1,
+        }
     }
 
-    /// Version, public exponent, and the first two primes.
-    fn rsa_parts(&self) -> Option<[&[u8]; 4]> {
+    /// Version, modulus, public exponent, and the first two primes.
+    fn rsa_parts(&self) -> Option<[&[u8]; 5]> {
         let pkcs1 = match &self.der {
             PrivateKeyDer::Pkcs1(key) => key.secret_pkcs1_der(),
             PrivateKeyDer::Pkcs8(key) => {
@@ -171,8 +174,8 @@ impl PrivateKey {
         };
         let mut parts = Reader::new(pkcs1).enter(SEQUENCE)?;
         let mut next = || parts.value(INTEGER).map(|v| v.content);
-        let (version, _modulus, exponent, _private) = (next()?, next()?, next()?, next()?);
-        Some([version, exponent, next()?, next()?])
+        let (version, modulus, exponent, _private) = (next()?, next()?, next()?, next()?);
+        Some([version, modulus, exponent, next()?, next()?])
     }
 
     /// A kind that every provider loads, so that failing to means the key is damaged.

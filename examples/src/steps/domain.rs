@@ -66,7 +66,13 @@ pub async fn act(session: &mut Session) -> Result<()> {
     if let Some(running) = running(session).await? {
         let id = &running.id;
         session.screen.say(format_args!("migration {id} is under way, waiting for its end"));
-        running.wait().timeout(TIMEOUT).await.context("the migration under way does not end")?;
+        match running.wait().timeout(TIMEOUT).await {
+            Err(error) if error.is_timeout() => {
+                return Err(error).context("the migration under way does not end");
+            }
+            // Even if it failed, it is over.
+            _ => {}
+        }
     }
     let domain = cluster::domain(&session.client).await?;
     if domain != wanted {

@@ -6,6 +6,7 @@ mod bad_input;
 mod blobstore;
 mod check_certificate;
 mod connect;
+#[cfg(unix)]
 mod dns_plan;
 mod doctor;
 mod dry_run;

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Why a canonical address is of no use in public DNS; Route53's checkers refuse such addresses too. By IANA's
-/// registries of special-purpose addresses, except that those reserved for documentation pass: examples are made
-/// of them.
+/// registries of special-purpose addresses, of IPv6 only what is outside `2000::/3`; those reserved for documentation
+/// pass: examples are made of them.
 pub(super) fn unreachable_from_outside(ip: IpAddr) -> Option<&'static str> {
     match ip {
         IpAddr::V4(v4) => special_v4(v4),

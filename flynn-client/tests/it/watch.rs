@@ -66,6 +66,18 @@ async fn an_event_that_was_committed_late_is_no_duplicate() {
 }
 
 #[tokio::test]
+async fn connections_that_bring_nothing_new_are_failures() {
+    let server = Server::answering(|_| events("data: {\"id\":1}\n\ndata: {\"id\":2}\n\n")).await;
+    let patience = Duration::from_millis(100);
+    let mut watch = server.client().events().past().watch().patience(patience);
+    for id in [1, 2] {
+        assert_eq!(watch.next().await.unwrap().unwrap().id, id);
+    }
+    let end = tokio::time::timeout(Duration::from_secs(10), watch.next()).await;
+    assert!(end.expect("it gives up").unwrap().unwrap_err().is_retryable());
+}
+
+#[tokio::test]
 async fn quiet_connections_are_no_failures() {
     // Each lives on keep-alives for longer than the patience, and none has an event before the last.
     let quiet = || {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::replace::full_disk;
-use super::target::Target;
+use super::target::{Target, folder};
 use super::wait::Patience;
 use crate::{Error, ErrorKind};
 
@@ -37,14 +37,14 @@ impl RcLock {
     }
 }
 
-/// Opens the lock file, making it if need be. It holds nothing, and whoever can read it can lock
-/// it: one that root made is good for the owner of the `.flynnrc` too.
+/// Opens the lock file, making it if need be. Whoever can read it can lock it: it is for the owner
+/// alone, also when root makes it.
 fn open(path: &Path, target: &Target) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
-    options.open(path).or_else(|refused| {
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).inspect(|lock| give_to_owner(lock, target)).or_else(|refused| {
         if refused.kind() != io::ErrorKind::PermissionDenied {
             return Err(full_disk(&target.path, refused));
         }
@@ -59,3 +59,19 @@ fn open(path: &Path, target: &Target) -> Result<File, Error> {
         })
     })
 }
+
+/// Leaves a lock that root has made to whom the `.flynnrc`, or else its folder, belongs.
+#[cfg(unix)]
+fn give_to_owner(lock: &File, target: &Target) {
+    use std::os::unix::fs::{MetadataExt as _, fchown};
+
+    let owner = target.path.metadata().or_else(|_| folder(&target.path).metadata());
+    let (Ok(owner), Ok(lock_owner)) = (owner, lock.metadata()) else { return };
+    if owner.uid() != lock_owner.uid() {
+        // Only root may, and everybody else has no need to.
+        let _ = fchown(lock, Some(owner.uid()), Some(owner.gid()));
+    }
+}
+
+#[cfg(not(unix))]
+fn give_to_owner(_: &File, _: &Target) {}

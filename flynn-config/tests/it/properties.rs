@@ -262,7 +262,7 @@ fn edited(text: &str, edit: impl FnOnce(&mut FlynnRcEdit) -> Result<(), Error>) 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn reading_keeps_every_byte(style in styles(), entries in entries(), default: bool) {

@@ -55,7 +55,7 @@ pub(crate) struct Follower {
     /// The next line to look at.
     next: usize,
     /// When the next line of the stand-in's ticking job comes, and its number.
-    tick: (Timestamp, u32),
+    tick: (Timestamp, i64),
     /// What is to be sent before anything new.
     first: String,
 }
@@ -137,14 +137,15 @@ impl Engine {
             }
         }
         follower.next = self.log.len();
-        let missed =
-            self.now.duration_since(follower.tick.0).as_secs() / TICK.as_secs() - MOST_TICKS;
-        if let Ok(missed) = u32::try_from(missed) {
+        let due = self.now.duration_since(follower.tick.0).as_secs() / TICK.as_secs();
+        if let Some(missed) = due.checked_sub(MOST_TICKS).filter(|missed| *missed > 0) {
             let (due, n) = follower.tick;
-            let due = due.checked_add(TICK * missed.cast_signed()).unwrap_or(Timestamp::MAX);
+            let time = SignedDuration::from_secs(missed.saturating_mul(TICK.as_secs()));
+            let due = due.checked_add(time).unwrap_or(Timestamp::MAX);
             follower.tick = (due, n.saturating_add(missed));
         }
-        while follower.tick.0 <= self.now {
+        // Where time ends, the ticks do.
+        while follower.tick.0 <= self.now && follower.tick.0 < Timestamp::MAX {
             let (due, n) = follower.tick;
             if let Some(host) = self.options.hosts.first().filter(|_| self.options.ticking_log) {
                 let line = Line {
@@ -325,5 +326,7 @@ mod tests {
         let ticks = messages(&frames(&mut engine, &mut cursor).0);
         assert!((1000..=1002).contains(&ticks.len()), "{}", ticks.len());
         assert_eq!(ticks.last().unwrap(), &format!("tick {}", 30 * 24 * 1800));
+        engine.advance(jiff::Timestamp::MAX);
+        assert!(messages(&frames(&mut engine, &mut cursor).0).len() <= 1002);
     }
 }

@@ -120,6 +120,26 @@ fn a_key_is_damaged_when_openssl_says_so() {
     }
 }
 
+/// A prime without its first bit makes no odd key.
+#[test]
+fn a_prime_cut_short_is_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    openssl(folder, "genrsa -out key.pem 2048");
+    openssl(folder, "req -x509 -new -key key.pem -subj /CN=x -out cert.pem");
+    openssl(folder, "rsa -in key.pem -traditional -outform DER -out whole.der");
+    let mut der = fs::read(folder.join("whole.der")).unwrap();
+    let prime = der.windows(4).position(|head| head == [0x02, 0x81, 0x81, 0x00]).unwrap() + 4;
+    der[prime] ^= 0x80;
+    fs::write(folder.join("broken.der"), &der).unwrap();
+    let (_, verdict) = openssl::run(folder, &["rsa", "-in", "broken.der", "-check", "-noout"]);
+    assert!(!verdict.contains("RSA key ok"), "{verdict}");
+    let certificate = Certificate::from_pem(text(folder, "cert.pem")).unwrap();
+    let belongs =
+        PrivateKey::from_der(&der).unwrap().belongs_to(&certificate, &ring::default_provider());
+    assert_eq!(belongs, Belongs::Damaged);
+}
+
 /// Names and values that rcgen does not write.
 #[test]
 fn odd_contents_are_read_as_openssl_reads_them() {
