@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use flynn_config::credential::{Credential, Operation, Tokens, answer, reject_with};
 use flynn_config::{Environment, ErrorKind, FlynnRc, GitConfig, Helper};
@@ -25,7 +25,14 @@ fn git(home: &Path) -> Command {
 }
 
 /// What `git credential fill` finds out.
-fn fill(mut git: Command) -> Option<Credential> {
+fn fill(git: Command) -> Option<Credential> {
+    let mut message = Vec::new();
+    Credential::for_url(URL).unwrap().write(&mut message).unwrap();
+    let output = ask(git, &message);
+    output.status.success().then(|| Credential::parse(&output.stdout).unwrap())
+}
+
+fn ask(mut git: Command, message: &[u8]) -> Output {
     let mut child = git
         .args(["credential", "fill"])
         .stdin(Stdio::piped())
@@ -33,11 +40,8 @@ fn fill(mut git: Command) -> Option<Credential> {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut message = Vec::new();
-    Credential::for_url(URL).unwrap().write(&mut message).unwrap();
-    child.stdin.take().unwrap().write_all(&message).unwrap();
-    let output = child.wait_with_output().unwrap();
-    output.status.success().then(|| Credential::parse(&output.stdout).unwrap())
+    child.stdin.take().unwrap().write_all(message).unwrap();
+    child.wait_with_output().unwrap()
 }
 
 fn password(git: Command) -> Option<String> {
@@ -196,17 +200,10 @@ fn a_long_message_is_read_in_time() {
 fn url_by_git(home: &Path, url: &str) -> Option<Credential> {
     let asked = home.join("asked");
     let _ = fs::remove_file(&asked);
-    let mut child = git(home)
-        .args(["-c", "credential.useHttpPath=true"])
-        .args(["-c", "credential.helper=!f() { cat >asked; echo quit=1; }; f"])
-        .args(["credential", "fill"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(format!("url={url}\n\n").as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
+    let mut git = git(home);
+    git.args(["-c", "credential.useHttpPath=true"])
+        .args(["-c", "credential.helper=!f() { cat >asked; echo quit=1; }; f"]);
+    let output = ask(git, format!("url={url}\n\n").as_bytes());
     let told = if output.status.success() { output.stdout } else { fs::read(asked).ok()? };
     Some(Credential::parse(&told).unwrap())
 }
