@@ -31,9 +31,17 @@ pub fn connect(cluster: Option<&str>) -> Result<Client> {
 /// # Errors
 /// When there is no such file, cluster or token, or its pin is none.
 pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilder> {
+    let cluster = self::cluster(locations, cluster)?;
+    builder(trust(&cluster, None)?, &cluster, &locations.tokens())
+}
+
+/// A cluster of the `.flynnrc`: the one named, or `$FLYNN_CLUSTER`, or the default one.
+///
+/// # Errors
+/// When there is no such file or cluster.
+pub fn cluster(locations: &Locations, name: Option<&str>) -> Result<Cluster> {
     let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
-    let cluster = rc.select(cluster).context("cannot use .flynnrc")?;
-    builder(trust(cluster, None)?, cluster, &locations.tokens())
+    rc.select(name).cloned().context("cannot use .flynnrc")
 }
 
 /// The pin that a cluster of `.flynnrc` has, if it has one.

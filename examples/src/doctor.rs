@@ -10,12 +10,12 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use flynn_client::Client;
-use flynn_config::{Cluster, FlynnRc, Locations};
+use flynn_config::{Cluster, Locations};
 use flynn_tls::Roots;
 
 use crate::blocking::blocking;
 use crate::connect;
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::reach::Reach;
 
 /// How bad a [`Finding`] is.
@@ -96,8 +96,7 @@ impl Patient {
         cluster: Option<&str>,
         connect_to: Option<SocketAddr>,
     ) -> Result<Self> {
-        let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
-        let cluster = rc.select(cluster).cloned().context("cannot use .flynnrc")?;
+        let cluster = connect::cluster(&locations, cluster)?;
         let reach = Reach::of(&cluster, &locations, connect_to)?;
         let client = reach.client(&cluster, connect::trust(&cluster, None)?)?;
         Ok(Self { locations, cluster, reach, client, ca: None })

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use flynn_aws::blobstore::{Backend, S3Backend};
 use flynn_aws::dns::{DnsPlan, Domain};
-use flynn_config::{FlynnRc, Locations};
+use flynn_config::Locations;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cli::Arguments;
+use crate::connect;
 use crate::demo::{self, Demo};
 use crate::failure::{Context, Failure, Result};
 use crate::step::Step;
@@ -132,8 +133,7 @@ impl Job {
 
 /// The domain that `.flynnrc` has for the cluster, without its port.
 fn present_domain(locations: &Locations, cluster: Option<&str>) -> Result<Domain> {
-    let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
-    let cluster = rc.select(cluster).context("cannot use .flynnrc")?;
+    let cluster = connect::cluster(locations, cluster)?;
     let domain = cluster.domain().unwrap_or_default();
     let domain = domain.split(':').next().unwrap_or_default();
     domain.parse().context(format!("cannot use the ControllerURL of cluster {:?}", cluster.name()))

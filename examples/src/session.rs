@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use flynn_client::Client;
-use flynn_config::{Cluster, FlynnRc, Locations};
+use flynn_config::Cluster;
 use flynn_tls::{ClientTls, Pin};
 
 use crate::blocking::blocking;
 use crate::certificate::NewCertificate;
 use crate::connect;
-use crate::failure::{Context, Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::job::Job;
 use crate::reach::Reach;
 use crate::screen::Screen;
@@ -40,7 +40,7 @@ impl Session {
     /// # Errors
     /// What is wrong with the files, in one line.
     pub fn open(job: Job, screen: Screen) -> Result<Self> {
-        let cluster = read_cluster(&job.locations, job.cluster.as_deref())?;
+        let cluster = connect::cluster(&job.locations, job.cluster.as_deref())?;
         let certificate = job.certificate.as_ref().map(NewCertificate::load).transpose()?;
         let reach = Reach::of(&cluster, &job.locations, job.connect_to)?;
         let client = reach.client(&cluster, trust(&cluster, certificate.as_ref())?)?;
@@ -53,7 +53,7 @@ impl Session {
     /// What is wrong with it.
     pub async fn reload(&mut self) -> Result<()> {
         let (locations, name) = (self.job.locations.clone(), self.job.cluster.clone());
-        self.cluster = blocking(move || read_cluster(&locations, name.as_deref())).await?;
+        self.cluster = blocking(move || connect::cluster(&locations, name.as_deref())).await?;
         self.reach = Reach::of(&self.cluster, &self.job.locations, self.job.connect_to)?;
         let trust = trust(&self.cluster, self.certificate.as_ref())?;
         self.client = self.reach.client(&self.cluster, trust)?;
@@ -106,11 +106,6 @@ impl Session {
             pause = (pause * 2).min(Duration::from_secs(1));
         }
     }
-}
-
-fn read_cluster(locations: &Locations, name: Option<&str>) -> Result<Cluster> {
-    let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
-    rc.select(name).cloned().context("cannot use .flynnrc")
 }
 
 /// Whom the client trusts. The new certificate's pin belongs to it: a run that was interrupted between the

@@ -27,11 +27,12 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
 /// # Errors
 /// When the cluster does not answer, or the backend is in use with another bucket.
 pub async fn look(session: &mut Session) -> Result<Look> {
-    let env = cluster::env(&session.client, APP).await?;
-    let found = Blobstore::read(&env);
-    let Some(backend) = wanted(session, &found)? else {
+    let Some(given) = session.job.backend.clone() else {
         return Ok(Look::skipped("no --bucket was given"));
     };
+    let env = cluster::env(&session.client, APP).await?;
+    let found = Blobstore::read(&env);
+    let backend = wanted(session, given, &found)?;
     let default = found.default_backend();
     let changes = Changes::to_default(&backend, &env);
     let mut plan = Vec::new();
@@ -73,8 +74,9 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// # Errors
 /// When the deployment fails (as it does when the bucket cannot be reached), or the job did not move the files.
 pub async fn act(session: &mut Session) -> Result<()> {
+    let Some(given) = session.job.backend.clone() else { return Ok(()) };
     let env = cluster::env(&session.client, APP).await?;
-    let Some(backend) = wanted(session, &Blobstore::read(&env))? else { return Ok(()) };
+    let backend = wanted(session, given, &Blobstore::read(&env))?;
     if let Some((path, policy)) = policy(session, &backend) {
         documents::write(&path, &policy).await?;
         session.screen.say(format_args!("IAM policy written to {}", path.display()));
@@ -152,11 +154,10 @@ fn policy(session: &Session, backend: &Backend) -> Option<(PathBuf, String)> {
 ///
 /// # Errors
 /// A backend that files refer to must not change its bucket: they would be lost from sight.
-fn wanted(session: &Session, found: &Blobstore) -> Result<Option<Backend>> {
-    let Some(given) = session.job.backend.clone() else { return Ok(None) };
+fn wanted(session: &Session, given: Backend, found: &Blobstore) -> Result<Backend> {
     let name = given.name();
     let Some(set) = found.backends().iter().find(|set| set.name == *name) else {
-        return Ok(Some(given));
+        return Ok(given);
     };
     let Some(used) = &set.backend else {
         return Err(Failure::new(format!(
@@ -170,7 +171,7 @@ fn wanted(session: &Session, found: &Blobstore) -> Result<Option<Backend>> {
             "the backend {name} is in use with {old}: files in it would be lost from sight if it became {new}"
         )));
     }
-    Ok(Some(if session.job.keeps_access { used.clone() } else { given }))
+    Ok(if session.job.keeps_access { used.clone() } else { given })
 }
 
 fn place(backend: &Backend) -> String {
