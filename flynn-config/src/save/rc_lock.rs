@@ -44,7 +44,13 @@ fn open(path: &Path, target: &Target) -> Result<File, Error> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).inspect(|lock| give_to_owner(lock, target)).or_else(|refused| {
+    // Only what was just made is given away: what was there may be a link to another's file.
+    let made = options.clone().create_new(true).open(path);
+    let opened = match made {
+        Err(there) if there.kind() == io::ErrorKind::AlreadyExists => options.open(path),
+        made => made.inspect(|lock| give_to_owner(lock, target)),
+    };
+    opened.or_else(|refused| {
         if refused.kind() != io::ErrorKind::PermissionDenied {
             return Err(full_disk(&target.path, refused));
         }

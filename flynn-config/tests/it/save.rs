@@ -318,11 +318,23 @@ fn a_folder_that_cannot_be_read() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_lock_that_root_makes() {
+    use std::os::unix::fs::chown;
+
     let dir = tempfile::tempdir().unwrap();
-    if std::os::unix::fs::chown(dir.path(), Some(NOBODY), None).is_ok() {
-        add(&dir.path().join(".flynnrc"), "a").unwrap();
-        assert_eq!(fs::metadata(dir.path().join(".flynnrc.lock")).unwrap().uid(), NOBODY);
+    if chown(dir.path(), Some(NOBODY), None).is_err() {
+        return;
     }
+    let (path, lock) = (dir.path().join(".flynnrc"), dir.path().join(".flynnrc.lock"));
+    add(&path, "a").unwrap();
+    assert_eq!(fs::metadata(&lock).unwrap().uid(), NOBODY);
+    // Nothing else becomes the owner's, whatever the lock leads to.
+    let roots = dir.path().join("roots");
+    fs::write(&roots, "").unwrap();
+    fs::remove_file(&lock).unwrap();
+    symlink(&roots, &lock).unwrap();
+    chown(&path, Some(NOBODY), None).unwrap();
+    add(&path, "b").unwrap();
+    assert_ne!(fs::metadata(&roots).unwrap().uid(), NOBODY);
 }
 
 /// A lock of another user is no obstacle, if only it can be read.
