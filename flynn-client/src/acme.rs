@@ -15,11 +15,18 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::client::Client;
+use crate::error::Error;
 use crate::json::is_false;
+use crate::rewrite::rewrite;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 /// How the cluster gets certificates by ACME.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,111 +58,93 @@ pub struct AcmeConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
+const PATH: &str = "/acme/config";
 
-#[cfg(feature = "client")]
-pub use calls::{Acme, UpdateAcme};
-
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
-
-    use serde_json::{Map, Value};
-
-    use super::AcmeConfig;
-    use crate::client::Client;
-    use crate::error::Error;
-    use crate::rewrite::rewrite;
-    use crate::secret::Secret;
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-    const PATH: &str = "/acme/config";
-
-    /// The cluster's ACME settings; made by [`Client::acme`].
-    #[derive(Clone, Debug)]
-    pub struct Acme {
-        client: Client,
-    }
-
-    impl Client {
-        /// How the cluster gets certificates by ACME (the fork).
-        pub fn acme(&self) -> Acme {
-            Acme { client: self.clone() }
-        }
-    }
-
-    impl Acme {
-        /// The settings, without the account's private key: `GET /acme/config`.
-        ///
-        /// # Errors
-        /// Unsupported, except by the fork.
-        pub fn get(&self) -> Request<AcmeConfig> {
-            Request::json(&self.client, Spec::get(PATH, []))
-        }
-
-        /// Changes the settings: reads them, changes what is named, writes all of them back
-        /// (`PUT /acme/config`). The account's private key stays unless a new one is given.
-        pub fn update(&self) -> UpdateAcme {
-            UpdateAcme {
-                client: self.client.clone(),
-                changes: Map::new(),
-                account_key: None,
-                timeout: None,
-            }
-        }
-    }
-
-    /// A change of the ACME settings; made by [`Acme::update`].
-    #[derive(Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct UpdateAcme {
-        client: Client,
-        changes: Map<String, Value>,
-        account_key: Option<Secret>,
-        timeout: Option<Duration>,
-    }
-
-    impl UpdateAcme {
-        /// Whether the cluster gets certificates; needs a contact and agreement to the terms.
-        pub fn enabled(self, yes: bool) -> Self {
-            self.set("enabled", yes)
-        }
-
-        /// The account's contact.
-        pub fn contact_email(self, address: impl Into<String>) -> Self {
-            self.set("contact_email", address.into())
-        }
-
-        /// The ACME directory; empty for Let's Encrypt's production one.
-        pub fn directory_url(self, url: impl Into<String>) -> Self {
-            self.set("directory_url", url.into())
-        }
-
-        /// Whether the directory's terms of service are agreed to.
-        pub fn terms_of_service_agreed(self, yes: bool) -> Self {
-            self.set("terms_of_service_agreed", yes)
-        }
-
-        /// The account's private key as PEM.
-        pub fn account_key(mut self, key_pem: impl Into<Secret>) -> Self {
-            self.account_key = Some(key_pem.into());
-            self
-        }
-
-        fn set(mut self, field: &str, value: impl Into<Value>) -> Self {
-            self.changes.insert(field.to_owned(), value.into());
-            self
-        }
-
-        async fn run(self, deadline: Deadline) -> Result<AcmeConfig, Error> {
-            let mut changes = self.changes;
-            if let Some(key) = self.account_key {
-                changes.insert("account_key".to_owned(), key.expose().into());
-            }
-            // Writing the same settings again leaves the same settings.
-            let (read, write) = (Spec::get(PATH, []), Spec::put(PATH, [], Repeat::Safe));
-            rewrite(&self.client, read, write, changes, deadline).await
-        }
-    }
-
-    operation!(UpdateAcme => AcmeConfig);
+/// The cluster's ACME settings; made by [`Client::acme`].
+#[derive(Clone, Debug)]
+pub struct Acme {
+    client: Client,
 }
+
+impl Client {
+    /// How the cluster gets certificates by ACME (the fork).
+    pub fn acme(&self) -> Acme {
+        Acme { client: self.clone() }
+    }
+}
+
+impl Acme {
+    /// The settings, without the account's private key: `GET /acme/config`.
+    ///
+    /// # Errors
+    /// Unsupported, except by the fork.
+    pub fn get(&self) -> Request<AcmeConfig> {
+        Request::json(&self.client, Spec::get(PATH, []))
+    }
+
+    /// Changes the settings: reads them, changes what is named, writes all of them back
+    /// (`PUT /acme/config`). The account's private key stays unless a new one is given.
+    pub fn update(&self) -> UpdateAcme {
+        UpdateAcme {
+            client: self.client.clone(),
+            changes: Map::new(),
+            account_key: None,
+            timeout: None,
+        }
+    }
+}
+
+/// A change of the ACME settings; made by [`Acme::update`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct UpdateAcme {
+    client: Client,
+    changes: Map<String, Value>,
+    account_key: Option<Secret>,
+    timeout: Option<Duration>,
+}
+
+impl UpdateAcme {
+    /// Whether the cluster gets certificates; needs a contact and agreement to the terms.
+    pub fn enabled(self, yes: bool) -> Self {
+        self.set("enabled", yes)
+    }
+
+    /// The account's contact.
+    pub fn contact_email(self, address: impl Into<String>) -> Self {
+        self.set("contact_email", address.into())
+    }
+
+    /// The ACME directory; empty for Let's Encrypt's production one.
+    pub fn directory_url(self, url: impl Into<String>) -> Self {
+        self.set("directory_url", url.into())
+    }
+
+    /// Whether the directory's terms of service are agreed to.
+    pub fn terms_of_service_agreed(self, yes: bool) -> Self {
+        self.set("terms_of_service_agreed", yes)
+    }
+
+    /// The account's private key as PEM.
+    pub fn account_key(mut self, key_pem: impl Into<Secret>) -> Self {
+        self.account_key = Some(key_pem.into());
+        self
+    }
+
+    fn set(mut self, field: &str, value: impl Into<Value>) -> Self {
+        self.changes.insert(field.to_owned(), value.into());
+        self
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<AcmeConfig, Error> {
+        let mut changes = self.changes;
+        if let Some(key) = self.account_key {
+            changes.insert("account_key".to_owned(), key.expose().into());
+        }
+        // Writing the same settings again leaves the same settings.
+        let (read, write) = (Spec::get(PATH, []), Spec::put(PATH, [], Repeat::Safe));
+        rewrite(&self.client, read, write, changes, deadline).await
+    }
+}
+
+operation!(UpdateAcme => AcmeConfig);

@@ -16,12 +16,16 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
+use crate::error::Error;
 use crate::ids::{AppId, ReleaseId};
 use crate::json::{is_default, null_is_default};
 use crate::timestamp::Timestamp;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 /// An app as the controller keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -104,167 +108,149 @@ impl NewApp {
         self
     }
 }
+/// All apps; made by [`Client::apps`].
+#[derive(Clone, Debug)]
+pub struct Apps {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-pub use calls::{AppHandle, Apps, UpdateApp};
+/// One app, named by id or name; made by [`Client::app`]. Making it costs no request.
+#[derive(Clone, Debug)]
+pub struct AppHandle {
+    pub(crate) client: Client,
+    pub(crate) app: AppId,
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use std::collections::BTreeMap;
-    use std::time::Duration;
-
-    use serde::Serialize;
-
-    use super::{App, NewApp};
-    use crate::client::Client;
-    use crate::error::Error;
-    use crate::ids::AppId;
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-    /// All apps; made by [`Client::apps`].
-    #[derive(Clone, Debug)]
-    pub struct Apps {
-        client: Client,
+impl Client {
+    /// All apps of the cluster.
+    pub fn apps(&self) -> Apps {
+        Apps { client: self.clone() }
     }
 
-    /// One app, named by id or name; made by [`Client::app`]. Making it costs no request.
-    #[derive(Clone, Debug)]
-    pub struct AppHandle {
-        pub(crate) client: Client,
-        pub(crate) app: AppId,
+    /// One app, by name or id.
+    pub fn app(&self, name_or_id: impl Into<AppId>) -> AppHandle {
+        AppHandle { client: self.clone(), app: name_or_id.into() }
     }
+}
 
-    impl Client {
-        /// All apps of the cluster.
-        pub fn apps(&self) -> Apps {
-            Apps { client: self.clone() }
-        }
-
-        /// One app, by name or id.
-        pub fn app(&self, name_or_id: impl Into<AppId>) -> AppHandle {
-            AppHandle { client: self.clone(), app: name_or_id.into() }
-        }
-    }
-
-    impl Apps {
-        /// Every app, the newest first: `GET /apps`.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn list(&self) -> Request<Vec<App>> {
-            Request::list(&self.client, Spec::get("/apps", []))
-        }
-
-        /// Makes an app: `POST /apps`. One that is not a system app gets a route `<name>.<domain>`.
-        ///
-        /// # Errors
-        /// A conflict when the name is taken, a validation error when it is not allowed.
-        pub fn create(&self, app: NewApp) -> Request<App> {
-            Request::json(&self.client, Spec::post("/apps", [], Repeat::Never).body(app))
-        }
-    }
-
-    impl AppHandle {
-        /// The id or name that this handle was made with.
-        pub fn name_or_id(&self) -> &AppId {
-            &self.app
-        }
-
-        /// The app: `GET /apps/:a`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app.
-        pub fn get(&self) -> Request<App> {
-            Request::json(&self.client, self.spec())
-        }
-
-        /// The app, or `None` when there is no such app.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn get_opt(&self) -> Request<Option<App>> {
-            Request::optional(&self.client, self.spec())
-        }
-
-        fn spec(&self) -> Spec {
-            Spec::get("/apps/{app}", [self.app.as_str()])
-        }
-
-        /// Changes strategy, deploy timeout or meta data: `POST /apps/:a`.
-        pub fn update(&self) -> UpdateApp {
-            UpdateApp { app: self.clone(), patch: Patch::default(), timeout: None }
-        }
-
-        /// Replaces the meta data, by nothing if need be: `POST /apps/:a/meta`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app.
-        pub fn set_meta<K: Into<String>, V: Into<String>>(
-            &self,
-            meta: impl IntoIterator<Item = (K, V)>,
-        ) -> Request<App> {
-            #[derive(Serialize)]
-            struct Meta {
-                meta: BTreeMap<String, String>,
-            }
-            let meta = meta.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
-            let spec = Spec::post("/apps/{app}/meta", [self.app.as_str()], Repeat::Safe);
-            Request::json(&self.client, spec.body(&Meta { meta }))
-        }
-    }
-
-    /// A change of an app, what is not named stays; made by [`AppHandle::update`].
+impl Apps {
+    /// Every app, the newest first: `GET /apps`.
     ///
     /// # Errors
-    /// When awaited: not found, when there is no such app; a validation or server error for a strategy that
-    /// the server does not know.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct UpdateApp {
-        app: AppHandle,
-        patch: Patch,
-        timeout: Option<Duration>,
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn list(&self) -> Request<Vec<App>> {
+        Request::list(&self.client, Spec::get("/apps", []))
     }
 
-    #[derive(Clone, Debug, Default, Serialize)]
-    struct Patch {
-        #[serde(skip_serializing_if = "Option::is_none")]
-        meta: Option<BTreeMap<String, String>>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        strategy: Option<String>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        deploy_timeout: Option<i32>,
+    /// Makes an app: `POST /apps`. One that is not a system app gets a route `<name>.<domain>`.
+    ///
+    /// # Errors
+    /// A conflict when the name is taken, a validation error when it is not allowed.
+    pub fn create(&self, app: NewApp) -> Request<App> {
+        Request::json(&self.client, Spec::post("/apps", [], Repeat::Never).body(app))
     }
-
-    impl UpdateApp {
-        /// How deployments replace jobs.
-        pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
-            self.patch.strategy = Some(strategy.into());
-            self
-        }
-
-        /// Seconds until a deployment counts as failed.
-        pub fn deploy_timeout(mut self, seconds: i32) -> Self {
-            self.patch.deploy_timeout = Some(seconds);
-            self
-        }
-
-        /// Replaces the whole meta data.
-        pub fn meta<K: Into<String>, V: Into<String>>(
-            mut self,
-            meta: impl IntoIterator<Item = (K, V)>,
-        ) -> Self {
-            self.patch.meta =
-                Some(meta.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
-            self
-        }
-
-        async fn run(self, deadline: Deadline) -> Result<App, Error> {
-            let spec =
-                Spec::post("/apps/{app}", [self.app.app.as_str()], Repeat::Safe).body(&self.patch);
-            Request::json(&self.app.client, spec).within(deadline).await
-        }
-    }
-
-    operation!(UpdateApp => App);
 }
+
+impl AppHandle {
+    /// The id or name that this handle was made with.
+    pub fn name_or_id(&self) -> &AppId {
+        &self.app
+    }
+
+    /// The app: `GET /apps/:a`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app.
+    pub fn get(&self) -> Request<App> {
+        Request::json(&self.client, self.spec())
+    }
+
+    /// The app, or `None` when there is no such app.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn get_opt(&self) -> Request<Option<App>> {
+        Request::optional(&self.client, self.spec())
+    }
+
+    fn spec(&self) -> Spec {
+        Spec::get("/apps/{app}", [self.app.as_str()])
+    }
+
+    /// Changes strategy, deploy timeout or meta data: `POST /apps/:a`.
+    pub fn update(&self) -> UpdateApp {
+        UpdateApp { app: self.clone(), patch: Patch::default(), timeout: None }
+    }
+
+    /// Replaces the meta data, by nothing if need be: `POST /apps/:a/meta`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app.
+    pub fn set_meta<K: Into<String>, V: Into<String>>(
+        &self,
+        meta: impl IntoIterator<Item = (K, V)>,
+    ) -> Request<App> {
+        #[derive(Serialize)]
+        struct Meta {
+            meta: BTreeMap<String, String>,
+        }
+        let meta = meta.into_iter().map(|(key, value)| (key.into(), value.into())).collect();
+        let spec = Spec::post("/apps/{app}/meta", [self.app.as_str()], Repeat::Safe);
+        Request::json(&self.client, spec.body(&Meta { meta }))
+    }
+}
+
+/// A change of an app, what is not named stays; made by [`AppHandle::update`].
+///
+/// # Errors
+/// When awaited: not found, when there is no such app; a validation or server error for a strategy that
+/// the server does not know.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct UpdateApp {
+    app: AppHandle,
+    patch: Patch,
+    timeout: Option<Duration>,
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+struct Patch {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meta: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    strategy: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deploy_timeout: Option<i32>,
+}
+
+impl UpdateApp {
+    /// How deployments replace jobs.
+    pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
+        self.patch.strategy = Some(strategy.into());
+        self
+    }
+
+    /// Seconds until a deployment counts as failed.
+    pub fn deploy_timeout(mut self, seconds: i32) -> Self {
+        self.patch.deploy_timeout = Some(seconds);
+        self
+    }
+
+    /// Replaces the whole meta data.
+    pub fn meta<K: Into<String>, V: Into<String>>(
+        mut self,
+        meta: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.patch.meta =
+            Some(meta.into_iter().map(|(key, value)| (key.into(), value.into())).collect());
+        self
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<App, Error> {
+        let spec =
+            Spec::post("/apps/{app}", [self.app.app.as_str()], Repeat::Safe).body(&self.patch);
+        Request::json(&self.app.client, spec).within(deadline).await
+    }
+}
+
+operation!(UpdateApp => App);

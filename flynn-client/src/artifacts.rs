@@ -15,10 +15,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
 use crate::ids::ArtifactId;
 use crate::json::{Json, is_default, null_is_default};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Repeat, Request, Spec};
 
 string_enum! {
     /// The kind of an artifact.
@@ -130,67 +132,55 @@ impl NewArtifact {
         self
     }
 }
+/// All artifacts; made by [`Client::artifacts`].
+#[derive(Clone, Debug)]
+pub struct Artifacts {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-pub use calls::Artifacts;
+impl Client {
+    /// The artifacts of the cluster.
+    pub fn artifacts(&self) -> Artifacts {
+        Artifacts { client: self.clone() }
+    }
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use super::{Artifact, NewArtifact};
-    use crate::client::Client;
-    use crate::ids::ArtifactId;
-    use crate::transport::{Repeat, Request, Spec};
-
-    /// All artifacts; made by [`Client::artifacts`].
-    #[derive(Clone, Debug)]
-    pub struct Artifacts {
-        client: Client,
+impl Artifacts {
+    /// Every artifact, the newest first: `GET /artifacts`.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn list(&self) -> Request<Vec<Artifact>> {
+        Request::list(&self.client, Spec::get("/artifacts", []))
     }
 
-    impl Client {
-        /// The artifacts of the cluster.
-        pub fn artifacts(&self) -> Artifacts {
-            Artifacts { client: self.clone() }
-        }
+    /// Registers an artifact: `POST /artifacts`. One of the same type and URI is answered as it
+    /// is, with its own id and meta data, so the call may be repeated.
+    ///
+    /// # Errors
+    /// A validation error for a missing or unknown type, or a manifest without size. Later
+    /// servers answer 500 to the types of v2016.
+    pub fn create(&self, artifact: NewArtifact) -> Request<Artifact> {
+        Request::json(&self.client, Spec::post("/artifacts", [], Repeat::Safe).body(artifact))
     }
 
-    impl Artifacts {
-        /// Every artifact, the newest first: `GET /artifacts`.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn list(&self) -> Request<Vec<Artifact>> {
-            Request::list(&self.client, Spec::get("/artifacts", []))
-        }
-
-        /// Registers an artifact: `POST /artifacts`. One of the same type and URI is answered as it
-        /// is, with its own id and meta data, so the call may be repeated.
-        ///
-        /// # Errors
-        /// A validation error for a missing or unknown type, or a manifest without size. Later
-        /// servers answer 500 to the types of v2016.
-        pub fn create(&self, artifact: NewArtifact) -> Request<Artifact> {
-            Request::json(&self.client, Spec::post("/artifacts", [], Repeat::Safe).body(artifact))
-        }
-
-        /// One artifact: `GET /artifacts/:id`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such artifact.
-        pub fn get(&self, id: impl Into<ArtifactId>) -> Request<Artifact> {
-            Request::json(&self.client, one(&id.into()))
-        }
-
-        /// One artifact, or `None` when there is no such artifact.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn get_opt(&self, id: impl Into<ArtifactId>) -> Request<Option<Artifact>> {
-            Request::optional(&self.client, one(&id.into()))
-        }
+    /// One artifact: `GET /artifacts/:id`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such artifact.
+    pub fn get(&self, id: impl Into<ArtifactId>) -> Request<Artifact> {
+        Request::json(&self.client, one(&id.into()))
     }
 
-    fn one(id: &ArtifactId) -> Spec {
-        Spec::get("/artifacts/{artifact}", [id.as_str()])
+    /// One artifact, or `None` when there is no such artifact.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn get_opt(&self, id: impl Into<ArtifactId>) -> Request<Option<Artifact>> {
+        Request::optional(&self.client, one(&id.into()))
     }
+}
+
+fn one(id: &ArtifactId) -> Spec {
+    Spec::get("/artifacts/{artifact}", [id.as_str()])
 }

@@ -17,12 +17,26 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
+use http::{HeaderMap, header};
+use http_body::Body as _;
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
 use crate::ids::BackupId;
 use crate::json::is_default;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Accept, Body, Call, Deadline, Repeat, Request, Spec};
 
 string_enum! {
     /// How a backup went.
@@ -68,207 +82,182 @@ pub struct BackupRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
 }
+const PATH: &str = "/backup";
 
-#[cfg(feature = "client")]
-pub use calls::{Backup, BackupTar, TakeBackup};
+/// Backups of the cluster; made by [`Client::backup`].
+#[derive(Clone, Debug)]
+pub struct Backup {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use std::fmt;
-    use std::future::IntoFuture;
-    use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
-    use std::time::Duration;
+impl Client {
+    /// Backups of the cluster.
+    pub fn backup(&self) -> Backup {
+        Backup { client: self.clone() }
+    }
+}
 
-    use bytes::Bytes;
-    use futures_core::Stream;
-    use futures_core::future::BoxFuture;
-    use http::{HeaderMap, header};
-    use http_body::Body as _;
-
-    use super::BackupRecord;
-    use crate::client::Client;
-    use crate::error::{Error, ErrorKind};
-    use crate::transport::{Accept, Body, Call, Deadline, Repeat, Request, Spec};
-
-    const PATH: &str = "/backup";
-
-    /// Backups of the cluster; made by [`Client::backup`].
-    #[derive(Clone, Debug)]
-    pub struct Backup {
-        client: Client,
+impl Backup {
+    /// Has a backup made and gives it as it comes, as a tar: `GET /backup`. Blobs that are kept in S3
+    /// and its like are not in it.
+    ///
+    /// **A tar that ends well is no proof**: a failure half-way ends it in good order, with members
+    /// missing. [`latest`](Self::latest) tells size, SHA-512 and the error.
+    pub fn tar(&self) -> TakeBackup {
+        TakeBackup { client: self.client.clone(), timeout: None }
     }
 
-    impl Client {
-        /// Backups of the cluster.
-        pub fn backup(&self) -> Backup {
-            Backup { client: self.clone() }
-        }
+    /// The record of the latest backup: `GET /backup`, asked for JSON.
+    ///
+    /// Never recorded from a real controller; written from the server's source.
+    ///
+    /// # Errors
+    /// Not found, when there never was a backup.
+    pub fn latest(&self) -> Request<BackupRecord> {
+        Request::json(&self.client, Spec::get(PATH, []))
     }
 
-    impl Backup {
-        /// Has a backup made and gives it as it comes, as a tar: `GET /backup`. Blobs that are kept in S3
-        /// and its like are not in it.
-        ///
-        /// **A tar that ends well is no proof**: a failure half-way ends it in good order, with members
-        /// missing. [`latest`](Self::latest) tells size, SHA-512 and the error.
-        pub fn tar(&self) -> TakeBackup {
-            TakeBackup { client: self.client.clone(), timeout: None }
-        }
-
-        /// The record of the latest backup: `GET /backup`, asked for JSON.
-        ///
-        /// Never recorded from a real controller; written from the server's source.
-        ///
-        /// # Errors
-        /// Not found, when there never was a backup.
-        pub fn latest(&self) -> Request<BackupRecord> {
-            Request::json(&self.client, Spec::get(PATH, []))
-        }
-
-        /// The record of the latest backup, or `None` when there never was one.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`].
-        pub fn latest_opt(&self) -> Request<Option<BackupRecord>> {
-            Request::optional(&self.client, Spec::get(PATH, []))
-        }
+    /// The record of the latest backup, or `None` when there never was one.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`].
+    pub fn latest_opt(&self) -> Request<Option<BackupRecord>> {
+        Request::optional(&self.client, Spec::get(PATH, []))
     }
+}
 
-    /// A backup to be made; made by [`Backup::tar`]. Awaiting it gives the [`BackupTar`] once the first
-    /// bytes come, which can take a minute.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct TakeBackup {
-        client: Client,
-        timeout: Option<Duration>,
+/// A backup to be made; made by [`Backup::tar`]. Awaiting it gives the [`BackupTar`] once the first
+/// bytes come, which can take a minute.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct TakeBackup {
+    client: Client,
+    timeout: Option<Duration>,
+}
+
+impl TakeBackup {
+    /// Deadline until the backup begins to come; ten minutes unless set. The rest has none.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
     }
+}
 
-    impl TakeBackup {
-        /// Deadline until the backup begins to come; ten minutes unless set. The rest has none.
-        pub fn timeout(mut self, timeout: Duration) -> Self {
-            self.timeout = Some(timeout);
-            self
-        }
-    }
+impl IntoFuture for TakeBackup {
+    type Output = Result<BackupTar, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
 
-    impl IntoFuture for TakeBackup {
-        type Output = Result<BackupTar, Error>;
-        type IntoFuture = BoxFuture<'static, Self::Output>;
-
-        fn into_future(self) -> Self::IntoFuture {
-            Box::pin(async move {
-                // Each attempt has every database dumped, and its own record.
-                let spec = Spec::new(http::Method::GET, PATH, [], Repeat::Never)
-                    .accept(Accept::Anything)
-                    .slow();
-                let deadline = Deadline::after(self.timeout);
-                let (answer, call) = self.client.transport().open(&spec, deadline).await?;
-                let (parts, body) = answer.into_parts();
-                let is_tar =
-                    |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"application/tar");
-                if !parts.headers.get(header::CONTENT_TYPE).is_some_and(is_tar) {
-                    let error = Error::new(ErrorKind::Decode, "the answer is no tar")
-                        .with_status(parts.status);
-                    return Err(call.name(error, &spec));
-                }
-                Ok(BackupTar {
-                    file_name: file_name(&parts.headers),
-                    body: Some(body),
-                    size: 0,
-                    spec,
-                    call,
-                })
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            // Each attempt has every database dumped, and its own record.
+            let spec = Spec::new(http::Method::GET, PATH, [], Repeat::Never)
+                .accept(Accept::Anything)
+                .slow();
+            let deadline = Deadline::after(self.timeout);
+            let (answer, call) = self.client.transport().open(&spec, deadline).await?;
+            let (parts, body) = answer.into_parts();
+            let is_tar = |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"application/tar");
+            if !parts.headers.get(header::CONTENT_TYPE).is_some_and(is_tar) {
+                let error =
+                    Error::new(ErrorKind::Decode, "the answer is no tar").with_status(parts.status);
+                return Err(call.name(error, &spec));
+            }
+            Ok(BackupTar {
+                file_name: file_name(&parts.headers),
+                body: Some(body),
+                size: 0,
+                spec,
+                call,
             })
-        }
+        })
+    }
+}
+
+/// `attachment; filename="flynn-backup-2026-11-22_214415.tar"`
+fn file_name(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(header::CONTENT_DISPOSITION)?.to_str().ok()?;
+    let (_, name) = text.split_once("filename=")?;
+    let name = name.trim().trim_matches('"');
+    // Only a plain name: it may be used to make a file.
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+    (plain && !name.is_empty() && !name.starts_with('.')).then(|| name.to_owned())
+}
+
+/// The bytes of a backup. Dropping it ends the backup.
+pub struct BackupTar {
+    file_name: Option<String>,
+    body: Option<Body>,
+    size: u64,
+    /// For errors, which say in which call they happened.
+    spec: Spec,
+    call: Call,
+}
+
+impl BackupTar {
+    /// The name that the server gives it, `flynn-backup-YYYY-MM-DD_HHMMSS.tar`.
+    pub fn file_name(&self) -> Option<&str> {
+        self.file_name.as_deref()
     }
 
-    /// `attachment; filename="flynn-backup-2026-11-22_214415.tar"`
-    fn file_name(headers: &HeaderMap) -> Option<String> {
-        let text = headers.get(header::CONTENT_DISPOSITION)?.to_str().ok()?;
-        let (_, name) = text.split_once("filename=")?;
-        let name = name.trim().trim_matches('"');
-        // Only a plain name: it may be used to make a file.
-        let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-        (plain && !name.is_empty() && !name.starts_with('.')).then(|| name.to_owned())
+    /// Bytes that have come so far.
+    pub fn size(&self) -> u64 {
+        self.size
     }
+}
 
-    /// The bytes of a backup. Dropping it ends the backup.
-    pub struct BackupTar {
-        file_name: Option<String>,
-        body: Option<Body>,
-        size: u64,
-        /// For errors, which say in which call they happened.
-        spec: Spec,
-        call: Call,
-    }
+impl Stream for BackupTar {
+    type Item = Result<Bytes, Error>;
 
-    impl BackupTar {
-        /// The name that the server gives it, `flynn-backup-YYYY-MM-DD_HHMMSS.tar`.
-        pub fn file_name(&self) -> Option<&str> {
-            self.file_name.as_deref()
-        }
-
-        /// Bytes that have come so far.
-        pub fn size(&self) -> u64 {
-            self.size
-        }
-    }
-
-    impl Stream for BackupTar {
-        type Item = Result<Bytes, Error>;
-
-        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            let this = &mut *self;
-            while let Some(body) = &mut this.body {
-                match ready!(Pin::new(body).poll_frame(cx)) {
-                    Some(Ok(frame)) => {
-                        if let Ok(data) = frame.into_data() {
-                            this.size += data.len() as u64;
-                            return Poll::Ready(Some(Ok(data)));
-                        }
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        while let Some(body) = &mut this.body {
+            match ready!(Pin::new(body).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        this.size += data.len() as u64;
+                        return Poll::Ready(Some(Ok(data)));
                     }
-                    Some(Err(error)) => {
-                        this.body = None;
-                        return Poll::Ready(Some(Err(this.call.name(error, &this.spec))));
-                    }
-                    None => this.body = None,
                 }
+                Some(Err(error)) => {
+                    this.body = None;
+                    return Poll::Ready(Some(Err(this.call.name(error, &this.spec))));
+                }
+                None => this.body = None,
             }
-            Poll::Ready(None)
         }
+        Poll::Ready(None)
     }
+}
 
-    impl fmt::Debug for BackupTar {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_struct("BackupTar")
-                .field("file_name", &self.file_name)
-                .field("size", &self.size)
-                .finish_non_exhaustive()
-        }
+impl fmt::Debug for BackupTar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackupTar")
+            .field("file_name", &self.file_name)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
     }
+}
 
-    #[cfg(test)]
-    mod tests {
-        use super::*;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-        #[test]
-        fn file_names_are_plain() {
-            let name = |text: &'static str| {
-                let mut headers = HeaderMap::new();
-                headers.insert(header::CONTENT_DISPOSITION, http::HeaderValue::from_static(text));
-                file_name(&headers)
-            };
-            let given = name("attachment; filename=\"flynn-backup-2026-11-22_214415.tar\"");
-            assert_eq!(given.as_deref(), Some("flynn-backup-2026-11-22_214415.tar"));
-            for text in [
-                "attachment",
-                "attachment; filename=\"../x\"",
-                "attachment; filename=\"\"",
-                "attachment; filename=.x",
-            ] {
-                assert_eq!(name(text), None, "{text}");
-            }
+    #[test]
+    fn file_names_are_plain() {
+        let name = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_DISPOSITION, http::HeaderValue::from_static(text));
+            file_name(&headers)
+        };
+        let given = name("attachment; filename=\"flynn-backup-2026-11-22_214415.tar\"");
+        assert_eq!(given.as_deref(), Some("flynn-backup-2026-11-22_214415.tar"));
+        for text in [
+            "attachment",
+            "attachment; filename=\"../x\"",
+            "attachment; filename=\"\"",
+            "attachment; filename=.x",
+        ] {
+            assert_eq!(name(text), None, "{text}");
         }
     }
 }

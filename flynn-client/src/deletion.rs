@@ -41,13 +41,23 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use crate::apps::AppHandle;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{AppId, ReleaseId};
 use crate::json::null_is_default;
 use crate::releases::Release;
 use crate::resources::Resource;
 use crate::routes::Route;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+
+mod handle;
+
+pub use handle::{Deletion, DeletionHandle, DeletionProgress, DeletionStep, WaitForDeletion};
 
 /// What went with an app.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -110,115 +120,89 @@ pub struct ReleaseDeletionEvent {
     /// Why it failed for now; empty when it is done. The server tries again by itself.
     pub error: String,
 }
-
-#[cfg(feature = "client")]
-pub use calls::{DeleteApp, DeleteRelease};
-#[cfg(feature = "client")]
-pub use handle::{Deletion, DeletionHandle, DeletionProgress, DeletionStep, WaitForDeletion};
-
-#[cfg(feature = "client")]
-mod handle;
-
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
-
-    use super::{AppDeletion, DeletionHandle, ReleaseDeletion};
-    use crate::apps::AppHandle;
-    use crate::client::Client;
-    use crate::error::{Error, ErrorKind, Pending};
-    use crate::ids::{AppId, ReleaseId};
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-    impl AppHandle {
-        /// Deletes the app with its routes, releases and resources: `DELETE /apps/:a`. Awaiting it gives a
-        /// handle once the server has accepted.
-        ///
-        /// The app's id is read first: the handle needs it, since the name is gone before the deletion is
-        /// over.
-        pub fn delete(&self) -> DeleteApp {
-            DeleteApp { app: self.clone(), timeout: None }
-        }
-
-        /// Deletes a release that is not the current one, with its formation and what it runs:
-        /// `DELETE /apps/:a/releases/:r`. Awaiting it gives a handle once the server has accepted; the
-        /// release's files in the blobstore go after that.
-        pub fn delete_release(&self, id: impl Into<ReleaseId>) -> DeleteRelease {
-            DeleteRelease { app: self.clone(), release: id.into(), timeout: None }
-        }
-    }
-
-    impl Client {
-        /// The deletion of an app that was accepted before, by the app's id, a UUID. Making the handle
-        /// costs no request. The server keeps no record of what was accepted: waiting for a deletion that
-        /// never was ends with its timeout.
-        pub fn app_deletion(&self, app_id: impl Into<AppId>) -> DeletionHandle<AppDeletion> {
-            DeletionHandle::new(self.clone(), app_id.into())
-        }
-
-        /// The deletion of a release that was accepted before, by its id. Making the handle costs no
-        /// request; waiting for one that never was ends with its timeout.
-        pub fn release_deletion(
-            &self,
-            id: impl Into<ReleaseId>,
-        ) -> DeletionHandle<ReleaseDeletion> {
-            DeletionHandle::new(self.clone(), id.into())
-        }
-    }
-
-    /// An app to be deleted; made by [`AppHandle::delete`].
+impl AppHandle {
+    /// Deletes the app with its routes, releases and resources: `DELETE /apps/:a`. Awaiting it gives a
+    /// handle once the server has accepted.
     ///
-    /// # Errors
-    /// When awaited: not found, when there is no such app. When the answer was lost the deletion may go on
-    /// ([`Error::pending`]): wait for it, never delete an app twice, since the second deletion fails for
-    /// ever.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct DeleteApp {
-        app: AppHandle,
-        timeout: Option<Duration>,
+    /// The app's id is read first: the handle needs it, since the name is gone before the deletion is
+    /// over.
+    pub fn delete(&self) -> DeleteApp {
+        DeleteApp { app: self.clone(), timeout: None }
     }
 
-    impl DeleteApp {
-        async fn run(self, deadline: Deadline) -> Result<DeletionHandle<AppDeletion>, Error> {
-            let client = self.app.client.clone();
-            let id = self.app.get().within(deadline).await?.id;
-            let spec = Spec::delete("/apps/{app}", [id.as_str()], Repeat::Never);
-            match Request::unit(&client, spec).within(deadline).await {
-                Ok(()) => Ok(DeletionHandle::new(client, id)),
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) =>
-                {
-                    Err(error.with_pending(Pending::AppDeletion(id)))
-                }
-                Err(error) => Err(error),
-            }
-        }
+    /// Deletes a release that is not the current one, with its formation and what it runs:
+    /// `DELETE /apps/:a/releases/:r`. Awaiting it gives a handle once the server has accepted; the
+    /// release's files in the blobstore go after that.
+    pub fn delete_release(&self, id: impl Into<ReleaseId>) -> DeleteRelease {
+        DeleteRelease { app: self.clone(), release: id.into(), timeout: None }
     }
-
-    operation!(DeleteApp => DeletionHandle<AppDeletion>);
-
-    /// A release to be deleted; made by [`AppHandle::delete_release`].
-    ///
-    /// # Errors
-    /// When awaited: a validation error for the current release; not found for one that does not exist.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct DeleteRelease {
-        app: AppHandle,
-        release: ReleaseId,
-        timeout: Option<Duration>,
-    }
-
-    impl DeleteRelease {
-        async fn run(self, deadline: Deadline) -> Result<DeletionHandle<ReleaseDeletion>, Error> {
-            let Self { app, release, .. } = self;
-            let segments = [app.app.as_str(), release.as_str()];
-            let spec = Spec::delete("/apps/{app}/releases/{release}", segments, Repeat::Delete);
-            Request::unit(&app.client, spec).within(deadline).await?;
-            Ok(DeletionHandle::new(app.client, release))
-        }
-    }
-
-    operation!(DeleteRelease => DeletionHandle<ReleaseDeletion>);
 }
+
+impl Client {
+    /// The deletion of an app that was accepted before, by the app's id, a UUID. Making the handle
+    /// costs no request. The server keeps no record of what was accepted: waiting for a deletion that
+    /// never was ends with its timeout.
+    pub fn app_deletion(&self, app_id: impl Into<AppId>) -> DeletionHandle<AppDeletion> {
+        DeletionHandle::new(self.clone(), app_id.into())
+    }
+
+    /// The deletion of a release that was accepted before, by its id. Making the handle costs no
+    /// request; waiting for one that never was ends with its timeout.
+    pub fn release_deletion(&self, id: impl Into<ReleaseId>) -> DeletionHandle<ReleaseDeletion> {
+        DeletionHandle::new(self.clone(), id.into())
+    }
+}
+
+/// An app to be deleted; made by [`AppHandle::delete`].
+///
+/// # Errors
+/// When awaited: not found, when there is no such app. When the answer was lost the deletion may go on
+/// ([`Error::pending`]): wait for it, never delete an app twice, since the second deletion fails for
+/// ever.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct DeleteApp {
+    app: AppHandle,
+    timeout: Option<Duration>,
+}
+
+impl DeleteApp {
+    async fn run(self, deadline: Deadline) -> Result<DeletionHandle<AppDeletion>, Error> {
+        let client = self.app.client.clone();
+        let id = self.app.get().within(deadline).await?.id;
+        let spec = Spec::delete("/apps/{app}", [id.as_str()], Repeat::Never);
+        match Request::unit(&client, spec).within(deadline).await {
+            Ok(()) => Ok(DeletionHandle::new(client, id)),
+            Err(error) if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) => {
+                Err(error.with_pending(Pending::AppDeletion(id)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+operation!(DeleteApp => DeletionHandle<AppDeletion>);
+
+/// A release to be deleted; made by [`AppHandle::delete_release`].
+///
+/// # Errors
+/// When awaited: a validation error for the current release; not found for one that does not exist.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct DeleteRelease {
+    app: AppHandle,
+    release: ReleaseId,
+    timeout: Option<Duration>,
+}
+
+impl DeleteRelease {
+    async fn run(self, deadline: Deadline) -> Result<DeletionHandle<ReleaseDeletion>, Error> {
+        let Self { app, release, .. } = self;
+        let segments = [app.app.as_str(), release.as_str()];
+        let spec = Spec::delete("/apps/{app}/releases/{release}", segments, Repeat::Delete);
+        Request::unit(&app.client, spec).within(deadline).await?;
+        Ok(DeletionHandle::new(app.client, release))
+    }
+}
+
+operation!(DeleteRelease => DeletionHandle<ReleaseDeletion>);

@@ -41,13 +41,27 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
+use futures_core::Stream;
+use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AppId, DeploymentId, ReleaseId};
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Pending};
+use crate::events::{EventType, EventWatch, Events};
+use crate::ids::{AppId, DeploymentId, JobId, ReleaseId};
 use crate::json::{is_default, null_is_default};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Deadline, Request, Spec, operation};
+
+mod deploy;
+
+pub use deploy::DeployApp;
+pub(crate) use deploy::{running, start};
 
 string_enum! {
     /// How far a deployment is.
@@ -147,237 +161,203 @@ pub struct DeploymentEvent {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
 }
+/// A deployment that was accepted: to be waited on, watched, dropped, and picked up again by id.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DeploymentHandle {
+    client: Client,
+    /// Id to go on from later, with [`Client::deployment`].
+    pub id: DeploymentId,
+    accepted: Option<Deployment>,
+}
 
-#[cfg(feature = "client")]
-pub use calls::{DeploymentHandle, DeploymentProgress, WaitForDeployment};
-#[cfg(feature = "client")]
-pub use deploy::DeployApp;
-
-#[cfg(feature = "client")]
-mod deploy;
-
-#[cfg(feature = "client")]
-mod calls {
-    use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
-    use std::time::Duration;
-
-    use futures_core::Stream;
-    use futures_util::StreamExt as _;
-
-    use super::{Deployment, DeploymentEvent, DeploymentStatus};
-    use crate::client::Client;
-    use crate::error::{Error, ErrorKind, Pending};
-    use crate::events::{EventType, EventWatch, Events};
-    use crate::ids::{DeploymentId, JobId};
-    use crate::transport::{Deadline, Request, Spec, operation};
-
-    /// A deployment that was accepted: to be waited on, watched, dropped, and picked up again by id.
-    #[derive(Clone, Debug)]
-    #[non_exhaustive]
-    pub struct DeploymentHandle {
-        pub(super) client: Client,
-        /// Id to go on from later, with [`Client::deployment`].
-        pub id: DeploymentId,
-        pub(super) accepted: Option<Deployment>,
-    }
-
-    impl Client {
-        /// A deployment by its id. Making the handle costs no request.
-        pub fn deployment(&self, id: impl Into<DeploymentId>) -> DeploymentHandle {
-            DeploymentHandle { client: self.clone(), id: id.into(), accepted: None }
-        }
-    }
-
-    impl DeploymentHandle {
-        /// The deployment as it was accepted; `None` for a handle made from an id.
-        pub fn accepted(&self) -> Option<&Deployment> {
-            self.accepted.as_ref()
-        }
-
-        /// The deployment now: `GET /deployments/:d`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such deployment.
-        pub fn get(&self) -> Request<Deployment> {
-            Request::json(&self.client, Spec::get("/deployments/{deployment}", [self.id.as_str()]))
-        }
-
-        /// Its progress from its beginning; the stream ends after its last step. Of an id that never was,
-        /// no step comes.
-        pub fn watch(&self) -> DeploymentProgress {
-            DeploymentProgress { events: self.events().past().watch(), ended: false }
-        }
-
-        fn events(&self) -> Events {
-            let events = self.client.events().object_types([EventType::Deployment]);
-            events.object_id(self.id.as_str())
-        }
-
-        /// Waits until it has ended, and says how.
-        pub fn wait(&self) -> WaitForDeployment {
-            WaitForDeployment { deployment: self.clone(), timeout: None }
-        }
-    }
-
-    /// Steps of a deployment; made by [`DeploymentHandle::watch`].
-    #[derive(Debug)]
-    #[must_use = "nothing is sent until it is polled"]
-    pub struct DeploymentProgress {
-        events: EventWatch,
-        ended: bool,
-    }
-
-    impl Stream for DeploymentProgress {
-        type Item = Result<DeploymentEvent, Error>;
-
-        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            if self.ended {
-                return Poll::Ready(None);
-            }
-            let step = match ready!(self.events.poll_next_unpin(cx)) {
-                Some(event) => event.and_then(|event| event.deployment()),
-                None => return Poll::Ready(None),
-            };
-            self.ended = match &step {
-                Ok(step) => step.status.is_final(),
-                Err(_) => true,
-            };
-            Poll::Ready(Some(step))
-        }
-    }
-
-    /// Waiting for a deployment; made by [`DeploymentHandle::wait`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::Failed`] with the server's reason, the job that failed and its last lines, where they could
-    /// be found; [`ErrorKind::Timeout`] with the deployment as [`Error::pending`]; those of the event stream
-    /// and of the final GET.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct WaitForDeployment {
-        deployment: DeploymentHandle,
-        timeout: Option<Duration>,
-    }
-
-    impl WaitForDeployment {
-        async fn run(self, deadline: Deadline) -> Result<Deployment, Error> {
-            wait(&self.deployment, deadline).await
-        }
-    }
-
-    operation!(WaitForDeployment => Deployment);
-
-    /// Waits for the end, which the events tell; the last word is a GET's.
-    pub(crate) async fn wait(
-        handle: &DeploymentHandle,
-        deadline: Deadline,
-    ) -> Result<Deployment, Error> {
-        let known = match &handle.accepted {
-            Some(accepted) => accepted.clone(),
-            // Of one that does not exist there would never be an event.
-            None => handle.get().within(deadline).await.map_err(|error| match error.kind() {
-                ErrorKind::NotFound => error,
-                _ => error.with_pending(Pending::Deployment(handle.id.clone())),
-            })?,
-        };
-        if known.is_finished() {
-            return judge(handle, known, None, deadline).await;
-        }
-        let ended = deadline.limit(last_step(handle)).await;
-        let step = match ended {
-            Ok(step) => step,
-            Err(error) if deadline.is_over() => {
-                return Err(error.with_pending(Pending::Deployment(handle.id.clone())));
-            }
-            // The stream is lost for good, perhaps by its own timeout; whether the deployment is over can still be read.
-            Err(error) => match handle.get().within(deadline).await {
-                Ok(deployment) if deployment.is_finished() => {
-                    return judge(handle, deployment, None, deadline).await;
-                }
-                _ => return Err(error.with_pending(Pending::Deployment(handle.id.clone()))),
-            },
-        };
-        let mut deployment = handle
-            .get()
-            .within(deadline)
-            .await
-            .map_err(|error| error.with_pending(Pending::Deployment(handle.id.clone())))?;
-        if !deployment.is_finished() {
-            // The event was sent before the row was written.
-            deployment.status = step.status;
-        }
-        judge(handle, deployment, Some(step.error), deadline).await
-    }
-
-    async fn last_step(handle: &DeploymentHandle) -> Result<DeploymentEvent, Error> {
-        let mut progress = handle.watch();
-        while let Some(step) = progress.next().await {
-            let step = step?;
-            if step.status.is_final() {
-                return Ok(step);
-            }
-        }
-        Err(Error::new(ErrorKind::Connection, "the events of the deployment ended before it did"))
-    }
-
-    async fn judge(
-        handle: &DeploymentHandle,
-        deployment: Deployment,
-        reason: Option<String>,
-        deadline: Deadline,
-    ) -> Result<Deployment, Error> {
-        if deployment.status != DeploymentStatus::Failed {
-            return Ok(deployment);
-        }
-        let deadline = deadline.at_most(POST_MORTEM);
-        let reason = match reason {
-            Some(reason) => reason,
-            None => last_error(handle, deadline).await.unwrap_or_default(),
-        };
-        let reason = if reason.is_empty() { "for an unknown reason" } else { &reason };
-        let error =
-            Error::new(ErrorKind::Failed, format!("deployment {}: {reason}", deployment.id));
-        Err(match failed_job(&handle.client, &deployment, deadline).await {
-            Some((job, lines)) => error.with_failed_job(job, lines),
-            None => error,
-        })
-    }
-
-    /// How long the search for the culprit may take; the verdict is there already.
-    const POST_MORTEM: Duration = Duration::from_secs(5);
-    const LOG_TAIL: u32 = 10;
-
-    /// Why a deployment failed that was over before anybody waited: only its events tell.
-    async fn last_error(handle: &DeploymentHandle, deadline: Deadline) -> Option<String> {
-        let events = handle.events().list().run(deadline).await.ok()?;
-        let steps = events.iter().filter_map(|event| event.deployment().ok());
-        steps.map(|step| step.error).find(|error| !error.is_empty())
-    }
-
-    /// The newest job of the new release that did not end well, and what it wrote last.
-    async fn failed_job(
-        client: &Client,
-        deployment: &Deployment,
-        deadline: Deadline,
-    ) -> Option<(JobId, Vec<String>)> {
-        let app = client.app(&deployment.app_id);
-        let jobs = app.jobs().list().within(deadline).await.ok()?;
-        let job = jobs.into_iter().find(|job| {
-            job.release_id == deployment.new_release_id
-                && !job.type_name.is_empty()
-                && job.has_failed()
-        })?;
-        if job.id.is_empty() {
-            return Some((job.uuid.into(), Vec::new())); // It never came to a host.
-        }
-        let log = app.log().job(&job.id).lines(LOG_TAIL).into_future();
-        let lines = deadline.limit(log).await.unwrap_or_default();
-        Some((job.id, lines.into_iter().map(|line| line.msg).collect()))
+impl Client {
+    /// A deployment by its id. Making the handle costs no request.
+    pub fn deployment(&self, id: impl Into<DeploymentId>) -> DeploymentHandle {
+        DeploymentHandle { client: self.clone(), id: id.into(), accepted: None }
     }
 }
 
-#[cfg(feature = "client")]
-pub(crate) use calls::wait;
-#[cfg(feature = "client")]
-pub(crate) use deploy::{running, start};
+impl DeploymentHandle {
+    /// The deployment as it was accepted; `None` for a handle made from an id.
+    pub fn accepted(&self) -> Option<&Deployment> {
+        self.accepted.as_ref()
+    }
+
+    /// The deployment now: `GET /deployments/:d`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such deployment.
+    pub fn get(&self) -> Request<Deployment> {
+        Request::json(&self.client, Spec::get("/deployments/{deployment}", [self.id.as_str()]))
+    }
+
+    /// Its progress from its beginning; the stream ends after its last step. Of an id that never was,
+    /// no step comes.
+    pub fn watch(&self) -> DeploymentProgress {
+        DeploymentProgress { events: self.events().past().watch(), ended: false }
+    }
+
+    fn events(&self) -> Events {
+        let events = self.client.events().object_types([EventType::Deployment]);
+        events.object_id(self.id.as_str())
+    }
+
+    /// Waits until it has ended, and says how.
+    pub fn wait(&self) -> WaitForDeployment {
+        WaitForDeployment { deployment: self.clone(), timeout: None }
+    }
+}
+
+/// Steps of a deployment; made by [`DeploymentHandle::watch`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is polled"]
+pub struct DeploymentProgress {
+    events: EventWatch,
+    ended: bool,
+}
+
+impl Stream for DeploymentProgress {
+    type Item = Result<DeploymentEvent, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let step = match ready!(self.events.poll_next_unpin(cx)) {
+            Some(event) => event.and_then(|event| event.deployment()),
+            None => return Poll::Ready(None),
+        };
+        self.ended = match &step {
+            Ok(step) => step.status.is_final(),
+            Err(_) => true,
+        };
+        Poll::Ready(Some(step))
+    }
+}
+
+/// Waiting for a deployment; made by [`DeploymentHandle::wait`].
+///
+/// # Errors
+/// [`ErrorKind::Failed`] with the server's reason, the job that failed and its last lines, where they could
+/// be found; [`ErrorKind::Timeout`] with the deployment as [`Error::pending`]; those of the event stream
+/// and of the final GET.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct WaitForDeployment {
+    deployment: DeploymentHandle,
+    timeout: Option<Duration>,
+}
+
+impl WaitForDeployment {
+    async fn run(self, deadline: Deadline) -> Result<Deployment, Error> {
+        wait(&self.deployment, deadline).await
+    }
+}
+
+operation!(WaitForDeployment => Deployment);
+
+/// Waits for the end, which the events tell; the last word is a GET's.
+pub(crate) async fn wait(
+    handle: &DeploymentHandle,
+    deadline: Deadline,
+) -> Result<Deployment, Error> {
+    let known = match &handle.accepted {
+        Some(accepted) => accepted.clone(),
+        // Of one that does not exist there would never be an event.
+        None => handle.get().within(deadline).await.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => error,
+            _ => error.with_pending(Pending::Deployment(handle.id.clone())),
+        })?,
+    };
+    if known.is_finished() {
+        return judge(handle, known, None, deadline).await;
+    }
+    let ended = deadline.limit(last_step(handle)).await;
+    let step = match ended {
+        Ok(step) => step,
+        Err(error) if deadline.is_over() => {
+            return Err(error.with_pending(Pending::Deployment(handle.id.clone())));
+        }
+        // The stream is lost for good, perhaps by its own timeout; whether the deployment is over can still be read.
+        Err(error) => match handle.get().within(deadline).await {
+            Ok(deployment) if deployment.is_finished() => {
+                return judge(handle, deployment, None, deadline).await;
+            }
+            _ => return Err(error.with_pending(Pending::Deployment(handle.id.clone()))),
+        },
+    };
+    let mut deployment = handle
+        .get()
+        .within(deadline)
+        .await
+        .map_err(|error| error.with_pending(Pending::Deployment(handle.id.clone())))?;
+    if !deployment.is_finished() {
+        // The event was sent before the row was written.
+        deployment.status = step.status;
+    }
+    judge(handle, deployment, Some(step.error), deadline).await
+}
+
+async fn last_step(handle: &DeploymentHandle) -> Result<DeploymentEvent, Error> {
+    let mut progress = handle.watch();
+    while let Some(step) = progress.next().await {
+        let step = step?;
+        if step.status.is_final() {
+            return Ok(step);
+        }
+    }
+    Err(Error::new(ErrorKind::Connection, "the events of the deployment ended before it did"))
+}
+
+async fn judge(
+    handle: &DeploymentHandle,
+    deployment: Deployment,
+    reason: Option<String>,
+    deadline: Deadline,
+) -> Result<Deployment, Error> {
+    if deployment.status != DeploymentStatus::Failed {
+        return Ok(deployment);
+    }
+    let deadline = deadline.at_most(POST_MORTEM);
+    let reason = match reason {
+        Some(reason) => reason,
+        None => last_error(handle, deadline).await.unwrap_or_default(),
+    };
+    let reason = if reason.is_empty() { "for an unknown reason" } else { &reason };
+    let error = Error::new(ErrorKind::Failed, format!("deployment {}: {reason}", deployment.id));
+    Err(match failed_job(&handle.client, &deployment, deadline).await {
+        Some((job, lines)) => error.with_failed_job(job, lines),
+        None => error,
+    })
+}
+
+/// How long the search for the culprit may take; the verdict is there already.
+const POST_MORTEM: Duration = Duration::from_secs(5);
+const LOG_TAIL: u32 = 10;
+
+/// Why a deployment failed that was over before anybody waited: only its events tell.
+async fn last_error(handle: &DeploymentHandle, deadline: Deadline) -> Option<String> {
+    let events = handle.events().list().run(deadline).await.ok()?;
+    let steps = events.iter().filter_map(|event| event.deployment().ok());
+    steps.map(|step| step.error).find(|error| !error.is_empty())
+}
+
+/// The newest job of the new release that did not end well, and what it wrote last.
+async fn failed_job(
+    client: &Client,
+    deployment: &Deployment,
+    deadline: Deadline,
+) -> Option<(JobId, Vec<String>)> {
+    let app = client.app(&deployment.app_id);
+    let jobs = app.jobs().list().within(deadline).await.ok()?;
+    let job = jobs.into_iter().find(|job| {
+        job.release_id == deployment.new_release_id && !job.type_name.is_empty() && job.has_failed()
+    })?;
+    if job.id.is_empty() {
+        return Some((job.uuid.into(), Vec::new())); // It never came to a host.
+    }
+    let log = app.log().job(&job.id).lines(LOG_TAIL).into_future();
+    let lines = deadline.limit(log).await.unwrap_or_default();
+    Some((job.id, lines.into_iter().map(|line| line.msg).collect()))
+}

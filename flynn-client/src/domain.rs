@@ -26,11 +26,21 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Pending};
+use crate::events::{Event, EventType, EventWatch, Events};
 use crate::ids::MigrationId;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 /// A migration to another domain, as the controller keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -104,302 +114,270 @@ pub struct DomainMigrationEvent {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
 }
+/// The cluster's domain; made by [`Client::domain`].
+#[derive(Clone, Debug)]
+pub struct Domain {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-pub use calls::{
-    Domain, GetDomain, MigrateDomain, MigrationHandle, MigrationProgress, WaitForMigration,
-};
+impl Client {
+    /// The cluster's domain.
+    pub fn domain(&self) -> Domain {
+        Domain { client: self.clone() }
+    }
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
-    use std::time::Duration;
-
-    use futures_core::Stream;
-    use futures_util::StreamExt as _;
-    use serde::Serialize;
-
-    use super::{ClusterCertificate, DomainMigration, DomainMigrationEvent};
-    use crate::client::Client;
-    use crate::error::{Error, ErrorKind, Pending};
-    use crate::events::{Event, EventType, EventWatch, Events};
-    use crate::ids::MigrationId;
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-    /// The cluster's domain; made by [`Client::domain`].
-    #[derive(Clone, Debug)]
-    pub struct Domain {
-        client: Client,
+impl Domain {
+    /// The domain that new apps get their routes under: `DEFAULT_ROUTE_DOMAIN` of the controller's release.
+    pub fn get(&self) -> GetDomain {
+        GetDomain { client: self.client.clone(), timeout: None }
     }
 
-    impl Client {
-        /// The cluster's domain.
-        pub fn domain(&self) -> Domain {
-            Domain { client: self.clone() }
-        }
-    }
-
-    impl Domain {
-        /// The domain that new apps get their routes under: `DEFAULT_ROUTE_DOMAIN` of the controller's release.
-        pub fn get(&self) -> GetDomain {
-            GetDomain { client: self.client.clone(), timeout: None }
-        }
-
-        /// Moves the cluster to another domain: `PUT /domain`. Awaiting it gives a handle once the server has
-        /// accepted.
-        ///
-        /// The server makes a certificate for the domain, unless [`certificate`](MigrateDomain::certificate) brings
-        /// one, adds routes below the new domain beside the old ones (path, leader and keep-alive flags are not
-        /// copied), and deploys the apps that know the domain, the controller among them.
-        pub fn migrate(&self, domain: impl Into<String>) -> MigrateDomain {
-            MigrateDomain {
-                domain: self.clone(),
-                to: domain.into(),
-                certificate: None,
-                timeout: None,
-            }
-        }
-
-        /// A migration by its id. Making the handle costs no request.
-        pub fn migration(&self, id: impl Into<MigrationId>) -> MigrationHandle {
-            MigrationHandle { client: self.client.clone(), id: id.into(), accepted: None }
-        }
-    }
-
-    /// Reading the domain; made by [`Domain::get`].
+    /// Moves the cluster to another domain: `PUT /domain`. Awaiting it gives a handle once the server has
+    /// accepted.
     ///
-    /// # Errors
-    /// [`ErrorKind::Unexpected`], when the controller's release does not say it.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct GetDomain {
-        client: Client,
-        timeout: Option<Duration>,
+    /// The server makes a certificate for the domain, unless [`certificate`](MigrateDomain::certificate) brings
+    /// one, adds routes below the new domain beside the old ones (path, leader and keep-alive flags are not
+    /// copied), and deploys the apps that know the domain, the controller among them.
+    pub fn migrate(&self, domain: impl Into<String>) -> MigrateDomain {
+        MigrateDomain { domain: self.clone(), to: domain.into(), certificate: None, timeout: None }
     }
 
-    impl GetDomain {
-        async fn run(self, deadline: Deadline) -> Result<String, Error> {
-            let mut release = self.client.app("controller").release().within(deadline).await?;
-            let domain = release.env.remove("DEFAULT_ROUTE_DOMAIN");
-            domain.ok_or_else(|| {
-                Error::new(ErrorKind::Unexpected, "the controller has no DEFAULT_ROUTE_DOMAIN")
-            })
+    /// A migration by its id. Making the handle costs no request.
+    pub fn migration(&self, id: impl Into<MigrationId>) -> MigrationHandle {
+        MigrationHandle { client: self.client.clone(), id: id.into(), accepted: None }
+    }
+}
+
+/// Reading the domain; made by [`Domain::get`].
+///
+/// # Errors
+/// [`ErrorKind::Unexpected`], when the controller's release does not say it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct GetDomain {
+    client: Client,
+    timeout: Option<Duration>,
+}
+
+impl GetDomain {
+    async fn run(self, deadline: Deadline) -> Result<String, Error> {
+        let mut release = self.client.app("controller").release().within(deadline).await?;
+        let domain = release.env.remove("DEFAULT_ROUTE_DOMAIN");
+        domain.ok_or_else(|| {
+            Error::new(ErrorKind::Unexpected, "the controller has no DEFAULT_ROUTE_DOMAIN")
+        })
+    }
+}
+
+operation!(GetDomain => String);
+
+/// A migration to be asked for; made by [`Domain::migrate`].
+///
+/// # Errors
+/// A validation error for a domain that is empty, has a port, is no host name, or is the current one: the
+/// server would accept all of these.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct MigrateDomain {
+    domain: Domain,
+    to: String,
+    certificate: Option<ClusterCertificate>,
+    timeout: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct NewMigration<'a> {
+    old_domain: &'a str,
+    domain: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_cert: Option<&'a ClusterCertificate>,
+}
+
+impl MigrateDomain {
+    /// A certificate of your own, for the new domain and the names below it. No CLI offers this.
+    pub fn certificate(mut self, certificate: ClusterCertificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<MigrationHandle, Error> {
+        check_name(&self.to)?;
+        if self
+            .certificate
+            .as_ref()
+            .is_some_and(|certificate| certificate.ca_cert.trim().is_empty())
+        {
+            return Err(Error::invalid_input(
+                "without `ca_cert` the server does not take the certificate",
+            ));
         }
-    }
-
-    operation!(GetDomain => String);
-
-    /// A migration to be asked for; made by [`Domain::migrate`].
-    ///
-    /// # Errors
-    /// A validation error for a domain that is empty, has a port, is no host name, or is the current one: the
-    /// server would accept all of these.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct MigrateDomain {
-        domain: Domain,
-        to: String,
-        certificate: Option<ClusterCertificate>,
-        timeout: Option<Duration>,
-    }
-
-    #[derive(Serialize)]
-    struct NewMigration<'a> {
-        old_domain: &'a str,
-        domain: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        tls_cert: Option<&'a ClusterCertificate>,
-    }
-
-    impl MigrateDomain {
-        /// A certificate of your own, for the new domain and the names below it. No CLI offers this.
-        pub fn certificate(mut self, certificate: ClusterCertificate) -> Self {
-            self.certificate = Some(certificate);
-            self
+        let client = self.domain.client.clone();
+        let old = GetDomain { client: client.clone(), timeout: None }.run(deadline).await?;
+        if old == self.to {
+            return Err(Error::invalid_input(format!("{old} is the cluster's domain already")));
         }
-
-        async fn run(self, deadline: Deadline) -> Result<MigrationHandle, Error> {
-            check_name(&self.to)?;
-            if self
-                .certificate
-                .as_ref()
-                .is_some_and(|certificate| certificate.ca_cert.trim().is_empty())
-            {
-                return Err(Error::invalid_input(
-                    "without `ca_cert` the server does not take the certificate",
-                ));
-            }
-            let client = self.domain.client.clone();
-            let old = GetDomain { client: client.clone(), timeout: None }.run(deadline).await?;
-            if old == self.to {
-                return Err(Error::invalid_input(format!("{old} is the cluster's domain already")));
-            }
-            let body = NewMigration {
-                old_domain: &old,
-                domain: &self.to,
-                tls_cert: self.certificate.as_ref(),
-            };
-            let spec = Spec::put("/domain", [], Repeat::Never).body(&body);
-            let accepted = Request::<DomainMigration>::json(&client, spec).within(deadline).await?;
-            Ok(MigrationHandle { client, id: accepted.id.clone(), accepted: Some(accepted) })
-        }
-    }
-
-    operation!(MigrateDomain => MigrationHandle);
-
-    /// The server takes anything, even nothing, and moves the cluster there.
-    fn check_name(name: &str) -> Result<(), Error> {
-        let is_label = |label: &str| {
-            !label.is_empty()
-                && label.len() <= 63
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label
-                    .bytes()
-                    .all(|byte| byte == b'-' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+        let body = NewMigration {
+            old_domain: &old,
+            domain: &self.to,
+            tls_cert: self.certificate.as_ref(),
         };
-        if name.len() <= 253 && name.split('.').all(is_label) {
-            return Ok(());
-        }
-        Err(Error::invalid_input(format!(
-            "{name:?} is no domain: lower-case labels between dots, without a port, are expected"
-        )))
+        let spec = Spec::put("/domain", [], Repeat::Never).body(&body);
+        let accepted = Request::<DomainMigration>::json(&client, spec).within(deadline).await?;
+        Ok(MigrationHandle { client, id: accepted.id.clone(), accepted: Some(accepted) })
+    }
+}
+
+operation!(MigrateDomain => MigrationHandle);
+
+/// The server takes anything, even nothing, and moves the cluster there.
+fn check_name(name: &str) -> Result<(), Error> {
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|byte| byte == b'-' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    if name.len() <= 253 && name.split('.').all(is_label) {
+        return Ok(());
+    }
+    Err(Error::invalid_input(format!(
+        "{name:?} is no domain: lower-case labels between dots, without a port, are expected"
+    )))
+}
+
+/// A migration that was accepted: to be waited on, watched, dropped, and picked up again by id.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct MigrationHandle {
+    client: Client,
+    /// Id to go on from later, with [`Domain::migration`].
+    pub id: MigrationId,
+    accepted: Option<DomainMigration>,
+}
+
+impl MigrationHandle {
+    /// The migration as it was accepted; `None` for a handle made from an id.
+    pub fn accepted(&self) -> Option<&DomainMigration> {
+        self.accepted.as_ref()
     }
 
-    /// A migration that was accepted: to be waited on, watched, dropped, and picked up again by id.
-    #[derive(Clone, Debug)]
-    #[non_exhaustive]
-    pub struct MigrationHandle {
-        client: Client,
-        /// Id to go on from later, with [`Domain::migration`].
-        pub id: MigrationId,
-        accepted: Option<DomainMigration>,
+    /// Its progress from its beginning; the stream ends when the migration has.
+    pub fn watch(&self) -> MigrationProgress {
+        MigrationProgress { events: self.events().past().watch(), ended: false }
     }
 
-    impl MigrationHandle {
-        /// The migration as it was accepted; `None` for a handle made from an id.
-        pub fn accepted(&self) -> Option<&DomainMigration> {
-            self.accepted.as_ref()
-        }
-
-        /// Its progress from its beginning; the stream ends when the migration has.
-        pub fn watch(&self) -> MigrationProgress {
-            MigrationProgress { events: self.events().past().watch(), ended: false }
-        }
-
-        /// Waits until it is done. There is no deadline unless one is set; moving the system apps can take more
-        /// than two minutes.
-        pub fn wait(&self) -> WaitForMigration {
-            WaitForMigration { migration: self.clone(), timeout: None }
-        }
-
-        fn pending(&self, error: Error) -> Error {
-            error.with_pending(Pending::Migration(self.id.clone()))
-        }
-
-        fn events(&self) -> Events {
-            self.client
-                .events()
-                .object_types([EventType::DomainMigration])
-                .object_id(self.id.as_str())
-        }
+    /// Waits until it is done. There is no deadline unless one is set; moving the system apps can take more
+    /// than two minutes.
+    pub fn wait(&self) -> WaitForMigration {
+        WaitForMigration { migration: self.clone(), timeout: None }
     }
 
-    /// Steps of a migration; made by [`MigrationHandle::watch`].
-    #[derive(Debug)]
-    #[must_use = "nothing is sent until it is polled"]
-    pub struct MigrationProgress {
-        events: EventWatch,
-        ended: bool,
+    fn pending(&self, error: Error) -> Error {
+        error.with_pending(Pending::Migration(self.id.clone()))
     }
 
-    impl Stream for MigrationProgress {
-        type Item = Result<DomainMigrationEvent, Error>;
+    fn events(&self) -> Events {
+        self.client.events().object_types([EventType::DomainMigration]).object_id(self.id.as_str())
+    }
+}
 
-        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            if self.ended {
-                return Poll::Ready(None);
+/// Steps of a migration; made by [`MigrationHandle::watch`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is polled"]
+pub struct MigrationProgress {
+    events: EventWatch,
+    ended: bool,
+}
+
+impl Stream for MigrationProgress {
+    type Item = Result<DomainMigrationEvent, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let step = match ready!(self.events.poll_next_unpin(cx)) {
+            Some(event) => event.and_then(|event| event.decode::<DomainMigrationEvent>()),
+            None => return Poll::Ready(None),
+        };
+        self.ended = step.as_ref().map_or(true, |step| finished(step).is_some());
+        Poll::Ready(Some(step))
+    }
+}
+
+fn finished(step: &DomainMigrationEvent) -> Option<&DomainMigration> {
+    step.migration.as_ref().filter(|migration| migration.is_finished())
+}
+
+/// Waiting for a migration; made by [`MigrationHandle::wait`].
+///
+/// # Errors
+/// [`ErrorKind::Timeout`] with the migration as [`Error::pending`] and the server's last trouble, if it had
+/// any: it tries again by itself. Those of the event stream.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct WaitForMigration {
+    migration: MigrationHandle,
+    timeout: Option<Duration>,
+}
+
+impl WaitForMigration {
+    async fn run(self, deadline: Deadline) -> Result<DomainMigration, Error> {
+        let handle = &self.migration;
+        if handle.accepted.is_none() {
+            // Of one that does not exist there would never be an event.
+            let events = handle.events().list().run(deadline).await;
+            let events = events.map_err(|error| handle.pending(error))?;
+            if events.is_empty() {
+                let message = format!("no event tells of domain migration {}", handle.id);
+                return Err(Error::new(ErrorKind::NotFound, message));
             }
-            let step = match ready!(self.events.poll_next_unpin(cx)) {
-                Some(event) => event.and_then(|event| event.decode::<DomainMigrationEvent>()),
-                None => return Poll::Ready(None),
-            };
-            self.ended = step.as_ref().map_or(true, |step| finished(step).is_some());
-            Poll::Ready(Some(step))
-        }
-    }
-
-    fn finished(step: &DomainMigrationEvent) -> Option<&DomainMigration> {
-        step.migration.as_ref().filter(|migration| migration.is_finished())
-    }
-
-    /// Waiting for a migration; made by [`MigrationHandle::wait`].
-    ///
-    /// # Errors
-    /// [`ErrorKind::Timeout`] with the migration as [`Error::pending`] and the server's last trouble, if it had
-    /// any: it tries again by itself. Those of the event stream.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct WaitForMigration {
-        migration: MigrationHandle,
-        timeout: Option<Duration>,
-    }
-
-    impl WaitForMigration {
-        async fn run(self, deadline: Deadline) -> Result<DomainMigration, Error> {
-            let handle = &self.migration;
-            if handle.accepted.is_none() {
-                // Of one that does not exist there would never be an event.
-                let events = handle.events().list().run(deadline).await;
-                let events = events.map_err(|error| handle.pending(error))?;
-                if events.is_empty() {
-                    let message = format!("no event tells of domain migration {}", handle.id);
-                    return Err(Error::new(ErrorKind::NotFound, message));
-                }
-                if let Some(done) = last_word(&events) {
-                    return Ok(done);
-                }
-            }
-            let mut trouble = String::new();
-            let error = match deadline.limit(until_finished(handle, &mut trouble)).await {
-                Ok(migration) => return Ok(migration),
-                Err(error) => error,
-            };
-            if !deadline.is_over() {
-                // The stream is lost for good, perhaps by its own timeout; the list of its events has the last word.
-                let events = handle.events().list().run(deadline).await;
-                if let Some(migration) = events.ok().as_deref().and_then(last_word) {
-                    return Ok(migration);
-                }
-            }
-            let error = handle.pending(error);
-            // A cause of its own matters more: the pin may have changed with the domain.
-            let unexplained = std::error::Error::source(&error).is_none();
-            Err(if unexplained && !trouble.is_empty() { error.caused_by(trouble) } else { error })
-        }
-    }
-
-    operation!(WaitForMigration => DomainMigration);
-
-    async fn until_finished(
-        handle: &MigrationHandle,
-        trouble: &mut String,
-    ) -> Result<DomainMigration, Error> {
-        let mut progress = handle.watch();
-        while let Some(step) = progress.next().await {
-            let step = step?;
-            if let Some(migration) = finished(&step) {
-                return Ok(migration.clone());
-            }
-            if !step.error.is_empty() {
-                *trouble = step.error;
+            if let Some(done) = last_word(&events) {
+                return Ok(done);
             }
         }
-        Err(Error::new(ErrorKind::Connection, "the events of the migration ended before it did"))
+        let mut trouble = String::new();
+        let error = match deadline.limit(until_finished(handle, &mut trouble)).await {
+            Ok(migration) => return Ok(migration),
+            Err(error) => error,
+        };
+        if !deadline.is_over() {
+            // The stream is lost for good, perhaps by its own timeout; the list of its events has the last word.
+            let events = handle.events().list().run(deadline).await;
+            if let Some(migration) = events.ok().as_deref().and_then(last_word) {
+                return Ok(migration);
+            }
+        }
+        let error = handle.pending(error);
+        // A cause of its own matters more: the pin may have changed with the domain.
+        let unexplained = std::error::Error::source(&error).is_none();
+        Err(if unexplained && !trouble.is_empty() { error.caused_by(trouble) } else { error })
     }
+}
 
-    fn last_word(events: &[Event]) -> Option<DomainMigration> {
-        events.iter().find_map(|event| finished(&event.decode().ok()?).cloned())
+operation!(WaitForMigration => DomainMigration);
+
+async fn until_finished(
+    handle: &MigrationHandle,
+    trouble: &mut String,
+) -> Result<DomainMigration, Error> {
+    let mut progress = handle.watch();
+    while let Some(step) = progress.next().await {
+        let step = step?;
+        if let Some(migration) = finished(&step) {
+            return Ok(migration.clone());
+        }
+        if !step.error.is_empty() {
+            *trouble = step.error;
+        }
     }
+    Err(Error::new(ErrorKind::Connection, "the events of the migration ended before it did"))
+}
+
+fn last_word(events: &[Event]) -> Option<DomainMigration> {
+    events.iter().find_map(|event| finished(&event.decode().ok()?).cloned())
 }

@@ -231,7 +231,6 @@ impl Error {
     }
 }
 
-#[cfg(feature = "client")]
 impl Error {
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = Some(status);

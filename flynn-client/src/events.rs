@@ -37,14 +37,20 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::ids::AppId;
 use crate::json::Json;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Connect, Deadline, Request, Spec, operation};
+
+pub use crate::watch::EventWatch;
 
 string_enum! {
     /// What an event is about.
@@ -157,193 +163,175 @@ impl Event {
         Err(Error::new(ErrorKind::Decode, message))
     }
 }
-
-#[cfg(feature = "client")]
-pub use crate::watch::EventWatch;
-#[cfg(feature = "client")]
-pub use calls::{Events, ListEvents};
-
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
-
-    use super::{Event, EventType};
-    use crate::client::Client;
-    use crate::error::{Error, ErrorKind};
-    use crate::ids::AppId;
-    use crate::transport::{Connect, Deadline, Request, Spec, operation};
-    use crate::watch::EventWatch;
-
-    /// Events, all of them until filtered; made by [`Client::events`].
-    #[derive(Clone, Debug)]
-    #[must_use]
-    pub struct Events {
-        pub(crate) client: Client,
-        app: Option<AppId>,
-        object_types: Vec<EventType>,
-        object_id: Option<String>,
-        past: bool,
-        count: Option<u32>,
-    }
-
-    impl Client {
-        /// Events of the cluster.
-        pub fn events(&self) -> Events {
-            Events {
-                client: self.clone(),
-                app: None,
-                object_types: Vec::new(),
-                object_id: None,
-                past: false,
-                count: None,
-            }
-        }
-    }
-
-    impl Events {
-        /// Those of one app, by name or id. Once the app is deleted the server answers "not found": filter by
-        /// [`object_id`](Self::object_id) then.
-        pub fn of_app(mut self, app: impl Into<AppId>) -> Self {
-            self.app = Some(app.into());
-            self
-        }
-
-        /// Those about these kinds of objects.
-        pub fn object_types(mut self, types: impl IntoIterator<Item = EventType>) -> Self {
-            self.object_types = types.into_iter().collect();
-            self
-        }
-
-        /// Those about one object.
-        pub fn object_id(mut self, id: impl Into<String>) -> Self {
-            self.object_id = Some(id.into());
-            self
-        }
-
-        /// Streams begin with the events that are there already, the oldest first.
-        pub fn past(mut self) -> Self {
-            self.past = true;
-            self
-        }
-
-        /// Of the past events, only the newest so many. Lists stop after so many.
-        pub fn count(mut self, count: u32) -> Self {
-            self.count = Some(count);
-            self
-        }
-
-        /// The events there are, the newest first, read page by page: `GET /events`, asked for JSON.
-        pub fn list(&self) -> ListEvents {
-            ListEvents { events: self.clone(), before: None, since: None, page: 500, timeout: None }
-        }
-
-        /// One event: `GET /events/:id`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such event.
-        pub fn get(&self, id: i64) -> Request<Event> {
-            Request::json(&self.client, Spec::get("/events/{event}", [&id.to_string()]))
-        }
-
-        /// New events as they happen, on one connection: `GET /events`. Awaiting it gives the stream once the
-        /// server has accepted, so that what is done after that is not missed.
-        ///
-        /// # Errors
-        /// Not found for an app that does not exist; then those of the stream, as its last item.
-        pub fn stream(&self) -> Connect<Event> {
-            let mut spec = self.spec();
-            if self.past {
-                spec = spec.query("past", "true").query_opt("count", self.count);
-            }
-            Connect::new(&self.client, spec)
-        }
-
-        /// Goes on after this event, whatever the filters say about past ones.
-        pub(crate) fn stream_after(&self, last: i64) -> Connect<Event> {
-            let header = http::HeaderName::from_static("last-event-id");
-            // No `count`: it would keep only the newest of what was missed.
-            Connect::new(&self.client, self.spec().header(header, last.into()))
-        }
-
-        pub(crate) fn wants_past(&self) -> bool {
-            self.past
-        }
-
-        /// New events as they happen, across connections: it reconnects, resumes after the last event seen,
-        /// drops duplicates, and gives up on what will not heal.
-        pub fn watch(self) -> EventWatch {
-            EventWatch::new(self)
-        }
-
-        fn spec(&self) -> Spec {
-            let types: Vec<_> = self.object_types.iter().map(EventType::as_str).collect();
-            let types = Some(types.join(",")).filter(|types| !types.is_empty());
-            Spec::get("/events", [])
-                .query_id("app_id", self.app.as_ref())
-                .query_id("object_id", self.object_id.as_ref())
-                .query_opt("object_types", types)
-        }
-    }
-
-    /// A list of events; made by [`Events::list`].
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct ListEvents {
-        events: Events,
-        before: Option<i64>,
-        since: Option<i64>,
-        page: u32,
-        timeout: Option<Duration>,
-    }
-
-    impl ListEvents {
-        /// Only events older than this one.
-        pub fn before(mut self, id: i64) -> Self {
-            self.before = Some(id);
-            self
-        }
-
-        /// Only events newer than this one.
-        pub fn since(mut self, id: i64) -> Self {
-            self.since = Some(id);
-            self
-        }
-
-        /// How many events one request asks for; 500 unless set.
-        pub fn page_size(mut self, events: u32) -> Self {
-            self.page = events.max(1);
-            self
-        }
-
-        pub(crate) async fn run(self, deadline: Deadline) -> Result<Vec<Event>, Error> {
-            let wanted = self.events.count.map_or(usize::MAX, |count| count as usize);
-            let mut all: Vec<Event> = Vec::new();
-            let mut before = self.before;
-            while all.len() < wanted {
-                let count = usize::min(self.page as usize, wanted - all.len());
-                let spec = self
-                    .events
-                    .spec()
-                    .query_opt("before_id", before)
-                    .query_opt("since_id", self.since)
-                    .query("count", &count.to_string());
-                let page =
-                    Request::<Vec<Event>>::list(&self.events.client, spec).within(deadline).await?;
-                let full = page.len() >= count;
-                let oldest = page.last().map(|event| event.id);
-                if oldest.is_some() && before.is_some() && oldest >= before {
-                    let message = "a page of events does not begin where the one before ended";
-                    return Err(Error::new(ErrorKind::Unexpected, message));
-                }
-                before = oldest;
-                all.extend(page);
-                if !full {
-                    break;
-                }
-            }
-            Ok(all)
-        }
-    }
-
-    operation!(ListEvents => Vec<Event>);
+/// Events, all of them until filtered; made by [`Client::events`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Events {
+    pub(crate) client: Client,
+    app: Option<AppId>,
+    object_types: Vec<EventType>,
+    object_id: Option<String>,
+    past: bool,
+    count: Option<u32>,
 }
+
+impl Client {
+    /// Events of the cluster.
+    pub fn events(&self) -> Events {
+        Events {
+            client: self.clone(),
+            app: None,
+            object_types: Vec::new(),
+            object_id: None,
+            past: false,
+            count: None,
+        }
+    }
+}
+
+impl Events {
+    /// Those of one app, by name or id. Once the app is deleted the server answers "not found": filter by
+    /// [`object_id`](Self::object_id) then.
+    pub fn of_app(mut self, app: impl Into<AppId>) -> Self {
+        self.app = Some(app.into());
+        self
+    }
+
+    /// Those about these kinds of objects.
+    pub fn object_types(mut self, types: impl IntoIterator<Item = EventType>) -> Self {
+        self.object_types = types.into_iter().collect();
+        self
+    }
+
+    /// Those about one object.
+    pub fn object_id(mut self, id: impl Into<String>) -> Self {
+        self.object_id = Some(id.into());
+        self
+    }
+
+    /// Streams begin with the events that are there already, the oldest first.
+    pub fn past(mut self) -> Self {
+        self.past = true;
+        self
+    }
+
+    /// Of the past events, only the newest so many. Lists stop after so many.
+    pub fn count(mut self, count: u32) -> Self {
+        self.count = Some(count);
+        self
+    }
+
+    /// The events there are, the newest first, read page by page: `GET /events`, asked for JSON.
+    pub fn list(&self) -> ListEvents {
+        ListEvents { events: self.clone(), before: None, since: None, page: 500, timeout: None }
+    }
+
+    /// One event: `GET /events/:id`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such event.
+    pub fn get(&self, id: i64) -> Request<Event> {
+        Request::json(&self.client, Spec::get("/events/{event}", [&id.to_string()]))
+    }
+
+    /// New events as they happen, on one connection: `GET /events`. Awaiting it gives the stream once the
+    /// server has accepted, so that what is done after that is not missed.
+    ///
+    /// # Errors
+    /// Not found for an app that does not exist; then those of the stream, as its last item.
+    pub fn stream(&self) -> Connect<Event> {
+        let mut spec = self.spec();
+        if self.past {
+            spec = spec.query("past", "true").query_opt("count", self.count);
+        }
+        Connect::new(&self.client, spec)
+    }
+
+    /// Goes on after this event, whatever the filters say about past ones.
+    pub(crate) fn stream_after(&self, last: i64) -> Connect<Event> {
+        let header = http::HeaderName::from_static("last-event-id");
+        // No `count`: it would keep only the newest of what was missed.
+        Connect::new(&self.client, self.spec().header(header, last.into()))
+    }
+
+    pub(crate) fn wants_past(&self) -> bool {
+        self.past
+    }
+
+    /// New events as they happen, across connections: it reconnects, resumes after the last event seen,
+    /// drops duplicates, and gives up on what will not heal.
+    pub fn watch(self) -> EventWatch {
+        EventWatch::new(self)
+    }
+
+    fn spec(&self) -> Spec {
+        let types: Vec<_> = self.object_types.iter().map(EventType::as_str).collect();
+        let types = Some(types.join(",")).filter(|types| !types.is_empty());
+        Spec::get("/events", [])
+            .query_id("app_id", self.app.as_ref())
+            .query_id("object_id", self.object_id.as_ref())
+            .query_opt("object_types", types)
+    }
+}
+
+/// A list of events; made by [`Events::list`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct ListEvents {
+    events: Events,
+    before: Option<i64>,
+    since: Option<i64>,
+    page: u32,
+    timeout: Option<Duration>,
+}
+
+impl ListEvents {
+    /// Only events older than this one.
+    pub fn before(mut self, id: i64) -> Self {
+        self.before = Some(id);
+        self
+    }
+
+    /// Only events newer than this one.
+    pub fn since(mut self, id: i64) -> Self {
+        self.since = Some(id);
+        self
+    }
+
+    /// How many events one request asks for; 500 unless set.
+    pub fn page_size(mut self, events: u32) -> Self {
+        self.page = events.max(1);
+        self
+    }
+
+    pub(crate) async fn run(self, deadline: Deadline) -> Result<Vec<Event>, Error> {
+        let wanted = self.events.count.map_or(usize::MAX, |count| count as usize);
+        let mut all: Vec<Event> = Vec::new();
+        let mut before = self.before;
+        while all.len() < wanted {
+            let count = usize::min(self.page as usize, wanted - all.len());
+            let spec = self
+                .events
+                .spec()
+                .query_opt("before_id", before)
+                .query_opt("since_id", self.since)
+                .query("count", &count.to_string());
+            let page =
+                Request::<Vec<Event>>::list(&self.events.client, spec).within(deadline).await?;
+            let full = page.len() >= count;
+            let oldest = page.last().map(|event| event.id);
+            if oldest.is_some() && before.is_some() && oldest >= before {
+                let message = "a page of events does not begin where the one before ended";
+                return Err(Error::new(ErrorKind::Unexpected, message));
+            }
+            before = oldest;
+            all.extend(page);
+            if !full {
+                break;
+            }
+        }
+        Ok(all)
+    }
+}
+
+operation!(ListEvents => Vec<Event>);

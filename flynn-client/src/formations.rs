@@ -19,16 +19,22 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-use crate::apps::App;
+use crate::apps::{App, AppHandle};
 use crate::artifacts::Artifact;
+use crate::client::Client;
+use crate::error::Error;
 use crate::ids::{AppId, ReleaseId};
 use crate::json::{is_false, null_is_default};
 use crate::releases::Release;
 use crate::scale::ScaleRequest;
+use crate::since::WatchAll;
 use crate::timestamp::Timestamp;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 /// Counts by process type. The server accepts negative ones.
 pub type Processes = BTreeMap<String, i64>;
@@ -105,216 +111,189 @@ impl ExpandedFormation {
         self.image_artifact.iter().chain(&self.file_artifacts).chain(&self.artifacts)
     }
 }
-
-#[cfg(feature = "client")]
-pub(crate) use calls::host_tags;
-#[cfg(feature = "client")]
-pub use calls::{AppFormations, Formations, UpdateFormation};
-
-#[cfg(feature = "client")]
 impl crate::since::Marker for ExpandedFormation {
     fn is_marker(&self) -> bool {
         self.app.is_none()
     }
 }
+const ONE: &str = "/apps/{app}/formations/{release}";
 
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
+/// The formations of all apps; made by [`Client::formations`].
+#[derive(Clone, Debug)]
+pub struct Formations {
+    client: Client,
+}
 
-    use serde_json::{Map, Value};
+/// The formations of an app; made by [`AppHandle::formations`].
+#[derive(Clone, Debug)]
+pub struct AppFormations {
+    app: AppHandle,
+}
 
-    use super::{ExpandedFormation, Formation};
-    use crate::apps::AppHandle;
-    use crate::client::Client;
-    use crate::error::Error;
-    use crate::ids::ReleaseId;
-    use crate::since::WatchAll;
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-    const ONE: &str = "/apps/{app}/formations/{release}";
-
-    /// The formations of all apps; made by [`Client::formations`].
-    #[derive(Clone, Debug)]
-    pub struct Formations {
-        client: Client,
+impl Client {
+    /// The formations of the cluster.
+    pub fn formations(&self) -> Formations {
+        Formations { client: self.clone() }
     }
+}
 
-    /// The formations of an app; made by [`AppHandle::formations`].
-    #[derive(Clone, Debug)]
-    pub struct AppFormations {
-        app: AppHandle,
+impl AppHandle {
+    /// The app's formations, one a release.
+    pub fn formations(&self) -> AppFormations {
+        AppFormations { app: self.clone() }
     }
+}
 
-    impl Client {
-        /// The formations of the cluster.
-        pub fn formations(&self) -> Formations {
-            Formations { client: self.clone() }
-        }
-    }
-
-    impl AppHandle {
-        /// The app's formations, one a release.
-        pub fn formations(&self) -> AppFormations {
-            AppFormations { app: self.clone() }
-        }
-    }
-
-    impl Formations {
-        /// Every formation that wants jobs, with all that it names, the one that changed last first:
-        /// `GET /formations?active=true`.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn active(&self) -> Request<Vec<ExpandedFormation>> {
-            Request::list(&self.client, Spec::get("/formations", []).query("active", "true"))
-        }
-
-        /// Formations as they change, after those there are: `GET /formations` as a stream.
-        pub fn stream(&self) -> WatchAll<ExpandedFormation> {
-            WatchAll::new(&self.client, "/formations")
-        }
-    }
-
-    impl AppFormations {
-        /// Every formation of the app, the newest first: `GET /apps/:a/formations`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app.
-        pub fn list(&self) -> Request<Vec<Formation>> {
-            Request::list(
-                &self.app.client,
-                Spec::get("/apps/{app}/formations", [self.app.app.as_str()]),
-            )
-        }
-
-        /// The formation of one release: `GET /apps/:a/formations/:r`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app, or the release has no formation.
-        pub fn get(&self, release: impl Into<ReleaseId>) -> Request<Formation> {
-            Request::json(&self.app.client, self.one(&release.into()))
-        }
-
-        /// The formation of one release, or `None` when it has none.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn get_opt(&self, release: impl Into<ReleaseId>) -> Request<Option<Formation>> {
-            Request::optional(&self.app.client, self.one(&release.into()))
-        }
-
-        /// The formation of one release with all that it names: `GET /apps/:a/formations/:r?expand=true`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app, or the release has no formation.
-        pub fn expanded(&self, release: impl Into<ReleaseId>) -> Request<ExpandedFormation> {
-            Request::json(&self.app.client, self.one(&release.into()).query("expand", "true"))
-        }
-
-        fn one(&self, release: &ReleaseId) -> Spec {
-            Spec::get(ONE, [self.app.app.as_str(), release.as_str()])
-        }
-
-        /// Changes the formation of a release: reads it, if there is one, changes what is named, writes
-        /// all of it back (`PUT /apps/:a/formations/:r`). The call of old servers; where there are scale
-        /// requests, [`AppHandle::scale`] is the better one, and works on old servers too.
-        pub fn update(&self, release: impl Into<ReleaseId>) -> UpdateFormation {
-            UpdateFormation {
-                app: self.app.clone(),
-                release: release.into(),
-                processes: Map::new(),
-                tags: Map::new(),
-                timeout: None,
-            }
-        }
-
-        /// Stops all jobs of a release and deletes its formation: `DELETE /apps/:a/formations/:r`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app, or the release has no formation.
-        pub fn delete(&self, release: impl Into<ReleaseId>) -> Request<()> {
-            let spec =
-                Spec::delete(ONE, [self.app.app.as_str(), release.into().as_str()], Repeat::Delete);
-            Request::unit(&self.app.client, spec)
-        }
-    }
-
-    /// A change of a formation; made by [`AppFormations::update`].
+impl Formations {
+    /// Every formation that wants jobs, with all that it names, the one that changed last first:
+    /// `GET /formations?active=true`.
     ///
     /// # Errors
-    /// When awaited: not found, when there is no such app or release; a validation error for process
-    /// types that the release does not have, or a release without artifacts.
-    #[derive(Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct UpdateFormation {
-        app: AppHandle,
-        release: ReleaseId,
-        processes: Map<String, Value>,
-        tags: Map<String, Value>,
-        timeout: Option<Duration>,
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn active(&self) -> Request<Vec<ExpandedFormation>> {
+        Request::list(&self.client, Spec::get("/formations", []).query("active", "true"))
     }
 
-    impl UpdateFormation {
-        /// How many jobs of this type; of an `omni` type, how many a host.
-        pub fn process(mut self, process_type: impl Into<String>, count: i64) -> Self {
-            self.processes.insert(process_type.into(), count.into());
-            self
-        }
+    /// Formations as they change, after those there are: `GET /formations` as a stream.
+    pub fn stream(&self) -> WatchAll<ExpandedFormation> {
+        WatchAll::new(&self.client, "/formations")
+    }
+}
 
-        /// All host tags that jobs of this type ask for, instead of those before; none clears them.
-        pub fn tags<K: Into<String>, V: Into<String>>(
-            mut self,
-            process_type: impl Into<String>,
-            tags: impl IntoIterator<Item = (K, V)>,
-        ) -> Self {
-            self.tags.insert(process_type.into(), host_tags(tags));
-            self
-        }
+impl AppFormations {
+    /// Every formation of the app, the newest first: `GET /apps/:a/formations`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app.
+    pub fn list(&self) -> Request<Vec<Formation>> {
+        Request::list(
+            &self.app.client,
+            Spec::get("/apps/{app}/formations", [self.app.app.as_str()]),
+        )
+    }
 
-        /// All changes at once.
-        pub(crate) fn all(
-            mut self,
-            processes: Map<String, Value>,
-            tags: Map<String, Value>,
-        ) -> Self {
-            (self.processes, self.tags) = (processes, tags);
-            self
-        }
+    /// The formation of one release: `GET /apps/:a/formations/:r`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app, or the release has no formation.
+    pub fn get(&self, release: impl Into<ReleaseId>) -> Request<Formation> {
+        Request::json(&self.app.client, self.one(&release.into()))
+    }
 
-        pub(crate) async fn run(self, deadline: Deadline) -> Result<Formation, Error> {
-            let client = &self.app.client;
-            let segments = [self.app.app.as_str(), self.release.as_str()];
-            let read =
-                Request::<Option<Map<String, Value>>>::optional(client, Spec::get(ONE, segments));
-            let mut document = read.within(deadline).await?.unwrap_or_default();
-            // A PUT without counts would stop every job.
-            merge(&mut document, "processes", self.processes);
-            if !self.tags.is_empty() {
-                merge(&mut document, "tags", self.tags);
-            }
-            // Writing the same counts again wants the same jobs.
-            let spec = Spec::put(ONE, segments, Repeat::Safe).body(&document);
-            Request::json(client, spec).within(deadline).await
+    /// The formation of one release, or `None` when it has none.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn get_opt(&self, release: impl Into<ReleaseId>) -> Request<Option<Formation>> {
+        Request::optional(&self.app.client, self.one(&release.into()))
+    }
+
+    /// The formation of one release with all that it names: `GET /apps/:a/formations/:r?expand=true`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app, or the release has no formation.
+    pub fn expanded(&self, release: impl Into<ReleaseId>) -> Request<ExpandedFormation> {
+        Request::json(&self.app.client, self.one(&release.into()).query("expand", "true"))
+    }
+
+    fn one(&self, release: &ReleaseId) -> Spec {
+        Spec::get(ONE, [self.app.app.as_str(), release.as_str()])
+    }
+
+    /// Changes the formation of a release: reads it, if there is one, changes what is named, writes
+    /// all of it back (`PUT /apps/:a/formations/:r`). The call of old servers; where there are scale
+    /// requests, [`AppHandle::scale`] is the better one, and works on old servers too.
+    pub fn update(&self, release: impl Into<ReleaseId>) -> UpdateFormation {
+        UpdateFormation {
+            app: self.app.clone(),
+            release: release.into(),
+            processes: Map::new(),
+            tags: Map::new(),
+            timeout: None,
         }
     }
 
-    operation!(UpdateFormation => Formation);
+    /// Stops all jobs of a release and deletes its formation: `DELETE /apps/:a/formations/:r`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app, or the release has no formation.
+    pub fn delete(&self, release: impl Into<ReleaseId>) -> Request<()> {
+        let spec =
+            Spec::delete(ONE, [self.app.app.as_str(), release.into().as_str()], Repeat::Delete);
+        Request::unit(&self.app.client, spec)
+    }
+}
 
-    /// The host tags of a process type as the wire has them.
-    pub(crate) fn host_tags<K: Into<String>, V: Into<String>>(
+/// A change of a formation; made by [`AppFormations::update`].
+///
+/// # Errors
+/// When awaited: not found, when there is no such app or release; a validation error for process
+/// types that the release does not have, or a release without artifacts.
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct UpdateFormation {
+    app: AppHandle,
+    release: ReleaseId,
+    processes: Map<String, Value>,
+    tags: Map<String, Value>,
+    timeout: Option<Duration>,
+}
+
+impl UpdateFormation {
+    /// How many jobs of this type; of an `omni` type, how many a host.
+    pub fn process(mut self, process_type: impl Into<String>, count: i64) -> Self {
+        self.processes.insert(process_type.into(), count.into());
+        self
+    }
+
+    /// All host tags that jobs of this type ask for, instead of those before; none clears them.
+    pub fn tags<K: Into<String>, V: Into<String>>(
+        mut self,
+        process_type: impl Into<String>,
         tags: impl IntoIterator<Item = (K, V)>,
-    ) -> Value {
-        tags.into_iter().map(|(key, value)| (key.into(), Value::String(value.into()))).collect()
+    ) -> Self {
+        self.tags.insert(process_type.into(), host_tags(tags));
+        self
     }
 
-    /// Puts pairs into an object inside of a document, which is made when it is not there.
-    fn merge(document: &mut Map<String, Value>, field: &str, changes: Map<String, Value>) {
-        match document.get_mut(field) {
-            Some(Value::Object(known)) => known.extend(changes),
-            _ => {
-                document.insert(field.to_owned(), Value::Object(changes));
-            }
+    /// All changes at once.
+    pub(crate) fn all(mut self, processes: Map<String, Value>, tags: Map<String, Value>) -> Self {
+        (self.processes, self.tags) = (processes, tags);
+        self
+    }
+
+    pub(crate) async fn run(self, deadline: Deadline) -> Result<Formation, Error> {
+        let client = &self.app.client;
+        let segments = [self.app.app.as_str(), self.release.as_str()];
+        let read =
+            Request::<Option<Map<String, Value>>>::optional(client, Spec::get(ONE, segments));
+        let mut document = read.within(deadline).await?.unwrap_or_default();
+        // A PUT without counts would stop every job.
+        merge(&mut document, "processes", self.processes);
+        if !self.tags.is_empty() {
+            merge(&mut document, "tags", self.tags);
+        }
+        // Writing the same counts again wants the same jobs.
+        let spec = Spec::put(ONE, segments, Repeat::Safe).body(&document);
+        Request::json(client, spec).within(deadline).await
+    }
+}
+
+operation!(UpdateFormation => Formation);
+
+/// The host tags of a process type as the wire has them.
+pub(crate) fn host_tags<K: Into<String>, V: Into<String>>(
+    tags: impl IntoIterator<Item = (K, V)>,
+) -> Value {
+    tags.into_iter().map(|(key, value)| (key.into(), Value::String(value.into()))).collect()
+}
+
+/// Puts pairs into an object inside of a document, which is made when it is not there.
+fn merge(document: &mut Map<String, Value>, field: &str, changes: Map<String, Value>) {
+    match document.get_mut(field) {
+        Some(Value::Object(known)) => known.extend(changes),
+        _ => {
+            document.insert(field.to_owned(), Value::Object(changes));
         }
     }
 }

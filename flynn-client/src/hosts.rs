@@ -19,9 +19,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::apps::AppHandle;
+use crate::client::Client;
 use crate::ids::{AppId, HostId, JobId, ReleaseId};
 use crate::json::null_is_default;
 use crate::timestamp::Timestamp;
+use crate::transport::{Request, Spec};
 
 /// A host of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -151,73 +154,60 @@ pub struct JobStats {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub process_type: String,
 }
+/// The hosts of the cluster; made by [`Client::hosts`].
+#[derive(Clone, Debug)]
+pub struct Hosts {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-pub use calls::Hosts;
+impl Client {
+    /// The hosts of the cluster (the fork).
+    pub fn hosts(&self) -> Hosts {
+        Hosts { client: self.clone() }
+    }
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use super::{Host, HostStats, JobStats};
-    use crate::apps::AppHandle;
-    use crate::client::Client;
-    use crate::ids::HostId;
-    use crate::transport::{Request, Spec};
-
-    /// The hosts of the cluster; made by [`Client::hosts`].
-    #[derive(Clone, Debug)]
-    pub struct Hosts {
-        client: Client,
+impl Hosts {
+    /// Every host: `GET /hosts`.
+    ///
+    /// # Errors
+    /// Unsupported, except by the fork.
+    pub fn list(&self) -> Request<Vec<Host>> {
+        Request::list(&self.client, Spec::get("/hosts", []))
     }
 
-    impl Client {
-        /// The hosts of the cluster (the fork).
-        pub fn hosts(&self) -> Hosts {
-            Hosts { client: self.clone() }
-        }
+    /// What one host uses: `GET /hosts/:id/stats`.
+    ///
+    /// # Errors
+    /// Unsupported, except by the fork, which answers 500 for a host that does not exist.
+    pub fn stats_of(&self, host: impl Into<HostId>) -> Request<HostStats> {
+        Request::json(&self.client, Spec::get("/hosts/{host}/stats", [host.into().as_str()]))
     }
 
-    impl Hosts {
-        /// Every host: `GET /hosts`.
-        ///
-        /// # Errors
-        /// Unsupported, except by the fork.
-        pub fn list(&self) -> Request<Vec<Host>> {
-            Request::list(&self.client, Spec::get("/hosts", []))
-        }
-
-        /// What one host uses: `GET /hosts/:id/stats`.
-        ///
-        /// # Errors
-        /// Unsupported, except by the fork, which answers 500 for a host that does not exist.
-        pub fn stats_of(&self, host: impl Into<HostId>) -> Request<HostStats> {
-            Request::json(&self.client, Spec::get("/hosts/{host}/stats", [host.into().as_str()]))
-        }
-
-        /// What all hosts use: `GET /cluster/stats`. Hosts that do not answer are missing.
-        ///
-        /// # Errors
-        /// Unsupported, except by the fork.
-        pub fn stats(&self) -> Request<Vec<HostStats>> {
-            Request::list(&self.client, Spec::get("/cluster/stats", []))
-        }
-
-        /// What all jobs of the cluster use: `GET /cluster/jobs-stats`. Jobs of hosts that do not answer
-        /// are missing.
-        ///
-        /// # Errors
-        /// Unsupported, except by the fork.
-        pub fn job_stats(&self) -> Request<Vec<JobStats>> {
-            Request::list(&self.client, Spec::get("/cluster/jobs-stats", []))
-        }
+    /// What all hosts use: `GET /cluster/stats`. Hosts that do not answer are missing.
+    ///
+    /// # Errors
+    /// Unsupported, except by the fork.
+    pub fn stats(&self) -> Request<Vec<HostStats>> {
+        Request::list(&self.client, Spec::get("/cluster/stats", []))
     }
 
-    impl AppHandle {
-        /// What the app's jobs use: `GET /apps/:a/jobs-stats` (the fork).
-        ///
-        /// # Errors
-        /// Not found, when there is no such app. Unsupported, except by the fork.
-        pub fn job_stats(&self) -> Request<Vec<JobStats>> {
-            Request::list(&self.client, Spec::get("/apps/{app}/jobs-stats", [self.app.as_str()]))
-        }
+    /// What all jobs of the cluster use: `GET /cluster/jobs-stats`. Jobs of hosts that do not answer
+    /// are missing.
+    ///
+    /// # Errors
+    /// Unsupported, except by the fork.
+    pub fn job_stats(&self) -> Request<Vec<JobStats>> {
+        Request::list(&self.client, Spec::get("/cluster/jobs-stats", []))
+    }
+}
+
+impl AppHandle {
+    /// What the app's jobs use: `GET /apps/:a/jobs-stats` (the fork).
+    ///
+    /// # Errors
+    /// Not found, when there is no such app. Unsupported, except by the fork.
+    pub fn job_stats(&self) -> Request<Vec<JobStats>> {
+        Request::list(&self.client, Spec::get("/apps/{app}/jobs-stats", [self.app.as_str()]))
     }
 }

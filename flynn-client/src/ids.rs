@@ -113,8 +113,6 @@ string_ids! {
     /// Id of a managed certificate, of the fork.
     ManagedCertificateId;
 }
-
-#[cfg(feature = "client")]
 impl AppId {
     /// Whether this has the form of the server's ids, and so is no name.
     pub(crate) fn is_uuid(&self) -> bool {
@@ -136,8 +134,6 @@ mod tests {
         assert_eq!(id, "86ac0602");
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"86ac0602\"");
     }
-
-    #[cfg(feature = "client")]
     #[test]
     fn a_name_is_no_uuid() {
         assert!(AppId::from("11111111-0000-4000-8000-00000000000a").is_uuid());

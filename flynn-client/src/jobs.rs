@@ -43,10 +43,20 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::apps::AppHandle;
+use crate::client::Client;
 use crate::ids::{AppId, HostId, JobId, ReleaseId, VolumeId};
 use crate::json::null_is_default;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Repeat, Request, Spec};
+
+mod new;
+
+pub use crate::attached::{
+    Attached, AttachedInput, AttachedOutput, CollectOutput, CollectedOutput,
+};
+pub use new::{NewJob, RunAttached, RunJob};
 
 string_enum! {
     /// What a job is doing.
@@ -188,105 +198,81 @@ impl fmt::Debug for JobOutput {
     }
 }
 
-#[cfg(feature = "client")]
-pub use crate::attached::{
-    Attached, AttachedInput, AttachedOutput, CollectOutput, CollectedOutput,
-};
-#[cfg(feature = "client")]
-pub use calls::Jobs;
-pub use new::NewJob;
-#[cfg(feature = "client")]
-pub use new::{RunAttached, RunJob};
-
-mod new;
-
-#[cfg(feature = "client")]
-mod calls {
-    use super::Job;
-    use crate::apps::AppHandle;
-    use crate::client::Client;
-    use crate::ids::JobId;
-    use crate::transport::{Repeat, Request, Spec};
-
-    /// Jobs of one app; made by [`AppHandle::jobs`].
-    #[derive(Clone, Debug)]
-    pub struct Jobs {
-        pub(super) app: AppHandle,
-    }
-
-    impl AppHandle {
-        /// Jobs of the app.
-        pub fn jobs(&self) -> Jobs {
-            Jobs { app: self.clone() }
-        }
-    }
-
-    impl Client {
-        /// Jobs of all apps that are pending, starting, up or stopping: `GET /active-jobs`.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn active_jobs(&self) -> Request<Vec<Job>> {
-            Request::list(self, Spec::get("/active-jobs", []))
-        }
-    }
-
-    impl Jobs {
-        /// All jobs that the app ever had, the newest first: `GET /apps/:a/jobs`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app.
-        pub fn list(&self) -> Request<Vec<Job>> {
-            Request::list(&self.app.client, Spec::get("/apps/{app}/jobs", [self.app.app.as_str()]))
-        }
-
-        /// One job, by `host-uuid` or UUID: `GET /apps/:a/jobs/:j`.
-        ///
-        /// Never recorded with success from a real controller; written from the server's source.
-        ///
-        /// # Errors
-        /// Not found, when there is no such job.
-        pub fn get(&self, id: impl Into<JobId>) -> Request<Job> {
-            let id = id.into();
-            Request::json(&self.app.client, Spec::get(ONE, [self.app.app.as_str(), id.as_str()]))
-        }
-
-        /// One job, or `None`.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn get_opt(&self, id: impl Into<JobId>) -> Request<Option<Job>> {
-            let id = id.into();
-            Request::optional(
-                &self.app.client,
-                Spec::get(ONE, [self.app.app.as_str(), id.as_str()]),
-            )
-        }
-
-        /// Writes a job's record, as schedulers do: `PUT /apps/:a/jobs/:j`. It starts and ends nothing.
-        ///
-        /// Never recorded with success from a real controller; written from the server's source.
-        ///
-        /// # Errors
-        /// A validation error for a state that the server does not know.
-        pub fn put(&self, job: &Job) -> Request<Job> {
-            let id = if job.id.is_empty() { job.uuid.as_str() } else { job.id.as_str() };
-            let spec = Spec::put(ONE, [self.app.app.as_str(), id], Repeat::Safe);
-            Request::json(&self.app.client, spec.body(job))
-        }
-
-        /// Ends a job: `DELETE /apps/:a/jobs/:j`. One that belongs to a formation is replaced.
-        ///
-        /// Never recorded with success from a real controller; written from the server's source.
-        ///
-        /// # Errors
-        /// Not found; a validation error while the job has no host.
-        pub fn kill(&self, id: impl Into<JobId>) -> Request<()> {
-            let id = id.into();
-            let segments = [self.app.app.as_str(), id.as_str()];
-            Request::unit(&self.app.client, Spec::delete(ONE, segments, Repeat::Delete))
-        }
-    }
-
-    const ONE: &str = "/apps/{app}/jobs/{job}";
+/// Jobs of one app; made by [`AppHandle::jobs`].
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    app: AppHandle,
 }
+
+impl AppHandle {
+    /// Jobs of the app.
+    pub fn jobs(&self) -> Jobs {
+        Jobs { app: self.clone() }
+    }
+}
+
+impl Client {
+    /// Jobs of all apps that are pending, starting, up or stopping: `GET /active-jobs`.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn active_jobs(&self) -> Request<Vec<Job>> {
+        Request::list(self, Spec::get("/active-jobs", []))
+    }
+}
+
+impl Jobs {
+    /// All jobs that the app ever had, the newest first: `GET /apps/:a/jobs`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app.
+    pub fn list(&self) -> Request<Vec<Job>> {
+        Request::list(&self.app.client, Spec::get("/apps/{app}/jobs", [self.app.app.as_str()]))
+    }
+
+    /// One job, by `host-uuid` or UUID: `GET /apps/:a/jobs/:j`.
+    ///
+    /// Never recorded with success from a real controller; written from the server's source.
+    ///
+    /// # Errors
+    /// Not found, when there is no such job.
+    pub fn get(&self, id: impl Into<JobId>) -> Request<Job> {
+        let id = id.into();
+        Request::json(&self.app.client, Spec::get(ONE, [self.app.app.as_str(), id.as_str()]))
+    }
+
+    /// One job, or `None`.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn get_opt(&self, id: impl Into<JobId>) -> Request<Option<Job>> {
+        let id = id.into();
+        Request::optional(&self.app.client, Spec::get(ONE, [self.app.app.as_str(), id.as_str()]))
+    }
+
+    /// Writes a job's record, as schedulers do: `PUT /apps/:a/jobs/:j`. It starts and ends nothing.
+    ///
+    /// Never recorded with success from a real controller; written from the server's source.
+    ///
+    /// # Errors
+    /// A validation error for a state that the server does not know.
+    pub fn put(&self, job: &Job) -> Request<Job> {
+        let id = if job.id.is_empty() { job.uuid.as_str() } else { job.id.as_str() };
+        let spec = Spec::put(ONE, [self.app.app.as_str(), id], Repeat::Safe);
+        Request::json(&self.app.client, spec.body(job))
+    }
+
+    /// Ends a job: `DELETE /apps/:a/jobs/:j`. One that belongs to a formation is replaced.
+    ///
+    /// Never recorded with success from a real controller; written from the server's source.
+    ///
+    /// # Errors
+    /// Not found; a validation error while the job has no host.
+    pub fn kill(&self, id: impl Into<JobId>) -> Request<()> {
+        let id = id.into();
+        let segments = [self.app.app.as_str(), id.as_str()];
+        Request::unit(&self.app.client, Spec::delete(ONE, segments, Repeat::Delete))
+    }
+}
+
+const ONE: &str = "/apps/{app}/jobs/{job}";

@@ -94,7 +94,6 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
 }
 
 /// Decodes a whole answer that is one object. serde would take a list for a struct, its fields in order.
-#[cfg(feature = "client")]
 pub(crate) fn decode_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     if text.trim_ascii_start().starts_with(b"[") {
         return Err(Error::new(ErrorKind::Decode, "a JSON list instead of an object"));

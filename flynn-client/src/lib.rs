@@ -53,26 +53,29 @@
 //! exchanges of real controllers, requests and answers.
 //!
 //! # Features
-//! - `client` (default): the client. Without it: types and errors, no network.
 //! - `webpki-roots` (default): Mozilla's roots when no `rustls_config` is given.
 
-#![cfg_attr(
-    all(doc, feature = "client"),
-    doc = "\nComing from the Go client: [`go_client`] names what does the same."
-)]
+#![cfg_attr(doc, doc = "\nComing from the Go client: [`go_client`] names what does the same.")]
 
+mod attached;
+mod builder;
+mod client;
 mod error;
+mod gc;
 mod ids;
 mod json;
+mod rewrite;
 mod secret;
+mod since;
 mod string_enum;
 mod timestamp;
+mod transport;
+mod watch;
 
 pub mod acme;
 pub mod apps;
 pub mod artifacts;
 pub mod backup;
-#[cfg(feature = "client")]
 pub mod capabilities;
 pub mod deletion;
 pub mod deployments;
@@ -85,7 +88,6 @@ pub mod jobs;
 pub mod logs;
 pub mod managed_certificates;
 pub mod providers;
-#[cfg(feature = "client")]
 pub mod raw;
 pub mod releases;
 pub mod resources;
@@ -95,49 +97,24 @@ pub mod sinks;
 pub mod status;
 pub mod volumes;
 
-#[cfg(feature = "client")]
-mod gc;
-
-#[cfg(all(doc, feature = "client"))]
+#[cfg(doc)]
 #[doc = include_str!("../docs/go-client.md")]
 pub mod go_client {}
-
-#[cfg(feature = "client")]
-mod attached;
-#[cfg(feature = "client")]
-mod builder;
-#[cfg(feature = "client")]
-mod client;
-#[cfg(feature = "client")]
-mod rewrite;
-#[cfg(feature = "client")]
-mod since;
-#[cfg(feature = "client")]
-mod transport;
-#[cfg(feature = "client")]
-mod watch;
 
 #[doc(no_inline)]
 pub use futures_core::Stream;
 #[doc(no_inline)]
 pub use {bytes, http, secrecy};
 
+pub use builder::ClientBuilder;
+pub use client::Client;
 pub use env::Env;
 pub use error::{Error, ErrorKind, Pending};
 pub use ids::*;
 pub use json::Json;
-pub use secret::Secret;
-pub use timestamp::Timestamp;
-
-#[cfg(feature = "client")]
-pub use builder::ClientBuilder;
-#[cfg(feature = "client")]
-pub use client::Client;
-#[cfg(feature = "client")]
 pub use rustls;
-#[cfg(feature = "client")]
+pub use secret::Secret;
 pub use since::{Change, Changes, WatchAll};
-#[cfg(feature = "client")]
 pub use status::StatusClient;
-#[cfg(feature = "client")]
+pub use timestamp::Timestamp;
 pub use transport::{Body, Connect, EventSource, Request, RetryPolicy, Service};

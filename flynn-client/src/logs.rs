@@ -16,11 +16,23 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::fmt;
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_core::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use crate::apps::AppHandle;
+use crate::error::{Error, ErrorKind};
 use crate::ids::{HostId, JobId};
+use crate::json::decode;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Accept, Connect, Deadline, EventSource, Parser, Request, Spec, operation};
 
 string_enum! {
     /// The stream of a job that a line was written to.
@@ -61,229 +73,203 @@ pub struct LogLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
 }
-
-#[cfg(feature = "client")]
-pub use calls::{FollowLog, LogLines, ReadLog};
-
-#[cfg(feature = "client")]
-mod calls {
-    use std::fmt;
-    use std::future::IntoFuture;
-    use std::pin::Pin;
-    use std::task::{Context, Poll, ready};
-    use std::time::Duration;
-
-    use futures_core::Stream;
-    use futures_core::future::BoxFuture;
-    use serde::Deserialize;
-
-    use super::{LogLine, LogStream};
-    use crate::apps::AppHandle;
-    use crate::error::{Error, ErrorKind};
-    use crate::ids::JobId;
-    use crate::json::decode;
-    use crate::transport::{
-        Accept, Connect, Deadline, EventSource, Parser, Request, Spec, operation,
-    };
-
-    impl AppHandle {
-        /// The app's log: `GET /apps/:a/log`, as a stream of events, since only that tells the end of the
-        /// log from a connection that broke. Standard output and error, unless
-        /// [`streams`](ReadLog::streams) says otherwise.
-        pub fn log(&self) -> ReadLog {
-            ReadLog {
-                app: self.clone(),
-                lines: None,
-                job: None,
-                process_type: None,
-                streams: vec![LogStream::Stdout, LogStream::Stderr],
-                timeout: None,
-            }
+impl AppHandle {
+    /// The app's log: `GET /apps/:a/log`, as a stream of events, since only that tells the end of the
+    /// log from a connection that broke. Standard output and error, unless
+    /// [`streams`](ReadLog::streams) says otherwise.
+    pub fn log(&self) -> ReadLog {
+        ReadLog {
+            app: self.clone(),
+            lines: None,
+            job: None,
+            process_type: None,
+            streams: vec![LogStream::Stdout, LogStream::Stderr],
+            timeout: None,
         }
     }
+}
 
-    /// The lines there are; made by [`AppHandle::log`].
-    ///
-    /// # Errors
-    /// When awaited: not found, when there is no such app. An unknown job has an empty log.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct ReadLog {
-        app: AppHandle,
-        lines: Option<u32>,
-        job: Option<JobId>,
-        process_type: Option<String>,
-        streams: Vec<LogStream>,
-        timeout: Option<Duration>,
+/// The lines there are; made by [`AppHandle::log`].
+///
+/// # Errors
+/// When awaited: not found, when there is no such app. An unknown job has an empty log.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct ReadLog {
+    app: AppHandle,
+    lines: Option<u32>,
+    job: Option<JobId>,
+    process_type: Option<String>,
+    streams: Vec<LogStream>,
+    timeout: Option<Duration>,
+}
+
+impl ReadLog {
+    /// Only the last so many; all that the cluster still has, unless set.
+    pub fn lines(mut self, count: u32) -> Self {
+        self.lines = Some(count);
+        self
     }
 
-    impl ReadLog {
-        /// Only the last so many; all that the cluster still has, unless set.
-        pub fn lines(mut self, count: u32) -> Self {
-            self.lines = Some(count);
-            self
-        }
-
-        /// Only those of one job.
-        pub fn job(mut self, id: impl Into<JobId>) -> Self {
-            self.job = Some(id.into());
-            self
-        }
-
-        /// Only those of jobs of this type; the empty type is that of one-off jobs.
-        pub fn process_type(mut self, process_type: impl Into<String>) -> Self {
-            self.process_type = Some(process_type.into());
-            self
-        }
-
-        /// Only those written to these streams.
-        pub fn streams(mut self, streams: impl IntoIterator<Item = LogStream>) -> Self {
-            self.streams = streams.into_iter().collect();
-            self
-        }
-
-        /// The lines there are, one by one: for logs that are too long to hold.
-        pub fn stream(&self) -> FollowLog {
-            FollowLog { log: self.clone(), follow: false, idle: None }
-        }
-
-        /// The lines there are, and then new ones as they are written.
-        pub fn follow(&self) -> FollowLog {
-            FollowLog { log: self.clone(), follow: true, idle: None }
-        }
-
-        fn spec(&self, follow: bool) -> Spec {
-            let streams: Vec<_> = self.streams.iter().map(LogStream::as_str).collect();
-            Spec::get("/apps/{app}/log", [self.app.app.as_str()])
-                .query_opt("follow", follow.then_some("true"))
-                .query_id("job_id", self.job.as_ref())
-                .query_opt("lines", self.lines)
-                .query_opt("process_type", self.process_type.as_ref())
-                .query_opt("stream_types", (!streams.is_empty()).then(|| streams.join(",")))
-        }
-
-        async fn run(self, deadline: Deadline) -> Result<Vec<LogLine>, Error> {
-            let spec = self.spec(false).accept(Accept::Events);
-            Request::new(&self.app.client, spec, |_, body| lines(&body?)).within(deadline).await
-        }
+    /// Only those of one job.
+    pub fn job(mut self, id: impl Into<JobId>) -> Self {
+        self.job = Some(id.into());
+        self
     }
 
-    /// The lines of a whole log.
-    fn lines(body: &[u8]) -> Result<Vec<LogLine>, Error> {
-        let mut parser = Parser::new(body.len());
-        parser.push(body);
-        let mut lines = Vec::new();
-        while let Some(message) = parser.next()? {
-            if message.event == "error" {
-                return Err(Error::new(ErrorKind::Stream, String::from_utf8_lossy(&message.data)));
-            }
-            let chunk: Chunk = decode(&message.data)?;
-            match chunk.data {
-                Some(line) => lines.push(line),
-                None if chunk.event == "eof" => return Ok(lines),
-                None => {}
-            }
-        }
-        if lines.is_empty() && !body.is_empty() {
-            return Err(Error::new(ErrorKind::Decode, "the answer is no event stream"));
-        }
-        Err(no_end())
+    /// Only those of jobs of this type; the empty type is that of one-off jobs.
+    pub fn process_type(mut self, process_type: impl Into<String>) -> Self {
+        self.process_type = Some(process_type.into());
+        self
     }
 
-    fn no_end() -> Error {
-        Error::new(ErrorKind::Connection, "the log ended without its end mark")
+    /// Only those written to these streams.
+    pub fn streams(mut self, streams: impl IntoIterator<Item = LogStream>) -> Self {
+        self.streams = streams.into_iter().collect();
+        self
     }
 
-    operation!(ReadLog => Vec<LogLine>);
-
-    /// A log line by line: awaiting it gives the [`LogLines`] once the server has accepted.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct FollowLog {
-        log: ReadLog,
-        follow: bool,
-        idle: Option<Duration>,
+    /// The lines there are, one by one: for logs that are too long to hold.
+    pub fn stream(&self) -> FollowLog {
+        FollowLog { log: self.clone(), follow: false, idle: None }
     }
 
-    impl FollowLog {
-        /// Deadline until the server has accepted; the lines themselves have none.
-        pub fn timeout(mut self, timeout: Duration) -> Self {
-            self.log.timeout = Some(timeout);
-            self
-        }
+    /// The lines there are, and then new ones as they are written.
+    pub fn follow(&self) -> FollowLog {
+        FollowLog { log: self.clone(), follow: true, idle: None }
+    }
 
-        /// Ends the stream with a timeout when nothing, not even a keep-alive, has come for so long. The
-        /// controller sends a keep-alive every 30 s.
-        pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-            self.idle = Some(timeout);
-            self
-        }
+    fn spec(&self, follow: bool) -> Spec {
+        let streams: Vec<_> = self.streams.iter().map(LogStream::as_str).collect();
+        Spec::get("/apps/{app}/log", [self.app.app.as_str()])
+            .query_opt("follow", follow.then_some("true"))
+            .query_id("job_id", self.job.as_ref())
+            .query_opt("lines", self.lines)
+            .query_opt("process_type", self.process_type.as_ref())
+            .query_opt("stream_types", (!streams.is_empty()).then(|| streams.join(",")))
+    }
 
-        async fn open(self, deadline: Deadline) -> Result<LogLines, Error> {
-            let mut connect =
-                Connect::new(&self.log.app.client, self.log.spec(self.follow)).within(deadline);
-            if let Some(idle) = self.idle {
-                connect = connect.idle_timeout(idle);
-            }
-            Ok(LogLines { source: connect.await?, follow: self.follow, done: false })
+    async fn run(self, deadline: Deadline) -> Result<Vec<LogLine>, Error> {
+        let spec = self.spec(false).accept(Accept::Events);
+        Request::new(&self.app.client, spec, |_, body| lines(&body?)).within(deadline).await
+    }
+}
+
+/// The lines of a whole log.
+fn lines(body: &[u8]) -> Result<Vec<LogLine>, Error> {
+    let mut parser = Parser::new(body.len());
+    parser.push(body);
+    let mut lines = Vec::new();
+    while let Some(message) = parser.next()? {
+        if message.event == "error" {
+            return Err(Error::new(ErrorKind::Stream, String::from_utf8_lossy(&message.data)));
+        }
+        let chunk: Chunk = decode(&message.data)?;
+        match chunk.data {
+            Some(line) => lines.push(line),
+            None if chunk.event == "eof" => return Ok(lines),
+            None => {}
         }
     }
+    if lines.is_empty() && !body.is_empty() {
+        return Err(Error::new(ErrorKind::Decode, "the answer is no event stream"));
+    }
+    Err(no_end())
+}
 
-    impl IntoFuture for FollowLog {
-        type Output = Result<LogLines, Error>;
-        type IntoFuture = BoxFuture<'static, Self::Output>;
+fn no_end() -> Error {
+    Error::new(ErrorKind::Connection, "the log ended without its end mark")
+}
 
-        fn into_future(self) -> Self::IntoFuture {
-            let deadline = Deadline::after(self.log.timeout);
-            Box::pin(self.open(deadline))
+operation!(ReadLog => Vec<LogLine>);
+
+/// A log line by line: awaiting it gives the [`LogLines`] once the server has accepted.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct FollowLog {
+    log: ReadLog,
+    follow: bool,
+    idle: Option<Duration>,
+}
+
+impl FollowLog {
+    /// Deadline until the server has accepted; the lines themselves have none.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.log.timeout = Some(timeout);
+        self
+    }
+
+    /// Ends the stream with a timeout when nothing, not even a keep-alive, has come for so long. The
+    /// controller sends a keep-alive every 30 s.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.idle = Some(timeout);
+        self
+    }
+
+    async fn open(self, deadline: Deadline) -> Result<LogLines, Error> {
+        let mut connect =
+            Connect::new(&self.log.app.client, self.log.spec(self.follow)).within(deadline);
+        if let Some(idle) = self.idle {
+            connect = connect.idle_timeout(idle);
         }
+        Ok(LogLines { source: connect.await?, follow: self.follow, done: false })
     }
+}
 
-    /// What the server wraps lines in.
-    #[derive(Deserialize)]
-    struct Chunk {
-        #[serde(default)]
-        event: String,
-        #[serde(default)]
-        data: Option<LogLine>,
+impl IntoFuture for FollowLog {
+    type Output = Result<LogLines, Error>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let deadline = Deadline::after(self.log.timeout);
+        Box::pin(self.open(deadline))
     }
+}
 
-    /// Lines of one connection. Dropping it closes the connection.
-    pub struct LogLines {
-        source: EventSource<Chunk>,
-        follow: bool,
-        done: bool,
-    }
+/// What the server wraps lines in.
+#[derive(Deserialize)]
+struct Chunk {
+    #[serde(default)]
+    event: String,
+    #[serde(default)]
+    data: Option<LogLine>,
+}
 
-    impl Stream for LogLines {
-        type Item = Result<LogLine, Error>;
+/// Lines of one connection. Dropping it closes the connection.
+pub struct LogLines {
+    source: EventSource<Chunk>,
+    follow: bool,
+    done: bool,
+}
 
-        fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            let this = &mut *self;
-            while !this.done {
-                match ready!(Pin::new(&mut this.source).poll_next(cx)) {
-                    Some(Ok(Chunk { data: Some(line), .. })) => return Poll::Ready(Some(Ok(line))),
-                    Some(Ok(chunk)) => this.done = chunk.event == "eof",
-                    Some(Err(error)) => {
-                        this.done = true;
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                    None => {
-                        this.done = true;
-                        // A log that is followed ends when the controller does.
-                        if !this.follow {
-                            return Poll::Ready(Some(Err(no_end())));
-                        }
+impl Stream for LogLines {
+    type Item = Result<LogLine, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        while !this.done {
+            match ready!(Pin::new(&mut this.source).poll_next(cx)) {
+                Some(Ok(Chunk { data: Some(line), .. })) => return Poll::Ready(Some(Ok(line))),
+                Some(Ok(chunk)) => this.done = chunk.event == "eof",
+                Some(Err(error)) => {
+                    this.done = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+                None => {
+                    this.done = true;
+                    // A log that is followed ends when the controller does.
+                    if !this.follow {
+                        return Poll::Ready(Some(Err(no_end())));
                     }
                 }
             }
-            Poll::Ready(None)
         }
+        Poll::Ready(None)
     }
+}
 
-    impl fmt::Debug for LogLines {
-        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.debug_struct("LogLines").field("follow", &self.follow).finish_non_exhaustive()
-        }
+impl fmt::Debug for LogLines {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogLines").field("follow", &self.follow).finish_non_exhaustive()
     }
 }

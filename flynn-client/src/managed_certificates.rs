@@ -16,13 +16,21 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::client::Client;
+use crate::error::Error;
 use crate::ids::ManagedCertificateId;
 use crate::json::{Json, null_is_default};
+use crate::rewrite::rewrite;
 use crate::secret::Secret;
+use crate::since::WatchAll;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 string_enum! {
     /// Where a managed certificate is.
@@ -97,151 +105,124 @@ pub struct IssuanceError {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
-
-#[cfg(feature = "client")]
-pub use calls::{ManagedCertificates, UpdateManagedCertificate};
-
-#[cfg(feature = "client")]
 impl crate::since::Marker for ManagedCertificate {
     fn is_marker(&self) -> bool {
         self.id.is_empty()
     }
 }
+const ONE: &str = "/managed-certificates/{certificate}";
 
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
-
-    use serde_json::{Map, Value};
-
-    use super::{ManagedCertificate, ManagedCertificateStatus};
-    use crate::client::Client;
-    use crate::error::Error;
-    use crate::ids::ManagedCertificateId;
-    use crate::rewrite::rewrite;
-    use crate::secret::Secret;
-    use crate::since::WatchAll;
-    use crate::timestamp::Timestamp;
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-    const ONE: &str = "/managed-certificates/{certificate}";
-
-    /// The managed certificates; made by [`Client::managed_certificates`].
-    #[derive(Clone, Debug)]
-    pub struct ManagedCertificates {
-        client: Client,
-    }
-
-    impl Client {
-        /// The managed certificates of the cluster (the fork).
-        pub fn managed_certificates(&self) -> ManagedCertificates {
-            ManagedCertificates { client: self.clone() }
-        }
-    }
-
-    impl ManagedCertificates {
-        /// Every managed certificate: `GET /managed-certificates`.
-        ///
-        /// # Errors
-        /// Unsupported, except by the fork.
-        pub fn list(&self) -> Request<Vec<ManagedCertificate>> {
-            Request::list(&self.client, Spec::get("/managed-certificates", []))
-        }
-
-        /// Managed certificates as they change, after those there are: `GET /managed-certificates` as a
-        /// stream.
-        pub fn stream(&self) -> WatchAll<ManagedCertificate> {
-            WatchAll::new(&self.client, "/managed-certificates")
-        }
-
-        /// One managed certificate: `GET /managed-certificates/:id`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such certificate. Unsupported, except by the fork.
-        pub fn get(&self, id: impl Into<ManagedCertificateId>) -> Request<ManagedCertificate> {
-            Request::json(&self.client, Spec::get(ONE, [id.into().as_str()]))
-        }
-
-        /// One managed certificate, or `None` when there is no such certificate.
-        ///
-        /// # Errors
-        /// Unsupported, except by the fork.
-        pub fn get_opt(
-            &self,
-            id: impl Into<ManagedCertificateId>,
-        ) -> Request<Option<ManagedCertificate>> {
-            Request::optional(&self.client, Spec::get(ONE, [id.into().as_str()]))
-        }
-
-        /// Changes a managed certificate: reads it, changes what is named, writes all of it back
-        /// (`PUT /managed-certificates/:id`). It is how the cluster's ACME worker reports; one that is
-        /// set to `issued` with certificate and key goes to its route at once.
-        pub fn update(&self, id: impl Into<ManagedCertificateId>) -> UpdateManagedCertificate {
-            UpdateManagedCertificate {
-                client: self.client.clone(),
-                id: id.into(),
-                changes: Map::new(),
-                key: None,
-                timeout: None,
-            }
-        }
-    }
-
-    /// A change of a managed certificate; made by [`ManagedCertificates::update`].
-    #[derive(Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct UpdateManagedCertificate {
-        client: Client,
-        id: ManagedCertificateId,
-        changes: Map<String, Value>,
-        key: Option<Secret>,
-        timeout: Option<Duration>,
-    }
-
-    impl UpdateManagedCertificate {
-        /// Where it is.
-        pub fn status(self, status: &ManagedCertificateStatus) -> Self {
-            self.set("status", status.as_str())
-        }
-
-        /// The chain and its private key, both as PEM.
-        pub fn certificate(
-            mut self,
-            chain_pem: impl Into<String>,
-            key_pem: impl Into<Secret>,
-        ) -> Self {
-            self.key = Some(key_pem.into());
-            self.set("cert", chain_pem)
-        }
-
-        /// When it expires.
-        pub fn expires_at(self, at: impl Into<Timestamp>) -> Self {
-            let at = at.into();
-            self.set("expires_at", at.as_str())
-        }
-
-        /// Why the last try failed, and when.
-        pub fn last_error(self, message: impl Into<String>, at: impl Into<Timestamp>) -> Self {
-            let at = at.into();
-            self.set("last_error", message).set("last_error_at", at.as_str())
-        }
-
-        fn set(mut self, field: &str, value: impl Into<String>) -> Self {
-            self.changes.insert(field.to_owned(), Value::String(value.into()));
-            self
-        }
-
-        async fn run(self, deadline: Deadline) -> Result<ManagedCertificate, Error> {
-            let mut changes = self.changes;
-            if let Some(key) = self.key {
-                changes.insert("key".to_owned(), key.expose().into());
-            }
-            // Writing the same object again leaves the same object.
-            let segments = [self.id.as_str()];
-            let (read, write) = (Spec::get(ONE, segments), Spec::put(ONE, segments, Repeat::Safe));
-            rewrite(&self.client, read, write, changes, deadline).await
-        }
-    }
-
-    operation!(UpdateManagedCertificate => ManagedCertificate);
+/// The managed certificates; made by [`Client::managed_certificates`].
+#[derive(Clone, Debug)]
+pub struct ManagedCertificates {
+    client: Client,
 }
+
+impl Client {
+    /// The managed certificates of the cluster (the fork).
+    pub fn managed_certificates(&self) -> ManagedCertificates {
+        ManagedCertificates { client: self.clone() }
+    }
+}
+
+impl ManagedCertificates {
+    /// Every managed certificate: `GET /managed-certificates`.
+    ///
+    /// # Errors
+    /// Unsupported, except by the fork.
+    pub fn list(&self) -> Request<Vec<ManagedCertificate>> {
+        Request::list(&self.client, Spec::get("/managed-certificates", []))
+    }
+
+    /// Managed certificates as they change, after those there are: `GET /managed-certificates` as a
+    /// stream.
+    pub fn stream(&self) -> WatchAll<ManagedCertificate> {
+        WatchAll::new(&self.client, "/managed-certificates")
+    }
+
+    /// One managed certificate: `GET /managed-certificates/:id`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such certificate. Unsupported, except by the fork.
+    pub fn get(&self, id: impl Into<ManagedCertificateId>) -> Request<ManagedCertificate> {
+        Request::json(&self.client, Spec::get(ONE, [id.into().as_str()]))
+    }
+
+    /// One managed certificate, or `None` when there is no such certificate.
+    ///
+    /// # Errors
+    /// Unsupported, except by the fork.
+    pub fn get_opt(
+        &self,
+        id: impl Into<ManagedCertificateId>,
+    ) -> Request<Option<ManagedCertificate>> {
+        Request::optional(&self.client, Spec::get(ONE, [id.into().as_str()]))
+    }
+
+    /// Changes a managed certificate: reads it, changes what is named, writes all of it back
+    /// (`PUT /managed-certificates/:id`). It is how the cluster's ACME worker reports; one that is
+    /// set to `issued` with certificate and key goes to its route at once.
+    pub fn update(&self, id: impl Into<ManagedCertificateId>) -> UpdateManagedCertificate {
+        UpdateManagedCertificate {
+            client: self.client.clone(),
+            id: id.into(),
+            changes: Map::new(),
+            key: None,
+            timeout: None,
+        }
+    }
+}
+
+/// A change of a managed certificate; made by [`ManagedCertificates::update`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct UpdateManagedCertificate {
+    client: Client,
+    id: ManagedCertificateId,
+    changes: Map<String, Value>,
+    key: Option<Secret>,
+    timeout: Option<Duration>,
+}
+
+impl UpdateManagedCertificate {
+    /// Where it is.
+    pub fn status(self, status: &ManagedCertificateStatus) -> Self {
+        self.set("status", status.as_str())
+    }
+
+    /// The chain and its private key, both as PEM.
+    pub fn certificate(mut self, chain_pem: impl Into<String>, key_pem: impl Into<Secret>) -> Self {
+        self.key = Some(key_pem.into());
+        self.set("cert", chain_pem)
+    }
+
+    /// When it expires.
+    pub fn expires_at(self, at: impl Into<Timestamp>) -> Self {
+        let at = at.into();
+        self.set("expires_at", at.as_str())
+    }
+
+    /// Why the last try failed, and when.
+    pub fn last_error(self, message: impl Into<String>, at: impl Into<Timestamp>) -> Self {
+        let at = at.into();
+        self.set("last_error", message).set("last_error_at", at.as_str())
+    }
+
+    fn set(mut self, field: &str, value: impl Into<String>) -> Self {
+        self.changes.insert(field.to_owned(), Value::String(value.into()));
+        self
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<ManagedCertificate, Error> {
+        let mut changes = self.changes;
+        if let Some(key) = self.key {
+            changes.insert("key".to_owned(), key.expose().into());
+        }
+        // Writing the same object again leaves the same object.
+        let segments = [self.id.as_str()];
+        let (read, write) = (Spec::get(ONE, segments), Spec::put(ONE, segments, Repeat::Safe));
+        rewrite(&self.client, read, write, changes, deadline).await
+    }
+}
+
+operation!(UpdateManagedCertificate => ManagedCertificate);

@@ -16,8 +16,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
 use crate::ids::ProviderId;
 use crate::timestamp::Timestamp;
+use crate::transport::{Repeat, Request, Spec};
 
 /// A provider of resources. `Debug` does not show the URL, which can hold credentials.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -67,80 +69,68 @@ impl NewProvider {
         Self { name: name.into(), url: url.into() }
     }
 }
+/// All providers; made by [`Client::providers`].
+#[derive(Clone, Debug)]
+pub struct Providers {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-pub use calls::{ProviderHandle, Providers};
+/// One provider, named by id or name; made by [`Client::provider`]. Making it costs no request.
+#[derive(Clone, Debug)]
+pub struct ProviderHandle {
+    pub(crate) client: Client,
+    pub(crate) provider: ProviderId,
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use super::{NewProvider, Provider};
-    use crate::client::Client;
-    use crate::ids::ProviderId;
-    use crate::transport::{Repeat, Request, Spec};
-
-    /// All providers; made by [`Client::providers`].
-    #[derive(Clone, Debug)]
-    pub struct Providers {
-        client: Client,
+impl Client {
+    /// The providers of the cluster.
+    pub fn providers(&self) -> Providers {
+        Providers { client: self.clone() }
     }
 
-    /// One provider, named by id or name; made by [`Client::provider`]. Making it costs no request.
-    #[derive(Clone, Debug)]
-    pub struct ProviderHandle {
-        pub(crate) client: Client,
-        pub(crate) provider: ProviderId,
+    /// One provider, by name or id.
+    pub fn provider(&self, name_or_id: impl Into<ProviderId>) -> ProviderHandle {
+        ProviderHandle { client: self.clone(), provider: name_or_id.into() }
+    }
+}
+
+impl Providers {
+    /// Every provider, the newest first: `GET /providers`.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn list(&self) -> Request<Vec<Provider>> {
+        Request::list(&self.client, Spec::get("/providers", []))
     }
 
-    impl Client {
-        /// The providers of the cluster.
-        pub fn providers(&self) -> Providers {
-            Providers { client: self.clone() }
-        }
+    /// Registers a provider, for good: the API has no way to remove one. `POST /providers`.
+    ///
+    /// # Errors
+    /// A validation error for what is no URL. A name that is taken, or empty, is a 500 (the
+    /// former with `retry: true`).
+    pub fn create(&self, provider: NewProvider) -> Request<Provider> {
+        Request::json(&self.client, Spec::post("/providers", [], Repeat::Never).body(provider))
+    }
+}
 
-        /// One provider, by name or id.
-        pub fn provider(&self, name_or_id: impl Into<ProviderId>) -> ProviderHandle {
-            ProviderHandle { client: self.clone(), provider: name_or_id.into() }
-        }
+impl ProviderHandle {
+    /// The provider: `GET /providers/:p`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such provider.
+    pub fn get(&self) -> Request<Provider> {
+        Request::json(&self.client, self.spec())
     }
 
-    impl Providers {
-        /// Every provider, the newest first: `GET /providers`.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn list(&self) -> Request<Vec<Provider>> {
-            Request::list(&self.client, Spec::get("/providers", []))
-        }
-
-        /// Registers a provider, for good: the API has no way to remove one. `POST /providers`.
-        ///
-        /// # Errors
-        /// A validation error for what is no URL. A name that is taken, or empty, is a 500 (the
-        /// former with `retry: true`).
-        pub fn create(&self, provider: NewProvider) -> Request<Provider> {
-            Request::json(&self.client, Spec::post("/providers", [], Repeat::Never).body(provider))
-        }
+    /// The provider, or `None` when there is no such provider.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn get_opt(&self) -> Request<Option<Provider>> {
+        Request::optional(&self.client, self.spec())
     }
 
-    impl ProviderHandle {
-        /// The provider: `GET /providers/:p`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such provider.
-        pub fn get(&self) -> Request<Provider> {
-            Request::json(&self.client, self.spec())
-        }
-
-        /// The provider, or `None` when there is no such provider.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn get_opt(&self) -> Request<Option<Provider>> {
-            Request::optional(&self.client, self.spec())
-        }
-
-        fn spec(&self) -> Spec {
-            Spec::get("/providers/{provider}", [self.provider.as_str()])
-        }
+    fn spec(&self) -> Spec {
+        Spec::get("/providers/{provider}", [self.provider.as_str()])
     }
 }

@@ -22,11 +22,15 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
+use crate::apps::AppHandle;
+use crate::client::Client;
 use crate::env::Env;
 use crate::ids::{AppId, ArtifactId, ReleaseId};
 use crate::json::{Json, is_default, is_false, null_is_default};
 use crate::timestamp::Timestamp;
+use crate::transport::{Repeat, Request, Spec};
 
 /// A release. Made once, never changed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -248,114 +252,99 @@ impl NewRelease {
         self
     }
 }
+/// All releases; made by [`Client::releases`].
+#[derive(Clone, Debug)]
+pub struct Releases {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-pub use calls::Releases;
+impl Client {
+    /// Releases of all apps.
+    pub fn releases(&self) -> Releases {
+        Releases { client: self.clone() }
+    }
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use serde_json::json;
-
-    use super::{NewRelease, Release};
-    use crate::apps::AppHandle;
-    use crate::client::Client;
-    use crate::ids::ReleaseId;
-    use crate::transport::{Repeat, Request, Spec};
-
-    /// All releases; made by [`Client::releases`].
-    #[derive(Clone, Debug)]
-    pub struct Releases {
-        client: Client,
+impl Releases {
+    /// Every release, the newest first: `GET /releases`.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn list(&self) -> Request<Vec<Release>> {
+        Request::list(&self.client, Spec::get("/releases", []))
     }
 
-    impl Client {
-        /// Releases of all apps.
-        pub fn releases(&self) -> Releases {
-            Releases { client: self.clone() }
-        }
+    /// One release: `GET /releases/:r`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such release.
+    pub fn get(&self, id: impl Into<ReleaseId>) -> Request<Release> {
+        Request::json(&self.client, one(&id.into()))
     }
 
-    impl Releases {
-        /// Every release, the newest first: `GET /releases`.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn list(&self) -> Request<Vec<Release>> {
-            Request::list(&self.client, Spec::get("/releases", []))
-        }
-
-        /// One release: `GET /releases/:r`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such release.
-        pub fn get(&self, id: impl Into<ReleaseId>) -> Request<Release> {
-            Request::json(&self.client, one(&id.into()))
-        }
-
-        /// One release, or `None` when there is no such release.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn get_opt(&self, id: impl Into<ReleaseId>) -> Request<Option<Release>> {
-            Request::optional(&self.client, one(&id.into()))
-        }
-
-        /// Makes a release, which runs nowhere until it is deployed: `POST /releases`.
-        ///
-        /// # Errors
-        /// A server error when the app or an artifact does not exist (500, with `retry: true` although
-        /// it never heals), a validation error for an empty name of a variable.
-        pub fn create(&self, release: NewRelease) -> Request<Release> {
-            Request::json(&self.client, Spec::post("/releases", [], Repeat::Never).body(release))
-        }
+    /// One release, or `None` when there is no such release.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn get_opt(&self, id: impl Into<ReleaseId>) -> Request<Option<Release>> {
+        Request::optional(&self.client, one(&id.into()))
     }
 
-    fn one(id: &ReleaseId) -> Spec {
-        Spec::get("/releases/{release}", [id.as_str()])
+    /// Makes a release, which runs nowhere until it is deployed: `POST /releases`.
+    ///
+    /// # Errors
+    /// A server error when the app or an artifact does not exist (500, with `retry: true` although
+    /// it never heals), a validation error for an empty name of a variable.
+    pub fn create(&self, release: NewRelease) -> Request<Release> {
+        Request::json(&self.client, Spec::post("/releases", [], Repeat::Never).body(release))
+    }
+}
+
+fn one(id: &ReleaseId) -> Spec {
+    Spec::get("/releases/{release}", [id.as_str()])
+}
+
+impl AppHandle {
+    /// The current release: `GET /apps/:a/release`.
+    ///
+    /// # Errors
+    /// Not found, when the app does not exist or has no release yet.
+    pub fn release(&self) -> Request<Release> {
+        Request::json(&self.client, self.release_spec())
     }
 
-    impl AppHandle {
-        /// The current release: `GET /apps/:a/release`.
-        ///
-        /// # Errors
-        /// Not found, when the app does not exist or has no release yet.
-        pub fn release(&self) -> Request<Release> {
-            Request::json(&self.client, self.release_spec())
-        }
+    /// The current release, or `None` when there is none, or no such app.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn release_opt(&self) -> Request<Option<Release>> {
+        Request::optional(&self.client, self.release_spec())
+    }
 
-        /// The current release, or `None` when there is none, or no such app.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn release_opt(&self) -> Request<Option<Release>> {
-            Request::optional(&self.client, self.release_spec())
-        }
+    pub(crate) fn release_spec(&self) -> Spec {
+        Spec::get("/apps/{app}/release", [self.app.as_str()])
+    }
 
-        pub(crate) fn release_spec(&self) -> Spec {
-            Spec::get("/apps/{app}/release", [self.app.as_str()])
-        }
+    /// Releases of the app, the newest first: `GET /apps/:a/releases`. v2016 lists only those with a
+    /// formation.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app.
+    pub fn releases(&self) -> Request<Vec<Release>> {
+        Request::list(&self.client, Spec::get("/apps/{app}/releases", [self.app.as_str()]))
+    }
 
-        /// Releases of the app, the newest first: `GET /apps/:a/releases`. v2016 lists only those with a
-        /// formation.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app.
-        pub fn releases(&self) -> Request<Vec<Release>> {
-            Request::list(&self.client, Spec::get("/apps/{app}/releases", [self.app.as_str()]))
+    /// Makes a release the current one *without* deploying it: `PUT /apps/:a/release`. Running jobs stay as
+    /// they are; [`deploy`](Self::deploy) is what is wanted nearly always.
+    ///
+    /// # Errors
+    /// A validation error when there is no such release.
+    pub fn set_release(&self, id: impl Into<ReleaseId>) -> Request<Release> {
+        let id = id.into();
+        let mut spec = Spec::put("/apps/{app}/release", [self.app.as_str()], Repeat::Safe);
+        if id.is_empty() {
+            spec.refuse("the id of the release is empty");
         }
-
-        /// Makes a release the current one *without* deploying it: `PUT /apps/:a/release`. Running jobs stay as
-        /// they are; [`deploy`](Self::deploy) is what is wanted nearly always.
-        ///
-        /// # Errors
-        /// A validation error when there is no such release.
-        pub fn set_release(&self, id: impl Into<ReleaseId>) -> Request<Release> {
-            let id = id.into();
-            let mut spec = Spec::put("/apps/{app}/release", [self.app.as_str()], Repeat::Safe);
-            if id.is_empty() {
-                spec.refuse("the id of the release is empty");
-            }
-            Request::json(&self.client, spec.body(json!({ "id": id })))
-        }
+        Request::json(&self.client, spec.body(json!({ "id": id })))
     }
 }

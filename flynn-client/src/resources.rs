@@ -50,12 +50,19 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use crate::apps::AppHandle;
+use crate::client::Client;
 use crate::env::Env;
+use crate::error::{Error, Pending};
 use crate::ids::{AppId, ProviderId, ResourceId};
 use crate::json::{Json, null_is_default};
+use crate::providers::ProviderHandle;
 use crate::timestamp::Timestamp;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 /// A resource, such as a database: the env that it gives to the apps it is linked to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -150,317 +157,293 @@ impl ExternalResource {
         self
     }
 }
+const ALL: &str = "/providers/{provider}/resources";
+const ONE: &str = "/providers/{provider}/resources/{resource}";
+const LINK: &str = "/providers/{provider}/resources/{resource}/apps/{app}";
 
-#[cfg(feature = "client")]
-pub use calls::{AddApp, AppResources, ProviderResources, Provision, RemoveApp, Resources};
-
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
-
-    use super::{ExternalResource, NewResource, Resource};
-    use crate::apps::AppHandle;
-    use crate::client::Client;
-    use crate::error::{Error, Pending};
-    use crate::ids::{AppId, ProviderId, ResourceId};
-    use crate::providers::ProviderHandle;
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-    const ALL: &str = "/providers/{provider}/resources";
-    const ONE: &str = "/providers/{provider}/resources/{resource}";
-    const LINK: &str = "/providers/{provider}/resources/{resource}/apps/{app}";
-
-    /// The resources of all providers; made by [`Client::resources`].
-    #[derive(Clone, Debug)]
-    pub struct Resources {
-        client: Client,
-    }
-
-    /// The resources of one provider; made by [`ProviderHandle::resources`].
-    #[derive(Clone, Debug)]
-    pub struct ProviderResources {
-        client: Client,
-        provider: ProviderId,
-    }
-
-    /// The resources that an app is linked to; made by [`AppHandle::resources`].
-    #[derive(Clone, Debug)]
-    pub struct AppResources {
-        app: AppHandle,
-    }
-
-    impl Client {
-        /// The resources of the cluster, of whatever provider.
-        pub fn resources(&self) -> Resources {
-            Resources { client: self.clone() }
-        }
-    }
-
-    impl ProviderHandle {
-        /// The provider's resources.
-        pub fn resources(&self) -> ProviderResources {
-            ProviderResources { client: self.client.clone(), provider: self.provider.clone() }
-        }
-    }
-
-    impl AppHandle {
-        /// The resources that the app is linked to.
-        pub fn resources(&self) -> AppResources {
-            AppResources { app: self.clone() }
-        }
-    }
-
-    impl Resources {
-        /// Every resource, the newest first: `GET /resources`.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn list(&self) -> Request<Vec<Resource>> {
-            Request::list(&self.client, Spec::get("/resources", []))
-        }
-    }
-
-    impl AppResources {
-        /// Every resource that the app is linked to: `GET /apps/:a/resources`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app.
-        pub fn list(&self) -> Request<Vec<Resource>> {
-            Request::list(
-                &self.app.client,
-                Spec::get("/apps/{app}/resources", [self.app.app.as_str()]),
-            )
-        }
-    }
-
-    impl ProviderResources {
-        /// Every resource of the provider, the newest first: `GET /providers/:p/resources`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such provider.
-        pub fn list(&self) -> Request<Vec<Resource>> {
-            Request::list(&self.client, Spec::get(ALL, [self.provider.as_str()]))
-        }
-
-        /// Asks the provider for a new resource: `POST /providers/:p/resources`. The apps that it is to be
-        /// linked to are looked up first: for one that does not exist the server answers 500, after the
-        /// provider has made what nobody gets to know of.
-        pub fn provision(&self, resource: NewResource) -> Provision {
-            Provision { resources: self.clone(), resource, timeout: None }
-        }
-
-        /// Registers a resource that exists already, under an id of the caller's choice, a UUID:
-        /// `PUT /providers/:p/resources/:r`. The provider is not asked.
-        ///
-        /// Never recorded from a real controller; written from the server's source.
-        ///
-        /// # Errors
-        /// Not found, when there is no such provider. An id that is taken is a 500 with
-        /// `retry: true`: the call changes nothing that is there.
-        pub fn register(
-            &self,
-            id: impl Into<ResourceId>,
-            resource: ExternalResource,
-        ) -> Request<Resource> {
-            let spec = Spec::put(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Never);
-            Request::json(&self.client, spec.body(resource))
-        }
-
-        /// One resource: `GET /providers/:p/resources/:r`. The server does not check that it is this
-        /// provider's.
-        ///
-        /// # Errors
-        /// Not found, when there is no such provider or resource.
-        pub fn get(&self, id: impl Into<ResourceId>) -> Request<Resource> {
-            Request::json(&self.client, self.one(&id.into()))
-        }
-
-        /// One resource, or `None` when there is no such provider or resource.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
-        pub fn get_opt(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
-            Request::optional(&self.client, self.one(&id.into()))
-        }
-
-        fn one(&self, id: &ResourceId) -> Spec {
-            Spec::get(ONE, [self.provider.as_str(), id.as_str()])
-        }
-
-        /// Has the provider destroy a resource, used or not, and forgets it:
-        /// `DELETE /providers/:p/resources/:r`. Gives what it was; `None` when the answer of the
-        /// attempt that did it was lost.
-        ///
-        /// # Errors
-        /// Not found, when there is no such provider or resource. A provider that refuses is a 500.
-        pub fn delete(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
-            let spec =
-                Spec::delete(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Delete);
-            Request::new(&self.client, spec, |_, body| {
-                let body = body?;
-                if body.is_empty() { Ok(None) } else { crate::json::decode(&body).map(Some) }
-            })
-        }
-
-        /// Links a resource to an app, named by id or name: `PUT /providers/:p/resources/:r/apps/:a`.
-        /// The server takes the app's id alone here, so a name costs a request more.
-        ///
-        /// Never recorded with success from a real controller; written from the server's source.
-        pub fn add_app(&self, id: impl Into<ResourceId>, app: impl Into<AppId>) -> AddApp {
-            AddApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
-        }
-
-        /// Removes the link between a resource and an app, named by id or name, and keeps the app's
-        /// other links.
-        ///
-        /// The server's own call removes all links of the app, so this one reads them before and puts
-        /// the others back after. In between the app has none, which matters to nothing but who reads
-        /// them. Where no link is there, nothing is sent but reads.
-        pub fn remove_app(&self, id: impl Into<ResourceId>, app: impl Into<AppId>) -> RemoveApp {
-            RemoveApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
-        }
-
-        /// Removes an app from **every** resource, of whatever provider:
-        /// `DELETE /providers/:p/resources/:r/apps/:a` as the server carries it out. The resource that
-        /// is named must exist and comes back without the app; it matters for nothing else.
-        ///
-        /// The app must be an id, a UUID. Never recorded with success from a real controller; written
-        /// from the server's source.
-        ///
-        /// # Errors
-        /// Not found, when there is no such provider or resource. A name instead of an id is a 500 with
-        /// `retry: true`.
-        pub fn remove_app_everywhere(
-            &self,
-            id: impl Into<ResourceId>,
-            app: impl Into<AppId>,
-        ) -> Request<Resource> {
-            self.unlink(&id.into(), &app.into())
-        }
-
-        fn link(&self, id: &ResourceId, app: &AppId) -> Request<Resource> {
-            // The second of two is refused with a 500.
-            let spec =
-                Spec::put(LINK, [self.provider.as_str(), id.as_str(), app.as_str()], Repeat::Never);
-            Request::json(&self.client, spec)
-        }
-
-        fn unlink(&self, id: &ResourceId, app: &AppId) -> Request<Resource> {
-            let spec = Spec::delete(
-                LINK,
-                [self.provider.as_str(), id.as_str(), app.as_str()],
-                Repeat::Safe,
-            );
-            Request::json(&self.client, spec)
-        }
-
-        async fn id_of(&self, app: AppId, deadline: Deadline) -> Result<AppId, Error> {
-            if app.is_uuid() {
-                return Ok(app);
-            }
-            Ok(self.client.app(app).get().within(deadline).await?.id)
-        }
-    }
-
-    /// A resource to be made; made by [`ProviderResources::provision`].
-    ///
-    /// # Errors
-    /// When awaited: not found, when there is no such provider or app. A provider that refuses is a 500.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct Provision {
-        resources: ProviderResources,
-        resource: NewResource,
-        timeout: Option<Duration>,
-    }
-
-    impl Provision {
-        async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
-            let ProviderResources { client, provider } = &self.resources;
-            for app in &self.resource.apps {
-                client.app(app).get().within(deadline).await?;
-            }
-            // Some providers deploy an app of their own before they answer.
-            let spec = Spec::post(ALL, [provider.as_str()], Repeat::Never).slow();
-            Request::json(client, spec.body(&self.resource)).within(deadline).await
-        }
-    }
-
-    operation!(Provision => Resource);
-
-    /// A new link; made by [`ProviderResources::add_app`].
-    ///
-    /// # Errors
-    /// When awaited: not found, when there is no such provider, resource or app. A link that is there
-    /// already is a 500 with `retry: true`.
-    #[derive(Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct AddApp {
-        resources: ProviderResources,
-        id: ResourceId,
-        app: AppId,
-        timeout: Option<Duration>,
-    }
-
-    impl AddApp {
-        async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
-            let app = self.resources.id_of(self.app, deadline).await?;
-            self.resources.link(&self.id, &app).within(deadline).await
-        }
-    }
-
-    operation!(AddApp => Resource);
-
-    /// The removal of one link; made by [`ProviderResources::remove_app`].
-    ///
-    /// # Errors
-    /// When awaited: not found, when there is no such provider, resource or app. When other links could
-    /// not be put back, [`Error::pending`] names them: [`Pending::ResourceLinks`].
-    #[derive(Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct RemoveApp {
-        resources: ProviderResources,
-        id: ResourceId,
-        app: AppId,
-        timeout: Option<Duration>,
-    }
-
-    impl RemoveApp {
-        async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
-            let Self { resources, id, app, .. } = self;
-            let app = resources.id_of(app, deadline).await?;
-            let linked = resources.client.app(&app).resources().list().within(deadline).await?;
-            if !linked.iter().any(|resource| resource.id == id) {
-                return resources.get(&id).within(deadline).await;
-            }
-            let others: Vec<_> = linked.into_iter().filter(|resource| resource.id != id).collect();
-            let removed = match resources.unlink(&id, &app).within(deadline).await {
-                Ok(removed) => removed,
-                // The server refused: nothing has happened.
-                Err(error) if error.status().is_some() => return Err(error),
-                Err(error) => return Err(error.with_pending(lost_links(app, &others))),
-            };
-            // Every other link is tried, even after one has failed: the fewer are lost the better.
-            let (mut lost, mut fault) = (Vec::new(), None);
-            for other in others {
-                let provider = resources.client.provider(&other.provider_id).resources();
-                if let Err(error) = provider.link(&other.id, &app).within(deadline).await {
-                    lost.push(other);
-                    fault.get_or_insert(error);
-                }
-            }
-            match fault {
-                Some(error) => Err(error.with_pending(lost_links(app, &lost))),
-                None => Ok(removed),
-            }
-        }
-    }
-
-    fn lost_links(app: AppId, resources: &[Resource]) -> Pending {
-        let resources =
-            resources.iter().map(|lost| (lost.provider_id.clone(), lost.id.clone())).collect();
-        Pending::ResourceLinks { app, resources }
-    }
-
-    operation!(RemoveApp => Resource);
+/// The resources of all providers; made by [`Client::resources`].
+#[derive(Clone, Debug)]
+pub struct Resources {
+    client: Client,
 }
+
+/// The resources of one provider; made by [`ProviderHandle::resources`].
+#[derive(Clone, Debug)]
+pub struct ProviderResources {
+    client: Client,
+    provider: ProviderId,
+}
+
+/// The resources that an app is linked to; made by [`AppHandle::resources`].
+#[derive(Clone, Debug)]
+pub struct AppResources {
+    app: AppHandle,
+}
+
+impl Client {
+    /// The resources of the cluster, of whatever provider.
+    pub fn resources(&self) -> Resources {
+        Resources { client: self.clone() }
+    }
+}
+
+impl ProviderHandle {
+    /// The provider's resources.
+    pub fn resources(&self) -> ProviderResources {
+        ProviderResources { client: self.client.clone(), provider: self.provider.clone() }
+    }
+}
+
+impl AppHandle {
+    /// The resources that the app is linked to.
+    pub fn resources(&self) -> AppResources {
+        AppResources { app: self.clone() }
+    }
+}
+
+impl Resources {
+    /// Every resource, the newest first: `GET /resources`.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn list(&self) -> Request<Vec<Resource>> {
+        Request::list(&self.client, Spec::get("/resources", []))
+    }
+}
+
+impl AppResources {
+    /// Every resource that the app is linked to: `GET /apps/:a/resources`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app.
+    pub fn list(&self) -> Request<Vec<Resource>> {
+        Request::list(&self.app.client, Spec::get("/apps/{app}/resources", [self.app.app.as_str()]))
+    }
+}
+
+impl ProviderResources {
+    /// Every resource of the provider, the newest first: `GET /providers/:p/resources`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such provider.
+    pub fn list(&self) -> Request<Vec<Resource>> {
+        Request::list(&self.client, Spec::get(ALL, [self.provider.as_str()]))
+    }
+
+    /// Asks the provider for a new resource: `POST /providers/:p/resources`. The apps that it is to be
+    /// linked to are looked up first: for one that does not exist the server answers 500, after the
+    /// provider has made what nobody gets to know of.
+    pub fn provision(&self, resource: NewResource) -> Provision {
+        Provision { resources: self.clone(), resource, timeout: None }
+    }
+
+    /// Registers a resource that exists already, under an id of the caller's choice, a UUID:
+    /// `PUT /providers/:p/resources/:r`. The provider is not asked.
+    ///
+    /// Never recorded from a real controller; written from the server's source.
+    ///
+    /// # Errors
+    /// Not found, when there is no such provider. An id that is taken is a 500 with
+    /// `retry: true`: the call changes nothing that is there.
+    pub fn register(
+        &self,
+        id: impl Into<ResourceId>,
+        resource: ExternalResource,
+    ) -> Request<Resource> {
+        let spec = Spec::put(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Never);
+        Request::json(&self.client, spec.body(resource))
+    }
+
+    /// One resource: `GET /providers/:p/resources/:r`. The server does not check that it is this
+    /// provider's.
+    ///
+    /// # Errors
+    /// Not found, when there is no such provider or resource.
+    pub fn get(&self, id: impl Into<ResourceId>) -> Request<Resource> {
+        Request::json(&self.client, self.one(&id.into()))
+    }
+
+    /// One resource, or `None` when there is no such provider or resource.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    pub fn get_opt(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
+        Request::optional(&self.client, self.one(&id.into()))
+    }
+
+    fn one(&self, id: &ResourceId) -> Spec {
+        Spec::get(ONE, [self.provider.as_str(), id.as_str()])
+    }
+
+    /// Has the provider destroy a resource, used or not, and forgets it:
+    /// `DELETE /providers/:p/resources/:r`. Gives what it was; `None` when the answer of the
+    /// attempt that did it was lost.
+    ///
+    /// # Errors
+    /// Not found, when there is no such provider or resource. A provider that refuses is a 500.
+    pub fn delete(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
+        let spec = Spec::delete(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Delete);
+        Request::new(&self.client, spec, |_, body| {
+            let body = body?;
+            if body.is_empty() { Ok(None) } else { crate::json::decode(&body).map(Some) }
+        })
+    }
+
+    /// Links a resource to an app, named by id or name: `PUT /providers/:p/resources/:r/apps/:a`.
+    /// The server takes the app's id alone here, so a name costs a request more.
+    ///
+    /// Never recorded with success from a real controller; written from the server's source.
+    pub fn add_app(&self, id: impl Into<ResourceId>, app: impl Into<AppId>) -> AddApp {
+        AddApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
+    }
+
+    /// Removes the link between a resource and an app, named by id or name, and keeps the app's
+    /// other links.
+    ///
+    /// The server's own call removes all links of the app, so this one reads them before and puts
+    /// the others back after. In between the app has none, which matters to nothing but who reads
+    /// them. Where no link is there, nothing is sent but reads.
+    pub fn remove_app(&self, id: impl Into<ResourceId>, app: impl Into<AppId>) -> RemoveApp {
+        RemoveApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
+    }
+
+    /// Removes an app from **every** resource, of whatever provider:
+    /// `DELETE /providers/:p/resources/:r/apps/:a` as the server carries it out. The resource that
+    /// is named must exist and comes back without the app; it matters for nothing else.
+    ///
+    /// The app must be an id, a UUID. Never recorded with success from a real controller; written
+    /// from the server's source.
+    ///
+    /// # Errors
+    /// Not found, when there is no such provider or resource. A name instead of an id is a 500 with
+    /// `retry: true`.
+    pub fn remove_app_everywhere(
+        &self,
+        id: impl Into<ResourceId>,
+        app: impl Into<AppId>,
+    ) -> Request<Resource> {
+        self.unlink(&id.into(), &app.into())
+    }
+
+    fn link(&self, id: &ResourceId, app: &AppId) -> Request<Resource> {
+        // The second of two is refused with a 500.
+        let spec =
+            Spec::put(LINK, [self.provider.as_str(), id.as_str(), app.as_str()], Repeat::Never);
+        Request::json(&self.client, spec)
+    }
+
+    fn unlink(&self, id: &ResourceId, app: &AppId) -> Request<Resource> {
+        let spec =
+            Spec::delete(LINK, [self.provider.as_str(), id.as_str(), app.as_str()], Repeat::Safe);
+        Request::json(&self.client, spec)
+    }
+
+    async fn id_of(&self, app: AppId, deadline: Deadline) -> Result<AppId, Error> {
+        if app.is_uuid() {
+            return Ok(app);
+        }
+        Ok(self.client.app(app).get().within(deadline).await?.id)
+    }
+}
+
+/// A resource to be made; made by [`ProviderResources::provision`].
+///
+/// # Errors
+/// When awaited: not found, when there is no such provider or app. A provider that refuses is a 500.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Provision {
+    resources: ProviderResources,
+    resource: NewResource,
+    timeout: Option<Duration>,
+}
+
+impl Provision {
+    async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
+        let ProviderResources { client, provider } = &self.resources;
+        for app in &self.resource.apps {
+            client.app(app).get().within(deadline).await?;
+        }
+        // Some providers deploy an app of their own before they answer.
+        let spec = Spec::post(ALL, [provider.as_str()], Repeat::Never).slow();
+        Request::json(client, spec.body(&self.resource)).within(deadline).await
+    }
+}
+
+operation!(Provision => Resource);
+
+/// A new link; made by [`ProviderResources::add_app`].
+///
+/// # Errors
+/// When awaited: not found, when there is no such provider, resource or app. A link that is there
+/// already is a 500 with `retry: true`.
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct AddApp {
+    resources: ProviderResources,
+    id: ResourceId,
+    app: AppId,
+    timeout: Option<Duration>,
+}
+
+impl AddApp {
+    async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
+        let app = self.resources.id_of(self.app, deadline).await?;
+        self.resources.link(&self.id, &app).within(deadline).await
+    }
+}
+
+operation!(AddApp => Resource);
+
+/// The removal of one link; made by [`ProviderResources::remove_app`].
+///
+/// # Errors
+/// When awaited: not found, when there is no such provider, resource or app. When other links could
+/// not be put back, [`Error::pending`] names them: [`Pending::ResourceLinks`].
+#[derive(Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct RemoveApp {
+    resources: ProviderResources,
+    id: ResourceId,
+    app: AppId,
+    timeout: Option<Duration>,
+}
+
+impl RemoveApp {
+    async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
+        let Self { resources, id, app, .. } = self;
+        let app = resources.id_of(app, deadline).await?;
+        let linked = resources.client.app(&app).resources().list().within(deadline).await?;
+        if !linked.iter().any(|resource| resource.id == id) {
+            return resources.get(&id).within(deadline).await;
+        }
+        let others: Vec<_> = linked.into_iter().filter(|resource| resource.id != id).collect();
+        let removed = match resources.unlink(&id, &app).within(deadline).await {
+            Ok(removed) => removed,
+            // The server refused: nothing has happened.
+            Err(error) if error.status().is_some() => return Err(error),
+            Err(error) => return Err(error.with_pending(lost_links(app, &others))),
+        };
+        // Every other link is tried, even after one has failed: the fewer are lost the better.
+        let (mut lost, mut fault) = (Vec::new(), None);
+        for other in others {
+            let provider = resources.client.provider(&other.provider_id).resources();
+            if let Err(error) = provider.link(&other.id, &app).within(deadline).await {
+                lost.push(other);
+                fault.get_or_insert(error);
+            }
+        }
+        match fault {
+            Some(error) => Err(error.with_pending(lost_links(app, &lost))),
+            None => Ok(removed),
+        }
+    }
+}
+
+fn lost_links(app: AppId, resources: &[Resource]) -> Pending {
+    let resources =
+        resources.iter().map(|lost| (lost.provider_id.clone(), lost.id.clone())).collect();
+    Pending::ResourceLinks { app, resources }
+}
+
+operation!(RemoveApp => Resource);

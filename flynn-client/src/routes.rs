@@ -26,13 +26,26 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::time::Duration;
+
+use http::Method;
 use serde::{Deserialize, Serialize};
 
+use crate::apps::AppHandle;
+use crate::client::Client;
+use crate::error::Error;
 use crate::ids::RouteId;
 use crate::json::{is_default, is_false, null_is_default};
 use crate::secret::Secret;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+
+mod new;
+mod update;
+
+pub use new::{CreateRoute, NewRoute};
+pub use update::UpdateRoute;
 
 string_enum! {
     /// What a route listens for.
@@ -136,224 +149,196 @@ pub struct Certificate {
     pub updated_at: Option<Timestamp>,
 }
 
-#[cfg(feature = "client")]
-pub use calls::{AppRoutes, FindRoute, ListRoutes, Routes};
-#[cfg(feature = "client")]
-pub use new::CreateRoute;
-pub use new::NewRoute;
-#[cfg(feature = "client")]
-pub use update::UpdateRoute;
+/// Routes of all apps; made by [`Client::routes`].
+#[derive(Clone, Debug)]
+pub struct Routes {
+    client: Client,
+}
 
-mod new;
-#[cfg(feature = "client")]
-mod update;
+/// Routes of one app; made by [`AppHandle::routes`].
+#[derive(Clone, Debug)]
+pub struct AppRoutes {
+    app: AppHandle,
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
+impl Client {
+    /// Routes of all apps.
+    pub fn routes(&self) -> Routes {
+        Routes { client: self.clone() }
+    }
+}
 
-    use http::Method;
+impl AppHandle {
+    /// Routes of the app.
+    pub fn routes(&self) -> AppRoutes {
+        AppRoutes { app: self.clone() }
+    }
+}
 
-    use super::{Route, RouteType};
-    use crate::apps::AppHandle;
-    use crate::client::Client;
-    use crate::error::Error;
-    use crate::ids::RouteId;
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+impl Routes {
+    /// Every route, the newest first: `GET /routes`. Servers before v20200107.0 do not have it; there the
+    /// routes of each app are read, app by app.
+    pub fn list(&self) -> ListRoutes {
+        ListRoutes::new(&self.client, None)
+    }
+}
 
-    /// Routes of all apps; made by [`Client::routes`].
-    #[derive(Clone, Debug)]
-    pub struct Routes {
-        client: Client,
+impl AppRoutes {
+    /// Routes of the app, the newest first: `GET /apps/:a/routes`.
+    pub fn list(&self) -> ListRoutes {
+        ListRoutes::new(&self.app.client, Some(self.app.clone()))
     }
 
-    /// Routes of one app; made by [`AppHandle::routes`].
-    #[derive(Clone, Debug)]
-    pub struct AppRoutes {
-        pub(super) app: AppHandle,
+    /// The route of this domain and path (`/` for all of it), or `None`.
+    pub fn find(&self, domain: impl Into<String>, path: impl Into<String>) -> FindRoute {
+        FindRoute { list: self.list(), domain: domain.into(), path: path.into(), timeout: None }
     }
 
-    impl Client {
-        /// Routes of all apps.
-        pub fn routes(&self) -> Routes {
-            Routes { client: self.clone() }
-        }
-    }
-
-    impl AppHandle {
-        /// Routes of the app.
-        pub fn routes(&self) -> AppRoutes {
-            AppRoutes { app: self.clone() }
-        }
-    }
-
-    impl Routes {
-        /// Every route, the newest first: `GET /routes`. Servers before v20200107.0 do not have it; there the
-        /// routes of each app are read, app by app.
-        pub fn list(&self) -> ListRoutes {
-            ListRoutes::new(&self.client, None)
-        }
-    }
-
-    impl AppRoutes {
-        /// Routes of the app, the newest first: `GET /apps/:a/routes`.
-        pub fn list(&self) -> ListRoutes {
-            ListRoutes::new(&self.app.client, Some(self.app.clone()))
-        }
-
-        /// The route of this domain and path (`/` for all of it), or `None`.
-        pub fn find(&self, domain: impl Into<String>, path: impl Into<String>) -> FindRoute {
-            FindRoute { list: self.list(), domain: domain.into(), path: path.into(), timeout: None }
-        }
-
-        /// One route: `GET /apps/:a/routes/:type/:id`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such route; a validation error for an id without its kind.
-        pub fn get(&self, id: impl Into<RouteId>) -> Request<Route> {
-            Request::json(&self.app.client, self.read(&id.into()))
-        }
-
-        /// One route, or `None`.
-        ///
-        /// # Errors
-        /// A validation error for an id without its kind.
-        pub fn get_opt(&self, id: impl Into<RouteId>) -> Request<Option<Route>> {
-            Request::optional(&self.app.client, self.read(&id.into()))
-        }
-
-        /// Deletes a route: `DELETE /apps/:a/routes/:type/:id`.
-        ///
-        /// # Errors
-        /// Not found; a validation error "Route has dependent routes" for a `/` with paths beside it.
-        pub fn delete(&self, id: impl Into<RouteId>) -> Request<()> {
-            Request::unit(&self.app.client, self.one(Method::DELETE, Repeat::Delete, &id.into()))
-        }
-
-        pub(super) fn one(&self, method: Method, repeat: Repeat, id: &RouteId) -> Spec {
-            let (kind, uuid) = id.as_str().split_once('/').unwrap_or_default();
-            let segments = [self.app.app.as_str(), kind, uuid];
-            let mut spec = Spec::new(method, "/apps/{app}/routes/{type}/{id}", segments, repeat);
-            if kind.is_empty() {
-                spec.fault = Some(Error::invalid_input(format!(
-                    "{:?} is no id of a route: it is written http/UUID or tcp/UUID",
-                    id.as_str()
-                )));
-            }
-            spec
-        }
-
-        pub(super) fn read(&self, id: &RouteId) -> Spec {
-            self.one(Method::GET, Repeat::Safe, id)
-        }
-    }
-
-    /// A list of routes; made by [`AppRoutes::list`] and [`Routes::list`].
+    /// One route: `GET /apps/:a/routes/:type/:id`.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct ListRoutes {
-        client: Client,
-        app: Option<AppHandle>,
-        under: Option<String>,
-        timeout: Option<Duration>,
+    /// Not found, when there is no such route; a validation error for an id without its kind.
+    pub fn get(&self, id: impl Into<RouteId>) -> Request<Route> {
+        Request::json(&self.app.client, self.read(&id.into()))
     }
 
-    impl ListRoutes {
-        fn new(client: &Client, app: Option<AppHandle>) -> Self {
-            Self { client: client.clone(), app, under: None, timeout: None }
-        }
-
-        /// Only HTTP routes of this domain and of the names below it.
-        pub fn under_domain(mut self, domain: impl Into<String>) -> Self {
-            self.under = Some(domain.into());
-            self
-        }
-
-        async fn run(self, deadline: Deadline) -> Result<Vec<Route>, Error> {
-            let mut routes = match &self.app {
-                Some(app) => of_app(app, deadline).await?,
-                None => of_all(&self.client, deadline).await?,
-            };
-            if let Some(domain) = &self.under {
-                routes.retain(|route| is_under(&route.domain, domain));
-            }
-            Ok(routes)
-        }
-    }
-
-    operation!(ListRoutes => Vec<Route>);
-
-    async fn of_app(app: &AppHandle, deadline: Deadline) -> Result<Vec<Route>, Error> {
-        Request::list(&app.client, Spec::get("/apps/{app}/routes", [app.app.as_str()]))
-            .within(deadline)
-            .await
-    }
-
-    pub(super) async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Route>, Error> {
-        match Request::list(client, Spec::get("/routes", [])).within(deadline).await {
-            Err(error) if error.is_unsupported() => {}
-            routes => return routes,
-        }
-        let mut all = Vec::new();
-        for app in client.apps().list().within(deadline).await? {
-            all.extend(of_app(&client.app(app.id), deadline).await?);
-        }
-        let made = |route: &Route| route.created_at.as_ref().and_then(crate::Timestamp::unix_nanos);
-        all.sort_by_key(|route| std::cmp::Reverse(made(route)));
-        Ok(all)
-    }
-
-    fn is_under(name: &str, domain: &str) -> bool {
-        let (name, domain) = (name.to_ascii_lowercase(), domain.to_ascii_lowercase());
-        name.strip_suffix(&domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
-    }
-
-    /// Looking for a route; made by [`AppRoutes::find`].
+    /// One route, or `None`.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct FindRoute {
-        list: ListRoutes,
-        domain: String,
-        path: String,
-        timeout: Option<Duration>,
+    /// A validation error for an id without its kind.
+    pub fn get_opt(&self, id: impl Into<RouteId>) -> Request<Option<Route>> {
+        Request::optional(&self.app.client, self.read(&id.into()))
     }
 
-    impl FindRoute {
-        async fn run(self, deadline: Deadline) -> Result<Option<Route>, Error> {
-            let routes = self.list.run(deadline).await?;
-            Ok(routes.into_iter().find(|route| serves(route, &self.domain, &self.path)))
+    /// Deletes a route: `DELETE /apps/:a/routes/:type/:id`.
+    ///
+    /// # Errors
+    /// Not found; a validation error "Route has dependent routes" for a `/` with paths beside it.
+    pub fn delete(&self, id: impl Into<RouteId>) -> Request<()> {
+        Request::unit(&self.app.client, self.one(Method::DELETE, Repeat::Delete, &id.into()))
+    }
+
+    fn one(&self, method: Method, repeat: Repeat, id: &RouteId) -> Spec {
+        let (kind, uuid) = id.as_str().split_once('/').unwrap_or_default();
+        let segments = [self.app.app.as_str(), kind, uuid];
+        let mut spec = Spec::new(method, "/apps/{app}/routes/{type}/{id}", segments, repeat);
+        if kind.is_empty() {
+            spec.fault = Some(Error::invalid_input(format!(
+                "{:?} is no id of a route: it is written http/UUID or tcp/UUID",
+                id.as_str()
+            )));
         }
+        spec
     }
 
-    operation!(FindRoute => Option<Route>);
+    fn read(&self, id: &RouteId) -> Spec {
+        self.one(Method::GET, Repeat::Safe, id)
+    }
+}
 
-    /// Paths are prefixes; with and without the slashes at the end they are the same.
-    pub(super) fn serves(route: &Route, domain: &str, path: &str) -> bool {
-        route.kind == RouteType::Http
-            && route.domain.eq_ignore_ascii_case(domain)
-            && route.path.trim_end_matches('/') == path.trim_end_matches('/')
+/// A list of routes; made by [`AppRoutes::list`] and [`Routes::list`].
+///
+/// # Errors
+/// Not found, when there is no such app.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct ListRoutes {
+    client: Client,
+    app: Option<AppHandle>,
+    under: Option<String>,
+    timeout: Option<Duration>,
+}
+
+impl ListRoutes {
+    fn new(client: &Client, app: Option<AppHandle>) -> Self {
+        Self { client: client.clone(), app, under: None, timeout: None }
     }
 
-    #[cfg(test)]
-    mod tests {
-        use super::is_under;
+    /// Only HTTP routes of this domain and of the names below it.
+    pub fn under_domain(mut self, domain: impl Into<String>) -> Self {
+        self.under = Some(domain.into());
+        self
+    }
 
-        #[test]
-        fn below_a_domain_means_after_a_dot() {
-            assert!(
-                is_under("www.example.com", "example.com")
-                    && is_under("Example.com", "example.COM")
-            );
-            assert!(
-                !is_under("xexample.com", "example.com")
-                    && !is_under("example.com", "www.example.com")
-            );
+    async fn run(self, deadline: Deadline) -> Result<Vec<Route>, Error> {
+        let mut routes = match &self.app {
+            Some(app) => of_app(app, deadline).await?,
+            None => of_all(&self.client, deadline).await?,
+        };
+        if let Some(domain) = &self.under {
+            routes.retain(|route| is_under(&route.domain, domain));
         }
+        Ok(routes)
+    }
+}
+
+operation!(ListRoutes => Vec<Route>);
+
+async fn of_app(app: &AppHandle, deadline: Deadline) -> Result<Vec<Route>, Error> {
+    Request::list(&app.client, Spec::get("/apps/{app}/routes", [app.app.as_str()]))
+        .within(deadline)
+        .await
+}
+
+async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Route>, Error> {
+    match Request::list(client, Spec::get("/routes", [])).within(deadline).await {
+        Err(error) if error.is_unsupported() => {}
+        routes => return routes,
+    }
+    let mut all = Vec::new();
+    for app in client.apps().list().within(deadline).await? {
+        all.extend(of_app(&client.app(app.id), deadline).await?);
+    }
+    let made = |route: &Route| route.created_at.as_ref().and_then(crate::Timestamp::unix_nanos);
+    all.sort_by_key(|route| std::cmp::Reverse(made(route)));
+    Ok(all)
+}
+
+fn is_under(name: &str, domain: &str) -> bool {
+    let (name, domain) = (name.to_ascii_lowercase(), domain.to_ascii_lowercase());
+    name.strip_suffix(&domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+}
+
+/// Looking for a route; made by [`AppRoutes::find`].
+///
+/// # Errors
+/// Not found, when there is no such app.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct FindRoute {
+    list: ListRoutes,
+    domain: String,
+    path: String,
+    timeout: Option<Duration>,
+}
+
+impl FindRoute {
+    async fn run(self, deadline: Deadline) -> Result<Option<Route>, Error> {
+        let routes = self.list.run(deadline).await?;
+        Ok(routes.into_iter().find(|route| serves(route, &self.domain, &self.path)))
+    }
+}
+
+operation!(FindRoute => Option<Route>);
+
+/// Paths are prefixes; with and without the slashes at the end they are the same.
+fn serves(route: &Route, domain: &str, path: &str) -> bool {
+    route.kind == RouteType::Http
+        && route.domain.eq_ignore_ascii_case(domain)
+        && route.path.trim_end_matches('/') == path.trim_end_matches('/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_under;
+
+    #[test]
+    fn below_a_domain_means_after_a_dot() {
+        assert!(
+            is_under("www.example.com", "example.com") && is_under("Example.com", "example.COM")
+        );
+        assert!(
+            !is_under("xexample.com", "example.com") && !is_under("example.com", "www.example.com")
+        );
     }
 }

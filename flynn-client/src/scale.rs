@@ -26,15 +26,24 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use crate::formations::{Processes, Tags};
+use crate::apps::AppHandle;
+use crate::error::Error;
+use crate::formations::{Processes, Tags, host_tags};
 use crate::ids::{AppId, ReleaseId, ScaleRequestId};
 use crate::json::null_is_default;
 use crate::releases::Release;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+
+mod progress;
+
+pub use progress::{ScaleHandle, ScaleProgress, ScaleStep, WaitForScale};
 
 string_enum! {
     /// Where a scale request is.
@@ -110,134 +119,111 @@ fn spread(name: &str, count: i64, release: &Release, hosts: u32) -> i64 {
         _ => count,
     }
 }
-
-#[cfg(feature = "client")]
-pub use calls::ScaleApp;
-#[cfg(feature = "client")]
-pub use progress::{ScaleHandle, ScaleProgress, ScaleStep, WaitForScale};
-
-#[cfg(feature = "client")]
-mod progress;
-
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
-
-    use serde_json::{Map, Value, json};
-
-    use super::{ScaleHandle, ScaleRequest, ScaleState};
-    use crate::apps::AppHandle;
-    use crate::error::Error;
-    use crate::formations::host_tags;
-    use crate::ids::ReleaseId;
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-    impl AppHandle {
-        /// Asks for so many jobs of these process types, of an `omni` type so many on each host:
-        /// `PUT /apps/:a/scale/:r`. Types that are not named keep their jobs. Awaiting it gives a handle
-        /// once the server has accepted.
-        ///
-        /// Servers before v20170309.0 have no scale requests: there the formation is read, changed and
-        /// written.
-        pub fn scale<K: Into<String>>(
-            &self,
-            processes: impl IntoIterator<Item = (K, i64)>,
-        ) -> ScaleApp {
-            ScaleApp {
-                app: self.clone(),
-                release: None,
-                processes: processes
-                    .into_iter()
-                    .map(|(name, count)| (name.into(), count.into()))
-                    .collect(),
-                tags: Map::new(),
-                hosts: None,
-                timeout: None,
-            }
-        }
-    }
-
-    /// Another number of jobs to be asked for; made by [`AppHandle::scale`].
+impl AppHandle {
+    /// Asks for so many jobs of these process types, of an `omni` type so many on each host:
+    /// `PUT /apps/:a/scale/:r`. Types that are not named keep their jobs. Awaiting it gives a handle
+    /// once the server has accepted.
     ///
-    /// # Errors
-    /// When awaited: not found, when there is no such app or release, or the app has no release; a
-    /// validation error for process types that the release does not have.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct ScaleApp {
-        app: AppHandle,
-        release: Option<ReleaseId>,
-        processes: Map<String, Value>,
-        tags: Map<String, Value>,
-        hosts: Option<u32>,
-        timeout: Option<Duration>,
-    }
-
-    impl ScaleApp {
-        /// Of this release; of the app's current one, unless set.
-        pub fn release(mut self, id: impl Into<ReleaseId>) -> Self {
-            self.release = Some(id.into());
-            self
-        }
-
-        /// All host tags that jobs of this type ask for, instead of those before; none clears them.
-        pub fn tags<K: Into<String>, V: Into<String>>(
-            mut self,
-            process_type: impl Into<String>,
-            tags: impl IntoIterator<Item = (K, V)>,
-        ) -> Self {
-            self.tags.insert(process_type.into(), host_tags(tags));
-            self
-        }
-
-        /// How many hosts the cluster has, for the jobs of `omni` processes on servers before v20170309.0.
-        /// Unless set, the distinct hosts of `/active-jobs` are counted.
-        pub fn hosts(mut self, hosts: u32) -> Self {
-            self.hosts = Some(hosts);
-            self
-        }
-
-        async fn run(self, deadline: Deadline) -> Result<ScaleHandle, Error> {
-            let Self { app, release, processes, tags, hosts, .. } = self;
-            if processes.is_empty() && tags.is_empty() {
-                return Err(Error::invalid_input("scaling needs process types or tags"));
-            }
-            let release_id = match release {
-                Some(id) => id,
-                None => app.release().within(deadline).await?.id,
-            };
-            let mut body = json!({ "state": ScaleState::Pending });
-            if let Value::Object(body) = &mut body {
-                if !processes.is_empty() {
-                    body.insert("new_processes".to_owned(), Value::Object(processes.clone()));
-                }
-                if !tags.is_empty() {
-                    body.insert("new_tags".to_owned(), Value::Object(tags.clone()));
-                }
-            }
-            // A second request takes the place of the first and asks for the same.
-            let spec = Spec::put(
-                "/apps/{app}/scale/{release}",
-                [app.app.as_str(), release_id.as_str()],
-                Repeat::Safe,
-            );
-            let accepted =
-                Request::<ScaleRequest>::json(&app.client, spec.body(&body)).within(deadline).await;
-            let accepted = match accepted {
-                Ok(request) => Some(request),
-                Err(error) if error.is_unsupported() => {
-                    app.formations().update(&release_id).all(processes, tags).run(deadline).await?;
-                    None
-                }
-                Err(error) => return Err(error),
-            };
-            let id = accepted.as_ref().map(|request| request.id.clone()).unwrap_or_default();
-            Ok(ScaleHandle { app, release_id, id, accepted, hosts })
+    /// Servers before v20170309.0 have no scale requests: there the formation is read, changed and
+    /// written.
+    pub fn scale<K: Into<String>>(
+        &self,
+        processes: impl IntoIterator<Item = (K, i64)>,
+    ) -> ScaleApp {
+        ScaleApp {
+            app: self.clone(),
+            release: None,
+            processes: processes
+                .into_iter()
+                .map(|(name, count)| (name.into(), count.into()))
+                .collect(),
+            tags: Map::new(),
+            hosts: None,
+            timeout: None,
         }
     }
-
-    operation!(ScaleApp => ScaleHandle);
 }
+
+/// Another number of jobs to be asked for; made by [`AppHandle::scale`].
+///
+/// # Errors
+/// When awaited: not found, when there is no such app or release, or the app has no release; a
+/// validation error for process types that the release does not have.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct ScaleApp {
+    app: AppHandle,
+    release: Option<ReleaseId>,
+    processes: Map<String, Value>,
+    tags: Map<String, Value>,
+    hosts: Option<u32>,
+    timeout: Option<Duration>,
+}
+
+impl ScaleApp {
+    /// Of this release; of the app's current one, unless set.
+    pub fn release(mut self, id: impl Into<ReleaseId>) -> Self {
+        self.release = Some(id.into());
+        self
+    }
+
+    /// All host tags that jobs of this type ask for, instead of those before; none clears them.
+    pub fn tags<K: Into<String>, V: Into<String>>(
+        mut self,
+        process_type: impl Into<String>,
+        tags: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        self.tags.insert(process_type.into(), host_tags(tags));
+        self
+    }
+
+    /// How many hosts the cluster has, for the jobs of `omni` processes on servers before v20170309.0.
+    /// Unless set, the distinct hosts of `/active-jobs` are counted.
+    pub fn hosts(mut self, hosts: u32) -> Self {
+        self.hosts = Some(hosts);
+        self
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<ScaleHandle, Error> {
+        let Self { app, release, processes, tags, hosts, .. } = self;
+        if processes.is_empty() && tags.is_empty() {
+            return Err(Error::invalid_input("scaling needs process types or tags"));
+        }
+        let release_id = match release {
+            Some(id) => id,
+            None => app.release().within(deadline).await?.id,
+        };
+        let mut body = json!({ "state": ScaleState::Pending });
+        if let Value::Object(body) = &mut body {
+            if !processes.is_empty() {
+                body.insert("new_processes".to_owned(), Value::Object(processes.clone()));
+            }
+            if !tags.is_empty() {
+                body.insert("new_tags".to_owned(), Value::Object(tags.clone()));
+            }
+        }
+        // A second request takes the place of the first and asks for the same.
+        let spec = Spec::put(
+            "/apps/{app}/scale/{release}",
+            [app.app.as_str(), release_id.as_str()],
+            Repeat::Safe,
+        );
+        let accepted =
+            Request::<ScaleRequest>::json(&app.client, spec.body(&body)).within(deadline).await;
+        let accepted = match accepted {
+            Ok(request) => Some(request),
+            Err(error) if error.is_unsupported() => {
+                app.formations().update(&release_id).all(processes, tags).run(deadline).await?;
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        let id = accepted.as_ref().map(|request| request.id.clone()).unwrap_or_default();
+        Ok(ScaleHandle { app, release_id, id, accepted, hosts })
+    }
+}
+
+operation!(ScaleApp => ScaleHandle);
 
 #[cfg(test)]
 mod tests {

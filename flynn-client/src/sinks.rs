@@ -18,10 +18,13 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::client::Client;
 use crate::ids::SinkId;
 use crate::json::{Json, is_false};
+use crate::since::WatchAll;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Repeat, Request, Spec};
 
 string_enum! {
     /// The kind of a sink.
@@ -163,89 +166,74 @@ impl NewSink {
         Self { kind, config: config.into() }
     }
 }
-
-#[cfg(feature = "client")]
-pub use calls::Sinks;
-
-#[cfg(feature = "client")]
 impl crate::since::Marker for Sink {
     fn is_marker(&self) -> bool {
         self.id.is_empty()
     }
 }
+/// The log sinks; made by [`Client::sinks`].
+#[derive(Clone, Debug)]
+pub struct Sinks {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use super::{NewSink, Sink};
-    use crate::client::Client;
-    use crate::ids::SinkId;
-    use crate::since::WatchAll;
-    use crate::transport::{Repeat, Request, Spec};
+impl Client {
+    /// The log sinks of the cluster.
+    pub fn sinks(&self) -> Sinks {
+        Sinks { client: self.clone() }
+    }
+}
 
-    /// The log sinks; made by [`Client::sinks`].
-    #[derive(Clone, Debug)]
-    pub struct Sinks {
-        client: Client,
+impl Sinks {
+    /// Every sink, the one that changed last first: `GET /sinks`.
+    ///
+    /// # Errors
+    /// Unsupported before v20161215.2.
+    pub fn list(&self) -> Request<Vec<Sink>> {
+        Request::list(&self.client, Spec::get("/sinks", []))
     }
 
-    impl Client {
-        /// The log sinks of the cluster.
-        pub fn sinks(&self) -> Sinks {
-            Sinks { client: self.clone() }
-        }
+    /// Sinks as they change, after those there are: `GET /sinks` as a stream. A deleted sink comes
+    /// once more, without configuration.
+    ///
+    /// Never recorded with success from a real controller; written from the server's source.
+    pub fn stream(&self) -> WatchAll<Sink> {
+        WatchAll::new(&self.client, "/sinks")
     }
 
-    impl Sinks {
-        /// Every sink, the one that changed last first: `GET /sinks`.
-        ///
-        /// # Errors
-        /// Unsupported before v20161215.2.
-        pub fn list(&self) -> Request<Vec<Sink>> {
-            Request::list(&self.client, Spec::get("/sinks", []))
-        }
+    /// Makes a sink: `POST /sinks`. The configuration is not checked by the server.
+    ///
+    /// # Errors
+    /// A validation error for any kind but `syslog`. Unsupported before v20161215.2.
+    pub fn create(&self, sink: NewSink) -> Request<Sink> {
+        Request::json(&self.client, Spec::post("/sinks", [], Repeat::Never).body(sink))
+    }
 
-        /// Sinks as they change, after those there are: `GET /sinks` as a stream. A deleted sink comes
-        /// once more, without configuration.
-        ///
-        /// Never recorded with success from a real controller; written from the server's source.
-        pub fn stream(&self) -> WatchAll<Sink> {
-            WatchAll::new(&self.client, "/sinks")
-        }
+    /// One sink, deleted ones included: `GET /sinks/:s`.
+    ///
+    /// # Errors
+    /// Not found, when there never was such a sink. Unsupported before v20161215.2.
+    pub fn get(&self, id: impl Into<SinkId>) -> Request<Sink> {
+        Request::json(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
+    }
 
-        /// Makes a sink: `POST /sinks`. The configuration is not checked by the server.
-        ///
-        /// # Errors
-        /// A validation error for any kind but `syslog`. Unsupported before v20161215.2.
-        pub fn create(&self, sink: NewSink) -> Request<Sink> {
-            Request::json(&self.client, Spec::post("/sinks", [], Repeat::Never).body(sink))
-        }
+    /// One sink, deleted ones included, or `None` when there never was such a sink.
+    ///
+    /// # Errors
+    /// Unsupported before v20161215.2.
+    pub fn get_opt(&self, id: impl Into<SinkId>) -> Request<Option<Sink>> {
+        Request::optional(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
+    }
 
-        /// One sink, deleted ones included: `GET /sinks/:s`.
-        ///
-        /// # Errors
-        /// Not found, when there never was such a sink. Unsupported before v20161215.2.
-        pub fn get(&self, id: impl Into<SinkId>) -> Request<Sink> {
-            Request::json(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
-        }
-
-        /// One sink, deleted ones included, or `None` when there never was such a sink.
-        ///
-        /// # Errors
-        /// Unsupported before v20161215.2.
-        pub fn get_opt(&self, id: impl Into<SinkId>) -> Request<Option<Sink>> {
-            Request::optional(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
-        }
-
-        /// Deletes a sink and gives it back: `DELETE /sinks/:s`. Doing it again changes nothing.
-        ///
-        /// # Errors
-        /// Not found, when there never was such a sink. Unsupported before v20161215.2.
-        pub fn delete(&self, id: impl Into<SinkId>) -> Request<Sink> {
-            // A deleted sink still answers, so a later attempt gives it too.
-            Request::json(
-                &self.client,
-                Spec::delete("/sinks/{sink}", [id.into().as_str()], Repeat::Safe),
-            )
-        }
+    /// Deletes a sink and gives it back: `DELETE /sinks/:s`. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// Not found, when there never was such a sink. Unsupported before v20161215.2.
+    pub fn delete(&self, id: impl Into<SinkId>) -> Request<Sink> {
+        // A deleted sink still answers, so a later attempt gives it too.
+        Request::json(
+            &self.client,
+            Spec::delete("/sinks/{sink}", [id.into().as_str()], Repeat::Safe),
+        )
     }
 }

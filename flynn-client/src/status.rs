@@ -28,10 +28,15 @@
 
 use std::collections::BTreeMap;
 
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::json::null_is_default;
+use crate::builder::ClientBuilder;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::json::{decode, null_is_default};
 use crate::string_enum::string_enum;
+use crate::transport::{Accept, Request, Spec};
 
 string_enum! {
     /// Well or not.
@@ -77,97 +82,80 @@ pub struct ServiceStatus {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
 }
+/// A client of the status app, `https://status.<domain>`.
+///
+/// Its key is the status app's own `AUTH_KEY`, not the controller's; from private addresses none is asked.
+#[derive(Clone, Debug)]
+pub struct StatusClient {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-pub use calls::StatusClient;
-
-#[cfg(feature = "client")]
-mod calls {
-    use http::StatusCode;
-    use serde::Deserialize;
-
-    use super::Status;
-    use crate::builder::ClientBuilder;
-    use crate::client::Client;
-    use crate::error::{Error, ErrorKind};
-    use crate::json::decode;
-    use crate::transport::{Accept, Request, Spec};
-
-    /// A client of the status app, `https://status.<domain>`.
+impl ClientBuilder {
+    /// Makes a client of the status app instead of the controller.
     ///
-    /// Its key is the status app's own `AUTH_KEY`, not the controller's; from private addresses none is asked.
-    #[derive(Clone, Debug)]
-    pub struct StatusClient {
-        client: Client,
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_status(self) -> Result<StatusClient, Error> {
+        Ok(StatusClient { client: self.build()? })
+    }
+}
+
+impl StatusClient {
+    /// Sets up a client of the status app at this URL.
+    pub fn builder(url: impl Into<String>) -> ClientBuilder {
+        Client::builder(url)
     }
 
-    impl ClientBuilder {
-        /// Makes a client of the status app instead of the controller.
-        ///
-        /// # Errors
-        /// As [`build`](Self::build).
-        pub fn build_status(self) -> Result<StatusClient, Error> {
-            Ok(StatusClient { client: self.build()? })
-        }
+    /// Status of the cluster and its services: `GET /`. An unhealthy cluster is an answer, not an error.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`].
+    pub fn status(&self) -> Request<Status> {
+        status(&self.client, Spec::get("/", []))
+    }
+}
+
+impl Client {
+    /// Status of the controller: `GET /.well-known/status`. An unhealthy one is an answer, not an error.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`].
+    pub fn status(&self) -> Request<Status> {
+        status(self, Spec::get("/.well-known/status", []))
     }
 
-    impl StatusClient {
-        /// Sets up a client of the status app at this URL.
-        pub fn builder(url: impl Into<String>) -> ClientBuilder {
-            Client::builder(url)
-        }
-
-        /// Status of the cluster and its services: `GET /`. An unhealthy cluster is an answer, not an error.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`].
-        pub fn status(&self) -> Request<Status> {
-            status(&self.client, Spec::get("/", []))
-        }
+    /// Whether somebody is there: `GET /ping`, which needs no key. With
+    /// [`resolve`](ClientBuilder::resolve), the router of one node is asked.
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`].
+    pub fn ping(&self) -> Request<()> {
+        Request::unit(self, Spec::get("/ping", []).accept(Accept::Anything))
     }
 
-    impl Client {
-        /// Status of the controller: `GET /.well-known/status`. An unhealthy one is an answer, not an error.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`].
-        pub fn status(&self) -> Request<Status> {
-            status(self, Spec::get("/.well-known/status", []))
-        }
-
-        /// Whether somebody is there: `GET /ping`, which needs no key. With
-        /// [`resolve`](ClientBuilder::resolve), the router of one node is asked.
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`].
-        pub fn ping(&self) -> Request<()> {
-            Request::unit(self, Spec::get("/ping", []).accept(Accept::Anything))
-        }
-
-        /// PEM of the cluster's own authority: `GET /ca-cert`, which needs no key (and refuses a wrong one).
-        ///
-        /// # Errors
-        /// Those of every call, see [`ErrorKind`].
-        pub fn ca_certificate(&self) -> Request<String> {
-            Request::new(self, Spec::get("/ca-cert", []).accept(Accept::Anything), |_, body| {
-                match String::from_utf8(body?.into()) {
-                    Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => Ok(pem),
-                    _ => Err(Error::new(ErrorKind::Decode, "the answer is no certificate")),
-                }
-            })
-        }
-    }
-
-    fn status(client: &Client, spec: Spec) -> Request<Status> {
-        #[derive(Deserialize)]
-        struct Envelope {
-            data: Option<Status>,
-        }
-        Request::new(client, spec.also(StatusCode::INTERNAL_SERVER_ERROR), |_, body| {
-            let envelope: Envelope = decode(&body?)?;
-            envelope.data.ok_or_else(|| {
-                Error::new(ErrorKind::Server, "it failed instead of saying its status")
-            })
+    /// PEM of the cluster's own authority: `GET /ca-cert`, which needs no key (and refuses a wrong one).
+    ///
+    /// # Errors
+    /// Those of every call, see [`ErrorKind`].
+    pub fn ca_certificate(&self) -> Request<String> {
+        Request::new(self, Spec::get("/ca-cert", []).accept(Accept::Anything), |_, body| {
+            match String::from_utf8(body?.into()) {
+                Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => Ok(pem),
+                _ => Err(Error::new(ErrorKind::Decode, "the answer is no certificate")),
+            }
         })
     }
+}
+
+fn status(client: &Client, spec: Spec) -> Request<Status> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        data: Option<Status>,
+    }
+    Request::new(client, spec.also(StatusCode::INTERNAL_SERVER_ERROR), |_, body| {
+        let envelope: Envelope = decode(&body?)?;
+        envelope
+            .data
+            .ok_or_else(|| Error::new(ErrorKind::Server, "it failed instead of saying its status"))
+    })
 }

@@ -18,10 +18,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::apps::AppHandle;
+use crate::client::Client;
 use crate::ids::{AppId, HostId, JobId, ReleaseId, VolumeId};
 use crate::json::{is_false, null_is_default};
+use crate::since::WatchAll;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
+use crate::transport::{Repeat, Request, Spec};
 
 string_enum! {
     /// What a volume holds.
@@ -95,130 +99,109 @@ pub struct Volume {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decommissioned_at: Option<Timestamp>,
 }
-
-#[cfg(feature = "client")]
-pub use calls::{AppVolumes, Volumes};
-
-#[cfg(feature = "client")]
 impl crate::since::Marker for Volume {
     fn is_marker(&self) -> bool {
         self.id.is_empty()
     }
 }
+/// All volumes; made by [`Client::volumes`].
+#[derive(Clone, Debug)]
+pub struct Volumes {
+    client: Client,
+}
 
-#[cfg(feature = "client")]
-mod calls {
-    use serde::Serialize;
+/// The volumes of an app; made by [`AppHandle::volumes`].
+#[derive(Clone, Debug)]
+pub struct AppVolumes {
+    app: AppHandle,
+}
 
-    use super::Volume;
-    use crate::apps::AppHandle;
-    use crate::client::Client;
-    use crate::ids::VolumeId;
-    use crate::since::WatchAll;
-    use crate::transport::{Repeat, Request, Spec};
+impl Client {
+    /// The volumes of the cluster.
+    pub fn volumes(&self) -> Volumes {
+        Volumes { client: self.clone() }
+    }
+}
 
-    /// All volumes; made by [`Client::volumes`].
-    #[derive(Clone, Debug)]
-    pub struct Volumes {
-        client: Client,
+impl AppHandle {
+    /// The app's volumes.
+    pub fn volumes(&self) -> AppVolumes {
+        AppVolumes { app: self.clone() }
+    }
+}
+
+impl Volumes {
+    /// Every volume, the one that changed last first: `GET /volumes`.
+    ///
+    /// # Errors
+    /// Unsupported before v20170310.0.
+    pub fn list(&self) -> Request<Vec<Volume>> {
+        Request::list(&self.client, Spec::get("/volumes", []))
     }
 
-    /// The volumes of an app; made by [`AppHandle::volumes`].
-    #[derive(Clone, Debug)]
-    pub struct AppVolumes {
-        app: AppHandle,
+    /// Volumes as they change, after those there are: `GET /volumes` as a stream.
+    ///
+    /// Never recorded with success from a real controller; written from the server's source.
+    pub fn stream(&self) -> WatchAll<Volume> {
+        WatchAll::new(&self.client, "/volumes")
     }
 
-    impl Client {
-        /// The volumes of the cluster.
-        pub fn volumes(&self) -> Volumes {
-            Volumes { client: self.clone() }
-        }
+    /// Tells the controller of a volume, by the volume's id: `PUT /volumes/:v`. It is the
+    /// scheduler's way to report what the hosts have; it makes no disk anywhere.
+    ///
+    /// Never recorded with success from a real controller; written from the server's source.
+    ///
+    /// # Errors
+    /// A validation error for an unknown type or state. Unsupported before v20170310.0.
+    pub fn put(&self, volume: &Volume) -> Request<Volume> {
+        let spec = Spec::put("/volumes/{volume}", [volume.id.as_str()], Repeat::Safe);
+        Request::json(&self.client, spec.body(volume))
+    }
+}
+
+impl AppVolumes {
+    /// The app's volumes, the one that changed last first: `GET /apps/:a/volumes`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app. Unsupported before v20170310.0.
+    pub fn list(&self) -> Request<Vec<Volume>> {
+        Request::list(&self.app.client, Spec::get("/apps/{app}/volumes", [self.app.app.as_str()]))
     }
 
-    impl AppHandle {
-        /// The app's volumes.
-        pub fn volumes(&self) -> AppVolumes {
-            AppVolumes { app: self.clone() }
-        }
+    /// One volume of the app: `GET /apps/:a/volumes/:v`.
+    ///
+    /// # Errors
+    /// Not found, when the app has no such volume. Unsupported before v20170310.0.
+    pub fn get(&self, id: impl Into<VolumeId>) -> Request<Volume> {
+        Request::json(&self.app.client, self.one(&id.into()))
     }
 
-    impl Volumes {
-        /// Every volume, the one that changed last first: `GET /volumes`.
-        ///
-        /// # Errors
-        /// Unsupported before v20170310.0.
-        pub fn list(&self) -> Request<Vec<Volume>> {
-            Request::list(&self.client, Spec::get("/volumes", []))
-        }
-
-        /// Volumes as they change, after those there are: `GET /volumes` as a stream.
-        ///
-        /// Never recorded with success from a real controller; written from the server's source.
-        pub fn stream(&self) -> WatchAll<Volume> {
-            WatchAll::new(&self.client, "/volumes")
-        }
-
-        /// Tells the controller of a volume, by the volume's id: `PUT /volumes/:v`. It is the
-        /// scheduler's way to report what the hosts have; it makes no disk anywhere.
-        ///
-        /// Never recorded with success from a real controller; written from the server's source.
-        ///
-        /// # Errors
-        /// A validation error for an unknown type or state. Unsupported before v20170310.0.
-        pub fn put(&self, volume: &Volume) -> Request<Volume> {
-            let spec = Spec::put("/volumes/{volume}", [volume.id.as_str()], Repeat::Safe);
-            Request::json(&self.client, spec.body(volume))
-        }
+    /// One volume of the app, or `None` when it has no such volume.
+    ///
+    /// # Errors
+    /// Unsupported before v20170310.0.
+    pub fn get_opt(&self, id: impl Into<VolumeId>) -> Request<Option<Volume>> {
+        Request::optional(&self.app.client, self.one(&id.into()))
     }
 
-    impl AppVolumes {
-        /// The app's volumes, the one that changed last first: `GET /apps/:a/volumes`.
-        ///
-        /// # Errors
-        /// Not found, when there is no such app. Unsupported before v20170310.0.
-        pub fn list(&self) -> Request<Vec<Volume>> {
-            Request::list(
-                &self.app.client,
-                Spec::get("/apps/{app}/volumes", [self.app.app.as_str()]),
-            )
-        }
+    fn one(&self, id: &VolumeId) -> Spec {
+        Spec::get("/apps/{app}/volumes/{volume}", [self.app.app.as_str(), id.as_str()])
+    }
 
-        /// One volume of the app: `GET /apps/:a/volumes/:v`.
-        ///
-        /// # Errors
-        /// Not found, when the app has no such volume. Unsupported before v20170310.0.
-        pub fn get(&self, id: impl Into<VolumeId>) -> Request<Volume> {
-            Request::json(&self.app.client, self.one(&id.into()))
+    /// Keeps a volume from being given to new jobs: `PUT /apps/:a/volumes/:v/decommission`.
+    /// Doing it again only moves the time. The answer has the id and two times, nothing else.
+    ///
+    /// # Errors
+    /// Not found, when the app has no such volume. Unsupported before v20170310.0.
+    pub fn decommission(&self, id: impl Into<VolumeId>) -> Request<Volume> {
+        // The server goes by the id in the body, whatever the path says.
+        #[derive(Serialize)]
+        struct ById {
+            id: VolumeId,
         }
-
-        /// One volume of the app, or `None` when it has no such volume.
-        ///
-        /// # Errors
-        /// Unsupported before v20170310.0.
-        pub fn get_opt(&self, id: impl Into<VolumeId>) -> Request<Option<Volume>> {
-            Request::optional(&self.app.client, self.one(&id.into()))
-        }
-
-        fn one(&self, id: &VolumeId) -> Spec {
-            Spec::get("/apps/{app}/volumes/{volume}", [self.app.app.as_str(), id.as_str()])
-        }
-
-        /// Keeps a volume from being given to new jobs: `PUT /apps/:a/volumes/:v/decommission`.
-        /// Doing it again only moves the time. The answer has the id and two times, nothing else.
-        ///
-        /// # Errors
-        /// Not found, when the app has no such volume. Unsupported before v20170310.0.
-        pub fn decommission(&self, id: impl Into<VolumeId>) -> Request<Volume> {
-            // The server goes by the id in the body, whatever the path says.
-            #[derive(Serialize)]
-            struct ById {
-                id: VolumeId,
-            }
-            let id = id.into();
-            let path = "/apps/{app}/volumes/{volume}/decommission";
-            let spec = Spec::put(path, [self.app.app.as_str(), id.as_str()], Repeat::Safe);
-            Request::json(&self.app.client, spec.body(&ById { id }))
-        }
+        let id = id.into();
+        let path = "/apps/{app}/volumes/{volume}/decommission";
+        let spec = Spec::put(path, [self.app.app.as_str(), id.as_str()], Repeat::Safe);
+        Request::json(&self.app.client, spec.body(&ById { id }))
     }
 }

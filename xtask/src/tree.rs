@@ -24,15 +24,8 @@ pub(crate) const OURS: [&str; 5] =
 const NEVER: [&str; 6] =
     ["aws-lc-rs", "openssl", "native-tls", "rustls-pemfile", "aws-config", "async-std"];
 
-const BUDGETS: [Budget; 6] = [
+const BUDGETS: [Budget; 5] = [
     Budget { name: "flynn-client", features: &[], most: 115, ours: &[], banned: &NEVER },
-    Budget {
-        name: "flynn-client",
-        features: &["--no-default-features"],
-        most: 55,
-        ours: &[],
-        banned: &["tokio", "reqwest", "hyper", "rustls"],
-    },
     Budget {
         name: "flynn-config",
         features: &[],

@@ -1,13 +1,19 @@
 //! Running a one-off job.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::apps::AppHandle;
+use crate::attached::Attached;
 use crate::env::Env;
+use crate::error::Error;
 use crate::ids::{ArtifactId, ReleaseId};
+use crate::jobs::{Job, Jobs};
 use crate::json::{is_default, is_false, null_is_default};
-use crate::releases::ResourceLimit;
+use crate::releases::{Release, ResourceLimit};
+use crate::transport::{Deadline, Repeat, Request, Spec, operation, upgrade};
 
 /// A one-off job to be run, as the wire has it; [`Jobs::run`](crate::jobs::Jobs::run) makes one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,185 +67,166 @@ pub struct NewJob {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub mounts_from: String,
 }
-
-#[cfg(feature = "client")]
-pub use calls::{RunAttached, RunJob};
-
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
-
-    use super::NewJob;
-    use crate::apps::AppHandle;
-    use crate::attached::Attached;
-    use crate::error::Error;
-    use crate::ids::{ArtifactId, ReleaseId};
-    use crate::jobs::{Job, Jobs};
-    use crate::releases::{Release, ResourceLimit};
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation, upgrade};
-
-    impl Jobs {
-        /// Runs a program with the current release and its variables: `POST /apps/:a/jobs`.
-        ///
-        /// Awaiting it starts the job detached; [`attached`](RunJob::attached) keeps hold of its input and output.
-        pub fn run<A: Into<String>>(&self, args: impl IntoIterator<Item = A>) -> RunJob {
-            RunJob {
-                app: self.app.clone(),
-                job: NewJob {
-                    args: args.into_iter().map(Into::into).collect(),
-                    release_env: true,
-                    ..NewJob::default()
-                },
-                log: None,
-                timeout: None,
-            }
-        }
-    }
-
-    /// A one-off job to be run; made by [`Jobs::run`].
+impl Jobs {
+    /// Runs a program with the current release and its variables: `POST /apps/:a/jobs`.
     ///
-    /// Awaiting it gives what the server says of a job that it has just asked for: ids, release and arguments.
-    /// `state` and times are empty there; [`Jobs::get`] reads them later.
-    ///
-    /// # Errors
-    /// Not found, when the app or the release does not exist.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct RunJob {
-        app: AppHandle,
-        job: NewJob,
-        log: Option<bool>,
-        timeout: Option<Duration>,
-    }
-
-    impl RunJob {
-        /// Another release than the current one.
-        pub fn release(mut self, id: impl Into<ReleaseId>) -> Self {
-            self.job.release_id = id.into();
-            self
-        }
-
-        /// Whether the release's variables are set; they are unless told.
-        pub fn release_env(mut self, set: bool) -> Self {
-            self.job.release_env = set;
-            self
-        }
-
-        /// Sets a variable for the job.
-        pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-            self.job.env.insert(name.into(), value.into());
-            self
-        }
-
-        /// Adds one pair of meta data.
-        pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-            self.job.meta.insert(key.into(), value.into());
-            self
-        }
-
-        /// Gives it a terminal of this size.
-        pub fn tty(mut self, lines: u16, columns: u16) -> Self {
-            self.job.tty = true;
-            self.job.lines = lines;
-            self.job.columns = columns;
-            self
-        }
-
-        /// Limits a resource, such as `memory` in bytes.
-        pub fn resource(mut self, name: impl Into<String>, limit: ResourceLimit) -> Self {
-            self.job.resources.insert(name.into(), limit);
-            self
-        }
-
-        /// Runs on this artifact instead of the release's; further ones are layers above. v2016 ignores it.
-        pub fn artifact(mut self, id: impl Into<ArtifactId>) -> Self {
-            self.job.artifact_ids.push(id.into());
-            self
-        }
-
-        /// Which share of a host it runs in: `background`, `system` or `user`. Servers that do not know
-        /// shares ignore it.
-        pub fn partition(mut self, name: impl Into<String>) -> Self {
-            self.job.partition = name.into();
-            self
-        }
-
-        /// Gives it a privilege: `zfs`, `kvm` or `loop`. Servers that do not know them ignore it.
-        pub fn profile(mut self, name: impl Into<String>) -> Self {
-            self.job.profiles.push(name.into());
-            self
-        }
-
-        /// Gives it the mounts of this kind of process.
-        pub fn mounts_from(mut self, process: impl Into<String>) -> Self {
-            self.job.mounts_from = process.into();
-            self
-        }
-
-        /// Whether its output goes to the app's log. Unless told, that of detached jobs does, that of attached
-        /// ones does not.
-        pub fn log(mut self, log: bool) -> Self {
-            self.log = Some(log);
-            self
-        }
-
-        /// Keeps hold of its input and output.
-        ///
-        /// The frames were never recorded from a real controller; written from the server's source and the
-        /// facts seen.
-        pub fn attached(self) -> RunAttached {
-            RunAttached { timeout: self.timeout, run: self }
-        }
-
-        async fn run(self, deadline: Deadline) -> Result<Job, Error> {
-            let app = self.app.clone();
-            let spec = self.spec(true, deadline).await?;
-            Request::json(&app.client, spec).within(deadline).await
-        }
-
-        async fn spec(mut self, log: bool, deadline: Deadline) -> Result<Spec, Error> {
-            if self.job.args.is_empty() {
-                return Err(Error::invalid_input("there is no program to run"));
-            }
-            let release: Release = if self.job.release_id.is_empty() {
-                self.app.release().within(deadline).await?
-            } else {
-                self.app.client.releases().get(&self.job.release_id).within(deadline).await?
-            };
-            let starts_in_runner = self.job.args.first().is_some_and(|program| program == RUNNER);
-            if release.is_git_deploy() && !starts_in_runner {
-                self.job.args.insert(0, RUNNER.to_owned());
-            }
-            self.job.release_id = release.id;
-            self.job.disable_log = !self.log.unwrap_or(log);
-            Ok(Spec::post("/apps/{app}/jobs", [self.app.app.as_str()], Repeat::Never)
-                .body(&self.job))
+    /// Awaiting it starts the job detached; [`attached`](RunJob::attached) keeps hold of its input and output.
+    pub fn run<A: Into<String>>(&self, args: impl IntoIterator<Item = A>) -> RunJob {
+        RunJob {
+            app: self.app.clone(),
+            job: NewJob {
+                args: args.into_iter().map(Into::into).collect(),
+                release_env: true,
+                ..NewJob::default()
+            },
+            log: None,
+            timeout: None,
         }
     }
-
-    operation!(RunJob => Job);
-
-    /// What starts programs in the images that a push makes; v2016 adds it by itself, later servers do not.
-    const RUNNER: &str = "/runner/init";
-
-    /// A job to be run attached; made by [`RunJob::attached`].
-    ///
-    /// # Errors
-    /// Not found, when the app or the release does not exist.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct RunAttached {
-        run: RunJob,
-        timeout: Option<Duration>,
-    }
-
-    impl RunAttached {
-        async fn run(self, deadline: Deadline) -> Result<Attached, Error> {
-            let client = self.run.app.client.clone();
-            let spec = self.run.spec(false, deadline).await?;
-            upgrade(&client, spec, deadline).await.map(Attached::new)
-        }
-    }
-
-    operation!(RunAttached => Attached);
 }
+
+/// A one-off job to be run; made by [`Jobs::run`].
+///
+/// Awaiting it gives what the server says of a job that it has just asked for: ids, release and arguments.
+/// `state` and times are empty there; [`Jobs::get`] reads them later.
+///
+/// # Errors
+/// Not found, when the app or the release does not exist.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct RunJob {
+    app: AppHandle,
+    job: NewJob,
+    log: Option<bool>,
+    timeout: Option<Duration>,
+}
+
+impl RunJob {
+    /// Another release than the current one.
+    pub fn release(mut self, id: impl Into<ReleaseId>) -> Self {
+        self.job.release_id = id.into();
+        self
+    }
+
+    /// Whether the release's variables are set; they are unless told.
+    pub fn release_env(mut self, set: bool) -> Self {
+        self.job.release_env = set;
+        self
+    }
+
+    /// Sets a variable for the job.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.job.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Adds one pair of meta data.
+    pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.job.meta.insert(key.into(), value.into());
+        self
+    }
+
+    /// Gives it a terminal of this size.
+    pub fn tty(mut self, lines: u16, columns: u16) -> Self {
+        self.job.tty = true;
+        self.job.lines = lines;
+        self.job.columns = columns;
+        self
+    }
+
+    /// Limits a resource, such as `memory` in bytes.
+    pub fn resource(mut self, name: impl Into<String>, limit: ResourceLimit) -> Self {
+        self.job.resources.insert(name.into(), limit);
+        self
+    }
+
+    /// Runs on this artifact instead of the release's; further ones are layers above. v2016 ignores it.
+    pub fn artifact(mut self, id: impl Into<ArtifactId>) -> Self {
+        self.job.artifact_ids.push(id.into());
+        self
+    }
+
+    /// Which share of a host it runs in: `background`, `system` or `user`. Servers that do not know
+    /// shares ignore it.
+    pub fn partition(mut self, name: impl Into<String>) -> Self {
+        self.job.partition = name.into();
+        self
+    }
+
+    /// Gives it a privilege: `zfs`, `kvm` or `loop`. Servers that do not know them ignore it.
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.job.profiles.push(name.into());
+        self
+    }
+
+    /// Gives it the mounts of this kind of process.
+    pub fn mounts_from(mut self, process: impl Into<String>) -> Self {
+        self.job.mounts_from = process.into();
+        self
+    }
+
+    /// Whether its output goes to the app's log. Unless told, that of detached jobs does, that of attached
+    /// ones does not.
+    pub fn log(mut self, log: bool) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// Keeps hold of its input and output.
+    ///
+    /// The frames were never recorded from a real controller; written from the server's source and the
+    /// facts seen.
+    pub fn attached(self) -> RunAttached {
+        RunAttached { timeout: self.timeout, run: self }
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<Job, Error> {
+        let app = self.app.clone();
+        let spec = self.spec(true, deadline).await?;
+        Request::json(&app.client, spec).within(deadline).await
+    }
+
+    async fn spec(mut self, log: bool, deadline: Deadline) -> Result<Spec, Error> {
+        if self.job.args.is_empty() {
+            return Err(Error::invalid_input("there is no program to run"));
+        }
+        let release: Release = if self.job.release_id.is_empty() {
+            self.app.release().within(deadline).await?
+        } else {
+            self.app.client.releases().get(&self.job.release_id).within(deadline).await?
+        };
+        let starts_in_runner = self.job.args.first().is_some_and(|program| program == RUNNER);
+        if release.is_git_deploy() && !starts_in_runner {
+            self.job.args.insert(0, RUNNER.to_owned());
+        }
+        self.job.release_id = release.id;
+        self.job.disable_log = !self.log.unwrap_or(log);
+        Ok(Spec::post("/apps/{app}/jobs", [self.app.app.as_str()], Repeat::Never).body(&self.job))
+    }
+}
+
+operation!(RunJob => Job);
+
+/// What starts programs in the images that a push makes; v2016 adds it by itself, later servers do not.
+const RUNNER: &str = "/runner/init";
+
+/// A job to be run attached; made by [`RunJob::attached`].
+///
+/// # Errors
+/// Not found, when the app or the release does not exist.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct RunAttached {
+    run: RunJob,
+    timeout: Option<Duration>,
+}
+
+impl RunAttached {
+    async fn run(self, deadline: Deadline) -> Result<Attached, Error> {
+        let client = self.run.app.client.clone();
+        let spec = self.run.spec(false, deadline).await?;
+        upgrade(&client, spec, deadline).await.map(Attached::new)
+    }
+}
+
+operation!(RunAttached => Attached);

@@ -1,10 +1,15 @@
 //! Making a route.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
-use super::{Certificate, RouteType};
+use super::{AppRoutes, Certificate, Route, RouteType, of_all, serves};
+use crate::apps::AppHandle;
+use crate::error::Error;
 use crate::json::{is_default, is_false};
 use crate::secret::Secret;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 /// A route to be made.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -98,79 +103,63 @@ impl NewRoute {
         self
     }
 }
-
-#[cfg(feature = "client")]
-pub use calls::CreateRoute;
-
-#[cfg(feature = "client")]
-mod calls {
-    use std::time::Duration;
-
-    use super::NewRoute;
-    use crate::apps::AppHandle;
-    use crate::error::Error;
-    use crate::routes::calls::{of_all, serves};
-    use crate::routes::{AppRoutes, Route, RouteType};
-    use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-    impl AppRoutes {
-        /// Makes a route: `POST /apps/:a/routes`. For a `path`, the domain's route of `/` is looked for first.
-        pub fn create(&self, route: NewRoute) -> CreateRoute {
-            CreateRoute { app: self.app.clone(), route, timeout: None }
-        }
+impl AppRoutes {
+    /// Makes a route: `POST /apps/:a/routes`. For a `path`, the domain's route of `/` is looked for first.
+    pub fn create(&self, route: NewRoute) -> CreateRoute {
+        CreateRoute { app: self.app.clone(), route, timeout: None }
     }
-
-    /// A route to be made; made by [`AppRoutes::create`].
-    ///
-    /// # Errors
-    /// A conflict for a duplicate, or a reserved port; a validation error for a `path` whose domain has no route
-    /// of `/`, a certificate and key that do not belong together, or a service whose other routes drain
-    /// differently; not found, when there is no such app.
-    #[derive(Clone, Debug)]
-    #[must_use = "nothing is sent until it is awaited"]
-    pub struct CreateRoute {
-        app: AppHandle,
-        route: NewRoute,
-        timeout: Option<Duration>,
-    }
-
-    impl CreateRoute {
-        async fn run(mut self, deadline: Deadline) -> Result<Route, Error> {
-            if self.route.kind == RouteType::Http && self.route.domain.is_empty() {
-                return Err(Error::invalid_input("an http route needs a domain"));
-            }
-            if self.route.service.is_empty() {
-                self.route.service = format!("{}-web", self.app_name(deadline).await?);
-            }
-            if !self.route.path.trim_matches('/').is_empty() {
-                self.check_root(deadline).await?;
-            }
-            let spec = Spec::post("/apps/{app}/routes", [self.app.app.as_str()], Repeat::Never);
-            Request::json(&self.app.client, spec.body(&self.route)).within(deadline).await
-        }
-
-        /// The default service carries the app's name, so an id has to be looked up.
-        async fn app_name(&self, deadline: Deadline) -> Result<String, Error> {
-            if self.app.app.is_uuid() {
-                Ok(self.app.get().within(deadline).await?.name)
-            } else {
-                Ok(self.app.app.to_string())
-            }
-        }
-
-        /// Without a route of `/` the server says "Invalid route" and not why.
-        async fn check_root(&self, deadline: Deadline) -> Result<(), Error> {
-            let domain = &self.route.domain;
-            let routes = of_all(&self.app.client, deadline).await?;
-            if routes.iter().any(|route| serves(route, domain, "/")) {
-                return Ok(());
-            }
-            Err(Error::invalid_input(format!(
-                "{domain} has no route of /, which one of {} needs first",
-                self.route.path
-            )))
-        }
-    }
-
-    operation!(CreateRoute => Route);
 }
+
+/// A route to be made; made by [`AppRoutes::create`].
+///
+/// # Errors
+/// A conflict for a duplicate, or a reserved port; a validation error for a `path` whose domain has no route
+/// of `/`, a certificate and key that do not belong together, or a service whose other routes drain
+/// differently; not found, when there is no such app.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct CreateRoute {
+    app: AppHandle,
+    route: NewRoute,
+    timeout: Option<Duration>,
+}
+
+impl CreateRoute {
+    async fn run(mut self, deadline: Deadline) -> Result<Route, Error> {
+        if self.route.kind == RouteType::Http && self.route.domain.is_empty() {
+            return Err(Error::invalid_input("an http route needs a domain"));
+        }
+        if self.route.service.is_empty() {
+            self.route.service = format!("{}-web", self.app_name(deadline).await?);
+        }
+        if !self.route.path.trim_matches('/').is_empty() {
+            self.check_root(deadline).await?;
+        }
+        let spec = Spec::post("/apps/{app}/routes", [self.app.app.as_str()], Repeat::Never);
+        Request::json(&self.app.client, spec.body(&self.route)).within(deadline).await
+    }
+
+    /// The default service carries the app's name, so an id has to be looked up.
+    async fn app_name(&self, deadline: Deadline) -> Result<String, Error> {
+        if self.app.app.is_uuid() {
+            Ok(self.app.get().within(deadline).await?.name)
+        } else {
+            Ok(self.app.app.to_string())
+        }
+    }
+
+    /// Without a route of `/` the server says "Invalid route" and not why.
+    async fn check_root(&self, deadline: Deadline) -> Result<(), Error> {
+        let domain = &self.route.domain;
+        let routes = of_all(&self.app.client, deadline).await?;
+        if routes.iter().any(|route| serves(route, domain, "/")) {
+            return Ok(());
+        }
+        Err(Error::invalid_input(format!(
+            "{domain} has no route of /, which one of {} needs first",
+            self.route.path
+        )))
+    }
+}
+
+operation!(CreateRoute => Route);
