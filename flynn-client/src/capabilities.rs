@@ -68,7 +68,7 @@ impl Capability {
                     .body(serde_json::json!({}))
             }
             Self::Volumes => Spec::get("/apps/{app}/volumes", [NIL]),
-            Self::AllRoutes => Spec::get("/routes", []),
+            Self::AllRoutes => Spec::get("/routes", []).of_router(),
             Self::Acme => Spec::get("/acme/config", []),
             Self::ManagedCertificates => Spec::get("/managed-certificates/{certificate}", [NIL]),
             Self::Hosts => Spec::get("/hosts", []),

@@ -232,7 +232,7 @@ impl AppRoutes {
     }
 
     fn read(&self, id: &RouteId) -> Spec {
-        self.one(Method::GET, Repeat::Safe, id)
+        self.one(Method::GET, Repeat::Router, id)
     }
 }
 
@@ -275,13 +275,13 @@ impl ListRoutes {
 operation!(ListRoutes => Vec<Route>);
 
 async fn of_app(app: &AppHandle, deadline: Deadline) -> Result<Vec<Route>, Error> {
-    Request::list(&app.client, Spec::get("/apps/{app}/routes", [app.app.as_str()]))
+    Request::list(&app.client, Spec::get("/apps/{app}/routes", [app.app.as_str()]).of_router())
         .within(deadline)
         .await
 }
 
 async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Route>, Error> {
-    match Request::list(client, Spec::get("/routes", [])).within(deadline).await {
+    match Request::list(client, Spec::get("/routes", []).of_router()).within(deadline).await {
         Err(error) if error.is_unsupported() => {}
         routes => return routes,
     }

@@ -118,7 +118,7 @@ impl UpdateRoute {
         let (kind, uuid) = self.id.as_str().split_once('/').unwrap_or_default();
         route.insert("type".to_owned(), kind.into());
         route.insert("id".to_owned(), uuid.into());
-        let write = self.routes.one(Method::PUT, Repeat::Safe, &self.id).body(&document);
+        let write = self.routes.one(Method::PUT, Repeat::Router, &self.id).body(&document);
         Request::json(client, write).within(deadline).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 
 use super::Repeat;
 use crate::error::{Error, ErrorKind};
@@ -12,22 +12,40 @@ use crate::error::{Error, ErrorKind};
 /// *Which* calls may be repeated after what is not up to the policy: a read is, after a lost connection,
 /// 429, 502, 503, 504 and `retry: true`; what must not happen twice is only when it cannot have
 /// happened: nothing was sent, or the server said so with 429 or 503.
+///
+/// Reads of routes, and the `PUT` of a whole route, are also repeated on a plain 500: see
+/// [`router_restart`](Self::router_restart).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     max_attempts: u32,
     base: Duration,
     max_delay: Duration,
     max_elapsed: Duration,
+    router_restart: Duration,
 }
 
+/// The failed attempts of one call.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    /// Those that count against [`RetryPolicy::max_attempts`].
+    counted: u32,
+    /// Those that a restarting router caused.
+    router: u32,
+}
+
+/// The longest wait while a router restarts: it takes a second as a rule.
+const ROUTER_DELAY: Duration = Duration::from_secs(1);
+
 impl Default for RetryPolicy {
-    /// At most 4 attempts, waits of 0.1 s doubling to 5 s, none begun later than 30 s after the first.
+    /// At most 4 attempts, waits of 0.1 s doubling to 5 s, none begun later than 30 s after the first. A
+    /// restarting router is waited for 10 s.
     fn default() -> Self {
         Self {
             max_attempts: 4,
             base: Duration::from_millis(100),
             max_delay: Duration::from_secs(5),
             max_elapsed: Duration::from_secs(30),
+            router_restart: Duration::from_secs(10),
         }
     }
 }
@@ -35,7 +53,7 @@ impl Default for RetryPolicy {
 impl RetryPolicy {
     /// Every call is sent once.
     pub fn none() -> Self {
-        Self { max_attempts: 1, ..Self::default() }
+        Self { max_attempts: 1, router_restart: Duration::ZERO, ..Self::default() }
     }
 
     /// How often a call is sent at most, the first time included. 0 counts as 1.
@@ -57,19 +75,38 @@ impl RetryPolicy {
         self
     }
 
+    /// How long reads of routes, and the `PUT` of a whole route, are repeated through a plain 500. 10 s unless
+    /// set; zero repeats none.
+    ///
+    /// While the router app is redeployed, the old router closes its database, is still asked by the
+    /// controller, and answers 500 with `retry: false` [seen]. Permanent errors look the same, so the operation
+    /// decides and not the answer, and every other call fails at once. These attempts do not count against
+    /// [`max_attempts`](Self::max_attempts). None begins later than this after the first attempt began.
+    pub fn router_restart(mut self, elapsed: Duration) -> Self {
+        self.router_restart = elapsed;
+        self
+    }
+
     /// How long to wait before the next attempt, or `None` to give up.
     pub(crate) fn next(
         &self,
         error: &Error,
         repeat: Repeat,
-        attempts: u32,
+        failures: &mut Failures,
         elapsed: Duration,
     ) -> Option<Duration> {
-        if attempts >= self.max_attempts || !may_repeat(error, repeat) {
-            return None;
-        }
-        let wait = self.backoff(attempts).max(error.retry_after().unwrap_or_default());
-        (elapsed.checked_add(wait)? <= self.max_elapsed).then_some(wait)
+        let (wait, most) = if repeat == Repeat::Router && is_plain_500(error) {
+            failures.router += 1;
+            (self.backoff(failures.router).min(ROUTER_DELAY), self.router_restart)
+        } else {
+            failures.counted += 1;
+            if failures.counted >= self.max_attempts || !may_repeat(error, repeat) {
+                return None;
+            }
+            (self.backoff(failures.counted), self.max_elapsed)
+        };
+        let wait = wait.max(error.retry_after().unwrap_or_default());
+        (elapsed.checked_add(wait)? <= most).then_some(wait)
     }
 
     /// Half of the exponential step at least, all of it at most: clients that failed together do not
@@ -81,11 +118,16 @@ impl RetryPolicy {
     }
 }
 
-/// Rule 8 of the design.
+/// What a router without its database answers, and what permanent errors look like.
+fn is_plain_500(error: &Error) -> bool {
+    error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR) && !error.server_says_retry()
+}
+
+/// Whether the error allows the call to be sent again.
 fn may_repeat(error: &Error, repeat: Repeat) -> bool {
     let kind = error.kind();
     match repeat {
-        Repeat::Safe | Repeat::Delete => {
+        Repeat::Safe | Repeat::Delete | Repeat::Router => {
             matches!(
                 kind,
                 ErrorKind::Connect
@@ -114,8 +156,6 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 
 #[cfg(test)]
 mod tests {
-    use http::StatusCode;
-
     use super::*;
 
     fn server(status: u16, code: &str, retry: bool) -> Error {
@@ -128,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn rule_8() {
+    fn what_may_be_repeated_after_what() {
         let table = [
             (server(500, "unknown_error", false), false, false),
             (server(500, "unknown_error", true), true, false),
@@ -151,6 +191,7 @@ mod tests {
         for (error, safe, never) in table {
             assert_eq!(may_repeat(&error, Repeat::Safe), safe, "{error:?}");
             assert_eq!(may_repeat(&error, Repeat::Delete), safe, "{error:?}");
+            assert_eq!(may_repeat(&error, Repeat::Router), safe, "{error:?}");
             assert_eq!(may_repeat(&error, Repeat::Never), never, "{error:?}");
         }
     }
@@ -159,17 +200,39 @@ mod tests {
     fn bounded_by_count_and_by_time() {
         let error = Error::new(ErrorKind::Connect, "");
         let policy = RetryPolicy::default().max_attempts(3).max_elapsed(Duration::from_secs(1));
-        assert!(policy.next(&error, Repeat::Safe, 2, Duration::ZERO).is_some());
-        assert!(policy.next(&error, Repeat::Safe, 3, Duration::ZERO).is_none());
-        assert!(policy.next(&error, Repeat::Safe, 1, Duration::from_secs(1)).is_none());
+        let next = |policy: &RetryPolicy, error: &Error, failed, elapsed| {
+            let mut failures = Failures { counted: failed, router: 9 };
+            policy.next(error, Repeat::Router, &mut failures, elapsed).is_some()
+        };
+        assert!(next(&policy, &error, 1, Duration::ZERO));
+        assert!(!next(&policy, &error, 2, Duration::ZERO));
+        assert!(!next(&policy, &error, 0, Duration::from_secs(1)));
         let late =
             Error::new(ErrorKind::RateLimited, "").with_retry_after(Some(Duration::from_secs(2)));
-        assert!(policy.next(&late, Repeat::Safe, 1, Duration::ZERO).is_none());
-        assert!(RetryPolicy::none().next(&error, Repeat::Safe, 1, Duration::ZERO).is_none());
+        assert!(!next(&policy, &late, 0, Duration::ZERO));
+        assert!(!next(&RetryPolicy::none(), &error, 0, Duration::ZERO));
         assert_eq!(
             RetryPolicy::default().backoff(60).max(Duration::from_secs(5)),
             Duration::from_secs(5)
         );
+    }
+
+    #[test]
+    fn a_restarting_router_is_bounded_by_time_alone() {
+        let plain = server(500, "unknown_error", false);
+        let policy = RetryPolicy::default();
+        let mut failures = Failures { counted: 3, router: 1000 };
+        let wait = policy.next(&plain, Repeat::Router, &mut failures, Duration::from_secs(9));
+        assert!(wait.unwrap() <= Duration::from_secs(1));
+        for (policy, repeat, elapsed) in [
+            (policy.clone(), Repeat::Router, Duration::from_secs(10)),
+            (policy.clone(), Repeat::Safe, Duration::ZERO),
+            (policy.router_restart(Duration::ZERO), Repeat::Router, Duration::ZERO),
+            (RetryPolicy::none(), Repeat::Router, Duration::ZERO),
+        ] {
+            let wait = policy.next(&plain, repeat, &mut Failures::default(), elapsed);
+            assert_eq!(wait, None, "{policy:?} {repeat:?}");
+        }
     }
 
     #[test]

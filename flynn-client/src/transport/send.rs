@@ -15,6 +15,7 @@ use url::Url;
 
 use super::answer::{error_of, has_data};
 use super::redirect::{follow, is_redirect};
+use super::retry::Failures;
 use super::{Body, Deadline, Layers, Repeat, RetryPolicy, Spec, Wire};
 use crate::capabilities::Capabilities;
 use crate::error::{Error, ErrorKind};
@@ -161,6 +162,7 @@ impl Transport {
         let begun = Instant::now();
         let mut url = self.url(spec);
         let mut hops = 0;
+        let mut failures = Failures::default();
         loop {
             if deadline.is_over() {
                 return Err(Deadline::error());
@@ -181,7 +183,7 @@ impl Transport {
                 // An earlier attempt has deleted it, although its answer was lost.
                 return Ok((http::Response::new(()).into_parts().0, Content::Whole(Bytes::new())));
             }
-            let wait = self.retry.next(&error, spec.repeat, call.attempts, begun.elapsed());
+            let wait = self.retry.next(&error, spec.repeat, &mut failures, begun.elapsed());
             match wait {
                 Some(wait) if deadline.remaining().is_none_or(|left| wait < left) => {
                     tracing::debug!(kind = ?error.kind(), attempt = call.attempts, wait_ms = wait.as_millis(), "will be sent again");

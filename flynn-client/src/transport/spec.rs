@@ -16,6 +16,8 @@ pub(crate) enum Repeat {
     Safe,
     /// As `Safe`, and an object that is gone at a later attempt is the success of an earlier one.
     Delete,
+    /// As `Safe`, and the router has a part in it, whose restart shows as a plain 500.
+    Router,
     /// Only when the server cannot have acted on it.
     Never,
 }
@@ -190,6 +192,12 @@ impl Spec {
 
     pub(crate) fn accept(mut self, accept: Accept) -> Self {
         self.accept = accept;
+        self
+    }
+
+    /// A read that the router has a part in.
+    pub(crate) fn of_router(mut self) -> Self {
+        self.repeat = Repeat::Router;
         self
     }
 

@@ -166,7 +166,9 @@ fn all_faults() -> impl Iterator<Item = &'static Fault> {
 fn client(url: &str, attempt: Duration) -> Client {
     let policy = RetryPolicy::default()
         .max_attempts(MOST)
-        .delays(Duration::from_millis(1), Duration::from_millis(2));
+        .delays(Duration::from_millis(1), Duration::from_millis(2))
+        // Which calls wait for a router is shown in `transport/retry.rs`: how often they are sent, only time tells.
+        .router_restart(Duration::ZERO);
     Client::builder(url).key(KEY).retry(policy).no_proxy().attempt_timeout(attempt).build().unwrap()
 }
 

@@ -1,11 +1,14 @@
 use std::time::Duration;
 
 use flynn_client::apps::NewApp;
+use flynn_client::routes::NewRoute;
 use flynn_client::{Client, ErrorKind, RetryPolicy};
 
 use crate::server::{Server, Step, answer, json};
 
 const UNAVAILABLE: &str = r#"{"code":"service_unavailable","message":"down","retry":true}"#;
+/// What a router that has closed its database answers, and what permanent errors look like.
+const PLAIN: &str = r#"{"code":"unknown_error","message":"Something went wrong","retry":false}"#;
 const BROKEN: &str = r#"{"code":"unknown_error","message":"db","retry":true}"#;
 
 #[tokio::test]
@@ -106,4 +109,62 @@ async fn retry_after_is_honoured() {
     let error = server.client().apps().list().await.unwrap_err();
     assert!(error.is_rate_limited());
     assert_eq!(error.retry_after(), Some(Duration::from_secs(3600)));
+}
+
+#[tokio::test]
+async fn calls_that_the_router_has_a_part_in_survive_its_restart() {
+    // More than `max_attempts`, with another fault among them.
+    let restart = || [vec![json(500, PLAIN); 6], vec![Step::Drop], vec![json(500, PLAIN); 6]];
+    let route = r#"{"type":"http","id":"u1","domain":"www.example.com","path":"/"}"#;
+    let list = format!("[{route}]");
+    let then = |body: &str| restart().concat().into_iter().chain([json(200, body)]);
+
+    let server = Server::play(then(&list)).await;
+    assert_eq!(server.client().app("www").routes().list().await.unwrap().len(), 1);
+    assert_eq!(server.lines(), ["GET /apps/www/routes"; 14]);
+
+    let server = Server::play(then(&list)).await;
+    assert_eq!(server.client().routes().list().await.unwrap().len(), 1);
+
+    let server = Server::play(then(route)).await;
+    assert_eq!(server.client().app("www").routes().get("http/u1").await.unwrap().uuid, "u1");
+
+    let server = Server::play([json(200, route)].into_iter().chain(then(route))).await;
+    server.client().app("www").routes().update("http/u1").sticky(true).await.unwrap();
+    assert_eq!(server.lines()[1..], ["PUT /apps/www/routes/http/u1"; 14]);
+    assert!(server.seen()[1..].iter().all(|seen| seen.json()["sticky"] == true));
+}
+
+#[tokio::test]
+async fn a_plain_500_of_any_other_call_is_an_error_at_once() {
+    let server = Server::play(vec![json(500, PLAIN); 9]).await;
+    let client = server.client();
+    let www = client.app("www");
+    let errors = [
+        client.apps().list().await.unwrap_err(),
+        www.get().await.unwrap_err(),
+        www.routes().create(NewRoute::http("www.example.com")).await.unwrap_err(),
+        www.routes().delete("http/u1").await.unwrap_err(),
+        www.set_meta([("a", "b")]).await.unwrap_err(),
+    ];
+    for error in &errors {
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Server, 1), "{error}");
+    }
+    assert_eq!(server.seen().len(), errors.len());
+}
+
+#[tokio::test]
+async fn a_router_that_does_not_come_back_is_an_error_in_time() {
+    let server = Server::answering(|_| json(500, PLAIN)).await;
+    let policy = RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(9));
+    let until = |elapsed| server.builder().retry(policy.clone().router_restart(elapsed)).build();
+    let error = until(Duration::from_millis(300)).unwrap().routes().list().await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Server && error.attempts() > 4, "{error}");
+
+    let begun = server.seen().len();
+    let routes = until(Duration::ZERO).unwrap().app("www").routes();
+    assert_eq!(routes.list().await.unwrap_err().attempts(), 1);
+    let none = server.builder().retry(RetryPolicy::none()).build().unwrap();
+    assert_eq!(none.routes().list().await.unwrap_err().attempts(), 1);
+    assert_eq!(server.seen().len(), begun + 2);
 }
