@@ -287,7 +287,10 @@ async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Route>, Error
     }
     let mut all = Vec::new();
     for app in client.apps().list().within(deadline).await? {
-        all.extend(of_app(&client.app(app.id), deadline).await?);
+        match of_app(&client.app(app.id), deadline).await {
+            Err(error) if error.is_not_found() => {} // deleted since
+            routes => all.extend(routes?),
+        }
     }
     let made = |route: &Route| route.created_at.as_ref().and_then(crate::Timestamp::unix_nanos);
     all.sort_by_key(|route| std::cmp::Reverse(made(route)));

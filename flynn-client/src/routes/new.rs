@@ -112,6 +112,9 @@ impl AppRoutes {
 
 /// A route to be made; made by [`AppRoutes::create`].
 ///
+/// Servers answer "Duplicate route" also when two routes bring the same new certificate at the same time. Where
+/// no app has such a route, it is asked for again, three times at most.
+///
 /// # Errors
 /// A conflict for a duplicate, or a reserved port; a validation error for a `path` whose domain has no route
 /// of `/`, a certificate and key that do not belong together, or a service whose other routes drain
@@ -124,6 +127,11 @@ pub struct CreateRoute {
     timeout: Option<Duration>,
 }
 
+/// The controller's words for a conflict with another route, or with another's certificate [seen].
+const DUPLICATE: &str = "Duplicate route";
+/// How often a route is asked for that is no duplicate.
+const MOST_ATTEMPTS: u32 = 4;
+
 impl CreateRoute {
     async fn run(mut self, deadline: Deadline) -> Result<Route, Error> {
         if self.route.kind == RouteType::Http && self.route.domain.is_empty() {
@@ -135,8 +143,37 @@ impl CreateRoute {
         if !self.route.path.trim_matches('/').is_empty() {
             self.check_root(deadline).await?;
         }
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let error = match self.send(deadline).await {
+                Err(error) if error.message().starts_with(DUPLICATE) => error,
+                answer => return answer,
+            };
+            let retry = &self.app.client.transport().retry;
+            if attempts == MOST_ATTEMPTS
+                || self.is_duplicate(deadline).await
+                || !retry.pause(attempts, deadline).await
+            {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn send(&self, deadline: Deadline) -> Result<Route, Error> {
         let spec = Spec::post("/apps/{app}/routes", [self.app.app.as_str()], Repeat::Never);
         Request::json(&self.app.client, spec.body(&self.route)).within(deadline).await
+    }
+
+    /// Whether a route of any app serves the domain and path, or the port. A port that the server picks is
+    /// never taken. When this cannot be told, the server is believed.
+    async fn is_duplicate(&self, deadline: Deadline) -> bool {
+        let NewRoute { kind, domain, path, port, .. } = &self.route;
+        let Ok(routes) = of_all(&self.app.client, deadline).await else { return true };
+        routes.iter().any(|route| match kind {
+            RouteType::Tcp => *port != 0 && route.kind == *kind && route.port == i32::from(*port),
+            _ => serves(route, domain, path),
+        })
     }
 
     /// The default service carries the app's name, so an id has to be looked up.

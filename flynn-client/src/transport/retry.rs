@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode, header};
 
-use super::Repeat;
+use super::{Deadline, Repeat};
 use crate::error::{Error, ErrorKind};
 
 /// How often, how long and how fast a call is repeated that may be repeated.
@@ -107,6 +107,17 @@ impl RetryPolicy {
         };
         let wait = wait.max(error.retry_after().unwrap_or_default());
         (elapsed.checked_add(wait)? <= most).then_some(wait)
+    }
+
+    /// Waits before an operation asks once more for what the server refused for the moment; false when it
+    /// should give up instead: the deadline is nearer, or nothing is to be sent twice.
+    pub(crate) async fn pause(&self, attempts: u32, deadline: Deadline) -> bool {
+        let wait = self.backoff(attempts);
+        if self.max_attempts == 1 || deadline.remaining().is_some_and(|left| left <= wait) {
+            return false;
+        }
+        tokio::time::sleep(wait).await;
+        true
     }
 
     /// Half of the exponential step at least, all of it at most: clients that failed together do not

@@ -113,3 +113,85 @@ async fn found_by_domain_and_path() {
     assert_eq!(id(routes.find("example.com", "/").await.unwrap()), None);
     assert_eq!(RouteType::from("tcp"), RouteType::Tcp);
 }
+
+const DUPLICATE: &str = r#"{"code":"conflict","message":"Duplicate route","retry":false,
+    "detail":{"type":"http","id":"","domain":"www.example.com","path":"/"}}"#;
+
+#[tokio::test]
+async fn a_conflict_without_a_duplicate_is_asked_for_again() {
+    let other = ROUTE.replace("www.example.com", "other.example.com");
+    let others = json(200, format!("[{other}]"));
+    let refused = || [json(409, DUPLICATE), others.clone()];
+    let server = Server::play(
+        [refused(), refused(), refused()].concat().into_iter().chain([json(200, ROUTE)]),
+    )
+    .await;
+    let routes = server.client().app("www").routes();
+    let route = routes.create(NewRoute::http("www.example.com").certificate("C", "K")).await;
+    assert_eq!(route.unwrap().uuid, "u1");
+    let post = "POST /apps/www/routes";
+    assert_eq!(
+        server.lines(),
+        [post, "GET /routes", post, "GET /routes", post, "GET /routes", post]
+    );
+    assert!(server.seen().iter().step_by(2).all(|seen| seen.json() == server.seen()[0].json()));
+
+    // Four times at most, and once where nothing is to be sent twice.
+    let refused_for_ever = move |seen: &crate::server::Seen| match seen.call() {
+        "GET /routes" => json(200, "[]"),
+        _ => json(409, DUPLICATE),
+    };
+    let server = Server::answering(refused_for_ever).await;
+    let create = |client: flynn_client::Client| async move {
+        client.app("www").routes().create(NewRoute::http("www.example.com")).await.unwrap_err()
+    };
+    assert!(create(server.client()).await.is_conflict());
+    assert_eq!(server.lines().iter().filter(|line| *line == post).count(), 4);
+    let none = server.builder().retry(flynn_client::RetryPolicy::none()).build().unwrap();
+    assert!(create(none).await.is_conflict());
+    assert_eq!(server.lines().iter().filter(|line| *line == post).count(), 5);
+}
+
+#[tokio::test]
+async fn a_conflict_with_a_route_of_any_app_is_one() {
+    let tcp =
+        r#"{"type":"tcp","id":"u3","parent_ref":"controller/apps/a2","service":"x","port":3000}"#;
+    let list = format!("[{},{tcp}]", ROUTE.replace("controller/apps/a1", "controller/apps/a2"));
+    for (new, posts) in [
+        (NewRoute::http("WWW.example.com"), 1),
+        (NewRoute::tcp().port(3000), 1),
+        (NewRoute::http("www.example.com").path("/api/"), 4), // there is one of `/` only
+        (NewRoute::tcp().port(3001), 4),
+        (NewRoute::tcp(), 4), // the server picks
+    ] {
+        let list = list.clone();
+        let server = Server::answering(move |seen| match seen.call() {
+            "GET /routes" => json(200, &list),
+            _ => json(409, DUPLICATE),
+        })
+        .await;
+        let error = server.client().app("www").routes().create(new.clone()).await.unwrap_err();
+        assert!(error.is_conflict(), "{error}");
+        let sent = server.lines().iter().filter(|line| line.starts_with("POST")).count();
+        assert_eq!(sent, posts, "{new:?}");
+    }
+
+    // Another conflict, and one that cannot be looked into.
+    let reserved = r#"{"code":"conflict","message":"Port reserved for HTTP/HTTPS traffic"}"#;
+    let server =
+        Server::play([json(409, reserved), json(409, DUPLICATE), answer(403, "", "")]).await;
+    let routes = server.client().app("www").routes();
+    for _ in 0..2 {
+        assert!(routes.create(NewRoute::tcp().port(80)).await.unwrap_err().is_conflict());
+    }
+    assert_eq!(server.seen().len(), 3);
+}
+
+#[tokio::test]
+async fn an_app_that_goes_while_routes_are_read_has_none() {
+    let text = answer(404, "Content-Type: text/plain\r\n", "404 page not found\n");
+    let apps = json(200, r#"[{"id":"a1"},{"id":"a2"}]"#);
+    let server =
+        Server::play([text, apps, answer(404, "", ""), json(200, format!("[{ROUTE}]"))]).await;
+    assert_eq!(server.client().routes().list().await.unwrap().len(), 1);
+}
