@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::controller::MockController;
 use crate::engine::{
     Certifier, ClusterCertificate, Command, Crash, Delays, Engine, Errand, Options, Pace, Program,
-    Programs, ProviderApis, Provision, ServerAge,
+    Programs, ProviderApis, Provision, Races, ServerAge,
 };
 use crate::seed::AppSeed;
 
@@ -22,11 +22,22 @@ use crate::seed::AppSeed;
 pub struct Builder {
     options: Options,
     tls: bool,
-    clock: Option<Timestamp>,
+    clock: Setting,
     tick: SignedDuration,
     seeded: bool,
     bind: SocketAddr,
     apps: Vec<AppSeed>,
+}
+
+/// What the clock follows.
+#[derive(Clone, Copy, Debug)]
+enum Setting {
+    /// The machine's clock, unless there is a seed.
+    Unset,
+    /// The machine's clock.
+    Wall,
+    /// The test, from this time on.
+    Driven(Timestamp),
 }
 
 /// When a seeded or hand-driven clock starts.
@@ -39,7 +50,7 @@ impl Builder {
         Self {
             options,
             tls: false,
-            clock: None,
+            clock: Setting::Unset,
             tick: SignedDuration::from_millis(1),
             seeded: false,
             bind: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -73,18 +84,25 @@ impl Builder {
     }
 
     /// Makes ids, keys, names and times the same in every run: the clock starts at 2026-01-01 and
-    /// moves by a millisecond with each request. Certificates stay random.
+    /// moves by a millisecond with each request, unless it is set by [`clock`](Self::clock) or
+    /// [`wall_clock`](Self::wall_clock). Certificates stay random.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self.seeded = true;
-        self.clock.get_or_insert(EPOCH);
         self
     }
 
     /// The clock starts at `time` and only [`MockController::advance`] and its siblings move it,
     /// besides the tick of each request.
     pub fn clock(mut self, time: Timestamp) -> Self {
-        self.clock = Some(time);
+        self.clock = Setting::Driven(time);
+        self
+    }
+
+    /// The clock follows the machine's, which is the default without a seed. With one, ids, keys,
+    /// names and chances are the same in every run, and only the times differ.
+    pub fn wall_clock(mut self) -> Self {
+        self.clock = Setting::Wall;
         self
     }
 
@@ -110,6 +128,22 @@ impl Builder {
     /// How jobs crash that have `CRASH=true` in their env (default: their hosts cannot start them).
     pub fn crash(mut self, crash: Crash) -> Self {
         self.options.crash = crash;
+        self
+    }
+
+    /// Which race conditions of a loaded, real cluster the mock shows (default: none).
+    ///
+    /// Their times pass on the mock's clock: where a test drives it, a stalled call is answered when
+    /// the test has moved it.
+    ///
+    /// ```
+    /// use flynn_mock::{MockController, Races};
+    ///
+    /// let builder = MockController::builder().seed(7).wall_clock().races(Races::always());
+    /// # let _ = builder;
+    /// ```
+    pub fn races(mut self, races: Races) -> Self {
+        self.options.races = races;
         self
     }
 
@@ -235,8 +269,9 @@ impl Builder {
     /// [`AddrInUse`](io::ErrorKind::AddrInUse). `Display` is one line that says which.
     pub fn try_start(mut self) -> io::Result<MockController> {
         let clock = match self.clock {
-            Some(now) => Clock::Driven { now, tick: self.tick },
-            None => Clock::Wall { ahead: SignedDuration::ZERO },
+            Setting::Driven(now) => Clock::Driven { now, tick: self.tick },
+            Setting::Unset if self.seeded => Clock::Driven { now: EPOCH, tick: self.tick },
+            Setting::Unset | Setting::Wall => Clock::Wall { ahead: SignedDuration::ZERO },
         };
         self.options.start = clock.now();
         check(&self.options).map_err(invalid)?;

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::engine::{Answer, Cursor, Engine, Frames, Request, guard};
 use crate::fault::{Faults, Harm};
 use crate::lock::Lock;
+use crate::op::Op;
 use crate::requests::Recorder;
 
 /// The shared heart of one mock.
@@ -89,10 +90,14 @@ impl Hub {
     pub(crate) fn strike(&self, request: &Request) -> (Harm, Option<Timestamp>) {
         self.with(|inner| {
             let now = inner.clock.now();
-            let Some(struck) = inner.faults.pick(request) else { return (Harm::Nothing, None) };
-            let due = (!struck.delay.is_zero())
+            inner.engine.advance(now);
+            let goes_to_router =
+                Op::of(&request.method, &request.path).is_some_and(Op::is_of_routes);
+            let stalled = goes_to_router.then(|| inner.engine.routers_away_until()).flatten();
+            let Some(struck) = inner.faults.pick(request) else { return (Harm::Nothing, stalled) };
+            let delayed = (!struck.delay.is_zero())
                 .then(|| now.saturating_add(struck.delay).unwrap_or(Timestamp::MAX));
-            (struck.harm, due)
+            (struck.harm, delayed.max(stalled))
         })
     }
 

@@ -39,6 +39,7 @@
 //! - **It is on the wire.** One port speaks HTTP/1.1, h2 and plain HTTP, for all hosts of the
 //!   cluster; certificates are chosen by name as the router does it, and follow the routes.
 //! - **It fails on request**: [`MockController::fail_next`], [`Fault`].
+//! - **It behaves like a loaded cluster on request**: [`Races`].
 //! - **It needs no runtime of yours.** Mocks share one background thread of the process; a plain
 //!   `#[test]` uses [`start_blocking`](Builder::start_blocking). Dropping a mock closes it. Tokio's
 //!   own paused time (`#[tokio::test(start_paused = true)]`) is of no use here, since it runs out
@@ -75,7 +76,7 @@ pub use jiff;
 pub use self::builder::Builder;
 pub use self::controller::MockController;
 pub use self::engine::{
-    Command, Crash, Delays, Errand, Input, Output, Pace, Program, Provision, ServerAge,
+    Command, Crash, Delays, Errand, Input, Output, Pace, Program, Provision, Races, ServerAge,
 };
 pub use self::fault::{Fault, FaultHandle};
 pub use self::op::Op;

@@ -169,6 +169,19 @@ impl Op {
             .map(|(_, _, op)| *op)
     }
 
+    /// Whether it reads or changes routes.
+    pub(crate) fn is_of_routes(self) -> bool {
+        matches!(
+            self,
+            Self::RouteListAll
+                | Self::RouteList
+                | Self::RouteCreate
+                | Self::RouteGet
+                | Self::RouteUpdate
+                | Self::RouteDelete
+        )
+    }
+
     /// Whether it can answer with events one by one.
     pub(crate) fn streams(self) -> bool {
         let streams = [

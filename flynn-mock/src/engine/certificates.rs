@@ -85,6 +85,24 @@ fn check_pair(cert: &str, key: &str) -> Result<(), String> {
     }
 }
 
+/// The certificate that a route came with, if any, as the server stores it.
+pub(crate) fn given_certificate(route: &Route) -> Option<Certificate> {
+    let legacy = !route.tls_cert.is_empty() || !route.tls_key.is_empty();
+    let given = if legacy {
+        Certificate {
+            cert: route.tls_cert.clone(),
+            key: route.tls_key.clone(),
+            ..Certificate::default()
+        }
+    } else {
+        route.certificate.clone()?
+    };
+    let trim = |text: &str| text.trim_matches([' ', '\n']).to_owned();
+    let (cert, key) = (trim(&given.cert), trim(&given.key));
+    let is_given = !given.cert.is_empty() || !given.key.is_empty();
+    is_given.then_some(Certificate { cert, key, ..given })
+}
+
 impl Engine {
     /// Stores the certificate that a route came with, if any, and notes it on the route. `checked`
     /// is off for certificates that the cluster made itself.
@@ -93,21 +111,8 @@ impl Engine {
         route: &mut Route,
         checked: bool,
     ) -> Result<(), Fail> {
-        let legacy = !route.tls_cert.is_empty() || !route.tls_key.is_empty();
-        let given = if legacy {
-            Some(Certificate {
-                cert: route.tls_cert.clone(),
-                key: route.tls_key.clone(),
-                ..Certificate::default()
-            })
-        } else {
-            route.certificate.clone()
-        };
-        let Some(given) = given.filter(|c| !c.cert.is_empty() || !c.key.is_empty()) else {
-            return Ok(());
-        };
-        let trim = |text: &str| text.trim_matches([' ', '\n']).to_owned();
-        let (cert, key) = (trim(&given.cert), trim(&given.key));
+        let Some(given) = given_certificate(route) else { return Ok(()) };
+        let (cert, key) = (given.cert.clone(), given.key.clone());
         if checked {
             check_pair(&cert, &key)
                 .map_err(|reason| Fail::invalid(format!("Certificate invalid: {reason}")))?;

@@ -250,6 +250,7 @@ impl Engine {
         let Some(row) = self.state.migrations.iter().find(|m| m.id == id).cloned() else { return };
         let old_cert = row.old_tls_cert.unwrap_or_default();
         let new_cert = row.tls_cert.unwrap_or_default();
+        let lost = self.migration_loses();
         let parents: Vec<String> =
             self.state.apps.iter().map(super::apps::App::parent_ref).collect();
         for parent in parents {
@@ -275,6 +276,9 @@ impl Engine {
                 if let Some(own) = &mut certificate
                     && own.cert == old_cert.cert.trim()
                 {
+                    if lost == Some(route.service == "controller") {
+                        continue;
+                    }
                     own.cert.clone_from(&new_cert.cert);
                     own.key.clone_from(&new_cert.key);
                 }

@@ -269,7 +269,12 @@ impl Engine {
         let mut answer = Answer::empty(StatusCode::SWITCHING_PROTOCOLS);
         answer.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         answer.headers.insert(header::UPGRADE, HeaderValue::from_static("flynn-attach/0"));
-        answer.body = Body::Attach(Attach { job: uuid.to_owned(), program: program.program, tty });
+        answer.body = Body::Attach(Attach {
+            job: uuid.to_owned(),
+            program: program.program,
+            tty,
+            input_lost_until: self.input_lost_until(),
+        });
         Ok(answer)
     }
 }

@@ -45,6 +45,7 @@ mod options;
 mod processes;
 mod program;
 mod providers;
+mod races;
 mod releases;
 mod resources;
 mod rollout;
@@ -72,6 +73,7 @@ pub use self::http::{Answer, Body, Request};
 pub use self::options::{Certifier, ClusterCertificate, Crash, Delays, Options, Pace, ServerAge};
 pub use self::program::{Attach, Command, Input, Output, Program, Programs};
 pub use self::providers::{Errand, ProviderApis, Provision};
+pub use self::races::Races;
 pub use self::streams::{Cursor, Frames};
 
 use self::domain::Migration;
@@ -79,6 +81,7 @@ use self::events::EventLog;
 use self::ids::Ids;
 use self::logs::Line;
 use self::oneoff::Running;
+use self::races::RaceState;
 use self::rollout::Rollout;
 use self::state::State;
 use self::wire::{Fail, Time};
@@ -108,6 +111,7 @@ pub struct Engine {
     /// Services that the status app reports as unhealthy.
     unhealthy: BTreeSet<String>,
     shutting_down: bool,
+    races: RaceState,
     /// When the first of the open streams wants to be polled although nothing has changed.
     next_wake: Option<Timestamp>,
 }
@@ -143,6 +147,7 @@ impl Engine {
             farewell: String::new(),
             unhealthy: BTreeSet::new(),
             shutting_down: false,
+            races: RaceState::new(options.races, options.seed),
             next_wake: None,
             options,
         };

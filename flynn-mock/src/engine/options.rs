@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Programs, ProviderApis};
+use super::{Programs, ProviderApis, Races};
 
 /// Which release of Flynn the mock is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -139,6 +139,8 @@ pub struct Options {
     pub delays: Delays,
     /// How jobs with `CRASH=true` crash.
     pub crash: Crash,
+    /// Which race conditions of a loaded cluster it shows.
+    pub races: Races,
     /// What one-off jobs do.
     pub programs: Programs,
     /// What the providers' own APIs answer when resources are provisioned.
@@ -176,6 +178,7 @@ impl Options {
             pace: Pace::Timed,
             delays: Delays::default(),
             crash: Crash::default(),
+            races: Races::none(),
             programs: Programs::default(),
             providers: ProviderApis::default(),
             backup_error: None,

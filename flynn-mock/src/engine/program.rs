@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::guard::guarded;
 
@@ -202,6 +202,8 @@ pub struct Attach {
     pub program: Box<dyn Program>,
     /// Whether it runs on a terminal.
     pub tty: bool,
+    /// Until when the first byte that the client sends is lost.
+    pub input_lost_until: Option<Timestamp>,
 }
 
 impl fmt::Debug for Attach {

@@ -260,6 +260,9 @@ impl Engine {
 
     /// Carries out an operation; the scale request that it made.
     fn perform(&mut self, d: &Deployment, op: Op) -> Option<String> {
+        if matches!(&op, Op::Scale { release, .. } if *release == d.old_release) {
+            self.router_closes(&d.app);
+        }
         // A release or formation that is gone meanwhile leaves nothing to scale.
         match op {
             Op::Resume => None,
@@ -306,20 +309,21 @@ impl Engine {
             let _ = self.set_release(&d.app, &d.new_release);
             if self.options.age == ServerAge::V2021 {
                 self.enqueue(Task::CollectGarbage { app: d.app.clone() });
-                self.mark_done(&d.id);
+                self.finish(&d.id);
                 let at = self.time();
                 self.deployment_event(at, &d, "complete", None);
             } else {
                 let at = self.time();
                 self.deployment_event(at, &d, "complete", None);
                 self.enqueue(Task::CollectGarbage { app: d.app.clone() });
-                self.mark_done(&d.id);
+                self.finish(&d.id);
             }
         }
+        self.router_is_deployed(&d.app);
         self.drive_migrations();
     }
 
-    fn mark_done(&mut self, id: &str) {
+    pub(crate) fn mark_done(&mut self, id: &str) {
         let at = self.time();
         if let Some(row) = self.state.deployments.iter_mut().find(|row| row.id == id) {
             row.finished_at = Some(at);

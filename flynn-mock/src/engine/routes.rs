@@ -104,12 +104,14 @@ impl State {
 impl Engine {
     /// `GET /routes`
     pub(crate) fn list_routes(&mut self, _: &Call<'_>) -> Reply {
+        self.ask_router()?;
         self.route_list(|_| true)
     }
 
     /// `GET /apps/:a/routes`
     pub(crate) fn list_app_routes(&mut self, call: &Call<'_>) -> Reply {
         let parent = self.state.app(call.param(0))?.parent_ref();
+        self.ask_router()?;
         self.route_list(|route| route.parent_ref == parent)
     }
 
@@ -125,8 +127,9 @@ impl Engine {
     }
 
     /// The route that a path names; it must belong to the app.
-    fn named_route(&self, call: &Call<'_>) -> Result<Route, Fail> {
+    fn named_route(&mut self, call: &Call<'_>) -> Result<Route, Fail> {
         let parent = self.state.app(call.param(0))?.parent_ref();
+        self.ask_router()?;
         let (kind, id) = (call.param(1), call.param(2));
         let http_or_tcp = matches!(kind, "http" | "tcp");
         if http_or_tcp && !is_uuid(id) && self.options.age == ServerAge::V2016 {
@@ -152,6 +155,7 @@ impl Engine {
         let mut route: Route = decode(self.options.age, call.request)?;
         route.parent_ref = parent;
         wire::one_of("type", &route.kind, &["http", "tcp"])?;
+        self.ask_router()?;
         json(&self.add_route(route, true)?)
     }
 
@@ -177,6 +181,9 @@ impl Engine {
     pub(crate) fn add_route(&mut self, mut route: Route, checked: bool) -> Result<Route, Fail> {
         let given = route.clone();
         let mut row = self.insertable(&route).map_err(|refusal| refusal.creating(&given))?;
+        if checked && self.loses_certificate(&row) {
+            return Err(Refusal::Duplicate.creating(&given));
+        }
         let at = self.time();
         row.id = self.ids.uuid();
         (row.created_at, row.updated_at) = (at, at);
@@ -299,6 +306,7 @@ impl Engine {
                 return Err(Fail::database());
             }
         }
+        self.ask_router()?;
         self.change_route(route)
     }
 
@@ -344,6 +352,9 @@ impl Engine {
             certificate_id: None,
             ..row.clone()
         };
+        if self.loses_certificate(&route) {
+            return Err(Fail::database());
+        }
         self.add_route_certificate(&mut route, true)?;
         let new = route.certificate_id.take();
         row.certificate_id = new.clone().or(row.certificate_id);

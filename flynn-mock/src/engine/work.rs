@@ -45,6 +45,8 @@ pub(crate) enum Step {
     Timer { job: String },
     /// A deployment's step has taken too long.
     Deadline { deployment: String, step: u32 },
+    /// A deployment that is complete is finished.
+    Finish { deployment: String },
     /// A backup has been written.
     FinishBackup { backup: String },
 }
@@ -156,6 +158,7 @@ impl Engine {
             Step::Exited { job, status } => self.end_one_off(&job, status),
             Step::Timer { job } => self.wake_program(&job),
             Step::Deadline { deployment, step } => self.deadline(&deployment, step),
+            Step::Finish { deployment } => self.mark_done(&deployment),
             Step::FinishBackup { backup } => self.finish_backup(&backup),
         }
     }

@@ -40,10 +40,20 @@ pub(super) async fn run(
     hub: &Hub,
     cut: Option<usize>,
 ) -> io::Result<()> {
-    let Attach { job, mut program, tty } = attach;
-    let (reader, writer) = tokio::io::split(stream);
+    let Attach { job, mut program, tty, input_lost_until } = attach;
+    let (mut reader, writer) = tokio::io::split(stream);
     let (send, mut inputs) = mpsc::channel(1);
-    let reader = Box::pin(read(reader, tty, send)).fuse();
+    let reader = Box::pin(async move {
+        if input_lost_until.is_some() {
+            tokio::select! {
+                biased;
+                () = hub.reached(input_lost_until) => {}
+                _ = reader.read_u8() => {}
+            }
+        }
+        read(reader, tty, send).await;
+    })
+    .fuse();
     let mut client = Client { ends: Some((reader, writer)), left: cut };
     let mut killed = pin!(hub.job_ended(&job));
     // Whether more input may come, and whether more of standard input.

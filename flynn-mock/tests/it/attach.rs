@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use flynn_mock::{Fault, Input, MockController, Op, Output, ServerAge};
+use flynn_mock::{Fault, Input, MockController, Op, Output, Races, ServerAge};
 use http::Method;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -201,4 +201,18 @@ async fn a_job_goes_on_without_its_client() {
         assert_eq!(down["data"]["exit_status"], 7, "{cut}");
         drop(kept);
     }
+}
+
+#[tokio::test]
+async fn input_that_comes_too_early_can_be_lost() {
+    let mock = MockController::builder().seed(1).races(Races::none().lost_input(100)).start().await;
+    let mut stream = attach(&mock, &["cat"], false).await;
+    // The rest is no frame: the job reads the end of its input.
+    stream.write_all(&stdin(b"too early")).await.unwrap();
+    assert_eq!(all(stream).await, ending(0));
+
+    let mut stream = attach(&mock, &["cat"], false).await;
+    mock.advance(Duration::from_millis(5));
+    stream.write_all(&[stdin(b"in time"), stdin(b"")].concat()).await.unwrap();
+    assert_eq!(all(stream).await, [frame(1, b"in time"), ending(0)].concat());
 }

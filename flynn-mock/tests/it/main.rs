@@ -14,6 +14,7 @@ mod fault;
 mod object_streams;
 mod programs;
 mod property;
+mod races;
 mod raw;
 mod server;
 mod streams;
