@@ -61,7 +61,7 @@ use crate::transport::{Deadline, Request, Spec, operation};
 mod deploy;
 
 pub use deploy::DeployApp;
-pub(crate) use deploy::{running, start};
+pub(crate) use deploy::{start, under_way};
 
 string_enum! {
     /// How far a deployment is.
@@ -128,9 +128,14 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Whether nothing more will happen.
+    /// Whether it has ended, or is about to: its status is final, or the time of its end is set. Servers
+    /// before v20170309.0 record one after the other [seen]; [`wait`](DeploymentHandle::wait) waits for both.
     pub fn is_finished(&self) -> bool {
-        self.status.is_final() || self.finished_at.as_ref().is_some_and(|time| !time.is_zero())
+        self.status.is_final() || self.has_end()
+    }
+
+    fn has_end(&self) -> bool {
+        self.finished_at.as_ref().is_some_and(|time| !time.is_zero())
     }
 }
 
@@ -203,7 +208,7 @@ impl DeploymentHandle {
         events.object_id(self.id.as_str())
     }
 
-    /// Waits until it has ended, and says how.
+    /// Waits until it has ended and the server accepts the next one, and says how it ended.
     pub fn wait(&self) -> WaitForDeployment {
         WaitForDeployment { deployment: self.clone(), timeout: None }
     }
@@ -262,41 +267,59 @@ pub(crate) async fn wait(
     handle: &DeploymentHandle,
     deadline: Deadline,
 ) -> Result<Deployment, Error> {
+    let pending = |error: Error| error.with_pending(Pending::Deployment(handle.id.clone()));
     let known = match &handle.accepted {
         Some(accepted) => accepted.clone(),
         // Of one that does not exist there would never be an event.
         None => handle.get().within(deadline).await.map_err(|error| match error.kind() {
             ErrorKind::NotFound => error,
-            _ => error.with_pending(Pending::Deployment(handle.id.clone())),
+            _ => pending(error),
         })?,
     };
     if known.is_finished() {
-        return judge(handle, known, None, deadline).await;
+        return judge(handle, settle(handle, known, deadline).await, None, deadline).await;
     }
-    let ended = deadline.limit(last_step(handle)).await;
-    let step = match ended {
+    let step = match deadline.limit(last_step(handle)).await {
         Ok(step) => step,
-        Err(error) if deadline.is_over() => {
-            return Err(error.with_pending(Pending::Deployment(handle.id.clone())));
-        }
+        Err(error) if deadline.is_over() => return Err(pending(error)),
         // The stream is lost for good, perhaps by its own timeout; whether the deployment is over can still be read.
         Err(error) => match handle.get().within(deadline).await {
-            Ok(deployment) if deployment.is_finished() => {
-                return judge(handle, deployment, None, deadline).await;
+            Ok(known) if known.is_finished() => {
+                return judge(handle, settle(handle, known, deadline).await, None, deadline).await;
             }
-            _ => return Err(error.with_pending(Pending::Deployment(handle.id.clone()))),
+            _ => return Err(pending(error)),
         },
     };
-    let mut deployment = handle
-        .get()
-        .within(deadline)
-        .await
-        .map_err(|error| error.with_pending(Pending::Deployment(handle.id.clone())))?;
-    if !deployment.is_finished() {
+    let known = handle.get().within(deadline).await.map_err(pending)?;
+    let mut deployment = settle(handle, known, deadline).await;
+    if !deployment.status.is_final() {
         // The event was sent before the row was written.
         deployment.status = step.status;
     }
     judge(handle, deployment, Some(step.error), deadline).await
+}
+
+/// How long the record of a deployment may lag behind its end.
+const SETTLE: Duration = Duration::from_secs(10);
+const FIRST_LOOK: Duration = Duration::from_millis(20);
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
+/// Reads a deployment that has ended until its record has outcome and time: then the server accepts the next
+/// one. Before v20170309.0, `complete` comes before the time, and a failure is rolled back in between.
+async fn settle(handle: &DeploymentHandle, known: Deployment, deadline: Deadline) -> Deployment {
+    let (mut known, deadline) = (known, deadline.at_most(SETTLE));
+    let mut pause = FIRST_LOOK;
+    while !(known.status.is_final() && known.has_end())
+        && deadline.remaining().is_some_and(|left| left > pause)
+    {
+        tokio::time::sleep(pause).await;
+        match handle.get().within(deadline).await {
+            Ok(deployment) => known = deployment,
+            Err(_) => break,
+        }
+        pause = (pause * 2).min(LAST_LOOK);
+    }
+    known
 }
 
 async fn last_step(handle: &DeploymentHandle) -> Result<DeploymentEvent, Error> {
@@ -316,8 +339,9 @@ async fn judge(
     reason: Option<String>,
     deadline: Deadline,
 ) -> Result<Deployment, Error> {
-    if deployment.status != DeploymentStatus::Failed {
-        return Ok(deployment);
+    match deployment.status {
+        DeploymentStatus::Failed | DeploymentStatus::Pending | DeploymentStatus::Running => {}
+        _ => return Ok(deployment),
     }
     let deadline = deadline.at_most(POST_MORTEM);
     let reason = match reason {

@@ -265,7 +265,7 @@ impl ChangeEnv {
         if !self.apply(&mut document)? {
             return Ok(EnvChange { release: None, deployment: None });
         }
-        if let Some(id) = deployments::running(app, deadline).await {
+        if let Ok(Some(id)) = deployments::under_way(app, deadline).await {
             // The release would be made, and left behind.
             let message = "nothing was changed; another deployment has to end first";
             return Err(Error::new(ErrorKind::DeploymentInProgress, message)

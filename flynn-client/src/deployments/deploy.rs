@@ -68,23 +68,30 @@ pub(crate) async fn start(
     is_new: bool,
     deadline: Deadline,
 ) -> Result<DeploymentHandle, Error> {
-    let spec = Spec::post("/apps/{app}/deploy", [app.app.as_str()], Repeat::Never)
-        .body(json!({ "id": release }));
-    let accepted = match Request::<Deployment>::json(&app.client, spec).within(deadline).await {
-        Ok(deployment) => deployment,
-        Err(error) if error.message().starts_with(IN_PROGRESS) => {
-            let error = error.with_kind(ErrorKind::DeploymentInProgress);
-            return Err(match running(app, deadline).await {
-                Some(id) => error.with_pending(Pending::Deployment(id)),
-                None => error,
-            });
+    let body = json!({ "id": release });
+    let again = deadline.at_most(ASK_AGAIN);
+    let mut attempts = 0;
+    let accepted = loop {
+        attempts += 1;
+        let spec = Spec::post("/apps/{app}/deploy", [app.app.as_str()], Repeat::Never).body(&body);
+        match Request::<Deployment>::json(&app.client, spec).within(deadline).await {
+            Ok(deployment) => break deployment,
+            Err(error) if error.message().starts_with(IN_PROGRESS) => {
+                let error = error.with_kind(ErrorKind::DeploymentInProgress);
+                match under_way(app, deadline).await {
+                    Ok(Some(id)) => return Err(error.with_pending(Pending::Deployment(id))),
+                    // It has ended since, or is about to.
+                    Ok(None) if app.client.transport().retry.pause(attempts, again).await => {}
+                    _ => return Err(error),
+                }
+            }
+            Err(error) if perhaps_accepted(&error) => {
+                let pending = Pending::PerhapsDeployed(release.clone());
+                let found = lost(app, release, is_new, deadline).await;
+                break found.ok_or_else(|| error.with_pending(pending))?;
+            }
+            Err(error) => return Err(error),
         }
-        Err(error) if perhaps_accepted(&error) => {
-            let pending = Pending::PerhapsDeployed(release.clone());
-            let found = lost(app, release, is_new, deadline).await;
-            found.ok_or_else(|| error.with_pending(pending))?
-        }
-        Err(error) => return Err(error),
     };
     Ok(DeploymentHandle {
         client: app.client.clone(),
@@ -131,11 +138,16 @@ async fn lost(
 /// The controller's words, under the code `validation_error` [seen].
 const IN_PROGRESS: &str = "Cannot create deploy, there is already one in progress";
 
-/// The app's deployment that has not ended, if there is one that can be told.
-pub(crate) async fn running(app: &AppHandle, deadline: Deadline) -> Option<DeploymentId> {
-    let deployments = app.deployments().within(deadline).await.ok()?;
-    deployments
-        .into_iter()
-        .find(|deployment| !deployment.is_finished())
-        .map(|deployment| deployment.id)
+/// For how long a deployment is asked for that another one is said to be in the way of, although none is: the
+/// end of a deployment is seen before the server takes the next one.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// The app's deployment that has not ended.
+pub(crate) async fn under_way(
+    app: &AppHandle,
+    deadline: Deadline,
+) -> Result<Option<DeploymentId>, Error> {
+    let deployments = app.deployments().within(deadline).await?;
+    let unfinished = deployments.into_iter().find(|deployment| !deployment.is_finished());
+    Ok(unfinished.map(|deployment| deployment.id))
 }

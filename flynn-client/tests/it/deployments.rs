@@ -286,6 +286,7 @@ async fn an_event_before_its_row_counts() {
         json(200, deployment("pending")),
         events(&event(1, "complete", "")),
         json(200, deployment("pending")),
+        answer(403, "", ""),
     ])
     .await;
     assert_eq!(
@@ -310,4 +311,99 @@ async fn one_named_by_id_is_looked_up_first() {
     let hang = Server::play([Step::Hang]).await;
     let wait = hang.client().deployment("d1").wait().timeout(Duration::from_millis(50));
     assert_eq!(wait.await.unwrap_err().pending(), Some(&Pending::Deployment("d1".into())));
+}
+
+fn ended(status: &str, finished: bool) -> Step {
+    let finished = if finished { r#","finished_at":"2026-11-22T21:54:53Z""# } else { "" };
+    json(
+        200,
+        format!(r#"{{"id":"d1","app":"a1","new_release":"r2","status":"{status}"{finished}}}"#),
+    )
+}
+
+#[tokio::test]
+async fn waiting_ends_when_the_next_one_would_be_accepted() {
+    let complete = events(&(event(1, "pending", "") + &event(2, "complete", "")));
+    for before in [vec![ended("pending", false), complete], vec![]] {
+        let late = [ended("complete", false), ended("complete", false), ended("complete", true)];
+        let server = Server::play(before.iter().cloned().chain(late)).await;
+        let done = server.client().deployment("d1").wait().await.unwrap();
+        assert!(done.finished_at.is_some());
+        assert_eq!(server.seen().len(), before.len() + 3);
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_is_never_recorded_is_not_waited_for_without_bound() {
+    // The deadline passes; the outcome is known all the same.
+    let server = Server::answering(|_| ended("complete", false)).await;
+    let wait = server.client().deployment("d1").wait().timeout(Duration::from_millis(200));
+    assert_eq!(wait.await.unwrap().status, DeploymentStatus::Complete);
+    assert!(server.seen().len() > 2, "{:?}", server.lines());
+}
+
+#[tokio::test]
+async fn one_that_is_rolled_back_has_not_succeeded() {
+    // A server of 2016 sets `finished_at`, rolls back, and then says that it has failed.
+    let server = Server::play([
+        ended("pending", true),
+        ended("running", true),
+        ended("failed", true),
+        json(200, format!("[{}]", event(3, "failed", "no").trim().trim_start_matches("data: "))),
+        json(200, "[]"),
+    ])
+    .await;
+    let error = server.client().deployment("d1").wait().await.unwrap_err();
+    assert!(error.is_failed() && error.message() == "deployment d1: no", "{error}");
+
+    let server = Server::answering(|seen| match seen.call() {
+        "GET /deployments/d1" => ended("pending", true),
+        _ => json(200, "[]"),
+    })
+    .await;
+    let wait = server.client().deployment("d1").wait().timeout(Duration::from_millis(200));
+    let error = wait.await.unwrap_err();
+    assert!(error.is_failed(), "{error}");
+}
+
+const IN_PROGRESS: &str = r#"{"code":"validation_error","message":"Cannot create deploy, there is already one in progress for this app.","retry":false}"#;
+
+#[tokio::test]
+async fn one_that_only_seems_to_be_in_the_way_is_asked_about_again() {
+    for list in ["[]".to_owned(), format!("[{}]", deployment("complete"))] {
+        let server = Server::play([
+            json(200, APP),
+            json(400, IN_PROGRESS),
+            json(200, &list),
+            json(400, IN_PROGRESS),
+            json(200, &list),
+            json(200, deployment("pending")),
+        ])
+        .await;
+        assert_eq!(server.client().app("www").deploy("r2").await.unwrap().id.as_str(), "d1");
+    }
+    // Not when it cannot be told, or when nothing is to be sent twice, and not without bound.
+    let refusing = |list: Step| {
+        Server::answering(move |seen| match seen.call() {
+            "GET /apps/www" => json(200, APP),
+            "GET /apps/www/deployments" => list.clone(),
+            _ => json(400, IN_PROGRESS),
+        })
+    };
+    let posts =
+        |server: &Server| server.lines().iter().filter(|line| line.starts_with("POST")).count();
+    let server = refusing(answer(403, "", "")).await;
+    let error = server.client().app("www").deploy("r2").await.unwrap_err();
+    assert!(error.is_deployment_in_progress() && error.pending().is_none(), "{error}");
+    assert_eq!(posts(&server), 1);
+
+    let server = refusing(json(200, "[]")).await;
+    let none = server.builder().retry(flynn_client::RetryPolicy::none()).build().unwrap();
+    assert!(none.app("www").deploy("r2").await.unwrap_err().is_deployment_in_progress());
+    assert_eq!(posts(&server), 1);
+
+    let deploy = server.client().app("www").deploy("r2").timeout(Duration::from_millis(200));
+    let error = deploy.await.unwrap_err();
+    assert!(error.is_deployment_in_progress() || error.is_timeout(), "{error}");
+    assert!(posts(&server) > 4);
 }
