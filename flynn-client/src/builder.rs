@@ -113,8 +113,9 @@ impl ClientBuilder {
 
     /// Deadline of one attempt: of the whole answer, or of the headers where a stream follows. 30 s unless set.
     ///
-    /// HTTP/2 connections are pinged every third of it (100 ms to 20 s), and given up, with the streams on them,
-    /// when the answer takes as long: a short deadline asks for a network that is quick throughout.
+    /// HTTP/2 connections are pinged every third of it (100 ms to 20 s), and given up, with the calls on them,
+    /// when the answer takes as long: a short deadline asks for a network that is quick throughout. Streams have
+    /// HTTP/1.1 connections of their own, with TCP keep-alive.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.attempt_timeout = timeout;
         self

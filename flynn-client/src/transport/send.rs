@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
@@ -16,6 +16,7 @@ use url::Url;
 use super::answer::{error_of, has_data};
 use super::redirect::{follow, is_redirect};
 use super::retry::Failures;
+use super::wire::CLOSE;
 use super::{Body, Deadline, Layers, Repeat, RetryPolicy, Spec, Wire};
 use crate::capabilities::Capabilities;
 use crate::error::{Error, ErrorKind};
@@ -219,7 +220,7 @@ impl Transport {
         reading: Reading,
         call: &Call,
     ) -> Result<(Parts, Content), Error> {
-        let (parts, body) = self.exchange(spec, url, call).await?.into_parts();
+        let (parts, body) = self.exchange(spec, url, reading, call).await?.into_parts();
         let status = parts.status;
         if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             let content = match reading {
@@ -246,9 +247,10 @@ impl Transport {
         &self,
         spec: &Spec,
         url: Url,
+        reading: Reading,
         call: &Call,
     ) -> Result<http::Response<Body>, Error> {
-        let headers = self.headers(spec, call);
+        let headers = self.headers(spec, reading, call);
         let Some(layers) = &self.layers else {
             return self.wire.send(spec.method.clone(), url, headers, spec.body.clone()).await;
         };
@@ -260,13 +262,16 @@ impl Transport {
         layers.call(request).await
     }
 
-    fn headers(&self, spec: &Spec, call: &Call) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(6 + spec.headers.len());
+    fn headers(&self, spec: &Spec, reading: Reading, call: &Call) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(7 + spec.headers.len());
         headers.insert(ACCEPT, spec.accept.header());
         // Wanted on every call with a decoder behind it from v20171129.0 on, even without a body.
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(X_REQUEST_ID, call.request_id.clone());
+        if reading == Reading::Open {
+            headers.insert(CONNECTION, CLOSE);
+        }
         for (name, value) in &spec.headers {
             headers.insert(name, value.clone());
         }

@@ -24,11 +24,15 @@ pub(crate) struct WireOptions {
     pub(crate) proxy_from_environment: bool,
 }
 
-/// Two pools of connections: HTTP/2 where offered for calls, HTTP/1.1 for what upgrades.
+/// Two ways to connect: calls share HTTP/2 connections where offered; streams and upgrades get an HTTP/1.1
+/// connection each, which is closed with them.
+///
+/// On a shared connection, streams would use up the number that the server allows at a time (200 and more stop
+/// every call), and dropping many of them quickly makes HTTP/2 close the connection.
 #[derive(Clone, Debug)]
 pub(crate) struct Wire {
-    calls: reqwest::Client,
-    upgrades: reqwest::Client,
+    shared: reqwest::Client,
+    own: reqwest::Client,
     authorization: Option<HeaderValue>,
 }
 
@@ -38,8 +42,8 @@ impl Wire {
         authorization: Option<HeaderValue>,
     ) -> Result<Self, Error> {
         Ok(Self {
-            calls: connections(options, false)?,
-            upgrades: connections(options, true)?,
+            shared: connections(options, Sharing::Shared)?,
+            own: connections(options, Sharing::Own)?,
             authorization,
         })
     }
@@ -63,8 +67,7 @@ impl Wire {
         {
             headers.insert(header::AUTHORIZATION, value.clone());
         }
-        let client =
-            if headers.contains_key(header::UPGRADE) { &self.upgrades } else { &self.calls };
+        let client = if wants_own_connection(&headers) { &self.own } else { &self.shared };
         let mut request = reqwest::Request::new(method, url);
         *request.headers_mut() = headers;
         if !body.is_empty() {
@@ -75,12 +78,26 @@ impl Wire {
     }
 }
 
-fn connections(options: &WireOptions, http1_only: bool) -> Result<reqwest::Client, Error> {
+/// Says to the server, to the layers and to [`Wire`] that a connection ends with its answer.
+pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
+
+/// The headers decide, since nothing else is sure to pass through the layers.
+fn wants_own_connection(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::UPGRADE)
+        || headers.get(header::CONNECTION).is_some_and(|value| value == CLOSE)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    Shared,
+    Own,
+}
+
+fn connections(options: &WireOptions, sharing: Sharing) -> Result<reqwest::Client, Error> {
     let mut tls = rustls::ClientConfig::clone(&options.tls);
-    tls.alpn_protocols = if http1_only {
-        vec![b"http/1.1".to_vec()]
-    } else {
-        vec![b"h2".to_vec(), b"http/1.1".to_vec()]
+    tls.alpn_protocols = match sharing {
+        Sharing::Shared => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Sharing::Own => vec![b"http/1.1".to_vec()],
     };
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
@@ -90,8 +107,8 @@ fn connections(options: &WireOptions, http1_only: bool) -> Result<reqwest::Clien
         .http2_keep_alive_interval(options.keep_alive)
         .http2_keep_alive_timeout(options.keep_alive)
         .tcp_nodelay(true);
-    if http1_only {
-        builder = builder.http1_only();
+    if sharing == Sharing::Own {
+        builder = builder.http1_only().pool_max_idle_per_host(0);
     }
     for (host, address) in &options.resolve {
         builder = builder.resolve(host, *address);

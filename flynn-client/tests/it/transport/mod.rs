@@ -6,4 +6,5 @@ mod proxy;
 mod redirect;
 mod retry;
 mod spans;
+mod streams;
 mod tls;

@@ -38,7 +38,7 @@ impl tower_service::Service<Request<Bytes>> for Versions {
 }
 
 #[tokio::test]
-async fn http2_where_offered_and_http1_for_what_upgrades() {
+async fn http2_where_offered_and_http1_for_streams_and_upgrades() {
     let mock = MockController::builder().tls().start().await;
     let seen = Arc::<Mutex<Vec<_>>>::default();
     let log = Arc::clone(&seen);
@@ -48,7 +48,11 @@ async fn http2_where_offered_and_http1_for_what_upgrades() {
     // An upgrade survives a layer that leaves the answer as it is.
     let job = client.app("blobstore").jobs().run(["exit", "3"]).attached().await.unwrap();
     assert_eq!(job.output().await.unwrap().exit_status, 3);
-    assert_eq!(*seen.lock().unwrap(), [Version::HTTP_2, Version::HTTP_2, Version::HTTP_11]);
+    let _stream = client.events().stream().await.unwrap();
+    let _backup = client.backup().tar().await.unwrap();
+    let (shared, own) = (Version::HTTP_2, Version::HTTP_11);
+    // The list, the release of the job, the job; the stream; the backup.
+    assert_eq!(*seen.lock().unwrap(), [shared, shared, own, own, own]);
 }
 
 #[tokio::test]
