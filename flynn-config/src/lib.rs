@@ -55,6 +55,6 @@ pub use gitconfig::{
     Setting, Value,
 };
 pub use locations::{Locations, Platform};
-pub use save::LOCK_TIMEOUT;
+pub use save::{LOCK_TIMEOUT, write_file};
 /// Keys and tokens are its `SecretString`; its `ExposeSecret` reads them.
 pub use secrecy;

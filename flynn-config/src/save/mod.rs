@@ -10,6 +10,7 @@ mod replace;
 mod target;
 mod wait;
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -60,6 +61,49 @@ pub(crate) fn git_locked_edit<T, E: From<Error>>(
         lock.commit(&new, access)?;
     }
     Ok(done)
+}
+
+/// Writes a whole file in one step: a crash leaves the old or the new file, never a part of one.
+///
+/// For documents that belong to a cluster, such as a plan or a policy. A new file is readable by everybody
+/// (mode 0644), an existing one keeps its mode, and a symbolic link stays. Temporary files that a killed
+/// process left for this file are removed.
+///
+/// # Errors
+/// [`NotFound`](ErrorKind::NotFound) if the folder does not exist; [`Invalid`](ErrorKind::Invalid) if something
+/// other than a regular file is in the way; [`Locked`](ErrorKind::Locked) if another program writes to the folder
+/// and does not finish; [`ReadOnly`](ErrorKind::ReadOnly), [`Io`](ErrorKind::Io).
+pub fn write_file(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
+    let target = Target::resolve(path.as_ref())?;
+    let access = match read(&target.path) {
+        Ok((_, access)) => access,
+        Err(e) if e.is_not_found() => Access::public(),
+        Err(e) => return Err(e),
+    };
+    target.refuse_read_only()?;
+    let folder = lock_folder(&target)?;
+    if folder.is_some() {
+        replace::sweep(&target.path);
+    }
+    replace(&target.path, bytes.as_ref(), access)
+}
+
+/// Keeps other writers away from the temporary files in a folder. `None` where folders cannot be locked (Windows,
+/// some network file systems): nobody can then tell a living writer's file from a dead one's.
+fn lock_folder(target: &Target) -> Result<Option<File>, Error> {
+    let Ok(folder) = File::open(target::folder(&target.path)) else { return Ok(None) };
+    let mut patience = Patience::new([&target.path, &target.path]);
+    loop {
+        match folder.try_lock() {
+            Ok(()) => return Ok(Some(folder)),
+            Err(TryLockError::Error(_)) => return Ok(None),
+            Err(TryLockError::WouldBlock) if patience.wait() => {}
+            Err(TryLockError::WouldBlock) => {
+                let message = "another program is writing to its folder and does not finish";
+                return Err(Error::new(ErrorKind::Locked, message).at(&target.path));
+            }
+        }
+    }
 }
 
 /// The file behind the symbolic links of `path`.

@@ -7,7 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use flynn_config::{CaFiles, Error, ErrorKind, FlynnRc, GitConfig, NewCluster};
+use flynn_config::{CaFiles, Error, ErrorKind, FlynnRc, GitConfig, NewCluster, write_file};
 
 fn add(path: &Path, name: &str) -> Result<(), Error> {
     let new = NewCluster::from_domain(name, &format!("{name}.test"), "key", "pin");
@@ -389,4 +389,42 @@ fn ca_files() {
     for outside in ["", ".", "..", "../x", "a/b", r"a\b", "C:x", "a\0", &"n".repeat(300)] {
         assert_eq!(files.write(outside, "x").unwrap_err().kind(), ErrorKind::Invalid, "{outside}");
     }
+}
+
+/// What killed writers left of one document is removed; files that only look like it stay.
+#[test]
+fn a_document_is_written_in_one_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plan.json");
+    for left in ["plan.json.flynn-config-AbC123.tmp", "other.json.flynn-config-AbC123.tmp"] {
+        fs::write(dir.path().join(left), "half of a pl").unwrap();
+    }
+    write_file(&path, "a plan\n").unwrap();
+    assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("a plan\n", 0o644));
+    assert_eq!(names(dir.path()), ["other.json.flynn-config-AbC123.tmp", "plan.json"]);
+
+    let link = dir.path().join("link");
+    symlink("plan.json", &link).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    write_file(&link, "another").unwrap();
+    assert_eq!((fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("another", 0o600));
+    assert!(link.is_symlink());
+
+    let missing = write_file(dir.path().join("missing/plan.json"), "x").unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+    assert_eq!(write_file(dir.path(), "x").unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+/// The temporary file of a living writer is not taken for one that a dead writer left.
+#[test]
+fn writers_of_one_document_do_not_disturb_each_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("plan.json");
+    std::thread::scope(|scope| {
+        for text in ["one", "two", "three", "four"] {
+            let path = &path;
+            scope.spawn(move || (0..50).for_each(|_| write_file(path, text).unwrap()));
+        }
+    });
+    assert_eq!(names(dir.path()), ["plan.json"]);
 }
