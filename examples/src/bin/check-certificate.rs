@@ -1,128 +1,78 @@
-//! `check-certificate --cert F [--key F] [--domain D]... [--ca F] [--at RFC3339] [--json]` tells
-//! everything that is wrong with a certificate, each finding with its code. Exit status 0 without
-//! errors, 1 with (or when a file cannot be read), 2 when it is called wrongly.
+//! `check-certificate --cert F [--key F] [--domain D]... [--ca F] [--at RFC3339] [--json]` reports everything that is
+//! wrong with a certificate, each finding with its code. Exit status 0 without errors, 1 with errors or if a file
+//! cannot be read, 2 if called wrongly.
 
-use std::ffi::OsString;
-use std::fs;
-use std::io;
+#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use flynn_examples::failure::{Context, Result};
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use flynn_examples::cli::{self, WrongCall};
 use flynn_examples::output;
-use flynn_tls::{Bundle, Certificate, Finding, PrivateKey, Report, Requirements, Roots, check};
-use lexopt::prelude::*;
+use flynn_examples::text::{one_line, printable};
+use flynn_tls::{
+    Bundle, Certificate, Finding, PrivateKey, Report, Requirements, Roots, Time, check,
+};
 use serde_json::{Value, json};
 
-const USAGE: &str = "usage: check-certificate --cert FILE [--key FILE] [--domain NAME]... [--ca FILE] [--at RFC3339] [--json]";
-
-const HELP: &str = "
-Tells everything that is wrong with a certificate before it is installed.
-  --cert FILE     the certificate and its intermediates, PEM or DER
-  --key FILE      the private key, PEM or DER
-  --domain NAME   a name that must be covered: example.com, '*.example.com', 10.0.0.1
-  --ca FILE       the CA that it must lead to, PEM or DER; it need not be publicly trusted then
-  --at RFC3339    the moment to judge for, such as 2027-01-31T12:00:00Z; now unless given
-  --json          one JSON object instead of lines:
-                  ok, error (null, or why a file cannot be read), certificates, findings
-Exit status: 0 without errors, 1 with, 2 when called wrongly.";
-
-#[derive(Default)]
+/// Reports everything that is wrong with a certificate before it is installed.
+#[derive(Parser)]
+#[command(
+    name = "check-certificate",
+    after_help = "Exit status: 0 without errors, 1 with errors, 2 if called wrongly."
+)]
 struct Options {
-    certificate: Option<PathBuf>,
+    /// The certificate and its intermediates, PEM or DER
+    #[arg(long = "cert", value_name = "FILE")]
+    certificate: PathBuf,
+    /// The private key, PEM or DER
+    #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// A name that must be covered: example.com, '*.example.com', 10.0.0.1; may be repeated
+    #[arg(long = "domain", value_name = "NAME")]
+    domains: Vec<String>,
+    /// The CA that it must lead to, PEM or DER; it need not be publicly trusted then
+    #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    requirements: Requirements,
+    /// Check for this time, such as 2027-01-31T12:00:00Z, instead of now
+    #[arg(long, value_name = "RFC3339")]
+    at: Option<Time>,
+    /// Print one JSON object instead of lines: ok, error (null, or why a file cannot be read), certificates, findings
+    #[arg(long)]
     json: bool,
-    help: bool,
 }
 
 fn main() -> ExitCode {
-    let options = match Options::parse() {
-        Ok(options) => options,
-        Err(e) => {
-            eprintln!("check-certificate: {e}\n{USAGE}\nMore: check-certificate --help");
-            return ExitCode::from(2);
-        }
-    };
-    match answer(options) {
-        Ok(status) => status,
-        Err(e) => {
-            eprintln!("check-certificate: standard output: {e}");
-            ExitCode::FAILURE
-        }
+    match cli::parse(WrongCall::Usage) {
+        Ok(options) => output::exit("check-certificate", answer(&options)),
+        Err(status) => status,
     }
 }
 
-fn answer(options: Options) -> io::Result<ExitCode> {
-    if options.help {
-        output::line(format_args!("{USAGE}{HELP}"))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let json = options.json;
+fn answer(options: &Options) -> Result<ExitCode> {
     let checked = run(options);
-    if json {
+    if options.json {
         output::line(format_args!("{:#}", as_json(&checked)))?;
     }
-    match checked {
-        Ok((bundle, report)) => {
-            if !json {
-                output::line(format_args!("{}{report}", describe(bundle.leaf())))?;
-            }
-            Ok(if report.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-        }
-        Err(failure) => {
-            eprintln!("check-certificate: {failure}");
-            Ok(ExitCode::FAILURE)
+    let (bundle, report) = checked?;
+    if !options.json {
+        for line in describe(bundle.leaf()).lines().chain(report.to_string().lines()) {
+            output::line(printable(line))?;
         }
     }
+    Ok(if report.has_errors() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-impl Options {
-    fn parse() -> Result<Self, lexopt::Error> {
-        let mut parser = lexopt::Parser::from_env();
-        let mut options = Self::default();
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("cert") => once("--cert", &mut options.certificate, parser.value()?)?,
-                Long("key") => once("--key", &mut options.key, parser.value()?)?,
-                Long("ca") => once("--ca", &mut options.ca, parser.value()?)?,
-                Long("domain") => {
-                    let name = parser.value()?.string()?;
-                    options.requirements = options.requirements.name(&name);
-                }
-                Long("at") => {
-                    let at = parser.value()?.string()?;
-                    let at = at.parse().map_err(|e| format!("--at {e}"))?;
-                    options.requirements = options.requirements.at(at);
-                }
-                Long("json") => options.json = true,
-                Long("help") | Short('h') => options.help = true,
-                _ => return Err(argument.unexpected()),
-            }
-        }
-        if options.certificate.is_none() && !options.help {
-            return Err("--cert is missing".into());
-        }
-        Ok(options)
+fn run(options: &Options) -> Result<(Bundle, Report)> {
+    let bundle = read("--cert", &options.certificate, Bundle::from_pem)?;
+    let key = options.key.as_deref().map(|path| read("--key", path, PrivateKey::from_pem));
+    let mut requirements =
+        options.domains.iter().fold(Requirements::new(), |all, name| all.name(name));
+    if let Some(at) = options.at {
+        requirements = requirements.at(at);
     }
-}
-
-/// A second file would be left out without a word.
-fn once(name: &str, option: &mut Option<PathBuf>, value: OsString) -> Result<(), lexopt::Error> {
-    match option.replace(value.into()) {
-        None => Ok(()),
-        Some(_) => {
-            Err(format!("{name} is given twice: one certificate is checked at a time").into())
-        }
-    }
-}
-
-fn run(options: Options) -> Result<(Bundle, Report)> {
-    let path = options.certificate.unwrap_or_default();
-    let bundle = read("--cert", &path, Bundle::from_pem)?;
-    let key = options.key.map(|path| read("--key", &path, PrivateKey::from_pem));
-    let mut requirements = options.requirements;
     if let Some(path) = &options.ca {
         requirements = requirements.from_ca(read("--ca", path, Roots::from_pem)?);
     }
@@ -137,9 +87,9 @@ fn read<T>(
     parse: impl FnOnce(Vec<u8>) -> Result<T, flynn_tls::Error>,
 ) -> Result<T> {
     let name = path.display();
-    let file =
-        fs::read(path).context(format!("cannot read {name}: check the path given to {option}"))?;
-    parse(file).context(format!("{option} {name}"))
+    let file = std::fs::read(path)
+        .with_context(|| format!("cannot read {name}: check the path given to {option}"))?;
+    parse(file).with_context(|| format!("{option} {name}"))
 }
 
 fn describe(leaf: &Certificate) -> String {
@@ -169,7 +119,7 @@ fn as_json(checked: &Result<(Bundle, Report)>) -> Value {
         }),
         Err(failure) => json!({
             "ok": false,
-            "error": failure.to_string(),
+            "error": one_line(failure.as_ref()),
             "certificates": [],
             "findings": [],
         }),

@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Result, bail};
 use flynn_aws::dns::{DnsPlan, Routing};
-use flynn_examples::failure::{Context, Failure, Result};
 use flynn_examples::output;
 use flynn_examples::steps::dns::health_check_script;
 use lexopt::prelude::*;
@@ -41,23 +41,18 @@ Both then happen at once. The records of nodes that have left the cluster go the
 ";
 
 fn main() -> ExitCode {
-    match run(std::env::args_os().skip(1)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("dns-plan: {failure}");
-            ExitCode::FAILURE
-        }
-    }
+    output::exit("dns-plan", run(std::env::args_os().skip(1)))
 }
 
-fn run(line: impl Iterator<Item = OsString>) -> Result<()> {
+fn run(line: impl Iterator<Item = OsString>) -> Result<ExitCode> {
     let arguments =
         Arguments::parse(line).context("cannot understand the command line (see --help)")?;
     let text = match arguments {
         Some(arguments) => arguments.document()?,
         None => HELP.to_owned(),
     };
-    output::line(text.trim_end()).context("cannot write")
+    output::line(text.trim_end())?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The command line, read.
@@ -100,18 +95,16 @@ impl Arguments {
     /// The batch or the script.
     fn document(self) -> Result<String> {
         let Some((domain, nodes)) = self.values.split_first() else {
-            return Err(Failure::new(
-                "a domain and the IP addresses of its nodes are wanted (see --help)",
-            ));
+            bail!("a domain and the IP addresses of its nodes are wanted (see --help)");
         };
         let nodes: Vec<IpAddr> = nodes
             .iter()
-            .map(|node| node.parse().context(format!("{node:?} is not an IP address")))
+            .map(|node| node.parse().with_context(|| format!("{node:?} is not an IP address")))
             .collect::<Result<_>>()?;
         let mut plan = DnsPlan::new(domain, nodes).context("cannot plan the DNS records")?;
         if let Some(salt) = self.create {
             if self.multi_value || !self.checks.is_empty() {
-                return Err(Failure::new("--create-health-checks goes without other options"));
+                bail!("--create-health-checks goes without other options");
             }
             return Ok(health_check_script(&plan.reference_salt(salt)));
         }
@@ -124,7 +117,7 @@ impl Arguments {
         let checked = |node: &IpAddr| self.checks.iter().any(|(ip, _)| ip.to_canonical() == *node);
         let unchecked = plan.nodes().iter().find(|node| !checked(node));
         if let Some(node) = unchecked.filter(|_| !self.checks.is_empty()) {
-            return Err(Failure::new(format!("{node} has no --health-check, others have one")));
+            bail!("{node} has no --health-check, others have one");
         }
         Ok(plan.change_batch().to_json())
     }

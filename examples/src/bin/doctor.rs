@@ -1,89 +1,64 @@
-//! Says what is still wrong with a cluster. Changes nothing.
+//! Reports what is still wrong with a cluster.
 
-use std::ffi::OsString;
+#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Result};
+use clap::Parser;
 use flynn_config::Locations;
 use flynn_examples::blocking::blocking;
+use flynn_examples::cli::{self, WrongCall};
 use flynn_examples::doctor::{Patient, Severity};
-use flynn_examples::failure::{Context, Result};
 use flynn_examples::output;
 use flynn_tls::Roots;
-use lexopt::prelude::*;
 
-const HELP: &str = "\
-Says what is still wrong with a Flynn cluster, and with your files for it. Changes nothing.
-
-usage: doctor [--cluster NAME] [--ca F] [--connect-to IP:PORT]
-
-  --cluster NAME     a cluster of your ~/.flynnrc (default: $FLYNN_CLUSTER, then the default one)
-  --ca F             the CA that the certificates lead to, when it is not a public one
-  --connect-to ADDR  reach every name of the cluster at this IP:PORT instead of asking DNS
-
-Exit status: 0 no errors (there may be warnings), 1 errors.
-";
-
-#[derive(Default)]
-struct Arguments {
-    help: bool,
+/// Reports what is still wrong with a Flynn cluster, and with your files for it. Changes nothing.
+#[derive(Parser)]
+#[command(
+    name = "doctor",
+    after_help = "Exit status: 0 without errors (there may be warnings), 1 with errors."
+)]
+struct Options {
+    /// A cluster of your ~/.flynnrc [default: $FLYNN_CLUSTER, then the default cluster]
+    #[arg(long, value_name = "NAME")]
     cluster: Option<String>,
+    /// The CA of the cluster's certificates, if they are not publicly trusted
+    #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Reach every name of the cluster at this IP:PORT instead of asking DNS
+    #[arg(long, value_name = "IP:PORT")]
     connect_to: Option<SocketAddr>,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(std::env::args_os().skip(1)).await {
-        Ok(code) => code,
-        Err(failure) => {
-            eprintln!("doctor: {failure}");
-            ExitCode::FAILURE
-        }
+    match cli::parse(WrongCall::OneLine) {
+        Ok(options) => output::exit("doctor", run(options).await),
+        Err(status) => status,
     }
 }
 
-async fn run(line: impl Iterator<Item = OsString>) -> Result<ExitCode> {
-    let arguments = parse(line).context("cannot understand the command line (see --help)")?;
-    if arguments.help {
-        output::line(HELP.trim_end()).context("cannot write")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let written = "cannot write the findings";
-    let patient = blocking(move || open(&arguments)).await?;
-    output::line(patient.describe()).context(written)?;
+async fn run(options: Options) -> Result<ExitCode> {
+    let patient = blocking(move || open(&options)).await?;
+    output::line(patient.describe())?;
     let findings = patient.examine().await;
     for finding in &findings {
-        output::line(finding).context(written)?;
+        output::line(finding)?;
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    let closing = format!("{errors} errors, {} warnings", findings.len() - errors);
-    output::line(closing).context(written)?;
+    output::line(format_args!("{errors} errors, {} warnings", findings.len() - errors))?;
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Reads the files.
-fn open(arguments: &Arguments) -> Result<Patient> {
+fn open(options: &Options) -> Result<Patient> {
     let locations = Locations::from_env().context("cannot find your home")?;
-    let patient = Patient::open(locations, arguments.cluster.as_deref(), arguments.connect_to)?;
-    let Some(ca) = &arguments.ca else { return Ok(patient) };
+    let patient = Patient::open(locations, options.cluster.as_deref(), options.connect_to)?;
+    let Some(ca) = &options.ca else { return Ok(patient) };
     let what = format!("cannot use {}", ca.display());
-    let pem = std::fs::read_to_string(ca).context(&what)?;
-    Ok(patient.with_ca(Roots::from_pem(&pem).context(&what)?))
-}
-
-fn parse(line: impl Iterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {
-    let mut parser = lexopt::Parser::from_args(line);
-    let mut arguments = Arguments::default();
-    while let Some(option) = parser.next()? {
-        match option {
-            Short('h') | Long("help") => arguments.help = true,
-            Long("cluster") => arguments.cluster = Some(parser.value()?.string()?),
-            Long("ca") => arguments.ca = Some(parser.value()?.into()),
-            Long("connect-to") => arguments.connect_to = Some(parser.value()?.parse()?),
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(arguments)
+    let pem = std::fs::read(ca).with_context(|| what.clone())?;
+    Ok(patient.with_ca(Roots::from_pem(&pem).context(what)?))
 }

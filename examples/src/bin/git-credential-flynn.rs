@@ -4,47 +4,46 @@
 //! all it takes; elsewhere, its absolute path does. It reads `~/.flynnrc` (or `$FLYNNRC`) and the
 //! tokens of `flynn login`, and never asks and never writes anything.
 
-use std::io::{self, Write as _};
+#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+
+use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Result};
+use clap::Parser;
 use flynn_config::credential::{Credential, Operation, answer};
 use flynn_config::{Error, FlynnRc, Locations};
+use flynn_examples::cli::{self, WrongCall};
 use flynn_examples::output;
 
-const USAGE: &str = "\
-usage: git-credential-flynn get|store|erase
-
-git calls it: git config --global credential.https://git.example.com.helper flynn";
+/// Answers git with the key of the cluster in your ~/.flynnrc that it pushes to.
+///
+/// git calls it: git config --global <credential.https://git.example.com.helper> flynn
+#[derive(Parser)]
+#[command(name = "git-credential-flynn")]
+struct Options {
+    /// get, store or erase; only `get` does something
+    operation: OsString,
+}
 
 fn main() -> ExitCode {
-    let argument = std::env::args_os().nth(1);
-    let operation = match argument.map(|text| text.to_string_lossy().into_owned()) {
-        Some(argument) if !argument.starts_with('-') => argument,
-        Some(help) if help == "-h" || help == "--help" => {
-            return match output::line(USAGE) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(_) => ExitCode::FAILURE,
-            };
-        }
-        _ => {
-            eprintln!("{USAGE}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let done = respond(Operation::from_argument(&operation)).map_err(|e| e.to_string());
-    let written = done.and_then(|answer| {
-        let mut output = io::stdout().lock();
-        let written = answer.map_or(Ok(()), |answer| answer.write(&mut output));
-        written.and_then(|()| output.flush()).map_err(|e| e.to_string())
-    });
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        // git shows this and asks the next helper.
-        Err(message) => {
-            eprintln!("git-credential-flynn: {message}");
-            ExitCode::FAILURE
-        }
+    match cli::parse::<Options>(WrongCall::OneLine) {
+        // git shows the error and asks the next helper.
+        Ok(options) => output::exit("git-credential-flynn", run(&options)),
+        Err(status) => status,
     }
+}
+
+fn run(options: &Options) -> Result<ExitCode> {
+    let operation = Operation::from_argument(&options.operation.to_string_lossy());
+    if let Some(credential) = respond(operation)? {
+        // Written at once: git must not take half an answer.
+        let mut message = Vec::new();
+        credential.write(&mut message).context("cannot answer")?;
+        output::write(&message)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn respond(operation: Operation) -> Result<Option<Credential>, Error> {

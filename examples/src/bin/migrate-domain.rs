@@ -1,22 +1,37 @@
 //! Moves a cluster to another domain; `.flynnrc`, the CA file and `.gitconfig` follow.
 
+#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+
 use std::process::ExitCode;
 
+use clap::Parser;
+use flynn_examples::cli::{self, Arguments};
 use flynn_examples::program;
 use flynn_examples::step::Step;
 
-const HELP: &str = "\
-Moves a Flynn cluster to another domain and waits for the end; routes that the server leaves out
-are made, and .flynnrc, the CA file and .gitconfig follow.
+/// Moves a Flynn cluster to another domain and waits for the end. Creates the routes that the server leaves out, and
+/// updates .flynnrc, the CA file and .gitconfig.
+///
+/// Without options it shows itself on a mocked cluster.
+#[derive(Parser)]
+#[command(name = "migrate-domain", after_help = cli::AFTER_HELP)]
+struct Options {
+    #[command(flatten)]
+    target: cli::Target,
+    /// The domain that the cluster will have
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+}
 
-usage: migrate-domain --cluster NAME --domain D [--connect-to IP:PORT] [--dry-run]
-
-Without options it shows itself on a mocked cluster. The options are those of productionize.
-";
+impl From<Options> for Arguments {
+    fn from(Options { target, domain }: Options) -> Self {
+        Self { target, domain, ..Self::default() }
+    }
+}
 
 const STEPS: [Step; 2] = [Step::Connect, Step::Domain];
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    program::main("migrate-domain", HELP, &STEPS).await
+    program::main::<Options>(&STEPS).await
 }

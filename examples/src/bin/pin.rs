@@ -1,21 +1,32 @@
-//! `pin FILE|HOST:PORT ...` prints one pin a line, in the order asked, and nothing else on
-//! standard output. What has no pin is told on standard error and makes the exit status 1.
+//! `pin FILE|HOST:PORT ...` prints one pin per line, in the order of its arguments, and nothing else on standard
+//! output. Arguments without a pin are reported on standard error and make the exit status 1.
 
-use std::io;
+#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::ExitCode;
 
-use flynn_examples::failure::OneLine;
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::Parser;
+use flynn_examples::cli::{self, WrongCall};
 use flynn_examples::output;
+use flynn_examples::text::{one_line, printable};
 use flynn_tls::{Bundle, Pin, Probe, probe_many};
-use lexopt::prelude::*;
 
-const USAGE: &str = "usage: pin FILE|HOST:PORT ...
-Prints one pin a line: what Flynn keeps as TLSPin in ~/.flynnrc.
-  FILE       the first certificate of a file, PEM or DER
-  HOST:PORT  what a server presents: controller.example.com:443, 10.0.0.1:443, [::1]:443
-Exit status: 0 when all have a pin, 1 when one has none, 2 when called wrongly.";
+/// Prints one pin per line: what Flynn stores as TLSPin in ~/.flynnrc.
+#[derive(Parser)]
+#[command(
+    name = "pin",
+    after_help = "Exit status: 0 if all have a pin, 1 if one has none, 2 if called wrongly."
+)]
+struct Options {
+    /// A file whose first certificate counts, PEM or DER; or a server: controller.example.com:443, 10.0.0.1:443,
+    /// [::1]:443
+    #[arg(required = true, value_name = "FILE|HOST:PORT")]
+    sources: Vec<String>,
+}
+
 const AT_ONCE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 /// Where a pin comes from.
@@ -26,100 +37,65 @@ enum Source {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments = match arguments() {
-        Ok(Some(arguments)) => arguments,
-        Ok(None) => {
-            return match output::line(USAGE) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(e) => cannot_write(&e),
-            };
-        }
-        Err(e) => {
-            eprintln!("pin: {e}\n{USAGE}");
-            return ExitCode::from(2);
-        }
-    };
+    match cli::parse(WrongCall::Usage) {
+        Ok(options) => output::exit("pin", run(options).await),
+        Err(status) => status,
+    }
+}
 
-    // Files are read first; servers are asked together, then everything is told in order.
+async fn run(options: Options) -> Result<ExitCode> {
+    // Files are read first; servers are asked together, then everything is printed in order.
     let mut probes = Vec::new();
-    let sources: Vec<Result<Source, String>> =
-        arguments.iter().map(|argument| source(argument, &mut probes)).collect();
+    let sources: Vec<Result<Source>> =
+        options.sources.iter().map(|argument| source(argument, &mut probes)).collect();
     let mut answers = probe_many(probes, AT_ONCE).await.into_iter();
 
     let mut status = ExitCode::SUCCESS;
-    for (argument, source) in arguments.iter().zip(sources) {
+    for (argument, source) in options.sources.iter().zip(sources) {
         let pin = source.and_then(|source| match source {
             Source::File(pin) => Ok(pin),
             Source::Server => match answers.next() {
-                Some(Ok(presented)) => Ok(presented.pin()),
-                Some(Err(e)) => Err(OneLine(&e).to_string()),
-                None => Err("not asked".to_owned()),
+                Some(presented) => Ok(presented?.pin()),
+                None => Err(anyhow!("not asked")),
             },
         });
         match pin {
-            Ok(pin) => {
-                if let Err(e) = output::line(pin) {
-                    return cannot_write(&e);
-                }
-            }
+            Ok(pin) => output::line(pin)?,
             Err(e) => {
-                eprintln!("pin: {argument}: {e}");
+                let what = format!("{}: {}", printable(argument), one_line(e.as_ref()));
+                output::complain("pin", what);
                 status = ExitCode::FAILURE;
             }
         }
     }
-    status
+    Ok(status)
 }
 
-fn cannot_write(e: &io::Error) -> ExitCode {
-    eprintln!("pin: standard output: {e}");
-    ExitCode::FAILURE
-}
-
-/// What to find the pins of; `None` when help is asked for.
-fn arguments() -> Result<Option<Vec<String>>, lexopt::Error> {
-    let mut parser = lexopt::Parser::from_env();
-    let mut arguments = Vec::new();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Long("help") | Short('h') => return Ok(None),
-            Value(argument) => arguments.push(argument.string()?),
-            _ => return Err(argument.unexpected()),
-        }
-    }
-    if arguments.is_empty() {
-        return Err("name a file or a server".into());
-    }
-    Ok(Some(arguments))
-}
-
-fn source(argument: &str, probes: &mut Vec<Probe>) -> Result<Source, String> {
+fn source(argument: &str, probes: &mut Vec<Probe>) -> Result<Source> {
     // What exists is a file, whatever its name looks like.
     if !Path::new(argument).exists() {
         let (host, port) = server(argument)?;
         probes.push(Probe::new(host, port));
         return Ok(Source::Server);
     }
-    let bytes = std::fs::read(argument).map_err(|e| format!("cannot be read: {e}"))?;
-    let bundle = Bundle::from_pem(&bytes).map_err(|e| OneLine(&e).to_string())?;
+    let bytes = std::fs::read(argument).context("cannot be read")?;
+    let bundle = Bundle::from_pem(&bytes)?;
     // The first of the file, as openssl takes it: that is what a server would present.
-    let first = bundle.certificates().first().ok_or("no certificate")?;
+    let first = bundle.certificates().first().context("no certificate")?;
     Ok(Source::File(first.pin()))
 }
 
-/// What is no file must be a host and its port.
-fn server(argument: &str) -> Result<(&str, u16), String> {
-    let no_server = || Err("no such file, and no server: write HOST:PORT".to_owned());
-    let Some((host, port)) = argument.rsplit_once(':') else {
-        return no_server();
-    };
+/// What is not a file must be a host and its port.
+fn server(argument: &str) -> Result<(&str, u16)> {
+    let no_server = "no such file, and not a server: write HOST:PORT";
+    let (host, port) = argument.rsplit_once(':').context(no_server)?;
     // A bare IPv6 address would lose its last group to the port.
     let bare_ipv6 = host.contains(':') && !host.starts_with('[');
     if host.is_empty() || host.contains('/') || bare_ipv6 {
-        return no_server();
+        bail!(no_server);
     }
     match port.parse() {
         Ok(port @ 1..) => Ok((host, port)),
-        _ => Err(format!("{port:?} is not a port (1 to 65535)")),
+        _ => bail!("{port:?} is not a port (1 to 65535)"),
     }
 }

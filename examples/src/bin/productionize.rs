@@ -1,12 +1,49 @@
 //! Carries out the guide "Productionizing Flynn and hosting your root domain" on a cluster.
 
+#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use flynn_examples::cli::HELP;
+use clap::Parser;
+use flynn_examples::cli::{self, Arguments};
 use flynn_examples::program;
 use flynn_examples::step::Step;
 
+/// Puts a Flynn cluster into production, step by step: domain, certificate, routes, pin, S3 blobstore, root domain,
+/// git, DNS, status. Steps that hold already are skipped.
+///
+/// Without --cluster it works on a mocked cluster, home folder and certificate, which it creates and removes itself, so
+/// that you can watch. A cluster of your own needs at least --cluster, --domain, --cert and --key.
+#[derive(Parser)]
+#[command(name = "productionize", after_help = cli::AFTER_HELP)]
+struct Options {
+    #[command(flatten)]
+    target: cli::Target,
+    /// The domain that the cluster will have
+    #[arg(long, value_name = "DOMAIN")]
+    domain: Option<String>,
+    #[command(flatten)]
+    certificate: cli::CertificateOptions,
+    #[command(flatten)]
+    blobstore: cli::BlobstoreOptions,
+    /// The public address of every node, for the DNS plan
+    #[arg(long = "node-ip", value_name = "IP", num_args = 1.., value_delimiter = ',')]
+    nodes: Vec<IpAddr>,
+    /// The folder for the IAM policy and the DNS plan [default: this folder]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl From<Options> for Arguments {
+    fn from(options: Options) -> Self {
+        let Options { target, domain, certificate, blobstore, nodes, out } = options;
+        Self { target, domain, certificate, blobstore, nodes, out }
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
-    program::main("productionize", HELP, &Step::ALL).await
+    program::main::<Options>(&Step::ALL).await
 }

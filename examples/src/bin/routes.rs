@@ -1,63 +1,49 @@
 //! All routes of a cluster, as the original command line prints those of one app.
 
-use std::ffi::OsString;
+#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use flynn_config::Locations;
 use flynn_examples::blocking::blocking;
-use flynn_examples::connect::connect;
-use flynn_examples::failure::{Context, Result};
-use flynn_examples::output;
-use flynn_examples::route_table;
-use lexopt::prelude::*;
+use flynn_examples::cli::{self, WrongCall};
+use flynn_examples::connect;
+use flynn_examples::reach::Reach;
+use flynn_examples::{output, route_table};
 
-const HELP: &str = "\
-Prints all routes of a Flynn cluster, as `flynn route` prints those of one app.
-
-usage: routes [--cluster NAME]
-
-  --cluster NAME  a cluster of your ~/.flynnrc (default: $FLYNN_CLUSTER, then the default one)
-";
+/// Prints all routes of a Flynn cluster, as `flynn route` prints those of one app.
+#[derive(Parser)]
+#[command(name = "routes")]
+struct Options {
+    /// A cluster of your ~/.flynnrc [default: $FLYNN_CLUSTER, then the default cluster]
+    #[arg(long, value_name = "NAME")]
+    cluster: Option<String>,
+    /// Reach the controller at this IP:PORT instead of asking DNS
+    #[arg(long, value_name = "IP:PORT")]
+    connect_to: Option<SocketAddr>,
+}
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match run(std::env::args_os().skip(1)).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("routes: {failure}");
-            ExitCode::FAILURE
-        }
+    match cli::parse(WrongCall::OneLine) {
+        Ok(options) => output::exit("routes", run(options).await),
+        Err(status) => status,
     }
 }
 
-async fn run(line: impl Iterator<Item = OsString>) -> Result<()> {
-    let cluster = match parse(line).context("cannot understand the command line (see --help)")? {
-        Wish::Help => {
-            return output::line(HELP.trim_end()).context("cannot write");
-        }
-        Wish::Routes { cluster } => cluster,
-    };
-    let flynn = blocking(move || connect(cluster.as_deref())).await?;
-    let routes = flynn.routes().list().await.context("cannot list the routes")?;
+async fn run(options: Options) -> Result<ExitCode> {
+    let flynn = blocking(move || {
+        let locations = Locations::from_env().context("cannot find your home")?;
+        let cluster = connect::cluster(&locations, options.cluster.as_deref())?;
+        let reach = Reach::of(&cluster, &locations, options.connect_to)?;
+        reach.client(&cluster, connect::trust(&cluster, None)?)
+    });
+    let routes = flynn.await?.routes().list().await.context("cannot list the routes")?;
     for line in route_table::lines(&routes) {
-        output::line(line).context("cannot write")?;
+        output::line(line)?;
     }
-    Ok(())
-}
-
-enum Wish {
-    Help,
-    Routes { cluster: Option<String> },
-}
-
-fn parse(line: impl Iterator<Item = OsString>) -> Result<Wish, lexopt::Error> {
-    let mut parser = lexopt::Parser::from_args(line);
-    let mut cluster = None;
-    while let Some(option) = parser.next()? {
-        match option {
-            Short('h') | Long("help") => return Ok(Wish::Help),
-            Long("cluster") => cluster = Some(parser.value()?.string()?),
-            other => return Err(other.unexpected()),
-        }
-    }
-    Ok(Wish::Routes { cluster })
+    Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 use flynn_aws::blobstore::{Backend, S3Backend};
 use flynn_examples::runner::Mode;
 use flynn_examples::step::Step;
+use flynn_examples::text::one_line;
 use flynn_mock::ServerAge;
 
 use crate::world::World;
@@ -25,7 +26,8 @@ async fn a_backend_that_cannot_be_read_is_not_replaced() {
     let world = World::new(ServerAge::V2016).await;
     let old = "backend=s3 region=us-east-1 bucket=Acme_Old_Blobs ec2_role=true";
     set(&world, "BACKEND_S3MAIN", old).await;
-    let failure = world.run_steps(&STEPS, Mode::Do).await.0.failure.unwrap().to_string();
+    let failure = world.run_steps(&STEPS, Mode::Do).await.0.failure.unwrap();
+    let failure = one_line(failure.as_ref());
     assert!(failure.contains("BACKEND_S3MAIN") && failure.contains("unset"), "{failure}");
     assert_eq!(backend_in_env(&world).await, old);
 }

@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use anyhow::Result;
 use flynn_client::Client;
 use flynn_config::Locations;
 use flynn_examples::connect;
 use flynn_examples::doctor::Patient;
-use flynn_examples::failure::Result;
 use flynn_examples::runner::Mode;
 use flynn_examples::step::Step;
+use flynn_examples::text::one_line;
 use flynn_mock::{MockController, ServerAge};
 
 use crate::world::World;
@@ -56,7 +57,8 @@ async fn without_a_key_the_token_of_flynn_login_is_sent() {
     let lines = format!("  OAuthURL = \"https://login.test\"\n  TLSPin = \"{}\"\n", mock.pin());
     let home = home(&mock, &lines);
     let error = open(&mock, home.path()).unwrap_err();
-    assert!(error.to_string().contains("flynn login"), "{error}");
+    let error = one_line(error.as_ref());
+    assert!(error.contains("flynn login"), "{error}");
 
     let folder = home.path().join(".flynn/tokens/login.test");
     fs::create_dir_all(&folder).unwrap();
@@ -77,7 +79,8 @@ async fn without_a_pin_the_steps_trust_public_certificates() {
     let pin = format!("TLSPin = \"{}\"", world.demo.mock.pin());
     world.demo.write(".flynnrc", &world.read(".flynnrc").replace(&pin, "")).unwrap();
     let failure = world.run_steps(&[Step::Connect], Mode::Do).await.0.failure.unwrap();
-    assert!(failure.to_string().contains("UnknownIssuer"), "{failure}");
+    let failure = one_line(failure.as_ref());
+    assert!(failure.contains("UnknownIssuer"), "{failure}");
     let locations = world.job.locations.clone();
     assert!(Patient::open(locations, Some("production"), world.job.connect_to).is_ok());
 }

@@ -108,7 +108,7 @@ fn help_is_help() {
     let home = tempfile::tempdir().unwrap();
     let output = productionize(home.path(), &["--help".to_owned()]);
     assert!(output.status.success());
-    assert!(stdout(&output).contains("usage: productionize"));
+    assert!(stdout(&output).contains("Usage: productionize"));
 }
 
 /// One program a task: each does its steps alone, and says that they hold when it is asked again.

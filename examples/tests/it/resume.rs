@@ -6,6 +6,7 @@ use flynn_client::apps::NewApp;
 use flynn_examples::runner::Mode;
 use flynn_examples::screen::Mark;
 use flynn_examples::step::Step;
+use flynn_examples::text::one_line;
 use flynn_mock::{Fault, Op, ServerAge};
 use http::Method;
 use serde_json::{Value, json};
@@ -139,7 +140,7 @@ async fn breaks_and_goes_on(age: ServerAge) {
         let (broken, output) = world.run(Mode::Do).await;
         let reports: Vec<_> =
             broken.reports.iter().map(|report| (report.step, report.mark)).collect();
-        let failure = broken.closing(Mode::Do).unwrap_err().to_string();
+        let failure = one_line(broken.closing(Mode::Do).unwrap_err().as_ref());
         let context = format!("{:?} ({}): {failure}\n{output}", case.step, case.says);
         let (last, done) = reports.split_last().unwrap();
         assert_eq!(*last, (case.step, Mark::Failed), "{context}");
@@ -176,7 +177,8 @@ async fn a_migration_job_that_says_nothing_did_nothing() {
     let blobstore = world.demo.mock.client().app("blobstore");
     blobstore.env().set([("BACKEND_BROKEN", "nonsense")]).await.unwrap();
     let (broken, output) = world.run(Mode::Do).await;
-    let failure = broken.failure.unwrap().to_string();
+    let failure = broken.failure.unwrap();
+    let failure = one_line(failure.as_ref());
     assert!(failure.contains("status 0 without finishing"), "{failure}\n{output}");
     assert_eq!(broken.reports.last().unwrap().step, Step::Blobstore);
 

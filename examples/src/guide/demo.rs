@@ -1,0 +1,157 @@
+//! A mocked cluster, and the home folder of a person who uses it.
+
+use std::fs;
+use std::path::Path;
+
+use flynn_aws::blobstore::Blobstore;
+use flynn_mock::engine::Programs;
+use flynn_mock::{Command, Delays, Input, MockController, Output, Program, ServerAge};
+use flynn_tls::generate::Ca;
+use jiff::SignedDuration;
+use tempfile::TempDir;
+
+use crate::blocking::blocking;
+use crate::job::CertificateFiles;
+use anyhow::{Context as _, Result};
+
+/// The domain that the mocked cluster was bootstrapped with.
+pub const OLD_DOMAIN: &str = "old.example.com";
+/// The domain that it gets unless another is asked for.
+pub const NEW_DOMAIN: &str = "new.example.com";
+/// The cluster's name in `.flynnrc`.
+pub const CLUSTER: &str = "production";
+
+const FLYNNRC: &str = include_str!("demo/flynnrc");
+const GITCONFIG: &str = include_str!("demo/gitconfig");
+
+/// A cluster over real TLS and the real files of somebody's home. Dropping it stops the one and deletes the other.
+pub struct Demo {
+    /// The cluster.
+    pub mock: MockController,
+    home: TempDir,
+}
+
+impl Demo {
+    /// Bootstraps a cluster, and a home with a `.flynnrc` and a `.gitconfig` such as people have: with comments,
+    /// further clusters, further sections.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub async fn start(age: ServerAge) -> Result<Self> {
+        let mock = MockController::builder()
+            .bootstrapped(OLD_DOMAIN)
+            .server(age)
+            .tls()
+            // Deployments and migrations take their time, as they do, only less of it.
+            .delays(delays())
+            .programs(program)
+            .start()
+            .await;
+        blocking(move || {
+            let home = tempfile::tempdir().context("cannot make a temporary home")?;
+            let demo = Self { mock, home };
+            demo.write_files()?;
+            Ok(demo)
+        })
+        .await
+    }
+
+    fn write_files(&self) -> Result<()> {
+        let with_port = format!("{OLD_DOMAIN}:{}", self.mock.addr().port());
+        let fill = |template: &str| {
+            template
+                .replace("{DOMAIN}", &with_port)
+                .replace("{KEY}", self.mock.key())
+                .replace("{PIN}", &self.mock.pin().to_string())
+                .replace("{HOME}", &self.home().to_string_lossy())
+        };
+        self.write(".flynnrc", &fill(FLYNNRC))?;
+        self.write(".gitconfig", &fill(GITCONFIG))?;
+        let certificates = Path::new(".flynn/ca-certs");
+        fs::create_dir_all(self.home().join(certificates)).context("cannot make the CA store")?;
+        self.write(certificates.join("production.pem"), &self.mock.ca_pem())
+    }
+
+    /// The home folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Writes a file of the home folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, name: impl AsRef<Path>, text: &str) -> Result<()> {
+        let path = self.home().join(name);
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Makes a CA with an intermediate, and a wildcard certificate for a domain, as one would buy it. Writes
+    /// `certificate.pem` with the chain, `certificate.key`, and `ca.pem` with the root, which is no public one.
+    ///
+    /// # Errors
+    /// When it cannot be made or written.
+    pub fn buy_certificate(&self, domain: &str) -> Result<CertificateFiles> {
+        let what = "cannot make a certificate";
+        let root = Ca::new("Example Trust Root").context(what)?;
+        let ca = root.intermediate("Example Trust Services").context(what)?;
+        let issued = ca.issue(&[domain, &format!("*.{domain}")]).context(what)?;
+        self.write("certificate.pem", &issued.chain_pem_without_root())?;
+        self.write("certificate.key", &issued.key_pem())?;
+        self.write("ca.pem", &root.certificate_pem())?;
+        let file = |name: &str| self.home().join(name);
+        Ok(CertificateFiles {
+            chain: file("certificate.pem"),
+            key: file("certificate.key"),
+            ca: Some(file("ca.pem")),
+        })
+    }
+}
+
+fn delays() -> Delays {
+    let mut delays = Delays::default();
+    delays.start = SignedDuration::from_millis(5);
+    delays.stop = SignedDuration::from_millis(5);
+    delays.resume = SignedDuration::from_millis(30);
+    delays
+}
+
+/// What one-off jobs of a mocked cluster do: the blobstore's migration as the real one does it, judged by its env
+/// alone; anything else as in every mock.
+pub fn program(command: &Command) -> Box<dyn Program> {
+    if !command.args.first().is_some_and(|arg| arg.starts_with("/bin/flynn-blobstore")) {
+        return Programs::default().run(command);
+    }
+    let log = migrate(command);
+    Box::new(move |input| match input {
+        Input::Start => vec![Output::Stderr(log.clone().into()), Output::Exit(0)],
+        _ => Vec::new(),
+    })
+}
+
+/// The log of `flynn-blobstore migrate` with two files in Postgres; nothing at all, and still status 0, where its
+/// configuration is broken.
+fn migrate(command: &Command) -> String {
+    let blobstore = Blobstore::read(&command.env);
+    if !blobstore.starts() {
+        return String::new();
+    }
+    let target = blobstore.default_backend();
+    let mut log = Vec::new();
+    for found in blobstore.backends() {
+        let kind = found.backend.as_ref().map_or("", |backend| backend.kind().token());
+        log.push(format!("Configured additional backend: {} ({kind})", found.name));
+    }
+    if target != "postgres" {
+        for (at, file) in ["/slugs/www.tgz", "/layers/base.squashfs"].iter().enumerate() {
+            log.push(format!(
+                "[{}/2] Moving {file} (9d5cbdc5-0{at}, 4096 bytes) from postgres to {target}",
+                at + 1
+            ));
+        }
+    }
+    log.push("Finished with no errors.".to_owned());
+    let stamped: Vec<String> =
+        log.iter().map(|line| format!("2016/10/15 12:00:00 {line}\n")).collect();
+    stamped.concat()
+}

@@ -1,0 +1,34 @@
+//! Routes that are missing, left over, or lead nowhere.
+
+use std::collections::BTreeSet;
+
+use flynn_client::routes::RouteType;
+
+use super::{Finding, Patient};
+use anyhow::{Context as _, Result};
+
+pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Finding>> {
+    let routes = patient.client.routes().list().await.context("cannot list the routes")?;
+    let mut findings = Vec::new();
+    if !routes.iter().any(|route| route.domain.eq_ignore_ascii_case(domain)) {
+        findings.push(Finding::warning(
+            domain,
+            "no app serves the apex of the domain",
+            format!("flynn -a www route add http {domain}"),
+        ));
+    }
+    let controllers: BTreeSet<&str> = routes
+        .iter()
+        .filter(|route| route.kind == RouteType::Http && route.service == "controller")
+        .filter_map(|route| route.domain.strip_prefix("controller."))
+        .filter(|of| *of != domain)
+        .collect();
+    for old in controllers {
+        findings.push(Finding::warning(
+            old,
+            "routes of an earlier domain are left, with certificates that nobody renews",
+            "remove them once nobody uses the domain",
+        ));
+    }
+    Ok(findings)
+}

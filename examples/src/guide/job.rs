@@ -1,0 +1,175 @@
+//! What shall be true at the end.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use flynn_aws::blobstore::{Backend, S3Backend};
+use flynn_aws::dns::{DnsPlan, Domain};
+use flynn_config::Locations;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::cli::Arguments;
+use crate::connect;
+use crate::demo::{self, Demo};
+use crate::step::Step;
+use anyhow::{Context as _, Result, bail};
+
+/// The backend's name, as in the guide.
+const BACKEND: &str = "s3main";
+
+/// The files of a certificate.
+#[derive(Debug, Clone)]
+pub struct CertificateFiles {
+    /// The chain, the leaf first.
+    pub chain: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+    /// The CA that the chain leads to; a public one when `None`.
+    pub ca: Option<PathBuf>,
+}
+
+impl CertificateFiles {
+    fn given(arguments: &Arguments) -> Option<Self> {
+        let options = arguments.certificate.clone();
+        let (chain, key) = options.certificate.zip(options.key)?;
+        Some(Self { chain, key, ca: options.ca })
+    }
+}
+
+/// What the steps work towards, checked as far as that goes without a network.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Where the person's files are.
+    pub locations: Locations,
+    /// The cluster in `.flynnrc`; the default one when `None`.
+    pub cluster: Option<String>,
+    /// The domain that the cluster shall have.
+    pub domain: Domain,
+    /// The certificate that the cluster shall have; `None` for steps that need none.
+    pub certificate: Option<CertificateFiles>,
+    /// Where blobs shall go; `None` leaves them alone.
+    pub backend: Option<Backend>,
+    /// Whether a backend that the cluster has in this place keeps its key or role, since no key was given.
+    pub keeps_access: bool,
+    /// The DNS records to plan; `None` plans nothing.
+    pub dns: Option<DnsPlan>,
+    /// The folder for the policy and the DNS plan.
+    pub documents: PathBuf,
+    /// Where every name of the cluster is reached instead of asking DNS.
+    pub connect_to: Option<SocketAddr>,
+}
+
+impl Job {
+    /// The job for a cluster of the person's own `.flynnrc`.
+    ///
+    /// # Errors
+    /// What is wrong with the command line, or missing for these steps.
+    pub fn real(arguments: &Arguments, steps: &[Step]) -> Result<Self> {
+        let locations = Locations::from_env().context("cannot find your home")?;
+        let target = &arguments.target;
+        let certificate = CertificateFiles::given(arguments);
+        if certificate.is_none() && steps.contains(&Step::Certificate) {
+            bail!("--cluster needs --cert and --key");
+        }
+        let domain = match &arguments.domain {
+            Some(domain) => domain.parse().context("cannot use --domain")?,
+            None if steps.contains(&Step::Domain) => {
+                bail!("--cluster needs --domain");
+            }
+            None => present_domain(&locations, target.cluster.as_deref())?,
+        };
+        let (backend, keeps_access) =
+            match (&arguments.blobstore.bucket, &arguments.blobstore.region) {
+                (Some(bucket), Some(region)) => {
+                    let key = key_of_environment()?;
+                    (Some(backend(bucket, region, key.as_ref())?), key.is_none())
+                }
+                _ if steps.contains(&Step::Blobstore) && !steps.contains(&Step::Domain) => {
+                    bail!("--cluster needs --bucket and --region");
+                }
+                _ => (None, true),
+            };
+        Ok(Self {
+            locations,
+            cluster: target.cluster.clone(),
+            dns: plan(&domain, &arguments.nodes)?,
+            domain,
+            certificate,
+            backend,
+            keeps_access,
+            documents: arguments.out.clone().unwrap_or_else(|| PathBuf::from(".")),
+            connect_to: target.connect_to,
+        })
+    }
+
+    /// The job for a mock: what is not given is made up.
+    ///
+    /// # Errors
+    /// What is wrong with what is given.
+    pub fn demo(arguments: &Arguments, demo: &Demo) -> Result<Self> {
+        let domain = arguments.domain.as_deref().unwrap_or(demo::NEW_DOMAIN);
+        let domain: Domain = domain.parse().context("cannot use --domain")?;
+        let certificate = match CertificateFiles::given(arguments) {
+            Some(given) => given,
+            None => demo.buy_certificate(domain.as_str())?,
+        };
+        let bucket = arguments.blobstore.bucket.as_deref().unwrap_or("example-flynn-blobs");
+        let region = arguments.blobstore.region.as_deref().unwrap_or("us-east-1");
+        let mut nodes = arguments.nodes.clone();
+        if nodes.is_empty() {
+            // Addresses of a network that is reserved for documentation.
+            nodes = (10..13).map(|host| IpAddr::from([203, 0, 113, host])).collect();
+        }
+        Ok(Self {
+            locations: Locations::in_home(demo.home()),
+            cluster: Some(demo::CLUSTER.to_owned()),
+            dns: plan(&domain, &nodes)?,
+            domain,
+            certificate: Some(certificate),
+            backend: Some(backend(bucket, region, None)?),
+            keeps_access: true,
+            documents: arguments.out.clone().unwrap_or_else(|| demo.home().to_owned()),
+            connect_to: Some(demo.mock.addr()),
+        })
+    }
+}
+
+/// The domain that `.flynnrc` has for the cluster, without its port.
+fn present_domain(locations: &Locations, cluster: Option<&str>) -> Result<Domain> {
+    let cluster = connect::cluster(locations, cluster)?;
+    let domain = cluster.domain().unwrap_or_default();
+    let domain = domain.split(':').next().unwrap_or_default();
+    domain
+        .parse()
+        .with_context(|| format!("cannot use the ControllerURL of cluster {:?}", cluster.name()))
+}
+
+/// An access key's id and secret.
+type Key = (String, SecretString);
+
+fn key_of_environment() -> Result<Option<Key>> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
+        (Some(id), Some(secret)) => Ok(Some((id, secret.into()))),
+        (None, None) => Ok(None),
+        _ => bail!("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: one is not set"),
+    }
+}
+
+/// S3 with this key, or with the role of the instances.
+fn backend(bucket: &str, region: &str, key: Option<&Key>) -> Result<Backend> {
+    let s3 = match key {
+        Some((id, secret)) => S3Backend::with_key(bucket, region, id, secret.expose_secret()),
+        None => S3Backend::with_ec2_role(bucket, region),
+    };
+    s3.and_then(|s3| Backend::new(BACKEND, s3)).context("cannot use the bucket")
+}
+
+fn plan(domain: &Domain, nodes: &[IpAddr]) -> Result<Option<DnsPlan>> {
+    if nodes.is_empty() {
+        return Ok(None);
+    }
+    DnsPlan::new(domain.as_str(), nodes.iter().copied())
+        .map(Some)
+        .context("cannot plan the DNS records")
+}

@@ -1,0 +1,32 @@
+//! The Flynn crates composed: the steps of the guide *Productionizing Flynn and hosting your root domain* as a
+//! library, for the programs in `src/bin`.
+//!
+//! Start with [`connect`]: from a `.flynnrc` to a client. Each [`step::Step`] has a file in [`steps`] with a `look`
+//! that changes nothing and an `act` that does what is missing; the [`runner`] looks, acts, and looks again, so
+//! what it prints as "after" was read back from the server, the socket or the file.
+
+pub mod blocking;
+pub mod certificate;
+pub mod cli;
+pub mod cluster;
+pub mod connect;
+pub mod demo;
+pub mod doctor;
+pub mod documents;
+pub mod job;
+pub mod output;
+pub mod preflight;
+pub mod program;
+pub mod reach;
+pub mod route_table;
+pub mod runner;
+pub mod screen;
+pub mod session;
+pub mod step;
+pub mod steps;
+pub mod text;
+
+/// The snippets of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

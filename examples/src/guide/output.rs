@@ -1,0 +1,50 @@
+//! What a program writes to its standard streams, and the exit status that follows from it.
+
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write as _};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::text::one_line;
+
+/// Standard output could not be written: somebody may believe that they have seen everything.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write to standard output")]
+pub struct OutputLost(#[from] io::Error);
+
+/// Writes a line to standard output, where `println!` panics if it cannot.
+///
+/// # Errors
+/// Returns [`OutputLost`] if it cannot be written, for example because the disk is full or the reader is gone.
+pub fn line(text: impl Display) -> Result<(), OutputLost> {
+    write(format!("{text}\n").as_bytes())
+}
+
+/// Writes bytes to standard output at once.
+///
+/// # Errors
+/// Returns [`OutputLost`] if they cannot be written.
+pub fn write(bytes: &[u8]) -> Result<(), OutputLost> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)?;
+    Ok(out.flush()?)
+}
+
+/// Writes a line to standard error, where `eprintln!` panics if it cannot.
+pub fn complain(program: &str, text: impl Display) {
+    // Nobody can be told that nobody can be told; the exit status says that something is wrong.
+    let _ = writeln!(io::stderr(), "{program}: {text}");
+}
+
+/// The exit status of a program. A failure is one line on standard error and status 1.
+pub fn exit(program: &str, done: Result<ExitCode>) -> ExitCode {
+    done.unwrap_or_else(|error| {
+        // A reader that has seen enough (`| head -1`) needs no complaint; the status still says that it is not all.
+        let lost = error.downcast_ref::<OutputLost>();
+        if lost.is_none_or(|OutputLost(io)| io.kind() != ErrorKind::BrokenPipe) {
+            complain(program, one_line(error.as_ref()));
+        }
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,117 @@
+//! Everything that can be refused is refused before the first change.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::blocking::blocking;
+use crate::runner::Mode;
+use crate::session::Session;
+use crate::step::Step;
+use crate::steps;
+use anyhow::{Context as _, Result, bail};
+
+/// Looks at what these steps will need. A dry run writes nothing, so it does not try whether it could.
+///
+/// # Errors
+/// What one of them could not do.
+pub async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Result<()> {
+    let any = |of: &[Step]| of.iter().any(|step| steps.contains(step));
+    if any(&[Step::Certificate]) {
+        steps::certificate::look(session)?;
+    }
+    if any(&[Step::Domain, Step::Git]) {
+        steps::git::look(session).await?;
+    }
+    let documents = &session.job.documents;
+    if any(&[Step::Blobstore, Step::Dns]) && !documents.is_dir() {
+        bail!("{} is not a folder", documents.display());
+    }
+    if mode == Mode::Do {
+        let (folders, lock) = (folders(session, steps), gitconfig_lock(session, steps));
+        blocking(move || {
+            folders.iter().try_for_each(|folder| can_write(folder))?;
+            lock.as_deref().map_or(Ok(()), is_free)
+        })
+        .await?;
+    }
+    if any(&[Step::Domain]) {
+        let host = format!("controller.{}", session.job.domain);
+        match session.reach.resolves(&host).await {
+            Err(failure) if mode == Mode::DryRun => {
+                session.screen.line(format_args!("Note: {failure}"));
+            }
+            resolved => resolved?,
+        }
+    }
+    steps::connect::look(session).await?;
+    Ok(())
+}
+
+/// Where these steps write.
+fn folders(session: &Session, steps: &[Step]) -> Vec<PathBuf> {
+    let (locations, documents) = (&session.job.locations, &session.job.documents);
+    let mut folders = Vec::new();
+    for step in steps {
+        match step {
+            Step::Domain => {
+                folders.extend(folder_of(locations.flynnrc()));
+                folders.extend(folder_of(locations.gitconfig()));
+                folders.extend(nearest(locations.ca_files().dir()));
+            }
+            Step::Pin => folders.extend(folder_of(locations.flynnrc())),
+            Step::Git => folders.extend(folder_of(locations.gitconfig())),
+            Step::Blobstore if session.job.backend.is_some() => folders.push(documents.clone()),
+            Step::Dns if session.job.dns.is_some() => folders.push(documents.clone()),
+            _ => {}
+        }
+    }
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
+/// The folder of a file that is replaced by renaming.
+fn folder_of(file: &Path) -> Option<PathBuf> {
+    behind_links(file).parent().map(Path::to_owned)
+}
+
+fn behind_links(file: &Path) -> PathBuf {
+    file.canonicalize().unwrap_or_else(|_| file.to_owned())
+}
+
+/// The folder, or the one that it will be made in.
+fn nearest(folder: &Path) -> Option<PathBuf> {
+    folder.ancestors().find(|folder| folder.exists()).map(Path::to_owned)
+}
+
+fn can_write(folder: &Path) -> Result<()> {
+    // A file without a name, which a killed process cannot leave behind.
+    tempfile::tempfile_in(folder)
+        .map(drop)
+        .with_context(|| format!("cannot write to {}", folder.display()))
+}
+
+fn gitconfig_lock(session: &Session, steps: &[Step]) -> Option<PathBuf> {
+    let edits = [Step::Domain, Step::Git].iter().any(|step| steps.contains(step));
+    let mut lock = behind_links(session.job.locations.gitconfig()).into_os_string();
+    lock.push(".lock");
+    edits.then(|| lock.into())
+}
+
+/// Git's lock is a file that is there, for a moment unless git was killed.
+fn is_free(lock: &Path) -> Result<()> {
+    for _ in 0..20 {
+        match lock.symlink_metadata() {
+            Ok(_) => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot look at {}", lock.display()));
+            }
+        }
+    }
+    bail!(
+        "{} is there: git is at work, or was killed; remove the file if it is not",
+        lock.display()
+    )
+}

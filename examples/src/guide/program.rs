@@ -1,0 +1,111 @@
+//! Programs made of steps: the command line becomes a job, the job a run.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use flynn_mock::ServerAge;
+
+use crate::blocking::blocking;
+use crate::cli::{self, Arguments, Server, Target, WrongCall};
+use crate::demo::{self, Demo};
+use crate::documents;
+use crate::job::Job;
+use crate::output;
+use crate::preflight::preflight;
+use crate::runner::{self, Mode};
+use crate::screen::Screen;
+use crate::session::Session;
+use crate::step::Step;
+use crate::steps;
+
+/// The `main` of a program that runs these steps: exit status 0 if all hold, otherwise 1 and one line that says why.
+pub async fn main<P: Parser + Into<Arguments>>(steps: &'static [Step]) -> ExitCode {
+    let arguments: Arguments = match cli::parse::<P>(WrongCall::OneLine) {
+        Ok(options) => options.into(),
+        Err(status) => return status,
+    };
+    let done = tokio::select! {
+        done = run(arguments, steps, Screen::stdout()) => done,
+        Ok(()) = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
+    output::exit(P::command().get_name(), done.map(|()| ExitCode::SUCCESS))
+}
+
+/// Carries out these steps as the command line asks for.
+///
+/// # Errors
+/// Returns what is wrong with the input, before anything is touched; or which step failed and why.
+pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Screen) -> Result<()> {
+    let mode = if arguments.target.dry_run { Mode::DryRun } else { Mode::Do };
+    if arguments.target.cluster.is_some() {
+        let open = move || Session::open(Job::real(&arguments, steps)?, screen);
+        let session = blocking(open).await?;
+        return carry_out(session, steps, mode, None).await;
+    }
+    let server = arguments.target.server;
+    let shows_itself = Arguments { target: Target::default(), ..arguments.clone() };
+    if steps != Step::ALL && shows_itself != Arguments::default() {
+        bail!(
+            "--cluster is missing; without any options the program shows itself on a mocked cluster"
+        );
+    }
+    let demo = Demo::start(server.map_or(ServerAge::V2016, Server::into)).await?;
+    if !steps.contains(&Step::Domain) {
+        arguments.domain.get_or_insert_with(|| demo::OLD_DOMAIN.to_owned());
+    }
+    let open = move || Ok((Session::open(Job::demo(&arguments, &demo)?, screen)?, demo));
+    let (session, demo) = blocking(open).await?;
+    carry_out(session, steps, mode, Some(&demo)).await
+}
+
+async fn carry_out(
+    mut session: Session,
+    steps: &[Step],
+    mode: Mode,
+    demo: Option<&Demo>,
+) -> Result<()> {
+    preflight(&mut session, steps, mode).await?;
+    for line in heading(&session, steps, demo) {
+        session.screen.line(line);
+    }
+    let summary = runner::run(&mut session, steps, mode).await;
+    session.screen.line("");
+    for line in summary.table(mode) {
+        session.screen.line(line);
+    }
+    session.screen.line("");
+    if demo.is_some() && summary.is_complete() {
+        show_documents(&mut session).await;
+    }
+    session.screen.line(summary.closing(mode)?);
+    Ok(session.screen.close()?)
+}
+
+/// Prints the documents of a mocked run, whose folder is deleted at the end.
+async fn show_documents(session: &mut Session) {
+    for path in [steps::blobstore::policy_file(session), steps::dns::batch_file(session)] {
+        let Ok(text) = documents::read(&path).await else { continue };
+        session.screen.line(format_args!("{}:", path.display()));
+        for line in text.lines().chain([""]) {
+            session.screen.line(line);
+        }
+    }
+}
+
+fn heading(session: &Session, steps: &[Step], demo: Option<&Demo>) -> Vec<String> {
+    let (name, url) = (session.cluster.name(), session.reach.controller_url());
+    let mut lines = vec![format!("Cluster {name:?} at {url}")];
+    if steps.contains(&Step::Domain) {
+        lines.push(format!("Its domain will be {}.", session.job.domain));
+    }
+    if let Some(demo) = demo {
+        lines.push(format!(
+            "The cluster is a mock on {}, the home folder is {}. Both are removed at the end.",
+            demo.mock.addr(),
+            demo.home().display()
+        ));
+    }
+    lines.push(String::new());
+    lines
+}

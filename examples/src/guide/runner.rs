@@ -1,0 +1,172 @@
+//! Runs steps: look, do what is missing, look again. What is printed as "after" was read back.
+
+use std::time::{Duration, Instant};
+
+use comfy_table::ColumnConstraint::UpperBoundary;
+use comfy_table::{LineStyle, Table, Width, presets};
+
+use crate::screen::{Mark, Screen, seconds};
+use crate::session::Session;
+use crate::step::{Look, Step};
+use crate::text::{one_line, printable};
+use anyhow::{Context as _, Result, bail};
+
+/// Whether steps are done or only looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Do what is missing.
+    Do,
+    /// Look and print the plan; change nothing anywhere.
+    DryRun,
+}
+
+/// What became of one step.
+#[derive(Debug)]
+pub struct Report {
+    /// The step.
+    pub step: Step,
+    /// How it ended.
+    pub mark: Mark,
+    /// What was found before.
+    pub before: String,
+    /// What was read back after it.
+    pub after: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// What became of all steps up to the end or the first failure.
+#[derive(Debug)]
+pub struct Summary {
+    /// The steps in their order; the failed one is the last.
+    pub reports: Vec<Report>,
+    /// Why it stopped, if it did.
+    pub failure: Option<anyhow::Error>,
+}
+
+/// Runs steps in their order and stops at the first that fails.
+pub async fn run(session: &mut Session, steps: &[Step], mode: Mode) -> Summary {
+    let mut summary = Summary { reports: Vec::new(), failure: None };
+    for step in steps {
+        session.screen.begin(*step);
+        let start = Instant::now();
+        let mut before = String::new();
+        let result = run_one(session, *step, mode, &mut before).await;
+        let took = start.elapsed();
+        let (mark, after) = match result {
+            Ok(done) => done,
+            Err(why) => {
+                let after = one_line(why.as_ref());
+                summary.failure = Some(why);
+                (Mark::Failed, after)
+            }
+        };
+        // What a dry run would do has been said line by line; its last line is what was found.
+        let shown = if mark == Mark::Planned { &before } else { &after };
+        session.screen.end(mark, shown, took);
+        summary.reports.push(Report { step: *step, mark, before, after, took });
+        if summary.failure.is_some() {
+            break;
+        }
+    }
+    summary
+}
+
+async fn run_one(
+    session: &mut Session,
+    step: Step,
+    mode: Mode,
+    before: &mut String,
+) -> Result<(Mark, String)> {
+    let found = step.look(session).await?;
+    before.clone_from(found.before.as_ref().unwrap_or(&found.now));
+    let show = |screen: &mut Screen, look: &Look| {
+        for line in &look.details {
+            screen.say(line);
+        }
+    };
+    if found.skipped {
+        return Ok((Mark::Skipped, found.now));
+    }
+    if found.holds {
+        show(&mut session.screen, &found);
+        let mark = if step.only_looks() { Mark::Checked } else { Mark::Held };
+        return Ok((mark, found.now));
+    }
+    if mode == Mode::DryRun {
+        show(&mut session.screen, &found);
+        for line in &found.plan {
+            session.screen.say(format_args!("would {line}"));
+        }
+        return Ok((Mark::Planned, found.plan.join(", ")));
+    }
+    step.act(session).await?;
+    let now = step.look(session).await?;
+    show(&mut session.screen, &now);
+    if !now.holds {
+        bail!("it was done without an error, but looking again shows: {}", now.now);
+    }
+    Ok((Mark::Done, now.now))
+}
+
+impl Summary {
+    /// Whether every step ended well.
+    pub fn is_complete(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// The closing table: each step, before, after; of a dry run, what would be done.
+    pub fn table(&self, mode: Mode) -> Vec<String> {
+        let cell = |text: &str| printable(if text.is_empty() { "–" } else { text }).into_owned();
+        let last = if mode == Mode::DryRun { "Would" } else { "After" };
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING.header_separator(LineStyle::new(' ', '─', ' ', ' ')));
+        table.set_header(["#", "Step", "Before", last]);
+        table.add_rows(self.reports.iter().map(|report| {
+            [
+                report.step.number().to_string(),
+                report.step.title().to_owned(),
+                cell(&report.before),
+                format!("{} {}", sign(report.mark), cell(&report.after)),
+            ]
+        }));
+        table.set_constraints([4, 28, 46, 50].map(|width| UpperBoundary(Width::Fixed(width))));
+        table.lines().map(|line| line.trim_end().to_owned()).collect()
+    }
+
+    /// One line on how it went.
+    ///
+    /// # Errors
+    /// Which steps are done, which one failed and why, and what to do.
+    pub fn closing(self, mode: Mode) -> Result<String> {
+        let took: Duration = self.reports.iter().map(|report| report.took).sum();
+        let count = |mark: Mark| self.reports.iter().filter(|report| report.mark == mark).count();
+        let Some(failure) = self.failure else {
+            let (done, held, checked) =
+                (count(Mark::Done), count(Mark::Held), count(Mark::Checked));
+            let seen = format!("{held} held already, {checked} checked ({})", seconds(took));
+            return Ok(match mode {
+                Mode::DryRun => {
+                    format!("{} to do, {seen}; nothing was changed.", count(Mark::Planned))
+                }
+                Mode::Do => format!("All steps hold: {done} done now, {seen}."),
+            });
+        };
+        let Some((failed, before)) = self.reports.split_last() else { return Err(failure) };
+        let numbers: Vec<String> =
+            before.iter().map(|report| report.step.number().to_string()).collect();
+        let done = match numbers.as_slice() {
+            [] => "no step is done".to_owned(),
+            [one] => format!("step {one} is done"),
+            all => format!("steps {} are done", all.join(", ")),
+        };
+        let (number, title) = (failed.step.number(), failed.step.title());
+        Err(failure).with_context(|| format!(
+            "{done}, step {number} ({title}) failed; run it again once the cause is gone, it goes on from there"
+        ))
+    }
+}
+
+fn sign(mark: Mark) -> &'static str {
+    mark.text().split(' ').next().unwrap_or_default()
+}

@@ -1,0 +1,138 @@
+//! What you see while the steps run.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write};
+use std::time::Duration;
+
+use console::{Style, StyledObject};
+use indicatif::ProgressBar;
+
+use crate::output::OutputLost;
+use crate::step::Step;
+use crate::text::printable;
+
+/// Lines of progress. On a terminal they are coloured, unless `NO_COLOR` is set, and a spinner shows the current step.
+pub struct Screen {
+    out: Box<dyn Write + Send>,
+    is_terminal: bool,
+    spinner: ProgressBar,
+    lost: Option<io::Error>,
+}
+
+/// How a step ended, as its last line shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Looked at and found right; there was nothing to do.
+    Checked,
+    /// Held already.
+    Held,
+    /// Was done now, and holds.
+    Done,
+    /// Would be done: a dry run.
+    Planned,
+    /// Was not asked for.
+    Skipped,
+    /// Failed.
+    Failed,
+}
+
+impl Mark {
+    /// A sign and a word.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Checked => "✓ checked",
+            Self::Held => "= holds already",
+            Self::Done => "✓ done",
+            Self::Planned => "→ to do, now",
+            Self::Skipped => "- not asked for",
+            Self::Failed => "✗ failed",
+        }
+    }
+
+    fn style(self) -> Style {
+        match self {
+            Self::Checked | Self::Done => Style::new().green(),
+            Self::Held | Self::Skipped => Style::new().dim(),
+            Self::Planned => Style::new().yellow(),
+            Self::Failed => Style::new().red(),
+        }
+    }
+}
+
+impl Screen {
+    /// Writes to standard output.
+    pub fn stdout() -> Self {
+        let out = io::stdout();
+        Self { is_terminal: out.is_terminal(), ..Self::to(out) }
+    }
+
+    /// Writes, without colours, wherever the caller likes.
+    pub fn to(out: impl Write + Send + 'static) -> Self {
+        let spinner = ProgressBar::hidden();
+        Self { out: Box::new(out), is_terminal: false, spinner, lost: None }
+    }
+
+    /// Shows nothing.
+    pub fn silent() -> Self {
+        Self::to(io::sink())
+    }
+
+    /// Prints a line, escaped.
+    pub fn line(&mut self, text: impl Display) {
+        self.print(&printable(&text.to_string()));
+    }
+
+    /// Prints that a step begins.
+    pub fn begin(&mut self, step: Step) {
+        let title = self.styled(&Style::new().bold(), step.title());
+        let line = format!("{:>2}/{}  {title}", step.number(), Step::ALL.len());
+        self.print(&line);
+        if self.is_terminal {
+            self.spinner = ProgressBar::new_spinner().with_message(step.title());
+            self.spinner.enable_steady_tick(Duration::from_millis(100));
+        }
+    }
+
+    /// Prints what happens in a step.
+    pub fn say(&mut self, text: impl Display) {
+        self.line(format_args!("       {text}"));
+    }
+
+    /// Prints how a step ended.
+    pub fn end(&mut self, mark: Mark, text: impl Display, took: Duration) {
+        self.spinner.finish_and_clear();
+        let (mark, text) = (self.styled(&mark.style(), mark.text()), text.to_string());
+        let line = format!("       {mark}: {}  ({})", printable(&text), seconds(took));
+        self.print(&line);
+    }
+
+    /// Ends the output.
+    ///
+    /// # Errors
+    /// Returns the first failure of writing. The steps do not stop for one, whoever reads their output.
+    pub fn close(&mut self) -> Result<(), OutputLost> {
+        self.lost.take().map_or(Ok(()), |error| Err(error.into()))
+    }
+
+    fn print(&mut self, line: &str) {
+        let out = &mut self.out;
+        let written = self.spinner.suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()));
+        if let Err(error) = written {
+            self.lost.get_or_insert(error);
+        }
+    }
+
+    fn styled<'a>(&self, style: &Style, text: &'a str) -> StyledObject<&'a str> {
+        let style = style.clone().force_styling(self.is_terminal && console::colors_enabled());
+        style.apply_to(text)
+    }
+}
+
+/// A time as a person reads it: milliseconds below one second.
+pub fn seconds(took: Duration) -> String {
+    if took < Duration::from_secs(1) {
+        format!("{} ms", took.as_millis())
+    } else {
+        format!("{:.1} s", took.as_secs_f64())
+    }
+}

@@ -1,0 +1,160 @@
+//! The steps of the guide, in their order.
+
+use crate::session::Session;
+use crate::steps;
+use anyhow::Result;
+
+/// One step of the guide. Every step can be looked at without changing anything, and done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Read `.flynnrc` and connect with its pin.
+    Connect,
+    /// Check the new certificate before anything is touched.
+    Certificate,
+    /// Migrate the cluster to its new domain; the local files follow.
+    Domain,
+    /// Make the certificate the router's default.
+    Router,
+    /// Give the certificate to the system apps' routes, the controller's last.
+    Routes,
+    /// Write the new pin.
+    Pin,
+    /// Move the blobs to S3.
+    Blobstore,
+    /// Create `www` and its apex route.
+    App,
+    /// Let git use the system's roots again.
+    Git,
+    /// Write the DNS plan.
+    Dns,
+    /// Ask the status.
+    Status,
+}
+
+/// What a step finds when it looks.
+#[derive(Debug, Clone, Default)]
+pub struct Look {
+    /// Whether everything the step is for holds already.
+    pub holds: bool,
+    /// Whether nobody asked for the step.
+    pub skipped: bool,
+    /// What is, in a few words: read from the server, the socket or the file.
+    pub now: String,
+    /// What was before, where `now` is the result of looking and not a state.
+    pub before: Option<String>,
+    /// What doing the step would change, for people.
+    pub plan: Vec<String>,
+    /// What else was seen: warnings, tables, documents.
+    pub details: Vec<String>,
+}
+
+impl Look {
+    /// Everything holds.
+    pub fn holds(now: impl Into<String>) -> Self {
+        Self { holds: true, now: now.into(), ..Self::default() }
+    }
+
+    /// Something is to be done.
+    pub fn lacks(now: impl Into<String>, plan: impl IntoIterator<Item = String>) -> Self {
+        Self { now: now.into(), plan: plan.into_iter().collect(), ..Self::default() }
+    }
+
+    /// Nobody asked for it.
+    pub fn skipped(why: impl Into<String>) -> Self {
+        Self { skipped: true, now: why.into(), ..Self::default() }
+    }
+
+    /// Says what was before.
+    pub fn before(mut self, before: impl Into<String>) -> Self {
+        self.before = Some(before.into());
+        self
+    }
+
+    /// Adds what else was seen.
+    pub fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
+        self.details.extend(details);
+        self
+    }
+}
+
+impl Step {
+    /// All steps in the order of the guide, its mistakes put right: the routes before the pin, the controller's last.
+    pub const ALL: [Self; 11] = [
+        Self::Connect,
+        Self::Certificate,
+        Self::Domain,
+        Self::Router,
+        Self::Routes,
+        Self::Pin,
+        Self::Blobstore,
+        Self::App,
+        Self::Git,
+        Self::Dns,
+        Self::Status,
+    ];
+
+    /// Its number in the guide, from 1.
+    pub fn number(self) -> usize {
+        self as usize + 1
+    }
+
+    /// What it does, in a few words.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Connect => "Connect with the pin of .flynnrc",
+            Self::Certificate => "Check the new certificate",
+            Self::Domain => "Migrate the domain",
+            Self::Router => "Set the router's default certificate",
+            Self::Routes => "Certify the system apps' routes",
+            Self::Pin => "Renew the pin",
+            Self::Blobstore => "Move the blobstore to S3",
+            Self::App => "Create www and its apex route",
+            Self::Git => "Drop git's CA file",
+            Self::Dns => "Write the DNS plan",
+            Self::Status => "Ask the cluster's status",
+        }
+    }
+
+    /// Whether the step has nothing to do: what it finds wrong is an error of the look.
+    pub fn only_looks(self) -> bool {
+        matches!(self, Self::Connect | Self::Certificate | Self::Status)
+    }
+
+    /// Looks at what is, changing nothing.
+    ///
+    /// # Errors
+    /// What could not be read, or is so wrong that the step could not be done.
+    pub async fn look(self, session: &mut Session) -> Result<Look> {
+        match self {
+            Self::Connect => steps::connect::look(session).await,
+            Self::Certificate => steps::certificate::look(session),
+            Self::Domain => steps::domain::look(session).await,
+            Self::Router => steps::router::look(session).await,
+            Self::Routes => steps::routes::look(session).await,
+            Self::Pin => steps::pin::look(session).await,
+            Self::Blobstore => steps::blobstore::look(session).await,
+            Self::App => steps::app::look(session).await,
+            Self::Git => steps::git::look(session).await,
+            Self::Dns => steps::dns::look(session).await,
+            Self::Status => steps::status::look(session).await,
+        }
+    }
+
+    /// Does what the look found to be missing; what it reports on the way goes to the session's progress.
+    ///
+    /// # Errors
+    /// What went wrong. Doing the step again goes on from there.
+    pub async fn act(self, session: &mut Session) -> Result<()> {
+        match self {
+            Self::Connect | Self::Certificate | Self::Status => Ok(()),
+            Self::Domain => steps::domain::act(session).await,
+            Self::Router => steps::router::act(session).await,
+            Self::Routes => steps::routes::act(session).await,
+            Self::Pin => steps::pin::act(session).await,
+            Self::Blobstore => steps::blobstore::act(session).await,
+            Self::App => steps::app::act(session).await,
+            Self::Git => steps::git::act(session).await,
+            Self::Dns => steps::dns::act(session).await,
+        }
+    }
+}

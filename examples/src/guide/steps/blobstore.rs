@@ -1,0 +1,192 @@
+//! The blobstore's files: into S3.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flynn_aws::blobstore::{
+    Backend, BackendKind, Blobstore, Changes, MIGRATE, Migration, S3Access,
+};
+use flynn_aws::policy::Policy;
+
+use crate::cluster;
+use crate::documents;
+use crate::session::Session;
+use crate::step::Look;
+use anyhow::{Context as _, Result, bail};
+
+/// The app.
+const APP: &str = "blobstore";
+/// What we leave in the app's meta once the migration was judged a success: the [mark]. The controller remembers that
+/// a job ended with status 0, but not what it printed, and the status alone proves nothing.
+const MIGRATED: &str = "blobs-migrated-to";
+/// How long moving the blobs may take.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Reads the env as the blobstore does, and whether the files were moved.
+///
+/// # Errors
+/// When the cluster does not answer, or the backend is in use with another bucket.
+pub async fn look(session: &mut Session) -> Result<Look> {
+    let Some(given) = session.job.backend.clone() else {
+        return Ok(Look::skipped("no --bucket was given"));
+    };
+    let env = cluster::env(&session.client, APP).await?;
+    let found = Blobstore::read(&env);
+    let backend = wanted(session, given, &found)?;
+    let default = found.default_backend();
+    let changes = Changes::to_default(&backend, &env);
+    let mut plan = Vec::new();
+    if let Some((path, policy)) = policy(session, &backend)
+        && !documents::holds(&path, &policy).await
+    {
+        plan.push(format!("write the IAM policy to {}", path.display()));
+    }
+    if !changes.is_empty() {
+        let names: Vec<&str> =
+            changes.set.names().chain(changes.unset.iter().map(String::as_str)).collect();
+        plan.push(format!(
+            "change {} of {APP}, in one release and one deploy",
+            names.join(" and ")
+        ));
+    }
+    let migrated = migrated_to(session).await?;
+    if !changes.is_empty() || migrated != Some(mark(&backend)) {
+        plan.push(format!("run {} and judge its output", MIGRATE.join(" ")));
+    }
+    let now = match found.backend(default) {
+        None => format!("blobs in {default}"),
+        Some(used) => {
+            let moved = migrated == Some(mark(used));
+            let moved = if moved { "files moved" } else { "files not moved" };
+            format!("blobs in {default} ({}{}), {moved}", place(used), access(used))
+        }
+    };
+    if plan.is_empty() {
+        let file = policy_file(session);
+        return Ok(Look::holds(now).details([format!("IAM policy in {}", file.display())]));
+    }
+    let findings = found.findings().iter().map(ToString::to_string).collect::<Vec<_>>();
+    Ok(Look::lacks(now, plan).details(findings))
+}
+
+/// Sets the variables in one release, runs the migration attached, and judges it.
+///
+/// # Errors
+/// When the deployment fails (as it does when the bucket cannot be reached), or the job did not move the files.
+pub async fn act(session: &mut Session) -> Result<()> {
+    let Some(given) = session.job.backend.clone() else { return Ok(()) };
+    let env = cluster::env(&session.client, APP).await?;
+    let backend = wanted(session, given, &Blobstore::read(&env))?;
+    if let Some((path, policy)) = policy(session, &backend) {
+        documents::write(&path, &policy).await?;
+        session.screen.say(format_args!("IAM policy written to {}", path.display()));
+    }
+    let changes = Changes::to_default(&backend, &env);
+    if !changes.is_empty() {
+        // New files may have gone elsewhere meanwhile: what was moved before proves nothing.
+        leave_mark(session, None).await?;
+        let change = session.client.app(APP).env().set(changes.set.iter()).unset(&changes.unset);
+        let what = "cannot configure the blobstore, the old release goes on";
+        cluster::change_env(session, change, what).await?;
+    }
+    if migrated_to(session).await? != Some(mark(&backend)) {
+        migrate(session, &backend).await?;
+    }
+    Ok(())
+}
+
+/// Runs the job attached, judges it, and leaves the mark.
+async fn migrate(session: &mut Session, backend: &Backend) -> Result<()> {
+    let what = "the migration of the blobs failed";
+    let app = session.client.app(APP);
+    let job = app.jobs().run(MIGRATE).release_env(true).attached().await.context(what)?;
+    let output = job.output().timeout(MIGRATION_TIMEOUT).await.context(what)?;
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    for line in text.lines() {
+        session.screen.say(format_args!("| {line}"));
+    }
+    let name = backend.name().as_str();
+    let done = Migration::judge(name, output.exit_status.into(), &text).context(what)?;
+    session.screen.say(format_args!("{} files moved to {name}", done.moved));
+    if done.left_behind > 0 {
+        session.screen.say(format_args!("{} old copies could not be deleted", done.left_behind));
+    }
+    leave_mark(session, Some(mark(backend))).await
+}
+
+/// What is noted of files that were moved: the backend, and what it stood for.
+fn mark(backend: &Backend) -> String {
+    format!("{}: {}", backend.name(), place(backend))
+}
+
+/// Notes which migration was judged a success, or that none counts any more.
+async fn leave_mark(session: &Session, mark: Option<String>) -> Result<()> {
+    let what = "cannot note whether the blobs were moved";
+    let app = session.client.app(APP);
+    let mut meta = app.get().await.context(what)?.meta;
+    let before = match &mark {
+        Some(mark) => meta.insert(MIGRATED.to_owned(), mark.clone()),
+        None => meta.remove(MIGRATED),
+    };
+    if before != mark {
+        app.update().meta(meta).await.context(what)?;
+    }
+    Ok(())
+}
+
+async fn migrated_to(session: &Session) -> Result<Option<String>> {
+    let app = session.client.app(APP).get().await.context("cannot read the app blobstore")?;
+    Ok(app.meta.get(MIGRATED).cloned())
+}
+
+/// Where the policy is.
+pub fn policy_file(session: &Session) -> PathBuf {
+    session.job.documents.join("blobstore-policy.json")
+}
+
+fn policy(session: &Session, backend: &Backend) -> Option<(PathBuf, String)> {
+    let BackendKind::S3(s3) = backend.kind() else { return None };
+    Some((policy_file(session), Policy::for_blobstore(s3.bucket(), s3.region()).to_json()))
+}
+
+/// The backend that the cluster shall have. Without a key of its own in the environment it keeps the access that the
+/// cluster's has to the same bucket.
+///
+/// # Errors
+/// A backend that files refer to must not change its bucket: they would be lost from sight.
+fn wanted(session: &Session, given: Backend, found: &Blobstore) -> Result<Backend> {
+    let name = given.name();
+    let Some(set) = found.backends().iter().find(|set| set.name == *name) else {
+        return Ok(given);
+    };
+    let Some(used) = &set.backend else {
+        bail!(
+            "the backend {name} is set, but is none that can be read: if no files are in it, unset {} first",
+            set.variables.join(" and ")
+        );
+    };
+    let (old, new) = (place(used), place(&given));
+    if old != new {
+        bail!(
+            "the backend {name} is in use with {old}: files in it would be lost from sight if it became {new}"
+        );
+    }
+    Ok(if session.job.keeps_access { used.clone() } else { given })
+}
+
+fn place(backend: &Backend) -> String {
+    match backend.kind() {
+        BackendKind::S3(s3) => format!("bucket {} in {}", s3.bucket(), s3.region()),
+        other => other.token().to_owned(),
+    }
+}
+
+/// How it is used, for people.
+fn access(backend: &Backend) -> String {
+    let BackendKind::S3(s3) = backend.kind() else { return String::new() };
+    match s3.access() {
+        S3Access::Key { id, .. } => format!(", key {id}"),
+        S3Access::Ec2Role => ", role of the instances".to_owned(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,219 @@
+//! The cluster's domain: on the server by a migration, at home in the CA store, `.gitconfig` and `.flynnrc`.
+
+mod missing_routes;
+
+use std::time::{Duration, SystemTime};
+
+use flynn_client::domain::{DomainMigrationEvent, MigrationHandle};
+use flynn_client::events::EventType;
+use flynn_config::{BlockChange, Error as ConfigError, FlynnRc, GitConfig, Helper, Locations};
+use flynn_tls::Pin;
+
+use crate::blocking::blocking;
+use crate::cluster;
+use crate::documents;
+use crate::session::Session;
+use crate::step::Look;
+use anyhow::{Context as _, Result, anyhow, bail};
+
+/// How long a migration may take: certificates, two deployments, all routes. The original's two minutes are too few.
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+/// Compares the domain of the server, the URLs and the pin of `.flynnrc`, and the CA file.
+///
+/// # Errors
+/// When the cluster does not answer or a file cannot be read.
+pub async fn look(session: &mut Session) -> Result<Look> {
+    session.reload().await?;
+    let wanted = session.job.domain.to_string();
+    let domain = cluster::domain(&session.client).await?;
+    let mut plan = Vec::new();
+    if let Some(running) = running(session).await? {
+        plan.push(format!("wait for the end of migration {}, which is under way", running.id));
+    }
+    if domain != wanted {
+        plan.push(format!("migrate the cluster from {domain} to {wanted}"));
+    }
+    let urls = Urls::of(session);
+    // A cluster that was added without git has no git URL, and needs none.
+    let git = session.cluster.git_url();
+    let git_holds = git.is_empty() || git == urls.git;
+    if session.cluster.controller_url() != urls.controller || !git_holds {
+        plan.push("let URLs and pin in .flynnrc, the CA file and .gitconfig follow".to_owned());
+    } else {
+        if !ca_file_holds(session).await? {
+            plan.push("write the cluster's CA file".to_owned());
+        }
+        let live = session.presented(session.reach.controller_host()).await?;
+        // The new certificate may be there already: its pin is a later step's.
+        let new = session.certificate().ok().map(|certificate| certificate.pin);
+        let is_known = |pin| pin == live || Some(live) == new;
+        if session.pin()?.is_some_and(|pin| !is_known(pin)) {
+            plan.push("write the pin of the migrated controller into .flynnrc".to_owned());
+        }
+    }
+    let now = format!("{domain}, in .flynnrc {}", session.cluster.domain().unwrap_or("another"));
+    Ok(if plan.is_empty() { Look::holds(now) } else { Look::lacks(now, plan) })
+}
+
+/// Migrates and waits for the end, then lets the files follow, `.flynnrc` last: while it is behind, the next run
+/// knows that something is left to do.
+///
+/// # Errors
+/// When the migration fails or does not end, or a file cannot be written.
+pub async fn act(session: &mut Session) -> Result<()> {
+    let wanted = session.job.domain.to_string();
+    if let Some(running) = running(session).await? {
+        let id = &running.id;
+        session.screen.say(format_args!("migration {id} is under way, waiting for its end"));
+        match running.wait().timeout(TIMEOUT).await {
+            Err(error) if error.is_timeout() => {
+                return Err(error).context("the migration under way does not end");
+            }
+            // Even if it failed, it is over.
+            _ => {}
+        }
+    }
+    let domain = cluster::domain(&session.client).await?;
+    if domain != wanted {
+        migrate(session, &domain, &wanted).await?;
+    }
+    // `.flynnrc` changes last: until then it knows where the cluster came from, in a second run too.
+    let host = session.reach.controller_host().to_owned();
+    if let Some(old) = host.strip_prefix("controller.").filter(|old| *old != wanted) {
+        missing_routes::create(session, old, &wanted).await?;
+    }
+    let pin = pin_of_route(session, &format!("controller.{wanted}")).await?;
+    write_ca_file(session).await?;
+    change_gitconfig(session).await?;
+    let name = session.cluster.name().to_owned();
+    let with_port = format!("{wanted}{}", session.reach.port_suffix());
+    let locations = session.job.locations.clone();
+    blocking(move || {
+        FlynnRc::edit(locations.flynnrc(), |rc| {
+            let mut cluster = rc.cluster_mut(&name)?;
+            cluster.set_urls_from_domain(&with_port)?;
+            cluster.set_tls_pin(&pin.to_string())?;
+            Ok::<_, ConfigError>(())
+        })
+        .context("cannot write the new URLs")
+    })
+    .await?;
+    session.screen.say(format_args!("URLs and pin {pin} written to .flynnrc"));
+    session.reload().await
+}
+
+/// A migration that has not ended, perhaps of a run that was interrupted. The domain alone does not tell: it changes
+/// before the routes and the router's certificate do. One that has been silent for long is dead.
+async fn running(session: &Session) -> Result<Option<MigrationHandle>> {
+    let what = "cannot list the migrations";
+    let events = session.client.events().object_types([EventType::DomainMigration]);
+    let newest = events.count(1).list().await.context(what)?.into_iter().next();
+    let Some(newest) = newest else { return Ok(None) };
+    let step: DomainMigrationEvent = newest.decode().context(what)?;
+    let is_over = !step.error.is_empty() || step.migration.is_none_or(|it| it.is_finished());
+    let at = newest.created_at.and_then(|at| at.to_system_time());
+    let age = at.and_then(|at| SystemTime::now().duration_since(at).ok()).unwrap_or_default();
+    let is_running = !is_over && age < TIMEOUT;
+    Ok(is_running.then(|| session.client.domain().migration(newest.object_id)))
+}
+
+async fn migrate(session: &mut Session, from: &str, to: &str) -> Result<()> {
+    let what = format!("cannot migrate from {from} to {to}");
+    let migration = session.client.domain().migrate(to).await.with_context(|| what.clone())?;
+    session.screen.say(format_args!("migration {} accepted, waiting for its end", migration.id));
+    migration.wait().timeout(TIMEOUT).await.with_context(|| what.clone())?;
+    session.screen.say(format_args!("the cluster has moved from {from} to {to}"));
+    Ok(())
+}
+
+/// The URLs that the cluster has under its new domain, with the port of the old ones.
+struct Urls {
+    controller: String,
+    git: String,
+}
+
+impl Urls {
+    fn of(session: &Session) -> Self {
+        let rest = format!("{}{}", session.job.domain, session.reach.port_suffix());
+        Self {
+            controller: format!("https://controller.{rest}"),
+            git: format!("https://git.{rest}"),
+        }
+    }
+}
+
+/// The pin that the controller presents under its new name. It comes over the connection that is trusted already,
+/// and the live server must agree.
+async fn pin_of_route(session: &Session, host: &str) -> Result<Pin> {
+    let what = format!("cannot read the route of {host}");
+    let routes = session.client.app("controller").routes();
+    let route = routes.find(host, "/").await.with_context(|| what.clone())?;
+    let certificate = route
+        .and_then(|route| route.certificate)
+        .ok_or_else(|| anyhow!("{host} has no route with a certificate after the migration"))?;
+    let pin = Pin::from_pem(&certificate.cert).with_context(|| what.clone())?;
+    let live = session.presented(host).await?;
+    if live != pin {
+        bail!(
+            "{host} presents a certificate with the pin {live}, but its route has one with {pin}"
+        );
+    }
+    Ok(pin)
+}
+
+async fn ca_file_holds(session: &Session) -> Result<bool> {
+    let path =
+        session.job.locations.ca_files().path(session.cluster.name()).context("no CA file")?;
+    let served = ca_certificate(session).await?;
+    Ok(documents::holds(&path, &served).await)
+}
+
+async fn write_ca_file(session: &mut Session) -> Result<()> {
+    let pem = ca_certificate(session).await?;
+    let (ca_files, name) =
+        (session.job.locations.ca_files().clone(), session.cluster.name().to_owned());
+    let write = move || ca_files.write(&name, &pem).context("cannot write the CA file");
+    let path = blocking(write).await?;
+    session.screen.say(format_args!("the cluster's new CA is in {}", path.display()));
+    Ok(())
+}
+
+async fn ca_certificate(session: &Session) -> Result<String> {
+    session.client.ca_certificate().await.context("cannot get the cluster's CA")
+}
+
+/// Moves Flynn's settings to the new git URL, if there are any, with the helper that was there.
+async fn change_gitconfig(session: &mut Session) -> Result<()> {
+    let (old, new) = (session.cluster.git_url().to_owned(), Urls::of(session).git);
+    let (locations, name) = (session.job.locations.clone(), session.cluster.name().to_owned());
+    let said = format!(".gitconfig has its sections for {new}");
+    if blocking(move || move_sections(&locations, &name, &old, &new)).await? {
+        session.screen.say(said);
+    }
+    Ok(())
+}
+
+/// Whether there was something to move.
+fn move_sections(locations: &Locations, name: &str, old: &str, new: &str) -> Result<bool> {
+    let path = locations.gitconfig();
+    let what = "cannot change .gitconfig";
+    let config = match GitConfig::load(path) {
+        Err(error) if error.is_not_found() => return Ok(false),
+        config => config.context(what)?,
+    };
+    let blocks = config.flynn_blocks(old);
+    let Some(helper) = blocks.flynn_helper().filter(|_| old != new) else { return Ok(false) };
+    let ca_file = locations.ca_files().path(name).context(what)?;
+    let install =
+        BlockChange::Install { ca_file: Some(ca_file), helper: Helper::named(&helper.value) };
+    let install = config.plan(new, install).context(what)?;
+    let remove = config.plan(old, BlockChange::Remove).context(what)?;
+    GitConfig::edit(path, |git| {
+        git.apply(&remove)?;
+        git.apply(&install)
+    })
+    .map_err(|error: ConfigError| error)
+    .context(what)?;
+    Ok(true)
+}
