@@ -14,6 +14,7 @@ use crate::engine::{
     Certifier, ClusterCertificate, Command, Crash, Delays, Engine, Errand, Options, Pace, Program,
     Programs, ProviderApis, Provision, Races, ServerAge,
 };
+use crate::requests::{KEPT, Recorder};
 use crate::seed::AppSeed;
 
 /// Sets up a [`MockController`]; see there for an example.
@@ -27,6 +28,7 @@ pub struct Builder {
     seeded: bool,
     bind: SocketAddr,
     apps: Vec<AppSeed>,
+    request_memory: usize,
 }
 
 /// What the clock follows.
@@ -55,6 +57,7 @@ impl Builder {
             seeded: false,
             bind: (Ipv4Addr::LOCALHOST, 0).into(),
             apps: Vec::new(),
+            request_memory: KEPT,
         }
     }
 
@@ -211,6 +214,13 @@ impl Builder {
         self
     }
 
+    /// How many bytes of [requests](MockController::requests) the mock keeps (default: 64 MiB). Beyond
+    /// that it forgets the oldest.
+    pub fn request_memory(mut self, bytes: usize) -> Self {
+        self.request_memory = bytes;
+        self
+    }
+
     /// The address to listen on (default: a free port of 127.0.0.1).
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.bind = address;
@@ -284,7 +294,8 @@ impl Builder {
         for app in &self.apps {
             app.plant(&mut engine).map_err(invalid)?;
         }
-        MockController::launch(engine, clock, pace, self.bind, self.tls)
+        let recorder = Recorder::new(self.request_memory);
+        MockController::launch(engine, clock, pace, self.bind, self.tls, recorder)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::engine::{Engine, Pace, Request};
 use crate::fault::{Fault, FaultHandle};
 use crate::hub::Hub;
 use crate::op::Op;
-use crate::requests::Requests;
+use crate::requests::{Recorder, Requests};
 use crate::runtime;
 use crate::server::{self, Listener, Tasks};
 use crate::state::State;
@@ -62,6 +62,7 @@ impl MockController {
         pace: Pace,
         bind: SocketAddr,
         tls: bool,
+        recorder: Recorder,
     ) -> io::Result<Self> {
         let key = engine.keys().into_iter().next().unwrap_or_default();
         let runtime = runtime::handle()?;
@@ -73,7 +74,7 @@ impl MockController {
             let _inside = runtime.enter();
             Listener::new(tokio::net::TcpListener::from_std(listener)?)
         };
-        let hub = Arc::new(Hub::new(engine, clock));
+        let hub = Arc::new(Hub::new(engine, clock, recorder));
         let tasks = Tasks::default();
         let accept = server::accept(listener.clone(), Arc::clone(&hub), tasks.clone());
         tasks.spawn(&runtime, accept);
@@ -234,7 +235,8 @@ impl MockController {
         State::new(Arc::clone(&self.hub))
     }
 
-    /// The requests so far, those that met a fault included.
+    /// The requests so far, those that met a fault included; the newest ones when there were more
+    /// than [`Builder::request_memory`] allows.
     #[track_caller]
     pub fn requests(&self) -> Requests {
         self.hub.with(|inner| inner.recorder.all())

@@ -19,6 +19,8 @@ pub(crate) struct Hub {
     inner: Lock<Inner>,
     changed: watch::Sender<u64>,
     idle: watch::Sender<Idle>,
+    /// How many bytes of a body the server reads.
+    pub(crate) most_read: usize,
     /// Where the user's own mocks are asked first.
     #[cfg(feature = "wiremock")]
     pub(crate) asked_first: std::sync::OnceLock<std::net::SocketAddr>,
@@ -41,14 +43,14 @@ struct Idle {
 }
 
 impl Hub {
-    pub(crate) fn new(engine: Engine, clock: Clock) -> Self {
-        let version = engine.version();
-        let inner =
-            Inner { engine, clock, faults: Faults::default(), recorder: Recorder::default() };
+    pub(crate) fn new(engine: Engine, clock: Clock, recorder: Recorder) -> Self {
+        let (version, most_read) = (engine.version(), engine.most_read());
+        let inner = Inner { engine, clock, faults: Faults::default(), recorder };
         Self {
             inner: Lock::new(inner),
             changed: watch::Sender::new(version),
             idle: watch::Sender::new(Idle::default()),
+            most_read,
             #[cfg(feature = "wiremock")]
             asked_first: std::sync::OnceLock::new(),
         }

@@ -80,6 +80,6 @@ pub use self::engine::{
 };
 pub use self::fault::{Fault, FaultHandle};
 pub use self::op::Op;
-pub use self::requests::{RecordedRequest, Requests};
+pub use self::requests::{Iter, RecordedRequest, Requests};
 pub use self::seed::AppSeed;
 pub use self::state::{AppState, Missing, State};

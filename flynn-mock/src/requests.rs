@@ -1,10 +1,12 @@
 //! The requests that a mock has received.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 
 use crate::engine::Request;
@@ -25,7 +27,7 @@ pub struct RecordedRequest {
     pub query: String,
     /// All headers, the credentials included.
     pub headers: HeaderMap,
-    /// The whole body.
+    /// The body; of one that is larger than the server reads, as much as it reads.
     pub body: Bytes,
     /// The host asked for, lower case, without port.
     pub host: String,
@@ -42,6 +44,18 @@ impl RecordedRequest {
     /// The body as JSON; `Null` when it is empty or none.
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// How many bytes it takes, about.
+    fn size(&self) -> usize {
+        /// What a header and its value take besides their text.
+        const HEADER: usize = 104;
+        let header = |(name, value): (&http::HeaderName, &HeaderValue)| {
+            name.as_str().len() + value.len() + HEADER
+        };
+        let headers: usize = self.headers.iter().map(header).sum();
+        let texts = self.path.len() + self.query.len() + self.host.len() + self.body.len();
+        size_of::<Self>() + texts + headers
     }
 
     /// The text of a header; `None` when it is missing or not text.
@@ -103,40 +117,72 @@ impl fmt::Debug for Query<'_> {
     }
 }
 
+/// How many bytes of requests are kept unless the builder says otherwise.
+pub(crate) const KEPT: usize = 64 << 20;
+
 /// Collects the requests of one mock.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Recorder {
-    all: Vec<RecordedRequest>,
+    all: VecDeque<Arc<RecordedRequest>>,
+    /// How many bytes they take, about.
+    size: usize,
+    most: usize,
+    forgotten: u64,
 }
 
 impl Recorder {
+    /// Keeps requests of this many bytes, the newest ones.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { all: VecDeque::new(), size: 0, most, forgotten: 0 }
+    }
+
     pub(crate) fn record(&mut self, request: &Request, time: Timestamp) {
-        self.all.push(RecordedRequest {
+        // Headers and body are parts of the connection's buffer, which a clone would keep alive.
+        let copied = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
+        let mut headers = HeaderMap::with_capacity(request.headers.keys_len());
+        for (name, value) in &request.headers {
+            // What was a value stays one.
+            if let Ok(value) = copied(value) {
+                headers.append(name.clone(), value);
+            }
+        }
+        let recorded = RecordedRequest {
             method: request.method.clone(),
             path: request.path.clone(),
             query: request.query.clone(),
-            headers: request.headers.clone(),
-            body: request.body.clone(),
+            headers,
+            body: Bytes::copy_from_slice(&request.body),
             host: request.host.clone(),
             time,
-        });
+        };
+        self.size += recorded.size();
+        self.all.push_back(Arc::new(recorded));
+        while self.size > self.most
+            && let Some(oldest) = self.all.pop_front()
+        {
+            self.size -= oldest.size();
+            self.forgotten += 1;
+        }
     }
 
     pub(crate) fn all(&self) -> Requests {
-        Requests { all: self.all.clone() }
+        Requests { all: self.all.iter().map(Arc::clone).collect(), forgotten: self.forgotten }
     }
 
+    /// Forgets all of them and gives their memory back.
     pub(crate) fn clear(&mut self) {
-        self.all.clear();
+        *self = Self::new(self.most);
     }
 }
 
 /// Requests in the order in which they came, with filters and assertions.
 ///
-/// The assertions panic on the caller's line.
+/// The assertions panic on the caller's line, and whenever requests were
+/// [forgotten](Self::forgotten): what they claim could then be wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
-    all: Vec<RecordedRequest>,
+    all: Vec<Arc<RecordedRequest>>,
+    forgotten: u64,
 }
 
 impl Requests {
@@ -146,8 +192,16 @@ impl Requests {
     }
 
     /// Those that `keep` says yes to.
-    pub fn filter(&self, keep: impl FnMut(&&RecordedRequest) -> bool) -> Self {
-        Self { all: self.all.iter().filter(keep).cloned().collect() }
+    pub fn filter(&self, mut keep: impl FnMut(&&RecordedRequest) -> bool) -> Self {
+        let kept = self.all.iter().filter(|request| keep(&request.as_ref()));
+        Self { all: kept.map(Arc::clone).collect(), forgotten: self.forgotten }
+    }
+
+    /// How many earlier requests the mock has forgotten since it started or they were last
+    /// cleared, of whatever operation; see
+    /// [`Builder::request_memory`](crate::Builder::request_memory).
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// How many there are.
@@ -162,28 +216,29 @@ impl Requests {
 
     /// The first one.
     pub fn first(&self) -> Option<&RecordedRequest> {
-        self.all.first()
+        self.all.first().map(Arc::as_ref)
     }
 
     /// The last one.
     pub fn last(&self) -> Option<&RecordedRequest> {
-        self.all.last()
+        self.all.last().map(Arc::as_ref)
     }
 
     /// One after the other.
-    pub fn iter(&self) -> std::slice::Iter<'_, RecordedRequest> {
-        self.all.iter()
+    pub fn iter(&self) -> Iter<'_> {
+        Iter(self.all.iter())
     }
 
     /// Their operations in order; unknown paths are left out.
     pub fn ops(&self) -> Vec<Op> {
-        self.all.iter().filter_map(RecordedRequest::op).collect()
+        self.iter().filter_map(RecordedRequest::op).collect()
     }
 
     /// # Panics
     /// Unless there are exactly `n`.
     #[track_caller]
     pub fn assert_count(&self, n: usize) -> &Self {
+        self.assert_complete();
         assert!(self.all.len() == n, "expected {n} requests, got {}: {:#?}", self.len(), self.all);
         self
     }
@@ -210,6 +265,7 @@ impl Requests {
     /// Unless these operations came in this order, others between them allowed.
     #[track_caller]
     pub fn assert_order(&self, ops: &[Op]) -> &Self {
+        self.assert_complete();
         let mut wanted = ops.iter();
         let mut next = wanted.next();
         for request in &self.all {
@@ -222,20 +278,45 @@ impl Requests {
         }
         self
     }
-}
 
-impl IntoIterator for Requests {
-    type Item = RecordedRequest;
-    type IntoIter = std::vec::IntoIter<RecordedRequest>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.all.into_iter()
+    #[track_caller]
+    fn assert_complete(&self) {
+        let forgotten = self.forgotten;
+        assert!(
+            forgotten == 0,
+            "{forgotten} earlier requests are forgotten: clear them before what is asserted on, or \
+             set a larger `Builder::request_memory`"
+        );
     }
 }
 
+/// Iterates over [`Requests`].
+#[derive(Clone, Debug)]
+pub struct Iter<'a>(std::slice::Iter<'a, Arc<RecordedRequest>>);
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a RecordedRequest;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(Arc::as_ref)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl DoubleEndedIterator for Iter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.0.next_back().map(Arc::as_ref)
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
 impl<'a> IntoIterator for &'a Requests {
     type Item = &'a RecordedRequest;
-    type IntoIter = std::slice::Iter<'a, RecordedRequest>;
+    type IntoIter = Iter<'a>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
@@ -250,7 +331,7 @@ mod tests {
     use super::*;
 
     fn recorded() -> Requests {
-        let mut recorder = Recorder::default();
+        let mut recorder = Recorder::new(KEPT);
         let request = Request::new(Method::POST, "/apps?key=hunter2&x=1")
             .header(AUTHORIZATION, HeaderValue::from_static("Basic aHVudGVyMg=="))
             .json(r#"{"env":{"A":"hunter2"}}"#);
@@ -272,6 +353,42 @@ mod tests {
         requests.assert_count(2).assert_order(&[Op::AppCreate, Op::AppList]);
         assert_eq!(requests.of(Op::AppCreate).assert_one().json()["env"]["A"], "hunter2");
         requests.of(Op::AppDelete).assert_none();
+    }
+
+    #[test]
+    fn what_is_kept_holds_no_buffer_of_a_connection() {
+        let buffer = Bytes::from(vec![b'x'; 8192]);
+        let mut request = Request::new(Method::GET, "/apps").json(buffer.slice(..4));
+        let value = HeaderValue::from_maybe_shared(buffer.slice(4..8)).unwrap();
+        request.headers.append("x-a", value.clone());
+        request.headers.append("x-a", value);
+        let mut recorder = Recorder::new(KEPT);
+        recorder.record(&request, Timestamp::UNIX_EPOCH);
+        assert_eq!(recorder.all().assert_one().headers, request.headers);
+        assert_eq!(recorder.all().assert_one().body, "xxxx");
+        drop(request);
+        assert!(buffer.is_unique());
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let mut recorder = Recorder::new(64 << 10);
+        let record = |recorder: &mut Recorder, path: &str| {
+            let request = Request::new(Method::GET, path).json(vec![b'x'; 1000]);
+            recorder.record(&request, Timestamp::UNIX_EPOCH);
+        };
+        for n in 0..1000 {
+            record(&mut recorder, &format!("/apps/{n}"));
+        }
+        let kept = recorder.all();
+        assert!((30..64).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept.forgotten(), 1000 - kept.len() as u64);
+        assert_eq!(kept.last().unwrap().path, "/apps/999");
+        let claim = || kept.of(Op::AppCreate).assert_none();
+        assert!(std::panic::catch_unwind(claim).is_err(), "one of them may have been forgotten");
+        recorder.clear();
+        record(&mut recorder, "/apps/1");
+        recorder.all().assert_count(1);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Request {
     pub query: String,
     /// All headers.
     pub headers: HeaderMap,
-    /// The whole body.
+    /// The body; of one that is larger than [`super::Engine::most_read`], a byte more than that.
     pub body: Bytes,
     /// The host asked for, lower case and without port; it picks the app that answers.
     pub host: String,

@@ -299,6 +299,11 @@ impl Engine {
         keys.split(',').map(str::to_owned).collect()
     }
 
+    /// How many bytes of a body it reads: one more tells that a body is too large.
+    pub fn most_read(&self) -> usize {
+        wire::most_read(self.options.age)
+    }
+
     /// The cluster's present domain, `DEFAULT_ROUTE_DOMAIN` of the controller.
     pub fn domain(&self) -> String {
         self.route_domain()

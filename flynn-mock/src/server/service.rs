@@ -4,12 +4,13 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER, UPGRADE};
 use http::{HeaderValue, StatusCode};
 use http_body_util::BodyExt;
 use hyper::Response;
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 use tokio::io::AsyncWriteExt;
 
 use super::Tasks;
@@ -39,6 +40,11 @@ impl Service {
     ) -> io::Result<Response<Body>> {
         let upgrade = hyper::upgrade::on(&mut request);
         let request = self.read(request).await?;
+        let response = self.answer_to(request, upgrade).await?;
+        Ok(response)
+    }
+
+    async fn answer_to(self, request: Request, upgrade: OnUpgrade) -> io::Result<Response<Body>> {
         self.hub.record(&request);
         #[cfg(feature = "wiremock")]
         if let Some(answer) = crate::wiremock::ask(&self.hub, &request).await? {
@@ -103,7 +109,7 @@ impl Service {
     /// The whole request, as the engine takes it.
     async fn read(&self, request: hyper::Request<Incoming>) -> io::Result<Request> {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let body = read_body(body, self.hub.most_read).await?;
         let authority = parts.uri.authority().map(http::uri::Authority::as_str);
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok());
         Ok(Request {
@@ -116,6 +122,25 @@ impl Service {
             peer: self.peer,
         })
     }
+}
+
+/// How much of a body the server throws away after what it reads, before it closes the connection,
+/// as Go's does.
+const THROWN_AWAY: usize = 256 << 10;
+
+/// The body, or a byte more of it than the server reads.
+async fn read_body(mut body: Incoming, most: usize) -> io::Result<Bytes> {
+    let (mut kept, mut over) = (BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let Ok(mut data) = frame.map_err(io::Error::other)?.into_data() else { continue };
+        let read = data.split_to(data.len().min(most.saturating_add(1) - kept.len()));
+        kept.extend_from_slice(&read);
+        over += data.len();
+        if over > THROWN_AWAY {
+            break;
+        }
+    }
+    Ok(kept.freeze())
 }
 
 /// The answer of a fault.

@@ -2,7 +2,9 @@
 
 use flynn_mock::{MockController, ServerAge};
 use flynn_tls::{Pin, Probe};
-use http::Method;
+use http::{Method, Request};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 
 use crate::raw::{call, get, put, request, send};
@@ -118,4 +120,28 @@ async fn long_bodies_are_chunked_short_ones_are_not() {
     let missing = call(&mock, Method::GET, "/apps/nosuch", "").await;
     assert_eq!(missing.headers["content-length"], "0");
     assert!(!missing.headers.contains_key("content-type"));
+}
+
+#[tokio::test]
+async fn bodies_over_the_limit_are_refused() {
+    for (age, most) in [(ServerAge::V2016, 8 << 20), (ServerAge::V2021, 1_000_000)] {
+        let mock = MockController::builder().server(age).start().await;
+        let body = |length: usize, name: &str| {
+            let frame = json!({"name": name, "meta": {"x": ""}}).to_string();
+            let filler = "x".repeat(length - frame.len());
+            json!({"name": name, "meta": {"x": filler}}).to_string()
+        };
+        let fits = call(&mock, Method::POST, "/apps", &body(most, "fits")).await;
+        assert_eq!(fits.status, 200);
+        let refused = call(&mock, Method::POST, "/apps", &body(most + 1, "large")).await;
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.json()["code"], "request_body_too_big");
+        assert_eq!(refused.json()["message"], "The provided request body is too big");
+        assert_eq!(get(&mock, "/apps/large").await.status, 404);
+        // What follows the document is not read.
+        let padded = format!("{}{}", json!({"name": "padded"}), " ".repeat(most));
+        assert_eq!(call(&mock, Method::POST, "/apps", &padded).await.status, 200);
+        let longest = mock.requests().iter().map(|request| request.body.len()).max();
+        assert_eq!(longest, Some(most + 1));
+    }
 }

@@ -49,13 +49,27 @@ pub(crate) fn json(value: &impl Serialize) -> Reply {
     Ok(Answer::full(StatusCode::OK, "application/json", to_json(value)))
 }
 
+/// How many bytes of a body the server reads. That of 2016 reads all of it; the mock then reads no
+/// more than any call needs.
+pub(crate) fn most_read(age: ServerAge) -> usize {
+    match age {
+        ServerAge::V2016 => 8 << 20,
+        ServerAge::V2021 => 1_000_000,
+    }
+}
+
 /// The first JSON value of the body; what follows it is not looked at.
 fn first_value(age: ServerAge, request: &Request) -> Result<Json, Fail> {
     if age == ServerAge::V2021 && !request.header_text("content-type").contains("application/json")
     {
         return Err(Fail::invalid("Content-Type must be application/json"));
     }
-    parse::first(&request.body).map_err(|broken| match broken {
+    let most = most_read(age);
+    let read = request.body.get(..most).unwrap_or(&request.body);
+    parse::first(read).map_err(|broken| match broken {
+        Broken::End if request.body.len() > most => {
+            Fail::new("request_body_too_big", "The provided request body is too big")
+        }
         // Go's decoder reports the end of the input apart from syntax errors.
         Broken::End => Fail::unknown(),
         Broken::Syntax => Fail::syntax(),
