@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER, UPGRADE};
-use http::{HeaderValue, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, UPGRADE};
+use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use hyper::Response;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 use tokio::io::AsyncWriteExt;
 
@@ -39,9 +39,10 @@ impl Service {
         mut request: hyper::Request<Incoming>,
     ) -> io::Result<Response<Body>> {
         let upgrade = hyper::upgrade::on(&mut request);
+        let is_head = request.method() == Method::HEAD;
         let request = self.read(request).await?;
         let response = self.answer_to(request, upgrade).await?;
-        Ok(response)
+        Ok(if is_head { without_body(response) } else { response })
     }
 
     async fn answer_to(self, request: Request, upgrade: OnUpgrade) -> io::Result<Response<Body>> {
@@ -141,6 +142,15 @@ async fn read_body(mut body: Incoming, most: usize) -> io::Result<Bytes> {
         }
     }
     Ok(kept.freeze())
+}
+
+/// The answer to a `HEAD`: its body is only counted. hyper leaves it out over HTTP/1.1 alone.
+fn without_body(response: Response<Body>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    if let Some(length) = body.size_hint().exact() {
+        parts.headers.insert(CONTENT_LENGTH, length.into());
+    }
+    Response::from_parts(parts, body::full(Bytes::new()))
 }
 
 /// The answer of a fault.

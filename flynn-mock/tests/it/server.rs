@@ -123,6 +123,32 @@ async fn long_bodies_are_chunked_short_ones_are_not() {
 }
 
 #[tokio::test]
+async fn the_answer_to_a_head_has_no_body() {
+    let mock = MockController::builder().bootstrapped("d.test").tls().start().await;
+    let answer = call(&mock, Method::HEAD, "/nosuch", "").await;
+    assert_eq!((answer.status.as_u16(), answer.body.len()), (404, 0));
+    assert_eq!(answer.headers["content-length"], "19");
+
+    let mut tls = flynn_tls::ClientTls::pinned(mock.pin()).config().unwrap();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let socket = tokio::net::TcpStream::connect(mock.addr()).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(tls));
+    let name = "controller.d.test".try_into().unwrap();
+    let stream = TokioIo::new(connector.connect(name, socket).await.unwrap());
+    let (mut sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    // The text 404 that Go would send, an empty 401, and one for which there is a handler.
+    for path in ["/nosuch", "/apps", "/ping"] {
+        let request = Request::head(format!("https://controller.d.test{path}"));
+        let request = request.body(Empty::<bytes::Bytes>::new()).unwrap();
+        let answer = sender.send_request(request).await.unwrap();
+        assert!(answer.headers().contains_key("content-length"), "{path}");
+        assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_over_the_limit_are_refused() {
     for (age, most) in [(ServerAge::V2016, 8 << 20), (ServerAge::V2021, 1_000_000)] {
         let mock = MockController::builder().server(age).start().await;
