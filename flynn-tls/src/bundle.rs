@@ -3,7 +3,7 @@ use std::fmt;
 use rustls_pki_types::CertificateDer;
 
 use crate::error::{Error, ErrorKind};
-use crate::{Certificate, found, pem};
+use crate::{Certificate, file_kind, pem};
 
 /// The certificates of one file: a leaf and, usually, the intermediates that lead from it to a
 /// root.
@@ -29,6 +29,8 @@ use crate::{Certificate, found, pem};
 pub struct Bundle {
     certificates: Vec<Certificate>,
     holds_key: bool,
+    /// Why Flynn's own programs do not find one of the certificates in the file, and the line.
+    skipped_by_go: Option<(Option<usize>, &'static str)>,
 }
 
 impl Bundle {
@@ -39,13 +41,18 @@ impl Bundle {
     /// handed in by mistake is named as such) or one is damaged, with the line of its block.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
-        let certificates =
-            pem::certificates(file).map(|found| found?.read()).collect::<Result<Vec<_>, _>>()?;
+        let mut skipped_by_go = None;
+        let certificates = pem::certificates(file).map(|found| {
+            let found = found?;
+            skipped_by_go = skipped_by_go.or(found.skipped_by_go.map(|why| (found.line, why)));
+            found.read()
+        });
+        let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
         if certificates.is_empty() {
-            return Err(found::no_certificate(file));
+            return Err(file_kind::no_certificate(file));
         }
         let holds_key = pem::blocks(file).any(|b| b.is_private_key());
-        Ok(Self { certificates, holds_key })
+        Ok(Self { certificates, holds_key, skipped_by_go })
     }
 
     /// Takes certificates in DER, such as a server presented them.
@@ -60,7 +67,7 @@ impl Bundle {
         if certificates.is_empty() {
             return Err(Error::new(ErrorKind::Certificate, "no certificate given"));
         }
-        Ok(Self { certificates, holds_key: false })
+        Ok(Self { certificates, holds_key: false, skipped_by_go: None })
     }
 
     /// The certificates in the order of the file.
@@ -120,10 +127,14 @@ impl Bundle {
                 certificates.push(certificate.clone());
             }
         }
-        Self { certificates, holds_key: false }
+        Self { certificates, holds_key: false, skipped_by_go: None }
     }
 
-    /// All certificates in PEM, in their order, without anything around them.
+    /// All certificates in canonical PEM, in their order, without anything around them: what every
+    /// TLS server reads, and what to send to a cluster.
+    ///
+    /// A file that [`from_pem`](Self::from_pem) reads is not always one that Flynn's router reads.
+    /// Send this text instead of the file's.
     pub fn to_pem(&self) -> String {
         self.certificates.iter().map(Certificate::to_pem).collect()
     }
@@ -131,6 +142,13 @@ impl Bundle {
     /// Whether the file also holds a private key, which then travels wherever the bundle does.
     pub fn holds_key(&self) -> bool {
         self.holds_key
+    }
+}
+
+impl Bundle {
+    /// Why Flynn's own programs do not find one of the certificates in the file, and its line.
+    pub(crate) fn skipped_by_go(&self) -> Option<(Option<usize>, &'static str)> {
+        self.skipped_by_go
     }
 }
 

@@ -1,15 +1,20 @@
-//! Just enough DER to walk into keys and to take certificates apart.
+//! DER values one after the other, read and written by asn1-rs; what x509-parser does not read
+//! (private keys) and does not write is built on these.
+
+use x509_parser::asn1_rs::{Any, Class, FromDer as _, Header, Length, Tag, ToDer as _};
 
 pub(crate) const INTEGER: u8 = 0x02;
 pub(crate) const BIT_STRING: u8 = 0x03;
 pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const NULL: u8 = 0x05;
 pub(crate) const OID: u8 = 0x06;
 pub(crate) const SEQUENCE: u8 = 0x30;
 
-/// The next tag-length-value of a reader.
+const CONSTRUCTED: u8 = 0x20;
+
+/// A value with its tag and length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Value<'a> {
-    pub(crate) tag: u8,
     pub(crate) content: &'a [u8],
     /// Tag and length included.
     pub(crate) raw: &'a [u8],
@@ -28,62 +33,65 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    /// The next value whatever its tag; `None` at the end, and for anything that is not DER with
-    /// a one-byte tag and a definite length.
+    /// The first byte of the next value, which is its tag.
+    pub(crate) fn tag(&self) -> Option<u8> {
+        self.0.first().copied()
+    }
+
+    /// The next value whatever its tag; `None` at the end, and for anything that is not DER.
     pub(crate) fn any(&mut self) -> Option<Value<'a>> {
-        let (&tag, rest) = self.0.split_first()?;
-        if tag & 0x1f == 0x1f {
+        let (rest, any) = Any::from_der(self.0).ok()?;
+        let raw = self.0.get(..self.0.len() - rest.len())?;
+        // asn1-rs takes lengths with leading zeros; Go, openssl and webpki do not take all of them.
+        if any.header.length() != Length::Definite(any.data.len())
+            || raw.len() - any.data.len() != 1 + length_octets(any.data.len())
+        {
             return None;
         }
-        let (&first, rest) = rest.split_first()?;
-        let (length, rest) = if first < 0x80 {
-            (usize::from(first), rest)
-        } else {
-            let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-            if bytes.is_empty() || bytes.len() > 4 {
-                return None;
-            }
-            (bytes.iter().fold(0, |n, &b| n << 8 | usize::from(b)), rest)
-        };
-        let (content, tail) = rest.split_at_checked(length)?;
-        let (raw, _) = self.0.split_at_checked(self.0.len() - tail.len())?;
-        self.0 = tail;
-        Some(Value { tag, content, raw })
+        self.0 = rest;
+        Some(Value { content: any.data, raw })
     }
 
     /// The next value if it has this tag; the reader does not move otherwise.
     pub(crate) fn value(&mut self, tag: u8) -> Option<Value<'a>> {
-        let before = *self;
-        let value = self.any().filter(|v| v.tag == tag);
-        if value.is_none() {
-            *self = before;
-        }
-        value
+        if self.tag() == Some(tag) { self.any() } else { None }
     }
 
     /// Into the content of the next value, which must have this tag.
     pub(crate) fn enter(&mut self, tag: u8) -> Option<Self> {
         self.value(tag).map(|v| Self(v.content))
     }
+
+    /// The bytes of an INTEGER that is not negative, without leading zeros.
+    pub(crate) fn unsigned(&mut self) -> Option<&'a [u8]> {
+        match self.value(INTEGER)?.content {
+            [0] => Some(&[]),
+            [0, rest @ ..] if rest.first().is_some_and(|&first| first >= 0x80) => Some(rest),
+            all if all.first().is_some_and(|first| (1..0x80).contains(first)) => Some(all),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a BIT STRING without unused bits.
+    pub(crate) fn bits(&mut self) -> Option<&'a [u8]> {
+        self.value(BIT_STRING)?.content.strip_prefix(&[0])
+    }
 }
 
-/// A value with its tag and length in front.
+fn length_octets(length: usize) -> usize {
+    let significant = (usize::BITS - length.leading_zeros()).div_ceil(8) as usize;
+    if length < 0x80 { 1 } else { 1 + significant }
+}
+
+/// A value with its tag (one byte) and length in front.
 pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let length: usize = parts.iter().map(|p| p.len()).sum();
-    let bytes = length.to_be_bytes();
-    let significant = bytes.iter().position(|&b| b != 0).unwrap_or(bytes.len() - 1);
-    let bytes = bytes.get(significant..).unwrap_or_default();
-    let mut out = Vec::with_capacity(length + 2 + bytes.len());
-    out.push(tag);
-    if length >= 0x80 {
-        // At most eight bytes of length.
-        out.push(0x80 | u8::try_from(bytes.len()).unwrap_or(0x7f));
-    }
-    out.extend_from_slice(bytes);
-    for part in parts {
-        out.extend_from_slice(part);
-    }
-    out
+    let content = parts.concat();
+    let class = Class::try_from(tag >> 6).unwrap_or(Class::Universal);
+    let constructed = tag & CONSTRUCTED != 0;
+    let number = Tag(u32::from(tag & 0x1f));
+    let header = Header::new(class, constructed, number, Length::Definite(content.len()));
+    // Writing to a Vec cannot fail.
+    Any::new(header, &content).to_der_vec().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -93,12 +101,14 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         for length in [0, 1, 127, 128, 255, 256, 70_000] {
-            let content = vec![7; length];
-            let der = tlv(OCTET_STRING, &[&content]);
-            let mut reader = Reader::new(&der);
-            let value = reader.value(OCTET_STRING).unwrap();
-            assert_eq!((value.content, value.raw), (&content[..], &der[..]), "{length}");
-            assert!(reader.is_empty() && reader.any().is_none());
+            for tag in [OCTET_STRING, SEQUENCE, 0xa0, 0xa1] {
+                let content = vec![7; length];
+                let der = tlv(tag, &[&content]);
+                let mut reader = Reader::new(&der);
+                let value = reader.value(tag).unwrap();
+                assert_eq!((value.content, value.raw), (&content[..], &der[..]), "{length}");
+                assert!(reader.is_empty() && reader.any().is_none());
+            }
         }
     }
 
@@ -108,11 +118,20 @@ mod tests {
         for end in 0..der.len() {
             assert!(Reader::new(&der[..end]).any().is_none(), "{end}");
         }
-        for odd in [&[0x30, 0x80, 0, 0][..], &[0x1f, 0x81, 1, 0], &[2, 0x85, 0, 0, 0, 0, 1, 1]] {
+        for odd in [
+            &[0x30, 0x80, 0, 0][..],
+            &[2, 0x85, 0, 0, 0, 0, 1, 1],
+            // Lengths longer than they need to be.
+            &[2, 0x81, 1, 1],
+            &[2, 0x82, 0, 1, 1],
+        ] {
             assert!(Reader::new(odd).any().is_none(), "{odd:?}");
         }
         let mut reader = Reader::new(&der);
         assert!(reader.value(INTEGER).is_none());
-        assert_eq!(reader.enter(SEQUENCE).unwrap().value(INTEGER).unwrap().content, [1]);
+        assert_eq!(reader.enter(SEQUENCE).unwrap().unsigned().unwrap(), [1]);
+        for odd in [&[2, 0][..], &[2, 1, 0x80], &[2, 2, 0, 1]] {
+            assert!(Reader::new(odd).unsigned().is_none(), "{odd:?}");
+        }
     }
 }

@@ -1,17 +1,18 @@
 use std::fmt;
 
 use rustls::crypto::CryptoProvider;
-use rustls_pki_types::{PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use x509_parser::num_bigint::BigUint;
 
-use crate::certificate::modulus_bits;
-use crate::der::{self, BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
+use crate::der::{self, INTEGER, NULL, OCTET_STRING, OID, Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
-use crate::pem::{self, Body};
-use crate::{Certificate, KeyKind, found};
+use crate::pem::{self, Block, Body};
+use crate::{Certificate, KeyKind, file_kind};
 
 /// A private key: PKCS#8, PKCS#1 (RSA) or SEC1 (elliptic curves), not encrypted.
 ///
-/// Neither `Debug` nor any error shows a part of it.
+/// Whatever the file looks like, the key is kept and written as plain PKCS#8. Neither `Debug` nor
+/// any error shows a part of it.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {
@@ -22,6 +23,10 @@ use crate::{Certificate, KeyKind, found};
 /// let key = PrivateKey::from_pem(&key_pem)?;
 /// assert_eq!(key.kind().to_string(), "P-256");
 ///
+/// // A byte order mark and old line ends: openssl reads this file, the router does not.
+/// let mangled = format!("\u{feff}{}", key_pem.replace('\n', "\r"));
+/// assert_eq!(PrivateKey::from_pem(mangled)?.secret_pem(), key_pem);
+///
 /// let mistake = PrivateKey::from_pem(&certificate_pem).unwrap_err();
 /// assert_eq!(mistake.kind(), ErrorKind::Key);
 /// assert_eq!(mistake.to_string(), "this is a certificate, not a private key");
@@ -29,13 +34,16 @@ use crate::{Certificate, KeyKind, found};
 /// # }
 /// ```
 pub struct PrivateKey {
+    /// PKCS#8 of version 1.
     der: PrivateKeyDer<'static>,
     kind: KeyKind,
     /// The content of the public key's bit string, where the file holds it.
     public: Option<Vec<u8>>,
+    /// Why Flynn's own programs do not find the key in its file.
+    skipped_by_go: Option<&'static str>,
 }
 
-/// What a [`PrivateKey`] is to a certificate, from [`PrivateKey::belongs_to`].
+/// How a [`PrivateKey`] relates to a certificate, from [`PrivateKey::belongs_to`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Belongs {
@@ -43,39 +51,52 @@ pub enum Belongs {
     Yes,
     /// It is another key.
     No,
-    /// The crypto provider finds that its parts do not fit together: the file is damaged. A key
-    /// that it refuses for another reason is compared by its public part
-    /// ([`PrivateKey::is_usable_by`] tells that one).
+    /// The parts of the key contradict each other: the file is damaged.
     Damaged,
-    /// Cannot be told: the file holds no public part, and the crypto provider cannot compute it.
+    /// Cannot be told: the file holds no public part, and the crypto provider does not know the
+    /// kind of key.
     Unknown,
 }
 
 impl PrivateKey {
     /// Reads the first private key of a PEM file, or a DER file; certificates and curve parameters
-    /// around it are skipped. What a block holds is told by its structure, so a wrong label does no
-    /// harm.
+    /// around it are skipped. The content of a block counts, not which kind of private key its
+    /// label names.
     ///
     /// # Errors
-    /// [`ErrorKind::Key`] when there is none (what is there instead is named), when it is
-    /// encrypted (the router cannot decrypt it), when it is damaged, or of another format
-    /// (OpenSSH, DSA).
+    /// [`ErrorKind::Key`] when the file holds no key (the error says what it holds), when the key is
+    /// encrypted (the router cannot decrypt it), damaged, or of another format (OpenSSH).
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
         if pem::is_der(file) {
-            return read(file).ok_or_else(|| found::no_key(file));
+            let mut key = read(file).ok_or_else(|| file_kind::no_key(file))?;
+            key.skipped_by_go = Some(pem::DER_FILE);
+            return Ok(key);
         }
-        let Some(block) = pem::blocks(file).find(pem::Block::is_private_key) else {
-            return Err(found::no_key(file));
+        let mangled = |block: &Block<'_>| {
+            block.label.is_empty() || block.label.to_ascii_uppercase().ends_with("KEY")
+        };
+        let is_key = |block: &Block<'_>| match block.body {
+            Body::Damaged(_) => block.is_private_key() || mangled(block),
+            _ => block.is_private_key(),
+        };
+        let Some(block) = pem::blocks(file).find(is_key) else {
+            return Err(file_kind::no_key(file));
         };
         match block.body {
             _ if block.label == "ENCRYPTED PRIVATE KEY" => Err(encrypted()),
             Body::Encrypted => Err(encrypted()),
-            Body::Damaged(why) => Err(damaged(block.line, why)),
-            Body::Der(_) if block.label.contains("SSH") => Err(found::no_key(file)),
-            Body::Der(der) => read(&der).ok_or_else(|| {
-                found::no_key_but(&der).unwrap_or_else(|| damaged(block.line, NO_FORMAT))
-            }),
+            Body::Damaged(why) => Err(damaged(block.line, &why)),
+            Body::Der(_) if block.label.contains("SSH") => Err(file_kind::no_key(file)),
+            Body::Der(der) => {
+                let mut key = read(&der).ok_or_else(|| {
+                    file_kind::not_a_key(&der).unwrap_or_else(|| damaged(block.line, NO_FORMAT))
+                })?;
+                let label = !block.label.ends_with("PRIVATE KEY");
+                let label = label.then_some("its label is not PRIVATE KEY");
+                key.skipped_by_go = label.or(block.skipped_by_go);
+                Ok(key)
+            }
         }
     }
 
@@ -94,25 +115,46 @@ impl PrivateKey {
         &self.kind
     }
 
-    /// The key as rustls takes it. This is the secret itself.
+    /// The key in PKCS#8, as rustls takes it. This is the secret itself.
     pub fn secret_der(&self) -> &PrivateKeyDer<'static> {
         &self.der
+    }
+
+    /// The key in canonical PEM, PKCS#8: what every TLS server reads, and what to send to a
+    /// cluster. This is the secret itself.
+    ///
+    /// A file that [`from_pem`](Self::from_pem) reads is not always one that Flynn's router reads:
+    /// with a byte order mark, indentation or old line ends before it, the router takes the key and
+    /// then serves no certificate at all. Send this text instead of the file's.
+    pub fn secret_pem(&self) -> String {
+        pem::encode("PRIVATE KEY", self.der.secret_der())
+    }
+
+    /// Why Flynn's own programs do not find the key in the file that it was read from.
+    pub(crate) fn skipped_by_go(&self) -> Option<&'static str> {
+        self.skipped_by_go
     }
 
     /// The `SubjectPublicKeyInfo`, put together from what PKCS#8 holds.
     #[cfg(feature = "generate")]
     pub(crate) fn public_key_info(&self) -> Option<Vec<u8>> {
-        let mut parts = Reader::new(self.der.secret_der()).enter(SEQUENCE)?;
-        parts.value(INTEGER)?;
-        let algorithm = parts.value(SEQUENCE)?.raw;
-        let bits = der::tlv(BIT_STRING, &[&[0], self.public.as_deref()?]);
+        let (algorithm, _) = self.parts()?;
+        let bits = der::tlv(der::BIT_STRING, &[&[0], self.public.as_deref()?]);
         Some(der::tlv(SEQUENCE, &[algorithm, &bits]))
     }
 
-    /// Whether this is the key of `certificate`.
+    /// The `AlgorithmIdentifier`, and the key of that algorithm.
+    fn parts(&self) -> Option<(&[u8], &[u8])> {
+        let mut parts = Reader::new(self.der.secret_der()).enter(SEQUENCE)?;
+        parts.value(INTEGER)?;
+        Some((parts.value(SEQUENCE)?.raw, parts.value(OCTET_STRING)?.content))
+    }
+
+    /// Tells whether this is the key of `certificate`.
     ///
-    /// The crypto provider is asked first, because it notices keys whose parts do not fit
-    /// together; for kinds that it cannot load, the public part in the file is compared.
+    /// The parts of an RSA key are compared with each other and with the certificate. Of other
+    /// kinds the crypto provider computes the public key; where it cannot, the public part in the
+    /// file is compared.
     pub fn belongs_to(&self, certificate: &Certificate, provider: &CryptoProvider) -> Belongs {
         let Some(wanted) = public_bits(certificate.public_key()) else {
             return Belongs::Unknown;
@@ -121,70 +163,40 @@ impl PrivateKey {
         if self.kind != *certificate.key() && !rare(&self.kind) && !rare(certificate.key()) {
             return Belongs::No;
         }
-        let loaded = provider.key_provider.load_private_key(self.der.clone_key());
-        let public = match &loaded {
-            Ok(key) => key.public_key(),
-            Err(_) if self.public.is_some() && self.is_common() && !self.is_odd_rsa() => {
-                return Belongs::Damaged;
-            }
-            Err(_) => None,
-        };
-        let public = public.as_ref().and_then(|spki| public_bits(spki));
-        match public.or(self.public.as_deref()) {
+        if matches!(self.kind, KeyKind::Rsa(_)) && !self.rsa().is_some_and(|key| key.is_sound()) {
+            return Belongs::Damaged;
+        }
+        let public =
+            match (provider.key_provider.load_private_key(self.der.clone_key()), &self.kind) {
+                (Ok(key), _) => {
+                    key.public_key().and_then(|spki| public_bits(&spki).map(<[u8]>::to_vec))
+                }
+                // Every provider knows these, so it is the key that is wrong.
+                (Err(_), KeyKind::P256 | KeyKind::P384) if self.public.is_some() => {
+                    return Belongs::Damaged;
+                }
+                (Err(_), KeyKind::Ed25519) => return Belongs::Damaged,
+                (Err(_), _) => None,
+            };
+        match public.as_deref().or(self.public.as_deref()) {
             Some(public) if public == wanted => Belongs::Yes,
             Some(_) => Belongs::No,
             None => Belongs::Unknown,
         }
     }
 
-    /// Whether the crypto provider can load it, to sign handshakes with. Intact keys that one cannot
-    /// load are those of rare kinds or sizes, and RSA with an exponent below 65537 or with more than two
-    /// primes.
+    /// Tells whether the crypto provider can load the key, to sign handshakes with. Sound keys that
+    /// a provider cannot load are those of rare kinds or sizes, and RSA keys with an exponent below
+    /// 65537, with more than two primes, or without the values of the Chinese remainder theorem.
     pub fn is_usable_by(&self, provider: &CryptoProvider) -> bool {
         provider.key_provider.load_private_key(self.der.clone_key()).is_ok()
     }
 
-    /// RSA as openssl makes it when asked to, and as providers refuse it without being damaged: an
-    /// exponent that is not from 65537 to 33 bits (which is what ring loads), more than two
-    /// primes, or two of unequal length.
-    pub(crate) fn is_odd_rsa(&self) -> bool {
-        let Some(parts) = self.rsa_parts() else { return false };
-        let [version, modulus, exponent, p, q] = parts.map(modulus_bits);
-        match version {
-            // The lengths of two primes add up to the modulus's, or one of the three is damaged.
-            0 if !matches!(p.saturating_add(q).checked_sub(modulus), Some(0 | 1)) => false,
-            0 => !(17..=33).contains(&exponent) || p != q,
-            more => more == 1,
-        }
-    }
-
-    /// Version, modulus, public exponent, and the first two primes.
-    fn rsa_parts(&self) -> Option<[&[u8]; 5]> {
-        let pkcs1 = match &self.der {
-            PrivateKeyDer::Pkcs1(key) => key.secret_pkcs1_der(),
-            PrivateKeyDer::Pkcs8(key) => {
-                let mut parts = Reader::new(key.secret_pkcs8_der()).enter(SEQUENCE)?;
-                parts.value(INTEGER)?;
-                if parts.enter(SEQUENCE)?.value(OID)?.content != RSA {
-                    return None;
-                }
-                parts.value(OCTET_STRING)?.content
-            }
-            _ => return None,
-        };
-        let mut parts = Reader::new(pkcs1).enter(SEQUENCE)?;
-        let mut next = || parts.value(INTEGER).map(|v| v.content);
-        let (version, modulus, exponent, _private) = (next()?, next()?, next()?, next()?);
-        Some([version, modulus, exponent, next()?, next()?])
-    }
-
-    /// A kind that every provider loads, so that failing to means the key is damaged.
-    fn is_common(&self) -> bool {
-        match self.kind {
-            KeyKind::Rsa(bits) => matches!(bits, 2048 | 3072 | 4096),
-            KeyKind::P256 | KeyKind::P384 | KeyKind::Ed25519 => true,
-            _ => false,
-        }
+    /// The parts of an RSA key; `None` also where they are not numbers of a sensible size.
+    pub(crate) fn rsa(&self) -> Option<RsaParts> {
+        let KeyKind::Rsa(_) = self.kind else { return None };
+        let (_, key) = self.parts()?;
+        RsaParts::read(Reader::new(key).enter(SEQUENCE)?)
     }
 }
 
@@ -201,6 +213,14 @@ fn encrypted() -> Error {
     )
 }
 
+/// A key as PKCS#8 holds it: its algorithm with parameters, and what the algorithm makes of it.
+struct Parts {
+    algorithm: Vec<u8>,
+    key: Vec<u8>,
+    kind: KeyKind,
+    public: Option<Vec<u8>>,
+}
+
 fn read(key: &[u8]) -> Option<PrivateKey> {
     let mut outer = Reader::new(key);
     let mut parts = outer.enter(SEQUENCE)?;
@@ -208,79 +228,192 @@ fn read(key: &[u8]) -> Option<PrivateKey> {
         return None;
     }
     parts.value(INTEGER)?;
-    let mut after_version = parts;
-    match after_version.any()?.tag {
-        INTEGER => {
-            let (kind, public) = rsa(parts)?;
-            let der = PrivatePkcs1KeyDer::from(key.to_vec()).into();
-            Some(PrivateKey { der, kind, public: Some(public) })
-        }
-        OCTET_STRING => {
-            let (kind, public) = sec1(parts, None)?;
-            let der = PrivateSec1KeyDer::from(key.to_vec()).into();
-            Some(PrivateKey { der, kind, public })
-        }
-        SEQUENCE => {
-            let (kind, public) = pkcs8(parts)?;
-            let der = PrivatePkcs8KeyDer::from(key.to_vec()).into();
-            Some(PrivateKey { der, kind, public })
-        }
-        _ => None,
-    }
+    let found = match parts.tag()? {
+        INTEGER => rsa(key).or_else(|| dsa(parts))?,
+        OCTET_STRING => sec1(key, None)?,
+        SEQUENCE => pkcs8(parts)?,
+        _ => return None,
+    };
+    let version = der::tlv(INTEGER, &[&[0]]);
+    let inner = der::tlv(OCTET_STRING, &[&found.key]);
+    let der = der::tlv(SEQUENCE, &[&version, &found.algorithm, &inner]);
+    Some(PrivateKey {
+        der: PrivatePkcs8KeyDer::from(der).into(),
+        kind: found.kind,
+        public: found.public,
+        skipped_by_go: None,
+    })
 }
 
-/// From modulus and exponent on: the kind, and the public key as certificates hold it.
-fn rsa(mut parts: Reader<'_>) -> Option<(KeyKind, Vec<u8>)> {
-    let modulus = parts.value(INTEGER)?;
-    let exponent = parts.value(INTEGER)?;
-    // The private exponent, both primes and what goes with them: fewer are a public key, or DSA.
+/// PKCS#1.
+fn rsa(key: &[u8]) -> Option<Parts> {
+    let mut parts = Reader::new(key).enter(SEQUENCE)?;
+    parts.value(INTEGER)?;
+    let (modulus, exponent) = (parts.value(INTEGER)?, parts.value(INTEGER)?);
+    // The private exponent, both primes and three values of them: fewer are a public key, or DSA.
     for _ in 0..6 {
         parts.value(INTEGER)?;
     }
-    let public = der::tlv(SEQUENCE, &[modulus.raw, exponent.raw]);
-    Some((KeyKind::Rsa(modulus_bits(modulus.content)), public))
+    let null = der::tlv(NULL, &[]);
+    Some(Parts {
+        algorithm: der::tlv(SEQUENCE, &[&der::tlv(OID, &[RSA]), &null]),
+        key: key.to_vec(),
+        kind: KeyKind::Rsa(bits(modulus.content)),
+        public: Some(der::tlv(SEQUENCE, &[modulus.raw, exponent.raw])),
+    })
 }
 
-/// From the scalar on: the kind, and the public point where it is told. PKCS#8 names the `curve`
-/// outside.
-fn sec1(mut parts: Reader<'_>, curve: Option<&[u8]>) -> Option<(KeyKind, Option<Vec<u8>>)> {
-    parts.value(OCTET_STRING)?;
-    let own = parts.enter(0xa0).and_then(|mut p| p.value(OID)).map(|oid| oid.content);
-    let kind = curve.or(own).map_or_else(|| KeyKind::Other("EC".into()), curve_kind);
-    let public = parts.enter(0xa1).and_then(|mut p| p.value(BIT_STRING)).and_then(bits);
-    Some((kind, public.map(<[u8]>::to_vec)))
+/// The format that openssl calls traditional: p, q, g, the public and the private number.
+fn dsa(mut parts: Reader<'_>) -> Option<Parts> {
+    let mut domain = Vec::new();
+    for _ in 0..3 {
+        domain.extend_from_slice(parts.value(INTEGER)?.raw);
+    }
+    let (public, private) = (parts.value(INTEGER)?.raw, parts.value(INTEGER)?.raw);
+    let oid = der::tlv(OID, &[DSA]);
+    parts.is_empty().then(|| Parts {
+        algorithm: der::tlv(SEQUENCE, &[&oid, &der::tlv(SEQUENCE, &[&domain])]),
+        key: private.to_vec(),
+        kind: KeyKind::Other(dotted(DSA)),
+        public: Some(public.to_vec()),
+    })
 }
 
-fn pkcs8(mut parts: Reader<'_>) -> Option<(KeyKind, Option<Vec<u8>>)> {
-    let mut algorithm = parts.enter(SEQUENCE)?;
-    let oid = algorithm.value(OID)?.content;
-    let inner = parts.value(OCTET_STRING)?.content;
-    match oid {
-        RSA => {
-            let mut key = Reader::new(inner).enter(SEQUENCE)?;
-            key.value(INTEGER)?;
-            rsa(key).map(|(kind, public)| (kind, Some(public)))
+/// SEC1; PKCS#8 holds the curve's parameters outside of it. The scalar is written in the length of
+/// its field, which some programs do not keep to.
+fn sec1(key: &[u8], parameters: Option<&[u8]>) -> Option<Parts> {
+    let mut parts = Reader::new(key).enter(SEQUENCE)?;
+    let version = parts.value(INTEGER)?.raw;
+    let scalar = parts.value(OCTET_STRING)?.content;
+    let own = parts.value(0xa0).map(|own| own.content);
+    let parameters = parameters.or(own).unwrap_or_default();
+    let kind = curve_kind(Reader::new(parameters).value(OID).map(|oid| oid.content));
+    let public = parts.enter(0xa1).and_then(|mut p| p.bits());
+    // Go computes the point anew; a compressed one would only look like another key.
+    let public = public.filter(|point| point.first() == Some(&4));
+    let scalar = match kind {
+        KeyKind::P256 => fixed(scalar, 32),
+        KeyKind::P384 => fixed(scalar, 48),
+        KeyKind::P521 => fixed(scalar, 66),
+        _ => scalar.to_vec(),
+    };
+    let point = public.map(|point| {
+        let bits = der::tlv(der::BIT_STRING, &[&[0], point]);
+        der::tlv(0xa1, &[&bits])
+    });
+    let scalar = der::tlv(OCTET_STRING, &[&scalar]);
+    Some(Parts {
+        algorithm: der::tlv(SEQUENCE, &[&der::tlv(OID, &[EC]), parameters]),
+        key: der::tlv(SEQUENCE, &[version, &scalar, point.as_deref().unwrap_or_default()]),
+        kind,
+        public: public.map(<[u8]>::to_vec),
+    })
+}
+
+/// Big-endian bytes in another length, as far as only zeros are added or left out.
+fn fixed(bytes: &[u8], length: usize) -> Vec<u8> {
+    let zeros =
+        bytes.iter().take_while(|&&b| b == 0).count().min(bytes.len().saturating_sub(length));
+    let bytes = bytes.get(zeros..).unwrap_or_default();
+    let mut out = vec![0; length.saturating_sub(bytes.len())];
+    out.extend_from_slice(bytes);
+    out
+}
+
+fn pkcs8(mut parts: Reader<'_>) -> Option<Parts> {
+    let algorithm = parts.value(SEQUENCE)?;
+    let mut inside = Reader::new(algorithm.content);
+    let oid = inside.value(OID)?.content;
+    let key = parts.value(OCTET_STRING)?.content;
+    let kind = match oid {
+        RSA => return rsa(key),
+        EC => return sec1(key, inside.any().map(|parameters| parameters.raw)),
+        ED25519 => KeyKind::Ed25519,
+        other => KeyKind::Other(dotted(other)),
+    };
+    let (algorithm, key) = (algorithm.raw.to_vec(), key.to_vec());
+    Some(Parts { algorithm, key, kind, public: None })
+}
+
+/// The numbers of an RSA key.
+pub(crate) struct RsaParts {
+    modulus: BigUint,
+    public: BigUint,
+    private: BigUint,
+    primes: Vec<BigUint>,
+    /// Whether the values that speed up signing fit.
+    fast: bool,
+}
+
+impl RsaParts {
+    /// In bits. No server loads a larger key, and telling whether its parts fit takes long.
+    const LARGEST: u32 = 16_384;
+
+    fn read(mut parts: Reader<'_>) -> Option<Self> {
+        let number = |parts: &mut Reader<'_>| {
+            let bytes = parts.unsigned().filter(|bytes| bits(bytes) <= Self::LARGEST)?;
+            Some(BigUint::from_bytes_be(bytes))
+        };
+        let version = parts.unsigned()?;
+        let mut next = || number(&mut parts);
+        let (modulus, public, private) = (next()?, next()?, next()?);
+        let mut primes = vec![next()?, next()?];
+        let (d_p, d_q, inverse) = (next()?, next()?, next()?);
+        let one = BigUint::from(1_u8);
+        let fits = |prime: &BigUint, exponent: &BigUint| {
+            *prime > one && &private % (prime - 1_u8) == *exponent
+        };
+        let fast = matches!(&primes[..], [p, q] if fits(p, &d_p) && fits(q, &d_q)
+            && inverse < *p && (q * &inverse) % p == one);
+        if version == [1] {
+            let mut others = parts.enter(SEQUENCE)?;
+            while let Some(mut other) = others.enter(SEQUENCE).filter(|_| primes.len() < 16) {
+                primes.push(number(&mut other)?);
+            }
         }
-        EC => {
-            let mut key = Reader::new(inner).enter(SEQUENCE)?;
-            key.value(INTEGER)?;
-            sec1(key, algorithm.value(OID).map(|oid| oid.content))
+        Some(Self { modulus, public, private, primes, fast })
+    }
+
+    /// Whether the primes, the modulus and both exponents fit, by the rules of Go's
+    /// `rsa.PrivateKey.Validate`.
+    pub(crate) fn is_sound(&self) -> bool {
+        let one = BigUint::from(1_u8);
+        let product: BigUint = self.primes.iter().product();
+        let undone = &self.public * &self.private;
+        product == self.modulus
+            && undone > one
+            && self
+                .primes
+                .iter()
+                .all(|p| *p > one && (&undone - 1_u8) % (p - 1_u8) == BigUint::ZERO)
+    }
+
+    /// What keeps some servers from loading a sound key.
+    pub(crate) fn oddity(&self) -> Option<&'static str> {
+        // What ring loads, which is the most common of strict providers.
+        if !(17..=33).contains(&self.public.bits()) {
+            return Some("its public exponent is unusual");
         }
-        ED25519 => Some((KeyKind::Ed25519, None)),
-        other => Some((KeyKind::Other(dotted(other)), None)),
+        match &self.primes[..] {
+            [p, q] if p.bits() == q.bits() => {}
+            _ => return Some("it does not have two primes of equal length"),
+        }
+        (!self.fast).then_some("its CRT values are missing or wrong")
     }
 }
 
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
 pub(crate) const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 pub(crate) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
-pub(crate) fn curve_kind(oid: &[u8]) -> KeyKind {
-    match oid {
-        [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] => KeyKind::P256,
-        [0x2b, 0x81, 0x04, 0x00, 0x22] => KeyKind::P384,
-        [0x2b, 0x81, 0x04, 0x00, 0x23] => KeyKind::P521,
-        other => KeyKind::Other(dotted(other)),
+/// The kind of an elliptic key, by the name of its curve; without one, by its algorithm.
+pub(crate) fn curve_kind(name: Option<&[u8]>) -> KeyKind {
+    match name {
+        Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]) => KeyKind::P256,
+        Some([0x2b, 0x81, 0x04, 0x00, 0x22]) => KeyKind::P384,
+        Some([0x2b, 0x81, 0x04, 0x00, 0x23]) => KeyKind::P521,
+        other => KeyKind::Other(dotted(other.unwrap_or(EC))),
     }
 }
 
@@ -288,16 +421,19 @@ pub(crate) fn dotted(oid: &[u8]) -> String {
     x509_parser::asn1_rs::Oid::new(oid.into()).to_id_string()
 }
 
+/// How many bits a big-endian number has.
+pub(crate) fn bits(number: &[u8]) -> u32 {
+    let significant = number.iter().position(|&b| b != 0).unwrap_or(number.len());
+    let bytes = number.get(significant..).unwrap_or_default();
+    let leading = bytes.first().map_or(0, |b| b.leading_zeros());
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(leading)
+}
+
 /// The bytes of a `SubjectPublicKeyInfo`'s key.
 pub(crate) fn public_bits(spki: &[u8]) -> Option<&[u8]> {
     let mut parts = Reader::new(spki).enter(SEQUENCE)?;
     parts.value(SEQUENCE)?;
-    parts.value(BIT_STRING).and_then(bits)
-}
-
-/// The content of a bit string of whole bytes.
-fn bits(value: der::Value<'_>) -> Option<&[u8]> {
-    value.content.strip_prefix(&[0])
+    parts.bits()
 }
 
 impl fmt::Debug for PrivateKey {

@@ -55,7 +55,7 @@ mod check;
 mod client;
 mod der;
 mod error;
-mod found;
+mod file_kind;
 #[cfg(feature = "generate")]
 pub mod generate;
 mod key;

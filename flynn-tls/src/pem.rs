@@ -1,6 +1,6 @@
 //! PEM as files in the wild hold it: several blocks, text around them, any line ends, indented.
+//! What Go's `encoding/pem` does not read in a block that is read here is written down with it.
 
-use std::fmt;
 use std::iter::Peekable;
 
 use base64::Engine as _;
@@ -11,13 +11,25 @@ use rustls_pki_types::CertificateDer;
 
 use crate::der::{Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
-use crate::{Certificate, found};
+use crate::{Certificate, file_kind};
 
-/// Padding is not asked for: the block's end says where the data ends.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
+/// The END line says where the data ends, so padding is not needed.
+const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
 );
+
+/// As Go decodes: with padding, and whatever bits the last character has left over.
+const GO: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireCanonical)
+        .with_decode_allow_trailing_bits(true),
+);
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// One block between its BEGIN and END lines.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,6 +38,8 @@ pub(crate) struct Block<'a> {
     /// The line of its BEGIN, counted from 1.
     pub(crate) line: usize,
     pub(crate) body: Body,
+    /// Why Go's PEM reader, which Flynn's own CLI and router use, skips this block.
+    pub(crate) skipped_by_go: Option<&'static str>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -33,13 +47,15 @@ pub(crate) enum Body {
     Der(Vec<u8>),
     /// With a `Proc-Type: 4,ENCRYPTED` header.
     Encrypted,
-    /// Not readable; says why.
-    Damaged(&'static str),
+    /// Not readable; says why, and in which line.
+    Damaged(String),
 }
 
 impl Block<'_> {
+    /// Whether its label says that it is a certificate, or would but for a slip.
     pub(crate) fn is_certificate(&self) -> bool {
-        matches!(self.label, "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE")
+        let label = self.label.to_ascii_uppercase();
+        label.contains("CERT") && !label.contains("REQUEST") && !label.contains("ATTRIBUTE")
     }
 
     pub(crate) fn is_request(&self) -> bool {
@@ -47,69 +63,217 @@ impl Block<'_> {
     }
 
     pub(crate) fn is_private_key(&self) -> bool {
-        self.label.ends_with("PRIVATE KEY")
+        self.label.to_ascii_uppercase().ends_with("PRIVATE KEY")
     }
 }
 
-/// All blocks of a text. Text outside of blocks is ignored, as openssl does.
-pub(crate) fn blocks(text: &[u8]) -> impl Iterator<Item = Block<'_>> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let lines = text.split(|&b| b == b'\n').enumerate().flat_map(|(i, line)| {
-        // A file of CR alone is one such line.
-        line.split(|&b| b == b'\r').map(move |part| (i + 1, part.trim_ascii()))
-    });
-    let mut lines = lines.peekable();
+/// A line without its end and without the blanks around it.
+#[derive(Debug, Clone, Copy)]
+struct Line<'a> {
+    number: usize,
+    /// Where it starts and where the next one does, in bytes.
+    start: usize,
+    end: usize,
+    text: &'a [u8],
+}
+
+/// Lines that end in LF, CRLF or CR.
+fn lines(file: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    let (mut start, mut number) = (0, 0);
     std::iter::from_fn(move || {
-        let (line, label) = lines.find_map(|(n, l)| Some((n, marker(l, b"-----BEGIN ")?)))?;
-        Some(Block { label, line, body: body(label, &mut lines) })
+        let rest = file.get(start..).filter(|rest| !rest.is_empty())?;
+        let length = rest.iter().position(|&b| b == b'\n' || b == b'\r').unwrap_or(rest.len());
+        let (text, after) = rest.split_at_checked(length)?;
+        let ending = match after {
+            [b'\r', b'\n', ..] => 2,
+            [] => 0,
+            _ => 1,
+        };
+        number += 1;
+        let end = start + length + ending;
+        // A mark may stand before the first line, as Windows programs write it.
+        let text = if start == 0 { text.strip_prefix(BOM).unwrap_or(text) } else { text };
+        let line = Line { number, start, end, text: text.trim_ascii() };
+        start = end;
+        Some(line)
     })
 }
+
+/// All blocks of a file. Text outside of blocks is ignored, as openssl does, unless it looks like
+/// the first line of a block: that one is a damaged block.
+pub(crate) fn blocks(file: &[u8]) -> impl Iterator<Item = Block<'_>> {
+    let mut lines = lines(file).peekable();
+    // The BEGIN that stands behind an END in one line.
+    let mut glued: Option<(Line<'_>, &str)> = None;
+    std::iter::from_fn(move || {
+        let (begin, label, fault) = match glued.take() {
+            Some((line, label)) => (line, label, Some(format!("{GLUED} {}", line.number))),
+            None => loop {
+                let line = lines.next()?;
+                if let Some(label) = marker(line.text, b"-----BEGIN ") {
+                    break (line, label, None);
+                }
+                if let Some(label) = mangled_begin(line.text, lines.peek()) {
+                    let why = format!(
+                        "line {} is not `-----BEGIN …-----` alone, without anything before or \
+                         behind it",
+                        line.number
+                    );
+                    let (body, skipped_by_go) = (Body::Damaged(why), None);
+                    return Some(Block { label, line: line.number, body, skipped_by_go });
+                }
+            },
+        };
+        let (body, last) = body(label, &mut lines);
+        glued = last.and_then(|line| Some((line, begin_behind_end(line.text)?)));
+        let body = fault.map_or(body, Body::Damaged);
+        let raw = file.get(begin.start..last.map_or(file.len(), |line| line.end));
+        let skipped_by_go = raw.and_then(|raw| skipped_by_go(raw, begin.start == 0));
+        Some(Block { label, line: begin.number, body, skipped_by_go })
+    })
+}
+
+const GLUED: &str = "an END and a BEGIN stand in one line, put a line break between them in line";
 
 /// The label of a BEGIN or END line. Without its line breaks a whole file is one line that begins
 /// and ends as such a line does: what is between must not pass for a label, which is shown.
 fn marker<'a>(line: &'a [u8], start: &[u8]) -> Option<&'a str> {
-    let label = line.strip_prefix(start)?.strip_suffix(b"-----")?;
-    if contains(label, b"-----") {
+    label(line.strip_prefix(start)?.strip_suffix(b"-----")?)
+}
+
+fn label(text: &[u8]) -> Option<&str> {
+    const LONGEST: usize = 64;
+    let good = |b: &u8| matches!(b, b' '..=b'~') && !matches!(b, b'`' | b'\\');
+    let text = std::str::from_utf8(text).ok()?;
+    (text.len() <= LONGEST && !text.contains("-----") && text.bytes().all(|b| good(&b)))
+        .then_some(text)
+}
+
+/// The label of the BEGIN in a line such as `-----END X----------BEGIN Y-----`.
+fn begin_behind_end(line: &[u8]) -> Option<&str> {
+    let at = line.windows(BEGIN.len()).position(|part| part == BEGIN).filter(|at| *at > 0)?;
+    marker(line.get(at..)?, BEGIN)
+}
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+
+/// What follows `BEGIN ` in a line that somebody mangled: quoted, with a byte order mark before it,
+/// with other dashes. The next line must be one of a block, so that prose is none.
+fn mangled_begin<'a>(line: &'a [u8], next: Option<&Line<'_>>) -> Option<&'a str> {
+    const SHORTEST: usize = 40;
+    let at = line.windows(6).position(|part| part.eq_ignore_ascii_case(b"BEGIN "))?;
+    let next = next?.text;
+    let quoted = next.iter().position(|&b| is_base64(b))?;
+    let body = next.get(quoted..)?;
+    if body.len() < SHORTEST || !body.iter().all(|&b| is_base64(b)) {
         return None;
     }
-    std::str::from_utf8(label).ok()
+    let rest = line.get(at + 6..)?;
+    let end = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b' '));
+    Some(label(rest.get(..end.unwrap_or(rest.len()))?).unwrap_or_default())
 }
 
 /// What is before the END line, or before the next BEGIN, which is left to the block that starts
-/// there: a key cut short must not take the certificate after it along.
-fn body<'a>(label: &str, lines: &mut Peekable<impl Iterator<Item = (usize, &'a [u8])>>) -> Body {
+/// there: a key cut short must not take the certificate after it along. With the last line.
+fn body<'a>(
+    label: &str,
+    lines: &mut Peekable<impl Iterator<Item = Line<'a>>>,
+) -> (Body, Option<Line<'a>>) {
     let mut base64 = Vec::new();
     let mut encrypted = false;
-    while let Some((_, line)) = lines.next_if(|(_, line)| !line.starts_with(b"-----BEGIN ")) {
-        if let Some(end) = marker(line, b"-----END ") {
-            if end != label {
-                return Body::Damaged("its END line has another label");
-            }
-            if encrypted {
-                return Body::Encrypted;
-            }
-            return match LENIENT.decode(&base64) {
-                Ok(der) if der.is_empty() => Body::Damaged("it is empty"),
-                Ok(der) => Body::Der(der),
-                Err(_) => Body::Damaged("it is not base64"),
+    let mut not_base64 = None;
+    let mut last = None;
+    while let Some(line) = lines.next_if(|line| !line.text.starts_with(BEGIN)) {
+        last = Some(line);
+        let n = line.number;
+        if line.text.starts_with(b"-----END ") {
+            let damaged = match marker(line.text, b"-----END ") {
+                _ if begin_behind_end(line.text).is_some() => format!("{GLUED} {n}"),
+                None => format!("its END line, line {n}, is not `-----END …-----` alone"),
+                Some(end) if end != label => format!("its END line, line {n}, has another label"),
+                _ if encrypted => return (Body::Encrypted, last),
+                _ => return (decode(&base64, not_base64), last),
             };
+            return (Body::Damaged(damaged), last);
         }
-        if line.contains(&b':') {
+        if line.text.contains(&b':') {
             // Headers of RFC 1421, which only encrypted keys still have.
-            encrypted |= line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED");
+            encrypted |= line.text.starts_with(b"Proc-Type:") && line.text.ends_with(b"ENCRYPTED");
         } else if !encrypted {
-            base64.extend(line.iter().filter(|b| !b.is_ascii_whitespace()));
+            let before = base64.len();
+            base64.extend(line.text.iter().filter(|b| !b.is_ascii_whitespace()));
+            let added = base64.get(before..).unwrap_or_default();
+            if not_base64.is_none() && !added.iter().all(|&b| is_base64(b)) {
+                not_base64 = Some(n);
+            }
         }
     }
-    Body::Damaged(match lines.peek() {
-        Some(_) => "another block begins before its END line",
-        None => "its END line is missing",
-    })
+    let damaged = match lines.peek() {
+        Some(next) => format!("another block begins before its END line, in line {}", next.number),
+        None => "its END line is missing".to_owned(),
+    };
+    (Body::Damaged(damaged), last)
+}
+
+fn decode(base64: &[u8], not_base64: Option<usize>) -> Body {
+    match (ANY_PADDING.decode(base64), not_base64) {
+        (_, Some(line)) => Body::Damaged(format!("line {line} is not base64")),
+        (Ok(der), _) if der.is_empty() => Body::Damaged("it is empty".to_owned()),
+        (Ok(der), _) => Body::Der(der),
+        (Err(_), _) => Body::Damaged("it is not base64, or a part of it is missing".to_owned()),
+    }
+}
+
+/// Why Go's `pem.Decode` skips a block, given from the start of its first line to the end of its
+/// last: the BEGIN and END lines start right behind a line feed, nothing but blanks stands behind
+/// them, and the base64 between them has its padding and holds nothing but blanks and line ends.
+fn skipped_by_go(raw: &[u8], first: bool) -> Option<&'static str> {
+    const INDENTED: &str = "it is indented";
+    const LINE_ENDS: &str = "its lines do not end in line feeds";
+    if first && raw.starts_with(BOM) {
+        return Some("a byte order mark stands before it");
+    }
+    if raw.first().is_some_and(u8::is_ascii_whitespace) {
+        return Some(INDENTED);
+    }
+    // A last line without an end is one as well; its carriage return stays.
+    let mut lines: Vec<&[u8]> =
+        raw.split_inclusive(|&b| b == b'\n').map(|line| strip(line, b"\r\n", b"\n")).collect();
+    let end = lines.pop()?;
+    let Some((begin, body)) = lines.split_first() else { return Some(LINE_ENDS) };
+    if begin.contains(&b'\r') {
+        return Some(LINE_ENDS);
+    }
+    if !end.starts_with(b"-----END ") {
+        let indented = end.first().is_some_and(u8::is_ascii_whitespace);
+        return Some(if indented { INDENTED } else { LINE_ENDS });
+    }
+    let ends = |line: &[u8]| {
+        let blanks = line.iter().rev().take_while(|&&b| b == b' ' || b == b'\t').count();
+        line.get(..line.len() - blanks).is_some_and(|line| line.ends_with(b"-----"))
+    };
+    if !ends(begin) || !ends(end) {
+        return Some("something other than blanks stands behind its BEGIN or END");
+    }
+    let base64 = body.iter().skip_while(|line| line.contains(&b':')).copied().flatten();
+    let base64: Vec<u8> = base64.copied().filter(|b| !b" \t\r".contains(b)).collect();
+    if !base64.iter().all(|&b| is_base64(b)) {
+        return Some("it holds characters that are not base64");
+    }
+    GO.decode(&base64).err().map(|_| "its base64 lacks its padding")
+}
+
+fn strip<'a>(line: &'a [u8], crlf: &[u8], lf: &[u8]) -> &'a [u8] {
+    line.strip_suffix(crlf).or_else(|| line.strip_suffix(lf)).unwrap_or(line)
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
 /// The first certificate of a file, PEM or DER.
 pub(crate) fn first_certificate(file: &[u8]) -> Result<Certificate, Error> {
-    certificates(file).next().map_or_else(|| Err(found::no_certificate(file)), |c| c?.read())
+    certificates(file).next().map_or_else(|| Err(file_kind::no_certificate(file)), |c| c?.read())
 }
 
 /// A certificate of a file.
@@ -117,13 +281,20 @@ pub(crate) struct Located {
     pub(crate) der: CertificateDer<'static>,
     /// The line of its BEGIN; `None` in a DER file.
     pub(crate) line: Option<usize>,
+    /// Why Flynn's own programs, which are written in Go, do not find it in the file.
+    pub(crate) skipped_by_go: Option<&'static str>,
 }
 
 impl Located {
     /// Reads it; the error names its line, and what it is if it is something else.
     pub(crate) fn read(self) -> Result<Certificate, Error> {
-        Certificate::from_der(self.der.clone())
-            .map_err(|e| found::no_certificate_but(&self.der).unwrap_or(damaged(self.line, e)))
+        Certificate::from_der(self.der.clone()).map_err(|e| {
+            file_kind::not_a_certificate(&self.der).unwrap_or_else(|| {
+                let place = self.line.map_or_else(String::new, |line| format!(" at line {line}"));
+                let message = format!("the certificate{place} cannot be read: it is not X.509");
+                Error::because(ErrorKind::Certificate, message, e)
+            })
+        })
     }
 }
 
@@ -131,29 +302,54 @@ impl Located {
 /// the frame is looked at.
 pub(crate) fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Located, Error>> {
     let alone = is_der(file).then(|| match Certificate::from_der(file.to_vec()) {
-        Ok(certificate) => Ok(Located { der: certificate.der().clone(), line: None }),
-        Err(_) => Err(found::no_certificate(file)),
+        Ok(certificate) => Ok(Located {
+            der: certificate.der().clone(),
+            line: None,
+            skipped_by_go: Some(DER_FILE),
+        }),
+        Err(_) => Err(file_kind::no_certificate(file)),
     });
-    let blocks = blocks(file).filter(Block::is_certificate).map(|block| {
-        let line = Some(block.line);
-        let der = match block.body {
-            Body::Der(der) if block.label == "TRUSTED CERTIFICATE" => without_trust(der),
-            Body::Der(der) => der,
-            Body::Encrypted => return Err(damaged(line, "it is encrypted")),
-            Body::Damaged(why) => return Err(damaged(line, why)),
-        };
-        match Reader::new(&der).value(SEQUENCE) {
-            Some(whole) if whole.raw.len() == der.len() => Ok(Located { der: der.into(), line }),
-            Some(_) => Err(damaged(line, "something follows it in its block")),
-            None => Err(damaged(line, "it is cut short, or no certificate at all")),
+    alone.into_iter().chain(blocks(file).filter_map(certificate))
+}
+
+pub(crate) const DER_FILE: &str = "the file is DER, not PEM";
+
+fn certificate(block: Block<'_>) -> Option<Result<Located, Error>> {
+    let line = Some(block.line);
+    let trusted = block.label == "TRUSTED CERTIFICATE";
+    let known = trusted || matches!(block.label, "CERTIFICATE" | "X509 CERTIFICATE");
+    let der = match block.body {
+        Body::Der(der) if known => {
+            if trusted {
+                without_trust(der)
+            } else {
+                der
+            }
         }
-    });
-    alone.into_iter().chain(blocks)
+        // Others skip it, and take the next certificate for the first.
+        Body::Der(der) if Certificate::from_der(der.clone()).is_ok() => {
+            let why = format!("its label is {:?}, it should be \"CERTIFICATE\"", block.label);
+            return Some(Err(damaged(line, &why)));
+        }
+        Body::Damaged(why) if block.label.is_empty() || block.is_certificate() => {
+            return Some(Err(damaged(line, &why)));
+        }
+        Body::Encrypted if known => return Some(Err(damaged(line, "it is encrypted"))),
+        _ => return None,
+    };
+    Some(match Reader::new(&der).value(SEQUENCE) {
+        Some(whole) if whole.raw.len() == der.len() => {
+            let label = (block.label != "CERTIFICATE").then_some("its label is not CERTIFICATE");
+            Ok(Located { der: der.into(), line, skipped_by_go: label.or(block.skipped_by_go) })
+        }
+        Some(_) => Err(damaged(line, "something follows it in its block")),
+        None => Err(damaged(line, "it is cut short, or not a certificate")),
+    })
 }
 
 /// DER starts with the tag of a sequence, which no PEM file does.
 pub(crate) fn is_der(file: &[u8]) -> bool {
-    file.first() == Some(&SEQUENCE) && !contains(file, b"-----BEGIN ")
+    file.first() == Some(&SEQUENCE) && !contains(file, BEGIN)
 }
 
 /// openssl's own format carries settings of trust after the certificate.
@@ -165,7 +361,7 @@ fn without_trust(mut der: Vec<u8>) -> Vec<u8> {
     der
 }
 
-fn damaged(line: Option<usize>, why: impl fmt::Display) -> Error {
+fn damaged(line: Option<usize>, why: &str) -> Error {
     let place = line.map_or_else(String::new, |line| format!(" at line {line}"));
     let message = format!("the certificate{place} cannot be read: {why}");
     Error::new(ErrorKind::Certificate, message)
@@ -227,9 +423,10 @@ mod tests {
         let good = encode("CERTIFICATE", &der);
         let cut = &good[..good.len() - 10];
         for (text, why) in [
-            (cut.to_owned(), "END line is missing"),
-            (good.replace("AQ", "A*"), "not base64"),
-            (good.replace("END CERTIFICATE", "END X"), "another label"),
+            (cut.to_owned(), "its END line, line 6, is not"),
+            (good[..good.len() - 30].to_owned(), "END line is missing"),
+            (good.replace("AQ", "A*"), "line 4 is not base64"),
+            (good.replace("END CERTIFICATE", "END X"), "line 6, has another label"),
             (encode("CERTIFICATE", &der[..40]), "cut short"),
             (encode("CERTIFICATE", &[&der[..], &[0]].concat()), "something follows"),
             (format!("-----BEGIN CERTIFICATE-----\n{good}"), "another block begins"),

@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use rustls_pki_types::CertificateDer;
+use x509_parser::asn1_rs::Oid;
 use x509_parser::certificate::{BasicExtension, X509Certificate};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer as _;
@@ -9,10 +10,10 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 
 use super::kind::{KeyKind, Signature};
 use super::names::Names;
-use super::{address, distinguished, unreadable};
+use super::{address, distinguished};
 use crate::Time;
-use crate::error::Error;
-use crate::key::{EC, ED25519, curve_kind};
+use crate::error::{Error, ErrorKind};
+use crate::key::{EC, ED25519, bits, curve_kind};
 use crate::pin::hex;
 
 /// What a certificate says, taken out once.
@@ -42,9 +43,11 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn read(der: &CertificateDer<'_>) -> Result<Self, Error> {
-        let (rest, x509) = X509Certificate::from_der(der).map_err(unreadable)?;
+        let (rest, x509) = X509Certificate::from_der(der)
+            .map_err(|e| Error::because(ErrorKind::Certificate, "not an X.509 certificate", e))?;
         if !rest.is_empty() {
-            return Err(unreadable("something follows it"));
+            let message = "not an X.509 certificate: something follows it";
+            return Err(Error::new(ErrorKind::Certificate, message));
         }
         let within = |part: &[u8]| position(der, part);
         let mut facts = Self {
@@ -160,20 +163,13 @@ fn key_kind(key: &SubjectPublicKeyInfo<'_>) -> KeyKind {
     let oid = &key.algorithm.algorithm;
     match oid.as_bytes() {
         ED25519 => KeyKind::Ed25519,
-        EC => match key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok()) {
-            Some(curve) => curve_kind(curve.as_bytes()),
-            None => KeyKind::Other(oid.to_id_string()),
-        },
+        EC => {
+            let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok());
+            curve_kind(curve.as_ref().map(Oid::as_bytes))
+        }
         _ => match key.parsed() {
-            Ok(PublicKey::RSA(rsa)) => KeyKind::Rsa(modulus_bits(rsa.modulus)),
+            Ok(PublicKey::RSA(rsa)) => KeyKind::Rsa(bits(rsa.modulus)),
             _ => KeyKind::Other(oid.to_id_string()),
         },
     }
-}
-
-pub(crate) fn modulus_bits(modulus: &[u8]) -> u32 {
-    let significant = modulus.iter().position(|&b| b != 0).unwrap_or(modulus.len());
-    let bytes = modulus.get(significant..).unwrap_or_default();
-    let leading = bytes.first().map_or(0, |b| b.leading_zeros());
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(leading)
 }

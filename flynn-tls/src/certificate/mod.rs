@@ -11,12 +11,11 @@ use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 pub use kind::{KeyKind, Signature};
 pub use names::Names;
 
-use crate::der::{BIT_STRING, Reader, SEQUENCE};
-use crate::error::{Error, ErrorKind};
+use crate::der::{Reader, SEQUENCE};
+use crate::error::Error;
 use crate::key::public_bits;
 use crate::{Pin, Time, pem};
 use facts::Facts;
-pub(crate) use facts::modulus_bits;
 
 /// A certificate and what it says.
 ///
@@ -41,7 +40,7 @@ impl Certificate {
     /// Reads one certificate in DER.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when it is not X.509, or something follows it.
+    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) when it is not X.509, or something follows it.
     pub fn from_der(der: impl Into<CertificateDer<'static>>) -> Result<Self, Error> {
         let der = der.into();
         let facts = Facts::read(&der)?;
@@ -51,7 +50,7 @@ impl Certificate {
     /// Reads the first certificate of a PEM file, or a DER file.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when there is none (a key or a request is named as such), or it
+    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) when there is none (a key or a request is named as such), or it
     /// is damaged.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         pem::first_certificate(file.as_ref())
@@ -225,7 +224,7 @@ impl Certificate {
         let mut parts = Reader::new(&self.der).enter(SEQUENCE)?;
         let message = parts.value(SEQUENCE)?.raw;
         let signed_with = parts.value(SEQUENCE)?.content;
-        let signature = parts.value(BIT_STRING)?.content.strip_prefix(&[0])?;
+        let signature = parts.bits()?;
         let key_of = Reader::new(issuer.public_key()).enter(SEQUENCE)?.value(SEQUENCE)?.content;
         let key = public_bits(issuer.public_key())?;
         let mut verdict = None;
@@ -280,8 +279,4 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
         return Some(v4.into());
     }
     <[u8; 16]>::try_from(bytes).ok().map(Into::into)
-}
-
-fn unreadable(why: impl fmt::Display) -> Error {
-    Error::new(ErrorKind::Certificate, format!("not an X.509 certificate: {why}"))
 }

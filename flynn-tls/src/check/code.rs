@@ -16,6 +16,10 @@ pub enum Code {
     KeyUnchecked,
     /// The certificate's file holds a private key.
     KeyInBundle,
+    /// Flynn's CLI and router, which are written in Go, do not find the certificate or the key in
+    /// the file as it stands. What [`Bundle::to_pem`](crate::Bundle::to_pem) and
+    /// [`PrivateKey::secret_pem`](crate::PrivateKey::secret_pem) write is found.
+    NotCanonicalPem,
     /// A required name is not in the certificate.
     NameNotCovered,
     /// A required wildcard is not in the certificate.
@@ -82,6 +86,7 @@ impl Code {
         Self::KeyUnusable,
         Self::KeyUnchecked,
         Self::KeyInBundle,
+        Self::NotCanonicalPem,
         Self::NameNotCovered,
         Self::WildcardNotCovered,
         Self::ApexNotCovered,
@@ -117,6 +122,7 @@ impl Code {
             Self::KeyUnusable => "key-unusable",
             Self::KeyUnchecked => "key-unchecked",
             Self::KeyInBundle => "key-in-bundle",
+            Self::NotCanonicalPem => "not-canonical-pem",
             Self::NameNotCovered => "name-not-covered",
             Self::WildcardNotCovered => "wildcard-not-covered",
             Self::ApexNotCovered => "apex-not-covered",

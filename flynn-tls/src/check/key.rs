@@ -1,5 +1,6 @@
 use super::{Case, Code, Report, Severity};
 use crate::Belongs;
+use crate::key::RsaParts;
 
 pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     if case.bundle.holds_key() {
@@ -11,15 +12,26 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
             "keep the key in a file of its own",
         );
     }
+    if let Some((line, why)) = case.bundle.skipped_by_go() {
+        let what = match line {
+            Some(line) => format!("the certificate at line {line}"),
+            None => "the certificate".to_owned(),
+        };
+        not_canonical(&what, why, report);
+    }
     let Some(key) = case.key else { return };
-    if key.is_odd_rsa() && case.provider.as_ref().is_some_and(|p| !key.is_usable_by(p)) {
+    if let Some(why) = key.skipped_by_go() {
+        not_canonical("the private key", why, report);
+    }
+    if let Some(why) = key.rsa().filter(RsaParts::is_sound).and_then(|rsa| rsa.oddity())
+        && case.provider.as_ref().is_some_and(|p| !key.is_usable_by(p))
+    {
         report.add(
             Code::KeyUnusable,
             Severity::Warning,
             None,
             format!(
-                "the private key ({}) is one that many TLS servers cannot use: its exponent is \
-                 unusual, or it has other than two primes of equal length",
+                "the private key ({}) is one that many TLS servers cannot use: {why}",
                 key.kind()
             ),
             "request a new certificate with a P-256 key, or an RSA key as openssl makes it unless told otherwise",
@@ -55,4 +67,15 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
             "compare `openssl pkey -pubout` with `openssl x509 -pubkey`",
         ),
     }
+}
+
+/// Flynn's CLI sends a file as it stands, and its router reads it with Go.
+fn not_canonical(what: &str, why: &str, report: &mut Report) {
+    report.add(
+        Code::NotCanonicalPem,
+        Severity::Warning,
+        None,
+        format!("the flynn CLI and the router do not find {what} in its file as it stands: {why}"),
+        "install it as canonical PEM (Bundle::to_pem, PrivateKey::secret_pem), which `openssl x509` and `openssl pkey` write too",
+    );
 }

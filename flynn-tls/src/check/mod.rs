@@ -29,7 +29,7 @@ use crate::{Bundle, Certificate, PrivateKey, Time, provider};
 /// | the key | `key-mismatch` `key-damaged` `key-unusable` `key-unchecked` `key-in-bundle` |
 /// | names | `name-not-covered` `wildcard-not-covered` `apex-not-covered` `no-names` |
 /// | dates | `expired` `not-yet-valid` `expires-soon` |
-/// | the file | `wrong-order` `duplicate` `unrelated` `root-included` |
+/// | the file | `not-canonical-pem` `wrong-order` `duplicate` `unrelated` `root-included` |
 /// | the chain | `chain-incomplete` `self-signed` `bad-signature` `chain-rejected` `not-publicly-trusted` `not-from-ca` |
 /// | strength and form | `weak-key` `unusual-key` `weak-signature` `old-version` `unknown-critical-extension` `leaf-is-ca` `not-for-servers` |
 ///

@@ -6,7 +6,7 @@ use rustls::crypto::CryptoProvider;
 
 use super::chain::{Anchored, Leniency};
 use crate::error::{Error, ErrorKind};
-use crate::{found, pem};
+use crate::{file_kind, pem};
 
 /// Whom a chain of certificates must lead to.
 ///
@@ -66,7 +66,7 @@ impl Roots {
             })?;
         }
         if store.is_empty() {
-            return Err(found::no_certificate(file));
+            return Err(file_kind::no_certificate(file));
         }
         Ok(store.into())
     }

@@ -83,6 +83,7 @@ pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
             Ok(with(file(&issued), issued))
         }
         Code::KeyInBundle => changed(&|issued, file| format!("{file}{}", issued.key_pem())),
+        Code::NotCanonicalPem => changed(&|_, file| format!("\u{feff}{file}")),
         Code::NameNotCovered => leaf(ca.leaf(&["elsewhere.test"])),
         Code::WildcardNotCovered => leaf(ca.leaf(&[domain])),
         Code::ApexNotCovered => leaf(ca.leaf(&[&wildcard])),

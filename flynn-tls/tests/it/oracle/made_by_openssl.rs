@@ -107,15 +107,14 @@ fn a_key_is_damaged_when_openssl_says_so() {
             let provider = ring::default_provider();
             let usual = key.is_usable_by(&provider);
             let belongs = key.belongs_to(&certificate, &provider);
-            // Of what ring refuses anyway nobody finds the damage, and nobody invents it.
             assert_eq!(usual, sound && !odd, "{name} {der}");
-            let expected = if sound || odd { Belongs::Yes } else { Belongs::Damaged };
+            let expected = if sound { Belongs::Yes } else { Belongs::Damaged };
             assert_eq!(belongs, expected, "{name} {der}");
 
             let bundle = Bundle::from_der([certificate.der().clone()]).unwrap();
             let report = check(&bundle, Some(&key), &Requirements::new());
-            assert_eq!(report.has(Code::KeyUnusable), odd, "{name} {der}: {report}");
-            assert_eq!(report.has(Code::KeyDamaged), !sound && !odd, "{name} {der}: {report}");
+            assert_eq!(report.has(Code::KeyUnusable), sound && odd, "{name} {der}: {report}");
+            assert_eq!(report.has(Code::KeyDamaged), !sound, "{name} {der}: {report}");
         }
     }
 }

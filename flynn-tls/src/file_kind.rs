@@ -47,13 +47,13 @@ pub(crate) fn no_key(file: &[u8]) -> Error {
 }
 
 /// The error for a block that is labelled as a certificate, where it is recognised.
-pub(crate) fn no_certificate_but(der: &[u8]) -> Option<Error> {
+pub(crate) fn not_a_certificate(der: &[u8]) -> Option<Error> {
     let thing = Thing::of_der(der)?;
     Some(Error::new(ErrorKind::Certificate, thing.instead_of(Wanted::Certificate)))
 }
 
 /// The error for a block that is labelled as a private key, where it is recognised.
-pub(crate) fn no_key_but(der: &[u8]) -> Option<Error> {
+pub(crate) fn not_a_key(der: &[u8]) -> Option<Error> {
     let thing = Thing::of_der(der)?;
     Some(Error::new(ErrorKind::Key, thing.instead_of(Wanted::Key)))
 }
@@ -75,7 +75,7 @@ impl Wanted {
 }
 
 /// What it is, or why that cannot be told.
-fn recognise(file: &[u8], wanted: Wanted) -> Result<Thing, &'static str> {
+fn recognise(file: &[u8], wanted: Wanted) -> Result<Thing, String> {
     let labels: Vec<_> = pem::blocks(file).filter_map(|block| Thing::of_block(&block)).collect();
     // A key in a certificate's place is the worst of mistakes, so it is named first.
     let worst = |thing| labels.iter().copied().find(|&found| found == thing);
@@ -86,10 +86,14 @@ fn recognise(file: &[u8], wanted: Wanted) -> Result<Thing, &'static str> {
     if let Some(thing) = Thing::of_bytes(file) {
         return Ok(thing);
     }
+    if let Some(block) = pem::blocks(file).next() {
+        return Err(format!(
+            "the PEM block at line {} has the label {:?}, which is another kind",
+            block.line, block.label
+        ));
+    }
     Err(if pem::is_der(file) {
         "it is DER, but cut short, damaged, or of another kind"
-    } else if pem::blocks(file).next().is_some() {
-        "its PEM blocks are of another kind"
     } else if pem::contains(file, b"--BEGIN ") {
         "a BEGIN is there, but not as `-----BEGIN …-----` on a line of its own, so the line breaks \
          were lost or written as \\n, or dashes are missing"
@@ -101,7 +105,8 @@ fn recognise(file: &[u8], wanted: Wanted) -> Result<Thing, &'static str> {
         "this is base64 without its BEGIN and END lines"
     } else {
         "no PEM block in it"
-    })
+    }
+    .to_owned())
 }
 
 impl Thing {
@@ -236,7 +241,7 @@ mod tests {
             (encode("EC PARAMETERS", &[1]), "parameters", "parameters"),
             (encode("OPENSSH PRIVATE KEY", &[1]), "an SSH key", "an SSH key"),
             (encode("PGP PUBLIC KEY BLOCK", &[1]), "PGP", "PGP"),
-            (encode("MESSAGE", &[1]), "of another kind", "of another kind"),
+            (encode("MESSAGE", &[1]), "line 1 has the label \"MESSAGE\"", "another kind"),
             ("ssh-ed25519 AAAA me".into(), "an SSH key", "an SSH key"),
             ("PuTTY-User-Key-File-3: x".into(), "a PuTTY key", "a PuTTY key"),
             (" \n".into(), "it is empty", "it is empty"),
