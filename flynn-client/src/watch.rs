@@ -19,7 +19,8 @@ use crate::transport::EventSource;
 ///
 /// Errors that may heal (a lost connection, a restarting controller, an error frame) are not items: the
 /// watch connects again and goes on after the last event it gave, an event that was numbered before it and
-/// committed after it included. The first item that is an error is the last one.
+/// committed after it included. It waits for as long as the server asks (`Retry-After`), and gives up at once
+/// when that is longer than its [`patience`](Self::patience). The first item that is an error is the last one.
 #[must_use = "nothing is sent until it is polled"]
 pub struct EventWatch {
     options: Options,
@@ -250,11 +251,12 @@ impl Watcher {
     async fn pause(&mut self, error: Error) -> Result<(), Error> {
         let heals = error.is_retryable() || error.kind() == ErrorKind::Stream;
         let since = *self.failing_since.get_or_insert_with(Instant::now);
-        if !heals || since.elapsed() > self.options.patience {
+        let asked = error.retry_after().unwrap_or_default();
+        if !heals || since.elapsed().saturating_add(asked) > self.options.patience {
             return Err(error);
         }
         self.failures += 1;
-        let wait = self.events.client.transport().retry.backoff(self.failures);
+        let wait = self.events.client.transport().retry.backoff(self.failures).max(asked);
         tracing::debug!(kind = ?error.kind(), failures = self.failures, "the event stream is connected again");
         sleep(wait).await;
         Ok(())

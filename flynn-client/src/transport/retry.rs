@@ -155,14 +155,14 @@ fn may_repeat(error: &Error, repeat: Repeat) -> bool {
     }
 }
 
-/// `Retry-After` in seconds or as an HTTP date.
+/// `Retry-After` in seconds or as an HTTP date, in any of the three forms of RFC 9110.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(value).ok()?;
-    Some(SystemTime::from(at).duration_since(now).unwrap_or_default())
+    let at = httpdate::parse_http_date(value).ok()?;
+    Some(at.duration_since(now).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -247,13 +247,17 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_in_both_forms() {
+    fn retry_after_in_all_forms() {
         let mut headers = HeaderMap::new();
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_445_412_480);
         for (value, wait) in [
             ("7", Some(7)),
             ("Wed, 21 Oct 2015 07:28:05 GMT", Some(5)),
+            ("Wednesday, 21-Oct-15 07:28:05 GMT", Some(5)),
+            ("Wed Oct 21 07:28:05 2015", Some(5)),
             ("Wed, 21 Oct 2015 07:00:00 GMT", Some(0)),
+            ("99999999999999999999", Some(u64::MAX)),
+            ("-1", None),
             ("soon", None),
         ] {
             headers.insert(header::RETRY_AFTER, value.parse().unwrap());

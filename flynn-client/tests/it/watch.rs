@@ -136,3 +136,27 @@ async fn patience_ends() {
     assert!(error.is_retryable(), "{error:?}");
     assert!(watch.next().await.is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_for_as_long_as_the_server_asks() {
+    for status in [429, 503] {
+        // Longer than calls are repeated for.
+        let busy = answer(status, "Retry-After: 40\r\n", "");
+        let server = Server::play([busy, events("data: {\"id\":1}\n\n")]).await;
+        let begun = tokio::time::Instant::now();
+        let mut watch = server.client().events().past().watch();
+        assert_eq!(watch.next().await.unwrap().unwrap().id, 1);
+        let waited = begun.elapsed().as_secs();
+        assert!((40..50).contains(&waited), "{waited}");
+        assert_eq!(server.seen().len(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_does_not_wait_for_longer_than_its_patience() {
+    let server = Server::answering(|_| answer(503, "Retry-After: 301\r\n", "")).await;
+    let begun = tokio::time::Instant::now();
+    let error = server.client().events().past().watch().next().await.unwrap().unwrap_err();
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(301)));
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
