@@ -42,6 +42,10 @@ use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
+mod missing_routes;
+
+pub use missing_routes::{CreateMissingRoutes, FindMissingRoutes, MissingRoute};
+
 /// A migration to another domain, as the controller keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -114,6 +118,7 @@ pub struct DomainMigrationEvent {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
 }
+
 /// The cluster's domain; made by [`Client::domain`].
 #[derive(Clone, Debug)]
 pub struct Domain {
@@ -270,10 +275,47 @@ impl MigrationHandle {
         MigrationProgress { events: self.events().past().watch(), ended: false }
     }
 
-    /// Waits until it is done. There is no deadline unless one is set; moving the system apps can take more
-    /// than two minutes.
+    /// Waits until it is done and looks for routes that it has not made. There is no deadline unless one is
+    /// set; moving the system apps can take more than two minutes.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let races = flynn_mock::Races::none().lost_routes(100);
+    /// # let mock = flynn_mock::MockController::builder().bootstrapped("old.example.com").races(races).start().await;
+    /// # let flynn = mock.client();
+    /// use flynn_client::ErrorKind;
+    ///
+    /// let migration = flynn.domain().migrate("new.example.com").await?;
+    /// match migration.wait().await {
+    ///     Ok(_) => println!("every route has its counterpart"),
+    ///     Err(error) if error.kind() == ErrorKind::MissingRoutes => {
+    ///         for route in migration.create_missing_routes().await? {
+    ///             println!("created {}", route.domain);
+    ///         }
+    ///     }
+    ///     Err(error) => return Err(error),
+    /// }
+    /// # assert!(migration.missing_routes().await?.is_empty());
+    /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
+    /// ```
     pub fn wait(&self) -> WaitForMigration {
         WaitForMigration { migration: self.clone(), timeout: None }
+    }
+
+    /// What is known of it.
+    async fn known(&self, deadline: Deadline) -> Result<DomainMigration, Error> {
+        if let Some(accepted) = &self.accepted {
+            return Ok(accepted.clone());
+        }
+        let events = self.events().list().run(deadline).await?;
+        let known =
+            events.iter().find_map(|event| event.decode::<DomainMigrationEvent>().ok()?.migration);
+        known.ok_or_else(|| self.not_found())
+    }
+
+    fn not_found(&self) -> Error {
+        let message = format!("no event tells of domain migration {}", self.id);
+        Error::new(ErrorKind::NotFound, message)
     }
 
     fn pending(&self, error: Error) -> Error {
@@ -316,6 +358,8 @@ fn finished(step: &DomainMigrationEvent) -> Option<&DomainMigration> {
 /// Waiting for a migration; made by [`MigrationHandle::wait`].
 ///
 /// # Errors
+/// [`ErrorKind::MissingRoutes`], when it is done and routes are missing, which [`Error::missing_routes`] names
+/// and [`MigrationHandle::create_missing_routes`] makes: do not drop the old domain before.
 /// [`ErrorKind::Timeout`] with the migration as [`Error::pending`] and the server's last trouble, if it had
 /// any: it tries again by itself. Those of the event stream.
 #[derive(Clone, Debug)]
@@ -327,14 +371,33 @@ pub struct WaitForMigration {
 
 impl WaitForMigration {
     async fn run(self, deadline: Deadline) -> Result<DomainMigration, Error> {
+        let done = self.end(deadline).await?;
+        if done.old_domain.is_empty() || done.domain.is_empty() {
+            return Ok(done);
+        }
+        let domain = Domain { client: self.migration.client.clone() };
+        let missing = domain.missing_routes(&done.old_domain, &done.domain).run(deadline).await;
+        let missing = missing.map_err(|error| self.migration.pending(error))?;
+        if missing.is_empty() {
+            return Ok(done);
+        }
+        let message = format!(
+            "domain migration {} is done and has not made {}; create them before you drop {}",
+            done.id,
+            missing_routes::list(&missing),
+            done.old_domain
+        );
+        Err(Error::new(ErrorKind::MissingRoutes, message).with_missing_routes(missing))
+    }
+
+    async fn end(&self, deadline: Deadline) -> Result<DomainMigration, Error> {
         let handle = &self.migration;
         if handle.accepted.is_none() {
             // Of one that does not exist there would never be an event.
             let events = handle.events().list().run(deadline).await;
             let events = events.map_err(|error| handle.pending(error))?;
             if events.is_empty() {
-                let message = format!("no event tells of domain migration {}", handle.id);
-                return Err(Error::new(ErrorKind::NotFound, message));
+                return Err(handle.not_found());
             }
             if let Some(done) = last_word(&events) {
                 return Ok(done);

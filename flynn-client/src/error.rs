@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
+use crate::domain::MissingRoute;
 use crate::ids::JobId;
 use crate::json::Json;
 
@@ -40,6 +41,7 @@ struct Inner {
     pending: Vec<Pending>,
     failed_job: Option<JobId>,
     log_tail: Vec<String>,
+    missing_routes: Vec<MissingRoute>,
     source: Option<BoxError>,
 }
 
@@ -214,6 +216,11 @@ impl Error {
     pub fn log_tail(&self) -> &[String] {
         &self.0.log_tail
     }
+
+    /// The routes that a domain migration has not made, or that could not be made in its stead.
+    pub fn missing_routes(&self) -> &[MissingRoute] {
+        &self.0.missing_routes
+    }
 }
 
 /// Making errors.
@@ -289,6 +296,11 @@ impl Error {
     pub(crate) fn with_failed_job(mut self, job: JobId, log_tail: Vec<String>) -> Self {
         self.0.failed_job = Some(job);
         self.0.log_tail = log_tail;
+        self
+    }
+
+    pub(crate) fn with_missing_routes(mut self, missing: Vec<MissingRoute>) -> Self {
+        self.0.missing_routes = missing;
         self
     }
 

@@ -280,7 +280,7 @@ async fn of_app(app: &AppHandle, deadline: Deadline) -> Result<Vec<Route>, Error
         .await
 }
 
-async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Route>, Error> {
+pub(crate) async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Route>, Error> {
     match Request::list(client, Spec::get("/routes", []).of_router()).within(deadline).await {
         Err(error) if error.is_unsupported() => {}
         routes => return routes,
@@ -297,7 +297,7 @@ async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Route>, Error
     Ok(all)
 }
 
-fn is_under(name: &str, domain: &str) -> bool {
+pub(crate) fn is_under(name: &str, domain: &str) -> bool {
     let (name, domain) = (name.to_ascii_lowercase(), domain.to_ascii_lowercase());
     name.strip_suffix(&domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }

@@ -50,6 +50,8 @@ pub enum ErrorKind {
     DeploymentInProgress,
     /// The server did what was asked, and it ended in failure: a deployment, a migration, a job.
     Failed,
+    /// A domain migration is done, and not all routes have moved; [`Error::missing_routes`](super::Error::missing_routes) names them.
+    MissingRoutes,
     /// The thing waited for was called off by somebody else.
     Cancelled,
     /// The server ended an event stream with an error.
@@ -81,6 +83,7 @@ impl fmt::Display for ErrorKind {
             Self::Config => "the client cannot be built",
             Self::DeploymentInProgress => "a deployment is in progress",
             Self::Failed => "failed",
+            Self::MissingRoutes => "routes are missing",
             Self::Cancelled => "cancelled",
             Self::Stream => "the server ended the stream",
         })

@@ -133,7 +133,7 @@ const DUPLICATE: &str = "Duplicate route";
 const MOST_ATTEMPTS: u32 = 4;
 
 impl CreateRoute {
-    async fn run(mut self, deadline: Deadline) -> Result<Route, Error> {
+    pub(crate) async fn run(mut self, deadline: Deadline) -> Result<Route, Error> {
         if self.route.kind == RouteType::Http && self.route.domain.is_empty() {
             return Err(Error::invalid_input("an http route needs a domain"));
         }

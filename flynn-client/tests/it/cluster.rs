@@ -6,8 +6,8 @@ use flynn_client::deployments::DeploymentStatus;
 use flynn_client::events::EventType;
 use flynn_client::releases::{NewRelease, ProcessType};
 use flynn_client::routes::NewRoute;
-use flynn_client::{Client, ErrorKind};
-use flynn_mock::{MockController, ServerAge};
+use flynn_client::{AppId, Client, ErrorKind};
+use flynn_mock::{MockController, Races, ServerAge};
 use futures_util::{StreamExt, TryStreamExt};
 
 const AGES: [ServerAge; 2] = [ServerAge::V2016, ServerAge::V2021];
@@ -160,6 +160,32 @@ async fn the_domain_moves() {
         assert_eq!(moved.domain().get().await.unwrap(), "new.example.com");
         assert!(moved.url().contains("controller.new.example.com"));
         assert!(moved.ca_certificate().await.unwrap().contains("BEGIN CERTIFICATE"));
+    }
+}
+
+#[tokio::test]
+async fn routes_that_a_migration_loses_are_missed_and_made() {
+    for age in AGES {
+        for seed in 0..3 {
+            let races = Races::none().lost_routes(100).route_conflict(100);
+            let mock = MockController::builder().bootstrapped("old.example.com").server(age);
+            let mock = mock.tls().races(races).seed(seed).start().await;
+            let client = mock.client();
+            let migration = client.domain().migrate("new.example.com").await.unwrap();
+            let error = migration.wait().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::MissingRoutes, "{error}");
+            let missing = error.missing_routes().len();
+            assert_eq!(migration.create_missing_routes().await.unwrap().len(), missing);
+            assert!(migration.wait().await.unwrap().is_finished());
+
+            // Whoever drops the old domain is not locked out.
+            for route in client.routes().list().under_domain("old.example.com").await.unwrap() {
+                let app = route.parent_ref.rsplit('/').next().unwrap();
+                let moved = mock.client().app(AppId::from(app)).routes();
+                moved.delete(&route).await.unwrap();
+            }
+            assert_eq!(mock.client().domain().get().await.unwrap(), "new.example.com");
+        }
     }
 }
 

@@ -1,9 +1,8 @@
 //! The cluster's domain: on the server by a migration, at home in the CA store, `.gitconfig` and `.flynnrc`.
 
-mod missing_routes;
-
 use std::time::{Duration, SystemTime};
 
+use flynn_client::ErrorKind;
 use flynn_client::domain::{DomainMigrationEvent, MigrationHandle};
 use flynn_client::events::EventType;
 use flynn_config::{BlockChange, Error as ConfigError, FlynnRc, GitConfig, Helper, Locations};
@@ -81,7 +80,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     // `.flynnrc` changes last: until then it knows where the cluster came from, in a second run too.
     let host = session.reach.controller_host().to_owned();
     if let Some(old) = host.strip_prefix("controller.").filter(|old| *old != wanted) {
-        missing_routes::create(session, old, &wanted).await?;
+        create_missing_routes(session, old, &wanted).await?;
     }
     let pin = pin_of_route(session, &format!("controller.{wanted}")).await?;
     write_ca_file(session).await?;
@@ -122,8 +121,22 @@ async fn migrate(session: &mut Session, from: &str, to: &str) -> Result<()> {
     let what = format!("cannot migrate from {from} to {to}");
     let migration = session.client.domain().migrate(to).await.with_context(|| what.clone())?;
     session.screen.say(format_args!("migration {} accepted, waiting for its end", migration.id));
-    migration.wait().timeout(TIMEOUT).await.with_context(|| what.clone())?;
+    match migration.wait().timeout(TIMEOUT).await {
+        Err(error) if error.kind() == ErrorKind::MissingRoutes => {} // created below
+        ended => drop(ended.with_context(|| what.clone())?),
+    }
     session.screen.say(format_args!("the cluster has moved from {from} to {to}"));
+    Ok(())
+}
+
+/// Gives every route under the old domain its counterpart: the migration may have left some out, perhaps in a run
+/// that was interrupted.
+async fn create_missing_routes(session: &mut Session, old: &str, new: &str) -> Result<()> {
+    let create = session.client.domain().create_missing_routes(old, new);
+    let created = create.await.context("cannot create the routes that the migration left out")?;
+    for route in created {
+        session.screen.say(format_args!("the migration made no route {}: created", route.domain));
+    }
     Ok(())
 }
 

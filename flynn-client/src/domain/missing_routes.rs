@@ -1,0 +1,212 @@
+//! Routes that a migration has not made.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Domain, MigrationHandle};
+use crate::client::Client;
+use crate::error::Error;
+use crate::ids::{AppId, RouteId};
+use crate::routes::{NewRoute, Route, RouteType, is_under, of_all};
+use crate::transport::{Deadline, operation};
+
+/// A route under the old domain has no counterpart under the new one: whoever drops the old domain loses what
+/// it serves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct MissingRoute {
+    /// Id of the app that the route is for.
+    pub app_id: AppId,
+    /// The name under the new domain that has no route.
+    pub domain: String,
+    /// The path below it, `/` for all.
+    pub path: String,
+    /// The route under the old domain.
+    pub old_route: RouteId,
+}
+
+impl Domain {
+    /// Finds the HTTP routes under the old domain that have no counterpart under the new one: same path, same
+    /// name before the domain.
+    ///
+    /// A migration can end without an error and without some routes, even the controller's: servers before
+    /// v20170127.0 take a refusal for a duplicate, none copies more than one route of a name or any path, and
+    /// a new domain that is the end of the old one gets no routes at all [seen and read].
+    pub fn missing_routes(
+        &self,
+        old_domain: impl Into<String>,
+        new_domain: impl Into<String>,
+    ) -> FindMissingRoutes {
+        let (old, new) = (old_domain.into(), new_domain.into());
+        let between = Between::Domains { client: self.client.clone(), old, new };
+        FindMissingRoutes { between, timeout: None }
+    }
+
+    /// Creates the routes that [`missing_routes`](Self::missing_routes) finds, with the settings of those under
+    /// the old domain. One that had a certificate gets the router's default, which a migration replaces. Gives
+    /// the routes that were made; when it fails half-way, they stay, and the next call makes the rest.
+    pub fn create_missing_routes(
+        &self,
+        old_domain: impl Into<String>,
+        new_domain: impl Into<String>,
+    ) -> CreateMissingRoutes {
+        let find = self.missing_routes(old_domain, new_domain);
+        CreateMissingRoutes { between: find.between, timeout: None }
+    }
+}
+
+impl MigrationHandle {
+    /// Finds the routes that the migration has not made; see [`Domain::missing_routes`].
+    pub fn missing_routes(&self) -> FindMissingRoutes {
+        FindMissingRoutes { between: Between::Migration(Box::new(self.clone())), timeout: None }
+    }
+
+    /// Creates the routes that the migration has not made; see [`Domain::create_missing_routes`].
+    pub fn create_missing_routes(&self) -> CreateMissingRoutes {
+        CreateMissingRoutes { between: Between::Migration(Box::new(self.clone())), timeout: None }
+    }
+}
+
+/// Which two domains.
+#[derive(Clone, Debug)]
+enum Between {
+    Domains { client: Client, old: String, new: String },
+    Migration(Box<MigrationHandle>),
+}
+
+impl Between {
+    async fn resolve(self, deadline: Deadline) -> Result<(Client, String, String), Error> {
+        let (client, old, new) = match self {
+            Self::Domains { client, old, new } => (client, old, new),
+            Self::Migration(handle) => {
+                let migration = handle.known(deadline).await?;
+                (handle.client, migration.old_domain, migration.domain)
+            }
+        };
+        if old.is_empty() || new.is_empty() {
+            return Err(Error::invalid_input("the old or the new domain is empty"));
+        }
+        Ok((client, old, new))
+    }
+}
+
+/// Looking for routes that are missing; made by [`Domain::missing_routes`].
+///
+/// # Errors
+/// A validation error, when a domain is empty; not found, when nothing is known of the migration.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct FindMissingRoutes {
+    between: Between,
+    timeout: Option<Duration>,
+}
+
+impl FindMissingRoutes {
+    pub(super) async fn run(self, deadline: Deadline) -> Result<Vec<MissingRoute>, Error> {
+        let (client, old, new) = self.between.resolve(deadline).await?;
+        let routes = of_all(&client, deadline).await?;
+        Ok(missing(&routes, &old, &new).into_iter().map(|(_, missing)| missing).collect())
+    }
+}
+
+operation!(FindMissingRoutes => Vec<MissingRoute>);
+
+/// Making routes that are missing; made by [`Domain::create_missing_routes`].
+///
+/// # Errors
+/// Those of [`FindMissingRoutes`] and of [`CreateRoute`](crate::routes::CreateRoute);
+/// [`Error::missing_routes`] names what is still missing then.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct CreateMissingRoutes {
+    between: Between,
+    timeout: Option<Duration>,
+}
+
+impl CreateMissingRoutes {
+    async fn run(self, deadline: Deadline) -> Result<Vec<Route>, Error> {
+        let (client, old, new) = self.between.resolve(deadline).await?;
+        let routes = of_all(&client, deadline).await?;
+        let mut missing = missing(&routes, &old, &new).into_iter();
+        let mut made = Vec::new();
+        if missing.len() == 0 {
+            return Ok(made);
+        }
+        let current = client.app("router").release_opt().within(deadline).await?;
+        let mut env = current.map(|release| release.env).unwrap_or_default();
+        let mut variable = |name: &str| env.remove(name).filter(|value| !value.trim().is_empty());
+        let certificate = variable("TLSCERT").zip(variable("TLSKEY"));
+        while let Some((old_route, new)) = missing.next() {
+            let mut route = NewRoute::http(&new.domain)
+                .service(&old_route.service)
+                .path(&old_route.path)
+                .sticky(old_route.sticky)
+                .leader(old_route.leader)
+                .drain_backends(old_route.drain_backends)
+                .disable_keep_alives(old_route.disable_keep_alives);
+            if let (Some((cert, key)), true) = (&certificate, old_route.certificate.is_some()) {
+                route = route.certificate(cert, key.as_str());
+            }
+            match client.app(&new.app_id).routes().create(route).run(deadline).await {
+                Ok(route) => made.push(route),
+                Err(error) if error.is_conflict() => {} // made by somebody else since
+                Err(error) => {
+                    let rest = [new].into_iter().chain(missing.map(|(_, missing)| missing));
+                    return Err(error.with_missing_routes(rest.collect()));
+                }
+            }
+        }
+        Ok(made)
+    }
+}
+
+operation!(CreateMissingRoutes => Vec<Route>);
+
+/// The routes under the old domain without a counterpart, each with what is missing; `/` before the paths
+/// that need it.
+fn missing<'a>(routes: &'a [Route], old: &str, new: &str) -> Vec<(&'a Route, MissingRoute)> {
+    let there: HashSet<_> = routes.iter().map(|route| place(&route.domain, &route.path)).collect();
+    // What is under the new domain is under the old one too, and needs no counterpart of its own.
+    let is_below = is_under(new, old);
+    let mut missing: Vec<_> = routes
+        .iter()
+        .filter(|route| route.kind == RouteType::Http)
+        .filter(|route| !(is_below && is_under(&route.domain, new)))
+        .filter_map(|route| {
+            let missing = MissingRoute {
+                app_id: route.parent_ref.strip_prefix("controller/apps/")?.into(),
+                domain: counterpart(&route.domain, old, new)?,
+                path: if route.path.is_empty() { "/".to_owned() } else { route.path.clone() },
+                old_route: route.id(),
+            };
+            (!there.contains(&place(&missing.domain, &missing.path))).then_some((route, missing))
+        })
+        .collect();
+    missing.sort_by_key(|(_, missing)| missing.path.len());
+    missing
+}
+
+/// Names are the same in either case, paths with and without the slashes at their end.
+fn place<'a>(domain: &str, path: &'a str) -> (String, &'a str) {
+    (domain.to_ascii_lowercase(), path.trim_end_matches('/'))
+}
+
+/// The name under the new domain of a name under the old one.
+fn counterpart(name: &str, old: &str, new: &str) -> Option<String> {
+    let front = name.len().checked_sub(old.len()).filter(|_| is_under(name, old))?;
+    Some(format!("{}{new}", name.get(..front)?))
+}
+
+/// The names of what is missing, a few of them.
+pub(super) fn list(missing: &[MissingRoute]) -> String {
+    const SHOWN: usize = 5;
+    let name = |route: &MissingRoute| route.domain.clone() + route.path.trim_end_matches('/');
+    let text = missing.iter().take(SHOWN).map(name).collect::<Vec<_>>().join(", ");
+    match missing.len().saturating_sub(SHOWN) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
