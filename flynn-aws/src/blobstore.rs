@@ -2,33 +2,31 @@
 //!
 //! The blobstore finds its backends in the env of its release:
 //!
-//! - `BACKEND_<NAME>` holds tokens `key=value`, separated by spaces only, split at the first `=`,
-//!   without quotes or escapes; the last of several equal keys wins. `<NAME>` is `[A-Z0-9]+`, any other is ignored.
-//! - `BACKEND_<NAME>_<PARAM>` holds one parameter as it is, blanks and newlines included, and wins over the token.
+//! - `BACKEND_<NAME>` holds tokens `key=value`, separated by spaces only, split at the first `=`, without quotes or
+//!   escapes. The last of several equal keys wins. `<NAME>` is `[A-Z0-9]+`; variables of other names are ignored.
+//! - `BACKEND_<NAME>_<PARAM>` holds one parameter as it is, spaces and newlines included. It overrides the token.
 //! - `DEFAULT_BACKEND` is the name in lower case, or `postgres`.
 //!
-//! What it cannot use stops the process, so the deploy fails and the old release stays. These facts were read
-//! in the source of v20161015.2 and v20210218.0, which agree (`MinIO` came with v20170401.0).
+//! A value that it cannot use stops the process: the deploy fails and the old release keeps running. These facts come
+//! from the source of v20161015.2 and v20210218.0, which agree (`MinIO` came with v20170401.0).
+//!
+//! To move blobs to S3: set [`Backend::as_default`] in one release, run [`migrate_command`], read its output with
+//! [`MigrationLog`], and compare the result with the bucket ([`Migration::verify`]). Keep the old backend set until
+//! then: [`Changes::remove`].
 
-mod azure;
 mod backend;
-mod changes;
-mod gcs;
+mod env;
+mod gcs_and_azure;
 mod migration;
 mod minio;
-mod name;
 mod params;
-mod read;
 mod s3;
-mod variables;
 
-pub use azure::AzureBackend;
-pub use backend::{Backend, BackendKind};
-pub use changes::Changes;
-pub use gcs::GcsBackend;
-pub use migration::{MIGRATE, MIGRATE_BEFORE_20160924, Migration, MigrationError};
+pub use backend::{Backend, BackendKind, BackendName, Variables};
+pub use env::{Blobstore, Changes, ReadBackend, Removal};
+pub use gcs_and_azure::{AzureBackend, GcsBackend};
+pub use migration::{
+    BucketCount, Migration, MigrationError, MigrationEvent, MigrationLog, migrate_command,
+};
 pub use minio::MinioBackend;
-pub use name::BackendName;
-pub use read::{Blobstore, ReadBackend};
 pub use s3::{S3Access, S3Backend};
-pub use variables::Variables;

@@ -6,23 +6,33 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A backend's name is not one that the blobstore would read.
+    /// The blobstore would not read a backend of this name.
     BackendName,
-    /// A parameter of a backend cannot be written so that the blobstore reads it back.
+    /// A backend's parameter cannot be written so that the blobstore reads it back, or it is missing.
     Parameter,
-    /// A bucket's name breaks the rules of S3.
+    /// The name breaks the rules for S3 buckets.
     Bucket,
-    /// A region's name does not look like one.
+    /// The name is not that of an AWS region, or of one that Flynn cannot use.
     Region,
-    /// A domain that cannot be a cluster's.
+    /// The text is not a version of Flynn.
+    Version,
+    /// The domain cannot be a cluster's.
     Domain,
-    /// An address that cannot be a node's public one.
+    /// The address cannot be a node's public address.
     Address,
-    /// The id of a health check cannot be one that Route53 gave.
+    /// Route53 never gives a health check this id.
     HealthCheckId,
+    /// A value of a [`ClusterSpec`](crate::ClusterSpec) cannot be used.
+    Spec,
+    /// A JSON document is not the one that was expected, or it is incomplete.
+    Document,
+    /// Removing a backend would lose the files in it.
+    BackendInUse,
 }
 
-/// Why a value was refused. `Display` is one line; secrets are never part of it.
+/// Why a value was refused. `Display` is one line and never shows a secret.
+#[derive(thiserror::Error)]
+#[error("{}", .0.message)]
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -35,15 +45,9 @@ impl Error {
         Self(Box::new(Inner { kind, message: message.into() }))
     }
 
-    /// What was refused.
+    /// Returns what was refused.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
     }
 }
 
@@ -55,5 +59,3 @@ impl fmt::Debug for Error {
             .finish()
     }
 }
-
-impl std::error::Error for Error {}

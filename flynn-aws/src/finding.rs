@@ -1,4 +1,4 @@
-//! What a check found: a code for programs, a sentence and a remedy for people.
+//! The result of a check: a code for programs, a sentence and a remedy for people.
 
 use std::fmt;
 
@@ -9,10 +9,12 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
-    /// It works, and probably does not do what was meant.
+    /// It works, but probably not as intended.
     Warning,
     /// It does not work: a process stops, a host is refused, a deploy fails.
     Error,
+    /// The cluster is open to attackers.
+    Critical,
 }
 
 impl fmt::Display for Severity {
@@ -20,11 +22,12 @@ impl fmt::Display for Severity {
         f.write_str(match self {
             Self::Warning => "warning",
             Self::Error => "error",
+            Self::Critical => "critical",
         })
     }
 }
 
-/// One thing that is wrong, or will surprise. Never holds a secret.
+/// One problem. It never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
@@ -32,16 +35,17 @@ pub struct Finding {
     pub code: &'static str,
     /// How bad it is.
     pub severity: Severity,
-    /// What it is about: the name of a variable, of a host, of a rule.
+    /// The variable, host, rule or record that it is about.
     pub subject: String,
-    /// What is wrong and what follows from it, in one sentence.
+    /// What is wrong and what follows from it.
     pub explanation: String,
-    /// What to do about it, in one sentence.
+    /// What to do about it.
     pub remedy: String,
 }
 
 impl Finding {
-    pub(crate) fn error(
+    pub(crate) fn new(
+        severity: Severity,
         code: &'static str,
         subject: impl Into<String>,
         explanation: impl Into<String>,
@@ -49,11 +53,20 @@ impl Finding {
     ) -> Self {
         Self {
             code,
-            severity: Severity::Error,
+            severity,
             subject: subject.into(),
             explanation: explanation.into(),
             remedy: remedy.into(),
         }
+    }
+
+    pub(crate) fn error(
+        code: &'static str,
+        subject: impl Into<String>,
+        explanation: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Error, code, subject, explanation, remedy)
     }
 
     pub(crate) fn warning(
@@ -62,15 +75,16 @@ impl Finding {
         explanation: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, subject, explanation, remedy) }
+        Self::new(Severity::Warning, code, subject, explanation, remedy)
     }
 
-    /// Whether this is an error, not just a warning.
+    /// Returns whether this is more than a warning.
     pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
+        self.severity >= Severity::Error
     }
 }
 
+/// Writes `severity [code] subject: explanation remedy`, one line.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

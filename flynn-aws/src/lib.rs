@@ -40,10 +40,10 @@ pub mod dns;
 mod error;
 mod finding;
 mod json;
+mod names;
 pub mod policy;
 pub mod preflight;
-mod s3names;
 
 pub use error::{Error, ErrorKind};
 pub use finding::{Finding, Severity};
-pub use s3names::{BucketName, Region};
+pub use names::{BucketName, FlynnVersion, Region};

@@ -20,16 +20,20 @@ async fn backend_in_env(world: &World) -> String {
     env["BACKEND_S3MAIN"].clone()
 }
 
-/// Names as S3 took them before 2018 are none that we can read.
 #[tokio::test]
-async fn a_backend_that_cannot_be_read_is_not_replaced() {
-    let world = World::new(ServerAge::V2016).await;
-    let old = "backend=s3 region=us-east-1 bucket=Acme_Old_Blobs ec2_role=true";
-    set(&world, "BACKEND_S3MAIN", old).await;
-    let failure = world.run_steps(&STEPS, Mode::Do).await.0.failure.unwrap();
-    let failure = one_line(failure.as_ref());
-    assert!(failure.contains("BACKEND_S3MAIN") && failure.contains("unset"), "{failure}");
-    assert_eq!(backend_in_env(&world).await, old);
+async fn a_backend_in_use_is_not_replaced() {
+    for (old, says) in [
+        ("backend=s3 region=AWS_REGION bucket=acme-blobs ec2_role=true", "unset"),
+        // A name as S3 took it before 2018 can be read, and is another bucket.
+        ("backend=s3 region=us-east-1 bucket=Acme_Old_Blobs ec2_role=true", "in use with bucket Acme_Old_Blobs"),
+    ] {
+        let world = World::new(ServerAge::V2016).await;
+        set(&world, "BACKEND_S3MAIN", old).await;
+        let (summary, _) = world.run_steps(&STEPS, Mode::Do).await;
+        let failure = format!("{:#}", summary.failure.unwrap());
+        assert!(failure.contains("s3main") && failure.contains(says), "{failure}");
+        assert_eq!(backend_in_env(&world).await, old);
+    }
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
-//! The `minio` backend.
+//! The `minio` backend: `MinIO`, and other servers that speak the protocol of S3.
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::params::{Param, Params, required};
+use super::params::{Issues, Param, Params, required};
 use crate::{BucketName, Error, ErrorKind};
 
-/// Blobs in a bucket of a `MinIO` server (servers from v20170401.0 on). The bucket is made if it is not there.
+/// Blobs in a bucket of a `MinIO` server or an S3-compatible service (servers from v20170401.0 on).
+///
+/// The blobstore tries to create the bucket when it starts. If that fails and the bucket does not exist, it starts
+/// all the same and fails at the first upload: check that the bucket is there.
 #[derive(Debug, Clone)]
 pub struct MinioBackend {
     endpoint: String,
@@ -21,7 +24,7 @@ impl MinioBackend {
     pub(super) const PARAMS: [&str; 6] =
         ["endpoint", "bucket", "access_key_id", "secret_access_key", "location", "insecure"];
 
-    /// A bucket on the server at `endpoint`, which is `host` or `host:port` without a scheme.
+    /// Describes a bucket on the server at `endpoint`, which is `host` or `host:port` without a scheme.
     ///
     /// # Errors
     /// [`ErrorKind::Bucket`] or [`ErrorKind::Parameter`]. The secret never shows in it.
@@ -31,24 +34,20 @@ impl MinioBackend {
         access_key_id: &str,
         secret_access_key: &str,
     ) -> Result<Self, Error> {
-        let endpoint = required("endpoint", endpoint)?;
-        if endpoint.contains("://") || endpoint.contains('/') {
-            return Err(Error::new(
-                ErrorKind::Parameter,
-                "the parameter endpoint is a URL where host or host:port is wanted",
-            ));
-        }
-        Ok(Self {
-            endpoint: endpoint.to_owned(),
-            bucket: required("bucket", bucket)?.parse()?,
-            access_key_id: required("access_key_id", access_key_id)?.to_owned(),
-            secret_access_key: required("secret_access_key", secret_access_key)?.into(),
-            location: None,
-            insecure: false,
-        })
+        required("bucket", bucket)?.parse::<BucketName>()?;
+        let mut issues = Issues::default();
+        let params = Params::of(&[
+            ("endpoint", endpoint),
+            ("bucket", bucket),
+            ("access_key_id", access_key_id),
+            ("secret_access_key", secret_access_key),
+        ]);
+        let backend = Self::read(&params, &mut issues);
+        issues.or_error(backend)
     }
 
-    /// The location in which the bucket is made; the blobstore's default is `us-east-1`.
+    /// Sets the location, which signs requests and in which the bucket is created. The blobstore's default is
+    /// `us-east-1`. R2 wants `auto`, other services the region in their endpoint.
     ///
     /// # Errors
     /// [`ErrorKind::Parameter`].
@@ -57,28 +56,34 @@ impl MinioBackend {
         Ok(self)
     }
 
-    /// Speaks plain HTTP with the server: blobs and signatures travel in the clear.
+    /// Uses plain HTTP: blobs and signatures travel unencrypted.
     pub fn insecure(mut self) -> Self {
         self.insecure = true;
         self
     }
 
-    pub(super) fn from_params(params: &Params) -> Result<Self, Error> {
-        let mut backend = Self::new(
-            params.get("endpoint"),
-            params.get("bucket"),
-            params.get("access_key_id"),
-            params.get("secret_access_key"),
-        )?;
-        let location = params.get("location");
-        if !location.is_empty() {
-            backend = backend.location(location)?;
+    pub(super) fn read(params: &Params, issues: &mut Issues) -> Option<Self> {
+        let endpoint = issues.take(params.required("endpoint"));
+        if let Some(endpoint) = endpoint {
+            check_endpoint(endpoint, params.get("bucket"), issues);
+            check_location(endpoint, params.get("location"), issues);
         }
-        // The blobstore folds the case of this one value, unlike that of `ec2_role`.
-        if params.get("insecure").eq_ignore_ascii_case("true") {
-            backend = backend.insecure();
-        }
-        Ok(backend)
+        let bucket = issues.take(params.required("bucket").and_then(BucketName::existing));
+        let id = issues.take(params.required("access_key_id"));
+        let secret = issues.take(params.required("secret_access_key"));
+        let location = match params.get("location") {
+            "" => None,
+            _ => issues.take(params.required("location")),
+        };
+        Some(Self {
+            endpoint: endpoint?.to_owned(),
+            bucket: bucket?,
+            access_key_id: id?.to_owned(),
+            secret_access_key: secret?.into(),
+            location: location.map(str::to_owned),
+            // The blobstore ignores the case of this one value, unlike that of `ec2_role`.
+            insecure: params.get("insecure").eq_ignore_ascii_case("true"),
+        })
     }
 
     pub(super) fn params(&self) -> Vec<Param> {
@@ -97,18 +102,64 @@ impl MinioBackend {
         params
     }
 
-    /// The server, as `host` or `host:port`.
+    /// Returns the server, as `host` or `host:port`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The bucket.
+    /// Returns the bucket.
     pub fn bucket(&self) -> &BucketName {
         &self.bucket
     }
 
-    /// Whether plain HTTP is spoken.
+    /// Returns whether plain HTTP is used.
     pub fn is_insecure(&self) -> bool {
         self.insecure
+    }
+}
+
+/// The usual mistakes: a URL, a path, the bucket as the first label of the host.
+fn check_endpoint(endpoint: &str, bucket: &str, issues: &mut Issues) {
+    let mut refuse = |why: &str| {
+        issues.refuse(Error::new(ErrorKind::Parameter, format!("the parameter endpoint {why}")));
+    };
+    let (scheme, rest) = match endpoint.split_once("://") {
+        Some((scheme, rest)) => (Some(scheme), rest),
+        None => (None, endpoint),
+    };
+    if scheme.is_some() {
+        refuse("has a scheme: leave it out, and set insecure=true for plain HTTP");
+    }
+    if rest.contains(['/', '?', '#', '@']) {
+        refuse("is a URL: write host or host:port, and the bucket into the parameter bucket");
+    }
+    let host = rest.split('/').next().unwrap_or(rest);
+    let begins = host.strip_prefix(bucket).is_some_and(|rest| rest.starts_with('.'));
+    if !bucket.is_empty() && begins {
+        refuse("begins with the bucket: write the host alone, the blobstore adds the bucket");
+    }
+}
+
+/// Services whose host names the region that the location must be.
+fn check_location(endpoint: &str, location: &str, issues: &mut Issues) {
+    let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let host = host.split(['/', ':']).next().unwrap_or(host);
+    let labels: Vec<&str> = host.split('.').collect();
+    let wanted = match labels.as_slice() {
+        [.., "r2", "cloudflarestorage", "com"] => "auto",
+        ["s3", region, "wasabisys" | "amazonaws", "com"] => region,
+        [s3, "amazonaws", "com"] => match s3.strip_prefix("s3-") {
+            Some(region) => region,
+            None => return,
+        },
+        _ => return,
+    };
+    let location = if location.is_empty() { "us-east-1" } else { location };
+    if location != wanted {
+        issues.warn(
+            "location",
+            "The location is not the one that the endpoint's host stands for, so signatures may be refused.",
+            format!("Set location={wanted}."),
+        );
     }
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::name::BackendName;
-use super::variables::Variables;
-use crate::{Error, ErrorKind, Finding};
+use super::backend::{BackendName, Variables};
+use crate::{Error, ErrorKind, Finding, Severity};
 
 /// One parameter to write: a token of the definition, or a variable of its own.
 pub(super) struct Param {
@@ -50,13 +49,13 @@ pub(super) fn write(name: &BackendName, kind: &str, params: Vec<Param>) -> Varia
     variables
 }
 
-/// What the blobstore makes of the variables of one backend. Values are secrets until proved otherwise.
+/// The parameters of one backend as the blobstore reads them. Each value may turn out to be a secret.
 #[derive(Default)]
 pub(super) struct Params(BTreeMap<String, SecretString>);
 
 impl Params {
-    /// Reads a definition: `Err` is the position, from 1, of a token without `=`. The token itself is not
-    /// given away: it is often the second half of a secret with a blank in it.
+    /// Reads a definition. `Err` is the position, from 1, of a token without `=`. The token itself is not shown:
+    /// it is often the second half of a secret with a space in it.
     pub(super) fn parse(definition: &str) -> Result<Self, usize> {
         let mut params = Self::default();
         let tokens = definition.split(' ').filter(|token| !token.is_empty());
@@ -67,13 +66,27 @@ impl Params {
         Ok(params)
     }
 
+    /// Parameters that a constructor was given.
+    pub(super) fn of(pairs: &[(&str, &str)]) -> Self {
+        let mut params = Self::default();
+        for (key, value) in pairs {
+            params.insert(key, value);
+        }
+        params
+    }
+
     pub(super) fn insert(&mut self, key: &str, value: &str) {
         self.0.insert(key.to_owned(), value.into());
     }
 
-    /// The value of a parameter; one that is not there is empty, as for the blobstore.
+    /// The value of a parameter. As for the blobstore, a missing one is empty.
     pub(super) fn get(&self, key: &str) -> &str {
         self.0.get(key).map_or("", |value| value.expose_secret())
+    }
+
+    /// The value of a parameter that must be there, without quotes and spaces around it.
+    pub(super) fn required(&self, key: &str) -> Result<&str, Error> {
+        required(key, self.get(key))
     }
 
     /// The parameters that a backend does not know, which the blobstore ignores.
@@ -85,7 +98,7 @@ impl Params {
     }
 }
 
-/// A value that must be there, without quotes and blanks around it. The value never shows in the error.
+/// A value that must be there, without quotes and spaces around it. The error never shows the value.
 pub(super) fn required<'a>(key: &str, value: &'a str) -> Result<&'a str, Error> {
     let refuse =
         |why: &str| Err(Error::new(ErrorKind::Parameter, format!("the parameter {key} {why}")));
@@ -93,13 +106,13 @@ pub(super) fn required<'a>(key: &str, value: &'a str) -> Result<&'a str, Error> 
         return refuse("is missing");
     }
     if value.contains('\0') {
-        return refuse("holds a NUL, which no env variable can");
+        return refuse("contains a NUL, which no env variable can");
     }
     if value.trim() != value {
         return refuse("begins or ends with white space, which would become part of it");
     }
     if value.starts_with(['"', '\'']) || value.ends_with(['"', '\'']) {
-        return refuse("is quoted: the blobstore would take the quotes for a part of it");
+        return refuse("is quoted: the blobstore would take the quotes as part of it");
     }
     if value.starts_with('$') {
         return refuse("begins with a $: a shell did not expand it");
@@ -107,23 +120,74 @@ pub(super) fn required<'a>(key: &str, value: &'a str) -> Result<&'a str, Error> 
     Ok(value)
 }
 
-/// Turns the error of a check into a finding about a backend's variable. Values of an env are not quoted:
-/// a secret may stand in the place of any of them.
-pub(super) fn finding(name: &BackendName, error: &Error) -> Finding {
-    let variable = name.variable();
+/// Everything that is wrong with one backend, collected so that one problem does not hide the next.
+#[derive(Default)]
+pub(super) struct Issues(Vec<Issue>);
+
+enum Issue {
+    Refused(Error),
+    Warning { code: &'static str, explanation: String, remedy: String },
+}
+
+impl Issues {
+    /// Keeps the value, or the error.
+    pub(super) fn take<T>(&mut self, checked: Result<T, Error>) -> Option<T> {
+        checked.map_err(|error| self.0.push(Issue::Refused(error))).ok()
+    }
+
+    pub(super) fn refuse(&mut self, error: Error) {
+        self.0.push(Issue::Refused(error));
+    }
+
+    pub(super) fn warn(
+        &mut self,
+        code: &'static str,
+        explanation: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let (explanation, remedy) = (explanation.into(), remedy.into());
+        self.0.push(Issue::Warning { code, explanation, remedy });
+    }
+
+    /// What a constructor returns: the backend, or the first error.
+    pub(super) fn or_error<T>(self, backend: Option<T>) -> Result<T, Error> {
+        let mut errors = self.0.into_iter().filter_map(|issue| match issue {
+            Issue::Refused(error) => Some(error),
+            Issue::Warning { .. } => None,
+        });
+        match (errors.next(), backend) {
+            (None, Some(backend)) => Ok(backend),
+            (Some(error), _) => Err(error),
+            (None, None) => Err(Error::new(ErrorKind::Parameter, "a parameter is missing")),
+        }
+    }
+
+    /// Findings about a backend's variable.
+    pub(super) fn into_findings(self, name: &BackendName) -> impl Iterator<Item = Finding> {
+        let variable = name.variable();
+        self.0.into_iter().map(move |issue| match issue {
+            Issue::Refused(error) => refused(&variable, &error),
+            Issue::Warning { code, explanation, remedy } => {
+                Finding::new(Severity::Warning, code, &variable, explanation, remedy)
+            }
+        })
+    }
+}
+
+/// Turns an error into a finding. Values of an env are not quoted: each of them may be a misplaced secret.
+fn refused(variable: &str, error: &Error) -> Finding {
     match error.kind() {
-        // Buckets made in us-east-1 before 2018 may break today's rules and work.
-        ErrorKind::Bucket => Finding::warning(
+        ErrorKind::Bucket => Finding::error(
             "bucket-name",
             variable,
-            "Its bucket breaks the rules for names of S3 buckets.",
-            "Unless the bucket is an old one with that name, correct the parameter.",
+            "The bucket's name is not one that S3 ever allowed, so the blobstore does not start.",
+            "Correct the parameter bucket.",
         ),
         ErrorKind::Region => Finding::error(
             "region",
             variable,
-            "Its region is none, so the blobstore cannot reach the bucket and does not start.",
-            "Write it like us-east-1; a variable without its $ stays as it is.",
+            "The region is not one that Flynn can use, so the blobstore cannot reach the bucket and does not start.",
+            "Write it like us-east-1. A variable without its $ is not expanded.",
         ),
         _ => Finding::error(
             "parameter",

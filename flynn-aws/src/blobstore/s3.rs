@@ -4,13 +4,16 @@ use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::params::{Param, Params, required};
+use super::params::{Issues, Param, Params, required};
 use crate::{BucketName, Error, ErrorKind, Region};
 
 /// Blobs in an S3 bucket.
 ///
-/// The bucket should be used by this cluster alone and be in the hosts' region; the key's user needs the
+/// Use the bucket for this cluster alone, and create it in the hosts' region. The key's user needs the
 /// [policy](crate::policy::Policy::for_blobstore) on it.
+///
+/// The blobstore never deletes an object that was overwritten, and one that was deleted only with the file itself:
+/// old objects stay in the bucket. Blobs in S3 are not part of a cluster backup, so consider versioning the bucket.
 #[derive(Debug, Clone)]
 pub struct S3Backend {
     bucket: BucketName,
@@ -22,14 +25,17 @@ pub struct S3Backend {
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum S3Access {
-    /// With the key of an IAM user.
+    /// With the access key of an IAM user.
     Key {
         /// `access_key_id`, such as `AKIAIOSFODNN7EXAMPLE`.
         id: String,
         /// `secret_access_key`.
         secret: SecretString,
     },
-    /// With the role of the EC2 instance it runs on (`ec2_role=true`).
+    /// With the role of the EC2 instance that it runs on (`ec2_role=true`).
+    ///
+    /// Flynn's S3 client (aws-sdk-go 1.10.27 at most) gets the role's credentials through `IMDSv1` only: tokens came
+    /// with 1.25.38. Instances with `HttpTokens=required` refuse it.
     Ec2Role,
 }
 
@@ -38,71 +44,64 @@ impl S3Backend {
     pub(super) const PARAMS: [&str; 5] =
         ["bucket", "region", "access_key_id", "secret_access_key", "ec2_role"];
 
-    /// A bucket, used with an IAM user's access key.
+    /// Describes a bucket that is used with an IAM user's access key.
     ///
     /// # Errors
-    /// [`ErrorKind::Bucket`], [`ErrorKind::Region`], or [`ErrorKind::Parameter`] for a key that is empty, quoted,
-    /// an unexpanded variable, temporary, or has blanks. The secret never shows in it.
+    /// [`ErrorKind::Bucket`]; [`ErrorKind::Region`], also for a region whose endpoint Flynn cannot build;
+    /// [`ErrorKind::Parameter`] for a key that is empty, quoted, temporary, an unexpanded variable, or contains
+    /// spaces. The secret never shows in it.
     pub fn with_key(
         bucket: &str,
         region: &str,
         access_key_id: &str,
         secret_access_key: &str,
     ) -> Result<Self, Error> {
-        let id = required("access_key_id", access_key_id)?;
-        if !id.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            return Err(Error::new(
-                ErrorKind::Parameter,
-                "the parameter access_key_id holds something else than letters and digits",
-            ));
-        }
-        if id.starts_with("ASIA") {
-            return Err(Error::new(
-                ErrorKind::Parameter,
-                "the parameter access_key_id is that of a temporary key, which needs a session token: \
-                 the blobstore has no parameter for one",
-            ));
-        }
-        let secret = required("secret_access_key", secret_access_key)?;
-        let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
-        if !secret.bytes().all(base64) {
-            return Err(Error::new(
-                ErrorKind::Parameter,
-                "the parameter secret_access_key holds a character that no AWS secret has",
-            ));
-        }
-        let access = S3Access::Key { id: id.to_owned(), secret: secret.into() };
-        Self::new(bucket, region, access)
+        let key = [("access_key_id", access_key_id), ("secret_access_key", secret_access_key)];
+        Self::new(bucket, region, &key)
     }
 
-    /// A bucket, used with the role of the EC2 instances.
+    /// Describes a bucket that is used with the role of the EC2 instances.
     ///
     /// # Errors
     /// [`ErrorKind::Bucket`] or [`ErrorKind::Region`].
     pub fn with_ec2_role(bucket: &str, region: &str) -> Result<Self, Error> {
-        Self::new(bucket, region, S3Access::Ec2Role)
+        Self::new(bucket, region, &[("ec2_role", "true")])
     }
 
-    fn new(bucket: &str, region: &str, access: S3Access) -> Result<Self, Error> {
-        Ok(Self {
-            bucket: required("bucket", bucket)?.parse()?,
-            region: required("region", region)?.parse()?,
-            access,
-        })
+    fn new(bucket: &str, region: &str, access: &[(&str, &str)]) -> Result<Self, Error> {
+        required("bucket", bucket)?.parse::<BucketName>()?;
+        let mut issues = Issues::default();
+        let params =
+            Params::of(&[access, &[("bucket", bucket), ("region", region)]].concat());
+        let backend = Self::read(&params, &mut issues);
+        issues.or_error(backend)
     }
 
-    /// As the blobstore reads it; the region may also come from `AWS_REGION` of the same env, as the AWS library
-    /// inside does it.
-    pub(super) fn from_params(params: &Params, env_region: Option<&str>) -> Result<Self, Error> {
-        let region = match params.get("region") {
-            "" => env_region.unwrap_or(""),
-            region => region,
-        };
-        let bucket = params.get("bucket");
-        if params.get("ec2_role") == "true" {
-            return Self::with_ec2_role(bucket, region);
+    /// Reads what the blobstore reads.
+    pub(super) fn read(params: &Params, issues: &mut Issues) -> Option<Self> {
+        let bucket = issues.take(params.required("bucket").and_then(BucketName::existing));
+        if bucket.as_ref().is_some_and(BucketName::is_legacy) {
+            issues.warn(
+                "bucket-name",
+                "The bucket's name breaks the rules for new S3 buckets.",
+                "Correct the parameter bucket, unless the bucket was created in us-east-1 before March 2018.",
+            );
         }
-        Self::with_key(bucket, region, params.get("access_key_id"), params.get("secret_access_key"))
+        let region = issues.take(params.required("region").and_then(str::parse::<Region>));
+        let region = region.and_then(|region| issues.take(usable(region)));
+        let access = if params.get("ec2_role") == "true" {
+            issues.warn(
+                "ec2-role-imdsv1",
+                "Flynn's S3 client gets the role's credentials through IMDSv1 only.",
+                "Set HttpTokens=optional on every host, or use an access key.",
+            );
+            Some(S3Access::Ec2Role)
+        } else {
+            let id = issues.take(params.required("access_key_id").and_then(key_id));
+            let secret = issues.take(params.required("secret_access_key").and_then(key_secret));
+            id.zip(secret).map(|(id, secret)| S3Access::Key { id, secret })
+        };
+        Some(Self { bucket: bucket?, region: region?, access: access? })
     }
 
     pub(super) fn params(&self) -> Vec<Param> {
@@ -120,20 +119,60 @@ impl S3Backend {
         params
     }
 
-    /// The bucket.
+    /// Returns the bucket.
     pub fn bucket(&self) -> &BucketName {
         &self.bucket
     }
 
-    /// The bucket's region.
+    /// Returns the bucket's region.
     pub fn region(&self) -> &Region {
         &self.region
     }
 
-    /// How requests are signed.
+    /// Returns how requests are signed.
     pub fn access(&self) -> &S3Access {
         &self.access
     }
+}
+
+/// Refuses a region whose endpoint Flynn's S3 client cannot build.
+pub(crate) fn usable(region: Region) -> Result<Region, Error> {
+    if region.has_flynn_endpoint() {
+        return Ok(region);
+    }
+    Err(Error::new(
+        ErrorKind::Region,
+        format!(
+            "Flynn cannot use the region {region}: its S3 client knows the endpoints of amazonaws.com and \
+             amazonaws.com.cn only"
+        ),
+    ))
+}
+
+fn key_id(id: &str) -> Result<String, Error> {
+    let refuse = |why: &str| {
+        Err(Error::new(ErrorKind::Parameter, format!("the parameter access_key_id {why}")))
+    };
+    if !id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        return refuse("contains something other than letters and digits");
+    }
+    if id.starts_with("ASIA") {
+        return refuse(
+            "belongs to a temporary key, which needs a session token: the blobstore has no parameter for one",
+        );
+    }
+    Ok(id.to_owned())
+}
+
+fn key_secret(secret: &str) -> Result<SecretString, Error> {
+    let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+    if secret.bytes().all(base64) {
+        return Ok(secret.into());
+    }
+    Err(Error::new(
+        ErrorKind::Parameter,
+        "the parameter secret_access_key contains a character that no AWS secret has",
+    ))
 }
 
 impl fmt::Debug for S3Access {

@@ -1,11 +1,72 @@
-//! Which addresses the public can reach.
+//! The public address of a node.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
-/// Why a canonical address is of no use in public DNS; Route53's checkers refuse such addresses too. By IANA's
-/// registries of special-purpose addresses, of IPv6 only what is outside `2000::/3`; those reserved for documentation
-/// pass: examples are made of them.
-pub(super) fn unreachable_from_outside(ip: IpAddr) -> Option<&'static str> {
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ErrorKind};
+
+/// A node's public address: one that everybody can reach.
+///
+/// An IPv4 address that is written as an IPv6 one (`::ffff:203.0.113.1`) becomes the IPv4 address. Addresses that
+/// are reserved for documentation are accepted, so that examples can use them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct NodeAddress(IpAddr);
+
+impl NodeAddress {
+    /// Returns the address.
+    pub fn ip(self) -> IpAddr {
+        self.0
+    }
+}
+
+impl TryFrom<IpAddr> for NodeAddress {
+    type Error = Error;
+
+    /// Checks an address.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Address`] for an address that nobody outside can reach: private, loopback, link-local,
+    /// multicast, shared, reserved.
+    fn try_from(ip: IpAddr) -> Result<Self, Error> {
+        let ip = ip.to_canonical();
+        match unreachable_from_outside(ip) {
+            None => Ok(Self(ip)),
+            Some(why) => Err(Error::new(
+                ErrorKind::Address,
+                format!("{ip} cannot be a node's public address: {why}"),
+            )),
+        }
+    }
+}
+
+impl FromStr for NodeAddress {
+    type Err = Error;
+
+    /// Reads and checks an address.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Address`].
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let refuse = |_| Error::new(ErrorKind::Address, format!("{text:?} is not an IP address"));
+        Self::try_from(text.parse::<IpAddr>().map_err(refuse)?)
+    }
+}
+
+crate::names::text!(NodeAddress);
+
+impl fmt::Display for NodeAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why a canonical address is useless in public DNS. Route53's health checkers refuse such addresses too. The source
+/// is IANA's registry of special-purpose addresses; for IPv6 everything outside `2000::/3`.
+pub(crate) fn unreachable_from_outside(ip: IpAddr) -> Option<&'static str> {
     match ip {
         IpAddr::V4(v4) => special_v4(v4),
         IpAddr::V6(v6) => special_v6(v6),

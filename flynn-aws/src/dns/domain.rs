@@ -4,14 +4,19 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, ErrorKind};
 
 /// A domain that can be a cluster's: lower case, at least two labels, no port, no wildcard, no final dot.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Domain(String);
 
+crate::names::text!(Domain);
+
 impl Domain {
-    /// The domain as text.
+    /// Returns the domain as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -20,7 +25,7 @@ impl Domain {
 impl FromStr for Domain {
     type Err = Error;
 
-    /// Checks a domain; capital letters become small ones and a final dot goes.
+    /// Checks a domain, lower-cases it and removes a final dot.
     ///
     /// # Errors
     /// [`ErrorKind::Domain`] with what is wrong.
@@ -39,16 +44,16 @@ impl FromStr for Domain {
             return refuse("a URL is not a domain");
         }
         if !domain.is_ascii() {
-            return refuse("write it in its xn-- form");
+            return refuse("write it in its xn-- form (IDNA)");
         }
         if domain.parse::<IpAddr>().is_ok() {
             return refuse("it is an IP address");
         }
         if domain.contains(':') {
-            return refuse("it carries a port, DNS knows none");
+            return refuse("it has a port, which DNS records cannot have");
         }
         if domain.starts_with("*.") {
-            return refuse("leave out the wildcard, it is added");
+            return refuse("leave out the wildcard, it is added to the plan");
         }
         if domain.len() > 240 {
             return refuse("it is too long to leave room for controller.<domain>");

@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::Domain;
 
-/// The check of one node: `create-health-check --caller-reference … --health-check-config …`.
+/// The health check of one node: `create-health-check --caller-reference … --health-check-config …`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct HealthCheck {
-    /// Made from the settings, 64 characters at most: asking twice gives the same check, not a second one.
+    /// Identifies the request: `flynn-<ip>-<hash of the settings>`, so that repeating it creates no second check.
     ///
-    /// Route53 remembers the reference of a deleted check for some days and answers `HealthCheckAlreadyExists`
-    /// meanwhile; [`DnsPlan::reference_salt`](super::DnsPlan::reference_salt) makes another.
+    /// Route53 remembers the reference of a deleted check for some days and answers `HealthCheckAlreadyExists`;
+    /// [`DnsPlan::reference_salt`](super::DnsPlan::reference_salt) makes other references.
     pub caller_reference: String,
     /// The settings.
     pub health_check_config: HealthCheckConfig,
@@ -34,17 +34,17 @@ pub struct HealthCheckConfig {
     pub r#type: String,
     /// `/ping`, which needs no key.
     pub resource_path: String,
-    /// Sent as `Host`: `controller.<domain>`, or the router does not know whom to ask.
+    /// The `Host` header, `controller.<domain>`: the router has no other route that answers `/ping`.
     pub fully_qualified_domain_name: String,
-    /// Seconds between two requests of one checker: 30, the cheaper of the two that AWS offers.
+    /// Seconds between two requests of one checker: 30, the cheaper of AWS's two values.
     pub request_interval: u32,
-    /// Failures in a row that make a node unhealthy.
+    /// How many consecutive failures make a node unhealthy.
     pub failure_threshold: u32,
 }
 
-impl HealthCheck {
-    pub(super) fn of(domain: &Domain, ip: IpAddr, salt: &str) -> Self {
-        let config = HealthCheckConfig {
+impl HealthCheckConfig {
+    fn of(domain: &Domain, ip: IpAddr) -> Self {
+        Self {
             ip_address: ip,
             port: 80,
             r#type: "HTTP".to_owned(),
@@ -52,17 +52,36 @@ impl HealthCheck {
             fully_qualified_domain_name: format!("controller.{domain}"),
             request_interval: 30,
             failure_threshold: 3,
-        };
+        }
+    }
+}
+
+impl HealthCheck {
+    pub(super) fn of(domain: &Domain, ip: IpAddr, salt: &str) -> Self {
+        Self::with_salt(HealthCheckConfig::of(domain, ip), salt)
+    }
+
+    /// A check of these settings, with a reference of its own for each salt.
+    pub(crate) fn with_salt(config: HealthCheckConfig, salt: &str) -> Self {
+        let ip = config.ip_address;
         let hash = fnv1a(&format!("{}{salt}", crate::json::pretty(&config)));
         Self { caller_reference: format!("flynn-{ip}-{hash:016x}"), health_check_config: config }
     }
 
-    /// The settings as indented JSON, for `--health-check-config file://…`.
+    /// Returns whether the reference is one that this crate made for the node.
+    #[expect(dead_code, reason = "for plans")]
+    pub(crate) fn is_ours(reference: &str, ip: IpAddr) -> bool {
+        reference.strip_prefix("flynn-").and_then(|rest| rest.strip_prefix(&ip.to_string())).is_some_and(
+            |rest| rest.len() == 17 && rest.starts_with('-'),
+        )
+    }
+
+    /// Returns the settings as indented JSON, for `--health-check-config file://…`.
     pub fn to_json(&self) -> String {
         crate::json::pretty(&self.health_check_config)
     }
 
-    /// The command that makes the check. The settings are in the AWS CLI's shorthand, so that nothing in it needs
+    /// Returns the command that creates the check. The settings are in the AWS CLI's shorthand syntax, which needs no
     /// quotes in any shell.
     pub fn to_command(&self) -> String {
         let config = &self.health_check_config;
@@ -82,7 +101,7 @@ impl HealthCheck {
     }
 }
 
-/// FNV-1a: short, stable for ever (unlike the standard library's hash), and nobody's secret.
+/// FNV-1a: short, and stable across versions, unlike the standard library's hash.
 fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

@@ -3,29 +3,45 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::address::unreachable_from_outside;
-use super::{Change, ChangeBatch, Domain, HealthCheck, ResourceRecord, ResourceRecordSet};
-use crate::{Error, ErrorKind};
+use serde::{Deserialize, Serialize};
+use serde_json::Map;
 
-/// Seconds for which the apex may be kept: short, since nodes come and go.
+use super::{
+    Change, ChangeAction, ChangeBatch, Domain, HealthCheck, NodeAddress, ResourceRecord,
+    ResourceRecordSet,
+};
+use crate::{Error, ErrorKind, Finding};
+
+/// The TTL of the apex in seconds: short, since nodes come and go.
 const APEX_TTL: u32 = 60;
-/// Seconds for which the wildcard may be kept.
+/// The TTL of the wildcard in seconds.
 const WILDCARD_TTL: u32 = 3600;
 /// Every node gets the same share.
 const WEIGHT: u8 = 10;
+/// Route53's limit of weighted or multi-value sets of one name and type.
+const MOST_SETS: usize = 100;
+/// Route53's limit of values in one set.
+const MOST_VALUES: usize = 400;
+/// How many multi-value sets one answer contains.
+const MOST_SHOWN: usize = 8;
+/// Route53's limit of record values in one batch.
+pub(super) const MOST_RECORDS: usize = 1000;
 
-/// How Route53 answers for the apex. Both keep one record set a node, so that a health check can drop it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// How Route53 answers for the apex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Routing {
-    /// One node an answer, all equally often: what Flynn's installer made.
+    /// One record with all addresses, as in the guide. No health check can remove a node.
+    Simple,
+    /// One node per answer, all equally often, as Flynn's installer did. A health check removes a node.
     #[default]
     Weighted,
-    /// Up to eight healthy nodes an answer, so that a browser can go on to the next by itself.
+    /// Up to eight healthy nodes per answer, so that a browser can try the next one. A health check removes a node.
     MultiValue,
 }
 
-/// What the DNS of a cluster's domain shall hold. Nothing is sent anywhere.
+/// The DNS records and health checks that a cluster's domain needs. Nothing is sent anywhere.
 #[derive(Debug, Clone)]
 pub struct DnsPlan {
     domain: Domain,
@@ -36,20 +52,18 @@ pub struct DnsPlan {
 }
 
 impl DnsPlan {
-    /// A plan for a domain and the public addresses of all nodes. An IPv4 address that is written as an IPv6 one
-    /// (`::ffff:203.0.113.1`) is taken as the IPv4 address.
+    /// Plans the records of a domain for the public addresses of all nodes. An IPv4 address that is written as an
+    /// IPv6 one (`::ffff:203.0.113.1`) is taken as the IPv4 address.
     ///
     /// # Errors
-    /// [`ErrorKind::Domain`]; [`ErrorKind::Address`] without any address, for one given twice, and for one that
-    /// nobody outside can reach (private, loopback, link-local, multicast, shared, reserved).
+    /// [`ErrorKind::Domain`]; [`ErrorKind::Address`] without any address, for a duplicate, and for one that nobody
+    /// outside can reach (see [`NodeAddress`]).
     pub fn new(domain: &str, nodes: impl IntoIterator<Item = IpAddr>) -> Result<Self, Error> {
         let refuse = |why: String| Err(Error::new(ErrorKind::Address, why));
         let domain = domain.parse()?;
         let mut known: Vec<IpAddr> = Vec::new();
-        for node in nodes.into_iter().map(|node| node.to_canonical()) {
-            if let Some(why) = unreachable_from_outside(node) {
-                return refuse(format!("{node} cannot be a node's public address: {why}"));
-            }
+        for node in nodes {
+            let node = NodeAddress::try_from(node)?.ip();
             if known.contains(&node) {
                 return refuse(format!("{node} is given twice"));
             }
@@ -67,18 +81,18 @@ impl DnsPlan {
         })
     }
 
-    /// Answers in another way.
+    /// Sets how Route53 answers.
     pub fn routing(mut self, routing: Routing) -> Self {
         self.routing = routing;
         self
     }
 
-    /// Ties a node's record to the health check with the id that Route53 gave it. Without, the node is always
-    /// in the answers; set identifiers stay, so it can be tied later by sending the batch again.
+    /// Ties a node's record to the health check with the id that Route53 gave it. Without one, the node is always in
+    /// the answers. Set identifiers stay the same, so you can tie it later by sending the batch again.
     ///
     /// # Errors
-    /// [`ErrorKind::Address`] if no such node is planned; [`ErrorKind::HealthCheckId`] if the id is empty or has
-    /// more than Route53's 64 characters or others than letters, digits and hyphens.
+    /// [`ErrorKind::Address`] if no such node is planned; [`ErrorKind::HealthCheckId`] if the id is empty, has more
+    /// than 64 characters, or others than letters, digits and hyphens.
     pub fn health_check_id(mut self, node: IpAddr, id: &str) -> Result<Self, Error> {
         let node = node.to_canonical();
         if !self.nodes.contains(&node) {
@@ -98,73 +112,181 @@ impl DnsPlan {
         Ok(self)
     }
 
-    /// Makes the health checks new ones with references of their own: for when those of the same settings were
-    /// deleted some days ago at most, see [`HealthCheck::caller_reference`]. Any text will do; the same text gives
-    /// the same references.
+    /// Ties a node's record to a check that the same plan creates. [`health_check_marker`] stands for its id.
+    #[expect(dead_code, reason = "for plans")]
+    pub(crate) fn mark_health_check(&mut self, node: IpAddr, id: Option<&str>) {
+        let id = id.map_or_else(|| health_check_marker(&self.domain, node), str::to_owned);
+        self.checks.insert(node, id);
+    }
+
+    /// Gives the health checks other caller references. Use it when checks of the same settings were deleted a few
+    /// days ago, see [`HealthCheck::caller_reference`]. The same salt gives the same references.
     pub fn reference_salt(mut self, salt: impl Into<String>) -> Self {
         self.reference_salt = salt.into();
         self
     }
 
-    /// The domain.
+    /// Returns the domain.
     pub fn domain(&self) -> &Domain {
         &self.domain
     }
 
-    /// The nodes' addresses, in the order given.
+    /// Returns the nodes' addresses, in the order given.
     pub fn nodes(&self) -> &[IpAddr] {
         &self.nodes
     }
 
-    /// One health check a node.
+    /// Returns one health check per node; none for [`Routing::Simple`], whose records cannot have any.
     pub fn health_checks(&self) -> Vec<HealthCheck> {
+        if self.routing == Routing::Simple {
+            return Vec::new();
+        }
         let check = |node: &IpAddr| HealthCheck::of(&self.domain, *node, &self.reference_salt);
         self.nodes.iter().map(check).collect()
     }
 
-    /// The records: one set a node on the apex (`A`, or `AAAA` for IPv6) and the wildcard `CNAME` to the apex.
+    /// Returns what Route53 will refuse or not do: its limits of sets, values and answers.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (r#type, nodes) in self.by_type() {
+            let subject = format!("{}. {type}", self.domain);
+            let most = if self.routing == Routing::Simple { MOST_VALUES } else { MOST_SETS };
+            if nodes.len() > most {
+                findings.push(Finding::error(
+                    "too-many-records",
+                    &subject,
+                    format!(
+                        "{} nodes are planned, but Route53 takes {most} {} of one name and type.",
+                        nodes.len(),
+                        if self.routing == Routing::Simple { "values" } else { "sets" }
+                    ),
+                    "List the nodes that take traffic from outside only.",
+                ));
+            } else if self.routing == Routing::MultiValue && nodes.len() > MOST_SHOWN {
+                findings.push(Finding::warning(
+                    "eight-answers",
+                    &subject,
+                    format!(
+                        "One answer contains {MOST_SHOWN} of the {} nodes at most, chosen at random.",
+                        nodes.len()
+                    ),
+                    "Nothing to do if that is what you want.",
+                ));
+            }
+        }
+        findings.extend(too_many_changes(&self.domain, &self.change_batch()));
+        findings
+    }
+
+    /// Returns the records: the nodes on the apex (`A`, and `AAAA` for IPv6) and the wildcard `CNAME` to the apex.
     pub fn change_batch(&self) -> ChangeBatch {
-        let mut changes: Vec<Change> = self.nodes.iter().map(|node| self.apex(*node)).collect();
-        changes.push(self.wildcard());
-        ChangeBatch {
-            comment: format!(
-                "Flynn cluster {}",
-                self.domain.as_str().get(..200).unwrap_or(self.domain.as_str())
-            ),
-            changes,
+        let upsert = |set| Change { action: ChangeAction::Upsert, resource_record_set: set };
+        ChangeBatch::of(&self.domain, self.record_sets().into_iter().map(upsert).collect())
+    }
+
+    /// The record sets that the zone should hold.
+    pub(super) fn record_sets(&self) -> Vec<ResourceRecordSet> {
+        let mut sets: Vec<ResourceRecordSet> = match self.routing {
+            Routing::Simple => {
+                self.by_type().into_iter().map(|(r#type, nodes)| self.apex(r#type, &nodes)).collect()
+            }
+            _ => self.nodes.iter().map(|node| self.apex(record_type(node), &[*node])).collect(),
+        };
+        sets.push(ResourceRecordSet {
+            ttl: Some(WILDCARD_TTL),
+            ..set(format!("*.{}.", self.domain), "CNAME", [format!("{}.", self.domain)])
+        });
+        sets
+    }
+
+    /// One set on the apex: all nodes of a type, or one node with its identifier and health check.
+    fn apex(&self, r#type: &str, nodes: &[IpAddr]) -> ResourceRecordSet {
+        let node = nodes.first().filter(|_| self.routing != Routing::Simple);
+        ResourceRecordSet {
+            set_identifier: node.map(|node| format!("{SET_PREFIX}{node}")),
+            weight: (self.routing == Routing::Weighted).then_some(WEIGHT),
+            multi_value_answer: (self.routing == Routing::MultiValue).then_some(true),
+            ttl: Some(APEX_TTL),
+            health_check_id: node.and_then(|node| self.checks.get(node).cloned()),
+            ..set(format!("{}.", self.domain), r#type, nodes.iter().map(ToString::to_string))
         }
     }
 
-    fn apex(&self, node: IpAddr) -> Change {
-        let weighted = self.routing == Routing::Weighted;
-        upsert(ResourceRecordSet {
-            name: format!("{}.", self.domain),
-            r#type: if node.is_ipv4() { "A" } else { "AAAA" }.to_owned(),
-            set_identifier: Some(format!("node-{node}")),
-            weight: weighted.then_some(WEIGHT),
-            multi_value_answer: (!weighted).then_some(true),
-            ttl: APEX_TTL,
-            resource_records: vec![ResourceRecord { value: node.to_string() }],
-            health_check_id: self.checks.get(&node).cloned(),
-        })
+    fn by_type(&self) -> Vec<(&'static str, Vec<IpAddr>)> {
+        ["A", "AAAA"]
+            .map(|r#type| {
+                let of_type = |node: &&IpAddr| record_type(node) == r#type;
+                (r#type, self.nodes.iter().filter(of_type).copied().collect::<Vec<_>>())
+            })
+            .into_iter()
+            .filter(|(_, nodes)| !nodes.is_empty())
+            .collect()
     }
 
-    fn wildcard(&self) -> Change {
-        upsert(ResourceRecordSet {
-            name: format!("*.{}.", self.domain),
-            r#type: "CNAME".to_owned(),
-            set_identifier: None,
-            weight: None,
-            multi_value_answer: None,
-            ttl: WILDCARD_TTL,
-            resource_records: vec![ResourceRecord { value: format!("{}.", self.domain) }],
-            health_check_id: None,
-        })
+    /// Returns the records as lines of a zone file, for other DNS providers. Zone files have neither weights nor
+    /// health checks: every answer contains all nodes.
+    pub fn zone_lines(&self) -> Vec<String> {
+        let plan = self.clone().routing(Routing::Simple);
+        let lines = plan.record_sets().into_iter().flat_map(|set| {
+            let (name, r#type, ttl) = (set.name, set.r#type, set.ttl.unwrap_or(APEX_TTL));
+            set.resource_records
+                .into_iter()
+                .map(move |record| format!("{name} {ttl} IN {type} {}", record.value))
+        });
+        lines.collect()
     }
 }
 
-fn upsert(set: ResourceRecordSet) -> Change {
-    Change { action: "UPSERT".to_owned(), resource_record_set: set }
+/// What the identifiers of our sets begin with; the node's address follows.
+pub(super) const SET_PREFIX: &str = "node-";
+
+/// Stands for the id of a health check that does not exist yet.
+pub(crate) fn health_check_marker(domain: &Domain, node: IpAddr) -> String {
+    format!("health-check-of:{node}@controller.{domain}")
+}
+
+/// The address and the host of the check that a marker stands for.
+#[expect(dead_code, reason = "for plans")]
+pub(crate) fn marked_health_check(id: &str) -> Option<(IpAddr, &str)> {
+    let (node, host) = id.strip_prefix("health-check-of:")?.split_once('@')?;
+    Some((node.parse().ok()?, host))
+}
+
+fn record_type(node: &IpAddr) -> &'static str {
+    if node.is_ipv4() { "A" } else { "AAAA" }
+}
+
+fn set(
+    name: String,
+    r#type: &str,
+    values: impl IntoIterator<Item = String>,
+) -> ResourceRecordSet {
+    ResourceRecordSet {
+        name,
+        r#type: r#type.to_owned(),
+        set_identifier: None,
+        weight: None,
+        multi_value_answer: None,
+        ttl: None,
+        resource_records: values.into_iter().map(|value| ResourceRecord { value }).collect(),
+        health_check_id: None,
+        other: Map::new(),
+    }
+}
+
+/// A finding if Route53 takes no batch of this size.
+pub(super) fn too_many_changes(domain: &Domain, batch: &ChangeBatch) -> Option<Finding> {
+    let count = batch.counted_records();
+    (count > MOST_RECORDS).then(|| {
+        Finding::error(
+            "batch-too-large",
+            domain.as_str(),
+            format!(
+                "The batch counts {count} records, but Route53 takes {MOST_RECORDS}; an UPSERT counts twice."
+            ),
+            "List fewer nodes, or delete old record sets first.",
+        )
+    })
 }
 
 #[cfg(test)]
@@ -269,5 +391,47 @@ mod tests {
         let [old, new] = [plan(), plan().reference_salt("2")].map(|plan| plan.health_checks());
         assert_eq!(old[0].health_check_config, new[0].health_check_config);
         assert_ne!(old[0].caller_reference, new[0].caller_reference);
+    }
+
+    #[test]
+    fn simple_records_hold_all_addresses_of_a_type() {
+        let nodes = ["203.0.113.10", "203.0.113.11", "2600::1"].map(|ip| ip.parse().unwrap());
+        let plan = DnsPlan::new("example.com", nodes).unwrap().routing(Routing::Simple);
+        let batch = plan.change_batch();
+        let sets: Vec<_> = batch.changes.iter().map(|c| &c.resource_record_set).collect();
+        let values = |at: usize| sets[at].resource_records.iter().map(|r| r.value.as_str());
+        assert!(values(0).eq(["203.0.113.10", "203.0.113.11"]), "{sets:?}");
+        assert!(values(1).eq(["2600::1"]), "{sets:?}");
+        assert_eq!((sets.len(), &sets[0].set_identifier, sets[0].weight), (3, &None, None));
+        assert!(plan.health_checks().is_empty());
+    }
+
+    #[test]
+    fn zone_files_hold_all_nodes() {
+        assert_eq!(
+            plan().zone_lines(),
+            [
+                "example.com. 60 IN A 203.0.113.10",
+                "example.com. 60 IN A 203.0.113.11",
+                "*.example.com. 3600 IN CNAME example.com.",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_limits_of_route53_are_told() {
+        let of = |nodes: u32, routing| {
+            let nodes = (0..nodes).map(|n| IpAddr::from((0x0101_0000 + n).to_be_bytes()));
+            let plan = DnsPlan::new("example.com", nodes).unwrap().routing(routing);
+            plan.findings().iter().map(|finding| finding.code).collect::<Vec<_>>()
+        };
+        assert_eq!(of(8, Routing::MultiValue), [""; 0]);
+        assert_eq!(of(9, Routing::MultiValue), ["eight-answers"]);
+        assert_eq!(of(100, Routing::Weighted), [""; 0]);
+        assert_eq!(of(101, Routing::Weighted), ["too-many-records"]);
+        assert_eq!(of(400, Routing::Simple), [""; 0]);
+        assert_eq!(of(401, Routing::Simple), ["too-many-records"]);
+        // 1,201 record values, each counted twice.
+        assert_eq!(of(1200, Routing::Weighted), ["too-many-records", "batch-too-large"]);
     }
 }

@@ -2,13 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use crate::Finding;
+use crate::{Finding, Severity};
 
-/// Ports that the world must reach: HTTP and HTTPS.
-const PUBLIC: [u16; 2] = [80, 443];
-/// Ports that the world may reach besides: SSH and TCP routes.
-const SSH: u16 = 22;
-const TCP_ROUTES: RangeInclusive<u16> = 3000..=3500;
+/// Ports that everybody must reach: HTTP and HTTPS.
+pub(crate) const PUBLIC: [u16; 2] = [80, 443];
+/// Ports that others may reach besides: SSH and TCP routes.
+pub(crate) const SSH: u16 = 22;
+pub(crate) const TCP_ROUTES: RangeInclusive<u16> = 3000..=3500;
 
 /// One rule that lets traffic in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,11 +22,11 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// Anybody (`0.0.0.0/0` or `::/0`).
+    /// Everybody (`0.0.0.0/0` or `::/0`).
     World,
     /// The hosts themselves (a security group that allows itself).
     Cluster,
-    /// Somebody else, by a name of the caller's choice.
+    /// Somebody else: a name of your choice, such as an address range or another group.
     Other(String),
 }
 
@@ -38,6 +38,8 @@ pub enum Protocol {
     Tcp,
     /// UDP alone.
     Udp,
+    /// ICMP, which has no ports.
+    Icmp,
     /// Everything.
     All,
 }
@@ -49,23 +51,44 @@ impl Rule {
     }
 
     fn opens(&self, port: u16) -> bool {
-        self.protocol != Protocol::Udp && self.ports.contains(&port)
+        matches!(self.protocol, Protocol::Tcp | Protocol::All) && self.ports.contains(&port)
     }
 
     fn is_everything(&self) -> bool {
         self.protocol == Protocol::All && self.ports == (0..=u16::MAX)
     }
 
-    /// Whether a port is open to the source that should be open to hosts alone.
+    /// Whether a port is open to the source that only hosts should reach.
     fn exposes_internals(&self) -> bool {
         let allowed =
             |port: u16| port == SSH || PUBLIC.contains(&port) || TCP_ROUTES.contains(&port);
-        self.protocol != Protocol::Tcp || !self.ports.clone().all(allowed)
+        match self.protocol {
+            Protocol::Icmp => false,
+            Protocol::Tcp => !self.ports.clone().all(allowed),
+            Protocol::Udp | Protocol::All => !self.ports.is_empty(),
+        }
+    }
+
+    /// The rule in words.
+    fn describe(&self) -> String {
+        let who = match &self.from {
+            Source::World => "everybody",
+            Source::Cluster => "the hosts",
+            Source::Other(name) => name,
+        };
+        let (first, last) = (self.ports.start(), self.ports.end());
+        let ports = if first == last { first.to_string() } else { format!("{first}-{last}") };
+        match self.protocol {
+            Protocol::Tcp => format!("TCP {ports} from {who}"),
+            Protocol::Udp => format!("UDP {ports} from {who}"),
+            Protocol::Icmp => format!("ICMP from {who}"),
+            Protocol::All => format!("all traffic from {who}"),
+        }
     }
 }
 
-/// Checks what may reach the hosts. Nothing inside a cluster is authenticated: whoever reaches an internal port
-/// is root on every host.
+/// Checks what can reach the hosts. Nothing inside a cluster is authenticated: whoever reaches an internal port is
+/// root on every host.
 pub fn check_firewall(rules: &[Rule]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let from_world = || rules.iter().filter(|rule| rule.from == Source::World);
@@ -74,13 +97,13 @@ pub fn check_firewall(rules: &[Rule]) -> Vec<Finding> {
             findings.push(Finding::error(
                 "public-port-closed",
                 format!("port {port}"),
-                "The world cannot reach it, so no application can be reached.",
+                "Not everybody can reach it, so apps cannot be reached.",
                 format!("Allow TCP {port} from everywhere."),
             ));
         }
     }
-    let between_nodes = |rule: &&Rule| rule.from == Source::Cluster && rule.is_everything();
-    if !rules.iter().any(|rule| between_nodes(&rule)) {
+    let between_nodes = |rule: &Rule| rule.from == Source::Cluster && rule.is_everything();
+    if !rules.iter().any(between_nodes) {
         findings.push(Finding::error(
             "nodes-apart",
             "between hosts",
@@ -88,22 +111,28 @@ pub fn check_firewall(rules: &[Rule]) -> Vec<Finding> {
             "Use a security group that allows everything from itself.",
         ));
     }
-    for rule in rules.iter().filter(|rule| rule.from != Source::Cluster) {
-        if rule.exposes_internals() {
-            let who = match &rule.from {
-                Source::Other(name) => name.as_str(),
-                _ => "the world",
-            };
+    for rule in rules {
+        if rule.ports.is_empty() {
             findings.push(Finding::error(
+                "empty-port-range",
+                rule.describe(),
+                "The first port is higher than the last, so the rule allows nothing.",
+                "Exchange the ports.",
+            ));
+        } else if rule.from != Source::Cluster && rule.exposes_internals() {
+            findings.push(Finding::new(
+                Severity::Critical,
                 "internal-ports-open",
-                format!(
-                    "{:?} {}-{} from {who}",
-                    rule.protocol,
-                    rule.ports.start(),
-                    rule.ports.end()
-                ),
-                "Internal ports are not authenticated: who reaches one is root on every host.",
+                rule.describe(),
+                "Internal ports are not authenticated: whoever reaches one is root on every host.",
                 "Open TCP 22, 80, 443 and 3000-3500 at most.",
+            ));
+        } else if rule.from == Source::World && rule.opens(SSH) {
+            findings.push(Finding::warning(
+                "ssh-open",
+                rule.describe(),
+                "Everybody can try to log in.",
+                "Allow SSH from your own addresses only.",
             ));
         }
     }
@@ -121,6 +150,14 @@ mod tests {
             Rule::new(Source::World, Protocol::Tcp, 3000..=3500),
             Rule::new(Source::Cluster, Protocol::All, 0..=u16::MAX),
         ]
+    }
+
+    #[test]
+    fn open_internal_ports_are_critical() {
+        let open = Rule::new(Source::World, Protocol::Tcp, 1113..=1113);
+        let findings = check_firewall(&[good(), vec![open]].concat());
+        assert_eq!(findings[0].severity, Severity::Critical);
+        assert_eq!(findings[0].subject, "TCP 1113 from everybody");
     }
 
     fn codes(rules: &[Rule]) -> Vec<&'static str> {
@@ -143,6 +180,14 @@ mod tests {
         assert_eq!(with(Rule::new(Source::World, Protocol::Udp, 80..=80)), ["internal-ports-open"]);
         let office = Source::Other("office".to_owned());
         assert_eq!(with(Rule::new(office, Protocol::All, 0..=u16::MAX)), ["internal-ports-open"]);
+        let ssh = with(Rule::new(Source::World, Protocol::Tcp, 22..=22));
+        assert_eq!(ssh, ["ssh-open"]);
+        let office = Source::Other("198.51.100.0/24".to_owned());
+        assert_eq!(with(Rule::new(office.clone(), Protocol::Tcp, 22..=22)), [""; 0]);
+        assert_eq!(with(Rule::new(Source::World, Protocol::Icmp, 0..=0)), [""; 0]);
+        #[expect(clippy::reversed_empty_ranges)]
+        let reversed = Rule::new(office, Protocol::Tcp, 1024..=80);
+        assert_eq!(with(reversed), ["empty-port-range"]);
         let half =
             [good()[..3].to_vec(), vec![Rule::new(Source::Cluster, Protocol::Tcp, 0..=u16::MAX)]];
         assert_eq!(codes(&half.concat()), ["nodes-apart"]);

@@ -1,8 +1,8 @@
 //! The rules for hosts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::Finding;
+use crate::{Finding, Region};
 
 /// Instance types that Flynn's installer refused. All but `t2.small`, which has just enough, have less memory than
 /// a host needs.
@@ -12,44 +12,62 @@ pub const REFUSED_INSTANCE_TYPES: [&str; 4] = ["t1.micro", "t2.micro", "t2.small
 /// measure inside the instance.
 const LEAST_MEMORY: u64 = 2_000_000_000;
 
-/// A host that shall be part of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A host of a cluster. What is not given is not judged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Host {
     name: String,
-    memory: u64,
-    disk: u64,
+    memory: Option<u64>,
+    disk: Option<u64>,
     zone: Option<String>,
     instance_type: Option<String>,
-    elastic_ip: bool,
+    arm: bool,
+    elastic_ip: Option<bool>,
 }
 
 impl Host {
-    /// A host with its memory and the size of its data disk in bytes.
-    pub fn new(name: impl Into<String>, memory: u64, disk: u64) -> Self {
-        Self { name: name.into(), memory, disk, zone: None, instance_type: None, elastic_ip: false }
+    /// Makes a host with a name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..Self::default() }
     }
 
-    /// Its availability zone.
+    /// Sets its memory in bytes.
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+
+    /// Sets the size of its data disk in bytes.
+    pub fn disk(mut self, bytes: u64) -> Self {
+        self.disk = Some(bytes);
+        self
+    }
+
+    /// Sets its availability zone.
     pub fn zone(mut self, zone: impl Into<String>) -> Self {
         self.zone = Some(zone.into());
         self
     }
 
-    /// Its EC2 instance type.
+    /// Sets its EC2 instance type.
     pub fn instance_type(mut self, instance_type: impl Into<String>) -> Self {
         self.instance_type = Some(instance_type.into());
         self
     }
 
-    /// Whether its public address is an elastic one, which survives a stop.
+    /// Sets whether its processor is an ARM one. An instance type tells it too.
+    pub fn arm(mut self, arm: bool) -> Self {
+        self.arm = arm;
+        self
+    }
+
+    /// Sets whether its public address is an elastic one, which survives a stop.
     pub fn elastic_ip(mut self, elastic_ip: bool) -> Self {
-        self.elastic_ip = elastic_ip;
+        self.elastic_ip = Some(elastic_ip);
         self
     }
 }
 
-/// Checks the hosts of a cluster: their number, memory, disks, zones, addresses and instance types.
-/// Zones and types that are not given are not judged.
+/// Checks the hosts of a cluster: their number, memory, disks, zones, regions, addresses and instance types.
 pub fn check_hosts(hosts: &[Host]) -> Vec<Finding> {
     let mut findings = Vec::new();
     check_number(hosts.len(), &mut findings);
@@ -61,29 +79,20 @@ pub fn check_hosts(hosts: &[Host]) -> Vec<Finding> {
         findings.push(Finding::error(
             "same-name",
             &host.name,
-            "Two hosts have this name, by which a cluster tells its hosts apart.",
+            "Two hosts have this name, but a cluster identifies its hosts by name.",
             "Give each its own host name, or list it once.",
         ));
     }
-    let disks: BTreeSet<u64> = hosts.iter().map(|host| host.disk).collect();
+    let disks: BTreeSet<u64> = hosts.iter().filter_map(|host| host.disk).collect();
     if disks.len() > 1 {
         findings.push(Finding::error(
             "disk-sizes-differ",
             "hosts",
-            "Their data disks differ in size, but all ZFS pools of a cluster should be alike.",
+            "Their data disks differ in size, but all ZFS pools of a cluster should be identical.",
             "Give every host a disk of the same size.",
         ));
     }
-    let zones: BTreeSet<&str> = hosts.iter().filter_map(|host| host.zone.as_deref()).collect();
-    let zones_given = hosts.iter().filter(|host| host.zone.is_some()).count();
-    if zones_given > 1 && zones.len() == 1 {
-        findings.push(Finding::warning(
-            "one-zone",
-            "hosts",
-            "All are in one availability zone, so the cluster fails with it.",
-            "Spread them over zones of one region.",
-        ));
-    }
+    check_zones(hosts, &mut findings);
     findings
 }
 
@@ -98,7 +107,7 @@ fn check_number(number: usize, findings: &mut Vec<Finding>) {
         1 => findings.push(Finding::warning(
             "one-host",
             "hosts",
-            "A single host works, but is neither redundant nor can it be extended later without a backup.",
+            "A single host works, but it is not redundant, and extending it later takes a backup and a new cluster.",
             "Use at least 3 for production.",
         )),
         2 => findings.push(Finding::error(
@@ -107,44 +116,124 @@ fn check_number(number: usize, findings: &mut Vec<Finding>) {
             "Flynn refuses clusters of 2: they cannot agree when one is gone.",
             "Use 1, or at least 3.",
         )),
+        even if even % 2 == 0 => findings.push(Finding::warning(
+            "even-hosts",
+            "hosts",
+            format!("{even} hosts survive no more failures than {}.", even - 1),
+            "Use an odd number of hosts for the consensus.",
+        )),
         _ => {}
     }
 }
 
 fn check_one(host: &Host, findings: &mut Vec<Finding>) {
-    let instance_type = host.instance_type.as_deref();
-    if let Some(refused) = instance_type.filter(|t| REFUSED_INSTANCE_TYPES.contains(t)) {
+    let instance_type = host.instance_type.as_deref().unwrap_or("");
+    let (family, size) = instance_type.split_once('.').unwrap_or((instance_type, ""));
+    let small = matches!(size, "nano" | "micro");
+    if REFUSED_INSTANCE_TYPES.contains(&instance_type) {
         findings.push(Finding::error(
             "instance-type",
             &host.name,
-            format!("Flynn's own installer refused a {refused} as too small."),
+            format!("Flynn's own installer refused a {instance_type} as too small."),
             "Use a larger one with at least 2 GB of memory, such as a t3.small.",
         ));
+    } else if small {
+        findings.push(Finding::error(
+            "instance-type",
+            &host.name,
+            format!("A {instance_type} has 1 GB of memory at most, but a host needs 2 GB."),
+            "Use a larger one, such as a t3.small.",
+        ));
     }
-    if host.memory < LEAST_MEMORY {
+    if host.arm || is_arm(family) {
+        findings.push(Finding::error(
+            "arm",
+            &host.name,
+            "It has an ARM processor, but Flynn's programs are built for amd64 only.",
+            "Use an instance type with an Intel or AMD processor.",
+        ));
+    }
+    if let Some(memory) = host.memory.filter(|memory| *memory < LEAST_MEMORY) {
         findings.push(Finding::error(
             "memory",
             &host.name,
-            format!("It has {} MB of memory, a host needs 2 GB.", host.memory / 1_000_000),
+            format!("It has {} MB of memory, but a host needs 2 GB.", memory / 1_000_000),
             "Use a larger instance.",
         ));
     }
-    if !host.elastic_ip {
+    if host.elastic_ip == Some(false) {
         findings.push(Finding::warning(
             "no-elastic-ip",
             &host.name,
-            "Its public address changes when it is stopped, and DNS then points to a stranger.",
-            "Give it an elastic IP (5 a region by default, more on request).",
+            "Its public address changes when it is stopped, and DNS then points to somebody else's host.",
+            "Give it an elastic IP (5 per region by default, more on request).",
         ));
     }
+}
+
+/// Whether an instance family is of ARM processors: `a1`, `mac2`, and those with a `g` behind the generation, such as
+/// `t4g` and `c7gn`.
+fn is_arm(family: &str) -> bool {
+    let attributes = family.trim_start_matches(|c: char| c.is_ascii_lowercase());
+    let attributes = attributes.trim_start_matches(|c: char| c.is_ascii_digit());
+    let graviton = attributes.split('-').next().unwrap_or("").contains('g');
+    family == "a1" || family.starts_with("mac2") || graviton
+}
+
+fn check_zones(hosts: &[Host], findings: &mut Vec<Finding>) {
+    let mut zones: BTreeMap<&str, usize> = BTreeMap::new();
+    for zone in hosts.iter().filter_map(|host| host.zone.as_deref()) {
+        *zones.entry(zone).or_default() += 1;
+    }
+    let regions: BTreeSet<&str> = zones.keys().filter_map(|zone| region_of(zone)).collect();
+    if regions.len() > 1 {
+        findings.push(Finding::error(
+            "regions-differ",
+            "hosts",
+            format!(
+                "They are in {}, but the consensus and the overlay network need the short round trips of one region.",
+                regions.into_iter().collect::<Vec<_>>().join(", ")
+            ),
+            "Put all hosts into one region, each into another availability zone.",
+        ));
+    }
+    let given: usize = zones.values().sum();
+    let Some((fullest, count)) = zones.iter().max_by_key(|(_, count)| **count) else { return };
+    if given > 1 && zones.len() == 1 {
+        findings.push(Finding::warning(
+            "one-zone",
+            "hosts",
+            "All are in one availability zone, so the cluster fails with it.",
+            "Spread them over the zones of one region.",
+        ));
+    } else if given > 2 && 2 * *count > given {
+        findings.push(Finding::warning(
+            "zone-majority",
+            "hosts",
+            format!("{count} of {given} are in {fullest}, so the cluster loses its majority with that zone."),
+            "Spread them evenly over the zones of one region.",
+        ));
+    }
+}
+
+/// The region of an availability zone; a local zone such as `us-east-1-bos-1a` belongs to one too.
+fn region_of(zone: &str) -> Option<&str> {
+    let ends = zone.char_indices().map(|(at, _)| at).chain([zone.len()]);
+    let mut candidates = ends.filter_map(|end| zone.get(..end));
+    candidates.rfind(|name| name.parse::<Region>().is_ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn good(zone: &str) -> Host {
-        Host::new(zone, 4 << 30, 50 << 30).zone(zone).instance_type("t3.medium").elastic_ip(true)
+    fn good(name: &str) -> Host {
+        Host::new(name)
+            .memory(4 << 30)
+            .disk(50 << 30)
+            .zone(format!("us-east-1{name}"))
+            .instance_type("t3.medium")
+            .elastic_ip(true)
     }
 
     fn codes(hosts: &[Host]) -> Vec<&'static str> {
@@ -154,6 +243,7 @@ mod tests {
     #[test]
     fn three_alike_in_three_zones_are_fine() {
         assert_eq!(codes(&[good("a"), good("b"), good("c")]), [""; 0]);
+        assert_eq!(codes(&["a", "b", "c"].map(Host::new)), [""; 0]);
     }
 
     #[test]
@@ -161,15 +251,52 @@ mod tests {
         assert_eq!(codes(&[]), ["no-hosts"]);
         assert_eq!(codes(&[good("a")]), ["one-host"]);
         assert_eq!(codes(&[good("a"), good("b")]), ["two-hosts"]);
-        assert_eq!(codes(&[good("a"), good("b"), good("a")]), ["same-name"]);
-        let in_zone_a = |host: &str| good(host).zone("a");
+        assert_eq!(codes(&["a", "b", "c", "d"].map(good)), ["even-hosts"]);
+        assert_eq!(codes(&["a", "b", "c", "d", "e"].map(good)), [""; 0]);
+        assert_eq!(codes(&[good("a"), good("b"), good("a")]), ["same-name", "zone-majority"]);
+        let in_zone_a = |host: &str| good(host).zone("us-east-1a");
         assert_eq!(codes(&[in_zone_a("a"), in_zone_a("b"), in_zone_a("c")]), ["one-zone"]);
-        let other_disk = Host { disk: 1, ..good("c") };
+        assert_eq!(codes(&[in_zone_a("a"), in_zone_a("b"), good("c")]), ["zone-majority"]);
+        let five = [in_zone_a("a"), in_zone_a("b"), good("c"), good("d"), good("e")];
+        assert_eq!(codes(&five), [""; 0]);
+        let regions = [good("a"), good("b").zone("eu-west-1a"), good("c").zone("ap-south-1b")];
+        assert_eq!(codes(&regions), ["regions-differ"]);
+        let other_disk = good("c").disk(1);
         assert_eq!(codes(&[good("a"), good("b"), other_disk]), ["disk-sizes-differ"]);
-        let small = Host::new("c", 1 << 30, 50 << 30).instance_type("t2.micro");
+        let small = Host::new("c").memory(1 << 30).instance_type("t2.micro").elastic_ip(false);
         assert_eq!(
             codes(&[good("a"), good("b"), small]),
             ["instance-type", "memory", "no-elastic-ip"]
         );
+    }
+
+    #[test]
+    fn instance_types_are_judged_by_size_and_processor() {
+        let of = |instance_type: &str| {
+            codes(&[good("a").instance_type(instance_type), good("b"), good("c")])
+        };
+        for small in ["t2.nano", "t3.nano", "t3.micro", "t3a.micro", "t2.small", "m1.small"] {
+            assert_eq!(of(small), ["instance-type"], "{small}");
+        }
+        for arm in ["t4g.medium", "m6gd.large", "c7gn.xlarge", "a1.large", "mac2.metal", "im4gn.large"] {
+            assert_eq!(of(arm), ["arm"], "{arm}");
+        }
+        assert_eq!(of("t4g.micro"), ["instance-type", "arm"]);
+        for good in ["t3.small", "m5.large", "g4dn.xlarge", "c7i-flex.large", "i4i.large", "mac1.metal"] {
+            assert_eq!(of(good), [""; 0], "{good}");
+        }
+    }
+
+    #[test]
+    fn zones_belong_to_regions() {
+        for (zone, region) in [
+            ("us-east-1a", Some("us-east-1")),
+            ("us-east-1-bos-1a", Some("us-east-1")),
+            ("us-gov-west-1b", Some("us-gov-west-1")),
+            ("use1-az1", None),
+            ("é", None),
+        ] {
+            assert_eq!(region_of(zone), region, "{zone}");
+        }
     }
 }

@@ -45,7 +45,9 @@ fn what_the_original_cli_set_is_read() {
         ("DEFAULT_BACKEND", "s3main"),
         ("FLYNN_POSTGRES", "postgres"),
     ]);
-    assert!(blobstore.findings().is_empty(), "{:?}", blobstore.findings());
+    // Flynn's S3 client has no IMDSv2: a warning, and all that is wrong.
+    let codes: Vec<_> = blobstore.findings().iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["ec2-role-imdsv1"]);
     assert!(blobstore.starts());
     let Some(BackendKind::S3(s3)) = blobstore.backend("s3main").map(Backend::kind) else {
         panic!("no s3 backend: {blobstore:?}");
@@ -58,7 +60,7 @@ fn what_the_original_cli_set_is_read() {
 fn every_kind_survives_the_round_trip() {
     let minio = MinioBackend::new("minio.acme.test:9000", "blobs", "id", SECRET).unwrap();
     let kinds: Vec<BackendKind> = vec![
-        S3Backend::with_ec2_role("acme-blobs", "eu-west-1").unwrap().into(),
+        s3().kind().clone(),
         minio.location("eu-1").unwrap().insecure().into(),
         GcsBackend::new("acme-blobs", GCS_KEY).unwrap().into(),
         AzureBackend::new("blobs", "acme", "MARKED+key/with==").unwrap().into(),
@@ -99,8 +101,9 @@ fn a_raw_parameter_wins_over_its_token() {
 
 #[test]
 fn the_region_may_come_from_the_env() {
-    let without =
-        [("BACKEND_A", "backend=s3 bucket=acme-blobs ec2_role=true"), ("DEFAULT_BACKEND", "a")];
+    let key = "access_key_id=AKIAIOSFODNN7EXAMPLE secret_access_key=abc";
+    let definition = format!("backend=s3 bucket=acme-blobs {key}");
+    let without = [("BACKEND_A", definition.as_str()), ("DEFAULT_BACKEND", "a")];
     assert_eq!(codes(&without), [("parameter", Severity::Error)]);
     let with = [without[0], without[1], ("AWS_REGION", "us-east-1")];
     assert_eq!(codes(&with), []);
@@ -109,7 +112,10 @@ fn the_region_may_come_from_the_env() {
 #[test]
 fn every_trap_is_found() {
     use Severity::{Error, Warning};
-    let good = ("BACKEND_A", "backend=s3 region=us-east-1 bucket=acme-blobs ec2_role=true");
+    let good = (
+        "BACKEND_A",
+        "backend=s3 region=us-east-1 bucket=acme-blobs access_key_id=AKIA secret_access_key=abc",
+    );
     let default = ("DEFAULT_BACKEND", "a");
     let table: &[(Env, &str, Severity)] = &[
         // The mistakes of the guide and of the issues.
@@ -184,6 +190,115 @@ fn every_trap_is_found() {
     }
     assert_eq!(codes(&[]), []);
     assert_eq!(codes(&[good, ("DEFAULT_BACKEND", "postgres")]), []);
+}
+
+/// One problem used to hide the next, and a legacy bucket hid that the process does not start.
+#[test]
+fn all_problems_of_a_backend_are_told_at_once() {
+    use Severity::{Error, Warning};
+    let default = ("DEFAULT_BACKEND", "a");
+    let table: &[(&str, &[(&str, Severity)])] = &[
+        (
+            "backend=s3 bucket=Acme_Blobs ec2_role=true",
+            &[("bucket-name", Warning), ("parameter", Error), ("ec2-role-imdsv1", Warning)],
+        ),
+        (
+            "backend=s3 region=AWS_REGION bucket=Acme_Blobs ec2_role=true",
+            &[("bucket-name", Warning), ("region", Error), ("ec2-role-imdsv1", Warning)],
+        ),
+        (
+            "backend=s3 region=us-east-1 bucket=a/b",
+            &[("bucket-name", Error), ("parameter", Error), ("parameter", Error)],
+        ),
+        (
+            "backend=minio endpoint=minio.acme.test bucket=acme-blobs",
+            &[("parameter", Error), ("parameter", Error)],
+        ),
+        ("backend=gcs", &[("parameter", Error), ("parameter", Error)]),
+        ("backend=azure container=x", &[("parameter", Error), ("parameter", Error)]),
+    ];
+    for (definition, expected) in table {
+        let env = [("BACKEND_A", *definition), default];
+        assert_eq!(codes(&env), *expected, "{definition}");
+        assert!(!Blobstore::read(env).starts(), "{definition}");
+    }
+}
+
+#[test]
+fn a_bucket_with_an_old_name_is_kept() {
+    let env = [
+        ("BACKEND_A", "backend=s3 region=us-east-1 bucket=Acme_Blobs ec2_role=true"),
+        ("DEFAULT_BACKEND", "a"),
+    ];
+    let blobstore = Blobstore::read(env);
+    assert!(blobstore.starts(), "{:?}", blobstore.findings());
+    let backend = blobstore.backend("a").unwrap();
+    assert!(Changes::to_default(backend, env).is_empty());
+    // A new one cannot have such a name.
+    let new = S3Backend::with_ec2_role("Acme_Blobs", "us-east-1").unwrap_err();
+    assert_eq!(new.kind(), ErrorKind::Bucket);
+}
+
+#[test]
+fn regions_without_an_endpoint_of_flynn_are_refused() {
+    for region in ["eusc-de-east-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1"] {
+        let error = S3Backend::with_ec2_role("acme-blobs", region).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Region, "{region}");
+        assert!(error.to_string().contains("amazonaws.com"), "{error}");
+        let definition = format!("backend=s3 region={region} bucket=acme-blobs ec2_role=true");
+        let blobstore = Blobstore::read([("BACKEND_A", definition)]);
+        assert!(!blobstore.starts(), "{region}");
+    }
+    for region in ["cn-north-1", "us-gov-west-1", "mx-central-1"] {
+        assert!(S3Backend::with_ec2_role("acme-blobs", region).is_ok(), "{region}");
+    }
+}
+
+#[test]
+fn older_servers_know_less() {
+    let old = "v20161015.2".parse().unwrap();
+    let new = "v20170818.0".parse().unwrap();
+    let found = |definition: &str, version| {
+        let blobstore = Blobstore::read([("BACKEND_A", definition), ("DEFAULT_BACKEND", "a")]);
+        let findings = blobstore.findings_on(version);
+        findings.iter().map(|f| (f.code, f.severity)).collect::<Vec<_>>()
+    };
+    let s3 = |region: &str| format!("backend=s3 region={region} bucket=acme-blobs ec2_role=true");
+    let newer = [("region-newer-than-flynn", Severity::Warning)];
+    for (region, on_old) in [("us-east-1", &[][..]), ("eu-north-1", &[]), ("eu-south-1", &newer)] {
+        assert_eq!(found(&s3(region), old), on_old, "{region}");
+        assert_eq!(found(&s3(region), new), [], "{region}");
+    }
+    let minio = "backend=minio endpoint=h bucket=acme-blobs access_key_id=a secret_access_key=b";
+    assert_eq!(found(minio, old), [("unknown-backend", Severity::Error)]);
+    assert_eq!(found(minio, new), []);
+}
+
+#[test]
+fn the_usual_mistakes_with_s3_compatible_endpoints_are_found() {
+    use Severity::{Error, Warning};
+    let found = |params: &str| {
+        let definition =
+            format!("backend=minio bucket=acme-blobs access_key_id=a secret_access_key=b {params}");
+        let env = [("BACKEND_A", definition.as_str()), ("DEFAULT_BACKEND", "a")];
+        codes(&env)
+    };
+    for (params, expected) in [
+        ("endpoint=minio.acme.test:9000", &[][..]),
+        ("endpoint=https://minio.acme.test", &[("parameter", Error)]),
+        ("endpoint=minio.acme.test/acme-blobs", &[("parameter", Error)]),
+        ("endpoint=https://minio.acme.test/acme-blobs", &[("parameter", Error), ("parameter", Error)]),
+        ("endpoint=acme-blobs.nyc3.digitaloceanspaces.com", &[("parameter", Error)]),
+        ("endpoint=nyc3.digitaloceanspaces.com", &[]),
+        ("endpoint=abc.r2.cloudflarestorage.com", &[("location", Warning)]),
+        ("endpoint=abc.r2.cloudflarestorage.com location=auto", &[]),
+        ("endpoint=s3.eu-central-1.wasabisys.com", &[("location", Warning)]),
+        ("endpoint=s3.eu-central-1.wasabisys.com location=eu-central-1", &[]),
+        ("endpoint=s3-eu-west-1.amazonaws.com", &[("location", Warning)]),
+        ("endpoint=s3.amazonaws.com", &[]),
+    ] {
+        assert_eq!(found(params), expected, "{params}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flynn_aws::blobstore::{
-    Backend, BackendKind, Blobstore, Changes, MIGRATE, Migration, S3Access,
+    Backend, BackendKind, Blobstore, Changes, Migration, S3Access, migrate_command,
 };
 use flynn_aws::policy::Policy;
 
@@ -51,7 +51,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     }
     let migrated = migrated_to(session).await?;
     if !changes.is_empty() || migrated != Some(mark(&backend)) {
-        plan.push(format!("run {} and judge its output", MIGRATE.join(" ")));
+        plan.push(format!("run {} and judge its output", migrate_command(None).join(" ")));
     }
     let now = match found.backend(default) {
         None => format!("blobs in {default}"),
@@ -99,14 +99,16 @@ pub async fn act(session: &mut Session) -> Result<()> {
 async fn migrate(session: &mut Session, backend: &Backend) -> Result<()> {
     let what = "the migration of the blobs failed";
     let app = session.client.app(APP);
-    let job = app.jobs().run(MIGRATE).release_env(true).attached().await.context(what)?;
+    // The job gets the env of the release that is current now.
+    let env = cluster::env(&session.client, APP).await?;
+    let job = app.jobs().run(migrate_command(None).iter().copied()).release_env(true).attached().await.context(what)?;
     let output = job.output().timeout(MIGRATION_TIMEOUT).await.context(what)?;
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     for line in text.lines() {
         session.screen.say(format_args!("| {line}"));
     }
     let name = backend.name().as_str();
-    let done = Migration::judge(name, output.exit_status.into(), &text).context(what)?;
+    let done = Migration::judge(name, &env, output.exit_status.into(), &text).context(what)?;
     session.screen.say(format_args!("{} files moved to {name}", done.moved));
     if done.left_behind > 0 {
         session.screen.say(format_args!("{} old copies could not be deleted", done.left_behind));
