@@ -53,23 +53,30 @@ pub(crate) fn recognize(json: &str) -> Result<(&'static str, Value), Error> {
         return refuse(format!("the document is larger than {} MB", LARGEST >> 20));
     }
     if json.trim().is_empty() {
-        return refuse("the document is empty: the AWS CLI printed nothing, so it failed".to_owned());
+        return refuse(
+            "the document is empty: the AWS CLI printed nothing, so it failed".to_owned(),
+        );
     }
     let value: Value = match serde_json::from_str(json.trim_start_matches('\u{feff}')) {
         Ok(value) => value,
         Err(error) => return refuse(syntax(json, &error)),
     };
     let Value::Object(fields) = &value else {
-        return refuse("the document is not a JSON object: save the AWS CLI's whole output, without --query".to_owned());
+        return refuse(
+            "the document is not a JSON object: save the AWS CLI's whole output, without --query"
+                .to_owned(),
+        );
     };
-    let Some((field, command)) = OUTPUTS.iter().find(|(field, _)| fields.contains_key(*field)) else {
+    let Some((field, command)) = OUTPUTS.iter().find(|(field, _)| fields.contains_key(*field))
+    else {
         let names: Vec<String> = fields.keys().take(5).map(|name| shown(name)).collect();
         return refuse(format!(
             "the document has the fields [{}]: it is not an output of the AWS CLI that is known here",
             names.join(", ")
         ));
     };
-    let cut = fields.contains_key("NextToken") || fields.get("IsTruncated") == Some(&Value::Bool(true));
+    let cut =
+        fields.contains_key("NextToken") || fields.get("IsTruncated") == Some(&Value::Bool(true));
     if cut && !matches!(*field, "Contents" | "RequestCharged") {
         return refuse(format!(
             "the output of aws {command} is one page of a longer list: run it without --max-items and --no-paginate"
@@ -160,6 +167,9 @@ mod tests {
             assert!(error.to_string().contains(says), "{json}: {error}");
         }
         let error = read::<Value>(r#"{"Volumes": []}"#, "Reservations").unwrap_err().to_string();
-        assert!(error.contains("describe-volumes") && error.contains("describe-instances"), "{error}");
+        assert!(
+            error.contains("describe-volumes") && error.contains("describe-instances"),
+            "{error}"
+        );
     }
 }

@@ -394,7 +394,11 @@ mod tests {
         assert!(version("v20161015.2") > FlynnVersion::of_day(20_160_924));
         assert_eq!(version("20161015.2").to_string(), "v20161015.2");
         for bad in ["dev", "", "v2016", "v20161015.x", "v20161015.-1", "v+0161015.1"] {
-            assert_eq!(bad.parse::<FlynnVersion>().unwrap_err().kind(), ErrorKind::Version, "{bad}");
+            assert_eq!(
+                bad.parse::<FlynnVersion>().unwrap_err().kind(),
+                ErrorKind::Version,
+                "{bad}"
+            );
         }
     }
 }

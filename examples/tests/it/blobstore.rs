@@ -25,7 +25,10 @@ async fn a_backend_in_use_is_not_replaced() {
     for (old, says) in [
         ("backend=s3 region=AWS_REGION bucket=acme-blobs ec2_role=true", "unset"),
         // A name as S3 took it before 2018 can be read, and is another bucket.
-        ("backend=s3 region=us-east-1 bucket=Acme_Old_Blobs ec2_role=true", "in use with bucket Acme_Old_Blobs"),
+        (
+            "backend=s3 region=us-east-1 bucket=Acme_Old_Blobs ec2_role=true",
+            "in use with bucket Acme_Old_Blobs",
+        ),
     ] {
         let world = World::new(ServerAge::V2016).await;
         set(&world, "BACKEND_S3MAIN", old).await;

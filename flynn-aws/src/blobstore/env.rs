@@ -196,7 +196,9 @@ fn version_finding(backend: &Backend, version: FlynnVersion) -> Option<Finding> 
         BackendKind::Minio(_) if version < MINIO => Some(Finding::error(
             "unknown-backend",
             variable,
-            format!("Servers before {MINIO} do not know the minio backend, so the blobstore does not start."),
+            format!(
+                "Servers before {MINIO} do not know the minio backend, so the blobstore does not start."
+            ),
             "Update the cluster, or use another backend.",
         )),
         _ => None,
@@ -323,7 +325,8 @@ impl Removal {
         };
         if self.default == self.name.as_str() {
             return refuse(
-                "it is the default; set DEFAULT_BACKEND to another backend and migrate first".to_owned(),
+                "it is the default; set DEFAULT_BACKEND to another backend and migrate first"
+                    .to_owned(),
             );
         }
         if migration.target != self.default {

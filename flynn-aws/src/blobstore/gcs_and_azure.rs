@@ -118,8 +118,7 @@ impl AzureBackend {
     }
 
     pub(super) fn read(params: &Params, issues: &mut Issues) -> Option<Self> {
-        let [container, name, key] =
-            Self::PARAMS.map(|key| issues.take(params.required(key)));
+        let [container, name, key] = Self::PARAMS.map(|key| issues.take(params.required(key)));
         Some(Self {
             container: container?.to_owned(),
             account_name: name?.to_owned(),

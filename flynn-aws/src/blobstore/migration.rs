@@ -85,7 +85,9 @@ pub enum MigrationError {
     )]
     Silent,
     /// The job moved files to another backend.
-    #[error("the migration job moved files to {target}, not to {wanted}: its env did not have DEFAULT_BACKEND")]
+    #[error(
+        "the migration job moved files to {target}, not to {wanted}: its env did not have DEFAULT_BACKEND"
+    )]
     WrongTarget {
         /// Where the files are now.
         target: String,
@@ -93,7 +95,9 @@ pub enum MigrationError {
         wanted: String,
     },
     /// The job finished without having read the backend from its env.
-    #[error("the migration job finished without knowing the backend {wanted}: run it with release_env")]
+    #[error(
+        "the migration job finished without knowing the backend {wanted}: run it with release_env"
+    )]
     NotConfigured {
         /// The wanted backend.
         wanted: String,

@@ -71,8 +71,7 @@ impl S3Backend {
     fn new(bucket: &str, region: &str, access: &[(&str, &str)]) -> Result<Self, Error> {
         required("bucket", bucket)?.parse::<BucketName>()?;
         let mut issues = Issues::default();
-        let params =
-            Params::of(&[access, &[("bucket", bucket), ("region", region)]].concat());
+        let params = Params::of(&[access, &[("bucket", bucket), ("region", region)]].concat());
         let backend = Self::read(&params, &mut issues);
         issues.or_error(backend)
     }

@@ -71,9 +71,10 @@ impl HealthCheck {
     /// Returns whether the reference is one that this crate made for the node.
     #[expect(dead_code, reason = "for plans")]
     pub(crate) fn is_ours(reference: &str, ip: IpAddr) -> bool {
-        reference.strip_prefix("flynn-").and_then(|rest| rest.strip_prefix(&ip.to_string())).is_some_and(
-            |rest| rest.len() == 17 && rest.starts_with('-'),
-        )
+        reference
+            .strip_prefix("flynn-")
+            .and_then(|rest| rest.strip_prefix(&ip.to_string()))
+            .is_some_and(|rest| rest.len() == 17 && rest.starts_with('-'))
     }
 
     /// Returns the settings as indented JSON, for `--health-check-config file://…`.

@@ -187,9 +187,11 @@ impl DnsPlan {
     /// The record sets that the zone should hold.
     pub(super) fn record_sets(&self) -> Vec<ResourceRecordSet> {
         let mut sets: Vec<ResourceRecordSet> = match self.routing {
-            Routing::Simple => {
-                self.by_type().into_iter().map(|(r#type, nodes)| self.apex(r#type, &nodes)).collect()
-            }
+            Routing::Simple => self
+                .by_type()
+                .into_iter()
+                .map(|(r#type, nodes)| self.apex(r#type, &nodes))
+                .collect(),
             _ => self.nodes.iter().map(|node| self.apex(record_type(node), &[*node])).collect(),
         };
         sets.push(ResourceRecordSet {
@@ -256,11 +258,7 @@ fn record_type(node: &IpAddr) -> &'static str {
     if node.is_ipv4() { "A" } else { "AAAA" }
 }
 
-fn set(
-    name: String,
-    r#type: &str,
-    values: impl IntoIterator<Item = String>,
-) -> ResourceRecordSet {
+fn set(name: String, r#type: &str, values: impl IntoIterator<Item = String>) -> ResourceRecordSet {
     ResourceRecordSet {
         name,
         r#type: r#type.to_owned(),

@@ -148,7 +148,9 @@ impl Zone {
             Finding::warning(
                 "hides-wildcard",
                 name,
-                format!("{why}, so the wildcard does not cover {name} and no app can be reached there."),
+                format!(
+                    "{why}, so the wildcard does not cover {name} and no app can be reached there."
+                ),
                 "Delete it, or use no such route.",
             )
         };
@@ -394,17 +396,17 @@ mod tests {
         let full = applied(&weighted, &weighted.diff(&multi, false).batch);
         assert!(full.diff(&multi, false).is_empty());
         // A record by place is never replaced.
-        let geo = zone(&json!([{"Name": "example.com.", "Type": "A", "TTL": 60, "SetIdentifier": "eu",
-            "GeoLocation": {"ContinentCode": "EU"}, "ResourceRecords": [{"Value": "198.51.100.1"}]}]));
+        let geo = zone(
+            &json!([{"Name": "example.com.", "Type": "A", "TTL": 60, "SetIdentifier": "eu",
+            "GeoLocation": {"ContinentCode": "EU"}, "ResourceRecords": [{"Value": "198.51.100.1"}]}]),
+        );
         let diff = geo.diff(&plan(), true);
         assert!(diff.is_empty() && codes(&diff) == ["conflicting-record"], "{diff:?}");
     }
 
     #[test]
     fn names_that_hide_the_wildcard_are_named() {
-        let record = |name: &str, r#type: &str| {
-            json!({"Name": name, "Type": r#type, "TTL": 60, "ResourceRecords": [{"Value": "x"}]})
-        };
+        let record = |name: &str, r#type: &str| json!({"Name": name, "Type": r#type, "TTL": 60, "ResourceRecords": [{"Value": "x"}]});
         let zone = zone(&json!([
             record("Shop.example.com.", "CNAME"),
             record("a.b.c.example.com.", "TXT"),
@@ -430,7 +432,8 @@ mod tests {
 
     #[test]
     fn private_addresses_are_found() {
-        let zone = zone(&json!([{"Name": "example.com.", "Type": "A", "SetIdentifier": "node-10.0.0.1",
+        let zone =
+            zone(&json!([{"Name": "example.com.", "Type": "A", "SetIdentifier": "node-10.0.0.1",
             "Weight": 10, "TTL": 60, "ResourceRecords": [{"Value": "10.0.0.1"}]}]));
         let diff = zone.diff(&plan(), false);
         assert_eq!(codes(&diff), ["private-address"]);

@@ -278,11 +278,15 @@ mod tests {
         for small in ["t2.nano", "t3.nano", "t3.micro", "t3a.micro", "t2.small", "m1.small"] {
             assert_eq!(of(small), ["instance-type"], "{small}");
         }
-        for arm in ["t4g.medium", "m6gd.large", "c7gn.xlarge", "a1.large", "mac2.metal", "im4gn.large"] {
+        for arm in
+            ["t4g.medium", "m6gd.large", "c7gn.xlarge", "a1.large", "mac2.metal", "im4gn.large"]
+        {
             assert_eq!(of(arm), ["arm"], "{arm}");
         }
         assert_eq!(of("t4g.micro"), ["instance-type", "arm"]);
-        for good in ["t3.small", "m5.large", "g4dn.xlarge", "c7i-flex.large", "i4i.large", "mac1.metal"] {
+        for good in
+            ["t3.small", "m5.large", "g4dn.xlarge", "c7i-flex.large", "i4i.large", "mac1.metal"]
+        {
             assert_eq!(of(good), [""; 0], "{good}");
         }
     }

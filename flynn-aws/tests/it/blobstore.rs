@@ -287,7 +287,10 @@ fn the_usual_mistakes_with_s3_compatible_endpoints_are_found() {
         ("endpoint=minio.acme.test:9000", &[][..]),
         ("endpoint=https://minio.acme.test", &[("parameter", Error)]),
         ("endpoint=minio.acme.test/acme-blobs", &[("parameter", Error)]),
-        ("endpoint=https://minio.acme.test/acme-blobs", &[("parameter", Error), ("parameter", Error)]),
+        (
+            "endpoint=https://minio.acme.test/acme-blobs",
+            &[("parameter", Error), ("parameter", Error)],
+        ),
         ("endpoint=acme-blobs.nyc3.digitaloceanspaces.com", &[("parameter", Error)]),
         ("endpoint=nyc3.digitaloceanspaces.com", &[]),
         ("endpoint=abc.r2.cloudflarestorage.com", &[("location", Warning)]),

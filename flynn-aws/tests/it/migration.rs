@@ -137,7 +137,9 @@ fn events_come_while_the_job_runs() {
             panic!("{events:?}");
         };
         assert_eq!((*index, *total, *bytes, target.as_str()), (1, 2, 12, "s3main"));
-        assert!(matches!(&events[3], MigrationEvent::MoveFailed { line } if line.ends_with(": gone")));
+        assert!(
+            matches!(&events[3], MigrationEvent::MoveFailed { line } if line.ends_with(": gone"))
+        );
         assert_eq!(events[4], MigrationEvent::Finished);
         assert!(matches!(log.judge("s3main", ENV, 1), Err(MigrationError::Exit { failed: 1, .. })));
     }
@@ -174,9 +176,11 @@ fn a_backend_in_use_is_not_removed_by_accident() {
     let nothing = "Finished with no errors.\n";
     let to_postgres = Migration::judge("postgres", back, 0, nothing).unwrap();
 
-    for (env, migration, says) in
-        [(&ENV[..], &to_s3, "is the default"), (&ENV, &to_postgres, "is the default"), (&back, &to_s3, "moved to s3main")]
-    {
+    for (env, migration, says) in [
+        (&ENV[..], &to_s3, "is the default"),
+        (&ENV, &to_postgres, "is the default"),
+        (&back, &to_s3, "moved to s3main"),
+    ] {
         let env = env.iter().copied();
         let refused = Changes::remove(&name, env).after(migration).unwrap_err();
         assert!(refused.to_string().contains(says), "{refused}");

@@ -101,7 +101,13 @@ async fn migrate(session: &mut Session, backend: &Backend) -> Result<()> {
     let app = session.client.app(APP);
     // The job gets the env of the release that is current now.
     let env = cluster::env(&session.client, APP).await?;
-    let job = app.jobs().run(migrate_command(None).iter().copied()).release_env(true).attached().await.context(what)?;
+    let job = app
+        .jobs()
+        .run(migrate_command(None).iter().copied())
+        .release_env(true)
+        .attached()
+        .await
+        .context(what)?;
     let output = job.output().timeout(MIGRATION_TIMEOUT).await.context(what)?;
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     for line in text.lines() {
