@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::save::{self, Access};
+use crate::save::{self, Mode};
 use crate::{Error, ErrorKind, FlynnRc};
 
 /// The folder of CA files, `~/.flynn/ca-certs`: one `<cluster>.pem` a cluster.
@@ -53,14 +53,7 @@ impl CaFiles {
     pub fn write(&self, name: &str, pem: &str) -> Result<PathBuf, Error> {
         let path = self.path(name)?;
         fs::create_dir_all(&self.dir).map_err(|e| Error::io("create the folder", &self.dir, e))?;
-        let target = save::resolve(&path)?;
-        let access = match save::read(&target) {
-            Ok((old, _)) if old == pem.as_bytes() => return Ok(path),
-            Ok((_, access)) => access,
-            Err(e) if e.is_not_found() => Access::public(),
-            Err(e) => return Err(e),
-        };
-        save::replace(&target, pem.as_bytes(), access)?;
+        save::write(&path, pem.as_bytes(), Mode::PUBLIC)?;
         Ok(path)
     }
 

@@ -1,51 +1,69 @@
-//! The one error of this crate.
+//! The error of this crate.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// What kind of thing went wrong; new kinds may come.
+/// The kind of an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The file, or the folder it would live in, does not exist.
+    /// The file or its folder does not exist.
     NotFound,
     /// The text breaks the rules of its format; [`Error::line`] and [`Error::column`] say where.
     Syntax,
-    /// A name or URL of a new cluster is already taken by another one.
+    /// Another cluster already has the name or a URL of a new one.
     Conflict,
-    /// No cluster has the wanted name.
+    /// No cluster has the name that was asked for.
     UnknownCluster,
-    /// The file holds no cluster at all.
+    /// The file has no cluster at all.
     NoClusters,
+    /// The entry of the cluster is of a format that is no longer supported.
+    Unsupported,
     /// Another program holds the lock, or a killed one left its lock file behind.
     Locked,
-    /// The file may not be written.
+    /// You may not write the file.
     ReadOnly,
-    /// An argument that can never be right: an empty name, a key without a section, a name that
-    /// would leave its folder.
+    /// An argument or a file that can never be right: an empty name, a key without a section, a
+    /// device in the place of a file.
     Invalid,
-    /// A key with several values where one is expected.
+    /// A git variable has several values where one is expected.
     SeveralValues,
-    /// No usable OAuth token is cached.
-    Token,
-    /// `git` could not be run, or failed.
+    /// The cluster has no key and no cached token: run `flynn login`.
+    NotLoggedIn,
+    /// The cached token of the cluster has expired: renew it
+    /// ([`Tokens::refresh`](crate::credential::Tokens::refresh)), or run `flynn login`.
+    TokenExpired,
+    /// `git` could not be run, or it failed.
     Git,
     /// Anything else that the operating system reported.
     Io,
 }
 
-/// Why a file could not be read, changed or written.
+/// The error of all operations of this crate.
 ///
-/// One line, no content of the file: a key or token never shows in `Display` or `Debug`.
-/// The cause, where there is one, is in [`source`](std::error::Error::source) and not repeated.
+/// `{}` is one line: what failed, why, and what to do. `{:#}` adds the
+/// [source](std::error::Error::source), where there is one. Neither they nor `Debug` show the
+/// content of a file, so no key or token.
 pub struct Error(Box<Inner>);
 
+#[derive(Debug, thiserror::Error)]
+#[error("{}{message}", Context { action, path: path.as_deref(), position: *position })]
 struct Inner {
     kind: ErrorKind,
+    /// What was tried with the file, after "cannot".
+    action: &'static str,
     path: Option<PathBuf>,
     position: Option<Position>,
     message: String,
-    source: Option<std::io::Error>,
+    source: Option<io::Error>,
+}
+
+/// Where an error happened: what stands before its message.
+struct Context<'a> {
+    action: &'a str,
+    path: Option<&'a Path>,
+    position: Option<Position>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,36 +75,63 @@ struct Position {
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self(Box::new(Inner { kind, path: None, position: None, message, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            action: "read",
+            path: None,
+            position: None,
+            message,
+            source: None,
+        }))
+    }
+
+    /// An error of a file: "cannot `action` `path`: `message`".
+    pub(crate) fn file(
+        kind: ErrorKind,
+        action: &'static str,
+        path: &Path,
+        message: impl Into<String>,
+    ) -> Self {
+        Self::new(kind, message).of_file(action, path)
     }
 
     /// A syntax error at byte `offset` of `text`.
     pub(crate) fn syntax(text: &[u8], offset: usize, message: impl Into<String>) -> Self {
-        let mut error = Self::new(ErrorKind::Syntax, message);
-        error.0.position = Some(Position::of(text, offset));
-        error
+        Self::new(ErrorKind::Syntax, message).with_position(Position::of(text, offset))
     }
 
-    /// What the system said while `doing` something with `path`.
-    pub(crate) fn io(doing: &str, path: &Path, source: std::io::Error) -> Self {
+    /// A syntax error at a line and column, both counted from 1.
+    pub(crate) fn syntax_at(line: usize, column: usize, message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Syntax, message).with_position(Position { line, column })
+    }
+
+    fn with_position(mut self, position: Position) -> Self {
+        self.0.position = Some(position);
+        self
+    }
+
+    /// An error that the system reported.
+    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let kind = match source.kind() {
             // A file where a folder should be: nothing is there either.
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => ErrorKind::NotFound,
-            std::io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::NotFound,
+            io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
             _ => ErrorKind::Io,
         };
-        let message = match kind {
-            ErrorKind::NotFound if doing == "read" => "does not exist".to_owned(),
-            _ => format!("cannot {doing}"),
-        };
-        let mut error = Self::new(kind, message).at(path);
-        error.0.source = Some(source);
-        error
+        let message = if kind == ErrorKind::NotFound { "it does not exist" } else { "" };
+        Self::file(kind, action, path, message).caused_by(source)
     }
 
-    /// The same error, with what to do about it if the file is missing.
+    /// The same error with its source.
+    pub(crate) fn caused_by(mut self, source: io::Error) -> Self {
+        self.0.source = Some(source);
+        self
+    }
+
+    /// The same error with a remedy for the case that the file is missing.
     pub(crate) fn if_missing(mut self, remedy: &str) -> Self {
         if self.is_not_found() {
+            self.0.message.push_str("; ");
             self.0.message.push_str(remedy);
         }
         self
@@ -104,12 +149,18 @@ impl Error {
         self
     }
 
-    /// What kind of thing went wrong.
+    /// The same error, said of an attempt to do `action` with `path`.
+    pub(crate) fn of_file(mut self, action: &'static str, path: &Path) -> Self {
+        self.0.action = action;
+        self.at(path)
+    }
+
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The file concerned.
+    /// The file that the error is about.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
@@ -124,58 +175,90 @@ impl Error {
         self.0.position.map(|p| p.column)
     }
 
-    /// The file or its folder is missing.
+    /// Returns true if the file or its folder does not exist.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// The text is broken; see [`line`](Self::line) and [`column`](Self::column).
+    /// Returns true if the text is broken; see [`line`](Self::line) and [`column`](Self::column).
     pub fn is_syntax(&self) -> bool {
         self.kind() == ErrorKind::Syntax
     }
 
-    /// A name or URL is already taken.
+    /// Returns true if a name or URL is already taken.
     pub fn is_conflict(&self) -> bool {
         self.kind() == ErrorKind::Conflict
     }
 
-    /// No cluster of that name, or none at all.
+    /// Returns true if there is no cluster of that name, or none at all.
     pub fn is_unknown_cluster(&self) -> bool {
         matches!(self.kind(), ErrorKind::UnknownCluster | ErrorKind::NoClusters)
     }
 
-    /// Somebody else holds the lock: wait and try again, or remove a stale lock file by hand.
+    /// Returns true if another program holds the lock: wait and try again, or remove a stale lock
+    /// file by hand.
     pub fn is_locked(&self) -> bool {
         self.kind() == ErrorKind::Locked
     }
 
-    /// The file may not be written.
+    /// Returns true if you may not write the file.
     pub fn is_read_only(&self) -> bool {
         self.kind() == ErrorKind::ReadOnly
     }
+
+    /// Returns true if `flynn login` would help: there is no key and no token, or the token has
+    /// expired.
+    pub fn needs_login(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NotLoggedIn | ErrorKind::TokenExpired)
+    }
+}
+
+impl fmt::Display for Context<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = self.path {
+            write!(f, "cannot {} {}: ", self.action, escaped(&path.to_string_lossy()))?;
+        }
+        if let Some(Position { line, column }) = self.position {
+            write!(f, "line {line}, column {column}: ")?;
+        }
+        Ok(())
+    }
+}
+
+/// A path for a terminal: a file may name another one, and its text must not move the cursor.
+fn escaped(text: &str) -> String {
+    let is_hostile = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hostile(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { path, position, message, .. } = &*self.0;
-        if let Some(path) = path {
-            write!(f, "{}:", path.display())?;
+        let line = self.0.to_string();
+        f.write_str(line.strip_suffix(": ").unwrap_or(&line))?;
+        match &self.0.source {
+            Some(source) if f.alternate() => write!(f, ": {source}"),
+            _ => Ok(()),
         }
-        match (path, position) {
-            (Some(_), Some(p)) => write!(f, "{}:{}: ", p.line, p.column)?,
-            (None, Some(p)) => write!(f, "line {}, column {}: ", p.line, p.column)?,
-            (Some(_), None) => f.write_str(" ")?,
-            (None, None) => {}
-        }
-        f.write_str(message)
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { kind, path, position, message, source } = &*self.0;
+        let Inner { kind, action, path, position, message, source } = &*self.0;
         f.debug_struct("Error")
             .field("kind", kind)
+            .field("action", action)
             .field("path", path)
             .field("position", position)
             .field("message", message)
@@ -186,7 +269,7 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_ref().map(|e| e as _)
+        std::error::Error::source(&*self.0)
     }
 }
 
@@ -203,6 +286,8 @@ impl Position {
 
 #[cfg(test)]
 mod tests {
+    use std::error::Error as _;
+
     use super::*;
 
     #[test]
@@ -214,12 +299,16 @@ mod tests {
     }
 
     #[test]
-    fn display_is_one_line_and_leaves_the_source_out() {
-        let io = std::io::Error::other("boom");
-        let error = Error::io("read", Path::new("rc"), io);
-        assert_eq!(error.to_string(), "rc: cannot read");
+    fn an_error_is_one_line_and_its_alternate_form_adds_the_source() {
+        let error = Error::io("read", Path::new("rc"), io::Error::other("boom"));
+        assert_eq!(error.to_string(), "cannot read rc");
+        assert_eq!(format!("{error:#}"), "cannot read rc: boom");
+        assert_eq!(error.source().unwrap().to_string(), "boom");
         let error = Error::syntax(b"abc", 1, "no").at(Path::new("rc"));
-        assert_eq!(error.to_string(), "rc:1:2: no");
+        assert_eq!(error.to_string(), "cannot read rc: line 1, column 2: no");
+        let error = Error::syntax(b"abc", 1, "no").at(Path::new("a\n\u{1b}[2J\u{202e}ü"));
+        let expected = "cannot read a\\n\\u{1b}[2J\\u{202e}ü: line 1, column 2: no";
+        assert_eq!(error.to_string(), expected);
         assert_eq!(size_of::<Error>(), size_of::<usize>());
     }
 }

@@ -37,7 +37,9 @@
 //! ```
 
 mod ca;
+mod client;
 mod error;
+mod file;
 mod flynnrc;
 mod gitconfig;
 mod locations;
@@ -46,15 +48,18 @@ mod text;
 mod url;
 
 pub mod credential;
+pub mod login;
 
 pub use ca::CaFiles;
+pub use client::ClientSettings;
 pub use error::{Error, ErrorKind};
+pub use file::{MAX_FILE_SIZE, read_file, write_file};
 pub use flynnrc::{Added, Cluster, ClusterEdit, FlynnRc, FlynnRcEdit, NewCluster, Removed};
 pub use gitconfig::{
     BlockChange, Environment, FlynnBlocks, GitConfig, GitConfigEdit, Helper, Includes, Plan,
     Setting, Value,
 };
 pub use locations::{Locations, Platform};
-pub use save::{LOCK_TIMEOUT, write_file};
+pub use save::LOCK_TIMEOUT;
 /// Keys and tokens are its `SecretString`; its `ExposeSecret` reads them.
 pub use secrecy;

@@ -77,7 +77,7 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a .flynnrc that is not TOML",
-        says: &[".flynnrc:14:42"],
+        says: &[".flynnrc: line 14, column 42"],
         spoil: |world, _| {
             let text = world.read(".flynnrc");
             let key = format!("Key = \"{}\"", world.demo.mock.key());

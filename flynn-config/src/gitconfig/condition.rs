@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::wildmatch::matches;
+use crate::save;
 
 /// What a condition is held against.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +50,7 @@ impl Circumstances<'_> {
 
     /// The branch is the one that `HEAD` names, born or not.
     fn on_branch(&self, pattern: &str) -> bool {
-        let head = self.git_dir.and_then(|dir| fs::read(dir.join("HEAD")).ok());
+        let head = self.git_dir.and_then(|dir| Some(save::read(&dir.join("HEAD")).ok()?.0));
         let branch = head.as_deref().and_then(|head| head.strip_prefix(b"ref:"));
         let branch = branch.and_then(|name| name.trim_ascii().strip_prefix(b"refs/heads/"));
         branch.is_some_and(|branch| matches(&with_folder(pattern.as_bytes()), branch, false))

@@ -8,7 +8,12 @@ use crate::save;
 use crate::{Error, ErrorKind, Locations};
 
 /// git's own limit.
-const DEEPEST: usize = 10;
+const MAX_DEPTH: usize = 10;
+
+/// The most files, and the most bytes in them, that one configuration includes. git has no such
+/// limit, and reads a small set of files that include each other often for years.
+const MAX_FILES: usize = 1000;
+const MAX_BYTES: usize = 8 << 20;
 
 /// How includes are followed, and what `~` stands for in paths.
 ///
@@ -64,11 +69,15 @@ impl Includes {
     }
 
     fn follow(&self, path: &Path, depth: usize, into: &mut GitConfig) -> Result<(), Error> {
-        if depth > DEEPEST {
-            let message = "includes go more than ten deep; does a file include itself?";
-            return Err(Error::new(ErrorKind::Invalid, message).at(path));
+        let refuse = |message| Err(Error::file(ErrorKind::Invalid, "include", path, message));
+        if depth > MAX_DEPTH {
+            return refuse("includes are more than ten deep; does a file include itself?");
         }
         let (text, _) = save::read(path)?;
+        let bytes: usize = into.files.iter().map(|file| file.text.len()).sum();
+        if into.files.len() >= MAX_FILES || bytes + text.len() > MAX_BYTES {
+            return refuse("the configuration includes more than 1000 files or 8 MiB");
+        }
         self.enter(File::parse(Some(path.to_owned()), text)?, path, depth, into)
     }
 

@@ -4,43 +4,40 @@
 //! is flushed. Symbolic links are followed first, so the link stays and its target is replaced.
 //! As with git, the new file belongs to the caller, and other hard links keep the old content.
 
-mod git_lock;
-mod rc_lock;
+mod lock;
+mod mode;
+mod read;
 mod replace;
 mod target;
-mod wait;
 
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::fs;
+use std::path::Path;
 
-pub(crate) use replace::replace;
-pub(crate) use target::{Access, read};
-pub(crate) use wait::Patience;
+pub use lock::LOCK_TIMEOUT;
+
+pub(crate) use mode::Mode;
+pub(crate) use read::{MAX_SIZE, read, read_or_stdin};
 
 use crate::{Error, ErrorKind};
-use git_lock::GitLock;
-use rc_lock::RcLock;
+use lock::{AdvisoryLock, GitLock, Kind, lock_itself};
+use read::read_all;
+use replace::replace;
 use target::Target;
-
-/// How long a writer waits for a lock that somebody else holds while nothing changes, before it
-/// gives up. As long as others get their edits done, it goes on waiting for its turn.
-pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Changes a file under the lock that stands beside it and stays; see
 /// [`FlynnRc::edit`](crate::FlynnRc::edit).
 pub(crate) fn locked_edit<T, E: From<Error>>(
     path: &Path,
-    change: impl FnOnce(Vec<u8>, Access) -> Result<(T, Vec<u8>), E>,
+    change: impl FnOnce(Vec<u8>, Mode) -> Result<(T, Vec<u8>), E>,
 ) -> Result<T, E> {
     let target = Target::resolve(path)?;
-    let lock = RcLock::acquire(&target)?;
-    let (old, access) = read_or_empty(&target)?;
-    let (done, new) = change(old.clone(), access)?;
+    let lock = AdvisoryLock::acquire(&target)?;
+    let (old, mode) = read_or_empty(&target)?;
+    let (done, new) = change(old.clone(), mode)?;
     if new != old {
         target.refuse_read_only()?;
-        replace::sweep(&target.path);
-        replace(&target.path, &new, access)?;
+        refuse_large(&target, &new)?;
+        replace(&target.path, &new, mode)?;
     }
     drop(lock);
     Ok(done)
@@ -54,67 +51,81 @@ pub(crate) fn git_locked_edit<T, E: From<Error>>(
 ) -> Result<T, E> {
     let target = Target::resolve(path)?;
     let lock = GitLock::acquire(&target.path)?;
-    let (old, access) = read_or_empty(&target)?;
+    let (old, mode) = read_or_empty(&target)?;
     let (done, new) = change(old.clone())?;
     if new != old {
         target.refuse_read_only()?;
-        lock.commit(&new, access)?;
+        refuse_large(&target, &new)?;
+        lock.commit(&new, mode)?;
     }
     Ok(done)
 }
 
-/// Writes a whole file in one step: a crash leaves the old or the new file, never a part of one.
+/// Reads a file under a shared lock on itself.
+pub(crate) fn read_shared(path: &Path) -> Result<Vec<u8>, Error> {
+    let (file, _) = lock_itself(path, Kind::Shared)?;
+    read_all(&file, path)
+}
+
+/// Changes a file under the lock on itself, and makes it and its folder where they are missing.
 ///
-/// For documents that belong to a cluster, such as a plan or a policy. A new file is readable by everybody
-/// (mode 0644), an existing one keeps its mode, and a symbolic link stays. Temporary files that a killed
-/// process left for this file are removed.
-///
-/// # Errors
-/// [`NotFound`](ErrorKind::NotFound) if the folder does not exist; [`Invalid`](ErrorKind::Invalid) if something
-/// other than a regular file is in the way; [`Locked`](ErrorKind::Locked) if another program writes to the folder
-/// and does not finish; [`ReadOnly`](ErrorKind::ReadOnly), [`Io`](ErrorKind::Io).
-pub fn write_file(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
-    let target = Target::resolve(path.as_ref())?;
-    let access = match read(&target.path) {
-        Ok((_, access)) => access,
-        Err(e) if e.is_not_found() => Access::public(),
-        Err(e) => return Err(e),
+/// The CLI takes the same lock and writes in place. A CLI that waits for the lock meanwhile writes
+/// to the file that is replaced, and has to renew its token once more; a file that is written in
+/// place could be lost in a crash.
+pub(crate) fn self_locked_edit(
+    path: &Path,
+    change: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, Error>,
+) -> Result<(), Error> {
+    make_private_folder(target::folder(path))?;
+    let target = Target::resolve(path)?;
+    target.refuse_read_only()?;
+    let (file, mode) = lock_itself(&target.path, Kind::Exclusive)?;
+    let new = change(read_all(&file, &target.path)?)?;
+    refuse_large(&target, &new)?;
+    replace(&target.path, &new, mode)?;
+    drop(file);
+    Ok(())
+}
+
+fn make_private_folder(folder: &Path) -> Result<(), Error> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(|e| Error::io("create the folder", folder, e))
+}
+
+/// Replaces a file in one step, or makes it with the permissions of `new`. Nothing is written
+/// where the content is there already.
+pub(crate) fn write(path: &Path, bytes: &[u8], new: Mode) -> Result<(), Error> {
+    let target = Target::resolve(path)?;
+    let mode = match read(&target.path) {
+        Ok((old, _)) if old == bytes => return Ok(()),
+        Ok((_, mode)) => mode,
+        Err(e) if e.is_not_found() => new,
+        // What is too large to be read can still be replaced.
+        Err(e) => match fs::metadata(&target.path) {
+            Ok(there) if there.is_file() => mode::of(&there),
+            _ => return Err(e),
+        },
     };
     target.refuse_read_only()?;
-    let folder = lock_folder(&target)?;
-    if folder.is_some() {
-        replace::sweep(&target.path);
-    }
-    replace(&target.path, bytes.as_ref(), access)
-}
-
-/// Keeps other writers away from the temporary files in a folder. `None` where folders cannot be locked (Windows,
-/// some network file systems): nobody can then tell a living writer's file from a dead one's.
-fn lock_folder(target: &Target) -> Result<Option<File>, Error> {
-    let Ok(folder) = File::open(target::folder(&target.path)) else { return Ok(None) };
-    let mut patience = Patience::new([&target.path, &target.path]);
-    loop {
-        match folder.try_lock() {
-            Ok(()) => return Ok(Some(folder)),
-            Err(TryLockError::Error(_)) => return Ok(None),
-            Err(TryLockError::WouldBlock) if patience.wait() => {}
-            Err(TryLockError::WouldBlock) => {
-                let message = "another program is writing to its folder and does not finish";
-                return Err(Error::new(ErrorKind::Locked, message).at(&target.path));
-            }
-        }
-    }
-}
-
-/// The file behind the symbolic links of `path`.
-pub(crate) fn resolve(path: &Path) -> Result<PathBuf, Error> {
-    Ok(Target::resolve(path)?.path)
+    replace(&target.path, bytes, mode)
 }
 
 /// The content of the target; nothing where it is missing but could be made.
-fn read_or_empty(target: &Target) -> Result<(Vec<u8>, Access), Error> {
+fn read_or_empty(target: &Target) -> Result<(Vec<u8>, Mode), Error> {
     match read(&target.path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Ok((Vec::new(), Access::default())),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok((Vec::new(), Mode::default())),
         other => other,
     }
+}
+
+/// Nobody could read the file again.
+fn refuse_large(target: &Target, new: &[u8]) -> Result<(), Error> {
+    if new.len() > MAX_SIZE {
+        let message = "it would be larger than 1 MiB";
+        return Err(Error::file(ErrorKind::Invalid, "write", &target.path, message));
+    }
+    Ok(())
 }

@@ -14,6 +14,8 @@ mod credential;
 mod flynnrc;
 mod git_oracle;
 mod gitconfig;
+mod guard;
+mod login;
 mod properties;
 mod samples;
 mod save;

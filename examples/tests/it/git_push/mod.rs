@@ -219,5 +219,5 @@ fn the_program_alone() {
     let broken = helper(home.path(), "get", asked);
     assert_eq!(broken.status.code(), Some(1));
     let message = stderr(&broken);
-    assert!(message.contains(".flynnrc:2:") && !message.contains(KEY), "{message}");
+    assert!(message.contains(".flynnrc: line 2, column 40") && !message.contains(KEY), "{message}");
 }
