@@ -5,6 +5,8 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::field::Field;
+use super::new_cluster::derived;
+use crate::{Error, ErrorKind};
 
 /// One `[[cluster]]` entry, as the original CLI understands it.
 ///
@@ -21,6 +23,9 @@ pub struct Cluster {
     git_url: String,
     image_url: String,
     docker_push_url: String,
+    context: String,
+    /// Keys of the formats of 2014 and 2015 that stand in the place of `ControllerURL`.
+    obsolete: Vec<&'static str>,
 }
 
 impl Cluster {
@@ -59,6 +64,12 @@ impl Cluster {
         &self.dashboard_url
     }
 
+    /// The account that new apps belong to unless another one is named, an addition of the fork;
+    /// mostly empty.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
     /// The base64 of the SHA-256 of the controller's leaf certificate, unchecked (the original
     /// stores whatever it is given); empty where no pin is set and ordinary checks apply.
     pub fn tls_pin(&self) -> &str {
@@ -68,12 +79,6 @@ impl Cluster {
     /// The [pin](Self::tls_pin), where one is set.
     pub fn pin(&self) -> Option<&str> {
         Some(&*self.tls_pin).filter(|pin| !pin.is_empty())
-    }
-
-    /// The cluster takes tokens of its [OAuth issuer](Self::oauth_url) instead of a key:
-    /// [`Tokens`](crate::credential::Tokens) has those that `flynn login` cached.
-    pub fn uses_oauth(&self) -> bool {
-        !self.oauth_url.is_empty()
     }
 
     /// The controller's key, which is also the password for git; empty where OAuth is used.
@@ -87,6 +92,30 @@ impl Cluster {
         self.controller_url.strip_prefix("https://controller.")
     }
 
+    /// The URL of the cluster's status app, `https://status.<domain>`, with the port of the
+    /// controller's URL.
+    pub fn status_url(&self) -> Option<String> {
+        self.domain().map(|domain| derived("status", domain.trim_end_matches('/')))
+    }
+
+    /// An error for an entry that a CLI of 2014 or 2015 wrote, whose servers had another API.
+    pub(super) fn refuse_obsolete(&self) -> Result<(), Error> {
+        if self.obsolete.is_empty() || !self.controller_url.is_empty() {
+            return Ok(());
+        }
+        let message = format!(
+            "the entry of cluster {:?} is of 2014 or 2015 ({} instead of ControllerURL), which is \
+             not supported; remove it and run `flynn cluster add` for a cluster of today",
+            self.name,
+            self.obsolete.join(" and "),
+        );
+        Err(Error::new(ErrorKind::Unsupported, message))
+    }
+
+    pub(super) fn mark_obsolete(&mut self, key: &'static str) {
+        self.obsolete.push(key);
+    }
+
     pub(crate) fn get(&self, field: Field) -> &str {
         match field {
             Field::Name => &self.name,
@@ -98,6 +127,7 @@ impl Cluster {
             Field::GitUrl => &self.git_url,
             Field::ImageUrl => &self.image_url,
             Field::DockerPushUrl => &self.docker_push_url,
+            Field::Context => &self.context,
         }
     }
 
@@ -115,6 +145,7 @@ impl Cluster {
             Field::GitUrl => &mut self.git_url,
             Field::ImageUrl => &mut self.image_url,
             Field::DockerPushUrl => &mut self.docker_push_url,
+            Field::Context => &mut self.context,
         };
         value.clone_into(slot);
     }

@@ -83,18 +83,27 @@ impl<'a> ClusterEdit<'a> {
         self.set(Field::DashboardUrl, url)
     }
 
+    /// Sets the account that new apps belong to; empty for none.
+    ///
+    /// # Errors
+    /// See [`ClusterEdit`].
+    pub fn set_context(&mut self, account: &str) -> Result<(), Error> {
+        self.set(Field::Context, account)
+    }
+
     /// Moves every URL to another domain, as `flynn cluster migrate-domain` does after the
-    /// migration: controller, git, image and Docker URL are all written, dashboard and OAuth
-    /// URL follow if they were the old domain's. The original drops a port; here the domain is
-    /// taken as given, with its port if it has one.
+    /// migration: controller, git, image and Docker URL are all written; the dashboard's and the
+    /// OAuth issuer's follow if they were hosts of the old domain. The original drops a port; here
+    /// the domain is taken as given, with its port if it has one.
     ///
     /// # Errors
     /// See [`ClusterEdit`].
     pub fn set_urls_from_domain(&mut self, domain: &str) -> Result<(), Error> {
-        let old_dashboard = self.get().and_then(Cluster::domain).map(|d| derived("dashboard", d));
+        let old = self.get().and_then(Cluster::domain).unwrap_or_default().to_owned();
         for field in [Field::DashboardUrl, Field::OAuthUrl] {
-            if old_dashboard.as_deref() == self.get().map(|cluster| cluster.get(field)) {
-                self.set(field, &derived("dashboard", domain))?;
+            let url = self.get().map(|cluster| cluster.get(field)).unwrap_or_default();
+            if let Some(moved) = moved(url, &old, domain) {
+                self.set(field, &moved)?;
             }
         }
         self.set(Field::ControllerUrl, &derived("controller", domain))?;
@@ -110,4 +119,13 @@ impl<'a> ClusterEdit<'a> {
     fn set(&mut self, field: Field, value: &str) -> Result<(), Error> {
         self.rc.set_field(self.index, field, value)
     }
+}
+
+/// The URL of one of the cluster's own services on another domain.
+fn moved(url: &str, old: &str, new: &str) -> Option<String> {
+    ["auth", "controller", "dashboard"].into_iter().find_map(|service| {
+        let rest = url.strip_prefix(&derived(service, old))?;
+        let is_whole = rest.is_empty() || rest.starts_with(['/', '?']);
+        is_whole.then(|| derived(service, new) + rest)
+    })
 }

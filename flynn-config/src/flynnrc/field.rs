@@ -1,7 +1,7 @@
 //! The keys of a cluster entry, and how the original matches them.
 
 /// A key of a `[[cluster]]` entry, in the order in which the original writes them
-/// (`DashboardURL` is an addition of the live fork).
+/// (`DashboardURL` and `Context` are additions of the fork).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
     Name,
@@ -13,10 +13,11 @@ pub(crate) enum Field {
     GitUrl,
     ImageUrl,
     DockerPushUrl,
+    Context,
 }
 
 impl Field {
-    pub(crate) const COUNT: usize = 9;
+    pub(crate) const COUNT: usize = 10;
 
     pub(crate) const ALL: [Field; Field::COUNT] = [
         Field::Name,
@@ -28,6 +29,7 @@ impl Field {
         Field::GitUrl,
         Field::ImageUrl,
         Field::DockerPushUrl,
+        Field::Context,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -41,6 +43,7 @@ impl Field {
             Field::GitUrl => "GitURL",
             Field::ImageUrl => "ImageURL",
             Field::DockerPushUrl => "DockerPushURL",
+            Field::Context => "Context",
         }
     }
 

@@ -9,6 +9,9 @@ use super::field::{Field, folds_to};
 use crate::Error;
 use crate::text::{BOM, bom_len};
 
+/// Keys of entries before September 2015.
+const OBSOLETE: [&str; 3] = ["URL", "GitHost", "Domain"];
+
 /// A key and its value in the text.
 #[derive(Debug, Clone)]
 pub(crate) struct Spot {
@@ -58,6 +61,8 @@ pub(crate) struct Layout {
     pub(crate) clusters: Vec<Cluster>,
     pub(crate) places: Vec<Place>,
     pub(crate) list: List,
+    /// There are `[[server]]` entries, as before August 2014.
+    pub(crate) has_servers: bool,
     /// The end of the last top-level value; 0 if there is none.
     pub(crate) root_body: usize,
     /// The starts of all table headers, in the order of the text.
@@ -130,6 +135,7 @@ impl Reader<'_> {
             clusters: Vec::new(),
             places: Vec::new(),
             list: List::Tables,
+            has_servers: root.iter().any(|(key, _)| folds_to(key, "server")),
             root_body: self.body_of(root),
             headers: Vec::new(),
         };
@@ -186,6 +192,9 @@ impl Reader<'_> {
         for (name, _) in table.iter() {
             let (Some(field), Some((key, item))) = (Field::of_key(name), table.get_key_value(name))
             else {
+                if let Some(key) = OBSOLETE.into_iter().find(|key| folds_to(name, key)) {
+                    cluster.mark_obsolete(key);
+                }
                 continue;
             };
             let (found, value) = self.string(key, item)?;

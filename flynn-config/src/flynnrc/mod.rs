@@ -10,7 +10,7 @@ mod select;
 mod splice;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use cluster::Cluster;
 pub use cluster_edit::ClusterEdit;
@@ -19,10 +19,10 @@ pub use new_cluster::NewCluster;
 
 use layout::Layout;
 
-use crate::save::{self, Access};
+use crate::save::{self, Mode};
 use crate::{Error, Locations};
 
-const REMEDY: &str = " (`flynn cluster add` makes it; $FLYNNRC names another file)";
+const REMEDY: &str = "`flynn cluster add` makes it, and $FLYNNRC names another file";
 
 /// A `.flynnrc`, read. Writing goes through [`FlynnRc::edit`] alone.
 ///
@@ -42,7 +42,9 @@ const REMEDY: &str = " (`flynn cluster add` makes it; $FLYNNRC names another fil
 pub struct FlynnRc {
     text: String,
     layout: Layout,
-    access: Access,
+    mode: Mode,
+    /// The file that it came from.
+    path: Option<PathBuf>,
 }
 
 impl FlynnRc {
@@ -53,7 +55,7 @@ impl FlynnRc {
     /// key of the wrong type, or given twice. No content of the text shows in the error.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let layout = layout::read(text)?;
-        Ok(Self { text: text.to_owned(), layout, access: Access::default() })
+        Ok(Self { text: text.to_owned(), layout, mode: Mode::default(), path: None })
     }
 
     /// Reads the file at `path`.
@@ -63,8 +65,8 @@ impl FlynnRc {
     /// [`parse`](Self::parse).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let (bytes, access) = save::read(path).map_err(|e| e.if_missing(REMEDY))?;
-        Self::from_bytes(bytes, access).map_err(|e| e.at(path))
+        let (bytes, mode) = save::read_or_stdin(path).map_err(|e| e.if_missing(REMEDY))?;
+        Self::from_bytes(bytes, mode, path)
     }
 
     /// Reads the file where the original looks for it: `$FLYNNRC`, or `~/.flynnrc`
@@ -112,8 +114,8 @@ impl FlynnRc {
         change: impl FnOnce(&mut FlynnRcEdit) -> Result<T, E>,
     ) -> Result<T, E> {
         let path = path.as_ref();
-        save::locked_edit(path, |bytes, access| {
-            let rc = Self::from_bytes(bytes, access).map_err(|e| e.at(path))?;
+        save::locked_edit(path, |bytes, mode| {
+            let rc = Self::from_bytes(bytes, mode, path)?;
             let mut edit = FlynnRcEdit::new(rc);
             let done = change(&mut edit)?;
             Ok((done, edit.into_rc().text.into_bytes()))
@@ -166,16 +168,16 @@ impl FlynnRc {
     /// it is as good as root on its cluster. The original leaves files like that (mode 0644).
     /// Always false on Windows and for [`parse`](Self::parse).
     pub fn is_readable_by_others(&self) -> bool {
-        self.access.is_readable_by_others()
+        self.mode.is_readable_by_others()
     }
 
-    fn from_bytes(bytes: Vec<u8>, access: Access) -> Result<Self, Error> {
+    fn from_bytes(bytes: Vec<u8>, mode: Mode, path: &Path) -> Result<Self, Error> {
         let text = String::from_utf8(bytes).map_err(|e| {
             let at = e.utf8_error().valid_up_to();
-            Error::syntax(e.as_bytes(), at, "not UTF-8")
+            Error::syntax(e.as_bytes(), at, "not UTF-8").at(path)
         })?;
-        let layout = layout::read(&text)?;
-        Ok(Self { text, layout, access })
+        let layout = layout::read(&text).map_err(|e| e.at(path))?;
+        Ok(Self { text, layout, mode, path: Some(path.to_owned()) })
     }
 }
 

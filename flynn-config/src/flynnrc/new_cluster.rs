@@ -82,6 +82,11 @@ impl NewCluster {
         self.with(Field::OAuthUrl, url)
     }
 
+    /// The account that new apps belong to, an addition of the fork.
+    pub fn context(self, account: &str) -> Self {
+        self.with(Field::Context, account)
+    }
+
     fn with(mut self, field: Field, value: &str) -> Self {
         self.cluster.put(field, value);
         self

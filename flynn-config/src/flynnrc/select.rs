@@ -8,7 +8,8 @@ impl FlynnRc {
     /// no default is set, the first.
     ///
     /// # Errors
-    /// [`UnknownCluster`](ErrorKind::UnknownCluster), [`NoClusters`](ErrorKind::NoClusters).
+    /// [`UnknownCluster`](ErrorKind::UnknownCluster); [`NoClusters`](ErrorKind::NoClusters);
+    /// [`Unsupported`](ErrorKind::Unsupported) for an entry of 2014 or 2015.
     pub fn select(&self, argument: Option<&str>) -> Result<&Cluster, Error> {
         self.select_from(argument, std::env::var("FLYNN_CLUSTER").ok().as_deref())
     }
@@ -23,15 +24,15 @@ impl FlynnRc {
         argument: Option<&str>,
         environment: Option<&str>,
     ) -> Result<&Cluster, Error> {
-        let first = self
-            .clusters()
-            .first()
-            .ok_or_else(|| Error::new(ErrorKind::NoClusters, "no clusters configured"))?;
         let named = [argument, environment, Some(self.default_name())];
-        let Some(name) = named.into_iter().flatten().find(|name| !name.is_empty()) else {
-            return Ok(first);
+        let named = named.into_iter().flatten().find(|name| !name.is_empty());
+        let cluster = match (named, self.clusters()) {
+            (_, []) => return Err(self.no_clusters()),
+            (Some(name), _) => self.cluster(name).ok_or_else(|| self.unknown(name))?,
+            (None, [first, ..]) => first,
         };
-        self.cluster(name).ok_or_else(|| self.unknown(name))
+        cluster.refuse_obsolete().map_err(|e| self.said_of(e))?;
+        Ok(cluster)
     }
 
     /// The cluster and app behind a git remote: `https://git.<domain>/<app>.git`.
@@ -43,14 +44,31 @@ impl FlynnRc {
         })
     }
 
-    /// That there is no such cluster, and which there are.
+    /// The error that there is no such cluster; names those that there are.
     pub(super) fn unknown(&self, name: &str) -> Error {
         let names: Vec<_> = self.clusters().iter().map(|c| format!("{:?}", c.name())).collect();
         let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        Error::new(
-            ErrorKind::UnknownCluster,
-            format!("unknown cluster {name:?}; the file has {there}"),
-        )
+        let message = format!("no cluster is named {name:?}; the file has {there}");
+        self.said_of(Error::new(ErrorKind::UnknownCluster, message))
+    }
+
+    fn no_clusters(&self) -> Error {
+        self.said_of(if self.layout.has_servers {
+            let message = "its [[server]] entries are of 2014, which is not supported; run `flynn \
+                           cluster add` for a cluster of today";
+            Error::new(ErrorKind::Unsupported, message)
+        } else {
+            let message = "the file has no cluster; add one with `flynn cluster add`";
+            Error::new(ErrorKind::NoClusters, message)
+        })
+    }
+
+    /// An error about what the file says, with its path where it has one.
+    fn said_of(&self, error: Error) -> Error {
+        match &self.path {
+            Some(path) => error.of_file("use", path),
+            None => error,
+        }
     }
 }
 
@@ -87,7 +105,7 @@ GitURL = ""
         let error = rc.select_from(None, None).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown cluster \"c\"; the file has \"a\", \"b\", \"nogit\""
+            "no cluster is named \"c\"; the file has \"a\", \"b\", \"nogit\""
         );
         assert!(rc.default_cluster().is_none());
         let error = FlynnRc::parse("").unwrap().select_from(Some("a"), None).unwrap_err();

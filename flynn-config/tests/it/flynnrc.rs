@@ -158,18 +158,69 @@ fn a_missing_file() {
     let error = FlynnRc::load(home.rc()).unwrap_err();
     assert!(error.is_not_found());
     let expected = format!(
-        "{}: does not exist (`flynn cluster add` makes it; $FLYNNRC names another file)",
+        "cannot read {}: it does not exist; `flynn cluster add` makes it, and $FLYNNRC names another \
+         file",
         home.rc().display()
     );
     assert_eq!(error.to_string(), expected);
 }
 
 #[test]
-fn a_cluster_with_a_pin_or_with_oauth() {
-    let rc = "[[cluster]]\nName = \"a\"\nTLSPin = \"p\"\n[[cluster]]\nName = \"b\"\nTLSPin = \"\"\n\
-              OAuthURL = \"https://dashboard.b.test\"\n";
+fn an_empty_pin_is_none() {
+    let rc =
+        "[[cluster]]\nName = \"a\"\nTLSPin = \"p\"\n[[cluster]]\nName = \"b\"\nTLSPin = \"\"\n";
     let rc = FlynnRc::parse(rc).unwrap();
     let [a, b] = rc.clusters() else { panic!("two clusters") };
-    assert_eq!((a.pin(), a.uses_oauth()), (Some("p"), false));
-    assert_eq!((b.pin(), b.uses_oauth()), (None, true));
+    assert_eq!((a.pin(), b.pin()), (Some("p"), None));
+}
+
+/// The fields that the fork added stand where it writes them.
+#[test]
+fn the_fields_of_the_fork() {
+    let home = Home::with("");
+    let new = NewCluster::from_domain("a", "a.test", "", "p")
+        .oauth_url("https://auth.a.test")
+        .with_dashboard()
+        .with_docker()
+        .context("team");
+    FlynnRc::edit(home.rc(), |rc| rc.add(&new)).unwrap();
+    let text = "default = \"a\"\n\n[[cluster]]\n  Name = \"a\"\n  OAuthURL = \"https://auth.a.test\"\n  DashboardURL = \"https://dashboard.a.test\"\n  TLSPin = \"p\"\n  ControllerURL = \"https://controller.a.test\"\n  GitURL = \"https://git.a.test\"\n  ImageURL = \"https://images.a.test\"\n  DockerPushURL = \"https://docker.a.test\"\n  Context = \"team\"\n\n";
+    assert_eq!(home.text(), text);
+    FlynnRc::edit(home.rc(), |rc| rc.cluster_mut("a")?.set_context("")).unwrap();
+    assert_eq!(home.text(), text.replace("  Context = \"team\"\n", ""));
+    FlynnRc::edit(home.rc(), |rc| rc.cluster_mut("a")?.set_context("team")).unwrap();
+    assert_eq!(home.text(), text);
+    FlynnRc::edit(home.rc(), |rc| rc.cluster_mut("a")?.set_urls_from_domain("b.test")).unwrap();
+    assert_eq!(home.text(), text.replace("a.test", "b.test"));
+}
+
+/// Files of a CLI of 2014 and 2015 are read and kept, and say what they are when they are used.
+#[test]
+fn files_of_2014() {
+    let old = |keys: &str| format!("[[cluster]]\n  Name = \"old\"\n  Key = \"k\"\n{keys}\n");
+    for (keys, named) in [
+        ("  GitHost = \"example.com\"\n  URL = \"https://example.com\"", "GitHost and URL"),
+        ("  url = \"https://example.com\"", "URL"),
+        ("  Domain = \"example.com\"", "Domain"),
+    ] {
+        let text = old(keys) + "[[cluster]]\nName = \"new\"\nControllerURL = \"https://c.test\"\n";
+        let home = Home::with(&text);
+        let rc = FlynnRc::load(home.rc()).unwrap();
+        assert_eq!(rc.as_str(), text);
+        let error = rc.select_from(Some("old"), None).unwrap_err();
+        assert_eq!((error.kind(), error.path()), (ErrorKind::Unsupported, Some(&*home.rc())));
+        let message = error.to_string();
+        assert!(message.contains("2014") && message.contains(named), "{message}");
+        assert!(message.contains("`flynn cluster add`"), "{message}");
+        assert_eq!(rc.select_from(Some("new"), None).unwrap().name(), "new");
+    }
+    // The CLI of 2015 wrote both; and an unknown key of another name means nothing.
+    for keys in ["ControllerURL = \"https://c.test\"\nURL = \"\"", "DocsURL = \"x\""] {
+        let rc = FlynnRc::parse(&old(keys)).unwrap();
+        assert_eq!(rc.select_from(None, None).unwrap().name(), "old");
+    }
+    let servers = "[[server]]\n  Name = \"old\"\n  URL = \"https://example.com\"\n";
+    let error = FlynnRc::parse(servers).unwrap().select_from(None, None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("[[server]]"), "{error}");
 }
