@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::credential::Tokens;
+use crate::login::Tokens;
 use crate::{CaFiles, Error, ErrorKind};
 
 /// The rules by which paths are found.

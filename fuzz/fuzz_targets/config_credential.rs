@@ -2,7 +2,8 @@
 #![no_main]
 
 use flynn_config::FlynnRc;
-use flynn_config::credential::{Credential, Operation, Tokens, answer};
+use flynn_config::credential::{Credential, Operation, answer};
+use flynn_config::login::Tokens;
 use libfuzzer_sys::fuzz_target;
 use secrecy::ExposeSecret;
 

@@ -1,7 +1,7 @@
 //! From a `.flynnrc` to a client: where every program begins.
 
 use flynn_client::{Client, ClientBuilder};
-use flynn_config::credential::Tokens;
+use flynn_config::login::{Auth, Tokens};
 use flynn_config::{Cluster, FlynnRc, Locations};
 use flynn_tls::{ClientTls, Pin, PinSet};
 
@@ -71,9 +71,8 @@ pub fn trust(cluster: &Cluster, beside: Option<Pin>) -> Result<ClientTls> {
 pub fn builder(tls: ClientTls, cluster: &Cluster, tokens: &Tokens) -> Result<ClientBuilder> {
     let url = cluster.controller_url();
     let builder = Client::builder(url).rustls_config(tls.config().context("cannot set up TLS")?);
-    if !cluster.uses_oauth() {
-        return Ok(builder.key(cluster.key()));
-    }
-    let token = tokens.access_token(cluster.oauth_url(), url).context("cannot log in")?;
-    Ok(builder.bearer_token(token.secret()))
+    Ok(match tokens.auth(cluster).context("cannot log in")? {
+        Auth::Token(token) => builder.bearer_token(token.secret()),
+        Auth::Key(key) => builder.key(&key),
+    })
 }

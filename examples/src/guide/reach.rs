@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use flynn_client::status::Status;
 use flynn_client::{Client, ClientBuilder, StatusClient};
-use flynn_config::credential::Tokens;
+use flynn_config::login::Tokens;
 use flynn_config::{Cluster, Locations};
 use flynn_tls::{ClientTls, Pin, Presented, Probe};
 use url::Url;

@@ -1,27 +1,27 @@
 //! What a Flynn cluster answers to git.
 
-use secrecy::ExposeSecret as _;
-
-use super::{Credential, Operation, Tokens};
+use super::{Credential, Operation};
+use crate::login::{Auth, Tokens};
 use crate::url::is_same_url;
 use crate::{Cluster, Error, FlynnRc};
 
 /// The user name that the controller ignores beside a key.
 const USER: &str = "user";
 
-/// Answers git as the original's `flynn git-credentials` does: only `get`, only `https`, only a
-/// host that is a cluster's git URL. `None` means no answer, and git asks the next helper.
+/// Answers git as `flynn git-credentials` does: only to `get`, only for `https`, only for a host
+/// that is a cluster's git URL. `None` means no answer, and git asks the next helper.
 ///
-/// The answer is the cluster's key, or, for a cluster with an OAuth issuer, its cached access
-/// token with the user `Bearer`.
+/// The answer is the cluster's key or personal access token with the user name `user`, or its
+/// cached access token with the user name `Bearer`: see [`Tokens::auth`].
 ///
 /// # Errors
-/// [`Token`](crate::ErrorKind::Token) when no token is cached or the cached one has expired:
-/// unlike the original, this crate does no network call to renew it.
+/// Those of [`Tokens::auth`]: the cluster has neither a key nor a token, or the token has expired.
+/// Unlike the original, this crate does not renew it.
 ///
 /// ```
 /// use flynn_config::FlynnRc;
-/// use flynn_config::credential::{Credential, Operation, Tokens, answer};
+/// use flynn_config::credential::{Credential, Operation, answer};
+/// use flynn_config::login::Tokens;
 /// use secrecy::ExposeSecret;
 ///
 /// let rc = "[[cluster]]\nName = \"a\"\nKey = \"k\"\nGitURL = \"https://git.a.test\"\n";
@@ -37,26 +37,33 @@ pub fn answer(
     rc: &FlynnRc,
     tokens: &Tokens,
 ) -> Result<Option<Credential>, Error> {
-    let Some(host) = asked.host().filter(|_| asked.protocol() == Some("https")) else {
+    if operation != Operation::Get || asked.protocol() != Some("https") {
         return Ok(None);
-    };
-    let url = format!("https://{host}");
-    let meant =
-        |cluster: &&Cluster| !cluster.git_url().is_empty() && is_same_url(cluster.git_url(), &url);
-    let Some(cluster) = rc.clusters().iter().find(meant).filter(|_| operation == Operation::Get)
-    else {
-        return Ok(None);
-    };
-    if !cluster.uses_oauth() {
-        let key = Some(cluster.key()).filter(|key| !key.expose_secret().is_empty());
-        return Ok(key.map(|key| asked.answered(USER, key.clone())));
     }
-    let token = tokens.access_token(cluster.oauth_url(), cluster.controller_url())?;
-    Ok(Some(asked.answered(token.username(), token.secret().clone())))
+    let Some(host) = asked.host() else { return Ok(None) };
+    let url = format!("https://{host}");
+    let is_meant =
+        |cluster: &&Cluster| !cluster.git_url().is_empty() && is_same_url(cluster.git_url(), &url);
+    let cluster = rc.clusters().iter().find(is_meant);
+    cluster.map(|cluster| answered(asked, cluster, tokens)).transpose()
+}
+
+/// The answer of one cluster.
+pub(super) fn answered(
+    asked: &Credential,
+    cluster: &Cluster,
+    tokens: &Tokens,
+) -> Result<Credential, Error> {
+    Ok(match tokens.auth(cluster)? {
+        Auth::Key(key) => asked.answered(USER, key),
+        Auth::Token(token) => asked.answered(token.username(), token.secret().clone()),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
+
     use super::*;
 
     fn ask(operation: Operation, message: &str) -> Option<String> {
@@ -102,7 +109,6 @@ GitURL = "https://git.a.test:8443"
         for message in [
             "protocol=http\nhost=git.a.test\n",
             "protocol=https\nhost=git.b.test\n",
-            "protocol=https\nhost=git.keyless.test\n",
             "protocol=https\nhost=\n",
             "protocol=https\n",
             "",

@@ -1,0 +1,90 @@
+//! What a client of a cluster has to know.
+
+use std::path::{Path, PathBuf};
+
+use crate::login::Auth;
+use crate::{Cluster, Error, ErrorKind, FlynnRc, Locations};
+
+/// What a client needs to talk to a cluster of `.flynnrc`, whatever kind of cluster it is.
+///
+/// ```no_run
+/// use flynn_config::Locations;
+/// use flynn_config::login::Auth;
+///
+/// let settings = Locations::from_env()?.client_settings(None)?;
+/// println!("connect to {}", settings.controller_url());
+/// match settings.pin() {
+///     Some(pin) => println!("trust the certificate with the pin {pin} alone"),
+///     None => println!("trust public authorities"),
+/// }
+/// match settings.auth() {
+///     Auth::Key(_) => println!("send the key as the password"),
+///     Auth::Token(_) => println!("send a bearer token"),
+/// }
+/// # Ok::<(), flynn_config::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct ClientSettings {
+    cluster: Cluster,
+    auth: Auth,
+    ca_file: Option<PathBuf>,
+}
+
+impl Locations {
+    /// Returns what a client needs for the cluster with this name, or for the one of
+    /// `$FLYNN_CLUSTER`, or for the default one.
+    ///
+    /// # Errors
+    /// Those of [`FlynnRc::load`], [`FlynnRc::select`] and
+    /// [`Tokens::auth`](crate::login::Tokens::auth); [`Invalid`](ErrorKind::Invalid) if the entry
+    /// has no `ControllerURL`.
+    pub fn client_settings(&self, cluster: Option<&str>) -> Result<ClientSettings, Error> {
+        let rc = FlynnRc::load(self.flynnrc())?;
+        let cluster = rc.select(cluster)?.clone();
+        if cluster.controller_url().is_empty() {
+            let message = format!("cluster {:?} has no ControllerURL", cluster.name());
+            return Err(Error::file(ErrorKind::Invalid, "use", self.flynnrc(), message));
+        }
+        let auth = self.tokens().auth(&cluster)?;
+        let ca_file = self.ca_files().path(cluster.name()).ok().filter(|path| path.is_file());
+        Ok(ClientSettings { cluster, auth, ca_file })
+    }
+}
+
+impl ClientSettings {
+    /// The entry of the cluster.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    /// The controller's URL.
+    pub fn controller_url(&self) -> &str {
+        self.cluster.controller_url()
+    }
+
+    /// The pin of the controller's certificate: base64 of the SHA-256 of its DER. Without one, the
+    /// certificate must be of an authority that you trust.
+    pub fn pin(&self) -> Option<&str> {
+        self.cluster.pin()
+    }
+
+    /// What to send: a key or a token.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// The certificate of the cluster's own authority, if it is there. Certificates that nobody has
+    /// bought are issued by it, such as those of the git server and of the status app.
+    pub fn ca_file(&self) -> Option<&Path> {
+        self.ca_file.as_deref()
+    }
+
+    /// The status app's URL; `None` if the controller's URL is not `https://controller.<domain>`.
+    ///
+    /// The status app does not take the controller's key: outside of the cluster's network it
+    /// wants the `AUTH_KEY` of its own release. Nor does the controller's pin fit: it serves the
+    /// router's default certificate.
+    pub fn status_url(&self) -> Option<String> {
+        self.cluster.status_url()
+    }
+}

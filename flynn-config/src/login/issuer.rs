@@ -1,0 +1,204 @@
+//! The OAuth server that gives out the tokens of a cluster.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use crate::url::Url;
+use crate::{Cluster, Error, ErrorKind};
+
+/// The client id of `flynn login` where the issuer's URL names none.
+pub(super) const DEFAULT_CLIENT: &str = "flynn-cli";
+
+const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+/// The OAuth issuer of a cluster: its `OAuthURL`, or the controller itself where that is not set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    metadata_urls: Vec<String>,
+    client_id: String,
+    audience: String,
+}
+
+impl Issuer {
+    /// The issuer of a cluster of `.flynnrc`.
+    ///
+    /// # Errors
+    /// [`Invalid`](ErrorKind::Invalid) if its URL is not an `https` URL.
+    pub fn of(cluster: &Cluster) -> Result<Self, Error> {
+        let invalid = || {
+            let name = cluster.name();
+            let message =
+                format!("the OAuthURL or ControllerURL of cluster {name:?} is not an https URL");
+            Error::new(ErrorKind::Invalid, message)
+        };
+        let mut metadata_urls = vec![metadata_url(url_of(cluster)).ok_or_else(invalid)?];
+        metadata_urls.extend(metadata_url(cluster.controller_url()));
+        metadata_urls.dedup();
+        Ok(Self {
+            metadata_urls,
+            client_id: client_id(cluster),
+            audience: cluster.controller_url().trim().to_owned(),
+        })
+    }
+
+    /// The URLs of the server's metadata (RFC 8414), to be tried in this order. The answer holds
+    /// the `token_endpoint`.
+    pub fn metadata_urls(&self) -> &[String] {
+        &self.metadata_urls
+    }
+
+    /// The `client_id` parameter of a request for a token.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// The `audience` parameter of a request for a token: the controller's URL.
+    pub fn audience(&self) -> &str {
+        &self.audience
+    }
+}
+
+/// A request that renews a login: [`Tokens::refresh`](super::Tokens::refresh).
+#[derive(Debug, Clone)]
+pub struct Refresh {
+    pub(super) issuer: Issuer,
+    pub(super) token: SecretString,
+}
+
+impl Refresh {
+    /// The server to ask.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// The form to POST to the `token_endpoint`. It holds the refresh token: do not log it.
+    pub fn form(&self) -> [(&'static str, &str); 4] {
+        [
+            ("grant_type", "refresh_token"),
+            ("client_id", &self.issuer.client_id),
+            ("refresh_token", self.token.expose_secret()),
+            ("audience", &self.issuer.audience),
+        ]
+    }
+}
+
+/// The answer of a token endpoint.
+#[derive(Clone)]
+pub struct IssuedToken {
+    pub(super) access_token: SecretString,
+    pub(super) token_type: String,
+    pub(super) expires: Option<SystemTime>,
+    pub(super) refresh_token: Option<SecretString>,
+    pub(super) refresh_expires: Option<SystemTime>,
+    /// RFC 3339.
+    pub(super) refresh_issued: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    access_token: String,
+    #[serde(default)]
+    token_type: String,
+    expires_in: Option<u64>,
+    #[serde(default)]
+    refresh_token: String,
+    refresh_token_expires_in: Option<u64>,
+    refresh_token_issue_time: Option<String>,
+}
+
+impl IssuedToken {
+    /// Reads the JSON that the server answered with status 200 at the time `received`.
+    ///
+    /// # Errors
+    /// [`Syntax`](ErrorKind::Syntax) for anything but a token. No content shows in the error.
+    pub fn parse(body: &[u8], received: SystemTime) -> Result<Self, Error> {
+        // The Display of the cause could show a token.
+        let response: Response = serde_json::from_slice(body).map_err(|e| {
+            Error::syntax_at(e.line(), e.column(), "not the answer of an OAuth token endpoint")
+        })?;
+        if response.access_token.is_empty() {
+            return Err(Error::syntax_at(1, 1, "the OAuth server's answer has no access token"));
+        }
+        let after = |seconds: Option<u64>| {
+            let seconds = seconds.filter(|&seconds| seconds > 0)?;
+            received.checked_add(Duration::from_secs(seconds))
+        };
+        Ok(Self {
+            expires: after(response.expires_in),
+            refresh_expires: after(response.refresh_token_expires_in),
+            access_token: SecretString::from(response.access_token),
+            token_type: response.token_type,
+            refresh_token: Some(response.refresh_token)
+                .filter(|token| !token.is_empty())
+                .map(SecretString::from),
+            refresh_issued: response.refresh_token_issue_time,
+        })
+    }
+}
+
+impl fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedToken")
+            .field("access_token", &self.access_token)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The URL of a cluster's issuer.
+pub(super) fn url_of(cluster: &Cluster) -> &str {
+    match cluster.oauth_url().trim() {
+        "" => cluster.controller_url().trim(),
+        url => url,
+    }
+}
+
+/// The client id that a cluster's tokens are cached under.
+pub(super) fn client_id(cluster: &Cluster) -> String {
+    let named = Url::parse(url_of(cluster)).and_then(|url| url.parameter("client_id"));
+    named.filter(|id| !id.trim().is_empty()).unwrap_or_else(|| DEFAULT_CLIENT.to_owned())
+}
+
+fn metadata_url(issuer: &str) -> Option<String> {
+    let url = Url::parse(issuer.trim()).filter(|url| url.scheme.eq_ignore_ascii_case("https"))?;
+    let path = url.path.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    Some(format!("https://{}{METADATA}{path}", url.host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::FlynnRc;
+
+    fn cluster(oauth_url: &str, controller_url: &str) -> Cluster {
+        let rc = format!(
+            "[[cluster]]\nName = \"a\"\nOAuthURL = \"{oauth_url}\"\nControllerURL = \
+             \"{controller_url}\"\n"
+        );
+        FlynnRc::parse(&rc).unwrap().clusters()[0].clone()
+    }
+
+    #[test]
+    fn the_issuer_of_a_cluster() {
+        let controller = "https://controller.a.test:8443";
+        let by_controller = format!("https://controller.a.test:8443{METADATA}");
+        let issuer = |url: &str| Issuer::of(&cluster(url, controller)).unwrap();
+        let own = issuer("");
+        assert_eq!(own.metadata_urls(), std::slice::from_ref(&by_controller));
+        assert_eq!((own.client_id(), own.audience()), ("flynn-cli", controller));
+        let auth = issuer("https://auth.a.test/");
+        let by_auth = format!("https://auth.a.test{METADATA}");
+        assert_eq!(auth.metadata_urls(), [by_auth, by_controller.clone()]);
+        let path = issuer("https://login.test/realm/x?client_id=my%20cli&y=1");
+        let by_path = format!("https://login.test{METADATA}/realm/x");
+        assert_eq!(path.metadata_urls(), [by_path, by_controller]);
+        assert_eq!(path.client_id(), "my cli");
+        for bad in ["http://auth.a.test", "auth.a.test", "https://"] {
+            let error = Issuer::of(&cluster(bad, controller)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{bad}");
+        }
+    }
+}
