@@ -82,7 +82,8 @@ fn with_slashes(path: &str) -> String {
     if drive || path.starts_with("\\\\") { path.replace('\\', "/") } else { path.to_owned() }
 }
 
-fn shell_word(word: &str) -> String {
+/// A word for a POSIX shell, in quotes where it needs them.
+pub(crate) fn shell_word(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:+,=@%".contains(&b) || b >= 0x80;
     if !word.is_empty() && word.bytes().all(plain) {
         word.to_owned()

@@ -21,6 +21,7 @@ pub use blocks::{FlynnBlocks, Setting};
 pub use edit::GitConfigEdit;
 pub use environment::Environment;
 pub use helper::Helper;
+pub(crate) use helper::shell_word;
 pub use include::Includes;
 pub use plan::{BlockChange, Plan};
 pub use value::Value;

@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use flynn_config::credential::{Credential, Operation, Tokens, answer, reject_with};
+use flynn_config::credential::{Credential, GitAnswer, ask as ask_git, reject_with};
+use flynn_config::login::Tokens;
 use flynn_config::{Environment, ErrorKind, FlynnRc, GitConfig, Helper};
 use proptest::prelude::*;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -78,6 +79,53 @@ fn reject_tells_what_goes_wrong() {
     }
 }
 
+/// A password that `store` has kept since before the key changed, and every way out of it.
+#[test]
+fn a_stale_answer_of_another_helper_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    let gitconfig = home.path().join(".gitconfig");
+    let rc = FlynnRc::parse(&format!(
+        "[[cluster]]\nName = \"a\"\nKey = \"new\"\nGitURL = \"{URL}\"\n[[cluster]]\nName = \"nogit\"\nKey = \"k\"\n"
+    ))
+    .unwrap();
+    let tokens = Tokens::new(home.path().join("tokens"));
+    let answer = || ask_git(git(home.path()), rc.cluster("a").unwrap(), &tokens).unwrap();
+    assert_eq!(answer(), GitAnswer::Missing);
+    assert!(answer().remedy(URL).unwrap().contains("git config --global"));
+    let own = "!f() { test $1 = get && echo username=user && echo password=new; }; f";
+    GitConfig::edit(&gitconfig, |git| {
+        git.set("credential.helper", "store")?;
+        git.set(&format!("credential.{URL}.helper"), own)
+    })
+    .unwrap();
+    assert_eq!(answer(), GitAnswer::Current);
+    assert_eq!(answer().remedy(URL), None);
+    let store = home.path().join(".git-credentials");
+    fs::write(&store, "https://user:old@git.a.test%3a8443\n").unwrap();
+    let stale = answer();
+    assert_eq!(stale, GitAnswer::Stale { username: Some("user".into()) });
+    let remedy = stale.remedy(URL).unwrap();
+    assert!(!remedy.contains("old@") && !format!("{stale:?}").contains("old"), "{remedy}");
+    // The command of the remedy does what it says.
+    let command = remedy.split('`').nth(1).unwrap();
+    let mut shell = Command::new("sh");
+    let git_env = git(home.path());
+    shell.args(["-c", command]).env_clear();
+    for (name, value) in git_env.get_envs().filter_map(|(name, value)| Some((name, value?))) {
+        shell.env(name, value);
+    }
+    assert!(shell.current_dir(home.path()).status().unwrap().success());
+    assert_eq!(answer(), GitAnswer::Current);
+    // Bearer is for tokens alone: the controller refuses a key from that user.
+    fs::write(&store, "https://Bearer:new@git.a.test%3a8443\n").unwrap();
+    assert_eq!(answer(), GitAnswer::Stale { username: Some("Bearer".into()) });
+    let nogit = ask_git(git(home.path()), rc.cluster("nogit").unwrap(), &tokens).unwrap_err();
+    assert_eq!(nogit.kind(), ErrorKind::Invalid);
+    let none = Command::new(home.path().join("no-git"));
+    let none = ask_git(none, rc.cluster("a").unwrap(), &tokens).unwrap_err();
+    assert_eq!(none.kind(), ErrorKind::Git);
+}
+
 /// A CI job: no file at all, and the key in a variable.
 #[test]
 fn the_environment_form_needs_no_file() {
@@ -127,28 +175,6 @@ fn a_helper_with_an_odd_path_is_run() {
     })
     .unwrap();
     assert_eq!(password(git(home.path())).as_deref(), Some("odd"));
-}
-
-#[test]
-fn a_token_is_sent_as_bearer() {
-    let home = tempfile::tempdir().unwrap();
-    let tokens = home.path().join("tokens/dashboard.a.test");
-    fs::create_dir_all(&tokens).unwrap();
-    let json = r#"{"refresh_token":"r","access_tokens":{"https://controller.a.test:8443":
-        {"access_token":"tok","expiry":"2999-01-01T00:00:00Z","token_type":"Bearer"}}}"#;
-    fs::write(tokens.join("flynn-cli.json"), json).unwrap();
-    let rc = FlynnRc::parse(
-        "[[cluster]]\nName = \"a\"\nOAuthURL = \"https://dashboard.a.test\"\n\
-         ControllerURL = \"https://controller.a.test:8443\"\nGitURL = \"https://git.a.test:8443\"\n",
-    )
-    .unwrap();
-    let asked = Credential::for_url(URL).unwrap();
-    let tokens = Tokens::new(home.path().join("tokens"));
-    let answered = answer(Operation::Get, &asked, &rc, &tokens).unwrap().unwrap();
-    assert_eq!(answered.username(), Some("Bearer"));
-    assert_eq!(answered.password().unwrap().expose_secret(), "tok");
-    let none = answer(Operation::Get, &asked, &rc, &Tokens::new("nowhere")).unwrap_err();
-    assert_eq!(none.kind(), ErrorKind::Token);
 }
 
 #[test]
