@@ -1,12 +1,10 @@
 //! Certificates of routes, and which one the router presents.
 
-use rustls::crypto::ring::sign::any_supported_type;
-use rustls::sign::CertifiedKey;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
+use super::key_pair;
+use super::releases::Release;
 use super::routes::Route;
 use super::wire::{Fail, Time, empty};
 
@@ -24,65 +22,6 @@ pub(crate) struct Certificate {
     pub(crate) key: String,
     pub(crate) created_at: Time,
     pub(crate) updated_at: Time,
-}
-
-/// The types of the PEM sections of a text, in order.
-fn sections(text: &str) -> Vec<String> {
-    text.lines()
-        .filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----"))
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Checks that the certificate is one and that the key is its own, as Go's `tls.X509KeyPair` does.
-fn check_pair(cert: &str, key: &str) -> Result<(), String> {
-    let chain: Vec<CertificateDer<'_>> =
-        CertificateDer::pem_slice_iter(cert.as_bytes()).filter_map(Result::ok).collect();
-    if chain.is_empty() {
-        let found = sections(cert);
-        return Err(match found.first() {
-            None => "tls: failed to find any PEM data in certificate input".to_owned(),
-            Some(kind) if found.len() == 1 && kind.ends_with("PRIVATE KEY") => {
-                "tls: failed to find certificate PEM data in certificate input, but did find a \
-                 private key; PEM inputs may have been switched"
-                    .to_owned()
-            }
-            Some(_) => format!(
-                "tls: failed to find \"CERTIFICATE\" PEM block in certificate input after \
-                 skipping PEM blocks of the following types: [{}]",
-                found.join(" ")
-            ),
-        });
-    }
-    let found = sections(key);
-    if !found.iter().any(|kind| kind.ends_with("PRIVATE KEY")) {
-        return Err(match found.first().map(String::as_str) {
-            None => "tls: failed to find any PEM data in key input".to_owned(),
-            Some("CERTIFICATE") if found.len() == 1 => {
-                "tls: found a certificate rather than a key in the PEM for the private key"
-                    .to_owned()
-            }
-            Some(_) => format!(
-                "tls: failed to find PEM block with type ending in \"PRIVATE KEY\" in key input \
-                 after skipping PEM blocks of the following types: [{}]",
-                found.join(" ")
-            ),
-        });
-    }
-    let mismatch = || "tls: private key does not match public key".to_owned();
-    let unreadable = || "tls: failed to parse private key".to_owned();
-    let der = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|_| unreadable())?;
-    let signer = any_supported_type(&der).map_err(|_| unreadable())?;
-    match CertifiedKey::new(chain, signer).keys_match() {
-        Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch)) => {
-            Err(mismatch())
-        }
-        Err(rustls::Error::InvalidCertificate(rustls::CertificateError::BadEncoding)) => {
-            Err("asn1: structure error: tags don't match".to_owned())
-        }
-        // What rustls cannot judge, such as an odd version, Go does not look at either.
-        _ => Ok(()),
-    }
 }
 
 /// The certificate that a route came with, if any, as the server stores it.
@@ -114,7 +53,7 @@ impl Engine {
         let Some(given) = given_certificate(route) else { return Ok(()) };
         let (cert, key) = (given.cert.clone(), given.key.clone());
         if checked {
-            check_pair(&cert, &key)
+            key_pair::check(self.options.age, &cert, &key)
                 .map_err(|reason| Fail::invalid(format!("Certificate invalid: {reason}")))?;
         }
         let known = self.state.certificates.iter().find(|c| c.cert == cert).cloned();
@@ -149,22 +88,20 @@ impl Engine {
         own.map(|c| (c.cert.clone(), c.key.clone())).or_else(|| self.default_certificate())
     }
 
+    /// Why a router of this release does not come up: its own certificate cannot be loaded. Nobody
+    /// judges the placeholders of an engine that makes no certificates.
+    pub(crate) fn router_fault(&self, release: &Release, process: &str) -> Option<String> {
+        let own = release.processes.get(process);
+        let env = |name| own.and_then(|own| own.env.get(name)).or_else(|| release.env.get(name));
+        let cert = env("TLSCERT").filter(|cert| !cert.is_empty());
+        let cert = cert.filter(|_| self.options.certifier.is_some())?;
+        let key = env("TLSKEY").map_or("", String::as_str);
+        key_pair::check(self.options.age, cert, key).err()
+    }
+
     /// What the router presents where a route has no certificate: its own env.
     fn default_certificate(&self) -> Option<(String, String)> {
         let env = |name| self.state.env("router", "app", name).map(str::to_owned);
         Some((env("TLSCERT")?, env("TLSKEY")?))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn says_what_go_says() {
-        let none = check_pair("x", "y").unwrap_err();
-        assert_eq!(none, "tls: failed to find any PEM data in certificate input");
-        let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----";
-        assert!(check_pair(key, key).unwrap_err().contains("may have been switched"));
     }
 }

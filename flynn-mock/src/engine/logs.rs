@@ -193,8 +193,8 @@ impl Engine {
     }
 
     /// What a job writes that crashes at its start.
-    pub(crate) fn log_crash(&mut self, job: &Job) {
-        self.log_line(job, "stderr", "panic: CRASH=true".to_owned());
+    pub(crate) fn log_crash(&mut self, job: &Job, words: &str) {
+        self.log_line(job, "stderr", words.to_owned());
     }
 
     /// Adds what a one-off job wrote to its app's log, unless the job asked not to.

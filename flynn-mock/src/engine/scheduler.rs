@@ -277,7 +277,15 @@ impl Engine {
 
     /// Whether the job crashes as soon as it starts.
     fn crashes(&self, job: &Job) -> bool {
-        self.job_env(job, "CRASH").is_some_and(|value| value == "true")
+        let on_request = self.job_env(job, "CRASH").is_some_and(|value| value == "true");
+        on_request || self.last_words(job).is_some()
+    }
+
+    /// What a router says that cannot load its certificate.
+    fn last_words(&self, job: &Job) -> Option<String> {
+        self.state.app("router").ok().filter(|router| router.id == job.app)?;
+        let release = self.state.releases.iter().find(|release| release.id == job.release)?;
+        self.router_fault(release, &job.kind)
     }
 
     /// Whether a step does nothing but start a job again that will crash again.
@@ -305,9 +313,10 @@ impl Engine {
     pub(crate) fn started(&mut self, uuid: &str) {
         let Some(mut job) = self.job_row(uuid, &["starting", "stopping", "down"]) else { return };
         let crashes = self.crashes(&job);
+        let last_words = self.last_words(&job);
         if crashes {
             // It says so even when it was to be stopped meanwhile.
-            self.log_crash(&job);
+            self.log_crash(&job, last_words.as_deref().unwrap_or("panic: CRASH=true"));
         }
         if job.state == "down" || (job.state == "stopping" && !crashes) {
             return;
@@ -315,7 +324,8 @@ impl Engine {
         if crashes {
             job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
             job.exit_status = Some(1);
-            job.host_error = (self.options.crash == Crash::HostError).then(|| CRASH.to_owned());
+            let refused = self.options.crash == Crash::HostError && last_words.is_none();
+            job.host_error = refused.then(|| CRASH.to_owned());
             self.job_down(job);
             return;
         }

@@ -8,6 +8,7 @@
 )]
 
 mod attach;
+mod certificates;
 mod conformance;
 mod controller;
 mod fault;
