@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::url::Url;
 use crate::{Cluster, Error, ErrorKind};
@@ -97,18 +97,6 @@ pub struct IssuedToken {
     pub(super) refresh_issued: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Response {
-    access_token: String,
-    #[serde(default)]
-    token_type: String,
-    expires_in: Option<u64>,
-    #[serde(default)]
-    refresh_token: String,
-    refresh_token_expires_in: Option<u64>,
-    refresh_token_issue_time: Option<String>,
-}
-
 impl IssuedToken {
     /// Reads the JSON that the server answered with status 200 at the time `received`.
     ///
@@ -116,25 +104,28 @@ impl IssuedToken {
     /// [`Syntax`](ErrorKind::Syntax) for anything but a token. No content shows in the error.
     pub fn parse(body: &[u8], received: SystemTime) -> Result<Self, Error> {
         // The Display of the cause could show a token.
-        let response: Response = serde_json::from_slice(body).map_err(|e| {
+        let answer: Map<String, Value> = serde_json::from_slice(body).map_err(|e| {
             Error::syntax_at(e.line(), e.column(), "not the answer of an OAuth token endpoint")
         })?;
-        if response.access_token.is_empty() {
-            return Err(Error::syntax_at(1, 1, "the OAuth server's answer has no access token"));
-        }
-        let after = |seconds: Option<u64>| {
-            let seconds = seconds.filter(|&seconds| seconds > 0)?;
+        let text = |key: &str| {
+            let text = answer.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+            text.map(str::to_owned)
+        };
+        let after = |key: &str| {
+            let seconds = answer.get(key).and_then(Value::as_u64).filter(|&seconds| seconds > 0)?;
             received.checked_add(Duration::from_secs(seconds))
         };
+        let access_token = text("access_token").ok_or_else(|| {
+            let message = "the answer of the OAuth token endpoint has no access token";
+            Error::new(ErrorKind::Syntax, message)
+        })?;
         Ok(Self {
-            expires: after(response.expires_in),
-            refresh_expires: after(response.refresh_token_expires_in),
-            access_token: SecretString::from(response.access_token),
-            token_type: response.token_type,
-            refresh_token: Some(response.refresh_token)
-                .filter(|token| !token.is_empty())
-                .map(SecretString::from),
-            refresh_issued: response.refresh_token_issue_time,
+            access_token: SecretString::from(access_token),
+            token_type: text("token_type").unwrap_or_default(),
+            expires: after("expires_in"),
+            refresh_token: text("refresh_token").map(SecretString::from),
+            refresh_expires: after("refresh_token_expires_in"),
+            refresh_issued: text("refresh_token_issue_time"),
         })
     }
 }

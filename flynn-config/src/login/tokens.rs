@@ -1,13 +1,10 @@
 //! The cache of tokens that `flynn login` keeps.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
-use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value};
 
 use super::issuer::{self, IssuedToken, Issuer, Refresh};
@@ -106,11 +103,9 @@ impl Tokens {
         let issuer = Issuer::of(cluster)?;
         for path in self.paths(cluster) {
             let Some(cache) = CacheFile::load(&path)? else { continue };
-            let is_usable = !cache.refresh_token.is_empty()
-                && cache.entry(cluster.controller_url()).is_some()
-                && !is_past(instant(&cache.refresh_token_expiry).unwrap_or_default());
-            if is_usable {
-                return Ok(Refresh { issuer, token: SecretString::from(cache.refresh_token) });
+            let token = cache.usable_refresh_token(cluster).map_err(|e| e.at(&path))?;
+            if let Some(token) = token {
+                return Ok(Refresh { issuer, token: SecretString::from(token) });
             }
         }
         Err(not_logged_in(cluster))
@@ -131,7 +126,7 @@ impl Tokens {
         })?;
         save::self_locked_edit(path, |bytes| {
             let mut cache = CacheFile::parse(&bytes, path)?.unwrap_or_default();
-            cache.take(cluster.controller_url().trim(), token);
+            cache.take(cluster.controller_url().trim(), token).map_err(|e| e.at(path))?;
             Ok(cache.to_bytes())
         })
     }
@@ -141,15 +136,12 @@ impl Tokens {
         let mut error = None;
         for path in self.paths(cluster) {
             let Some(cache) = CacheFile::load(&path)? else { continue };
-            let Some(entry) = cache.entry(cluster.controller_url()) else { continue };
-            let expires = instant(&entry.expiry).map_err(|()| {
-                let message = "the `expiry` of a token is not a time; run `flynn login` again";
-                Error::file(ErrorKind::Syntax, "use", &path, message)
-            })?;
+            let entry = cache.entry(cluster.controller_url()).map_err(|e| e.at(&path))?;
+            let Some(Entry { access_token, token_type, expires }) = entry else { continue };
             if !is_past(expires) {
                 return Ok(Some(Token {
-                    kind: entry.token_type.clone(),
-                    secret: SecretString::from(entry.access_token.clone()),
+                    kind: token_type.to_owned(),
+                    secret: SecretString::from(access_token),
                     expires,
                 }));
             }
@@ -193,32 +185,16 @@ impl Token {
     }
 }
 
-/// A file of the cache, as the CLI writes it.
-#[derive(Default, Serialize, Deserialize)]
-struct CacheFile {
-    #[serde(default)]
-    refresh_token: String,
-    #[serde(default = "zero")]
-    refresh_token_expiry: String,
-    #[serde(default = "zero")]
-    refresh_token_issue_time: String,
-    /// By the controller's URL. Go writes `null` for an empty map and for a missing token.
-    #[serde(default)]
-    access_tokens: Option<BTreeMap<String, Option<Entry>>>,
-    #[serde(flatten)]
-    others: Map<String, Value>,
-}
+/// A file of the cache: `refresh_token` with its times, and `access_tokens` by the controller's
+/// URL. What else stands in it stays.
+#[derive(Default)]
+struct CacheFile(Map<String, Value>);
 
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    #[serde(default)]
-    access_token: String,
-    #[serde(default = "zero")]
-    expiry: String,
-    #[serde(default)]
-    token_type: String,
-    #[serde(flatten)]
-    others: Map<String, Value>,
+/// A token of the cache.
+struct Entry<'a> {
+    access_token: &'a str,
+    token_type: &'a str,
+    expires: Option<SystemTime>,
 }
 
 impl CacheFile {
@@ -239,48 +215,117 @@ impl CacheFile {
             let message = "not a token cache; remove the file and run `flynn login`";
             Error::syntax_at(e.line(), e.column(), message).at(path)
         })?;
-        Ok(Some(cache))
+        Ok(Some(Self(cache)))
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let formatter = PrettyFormatter::with_indent(b"\t");
-        // Maps with text as keys always can be written.
-        let _ = self.serialize(&mut Serializer::with_formatter(&mut bytes, formatter));
-        bytes
+        // A map with text as keys always can be written.
+        serde_json::to_vec_pretty(&self.0).unwrap_or_default()
+    }
+
+    fn refresh_token(&self) -> Result<&str, WrongType> {
+        text(&self.0, "refresh_token")
+    }
+
+    /// The refresh token, if it has not expired and the login was one to this cluster.
+    fn usable_refresh_token(&self, cluster: &Cluster) -> Result<Option<&str>, WrongType> {
+        let is_usable = self.entry(cluster.controller_url())?.is_some()
+            && !is_past(time(&self.0, "refresh_token_expiry")?);
+        Ok(Some(self.refresh_token()?).filter(|token| is_usable && !token.is_empty()))
     }
 
     /// The access token for a controller.
-    fn entry(&self, controller_url: &str) -> Option<&Entry> {
-        let tokens = self.access_tokens.as_ref()?;
+    fn entry(&self, controller_url: &str) -> Result<Option<Entry<'_>>, WrongType> {
         let url = controller_url.trim();
-        let exact = || tokens.get(url)?.as_ref();
-        let same = || tokens.iter().find(|(key, _)| is_same_url(key, url))?.1.as_ref();
-        exact().or_else(same).filter(|entry| !entry.access_token.is_empty())
+        let tokens = object(self.0.get("access_tokens"), "access_tokens")?;
+        let same = || tokens?.iter().find(|(key, _)| is_same_url(key, url)).map(|(_, entry)| entry);
+        let entry = tokens.and_then(|tokens| tokens.get(url)).or_else(same);
+        let Some(entry) = object(entry, "access_tokens")? else { return Ok(None) };
+        let access_token = text(entry, "access_token")?;
+        Ok((!access_token.is_empty()).then_some(Entry {
+            access_token,
+            token_type: text(entry, "token_type")?,
+            expires: time(entry, "expiry")?,
+        }))
     }
 
     /// Takes a token of the issuer in, unless what is there is newer.
-    fn take(&mut self, controller_url: &str, new: &IssuedToken) {
+    fn take(&mut self, controller_url: &str, new: &IssuedToken) -> Result<(), WrongType> {
         let issued = new.refresh_issued.as_deref().and_then(|time| instant(time).ok().flatten());
-        let known = instant(&self.refresh_token_issue_time).ok().flatten();
-        let is_newer = self.refresh_token.is_empty() || issued.is_none() || issued > known;
+        let known = time(&self.0, "refresh_token_issue_time")?;
+        let is_newer = self.refresh_token()?.is_empty() || issued.is_none() || issued > known;
         if let Some(token) = new.refresh_token.as_ref().filter(|_| is_newer) {
-            token.expose_secret().clone_into(&mut self.refresh_token);
-            self.refresh_token_expiry = rfc3339(new.refresh_expires);
-            self.refresh_token_issue_time = new.refresh_issued.clone().unwrap_or_else(zero);
+            let issued = new.refresh_issued.clone().unwrap_or_else(|| ZERO.to_owned());
+            for (key, value) in [
+                ("refresh_token", token.expose_secret().to_owned()),
+                ("refresh_token_expiry", rfc3339(new.refresh_expires)),
+                ("refresh_token_issue_time", issued),
+            ] {
+                self.0.insert(key.to_owned(), value.into());
+            }
         }
-        let old = self.access_tokens.get_or_insert_default().entry(controller_url.to_owned());
-        let old = old.or_default();
-        let known = old.as_ref().and_then(|entry| instant(&entry.expiry).ok().flatten());
-        if old.is_none() || is_newer || new.expires > known {
-            let others = old.take().map(|entry| entry.others).unwrap_or_default();
-            *old = Some(Entry {
-                access_token: new.access_token.expose_secret().to_owned(),
-                expiry: rfc3339(new.expires),
-                token_type: new.token_type.clone(),
-                others,
-            });
+        let known = self.entry(controller_url)?.map(|entry| entry.expires);
+        if known.is_none_or(|known| is_newer || new.expires > known) {
+            let mut tokens = take_object(&mut self.0, "access_tokens");
+            let mut entry = take_object(&mut tokens, controller_url);
+            for (key, value) in [
+                ("access_token", new.access_token.expose_secret().to_owned()),
+                ("expiry", rfc3339(new.expires)),
+                ("token_type", new.token_type.clone()),
+            ] {
+                entry.insert(key.to_owned(), value.into());
+            }
+            tokens.insert(controller_url.to_owned(), entry.into());
+            self.0.insert("access_tokens".to_owned(), tokens.into());
         }
+        Ok(())
+    }
+}
+
+/// A field of a cache file that is not of its type.
+struct WrongType(&'static str);
+
+impl WrongType {
+    fn at(self, path: &Path) -> Error {
+        let message = format!(
+            "`{}` is not what the CLI writes; remove the file and run `flynn login`",
+            self.0
+        );
+        Error::file(ErrorKind::Syntax, "use", path, message)
+    }
+}
+
+/// A field with a text; Go writes its empty one for none.
+fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str, WrongType> {
+    match object.get(key) {
+        None | Some(Value::Null) => Ok(""),
+        Some(value) => value.as_str().ok_or(WrongType(key)),
+    }
+}
+
+/// A field with a time; none for Go's zero time.
+fn time(object: &Map<String, Value>, key: &'static str) -> Result<Option<SystemTime>, WrongType> {
+    match text(object, key)? {
+        "" => Ok(None),
+        time => instant(time).map_err(|_| WrongType(key)),
+    }
+}
+
+fn object<'a>(
+    value: Option<&'a Value>,
+    key: &'static str,
+) -> Result<Option<&'a Map<String, Value>>, WrongType> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => value.as_object().map(Some).ok_or(WrongType(key)),
+    }
+}
+
+/// Takes an object out, or makes one.
+fn take_object(from: &mut Map<String, Value>, key: &str) -> Map<String, Value> {
+    match from.remove(key) {
+        Some(Value::Object(object)) => object,
+        _ => Map::new(),
     }
 }
 
@@ -301,14 +346,9 @@ fn is_past(expires: Option<SystemTime>) -> bool {
     expires.is_some_and(|expires| expires < SystemTime::now() + MARGIN)
 }
 
-fn zero() -> String {
-    ZERO.to_owned()
-}
-
 /// A time as Go writes it; its zero time is none.
-fn instant(text: &str) -> Result<Option<SystemTime>, ()> {
-    let time: Timestamp = text.parse().map_err(|_| ())?;
-    let zero: Timestamp = ZERO.parse().map_err(|_| ())?;
+fn instant(text: &str) -> Result<Option<SystemTime>, jiff::Error> {
+    let (time, zero) = (text.parse::<Timestamp>()?, ZERO.parse::<Timestamp>()?);
     let seconds = u64::try_from(time.as_second()).unwrap_or(0);
     let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
     Ok(since.filter(|_| time != zero))
@@ -316,5 +356,5 @@ fn instant(text: &str) -> Result<Option<SystemTime>, ()> {
 
 fn rfc3339(time: Option<SystemTime>) -> String {
     let time = time.and_then(|time| Timestamp::try_from(time).ok());
-    time.map_or_else(zero, |time| time.to_string())
+    time.map_or_else(|| ZERO.to_owned(), |time| time.to_string())
 }

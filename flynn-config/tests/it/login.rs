@@ -182,7 +182,12 @@ fn tokens_that_cannot_be_used() {
     // A login whose token has to be renewed is not silently replaced by the key.
     let expired = sent(&entry("SECRET", PAST)).unwrap_err();
     assert_eq!(expired.kind(), ErrorKind::TokenExpired);
-    for broken in [entry("SECRET", "SECRET"), "\"SECRET\"".into(), "\"SECRET".into()] {
+    for broken in [
+        entry("SECRET", "SECRET"),
+        "\"SECRET\"".into(),
+        "\"SECRET".into(),
+        r#"{"access_token":["SECRET"]}"#.into(),
+    ] {
         let error = sent(&broken).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Syntax, "{error}");
         assert!(error.path().is_some() && error.to_string().contains("flynn login"), "{error}");
@@ -244,7 +249,9 @@ fn a_login_is_renewed() {
         .replacen("\"old\"", "\"new\"", 1)
         .replacen("2020-01-01T00:00:00Z", "3000-01-01T01:00:00Z", 1)
         .replacen("Bearer", "bearer", 1);
-    assert_eq!(fs::read_to_string(cache.path("a/flynn-cli.json")).unwrap(), expected);
+    let written = fs::read(cache.path("a/flynn-cli.json")).unwrap();
+    let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).unwrap();
+    assert_eq!(json(&written), json(expected.as_bytes()));
 }
 
 /// An older refresh token, from a slower program, does not replace a newer one.
