@@ -65,7 +65,7 @@ impl Drop for Process {
 #[test]
 #[ignore = "the other tests start it"]
 fn serves_as_the_process() {
-    let mock = MockController::builder().bootstrapped("example.com").tls().start_blocking();
+    let mock = MockController::builder().tls().start_blocking();
     let host = format!("controller.{}", mock.domain());
     let said = serde_json::to_string(&(mock.url(), host, mock.addr(), mock.key(), mock.ca_pem()));
     println!("\n{MARK}{}", said.unwrap());
@@ -88,6 +88,9 @@ async fn five_hundred_open_streams_stop_no_call() {
 #[tokio::test]
 async fn streams_that_are_dropped_quickly_break_no_call() {
     let (_process, client) = Process::start();
+    for n in 0..5 {
+        client.apps().create(NewApp::named(format!("app-{n}"))).await.unwrap();
+    }
     // Frames that come after the end of their stream are what HTTP/2 closes the connection for.
     let mut drops = iter(0..2000).map(|_| client.events().past().count(5).stream().into_future());
     let mut drops = drops.by_ref().buffer_unordered(16);
