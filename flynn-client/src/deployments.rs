@@ -49,6 +49,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
+use crate::ask::told_or_asked;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Pending};
 use crate::events::{EventType, EventWatch, Events};
@@ -279,7 +280,9 @@ pub(crate) async fn wait(
     if known.is_finished() {
         return judge(handle, settle(handle, known, deadline).await, None, deadline).await;
     }
-    let step = match deadline.limit(last_step(handle)).await {
+    let told = async { last_step(handle).await.map(Some) };
+    let ask = || async { handle.get().await.ok()?.is_finished().then_some(None) };
+    let step = match deadline.limit(told_or_asked(told, ask)).await {
         Ok(step) => step,
         Err(error) if deadline.is_over() => return Err(pending(error)),
         // The stream is lost for good, perhaps by its own timeout; whether the deployment is over can still be read.
@@ -292,11 +295,11 @@ pub(crate) async fn wait(
     };
     let known = handle.get().within(deadline).await.map_err(pending)?;
     let mut deployment = settle(handle, known, deadline).await;
-    if !deployment.status.is_final() {
+    if let (Some(step), false) = (&step, deployment.status.is_final()) {
         // The event was sent before the row was written.
-        deployment.status = step.status;
+        deployment.status = step.status.clone();
     }
-    judge(handle, deployment, Some(step.error), deadline).await
+    judge(handle, deployment, step.map(|step| step.error), deadline).await
 }
 
 /// How long the record of a deployment may lag behind its end.

@@ -34,6 +34,7 @@ use futures_core::Stream;
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
+use crate::ask::told_or_asked;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Pending};
 use crate::events::{Event, EventType, EventWatch, Events};
@@ -404,7 +405,9 @@ impl WaitForMigration {
             }
         }
         let mut trouble = String::new();
-        let error = match deadline.limit(until_finished(handle, &mut trouble)).await {
+        let told = until_finished(handle, &mut trouble);
+        let ask = || async { last_word(&handle.events().list().await.ok()?) };
+        let error = match deadline.limit(told_or_asked(told, ask)).await {
             Ok(migration) => return Ok(migration),
             Err(error) => error,
         };

@@ -57,6 +57,7 @@
 
 #![cfg_attr(doc, doc = "\nComing from the Go client: [`go_client`] names what does the same.")]
 
+mod ask;
 mod attached;
 mod builder;
 mod client;

@@ -11,9 +11,10 @@ use futures_core::future::BoxFuture;
 use futures_util::StreamExt as _;
 
 use super::{AppDeletion, AppDeletionEvent, ReleaseDeletion, ReleaseDeletionEvent};
+use crate::ask::told_or_asked;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Pending};
-use crate::events::{Event, EventType, EventWatch};
+use crate::events::{Event, EventType, EventWatch, Events};
 use crate::ids::{AppId, ReleaseId};
 use crate::transport::Deadline;
 
@@ -97,9 +98,13 @@ impl<D: Deletion> DeletionHandle<D> {
     /// Its progress from its beginning: failures, after which the server tries again, and the success that
     /// ends the stream.
     pub fn watch(&self) -> DeletionProgress<D> {
-        // By object, not by app: the app is about to be gone.
-        let events = self.client.events().object_types([D::EVENT]).object_id(self.id.as_ref());
-        DeletionProgress { events: Some(events.past().watch()), what: std::marker::PhantomData }
+        let events = Some(self.events().past().watch());
+        DeletionProgress { events, what: std::marker::PhantomData }
+    }
+
+    /// By object, not by app: the app is about to be gone.
+    fn events(&self) -> Events {
+        self.client.events().object_types([D::EVENT]).object_id(self.id.as_ref())
     }
 
     /// Waits until all is gone, and says what.
@@ -188,7 +193,8 @@ impl<D: Deletion> WaitForDeletion<D> {
     async fn run(self) -> Result<D, Error> {
         let (handle, deadline) = (self.handle, Deadline::after(self.timeout));
         let mut failure = String::new();
-        let error = match deadline.limit(success(&handle, &mut failure)).await {
+        let waiting = told_or_asked(success(&handle, &mut failure), || past_success(&handle));
+        let error = match deadline.limit(waiting).await {
             Ok(gone) => return Ok(gone),
             Err(error) if error.is_timeout() && !failure.is_empty() => {
                 Error::new(ErrorKind::Timeout, format!("the server tries again after: {failure}"))
@@ -219,6 +225,13 @@ async fn success<D: Deletion>(
         }
     }
     Err(Error::new(ErrorKind::Connection, "the events of the deletion ended before it did"))
+}
+
+/// The success, if there is an event of it already.
+async fn past_success<D: Deletion>(handle: &DeletionHandle<D>) -> Option<D> {
+    let events = handle.events().list().await.ok()?;
+    let mut outcomes = events.iter().filter_map(|event| D::outcome(event).ok());
+    outcomes.find_map(|(gone, error)| error.is_empty().then_some(gone))
 }
 
 impl<D: Deletion> IntoFuture for WaitForDeletion<D> {

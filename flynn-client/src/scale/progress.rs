@@ -12,6 +12,7 @@ use futures_util::stream::{StreamExt as _, unfold};
 
 use super::{ScaleRequest, ScaleState, expected_jobs};
 use crate::apps::AppHandle;
+use crate::ask::told_or_asked;
 use crate::error::{Error, ErrorKind, Pending};
 use crate::events::{Event, EventType, EventWatch, Events};
 use crate::formations::{Formation, Processes};
@@ -96,6 +97,15 @@ impl ScaleHandle {
         let first = events.last().map(|event| event.id);
         // The oldest word counts: a request that is complete can be called off, and stays complete.
         Ok((events.iter().rev().find_map(ending), first))
+    }
+
+    /// The end, if it has come.
+    async fn end(&self) -> Result<Option<ScaleState>, Error> {
+        if !self.id.is_empty() {
+            return Ok(self.look_back().await?.0);
+        }
+        let release = self.app.client.releases().get(&self.release_id).await?;
+        Ok(self.is_settled(&release).await?.then_some(ScaleState::Complete))
     }
 
     /// Whether what runs is what the formation wants.
@@ -293,7 +303,8 @@ pub struct WaitForScale {
 impl WaitForScale {
     async fn run(self, deadline: Deadline) -> Result<Formation, Error> {
         let handle = &self.handle;
-        let end = match deadline.limit(last_step(handle)).await {
+        let ask = || async { handle.end().await.ok()? };
+        let end = match deadline.limit(told_or_asked(last_step(handle), ask)).await {
             // The stream is lost for good; whether the request is over can still be read.
             Err(error) if !error.is_timeout() && !handle.id.is_empty() => {
                 match deadline.limit(handle.look_back()).await {

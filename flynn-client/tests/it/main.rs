@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has failed"
 )]
 
+mod ask;
 mod calls;
 mod capabilities;
 mod changes;
