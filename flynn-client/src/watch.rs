@@ -1,6 +1,6 @@
 //! Watching events across connections.
 
-use std::collections::VecDeque;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -129,31 +129,33 @@ struct Watcher {
 const GOOD: Duration = Duration::from_secs(10);
 
 /// The last events seen, by their ids. Order alone does not tell a duplicate: the server numbers events when
-/// they are written and sends them when they are committed, so 8 can come before 7.
+/// they are written and sends them when they are committed, so 8 can come before 7. An event that is numbered
+/// far below the newest is a repetition.
 #[derive(Default)]
 struct Seen {
     first: Option<i64>,
     newest: Option<i64>,
-    recent: VecDeque<i64>,
+    recent: BTreeSet<i64>,
 }
 
 impl Seen {
-    /// As many as a server lets a reader fall behind.
-    const MOST: usize = 1000;
+    /// How far below the newest an event is old: as many as a server lets a reader fall behind.
+    const OLD: i64 = 1000;
     /// How far an event may be numbered below one that was committed before it.
     const LATE: i64 = 32;
 
     /// Notes an event; false when it was seen before.
     fn insert(&mut self, id: i64) -> bool {
-        if self.newest >= Some(id) && self.recent.contains(&id) {
+        let newest = self.newest.map_or(id, |newest| newest.max(id));
+        let oldest = newest.saturating_sub(Self::OLD);
+        if id < oldest || !self.recent.insert(id) {
             return false;
         }
-        if self.recent.len() == Self::MOST {
-            self.recent.pop_front();
+        while self.recent.first().is_some_and(|first| *first < oldest) {
+            self.recent.pop_first();
         }
-        self.recent.push_back(id);
         self.first.get_or_insert(id);
-        self.newest = self.newest.max(Some(id));
+        self.newest = Some(newest);
         true
     }
 

@@ -160,3 +160,18 @@ async fn it_does_not_wait_for_longer_than_its_patience() {
     assert_eq!(error.retry_after(), Some(Duration::from_secs(301)));
     assert!(begun.elapsed() < Duration::from_secs(1));
 }
+
+#[tokio::test]
+async fn events_that_come_again_and_again_are_given_once() {
+    use std::fmt::Write as _;
+    let mut body = String::new();
+    let mut send = |id: i64| write!(body, "data: {{\"id\":{id}}}\n\n").unwrap();
+    // More than are remembered, twice; then one of them that came first; then what is old, and what is not.
+    (1..=1500).chain(1..=1500).for_each(&mut send);
+    [2500, 1501, 1500, 1499, 2501, 2500, 1600].into_iter().for_each(&mut send);
+    let server = Server::play([events(&body), answer(404, "", "")]).await;
+    let watch = server.client().events().past().watch();
+    let ids: Vec<_> =
+        watch.filter_map(async |event| event.ok().map(|event| event.id)).collect().await;
+    assert_eq!(ids, (1..=1500).chain([2500, 1501, 2501, 1600]).collect::<Vec<_>>());
+}
