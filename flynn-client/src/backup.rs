@@ -31,12 +31,12 @@ use http_body::Body as _;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::ids::BackupId;
 use crate::json::is_default;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Accept, Body, Call, Deadline, Repeat, Request, Spec};
+use crate::transport::{Accept, Body, Call, Deadline, Repeat, Request, Spec, is_type, not_a};
 
 string_enum! {
     /// How a backup went.
@@ -120,7 +120,7 @@ impl Backup {
     /// The record of the latest backup, or `None` when there never was one.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`].
+    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
     pub fn latest_opt(&self) -> Request<Option<BackupRecord>> {
         Request::optional(&self.client, Spec::get(PATH, []))
     }
@@ -156,10 +156,8 @@ impl IntoFuture for TakeBackup {
             let deadline = Deadline::after(self.timeout);
             let (answer, call) = self.client.transport().open(&spec, deadline).await?;
             let (parts, body) = answer.into_parts();
-            let is_tar = |kind: &http::HeaderValue| kind.as_bytes().starts_with(b"application/tar");
-            if !parts.headers.get(header::CONTENT_TYPE).is_some_and(is_tar) {
-                let error =
-                    Error::new(ErrorKind::Decode, "the answer is no tar").with_status(parts.status);
+            if !is_type(&parts.headers, "application/tar") {
+                let error = not_a("tar", &parts.headers).with_status(parts.status);
                 return Err(call.name(error, &spec));
             }
             Ok(BackupTar {

@@ -161,7 +161,10 @@ fn lines(body: &[u8]) -> Result<Vec<LogLine>, Error> {
     parser.push(body);
     let mut lines = Vec::new();
     while let Some(message) = parser.next()? {
-        if message.event == "error" {
+        if message.is_foreign() {
+            continue;
+        }
+        if message.is_error() {
             return Err(Error::new(ErrorKind::Stream, String::from_utf8_lossy(&message.data)));
         }
         let chunk: Chunk = decode(&message.data)?;

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use super::retry::retry_after;
@@ -31,6 +31,40 @@ pub(crate) fn has_data(body: &[u8]) -> bool {
         data: Option<serde::de::IgnoredAny>,
     }
     serde_json::from_slice::<Wrapped>(body).is_ok_and(|wrapped| wrapped.data.is_some())
+}
+
+/// Whether an answer is of a media type, in any case and with any parameters.
+pub(crate) fn is_type(headers: &HeaderMap, essence: &str) -> bool {
+    let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|given| given.split(';').next()).unwrap_or_default();
+    given.trim().eq_ignore_ascii_case(essence)
+}
+
+/// What an answer of another media type than was asked for is called.
+pub(crate) fn not_a(wanted: &str, headers: &HeaderMap) -> Error {
+    let message = format!("no {wanted} but an answer with {}", content_type(headers));
+    Error::new(ErrorKind::Decode, message)
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
+        Some(given) => format!("content type {given:?}"),
+        None => "no content type".to_owned(),
+    }
+}
+
+/// The error for an answer that is compressed or otherwise coded; the client asks for none.
+pub(crate) fn refuse_coding(headers: &HeaderMap) -> Result<(), Error> {
+    let codings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut codings = codings.flat_map(|value| value.to_str().unwrap_or("?").split(','));
+    match codings.find(|coding| !matches!(&*coding.trim().to_ascii_lowercase(), "" | "identity")) {
+        Some(coding) => {
+            let message =
+                format!("the answer is coded as {:?}, which was not asked for", coding.trim());
+            Err(Error::new(ErrorKind::Decode, message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What Go's router answers for a path or a method that the server does not have [seen].
@@ -90,11 +124,7 @@ fn foreign(parts: &Parts, body: &Bytes) -> String {
     if body.starts_with(UNKNOWN_PATH) {
         return "unknown path or method".to_owned();
     }
-    let kind = parts
-        .headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("no content type");
+    let kind = content_type(&parts.headers);
     format!("{} bytes that are no error of a controller ({kind})", body.len())
 }
 

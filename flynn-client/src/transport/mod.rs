@@ -20,6 +20,7 @@ mod sse;
 mod stream;
 mod wire;
 
+pub(crate) use answer::{is_type, not_a};
 pub(crate) use attach::{Duplex, Upgraded, upgrade};
 pub(crate) use auth::Auth;
 pub use body::Body;

@@ -4,7 +4,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT,
+};
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body::Body as _;
@@ -13,7 +15,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 use url::Url;
 
-use super::answer::{error_of, has_data};
+use super::answer::{error_of, has_data, refuse_coding};
 use super::redirect::{follow, is_redirect};
 use super::retry::Failures;
 use super::wire::CLOSE;
@@ -223,6 +225,9 @@ impl Transport {
         let (parts, body) = self.exchange(spec, url, reading, call).await?.into_parts();
         let status = parts.status;
         if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
+            if !spec.headers.contains_key(ACCEPT_ENCODING) {
+                refuse_coding(&parts.headers).map_err(|error| error.with_status(status))?;
+            }
             let content = match reading {
                 Reading::Whole => Content::Whole(collect(body, self.limits.answer).await?),
                 Reading::Open => Content::Open(body),

@@ -16,6 +16,18 @@ pub(crate) struct Message {
     pub(crate) data: Bytes,
 }
 
+impl Message {
+    /// Whether the server says with it why it ends the stream.
+    pub(crate) fn is_error(&self) -> bool {
+        self.event == "error"
+    }
+
+    /// Whether it is no item of the stream, such as the `ping` of a proxy.
+    pub(crate) fn is_foreign(&self) -> bool {
+        !matches!(&*self.event, "" | "message" | "error")
+    }
+}
+
 /// Finds the events in a stream of bytes.
 #[derive(Debug)]
 pub(crate) struct Parser {
@@ -85,7 +97,7 @@ impl Parser {
         if from < to {
             self.field(from, to).ok()?;
         }
-        self.dispatch().filter(|message| message.event == "error")
+        self.dispatch().filter(Message::is_error)
     }
 
     /// The bounds of the next line, without its end.

@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
-use http::header;
 use http_body::Body as _;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::spec::Accept;
 use super::sse::{Message, Parser};
-use super::{Body, Call, Deadline, Spec};
+use super::{Body, Call, Deadline, Spec, is_type, not_a};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::json::decode;
@@ -79,13 +78,8 @@ impl<T: 'static> IntoFuture for Connect<T> {
                 if self.timeout.is_some() { Deadline::after(self.timeout) } else { self.deadline };
             let transport = self.client.transport();
             let (answer, call) = transport.open(&self.spec, deadline).await?;
-            let is_stream = answer
-                .headers()
-                .get(header::CONTENT_TYPE)
-                .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
-            if !is_stream {
-                let error = Error::new(ErrorKind::Decode, "the answer is no event stream")
-                    .with_status(answer.status());
+            if !is_type(answer.headers(), "text/event-stream") {
+                let error = not_a("event stream", answer.headers()).with_status(answer.status());
                 return Err(call.name(error, &self.spec));
             }
             Ok(EventSource {
@@ -125,8 +119,10 @@ impl Open {
     /// The next message; `None` and errors are final.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         loop {
-            if let Some(message) = self.parser.next().transpose() {
-                return Poll::Ready(Some(message));
+            match self.parser.next() {
+                Ok(Some(message)) if message.is_foreign() => continue,
+                Ok(None) => {}
+                message => return Poll::Ready(message.transpose()),
             }
             match Pin::new(&mut self.body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {
@@ -159,9 +155,7 @@ impl<T: DeserializeOwned> Stream for EventSource<T> {
         let this = self.get_mut();
         let Some(open) = &mut this.open else { return Poll::Ready(None) };
         let (item, over) = match ready!(open.poll(cx)) {
-            Some(Ok(message)) if message.event == "error" => {
-                (Some(Err(server_error(&message))), true)
-            }
+            Some(Ok(message)) if message.is_error() => (Some(Err(server_error(&message))), true),
             Some(Ok(message)) => (Some(decode(&message.data)), false),
             Some(Err(error)) => (Some(Err(error)), true),
             None => (None, true),

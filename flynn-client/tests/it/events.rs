@@ -128,3 +128,67 @@ async fn one_event_that_does_not_decode_does_not_end_the_stream() {
     assert!(!format!("{error:?} {error}").contains("s3cret"));
     assert_eq!(stream.next().await.unwrap().unwrap().id, 2);
 }
+
+fn stream(headers: &str, body: &str) -> Step {
+    Step::SendAndClose(format!("HTTP/1.1 200 OK\r\n{headers}\r\n{body}"))
+}
+
+#[tokio::test]
+async fn the_type_of_a_stream_is_told_in_any_case() {
+    let types = ["Text/Event-Stream", "text/event-stream ;charset=utf-8"];
+    for good in types {
+        let head = format!("Content-Type: {good}\r\n");
+        let server = Server::play([stream(&head, "data: {\"id\":1}\n\n")]).await;
+        let all = server.client().events().stream().await.unwrap().try_collect::<Vec<_>>().await;
+        assert_eq!(all.unwrap().len(), 1, "{good}");
+    }
+    for bad in ["text/event-streams", "text/html"] {
+        let head = format!("Content-Type: {bad}\r\n");
+        let server = Server::play([stream(&head, "data: {\"id\":1}\n\n")]).await;
+        let error = server.client().events().stream().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.to_string().contains(bad), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_coded_answer_is_an_error() {
+    let coded = |kind: &str| {
+        stream(&format!("Content-Type: {kind}\r\nContent-Encoding: GZip\r\n"), "\u{1f}")
+    };
+    let server = Server::play([
+        coded("text/event-stream"),
+        coded("text/event-stream"),
+        coded("application/tar"),
+        coded("application/json"),
+        stream("Content-Type: application/json\r\nContent-Encoding: identity\r\n", "[]"),
+    ])
+    .await;
+    let client = server.client();
+    let errors = [
+        client.events().stream().await.map(drop).unwrap_err(),
+        client.app("www").log().await.map(drop).unwrap_err(),
+        client.backup().tar().await.map(drop).unwrap_err(),
+        client.apps().list().await.map(drop).unwrap_err(),
+    ];
+    for error in errors {
+        assert_eq!(error.kind(), ErrorKind::Decode);
+        assert!(error.message().contains("GZip"), "{error}");
+    }
+    client.apps().list().await.unwrap();
+}
+
+#[tokio::test]
+async fn frames_of_another_name_are_no_items() {
+    let ping = "event: ping\ndata: now\n\n";
+    let body = format!("{ping}event: message\ndata: {{\"id\":1}}\n\n{ping}data: {{\"id\":2}}\n\n");
+    let server = Server::play([events(&body)]).await;
+    let all = server.client().events().stream().await.unwrap().try_collect::<Vec<_>>().await;
+    assert_eq!(all.unwrap().iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2]);
+
+    let log = format!(
+        "{ping}data: {{\"event\":\"message\",\"data\":{{\"msg\":\"hi\"}}}}\n\n{ping}data: {{\"event\":\"eof\"}}\n\n"
+    );
+    let server = Server::play([events(&log)]).await;
+    assert_eq!(server.client().app("www").log().await.unwrap()[0].msg, "hi");
+}
