@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use secrecy::SecretString;
-use url::Url;
+use secrecy::{ExposeSecret, SecretString};
+use url::{Host, Url};
 
 use crate::client::Client;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::secret::Secret;
 use crate::transport::{
-    Auth, Body, Layers, Limits, RetryPolicy, Service, Transport, Wire, WireOptions,
+    Auth, Body, Layers, Limits, Proxies, Proxy, RetryPolicy, Service, Transport, Wire, WireOptions,
+    proxy_url,
 };
 
 type Wrap = Box<dyn FnOnce(Service) -> Service + Send>;
@@ -25,6 +26,7 @@ pub struct ClientBuilder {
     url: String,
     auth: Auth,
     tls: Option<Arc<rustls::ClientConfig>>,
+    plain_http: bool,
     resolve: Vec<(String, SocketAddr)>,
     proxy: Option<SecretString>,
     no_proxy: bool,
@@ -42,6 +44,7 @@ impl ClientBuilder {
             url,
             auth: Auth::None,
             tls: None,
+            plain_http: false,
             resolve: Vec::new(),
             proxy: None,
             no_proxy: false,
@@ -74,26 +77,42 @@ impl ClientBuilder {
 
     /// How TLS is done: `flynn_tls::ClientTls` makes one from a pin. Without it, Mozilla's roots on ring
     /// (feature `webpki-roots`). ALPN is set by this crate.
+    ///
+    /// With an `http://` URL it is an error of [`build`](Self::build): the key and all secrets would travel in
+    /// clear text, and the pin would protect nothing. Without a config such a URL is allowed, for clients inside
+    /// of a cluster; whoever is on the way between client and controller can read and change everything.
     pub fn rustls_config(mut self, config: impl Into<Arc<rustls::ClientConfig>>) -> Self {
         self.tls = Some(config.into());
         self
     }
 
-    /// Connects to this address instead of what DNS says for the host; the name in URL, TLS and `Host` stays.
-    /// This is also how one node of the cluster is asked.
+    /// Settings that give up protection.
+    pub fn dangerous(self) -> Dangerous {
+        Dangerous(self)
+    }
+
+    /// Connects to this address instead of what DNS says for the URL's host, in any of its spellings; the name in
+    /// URL, TLS and `Host` stays. This is also how one node of the cluster is asked. The last address counts.
     ///
     /// A port in the URL wins; the address may then carry the same one, or 0. It counts for connections that
     /// this client makes itself: what goes through a [`proxy`](Self::proxy) is resolved there.
+    ///
+    /// What would have no effect is an error of [`build`](Self::build): another host than the URL's, unless there
+    /// is a [`layer`](Self::layer) that may lead to it, and a URL with an address for a host.
     pub fn resolve(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
         self.resolve.push((host.into(), address));
         self
     }
 
-    /// Sends everything through this HTTP proxy (`http://[user:password@]host:port`). TLS, and with it a pin,
+    /// Sends everything through this HTTP proxy (`[http://][user:password@]host:port`). TLS, and with it a pin,
     /// is checked end to end, with the controller.
     ///
     /// Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, unless
-    /// [`resolve`](Self::resolve) says where to connect to.
+    /// [`resolve`](Self::resolve) says where to connect to. They are read as Go, which Flynn's own CLI is written
+    /// in, and curl read them; where the two differ:
+    /// - The upper-case spelling wins (Go), and `localhost` and loopback addresses are connected to directly (Go).
+    /// - `.example.com` in `NO_PROXY` is `example.com` too (curl), and so is `*.example.com`.
+    /// - Proxies other than `http://` are errors of [`build`](Self::build).
     pub fn proxy(mut self, url: impl Into<Secret>) -> Self {
         self.proxy = Some(secret(url));
         self
@@ -202,12 +221,27 @@ impl ClientBuilder {
     ///
     /// # Errors
     /// [`ErrorKind::Config`] when the URL is not `http(s)://host[:port][/prefix]`, a key has characters that
-    /// no header can hold, the proxy is no URL, or TLS is wanted and there is nothing to trust.
+    /// no header can hold, the proxy is no URL, `resolve` would have no effect, TLS is wanted and there is nothing
+    /// to trust, or there is a [`rustls_config`](Self::rustls_config) for an `http://` URL.
     pub fn build(self) -> Result<Client, Error> {
         let url = base_url(&self.url)?;
-        for (host, address) in &self.resolve {
-            check_port(&url, host, *address)?;
+        if url.scheme() == "http" && self.tls.is_some() && !self.plain_http {
+            return Err(config(
+                "the URL begins with http://, so the key would leave without TLS although there is a \
+                 `rustls_config`; write https://, or see `dangerous()`",
+            ));
         }
+        let may_lead_elsewhere = !self.wraps.is_empty();
+        let resolve = (self.resolve.into_iter())
+            .filter_map(|(host, address)| {
+                resolved(&url, &host, address, may_lead_elsewhere).transpose()
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let proxy = match &self.proxy {
+            Some(proxy) => Proxy::All(proxy_url(proxy.expose_secret(), "the proxy")?),
+            None if self.no_proxy || !resolve.is_empty() => Proxy::None,
+            None => Proxy::Environment(Proxies::from_environment(&url)?),
+        };
         let tls = match self.tls {
             Some(tls) => tls,
             None => Arc::new(default_tls(url.scheme() == "https")?),
@@ -218,9 +252,8 @@ impl ClientBuilder {
             // So that a connection is given up before the attempt that found it dead.
             keep_alive: (self.attempt_timeout / 3)
                 .clamp(Duration::from_millis(100), Duration::from_secs(20)),
-            proxy: self.proxy.as_ref().map(proxy_url).transpose()?,
-            proxy_from_environment: !self.no_proxy && self.resolve.is_empty(),
-            resolve: self.resolve,
+            proxy,
+            resolve,
         };
         let wire = Wire::new(&options, self.auth.header()?)?;
         let layers = (!self.wraps.is_empty()).then(|| {
@@ -267,26 +300,46 @@ fn base_url(text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// The port of the URL is the one that is connected to; another one in `resolve` would be ignored silently.
-fn check_port(url: &Url, host: &str, address: SocketAddr) -> Result<(), Error> {
-    match url.port() {
-        Some(port)
-            if url.host_str() == Some(host) && address.port() != 0 && address.port() != port =>
+/// Where the URL's host leads, with the host in the URL's own spelling; `None` when it leads there anyway.
+fn resolved(
+    url: &Url,
+    text: &str,
+    address: SocketAddr,
+    may_lead_elsewhere: bool,
+) -> Result<Option<(String, SocketAddr)>, Error> {
+    let host = match text.parse() {
+        Ok(ip) => Host::Ipv6(ip),
+        Err(_) => Host::parse(text).map_err(|error| {
+            config(format!("`resolve` takes a host name, which {text:?} is not")).caused_by(error)
+        })?,
+    };
+    let port = url.port_or_known_default().unwrap_or_default();
+    let is_port = address.port() == 0 || address.port() == port;
+    match (host, url.host()) {
+        (Host::Domain(name), Some(Host::Domain(of_url)))
+            if name.trim_end_matches('.') == of_url.trim_end_matches('.') =>
         {
-            Err(config(format!(
-                "{host} is to be reached at port {}, but the URL says {port}",
-                address.port()
-            )))
+            // The port of the URL is connected to; another one would be ignored.
+            if url.port().is_some() && !is_port {
+                let other = address.port();
+                return Err(config(format!(
+                    "{text} is to be reached at port {other}, but the URL says {port}"
+                )));
+            }
+            Ok(Some((of_url.to_owned(), address)))
         }
-        _ => Ok(()),
+        (Host::Domain(name), _) if may_lead_elsewhere => Ok(Some((name, address))),
+        (Host::Ipv4(ip), _) if is_port && address.ip() == ip => Ok(None),
+        (Host::Ipv6(ip), _) if is_port && address.ip() == ip => Ok(None),
+        (Host::Domain(_), of_url) => {
+            let of_url = of_url.map(|host| host.to_string()).unwrap_or_default();
+            Err(config(format!("`resolve` is about {text}, but the URL's host is {of_url}")))
+        }
+        _ => Err(config(format!(
+            "`resolve` cannot lead elsewhere what is an address already: write a host name instead of {text} \
+             into the URL, or the right address"
+        ))),
     }
-}
-
-fn proxy_url(text: &SecretString) -> Result<Url, Error> {
-    use secrecy::ExposeSecret;
-    let url = Url::parse(text.expose_secret())
-        .map_err(|error| config("the proxy's URL cannot be read").caused_by(error))?;
-    if url.scheme() == "http" { Ok(url) } else { Err(config("only http:// proxies are supported")) }
 }
 
 fn user_agent(suffix: Option<&str>) -> Result<HeaderValue, Error> {
@@ -313,6 +366,24 @@ fn default_tls(needed: bool) -> Result<rustls::ClientConfig, Error> {
         .with_safe_default_protocol_versions()
         .map_err(|error| config("TLS cannot be set up").caused_by(error))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Settings that give up protection; made by [`ClientBuilder::dangerous`].
+#[must_use]
+pub struct Dangerous(ClientBuilder);
+
+impl Dangerous {
+    /// Allows an `http://` URL together with a [`rustls_config`](ClientBuilder::rustls_config), which is then not
+    /// used: the key and all secrets travel in clear text.
+    pub fn plain_http(self) -> ClientBuilder {
+        ClientBuilder { plain_http: true, ..self.0 }
+    }
+}
+
+impl fmt::Debug for Dangerous {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Dangerous").field(&self.0).finish()
+    }
 }
 
 impl fmt::Debug for ClientBuilder {

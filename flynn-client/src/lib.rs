@@ -107,7 +107,7 @@ pub use futures_core::Stream;
 #[doc(no_inline)]
 pub use {bytes, http, secrecy};
 
-pub use builder::ClientBuilder;
+pub use builder::{ClientBuilder, Dangerous};
 pub use client::Client;
 pub use env::Env;
 pub use error::{Error, ErrorKind, Pending};

@@ -70,7 +70,12 @@ pub fn trust(cluster: &Cluster, beside: Option<Pin>) -> Result<ClientTls> {
 /// When TLS cannot be set up, or there is no token.
 pub fn builder(tls: ClientTls, cluster: &Cluster, tokens: &Tokens) -> Result<ClientBuilder> {
     let url = cluster.controller_url();
-    let builder = Client::builder(url).rustls_config(tls.config().context("cannot set up TLS")?);
+    let mut builder = Client::builder(url);
+    // Inside of a cluster its controller is reached without TLS. Where there is a pin, that is refused.
+    let is_plain = url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
+    if !(is_plain && cluster.tls_pin().is_empty()) {
+        builder = builder.rustls_config(tls.config().context("cannot set up TLS")?);
+    }
     Ok(match tokens.auth(cluster).context("cannot log in")? {
         Auth::Token(token) => builder.bearer_token(token.secret()),
         Auth::Key(key) => builder.key(&key),

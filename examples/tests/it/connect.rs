@@ -84,3 +84,16 @@ async fn without_a_pin_the_steps_trust_public_certificates() {
     let locations = world.job.locations.clone();
     assert!(Patient::open(locations, Some("production"), world.job.connect_to).is_ok());
 }
+
+#[tokio::test]
+async fn plain_http_is_for_clusters_without_a_pin() {
+    let mock = MockController::builder().bootstrapped("example.com").start().await;
+    let open = |lines: &str| {
+        let home = home(&mock, &format!("  Key = \"{}\"\n{lines}", mock.key()));
+        connect::open(&Locations::in_home(home.path()), Some("a")).unwrap().no_proxy().build()
+    };
+    assert!(!open("").unwrap().apps().list().await.unwrap().is_empty());
+    let error = open("  TLSPin = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n").unwrap_err();
+    assert!(error.to_string().contains("https://"), "{error}");
+    assert_eq!(mock.requests().len(), 1, "the key did not leave");
+}

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
-use super::Body;
+use super::{Body, Proxies};
 use crate::error::{BoxError, Error, ErrorKind};
 
 /// How connections are made.
@@ -19,9 +19,15 @@ pub(crate) struct WireOptions {
     /// How long a connection that is being used may be silent before it is asked whether it still stands,
     /// and how long it has to answer.
     pub(crate) keep_alive: Duration,
-    pub(crate) proxy: Option<Url>,
-    /// Whether `HTTPS_PROXY` and its kind are looked at.
-    pub(crate) proxy_from_environment: bool,
+    pub(crate) proxy: Proxy,
+}
+
+/// What connections go through.
+pub(crate) enum Proxy {
+    None,
+    /// This one, whatever the target.
+    All(Url),
+    Environment(Proxies),
 }
 
 /// Two ways to connect: calls share HTTP/2 connections where offered; streams and upgrades get an HTTP/1.1
@@ -113,13 +119,18 @@ fn connections(options: &WireOptions, sharing: Sharing) -> Result<reqwest::Clien
     for (host, address) in &options.resolve {
         builder = builder.resolve(host, *address);
     }
-    if let Some(proxy) = &options.proxy {
-        let proxy = reqwest::Proxy::all(proxy.clone())
-            .map_err(|error| config("the proxy cannot be used").caused_by(error.without_url()))?;
-        builder = builder.proxy(proxy);
-    } else if !options.proxy_from_environment {
-        builder = builder.no_proxy();
-    }
+    builder = match &options.proxy {
+        Proxy::None => builder.no_proxy(),
+        Proxy::All(url) => {
+            builder.proxy(reqwest::Proxy::all(url.clone()).map_err(|error| {
+                config("the proxy cannot be used").caused_by(error.without_url())
+            })?)
+        }
+        Proxy::Environment(proxies) => {
+            let proxies = proxies.clone();
+            builder.proxy(reqwest::Proxy::custom(move |url| proxies.on_the_way_to(url)))
+        }
+    };
     builder
         .build()
         .map_err(|error| config("the connections cannot be set up").caused_by(error.without_url()))

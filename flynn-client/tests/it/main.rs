@@ -9,6 +9,7 @@
 )]
 
 mod ask;
+mod builder;
 mod calls;
 mod capabilities;
 mod changes;

@@ -96,13 +96,45 @@ async fn a_connection_that_went_dead_is_given_up() {
 #[tokio::test]
 async fn odd_proxies_are_refused_without_showing_their_password() {
     let server = Server::play([json(200, "[]")]).await;
-    for proxy in [
-        "proxy:3128",
-        "https://me:s3cret@proxy",
-        "socks5://me:s3cret@proxy",
-        "http://me:s3cret@:99999",
-    ] {
+    for proxy in ["https://me:s3cret@proxy", "socks5://me:s3cret@proxy", "http://me:s3cret@:99999"]
+    {
         let error = server.builder().proxy(proxy).build().unwrap_err();
         assert!(!format!("{error:?} {error}").contains("s3cret"), "{error:?}");
+    }
+}
+
+/// A child process of this test, since the environment is the process's.
+const CHILD: &str = "FLYNN_TEST_PROXY_CHILD";
+
+/// Asks what `CHILD` names; does nothing unless it is set.
+#[tokio::test]
+async fn child() {
+    let Ok(url) = std::env::var(CHILD) else { return };
+    let answer = flynn_client::Client::builder(url).build().unwrap().ping().await;
+    assert!(answer.is_ok(), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_environment_says_which_proxy() {
+    // The proxy answers itself: plain HTTP is not tunnelled.
+    let proxy = Server::answering(|_| json(200, "")).await;
+    let address = proxy.address.to_string();
+    for (no_proxy, is_asked) in [
+        ("", true),
+        ("example.com", true),
+        ("controller.invalid:81", true),
+        ("controller.invalid:80", false),
+        ("*", false),
+    ] {
+        let before = proxy.seen().len();
+        let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+        let child = child.args(["--exact", "transport::proxy::child"]).env_clear();
+        let child = child.env("HTTP_PROXY", &address).env("NO_PROXY", no_proxy);
+        let output = child.env(CHILD, "http://controller.invalid").output().await.unwrap();
+        // Nobody resolves that name: without the proxy there is no answer.
+        assert_eq!(output.status.success(), is_asked, "{no_proxy:?} {output:?}");
+        let asked = &proxy.seen()[before..];
+        assert_eq!(asked.len(), usize::from(is_asked), "{no_proxy:?}");
+        assert!(asked.iter().all(|seen| seen.line() == "GET http://controller.invalid/ping"));
     }
 }
