@@ -5,7 +5,7 @@ use std::path::Path;
 
 use flynn_aws::blobstore::Blobstore;
 use flynn_mock::engine::Programs;
-use flynn_mock::{Command, Delays, Input, MockController, Output, Program, ServerAge};
+use flynn_mock::{Builder, Command, Delays, Input, MockController, Output, Program, ServerAge};
 use flynn_tls::generate::Ca;
 use jiff::SignedDuration;
 use tempfile::TempDir;
@@ -38,7 +38,15 @@ impl Demo {
     /// # Errors
     /// When the files cannot be written.
     pub async fn start(age: ServerAge) -> Result<Self> {
-        let mock = MockController::builder()
+        Self::start_on(MockController::builder(), age).await
+    }
+
+    /// The same on a mock that is set up further: the domain, the age, TLS, the delays and the programs are set here.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_on(builder: Builder, age: ServerAge) -> Result<Self> {
+        let mock = builder
             .bootstrapped(OLD_DOMAIN)
             .server(age)
             .tls()

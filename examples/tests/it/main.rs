@@ -11,6 +11,7 @@ mod dns_plan;
 mod doctor;
 mod dry_run;
 mod git_push;
+mod loaded;
 mod mock_controller;
 mod oracles;
 mod pin;

@@ -26,7 +26,10 @@ impl World {
     }
 
     pub(crate) async fn with(age: ServerAge, arguments: &Arguments) -> Self {
-        let demo = Demo::start(age).await.unwrap();
+        Self::of(Demo::start(age).await.unwrap(), arguments)
+    }
+
+    pub(crate) fn of(demo: Demo, arguments: &Arguments) -> Self {
         let job = Job::demo(arguments, &demo).unwrap();
         Self { demo, job }
     }
