@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::clock::Clock;
 use crate::controller::MockController;
 use crate::engine::{
     Certifier, ClusterCertificate, Command, Crash, Delays, Engine, Errand, Options, Pace, Program,
     Programs, ProviderApis, Provision, Races, ServerAge,
 };
-use crate::requests::{KEPT, Recorder};
 use crate::seed::AppSeed;
+use crate::server::clock::Clock;
+use crate::server::requests::{KEPT, Recorder};
 
 /// Sets up a [`MockController`]; see there for an example.
 #[derive(Clone, Debug)]

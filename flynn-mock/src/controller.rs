@@ -12,13 +12,13 @@ use flynn_tls::{ClientTls, Pin};
 use jiff::Timestamp;
 
 use crate::builder::Builder;
-use crate::clock::Clock;
 use crate::engine::{Engine, Pace, Request};
-use crate::fault::{Fault, FaultHandle};
-use crate::hub::Hub;
 use crate::op::Op;
-use crate::requests::{Recorder, Requests};
-use crate::runtime;
+use crate::server::clock::Clock;
+use crate::server::fault::{Fault, FaultHandle};
+use crate::server::hub::Hub;
+use crate::server::requests::{Recorder, Requests};
+use crate::server::runtime;
 use crate::server::{self, Listener, Tasks};
 use crate::state::State;
 
@@ -269,7 +269,7 @@ impl MockController {
     /// ```
     #[cfg(feature = "wiremock")]
     pub async fn wiremock(&self) -> &::wiremock::MockServer {
-        let server = self.own_mocks.get_or_init(crate::wiremock::start).await;
+        let server = self.own_mocks.get_or_init(crate::server::wiremock::start).await;
         self.hub.asked_first.get_or_init(|| *server.address());
         server
     }

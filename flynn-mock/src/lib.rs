@@ -53,22 +53,21 @@
 //!
 //! Panics of this crate are failures of a test: they carry the line of the test that called.
 
+mod api;
 mod builder;
-mod clock;
+mod calls;
 pub mod conformance;
 mod controller;
 pub mod engine;
-mod fault;
-mod hub;
-mod lock;
+mod life;
 mod op;
-mod requests;
-mod runtime;
 mod seed;
 mod server;
 mod state;
-#[cfg(feature = "wiremock")]
-mod wiremock;
+mod store;
+#[cfg(test)]
+mod tests;
+mod wire;
 
 /// Times and spans of time in the signatures of this crate.
 pub use jiff;
@@ -78,8 +77,8 @@ pub use self::controller::MockController;
 pub use self::engine::{
     Command, Crash, Delays, Errand, Input, Output, Pace, Program, Provision, Races, ServerAge,
 };
-pub use self::fault::{Fault, FaultHandle};
 pub use self::op::Op;
-pub use self::requests::{Iter, RecordedRequest, Requests};
 pub use self::seed::AppSeed;
+pub use self::server::fault::{Fault, FaultHandle};
+pub use self::server::requests::{Iter, RecordedRequest, Requests};
 pub use self::state::{AppState, Missing, State};

@@ -19,7 +19,7 @@ use flynn_client::sinks::Sink;
 use flynn_client::volumes::Volume;
 use serde::de::DeserializeOwned;
 
-use crate::hub::Hub;
+use crate::server::hub::Hub;
 
 /// What is in the cluster, read when a method is called, without a request that
 /// [`requests`](crate::MockController::requests) would show.

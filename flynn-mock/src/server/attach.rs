@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use crate::engine::{Attach, Input, Output};
-use crate::hub::Hub;
+use crate::server::hub::Hub;
 
 const DATA: u8 = 3;
 const SIGNAL: u8 = 4;

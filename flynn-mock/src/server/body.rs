@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 
 use crate::engine::Cursor;
-use crate::hub::Hub;
+use crate::server::hub::Hub;
 
 /// The body of an answer on its way.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;

@@ -2,8 +2,16 @@
 
 mod attach;
 mod body;
+pub(crate) mod clock;
+pub(crate) mod fault;
+pub(crate) mod hub;
+pub(crate) mod lock;
+pub(crate) mod requests;
+pub(crate) mod runtime;
 mod service;
 mod tls;
+#[cfg(feature = "wiremock")]
+pub(crate) mod wiremock;
 
 use std::future::poll_fn;
 use std::io;
@@ -20,7 +28,7 @@ use tokio::task::JoinSet;
 
 use self::service::Service;
 use self::tls::{Greeting, Identities};
-use crate::hub::Hub;
+use crate::server::hub::Hub;
 
 /// All tasks of one mock; dropping it ends them and closes their sockets. `None` once it is dropped.
 #[derive(Clone, Debug)]

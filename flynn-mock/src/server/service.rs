@@ -17,8 +17,8 @@ use super::Tasks;
 use super::attach;
 use super::body::{self, Body};
 use crate::engine::{self, Answer, Request};
-use crate::fault::Harm;
-use crate::hub::Hub;
+use crate::server::fault::Harm;
+use crate::server::hub::Hub;
 
 /// What answers the requests of one connection.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl Service {
     async fn answer_to(self, request: Request, upgrade: OnUpgrade) -> io::Result<Response<Body>> {
         self.hub.record(&request);
         #[cfg(feature = "wiremock")]
-        if let Some(answer) = crate::wiremock::ask(&self.hub, &request).await? {
+        if let Some(answer) = crate::server::wiremock::ask(&self.hub, &request).await? {
             return Ok(answer.map(body::full));
         }
         let (harm, due) = self.hub.strike(&request);

@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::hub::Hub;
+use crate::server::hub::Hub;
 
 /// How a client was met.
 pub(super) enum Greeting {

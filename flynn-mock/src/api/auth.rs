@@ -1,0 +1,81 @@
+//! Who may call: the controller's keys.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderValue, Method, StatusCode};
+
+use crate::calls::query_pairs;
+use crate::engine::{Answer, Engine, Request, ServerAge};
+
+/// User and password of HTTP basic authentication.
+pub(crate) fn basic(request: &Request) -> Option<(String, String)> {
+    let (scheme, rest) = request.header_text("authorization").split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
+    let (user, password) = text.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
+
+/// The `key` of the query; empty when there is none.
+pub(crate) fn query_key(request: &Request) -> String {
+    query_pairs(&request.query)
+        .find(|(name, _)| name == "key")
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+impl Engine {
+    /// Whether the controller lets the request in.
+    pub(crate) fn authorized(&self, request: &Request) -> bool {
+        let (user, mut password) = basic(request).unwrap_or_default();
+        if password.is_empty() && request.path == "/ca-cert" {
+            return true;
+        }
+        match self.options.age {
+            ServerAge::V2016 => {
+                let streams = request.header_text("accept").contains("text/event-stream");
+                if password.is_empty() && (streams || request.path == "/backup") {
+                    password = query_key(request);
+                }
+            }
+            // Here the password is a signed token, and the mock signs none.
+            ServerAge::V2021 if user == "Bearer" => return false,
+            ServerAge::V2021 => {}
+        }
+        !password.is_empty() && self.keys().contains(&password)
+    }
+}
+
+/// Answers a CORS preflight, if the request is one.
+pub(crate) fn preflight(age: ServerAge, request: &Request) -> Option<Answer> {
+    let asks = request.method == Method::OPTIONS && request.headers.contains_key("origin");
+    asks.then(|| {
+        let mut answer = Answer::empty(StatusCode::OK);
+        allow_origin(age, request, &mut answer);
+        answer
+    })
+}
+
+/// Adds the CORS headers when the request names its origin.
+pub(crate) fn allow_origin(age: ServerAge, request: &Request, answer: &mut Answer) {
+    let Some(origin) = request.headers.get("origin") else { return };
+    let allowed_headers = match age {
+        ServerAge::V2016 => "Authorization,Accept,Content-Type,If-Match,If-None-Match",
+        ServerAge::V2021 => {
+            "Auth-Key,Authorization,Accept,Content-Type,If-Match,If-None-Match,X-GRPC-Web"
+        }
+    };
+    let headers = &mut answer.headers;
+    headers.insert("access-control-allow-origin", origin.clone());
+    for (name, value) in [
+        ("access-control-allow-credentials", "true"),
+        ("access-control-allow-headers", allowed_headers),
+        ("access-control-allow-methods", "GET,POST,PUT,PATCH,DELETE,HEAD"),
+        ("access-control-expose-headers", "ETag,Content-Disposition"),
+        ("access-control-max-age", "3600"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

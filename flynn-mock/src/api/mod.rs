@@ -1,0 +1,19 @@
+//! The handlers, one file per resource.
+
+pub(crate) mod apps;
+pub(crate) mod artifacts;
+pub(crate) mod auth;
+pub(crate) mod backup;
+pub(crate) mod deployments;
+pub(crate) mod events;
+pub(crate) mod formations;
+pub(crate) mod jobs;
+pub(crate) mod logs;
+pub(crate) mod providers;
+pub(crate) mod releases;
+pub(crate) mod resources;
+pub(crate) mod routes;
+pub(crate) mod sinks;
+pub(crate) mod status;
+pub(crate) mod streams;
+pub(crate) mod volumes;

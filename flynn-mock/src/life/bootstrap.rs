@@ -1,0 +1,233 @@
+//! A bootstrapped cluster: what a real bootstrap of each age leaves behind.
+//!
+//! The manifests beside this file list, in the order in which a bootstrap makes them, the system
+//! apps with their artifacts, releases, formations, routes, providers and resources, as real
+//! clusters showed them, and how the first jobs came up, of which several are always under way.
+//! `{{..}}` stands for what differs from cluster to cluster.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use crate::api::apps::App;
+use crate::api::artifacts::Artifact;
+use crate::api::formations::formation_request;
+use crate::api::providers::Provider;
+use crate::api::releases::Release;
+use crate::api::resources::Resource;
+use crate::api::routes::Route;
+use crate::engine::{Engine, ServerAge};
+use crate::life::options::{ClusterCertificate, Pace};
+use crate::store::state::Counts;
+use crate::wire::Fail;
+
+/// One entry of a manifest.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    App(App),
+    Artifact(Artifact),
+    Release(Box<Release>),
+    /// Makes a release the app's.
+    Current {
+        app: String,
+        release: String,
+    },
+    Provider(Provider),
+    Resource(Resource),
+    Formation {
+        app: String,
+        release: String,
+        processes: Counts,
+    },
+    Route(Box<Route>),
+    /// A job of a formation is to run on a host.
+    Pending(Pending),
+    /// Its host has been told.
+    Starting {
+        job: String,
+        host: String,
+    },
+    /// It writes its first lines.
+    Logged {
+        job: String,
+    },
+    Up {
+        job: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Pending {
+    job: String,
+    app: String,
+    release: String,
+    #[serde(rename = "type")]
+    kind: String,
+    host: String,
+}
+
+const V2016: &str = include_str!("bootstrap/v2016.json");
+const V2021: &str = include_str!("bootstrap/v2021.json");
+
+/// How long before the first request the bootstrap began.
+const BEFORE: SignedDuration = SignedDuration::from_millis(1400);
+
+/// The time from one of its entries to the next.
+const BETWEEN: SignedDuration = SignedDuration::from_millis(5);
+
+impl Engine {
+    /// Fills the empty cluster.
+    pub(crate) fn bootstrap(&mut self) {
+        let manifest = match self.options.age {
+            ServerAge::V2016 => V2016,
+            ServerAge::V2021 => V2021,
+        };
+        let domain = self.options.domain.clone();
+        let made = self.issue_certificate(&domain);
+        let key = self.options.key.clone().unwrap_or_else(|| self.ids.hex(32));
+        let text = self.fill_in(manifest, &domain, &key, &made);
+        // The manifests are part of the crate and tested to parse.
+        let entries: Vec<Entry> = serde_json::from_str(&text).unwrap_or_default();
+        self.now = self.options.start.checked_sub(BEFORE).unwrap_or(self.options.start);
+        let pace = std::mem::replace(&mut self.options.pace, Pace::Timed);
+        let delays = std::mem::take(&mut self.options.delays);
+        for entry in entries {
+            // Nothing in a manifest contradicts what is there already.
+            let _ = self.make(entry);
+            self.now = self.now.checked_add(BETWEEN).unwrap_or(self.now);
+        }
+        // Finds nothing to do, unless the options name other hosts than those of the manifest.
+        while self.step() {}
+        (self.options.pace, self.options.delays) = (pace, delays);
+        self.now = self.options.start;
+    }
+
+    /// Replaces what stands in double braces.
+    fn fill_in(
+        &mut self,
+        manifest: &str,
+        domain: &str,
+        key: &str,
+        made: &ClusterCertificate,
+    ) -> String {
+        // Within a JSON string the line ends of PEM are escaped.
+        let pem = |text: &str| text.trim_end().replace('\n', "\\n");
+        let mut known: BTreeMap<String, String> = [
+            ("domain", domain.to_owned()),
+            ("key", key.to_owned()),
+            ("cert", pem(&made.cert)),
+            ("tls_key", pem(&made.key)),
+            ("ca_cert", pem(&made.ca_cert)),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        let mut text = String::with_capacity(manifest.len());
+        let mut rest = manifest;
+        while let Some((before, after)) = rest.split_once("{{") {
+            let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+            text += before;
+            let value = known.entry(name.to_owned()).or_insert_with(|| self.made_up(name));
+            text += value;
+            rest = after;
+        }
+        text + rest
+    }
+
+    /// A value for `id ..`, `hex DIGITS ..`, `base64 ..`.
+    fn made_up(&mut self, name: &str) -> String {
+        let mut words = name.split(' ');
+        match (words.next(), words.next()) {
+            (Some("hex"), Some(digits)) => self.ids.hex(digits.parse().unwrap_or(32)),
+            (Some("base64"), _) => STANDARD.encode(self.ids.key()),
+            _ => self.ids.uuid(),
+        }
+    }
+
+    fn make(&mut self, entry: Entry) -> Result<(), Fail> {
+        match entry {
+            Entry::App(app) => self.add_app(app).map(|_| ()),
+            Entry::Artifact(artifact) => self.add_artifact(artifact).map(|_| ()),
+            Entry::Release(release) => self.add_release(*release).map(|_| ()),
+            Entry::Current { app, release } => self.set_release(&app, &release),
+            Entry::Provider(provider) => self.add_provider(provider).map(|_| ()),
+            Entry::Resource(resource) => self.add_resource(resource).map(|_| ()),
+            Entry::Route(route) => self.add_route(*route, false).map(|_| ()),
+            Entry::Formation { app, release, processes } => match self.options.age {
+                ServerAge::V2016 => {
+                    self.replace_formation(&app, &release, Some(processes), None).map(|_| ())
+                }
+                ServerAge::V2021 => {
+                    let release = self.state.release(&release)?.clone();
+                    let request = formation_request(&app, &release, Some(processes), None);
+                    self.add_scale_request(request, false).map(|_| ())
+                }
+            },
+            Entry::Pending(Pending { job, app, release, kind, host }) => {
+                if self.options.hosts.contains(&host) {
+                    let job = self.pending_job(job, &app, &release, &kind);
+                    self.store_job(job);
+                }
+                Ok(())
+            }
+            Entry::Starting { job, host } => {
+                if let Some(job) = self.job_row(&job, &["pending"]) {
+                    self.place_on(host, job);
+                }
+                Ok(())
+            }
+            Entry::Logged { job } => {
+                if let Some(job) = self.job_row(&job, &["starting"]) {
+                    self.log_start(&job);
+                }
+                Ok(())
+            }
+            Entry::Up { job } => {
+                if let Some(job) = self.job_row(&job, &["starting"]) {
+                    self.come_up(job);
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Options;
+
+    #[test]
+    fn manifests_parse_and_fill_the_cluster() {
+        for (age, apps) in [(ServerAge::V2016, 15), (ServerAge::V2021, 16)] {
+            let mut options = Options::new(age, "example.com");
+            options.seed = 7;
+            let engine = Engine::new(options);
+            assert_eq!(engine.state.apps.len(), apps);
+            assert_eq!(engine.domain(), "example.com");
+            let up = |job: &&crate::api::jobs::Job| job.state == "up";
+            assert_eq!(engine.state.jobs.iter().filter(up).count(), engine.state.jobs.len());
+            let with_release = engine.state.apps.iter().filter(|a| !a.release.is_empty()).count();
+            assert_eq!(with_release, apps);
+            assert!(engine.certificate(Some("controller.example.com")).is_some());
+            assert!(engine.certificate(Some("nothing.example.com")).is_none());
+        }
+    }
+
+    #[test]
+    fn other_hosts_run_as_many_jobs() {
+        for (age, jobs, omni) in [(ServerAge::V2016, 39, 4), (ServerAge::V2021, 41, 4)] {
+            for hosts in [1, 3, 5] {
+                let mut options = Options::new(age, "example.com");
+                options.hosts = (1..=hosts).map(|n| format!("host{n}")).collect();
+                let engine = Engine::new(options);
+                let up = engine.state.jobs.iter().filter(|job| job.state == "up").count();
+                assert_eq!(up, jobs - omni * 3 + omni * hosts, "{age:?} on {hosts} hosts");
+                assert_eq!(up, engine.state.jobs.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Certificates of routes, and which one the router presents.
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::releases::Release;
+use crate::api::routes::Route;
+use crate::engine::Engine;
+use crate::wire::key_pair;
+use crate::wire::{Fail, Time, empty};
+
+/// A certificate with its key, as routes carry it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Certificate {
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) id: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) routes: Vec<String>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) cert: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) key: String,
+    pub(crate) created_at: Time,
+    pub(crate) updated_at: Time,
+}
+
+/// The certificate that a route came with, if any, as the server stores it.
+pub(crate) fn given_certificate(route: &Route) -> Option<Certificate> {
+    let legacy = !route.tls_cert.is_empty() || !route.tls_key.is_empty();
+    let given = if legacy {
+        Certificate {
+            cert: route.tls_cert.clone(),
+            key: route.tls_key.clone(),
+            ..Certificate::default()
+        }
+    } else {
+        route.certificate.clone()?
+    };
+    let trim = |text: &str| text.trim_matches([' ', '\n']).to_owned();
+    let (cert, key) = (trim(&given.cert), trim(&given.key));
+    let is_given = !given.cert.is_empty() || !given.key.is_empty();
+    is_given.then_some(Certificate { cert, key, ..given })
+}
+
+impl Engine {
+    /// Stores the certificate that a route came with, if any, and notes it on the route. `checked`
+    /// is off for certificates that the cluster made itself.
+    pub(crate) fn add_route_certificate(
+        &mut self,
+        route: &mut Route,
+        checked: bool,
+    ) -> Result<(), Fail> {
+        let Some(given) = given_certificate(route) else { return Ok(()) };
+        let (cert, key) = (given.cert.clone(), given.key.clone());
+        if checked {
+            key_pair::check(self.options.age, &cert, &key)
+                .map_err(|reason| Fail::invalid(format!("Certificate invalid: {reason}")))?;
+        }
+        let known = self.state.certificates.iter().find(|c| c.cert == cert).cloned();
+        let stored = if let Some(known) = known {
+            known
+        } else {
+            let at = self.last;
+            let id = self.ids.uuid();
+            let new = Certificate { id, cert, key, created_at: at, updated_at: at, ..given };
+            let new = Certificate { routes: Vec::new(), ..new };
+            self.state.certificates.push(new.clone());
+            new
+        };
+        route.certificate_id = Some(stored.id.clone());
+        // The reply shows what was sent, under the id of what is stored.
+        route.certificate = Some(stored);
+        Ok(())
+    }
+
+    /// The certificate of a route, as the database has it.
+    pub(crate) fn certificate_of(&self, route: &Route) -> Option<&Certificate> {
+        let id = route.certificate_id.as_ref()?;
+        self.state.certificates.iter().find(|c| c.id == *id)
+    }
+
+    /// The certificate and key that the router presents for this server name: the route's own,
+    /// else its default. `None` when no route has the name.
+    pub(crate) fn presented(&self, server_name: &str) -> Option<(String, String)> {
+        let route = self.state.route_for(server_name, "/")?;
+        let own = route.live_certificate.as_ref();
+        let own = own.and_then(|id| self.state.certificates.iter().find(|c| c.id == *id));
+        own.map(|c| (c.cert.clone(), c.key.clone())).or_else(|| self.default_certificate())
+    }
+
+    /// Why a router of this release does not come up: its own certificate cannot be loaded. Nobody
+    /// judges the placeholders of an engine that makes no certificates.
+    pub(crate) fn router_fault(&self, release: &Release, process: &str) -> Option<String> {
+        let own = release.processes.get(process);
+        let env = |name| own.and_then(|own| own.env.get(name)).or_else(|| release.env.get(name));
+        let cert = env("TLSCERT").filter(|cert| !cert.is_empty());
+        let cert = cert.filter(|_| self.options.certifier.is_some())?;
+        let key = env("TLSKEY").map_or("", String::as_str);
+        key_pair::check(self.options.age, cert, key).err()
+    }
+
+    /// What the router presents where a route has no certificate: its own env.
+    fn default_certificate(&self) -> Option<(String, String)> {
+        let env = |name| self.state.env("router", "app", name).map(str::to_owned);
+        Some((env("TLSCERT")?, env("TLSKEY")?))
+    }
+}

@@ -1,0 +1,336 @@
+//! The cluster's domain and its migration to another one.
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::json as value;
+
+use crate::api::releases::Release;
+use crate::api::routes::Route;
+use crate::calls::Call;
+use crate::engine::{Answer, Engine, ServerAge};
+use crate::life::options::ClusterCertificate;
+use crate::life::work::{Step, Task};
+use crate::store::state::Strings;
+use crate::wire::{Fail, Reply, Time, decode, decode_map, empty, json};
+
+/// A certificate with its CA and pin, as migrations carry it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct TlsCert {
+    ca_cert: String,
+    cert: String,
+    pin: String,
+    key: String,
+}
+
+impl From<ClusterCertificate> for TlsCert {
+    fn from(made: ClusterCertificate) -> Self {
+        Self { ca_cert: made.ca_cert, cert: made.cert, pin: made.pin, key: made.key }
+    }
+}
+
+/// A migration of the domain.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct DomainMigration {
+    id: String,
+    #[serde(skip_serializing_if = "empty")]
+    old_tls_cert: Option<TlsCert>,
+    #[serde(skip_serializing_if = "empty")]
+    tls_cert: Option<TlsCert>,
+    old_domain: String,
+    domain: String,
+    #[serde(skip_serializing_if = "empty")]
+    created_at: Option<Time>,
+    #[serde(skip_serializing_if = "empty")]
+    finished_at: Option<Time>,
+}
+
+/// A migration under way.
+#[derive(Debug)]
+pub(crate) struct Migration {
+    id: String,
+    failures: u32,
+    /// The apps that are still to be redeployed, in order.
+    apps: Vec<&'static str>,
+    /// The deployment that is waited for, and whether it is the migration's own.
+    waiting: Option<(String, bool)>,
+}
+
+impl Engine {
+    /// The domain of the controller's release.
+    pub(crate) fn route_domain(&self) -> String {
+        self.state.env("controller", "web", "DEFAULT_ROUTE_DOMAIN").unwrap_or_default().to_owned()
+    }
+
+    /// `GET /ca-cert`
+    #[allow(clippy::unnecessary_wraps, reason = "a handler")]
+    pub(crate) fn ca_certificate(&mut self, _: &Call<'_>) -> Reply {
+        let cert = self.state.env("controller", "web", "CA_CERT").unwrap_or_default().to_owned();
+        Ok(Answer::full(StatusCode::OK, "application/x-x509-ca-cert", cert))
+    }
+
+    /// `PUT /domain`
+    pub(crate) fn migrate_domain(&mut self, call: &Call<'_>) -> Reply {
+        if decode_map(self.options.age, call.request)?.is_none() {
+            return Err(Fail::Broken);
+        }
+        let mut migration: DomainMigration = decode(self.options.age, call.request)?;
+        let current = self.route_domain();
+        if migration.old_domain != current {
+            return Err(Fail::invalid(format!(
+                "Can't migrate from \"{}\" when currently using \"{current}\"",
+                migration.old_domain
+            )));
+        }
+        let router = self.state.app("router")?;
+        let env = &self.state.app_release(router)?.env;
+        let text = |name: &str| env.get(name).cloned().unwrap_or_default();
+        migration.old_tls_cert =
+            Some(TlsCert { cert: text("TLSCERT"), key: text("TLSKEY"), ..TlsCert::default() });
+        let at = self.time();
+        migration.id = self.ids.uuid();
+        migration.created_at = Some(at);
+        self.state.migrations.push(migration.clone());
+        self.migration_event(at, &migration, None);
+        let id = migration.id.clone();
+        self.enqueue(Task::MigrateDomain { migration: id, failures: 0 });
+        json(&migration)
+    }
+
+    fn migration_event(&mut self, at: Time, migration: &DomainMigration, error: Option<&str>) {
+        let data = match error {
+            Some(error) => value!({ "domain_migration": migration, "error": error }),
+            None => value!({ "domain_migration": migration }),
+        };
+        self.event(at, "", "domain_migration", &migration.id, &data);
+    }
+
+    /// The worker takes up a migration, for the first time or again.
+    pub(crate) fn start_migration(&mut self, id: &str, failures: u32) {
+        let domain = match self.state.migrations.iter().find(|m| m.id == id) {
+            Some(row) if row.finished_at.is_none() => row.domain.clone(),
+            _ => return,
+        };
+        let made = self.issue_certificate(&domain);
+        if let Some(row) = self.state.migrations.iter_mut().find(|m| m.id == id) {
+            row.tls_cert.get_or_insert_with(|| made.into());
+        }
+        self.migrations.push(Migration {
+            id: id.to_owned(),
+            failures,
+            // The dashboard of 2016 knows the domain too.
+            apps: match self.options.age {
+                ServerAge::V2016 => vec!["controller", "router", "dashboard"],
+                ServerAge::V2021 => vec!["controller", "router"],
+            },
+            waiting: None,
+        });
+        self.drive_migrations();
+    }
+
+    /// New certificates for a domain, or placeholders that no TLS stack accepts.
+    pub(crate) fn issue_certificate(&mut self, domain: &str) -> ClusterCertificate {
+        if let Some(certifier) = &self.options.certifier {
+            return certifier.issue(domain);
+        }
+        let mut pem = |kind: &str| {
+            let text = self.ids.hex(60);
+            format!("-----BEGIN {kind}-----\n{text}\n-----END {kind}-----\n")
+        };
+        ClusterCertificate {
+            ca_cert: pem("CERTIFICATE"),
+            cert: pem("CERTIFICATE"),
+            key: pem("PRIVATE KEY"),
+            pin: String::new(),
+        }
+    }
+
+    /// Moves migrations on as far as they go.
+    pub(crate) fn drive_migrations(&mut self) {
+        let mut under_way = std::mem::take(&mut self.migrations);
+        under_way.retain_mut(|migration| match self.drive_migration(migration) {
+            Ok(done) => !done,
+            Err(error) => {
+                self.fail_migration(migration, &error);
+                false
+            }
+        });
+        self.migrations.append(&mut under_way);
+    }
+
+    /// Moves one migration on; `true` when it is finished.
+    fn drive_migration(&mut self, migration: &mut Migration) -> Result<bool, String> {
+        loop {
+            if let Some((deployment, own)) = &migration.waiting {
+                match self.deployment_outcome(deployment) {
+                    None => return Ok(false),
+                    Some("failed") => return Err(self.deployment_error(deployment)),
+                    Some(_) if *own => {
+                        migration.apps.remove(0);
+                    }
+                    Some(_) => {}
+                }
+                migration.waiting = None;
+            }
+            let Some(app) = migration.apps.first() else { break };
+            match self.migrate_app(&migration.id, app)? {
+                Some(waiting) => migration.waiting = Some(waiting),
+                None => {
+                    migration.apps.remove(0);
+                }
+            }
+        }
+        self.copy_routes(&migration.id);
+        self.finish_migrations(&migration.id);
+        Ok(true)
+    }
+
+    /// What the last event of a failed deployment says.
+    fn deployment_error(&self, deployment: &str) -> String {
+        let failed = self.events.after(0).iter().rev().find(|event| event.object_id == deployment);
+        let error = failed.and_then(|event| event.data.get("error")?.as_str());
+        error.unwrap_or("deployment failed").to_owned()
+    }
+
+    /// Redeploys one app with its new env; what is then to be waited for.
+    fn migrate_app(&mut self, id: &str, name: &str) -> Result<Option<(String, bool)>, String> {
+        let not_found = |_: Fail| "controller: resource not found".to_owned();
+        let app = self.state.app(name).map_err(not_found)?.clone();
+        let busy = self.state.deployments.iter().rev().find(|d| d.app == app.id);
+        if let Some(busy) = busy.filter(|d| d.status == "pending" || d.status == "running") {
+            return Ok(Some((busy.id.clone(), false)));
+        }
+        let release = self.state.app_release(&app).map_err(not_found)?.clone();
+        let Some(row) = self.state.migrations.iter().find(|m| m.id == id) else {
+            return Ok(None);
+        };
+        let cert = row.tls_cert.clone().unwrap_or_default();
+        let old_cert = row.old_tls_cert.clone().unwrap_or_default().cert;
+        let pairs = match name {
+            "router" => vec![("TLSCERT", cert.cert), ("TLSKEY", cert.key)],
+            "dashboard" => vec![
+                ("DEFAULT_ROUTE_DOMAIN", row.domain.clone()),
+                ("CA_CERT", cert.ca_cert),
+                ("CONTROLLER_DOMAIN", format!("controller.{}", row.domain)),
+                ("URL", format!("https://dashboard.{}", row.domain)),
+            ],
+            _ => vec![("DEFAULT_ROUTE_DOMAIN", row.domain.clone()), ("CA_CERT", cert.ca_cert)],
+        };
+        let new: Strings = pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        let has = |name: &str| release.env.get(name).map_or("", String::as_str);
+        let migrated = match self.options.age {
+            ServerAge::V2016 if name == "router" => has("TLSCERT") != old_cert,
+            ServerAge::V2016 => has("DEFAULT_ROUTE_DOMAIN") != row.old_domain,
+            // Any one new value that is there already counts as migrated.
+            ServerAge::V2021 => new.iter().any(|(name, value)| has(name) == value),
+        };
+        if migrated {
+            return Ok(None);
+        }
+        let mut env = release.env;
+        env.extend(new);
+        let fail = |fail: Fail| format!("{fail:?}");
+        let release = Release {
+            app_id: app.id.clone(),
+            artifacts: release.artifacts,
+            env,
+            meta: release.meta,
+            processes: release.processes,
+            ..Release::default()
+        };
+        let release = self.add_release(release).map_err(fail)?;
+        let deployment = self.deploy(&app.id, &release.id).map_err(fail)?;
+        Ok(Some((deployment.id, true)))
+    }
+
+    /// Gives every route of the old domain a sibling in the new one, with the losses of the real
+    /// worker: path, leader and keep-alive flags.
+    fn copy_routes(&mut self, id: &str) {
+        let Some(row) = self.state.migrations.iter().find(|m| m.id == id).cloned() else { return };
+        let old_cert = row.old_tls_cert.unwrap_or_default();
+        let new_cert = row.tls_cert.unwrap_or_default();
+        let lost = self.migration_loses();
+        let parents: Vec<String> =
+            self.state.apps.iter().map(crate::api::apps::App::parent_ref).collect();
+        for parent in parents {
+            let routes: Vec<Route> = self
+                .state
+                .routes
+                .iter()
+                .rev()
+                .filter(|r| !r.deleted && r.parent_ref == parent)
+                .map(|r| self.stored_route(r))
+                .collect();
+            for route in routes.iter().filter(|r| r.kind == "http") {
+                let Some(prefix) = route.domain.strip_suffix(row.old_domain.as_str()) else {
+                    continue;
+                };
+                let exists = |other: &Route| {
+                    other.domain.starts_with(prefix) && other.domain.ends_with(&row.domain)
+                };
+                if routes.iter().any(exists) {
+                    continue;
+                }
+                let mut certificate = route.certificate.clone();
+                if let Some(own) = &mut certificate
+                    && own.cert == old_cert.cert.trim()
+                {
+                    if lost == Some(route.service == "controller") {
+                        continue;
+                    }
+                    own.cert.clone_from(&new_cert.cert);
+                    own.key.clone_from(&new_cert.key);
+                }
+                let copy = Route {
+                    kind: "http".to_owned(),
+                    parent_ref: parent.clone(),
+                    domain: format!("{prefix}{}", row.domain),
+                    sticky: route.sticky,
+                    service: route.service.clone(),
+                    // 2016 loses this one too.
+                    drain_backends: route.drain_backends && self.options.age == ServerAge::V2021,
+                    certificate,
+                    ..Route::default()
+                };
+                // A duplicate is as good as a new one.
+                let _ = self.add_route(copy, false);
+            }
+        }
+    }
+
+    /// Finishing one migration marks all of them finished.
+    fn finish_migrations(&mut self, id: &str) {
+        let at = self.time();
+        for row in &mut self.state.migrations {
+            row.finished_at = Some(at);
+        }
+        let at = self.time();
+        if let Some(row) = self.state.migrations.iter().find(|m| m.id == id).cloned() {
+            self.migration_event(at, &row, None);
+        }
+    }
+
+    /// Reports the failure; the worker tries again, ever later.
+    fn fail_migration(&mut self, migration: &Migration, error: &str) {
+        let at = self.time();
+        if let Some(row) = self.state.migrations.iter().find(|m| m.id == migration.id).cloned() {
+            self.migration_event(at, &row, Some(error));
+        }
+        let failures = migration.failures.saturating_add(1);
+        let seconds = i64::from(failures).saturating_pow(4).saturating_add(3);
+        let task = Task::MigrateDomain { migration: migration.id.clone(), failures };
+        self.after(jiff::SignedDuration::from_secs(seconds), Step::Work(task));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wire_names_of_a_certificate() {
+        let cert = serde_json::to_value(TlsCert::default()).unwrap();
+        assert_eq!(cert, value!({ "ca_cert": "", "cert": "", "pin": "", "key": "" }));
+    }
+}

@@ -1,0 +1,114 @@
+//! One-off jobs: scripted programs, run by the engine or by an attached client.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::api::jobs::Job;
+use crate::engine::{Engine, Pace};
+use crate::life::program::{Command, Input, Output, Program};
+use crate::life::work::Step;
+use crate::wire::Time;
+
+/// A program that runs, or will.
+pub(crate) struct Running {
+    pub(crate) program: Box<dyn Program>,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Running")
+    }
+}
+
+impl Engine {
+    /// Starts a one-off job on some host.
+    #[allow(clippy::needless_pass_by_value, reason = "the job's own")]
+    pub(crate) fn start_one_off(
+        &mut self,
+        app: &str,
+        release: &str,
+        job: Job,
+        command: Command,
+        log: bool,
+    ) -> Job {
+        let uuid = self.ids.uuid();
+        let pick = usize::from(self.ids.key().first().copied().unwrap_or_default());
+        let hosts = &self.options.hosts;
+        let host = hosts.get(pick % hosts.len().max(1)).cloned().unwrap_or_default();
+        let job = Job {
+            id: format!("{host}-{uuid}"),
+            uuid: uuid.clone(),
+            host_id: host,
+            app: app.to_owned(),
+            release: release.to_owned(),
+            state: "starting".to_owned(),
+            ..job
+        };
+        let program = self.options.programs.run(&command);
+        self.programs.insert(uuid.clone(), Running { program });
+        if !log {
+            self.quiet_jobs.insert(uuid.clone());
+        }
+        let job = self.store_job(job);
+        self.later(self.options.delays.start, Step::Run { job: uuid });
+        job
+    }
+
+    /// A one-off job is up; unless someone is attached, it runs its program.
+    pub(crate) fn run_program(&mut self, uuid: &str) {
+        let Some(mut job) = self.job_row(uuid, &["starting"]) else { return };
+        "up".clone_into(&mut job.state);
+        self.store_job(job);
+        self.feed(uuid, Input::Start);
+    }
+
+    pub(crate) fn wake_program(&mut self, uuid: &str) {
+        self.feed(uuid, Input::Timer);
+    }
+
+    /// Gives a detached program its input and carries out what it answers.
+    fn feed(&mut self, uuid: &str, input: Input) {
+        let Some(mut running) = self.programs.remove(uuid) else { return };
+        let outputs = running.program.react(input);
+        // One that has exited hears of nothing any more, such as the end of an earlier wait.
+        if !outputs.iter().any(|output| matches!(output, Output::Exit(_))) {
+            self.programs.insert(uuid.to_owned(), running);
+        }
+        for output in outputs {
+            self.job_output(uuid, &output);
+            match output {
+                Output::Wait(time) => self.later(time, Step::Timer { job: uuid.to_owned() }),
+                Output::Exit(status) => {
+                    self.exit_one_off(uuid, status);
+                    return;
+                }
+                Output::Stdout(_) | Output::Stderr(_) => {}
+            }
+        }
+    }
+
+    /// A one-off job's program exits; when the job will be down. However short, a job is up for as
+    /// long as it takes to stop one.
+    pub(crate) fn exit_one_off(&mut self, uuid: &str, status: i32) -> Option<Timestamp> {
+        let job = self.job_row(uuid, &["starting", "up"])?;
+        let delays = self.options.delays;
+        let shortest = delays.start.saturating_add(delays.stop);
+        let began = job.created_at.map_or(self.now, Time::timestamp);
+        let down = began.checked_add(shortest).unwrap_or(self.now).max(self.now);
+        let step = Step::Exited { job: uuid.to_owned(), status };
+        self.later(down.duration_since(self.now), step);
+        (self.options.pace == Pace::Timed).then_some(down)
+    }
+
+    /// Records that a one-off job has ended.
+    pub(crate) fn end_one_off(&mut self, uuid: &str, status: i32) {
+        if let Some(mut job) = self.job_row(uuid, &["starting"]) {
+            "up".clone_into(&mut job.state);
+            self.store_job(job);
+        }
+        let Some(mut job) = self.job_row(uuid, &["up"]) else { return };
+        job.exit_status = Some(status);
+        self.job_down(job);
+    }
+}

@@ -1,0 +1,216 @@
+//! Scripted programs: what a one-off job does when it runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::life::guard::guarded;
+
+/// What a one-off job was asked to run. Its `Debug` shows the names in its env only.
+#[derive(Clone, Default)]
+pub struct Command {
+    /// The arguments: the job's `args`, else the process's.
+    pub args: Vec<String>,
+    /// The environment, the release's included where the job asked for it.
+    pub env: std::collections::BTreeMap<String, String>,
+    /// Whether it runs on a terminal.
+    pub tty: bool,
+    /// Whether a client is attached, so that input can come.
+    pub attached: bool,
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("args", &self.args)
+            .field("env", &self.env.keys().collect::<Vec<_>>())
+            .field("tty", &self.tty)
+            .field("attached", &self.attached)
+            .finish()
+    }
+}
+
+/// What reaches a running program. Its `Debug` shows how much came on standard input, not what.
+#[derive(Clone)]
+#[non_exhaustive]
+pub enum Input {
+    /// The program starts.
+    Start,
+    /// Bytes on its standard input.
+    Stdin(Bytes),
+    /// The end of its standard input.
+    Eof,
+    /// A signal, such as 15.
+    Signal(u32),
+    /// The terminal has a new size.
+    Resize {
+        /// Lines.
+        height: u16,
+        /// Columns.
+        width: u16,
+    },
+    /// The time it asked to wait for is over.
+    Timer,
+}
+
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start => f.write_str("Start"),
+            Self::Stdin(bytes) => write!(f, "Stdin({} bytes)", bytes.len()),
+            Self::Eof => f.write_str("Eof"),
+            Self::Signal(signal) => write!(f, "Signal({signal})"),
+            Self::Resize { height, width } => write!(f, "Resize({height}x{width})"),
+            Self::Timer => f.write_str("Timer"),
+        }
+    }
+}
+
+/// What a program does next, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Output {
+    /// Bytes on its standard output.
+    Stdout(Bytes),
+    /// Bytes on its standard error.
+    Stderr(Bytes),
+    /// Wants [`Input::Timer`] after this time; at most one is pending.
+    Wait(SignedDuration),
+    /// Ends with this status; nothing after it counts.
+    Exit(i32),
+}
+
+/// A program: gets input, answers with output, and ends with [`Output::Exit`]. One that panics exits
+/// with 101; a panic during a test's own [`advance`](crate::MockController::advance),
+/// [`step`](crate::MockController::step) and the like goes on in the test.
+///
+/// The mock waits for what a detached program answers, and for what makes the programs. There,
+/// asking the mock ([`state`](crate::MockController::state) and the like) panics, and a request to
+/// the mock that is waited for is never answered. An attached program may ask it.
+pub trait Program: Send {
+    /// Reacts to an input.
+    fn react(&mut self, input: Input) -> Vec<Output>;
+}
+
+impl<F: FnMut(Input) -> Vec<Output> + Send> Program for F {
+    fn react(&mut self, input: Input) -> Vec<Output> {
+        self(input)
+    }
+}
+
+type Make = dyn Fn(&Command) -> Box<dyn Program> + Send + Sync;
+
+/// Makes the program for a command.
+#[derive(Clone)]
+pub struct Programs(Arc<Make>);
+
+impl Programs {
+    /// Programs made by `make`.
+    pub fn new(make: impl Fn(&Command) -> Box<dyn Program> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// The program for this command. It does not panic: one that does exits with 101.
+    pub fn run(&self, command: &Command) -> Box<dyn Program> {
+        Box::new(Guarded(guarded(|| (self.0)(command))))
+    }
+}
+
+/// A user's program, until it panics.
+struct Guarded(Option<Box<dyn Program>>);
+
+/// What a Rust process that panics exits with.
+const PANICKED: i32 = 101;
+
+impl Program for Guarded {
+    fn react(&mut self, input: Input) -> Vec<Output> {
+        let outputs = self.0.as_mut().and_then(|program| guarded(|| program.react(input)));
+        outputs.unwrap_or_else(|| {
+            self.0 = None;
+            vec![Output::Exit(PANICKED)]
+        })
+    }
+}
+
+impl fmt::Debug for Programs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Programs(..)")
+    }
+}
+
+impl Default for Programs {
+    /// `exit N`, `sleep N`, `cat`; anything else prints its arguments and exits with 0.
+    fn default() -> Self {
+        Self::new(|command| Box::new(Shell::new(command)))
+    }
+}
+
+/// The default programs, told apart by the arguments.
+struct Shell {
+    act: Act,
+}
+
+enum Act {
+    Exit(i32),
+    Sleep(i64),
+    Cat,
+    Print(String),
+}
+
+impl Shell {
+    fn new(command: &Command) -> Self {
+        let args: Vec<&str> = command.args.iter().map(String::as_str).collect();
+        let words = args.strip_prefix(&["/runner/init"]).unwrap_or(&args);
+        let number = |text: Option<&&str>| text.and_then(|n| n.parse().ok());
+        let act = match words.first() {
+            Some(&"exit") => Act::Exit(number(words.get(1)).unwrap_or(0)),
+            Some(&"sleep") => Act::Sleep(words.get(1).and_then(|n| n.parse().ok()).unwrap_or(0)),
+            Some(&"cat") if command.attached => Act::Cat,
+            _ => Act::Print(words.join(" ")),
+        };
+        Self { act }
+    }
+}
+
+impl Program for Shell {
+    fn react(&mut self, input: Input) -> Vec<Output> {
+        match (&self.act, input) {
+            (Act::Exit(status), Input::Start) => vec![Output::Exit(*status)],
+            (Act::Sleep(seconds), Input::Start) => {
+                vec![Output::Wait(SignedDuration::from_secs(*seconds))]
+            }
+            (Act::Sleep(_), Input::Timer) | (Act::Cat, Input::Eof) => vec![Output::Exit(0)],
+            (Act::Cat, Input::Stdin(bytes)) => vec![Output::Stdout(bytes)],
+            (Act::Print(text), Input::Start) => {
+                vec![Output::Stdout(format!("{text}\n").into()), Output::Exit(0)]
+            }
+            (_, Input::Signal(number)) => {
+                vec![Output::Exit(128_i32.saturating_add_unsigned(number))]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// An attached job: the server speaks the wire, the program answers.
+pub struct Attach {
+    /// The job's uuid, for [`crate::engine::Engine::job_output`] and [`crate::engine::Engine::job_exited`].
+    pub job: String,
+    /// The program to drive: first [`Input::Start`], then what the client sends.
+    pub program: Box<dyn Program>,
+    /// Whether it runs on a terminal.
+    pub tty: bool,
+    /// Until when the first byte that the client sends is lost.
+    pub input_lost_until: Option<Timestamp>,
+}
+
+impl fmt::Debug for Attach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attach")
+            .field("job", &self.job)
+            .field("tty", &self.tty)
+            .finish_non_exhaustive()
+    }
+}

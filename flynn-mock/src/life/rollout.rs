@@ -1,0 +1,451 @@
+//! How deployments proceed: scaling the new release up and the old one down, rolling back.
+
+use std::collections::VecDeque;
+
+use jiff::SignedDuration;
+
+use crate::api::deployments::Deployment;
+use crate::api::formations::ScaleRequest;
+use crate::api::jobs::Job;
+use crate::engine::{Engine, ServerAge};
+use crate::life::scheduler::MOST_JOBS;
+use crate::life::work::{Step, Task};
+use crate::store::state::{Counts, Tags};
+
+/// A deployment under way.
+#[derive(Debug)]
+pub(crate) struct Rollout {
+    deployment: Deployment,
+    ops: VecDeque<Op>,
+    waiting: Option<Op>,
+    /// The scale request that it waits for (2021 only).
+    request: Option<String>,
+    /// Tells deadlines apart: how many operations and, in 2016, events have begun one.
+    step: u32,
+    /// The job events that a worker of 2016 waits for, as it prints them.
+    expected: String,
+    /// New jobs that went down.
+    failures: u32,
+    /// Why it is being rolled back.
+    error: Option<String>,
+}
+
+/// One operation of a deployment.
+#[derive(Clone, Debug)]
+enum Op {
+    /// Scale a release and, perhaps, wait until it has what it wants.
+    Scale { release: String, counts: Option<Counts>, tags: Option<Tags>, wait: bool },
+    /// Delete the formation of the release that failed.
+    DropNew,
+    /// Wait for connections that the deployment itself has broken.
+    Resume,
+}
+
+/// How many new jobs may go down in 2021 before a deployment fails.
+const TOLERATED_FAILURES: u32 = 5;
+
+/// How long a rollback waits for the old release's jobs.
+const ROLLBACK_SECONDS: i64 = 10;
+
+impl Rollout {
+    /// The deadline of what begins now; those before it are void.
+    fn next_deadline(&mut self) -> Step {
+        self.step += 1;
+        Step::Deadline { deployment: self.deployment.id.clone(), step: self.step }
+    }
+}
+
+impl Engine {
+    /// The worker takes up a deployment.
+    pub(crate) fn start_rollout(&mut self, id: &str) {
+        let found = self.state.deployments.iter().find(|d| d.id == id && d.finished_at.is_none());
+        let Some(deployment) = found.cloned() else { return };
+        let app = &deployment.app;
+        let new = self.state.formation(app, &deployment.new_release).ok().cloned();
+        let already = new.and_then(|f| f.processes).unwrap_or_default();
+        let done = already == deployment.processes && self.options.age == ServerAge::V2021;
+        let ops = if done { VecDeque::new() } else { self.plan(&deployment) };
+        self.rollouts.push(Rollout {
+            deployment: deployment.clone(),
+            ops,
+            waiting: None,
+            request: None,
+            step: 0,
+            expected: String::new(),
+            failures: 0,
+            error: None,
+        });
+        self.drive_rollouts(&deployment.app);
+    }
+
+    /// The operations of a deployment's strategy.
+    fn plan(&self, d: &Deployment) -> VecDeque<Op> {
+        let new_types = self.state.release(&d.new_release).map(|r| r.processes.clone());
+        let new_types = new_types.unwrap_or_default();
+        let old_types = self.state.release(&d.old_release).map(|r| r.processes.clone());
+        let tags = (!d.tags.is_empty()).then(|| d.tags.clone());
+        let scale_new = |counts: &Counts| Op::Scale {
+            release: d.new_release.clone(),
+            counts: Some(counts.clone()),
+            tags: tags.clone(),
+            wait: true,
+        };
+        let scale_old = |counts: Option<Counts>, wait| Op::Scale {
+            release: d.old_release.clone(),
+            counts,
+            tags: None,
+            wait,
+        };
+        let mut ops = VecDeque::new();
+        let in_2016 = self.options.age == ServerAge::V2016;
+        let name = self.state.app(&d.app).map_or("", |app| app.name.as_str());
+        let breaks = in_2016 && matches!(name, "controller" | "router");
+        let resume = breaks.then_some(Op::Resume);
+        if d.strategy == "all-at-once" {
+            let mut kept = d.processes.clone();
+            kept.retain(|typ, _| new_types.contains_key(typ));
+            ops.push_back(scale_new(&kept));
+            let zero = || {
+                let mut counts = d.processes.clone();
+                counts.extend(old_types.unwrap_or_default().into_keys().map(|typ| (typ, 0)));
+                for n in counts.values_mut() {
+                    *n = 0;
+                }
+                counts
+            };
+            ops.push_back(scale_old((!in_2016).then(zero), false));
+            ops.extend(resume);
+            return ops;
+        }
+        let batch = match d.strategy.as_str() {
+            "in-batches" => d.deploy_batch_size.unwrap_or(3).max(1),
+            _ => 1,
+        };
+        let (mut new, mut old) = (Counts::new(), d.processes.clone());
+        for (typ, count) in &d.processes {
+            let exists = new_types.contains_key(typ);
+            let count = (*count).min(MOST_JOBS);
+            let mut moved = 0;
+            while moved < count {
+                let step = batch.min(count - moved);
+                moved += step;
+                let down = (old.get(typ).copied().unwrap_or(0) - step).max(0);
+                old.insert(typ.clone(), down);
+                if exists {
+                    new.insert(typ.clone(), moved);
+                }
+                let up = exists.then(|| scale_new(&new));
+                let down = scale_old(Some(old.clone()), true);
+                if d.strategy == "one-down-one-up" {
+                    ops.push_back(down);
+                    ops.extend(up);
+                } else {
+                    ops.extend(up);
+                    ops.push_back(down);
+                }
+            }
+        }
+        if in_2016 {
+            ops.push_back(scale_old(None, false));
+        }
+        ops.extend(resume);
+        ops
+    }
+
+    /// Moves the deployments of an app on as far as they go.
+    pub(crate) fn drive_rollouts(&mut self, app: &str) {
+        while let Some(at) =
+            self.rollouts.iter().position(|r| r.deployment.app == app && self.can_go_on(r))
+        {
+            let mut rollout = self.rollouts.swap_remove(at);
+            (rollout.waiting, rollout.request) = (None, None);
+            let Some(op) = rollout.ops.pop_front() else {
+                self.finish_rollout(rollout);
+                continue;
+            };
+            match &op {
+                Op::Scale { wait: true, release, counts, .. } => {
+                    rollout.waiting = Some(op.clone());
+                    rollout.expected = self.expected_events(app, release, counts.as_ref());
+                    self.set_deadline(&mut rollout);
+                }
+                Op::Resume => {
+                    rollout.waiting = Some(Op::Resume);
+                    let deadline = rollout.next_deadline();
+                    self.later(self.options.delays.resume, deadline);
+                }
+                _ => {}
+            }
+            let deployment = rollout.deployment.clone();
+            // Listed again before it acts, since the act itself can drive it on.
+            self.rollouts.push(rollout);
+            let waits = matches!(op, Op::Scale { wait: true, .. });
+            let request = self.perform(&deployment, op).filter(|_| waits);
+            if let Some(rollout) = self.rollout_mut(&deployment.id) {
+                rollout.request = request;
+            }
+        }
+    }
+
+    fn rollout_mut(&mut self, deployment: &str) -> Option<&mut Rollout> {
+        self.rollouts.iter_mut().find(|rollout| rollout.deployment.id == deployment)
+    }
+
+    /// A deployment that waits gives up when its app's timeout is over, and a rollback after ten
+    /// seconds.
+    fn set_deadline(&mut self, rollout: &mut Rollout) {
+        let seconds = match &rollout.error {
+            None => rollout.deployment.deploy_timeout.into(),
+            Some(_) => ROLLBACK_SECONDS,
+        };
+        let deadline = rollout.next_deadline();
+        self.after(SignedDuration::from_secs(seconds), deadline);
+    }
+
+    /// The events that bring a formation from what it says to these counts, as Go prints them.
+    fn expected_events(&self, app: &str, release: &str, counts: Option<&Counts>) -> String {
+        let before = self.state.formation(app, release).ok().and_then(|f| f.processes.as_ref());
+        let processes = self.state.release(release).map(|r| &r.processes).ok();
+        let hosts = i64::try_from(self.options.hosts.len()).unwrap_or(1);
+        let events = counts.into_iter().flatten().filter_map(|(typ, count)| {
+            let had = before.and_then(|before| before.get(typ)).copied().unwrap_or(0);
+            let omni = processes.and_then(|p| p.get(typ)).is_some_and(|p| p.omni);
+            let state = if *count > had { "up" } else { "down" };
+            let jobs =
+                count.abs_diff(had).saturating_mul(if omni { hosts.unsigned_abs() } else { 1 });
+            (jobs > 0).then(|| format!("{typ}:map[{state}:{jobs}]"))
+        });
+        format!("map[{}]", events.collect::<Vec<_>>().join(" "))
+    }
+
+    /// The worker of 2016 gives up only when this long no job of the release it waits for has had
+    /// an event.
+    pub(crate) fn note_job_event(&mut self, job: &Job) {
+        if self.options.age != ServerAge::V2016 {
+            return;
+        }
+        let waits = |r: &Rollout| {
+            r.deployment.app == job.app
+                && r.error.is_none()
+                && matches!(&r.waiting, Some(Op::Scale { release, .. }) if *release == job.release)
+        };
+        if let Some(at) = self.rollouts.iter().position(waits) {
+            let mut rollout = self.rollouts.swap_remove(at);
+            self.set_deadline(&mut rollout);
+            self.rollouts.push(rollout);
+        }
+    }
+
+    /// Whether nothing keeps a deployment from its next operation.
+    fn can_go_on(&self, rollout: &Rollout) -> bool {
+        if self.state.app(&rollout.deployment.app).is_err() {
+            return false; // Deleted: nothing happens any more until its time is over.
+        }
+        match &rollout.waiting {
+            Some(Op::Scale { release, .. }) if self.options.age == ServerAge::V2016 => {
+                let d = &rollout.deployment;
+                // Of a release that already runs no job will come up; that is waited for in vain.
+                let in_vain = d.old_release == d.new_release && rollout.error.is_none();
+                let settled = self.is_settled(&d.app, release);
+                !in_vain && settled && !self.queue.will_reconcile(&d.app, release)
+            }
+            Some(Op::Scale { .. }) => rollout.request.as_ref().is_none_or(|id| {
+                let request = self.state.scale_requests.iter().find(|request| request.id == *id);
+                request.is_none_or(|request| request.state == "complete")
+            }),
+            Some(Op::Resume) => false,
+            _ => true,
+        }
+    }
+
+    /// Carries out an operation; the scale request that it made.
+    fn perform(&mut self, d: &Deployment, op: Op) -> Option<String> {
+        if matches!(&op, Op::Scale { release, .. } if *release == d.old_release) {
+            self.router_closes(&d.app);
+        }
+        // A release or formation that is gone meanwhile leaves nothing to scale.
+        match op {
+            Op::Resume => None,
+            Op::DropNew => {
+                let _ = self.remove_formation(&d.app, &d.new_release);
+                None
+            }
+            Op::Scale { release, counts, tags, .. } => match self.options.age {
+                ServerAge::V2016 => {
+                    let _ = self.replace_formation(&d.app, &release, counts, tags);
+                    None
+                }
+                ServerAge::V2021 => {
+                    let request = ScaleRequest {
+                        app: d.app.clone(),
+                        release,
+                        new_processes: Some(counts),
+                        new_tags: tags.map(Some),
+                        ..ScaleRequest::default()
+                    };
+                    self.add_scale_request(request, false).ok().map(|request| request.id)
+                }
+            },
+        }
+    }
+
+    /// A scale request was cancelled by another one: the deployment that waits for it fails.
+    pub(crate) fn note_cancelled(&mut self, request: &str) {
+        let waits = |r: &&Rollout| r.request.as_deref() == Some(request) && r.error.is_none();
+        let Some(id) = self.rollouts.iter().find(waits).map(|r| r.deployment.id.clone()) else {
+            return;
+        };
+        self.roll_back(&id, "scale request cancelled".to_owned());
+    }
+
+    /// A deployment has run out of operations: it is complete, or rolled back.
+    fn finish_rollout(&mut self, rollout: Rollout) {
+        let d = rollout.deployment;
+        if let Some(error) = rollout.error {
+            let at = self.time();
+            self.deployment_event(at, &d, "failed", Some(&error));
+        } else {
+            // The app can be gone by now.
+            let _ = self.set_release(&d.app, &d.new_release);
+            if self.options.age == ServerAge::V2021 {
+                self.enqueue(Task::CollectGarbage { app: d.app.clone() });
+                self.finish(&d.id);
+                let at = self.time();
+                self.deployment_event(at, &d, "complete", None);
+            } else {
+                let at = self.time();
+                self.deployment_event(at, &d, "complete", None);
+                self.enqueue(Task::CollectGarbage { app: d.app.clone() });
+                self.finish(&d.id);
+            }
+        }
+        self.router_is_deployed(&d.app);
+        self.drive_migrations();
+    }
+
+    pub(crate) fn mark_done(&mut self, id: &str) {
+        let at = self.time();
+        if let Some(row) = self.state.deployments.iter_mut().find(|row| row.id == id) {
+            row.finished_at = Some(at);
+        }
+    }
+
+    /// A job of a formation went down: too many of them fail the deployment that waits for it.
+    pub(crate) fn note_failure(&mut self, job: &Job) {
+        let age = self.options.age;
+        let release = self.state.releases.iter().find(|release| release.id == job.release);
+        let process = release.and_then(|release| release.processes.get(&job.kind));
+        let is_service = process.is_some_and(|process| !process.service.is_empty());
+        let Some(rollout) = self.rollouts.iter_mut().find(|r| {
+            let waits =
+                matches!(&r.waiting, Some(Op::Scale { release, .. }) if *release == job.release);
+            waits && r.deployment.new_release == job.release && r.error.is_none()
+        }) else {
+            return;
+        };
+        rollout.failures += 1;
+        let reason = job.host_error.as_deref();
+        let error = match age {
+            ServerAge::V2016 if is_service => {
+                format!("{} process type failed to start, got down job event", job.kind)
+            }
+            ServerAge::V2016 => match reason {
+                Some(reason) => format!("deployer: {} job failed to start: {reason}", job.kind),
+                // It only has a job that is not up, and waits for the next one.
+                None => return,
+            },
+            ServerAge::V2021 if rollout.failures <= TOLERATED_FAILURES => return,
+            ServerAge::V2021 => {
+                let reason = reason.unwrap_or("got down job event");
+                format!("{} job failed to start: {reason}", job.kind)
+            }
+        };
+        let id = rollout.deployment.id.clone();
+        self.roll_back(&id, error);
+    }
+
+    /// A step of a deployment has taken longer than the app allows.
+    pub(crate) fn deadline(&mut self, deployment: &str, step: u32) {
+        let Some(rollout) = self
+            .rollouts
+            .iter()
+            .find(|r| r.deployment.id == deployment && r.step == step && r.waiting.is_some())
+        else {
+            return;
+        };
+        if self.state.app(&rollout.deployment.app).is_err() {
+            return self.fail_without_app(deployment);
+        }
+        if rollout.error.is_some() || matches!(rollout.waiting, Some(Op::Resume)) {
+            // Rolling back is not waited for any longer, and what was broken is whole again.
+            let app = rollout.deployment.app.clone();
+            if let Some(rollout) = self.rollouts.iter_mut().find(|r| r.deployment.id == deployment)
+            {
+                rollout.waiting = None;
+            }
+            return self.drive_rollouts(&app);
+        }
+        let error = self.timed_out(rollout);
+        self.roll_back(deployment, error);
+    }
+
+    /// An app that was deleted takes nothing back: its deployments fail when their time is over.
+    fn fail_without_app(&mut self, deployment: &str) {
+        let Some(at) = self.rollouts.iter().position(|r| r.deployment.id == deployment) else {
+            return;
+        };
+        let mut rollout = self.rollouts.swap_remove(at);
+        if rollout.error.is_none() {
+            self.mark_done(deployment);
+            rollout.error = Some(self.timed_out(&rollout));
+        }
+        self.finish_rollout(rollout);
+    }
+
+    fn timed_out(&self, rollout: &Rollout) -> String {
+        let seconds = rollout.deployment.deploy_timeout;
+        match self.options.age {
+            ServerAge::V2016 => format!("timed out waiting for job events: {}", rollout.expected),
+            ServerAge::V2021 => {
+                format!("timed out waiting for scale to complete (waited {seconds} seconds)")
+            }
+        }
+    }
+
+    /// Gives a deployment up: the old formation comes back, the new one goes.
+    fn roll_back(&mut self, deployment: &str, error: String) {
+        self.mark_done(deployment);
+        let Some(rollout) = self.rollouts.iter_mut().find(|r| r.deployment.id == deployment) else {
+            return;
+        };
+        let d = &rollout.deployment;
+        rollout.error = Some(error);
+        rollout.waiting = Some(Op::Resume);
+        rollout.ops = VecDeque::from([
+            Op::Scale {
+                release: d.old_release.clone(),
+                counts: Some(d.processes.clone()),
+                tags: (!d.tags.is_empty()).then(|| d.tags.clone()),
+                wait: true,
+            },
+            Op::DropNew,
+        ]);
+        let deadline = rollout.next_deadline();
+        self.later(self.options.delays.work, deadline);
+    }
+
+    /// Whether a deployment is still under way, and with which status it ended.
+    pub(crate) fn deployment_outcome(&self, id: &str) -> Option<&str> {
+        let row = self.state.deployments.iter().find(|d| d.id == id)?;
+        (row.status != "pending" && row.status != "running").then_some(row.status.as_str())
+    }
+
+    /// Whether a step has nothing to do any more: the deadline of something that was in time.
+    pub(crate) fn is_stale(&self, step: &Step) -> bool {
+        let Step::Deadline { deployment, step } = step else { return false };
+        !self
+            .rollouts
+            .iter()
+            .any(|r| r.deployment.id == *deployment && r.step == *step && r.waiting.is_some())
+    }
+}

@@ -1,0 +1,352 @@
+//! Faults: what goes wrong on request.
+#![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use serde_json::json;
+
+use crate::engine::Request;
+use crate::op::Op;
+use crate::server::hub::Hub;
+
+/// Something that goes wrong with a request. Handed to
+/// [`MockController::fail_next`](crate::MockController::fail_next).
+///
+/// ```
+/// use std::time::Duration;
+/// use flynn_mock::Fault;
+///
+/// let busy = Fault::status(503).retry(true).after(Duration::from_millis(5));
+/// let lost = Fault::drop_after();
+/// # let _ = (busy, lost);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a fault does nothing until it is handed to `fail_next`"]
+pub struct Fault {
+    delay: Duration,
+    kind: Option<Harm>,
+}
+
+/// What is done to the answer.
+#[derive(Clone)]
+pub(crate) enum Harm {
+    /// Another answer, and the request is not handled.
+    Instead { status: StatusCode, body: Bytes, json: bool, retry_after: Option<u64> },
+    /// The connection breaks before the request is handled.
+    DropBefore,
+    /// The request is handled, then the connection breaks.
+    DropAfter,
+    /// The connection breaks after so many bytes of the body.
+    Cut(usize),
+    /// The body is no longer JSON.
+    Malformed,
+    /// An answer that begins and then says nothing, not even keep-alives.
+    Silent,
+    /// A stream that ends with an error frame.
+    ErrorFrame(String),
+    /// Only the delay.
+    Nothing,
+}
+
+/// Bodies stay out of it.
+impl fmt::Debug for Harm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instead { status, .. } => write!(f, "Instead({status})"),
+            Self::DropBefore => f.write_str("DropBefore"),
+            Self::DropAfter => f.write_str("DropAfter"),
+            Self::Cut(after) => write!(f, "Cut({after})"),
+            Self::Malformed => f.write_str("Malformed"),
+            Self::Silent => f.write_str("Silent"),
+            Self::ErrorFrame(_) => f.write_str("ErrorFrame"),
+            Self::Nothing => f.write_str("Nothing"),
+        }
+    }
+}
+
+impl Fault {
+    fn of(kind: Harm) -> Self {
+        Self { delay: Duration::ZERO, kind: Some(kind) }
+    }
+
+    /// An error with this status and the body that the controller gives it; the request is not
+    /// handled. 401, 404 and 502 have no JSON body, as in the real thing.
+    ///
+    /// # Panics
+    /// When the status is not between 100 and 999.
+    #[track_caller]
+    pub fn status(status: u16) -> Self {
+        let Ok(status) = StatusCode::from_u16(status) else {
+            panic!("{status} is not an HTTP status");
+        };
+        let (code, message) = match status.as_u16() {
+            400 => ("validation_error", "The request is invalid"),
+            403 => ("forbidden", "Forbidden"),
+            409 => ("conflict", "Conflict"),
+            412 => ("precondition_failed", "Precondition failed"),
+            429 => ("ratelimited", "Too many requests"),
+            503 => ("service_unavailable", "The service is unavailable"),
+            _ => ("unknown_error", "Something went wrong"),
+        };
+        let bare = matches!(status.as_u16(), 401 | 404 | 502 | 504) || status.is_success();
+        let body = if bare {
+            Bytes::new()
+        } else {
+            let retry = matches!(status.as_u16(), 429 | 503);
+            error_body(code, message, retry)
+        };
+        Self::of(Harm::Instead { status, body, json: !bare, retry_after: None })
+    }
+
+    /// An answer with this status and body; the request is not handled.
+    ///
+    /// # Panics
+    /// When the status is not between 100 and 999.
+    #[track_caller]
+    pub fn answer(status: u16, body: impl Into<Bytes>) -> Self {
+        let Ok(status) = StatusCode::from_u16(status) else {
+            panic!("{status} is not an HTTP status");
+        };
+        Self::of(Harm::Instead { status, body: body.into(), json: true, retry_after: None })
+    }
+
+    /// Sets the `retry` of an error body, made by [`status`](Self::status) or
+    /// [`answer`](Self::answer).
+    ///
+    /// # Panics
+    /// When the fault has no such body: 401, 404, 502 and 504 have none.
+    #[track_caller]
+    pub fn retry(mut self, retry: bool) -> Self {
+        let Some(Harm::Instead { body, json: true, .. }) = &mut self.kind else {
+            panic!("a fault without an error body cannot say whether to retry");
+        };
+        let document = serde_json::from_slice::<serde_json::Value>(body);
+        let Ok(serde_json::Value::Object(mut object)) = document else {
+            panic!("a fault whose body is no JSON object cannot say whether to retry");
+        };
+        object.insert("retry".to_owned(), retry.into());
+        *body = serde_json::Value::Object(object).to_string().into();
+        self
+    }
+
+    /// Adds a `Retry-After` header, in seconds, to an answer made by [`status`](Self::status) or
+    /// [`answer`](Self::answer).
+    ///
+    /// # Panics
+    /// When the fault is no answer.
+    #[track_caller]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        let Some(Harm::Instead { retry_after, .. }) = &mut self.kind else {
+            panic!("a fault that is no answer has no Retry-After");
+        };
+        *retry_after = Some(seconds);
+        self
+    }
+
+    /// Only late: the true answer, after this time of the mock's clock.
+    pub fn delay(time: Duration) -> Self {
+        Self { delay: time, kind: None }
+    }
+
+    /// The same fault, after this time of the mock's clock.
+    pub fn after(mut self, time: Duration) -> Self {
+        self.delay = time;
+        self
+    }
+
+    /// The connection breaks before the request is handled: nothing happened.
+    pub fn drop_before() -> Self {
+        Self::of(Harm::DropBefore)
+    }
+
+    /// The request is handled, then the connection breaks before a byte of the answer.
+    pub fn drop_after() -> Self {
+        Self::of(Harm::DropAfter)
+    }
+
+    /// The request is handled, the connection breaks after this many bytes of the answer's body.
+    pub fn cut_body(after: usize) -> Self {
+        Self::of(Harm::Cut(after))
+    }
+
+    /// The request is handled, the answer's body has lost its second half. A stream sends one broken
+    /// document and ends, an attached job a frame of no known type.
+    pub fn malformed_json() -> Self {
+        Self::of(Harm::Malformed)
+    }
+
+    /// A stream that opens and then says nothing, not even keep-alives. Any other answer stops after
+    /// its headers.
+    pub fn silent_stream() -> Self {
+        Self::of(Harm::Silent)
+    }
+
+    /// A stream that opens and ends at once with `event: error` and this text. Lists are spared, and
+    /// [`fail_next`](crate::MockController::fail_next) refuses it for operations without a stream.
+    pub fn error_frame(text: impl Into<String>) -> Self {
+        Self::of(Harm::ErrorFrame(text.into()))
+    }
+}
+
+fn error_body(code: &str, message: &str, retry: bool) -> Bytes {
+    json!({"code": code, "message": message, "retry": retry}).to_string().into()
+}
+
+/// The faults that are set on a mock.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    next: u64,
+    set: Vec<Set>,
+}
+
+#[derive(Debug)]
+struct Set {
+    id: u64,
+    op: Op,
+    /// The only path that it strikes.
+    path: Option<String>,
+    fault: Fault,
+    /// `None`: until lifted.
+    left: Option<usize>,
+    hits: usize,
+}
+
+/// What happens to one request.
+#[derive(Clone, Debug)]
+pub(crate) struct Struck {
+    pub(crate) delay: Duration,
+    pub(crate) harm: Harm,
+}
+
+impl Faults {
+    fn add(&mut self, op: Op, fault: Fault) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.set.push(Set { id, op, path: None, fault, left: Some(1), hits: 0 });
+        id
+    }
+
+    /// The first fault that is still due for this request, counted down.
+    pub(crate) fn pick(&mut self, request: &Request) -> Option<Struck> {
+        let set = self.set.iter_mut().find(|set| {
+            let aimed = set.op.covers(request)
+                && set.path.as_ref().is_none_or(|path| *path == request.path);
+            let only_streams = matches!(set.fault.kind, Some(Harm::ErrorFrame(_)));
+            set.left != Some(0) && aimed && (!only_streams || Op::asks_for_stream(request))
+        })?;
+        set.hits += 1;
+        set.left = set.left.map(|left| left.saturating_sub(1));
+        let harm = set.fault.kind.clone().unwrap_or(Harm::Nothing);
+        Some(Struck { delay: set.fault.delay, harm })
+    }
+
+    pub(crate) fn lift_all(&mut self) {
+        self.set.clear();
+    }
+
+    fn find(&mut self, id: u64) -> Option<&mut Set> {
+        self.set.iter_mut().find(|set| set.id == id)
+    }
+}
+
+/// A fault that is set on a mock: once, unless told otherwise. It stays set when the handle is gone.
+///
+/// ```
+/// use flynn_mock::{Fault, MockController, Op};
+///
+/// let mock = MockController::builder().start_blocking();
+/// let fault = mock.fail_next(Op::AppGet, Fault::status(500)).on_path("/apps/www").times(2);
+/// assert_eq!(fault.hits(), 0);
+/// ```
+#[derive(Clone)]
+pub struct FaultHandle {
+    hub: Arc<Hub>,
+    id: u64,
+}
+
+#[allow(clippy::return_self_not_must_use, reason = "the fault is set already")]
+impl FaultHandle {
+    #[track_caller]
+    pub(crate) fn set(hub: &Arc<Hub>, op: Op, fault: Fault) -> Self {
+        assert!(
+            op.streams() || !matches!(fault.kind, Some(Harm::ErrorFrame(_))),
+            "{op:?} has no stream that could end with an error frame"
+        );
+        let id = hub.with(|inner| inner.faults.add(op, fault));
+        Self { hub: Arc::clone(hub), id }
+    }
+
+    fn change<T: Default>(&self, change: impl FnOnce(&mut Set) -> T) -> T {
+        self.hub.with(|inner| inner.faults.find(self.id).map(change).unwrap_or_default())
+    }
+
+    /// It strikes the next `n` requests of the operation.
+    pub fn times(self, n: usize) -> Self {
+        self.change(|set| set.left = Some(n));
+        self
+    }
+
+    /// It strikes only requests of this path, such as `/apps/www`, as it is sent.
+    pub fn on_path(self, path: impl Into<String>) -> Self {
+        let path = path.into();
+        self.change(|set| set.path = Some(path));
+        self
+    }
+
+    /// It strikes until [`lift`](Self::lift).
+    pub fn until_lifted(self) -> Self {
+        self.change(|set| set.left = None);
+        self
+    }
+
+    /// It strikes no more.
+    pub fn lift(&self) {
+        self.change(|set| set.left = Some(0));
+    }
+
+    /// How many requests it has struck.
+    pub fn hits(&self) -> usize {
+        self.change(|set| set.hits)
+    }
+}
+
+impl fmt::Debug for FaultHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultHandle").field("hits", &self.hits()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_strikes_its_operation_as_often_as_it_was_told() {
+        let mut faults = Faults::default();
+        let id = faults.add(Op::AppList, Fault::drop_before());
+        faults.find(id).unwrap().left = Some(2);
+        let list = Request::new(Method::GET, "/apps?x=1");
+        let get = Request::new(Method::GET, "/apps/www");
+        assert!(faults.pick(&get).is_none());
+        assert!(faults.pick(&list).is_some());
+        assert!(faults.pick(&list).is_some());
+        assert!(faults.pick(&list).is_none());
+        assert_eq!(faults.find(id).unwrap().hits, 2);
+    }
+
+    #[test]
+    fn an_error_body_says_whether_to_retry() {
+        let Some(Harm::Instead { body, .. }) = Fault::status(500).retry(true).kind else {
+            panic!("not an answer")
+        };
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["retry"], true);
+        assert_eq!(body["code"], "unknown_error");
+    }
+}

@@ -1,0 +1,75 @@
+//! A user's own `wiremock` mocks, asked before the controller.
+//!
+//! They live in an inner server. wiremock's own answer to what nobody matched is a bare 404, which
+//! is also Flynn's to a missing object, so a catch-all of the last priority says "not matched" by
+//! a header.
+
+use std::io;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::engine::Request;
+use crate::server::hub::Hub;
+
+const NOT_MATCHED: &str = "x-flynn-mock-not-matched";
+
+/// The last priority of all.
+const LAST: u8 = u8::MAX;
+
+/// Starts the inner server.
+pub(crate) async fn start() -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(ResponseTemplate::new(404).insert_header(NOT_MATCHED, "1"))
+        .with_priority(LAST)
+        .mount(&server)
+        .await;
+    server
+}
+
+/// The answer of the user's own mocks; `None` when there are none, or none matched.
+pub(crate) async fn ask(hub: &Hub, request: &Request) -> io::Result<Option<Response<Bytes>>> {
+    let Some(address) = hub.asked_first.get() else { return Ok(None) };
+    let socket = TcpStream::connect(address).await?;
+    let (mut sender, connection) =
+        http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;
+    let exchange = async move {
+        let response = sender.send_request(forwarded(request)?).await.map_err(io::Error::other)?;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        Ok(Response::from_parts(parts, body))
+    };
+    // The sender is dropped with the exchange, which ends the connection.
+    let (answer, _) = tokio::join!(exchange, connection);
+    let mut answer: Response<Bytes> = answer.map_err(|e: io::Error| e)?;
+    if answer.headers().contains_key(NOT_MATCHED) {
+        return Ok(None);
+    }
+    for framing in [CONTENT_LENGTH, TRANSFER_ENCODING] {
+        answer.headers_mut().remove(framing);
+    }
+    Ok(Some(answer))
+}
+
+fn forwarded(request: &Request) -> io::Result<http::Request<Full<Bytes>>> {
+    let query = if request.query.is_empty() { "" } else { "?" };
+    let target = format!("{}{query}{}", request.path, request.query);
+    let mut forwarded = http::Request::builder()
+        .method(request.method.clone())
+        .uri(target)
+        .body(Full::new(request.body.clone()))
+        .map_err(io::Error::other)?;
+    *forwarded.headers_mut() = request.headers.clone();
+    for framing in [CONTENT_LENGTH, TRANSFER_ENCODING] {
+        forwarded.headers_mut().remove(framing);
+    }
+    Ok(forwarded)
+}
