@@ -306,8 +306,11 @@ impl AttachedOutput {
                 return Poll::Ready(Ok(output));
             }
             if ready!(self.poll_fill(cx)).map_err(lost)? == 0 {
-                let place =
-                    if self.decoder.is_between_frames() { "before" } else { "within a frame, before" };
+                let place = if self.decoder.is_between_frames() {
+                    "before"
+                } else {
+                    "within a frame, before"
+                };
                 let message = format!("the connection ended {place} the exit status of the job");
                 return Poll::Ready(Err(Error::new(ErrorKind::Connection, message)));
             }
