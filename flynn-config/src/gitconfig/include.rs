@@ -15,6 +15,9 @@ const MAX_DEPTH: usize = 10;
 const MAX_FILES: usize = 1000;
 const MAX_BYTES: usize = 8 << 20;
 
+/// The path that stands for standard input.
+const STDIN: &str = "-";
+
 /// How includes are followed, and what `~` stands for in paths.
 ///
 /// `include.path` always is, relative to the including file. `includeIf` is, where a
@@ -39,13 +42,20 @@ impl Includes {
         Self { git_dir: Some(git_dir.into()), ..self }
     }
 
-    /// Reads a file and what it includes.
+    /// Reads a file and the files that it includes. `-` is standard input, whose includes need
+    /// absolute paths, as with `git config --file -`.
     ///
     /// # Errors
     /// Those of [`GitConfig::load`].
     pub fn load(&self, path: impl AsRef<Path>) -> Result<GitConfig, Error> {
+        let path = path.as_ref();
         let mut config = self.empty();
-        self.follow(path.as_ref(), 0, &mut config)?;
+        if path == STDIN {
+            let (text, _) = save::read_or_stdin(path)?;
+            self.enter(File::parse(Some(path.to_owned()), text)?, path, 0, &mut config)?;
+        } else {
+            self.follow(path, 0, &mut config)?;
+        }
         Ok(config)
     }
 
@@ -137,7 +147,11 @@ impl Includes {
         if value.is_empty() {
             return Err("an include without a path");
         }
-        Ok(from.parent().unwrap_or(from).join(expanded(path, self.home.as_deref())?))
+        let path = expanded(path, self.home.as_deref())?;
+        if from == STDIN && path.is_relative() {
+            return Err("an include in standard input needs an absolute path");
+        }
+        Ok(from.parent().unwrap_or(from).join(path))
     }
 }
 

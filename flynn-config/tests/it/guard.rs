@@ -127,26 +127,47 @@ fn includes_are_bounded() {
 /// `-` is standard input, for reading alone.
 #[test]
 fn a_dash_is_standard_input() {
-    if std::env::var_os("FLYNN_TEST_STDIN").is_some() {
-        let rc = FlynnRc::load("-").unwrap();
-        println!("cluster {:?}", rc.clusters()[0].name());
-        return;
+    match std::env::var("FLYNN_TEST_STDIN").as_deref() {
+        Ok("flynnrc") => {
+            let rc = FlynnRc::load("-").unwrap();
+            return println!("cluster {:?}", rc.clusters()[0].name());
+        }
+        // As `git config --file -`: included files are read by their absolute paths.
+        Ok("gitconfig") => match Includes::new(None).load("-") {
+            Ok(git) => return println!("name {:?}", git.get("user.name").unwrap().as_str()),
+            Err(error) => return println!("error {error}"),
+        },
+        _ => {}
     }
-    let mut child = Command::new("/proc/self/exe");
-    let arguments = ["--exact", "guard::a_dash_is_standard_input", "--nocapture"];
-    let mut child = child
-        .args(arguments)
-        .env("FLYNN_TEST_STDIN", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let text = b"[[cluster]]\nName = \"piped\"\n";
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), text).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("cluster \"piped\""), "{said}");
-    for error in [add(Path::new("-")), write_file("-", "x")].map(Result::unwrap_err) {
+    let said = |reader: &str, text: &str| {
+        let mut child = Command::new("/proc/self/exe");
+        let arguments = ["--exact", "guard::a_dash_is_standard_input", "--nocapture"];
+        let mut child = child
+            .args(arguments)
+            .env("FLYNN_TEST_STDIN", reader)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let rc = said("flynnrc", "[[cluster]]\nName = \"piped\"\n");
+    assert!(rc.contains("cluster \"piped\""), "{rc}");
+    let git = said("gitconfig", "[user]\n\tname = Ann\n");
+    assert!(git.contains("name Some(\"Ann\")"), "{git}");
+    let dir = tempfile::tempdir().unwrap();
+    let included = dir.path().join("included");
+    fs::write(&included, "[user]\n\tname = Bob\n").unwrap();
+    let git = said("gitconfig", &format!("[include]\n\tpath = {}\n", included.display()));
+    assert!(git.contains("name Some(\"Bob\")"), "{git}");
+    let git = said("gitconfig", "[include]\n\tpath = included\n");
+    assert!(git.contains("error ") && git.contains("absolute"), "{git}");
+    let git = said("gitconfig", &"# x\n".repeat(1 << 19));
+    assert!(git.contains("error ") && git.contains("larger than 1 MiB"), "{git}");
+    let edited = GitConfig::edit("-", |git| git.set("a.b", "c"));
+    for error in [add(Path::new("-")), write_file("-", "x"), edited].map(Result::unwrap_err) {
         assert_eq!(error.kind(), ErrorKind::Invalid);
     }
 }
