@@ -1,33 +1,33 @@
-//! The CA certificates that git is pointed at.
+//! The CA files that git uses.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::save::{self, Mode};
+use crate::file::{self, Mode};
 use crate::{Error, ErrorKind, FlynnRc};
 
-/// The folder of CA files, `~/.flynn/ca-certs`: one `<cluster>.pem` a cluster.
+/// The folder of CA files, `~/.flynn/ca-certs`, with one `<cluster>.pem` per cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaFiles {
     dir: PathBuf,
 }
 
 impl CaFiles {
-    /// The CA files in `dir`, which need not exist yet.
+    /// Uses the folder `dir`, which need not exist.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The path of a cluster's CA file, whether or not it exists.
+    /// Returns the path of a cluster's CA file. The file may not exist.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for a name that would leave the folder or that no system
-    /// could hold: empty, `.`, `..`, with a slash, a backslash, a colon or a NUL.
+    /// [`Invalid`](ErrorKind::Invalid) for a name that cannot be the name of a file in the folder:
+    /// an empty or long one, `.`, `..`, or one with a slash, backslash, colon or NUL.
     pub fn path(&self, name: &str) -> Result<PathBuf, Error> {
         let outside = name.is_empty()
             || name.contains(['/', '\\', ':', '\0'])
@@ -36,31 +36,30 @@ impl CaFiles {
         if outside {
             return Err(Error::new(
                 ErrorKind::Invalid,
-                format!("{name:?} cannot name a CA file in {}", self.dir.display()),
+                format!("{name:?} cannot be the name of a CA file in {}", self.dir.display()),
             ));
         }
         Ok(self.dir.join(format!("{name}.pem")))
     }
 
-    /// Writes a cluster's CA certificate, in one step, and gives its path. The folder is made
-    /// if need be; a new file is readable by everybody, as certificates may be. A symbolic link
-    /// stays, and its target is written.
+    /// Writes a cluster's CA certificate in one step. Returns its path.
+    ///
+    /// Creates the folder if it is missing. A new file has mode 0644. Symbolic links are followed
+    /// and stay.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for the name, or where something other than a regular file
-    /// is in the way; [`NotFound`](ErrorKind::NotFound) for a link into a folder that is missing;
-    /// [`ReadOnly`](ErrorKind::ReadOnly), [`Io`](ErrorKind::Io).
+    /// Those of [`path`](Self::path) and [`write_file`](crate::write_file).
     pub fn write(&self, name: &str, pem: &str) -> Result<PathBuf, Error> {
         let path = self.path(name)?;
         fs::create_dir_all(&self.dir).map_err(|e| Error::io("create the folder", &self.dir, e))?;
-        save::write(&path, pem.as_bytes(), Mode::PUBLIC)?;
+        file::write(&path, pem.as_bytes(), Mode::PUBLIC)?;
         Ok(path)
     }
 
-    /// Removes a cluster's CA file; false if there was none.
+    /// Removes a cluster's CA file. Returns false if there was none.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for the name, [`Io`](ErrorKind::Io).
+    /// Those of [`path`](Self::path); [`Io`](ErrorKind::Io) if the file cannot be removed.
     pub fn remove(&self, name: &str) -> Result<bool, Error> {
         let path = self.path(name)?;
         match fs::remove_file(&path) {
@@ -70,11 +69,11 @@ impl CaFiles {
         }
     }
 
-    /// The CA files of clusters that `rc` does not know (any more), sorted. The original never
-    /// removes one.
+    /// Returns the CA files of clusters that are not in `rc`, sorted. The original CLI never removes
+    /// a CA file.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io); a folder that does not exist holds none.
+    /// [`Io`](ErrorKind::Io) if the folder cannot be read. A missing folder has no files.
     pub fn stale(&self, rc: &FlynnRc) -> Result<Vec<PathBuf>, Error> {
         let failed = |e| Error::io("read the folder", &self.dir, e);
         let entries = match fs::read_dir(&self.dir) {

@@ -1,4 +1,4 @@
-//! The error of this crate.
+//! The error type.
 
 use std::fmt;
 use std::io;
@@ -10,60 +10,54 @@ use std::path::{Path, PathBuf};
 pub enum ErrorKind {
     /// The file or its folder does not exist.
     NotFound,
-    /// The text breaks the rules of its format; [`Error::line`] and [`Error::column`] say where.
+    /// A file is not valid: see [`Error::line`] and [`Error::column`].
     Syntax,
-    /// Another cluster already has the name or a URL of a new one.
+    /// Another cluster has the name or a URL of a new cluster.
     Conflict,
-    /// No cluster has the name that was asked for.
+    /// There is no cluster with this name.
     UnknownCluster,
-    /// The file has no cluster at all.
+    /// The file has no clusters.
     NoClusters,
-    /// The entry of the cluster is of a format that is no longer supported.
+    /// The entry of the cluster has an old format that is not supported.
     Unsupported,
-    /// Another program holds the lock, or a killed one left its lock file behind.
+    /// Another program holds the lock, or a killed program has left its lock file.
     Locked,
     /// You may not write the file.
     ReadOnly,
-    /// An argument or a file that can never be right: an empty name, a key without a section, a
-    /// device in the place of a file.
+    /// An argument or a path is not valid, such as an empty name, a git key without a section, or
+    /// the path of a device.
     Invalid,
-    /// A git variable has several values where one is expected.
+    /// A git variable has several values instead of one.
     SeveralValues,
     /// The cluster has no key and no cached token: run `flynn login`.
     NotLoggedIn,
     /// The cached token of the cluster has expired: renew it
     /// ([`Tokens::refresh`](crate::credential::Tokens::refresh)), or run `flynn login`.
     TokenExpired,
-    /// `git` could not be run, or it failed.
+    /// `git` could not be run or failed.
     Git,
-    /// Anything else that the operating system reported.
+    /// Another error of the operating system.
     Io,
 }
 
 /// The error of all operations of this crate.
 ///
-/// `{}` is one line: what failed, why, and what to do. `{:#}` adds the
-/// [source](std::error::Error::source), where there is one. Neither they nor `Debug` show the
-/// content of a file, so no key or token.
+/// `{}` is one line that says what failed, why, and what to do. `{:#}` adds the
+/// [source](std::error::Error::source), if there is one. Neither these nor `Debug` show the content
+/// of a file, so they never show a key or token.
 pub struct Error(Box<Inner>);
 
 #[derive(Debug, thiserror::Error)]
-#[error("{}{message}", Context { action, path: path.as_deref(), position: *position })]
+#[error("{}", one_line(self.action, self.path.as_deref(), self.position, &self.message))]
 struct Inner {
     kind: ErrorKind,
-    /// What was tried with the file, after "cannot".
+    /// The verb after "cannot", which the path follows.
     action: &'static str,
     path: Option<PathBuf>,
     position: Option<Position>,
+    /// Empty if the source says all.
     message: String,
     source: Option<io::Error>,
-}
-
-/// Where an error happened: what stands before its message.
-struct Context<'a> {
-    action: &'a str,
-    path: Option<&'a Path>,
-    position: Option<Position>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +79,7 @@ impl Error {
         }))
     }
 
-    /// An error of a file: "cannot `action` `path`: `message`".
+    /// An error with a file: "cannot `action` `path`: `message`".
     pub(crate) fn file(
         kind: ErrorKind,
         action: &'static str,
@@ -110,10 +104,10 @@ impl Error {
         self
     }
 
-    /// An error that the system reported.
+    /// An error of the operating system.
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let kind = match source.kind() {
-            // A file where a folder should be: nothing is there either.
+            // A file is in the place of a folder.
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::NotFound,
             io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
             _ => ErrorKind::Io,
@@ -122,13 +116,13 @@ impl Error {
         Self::file(kind, action, path, message).caused_by(source)
     }
 
-    /// The same error with its source.
+    /// Sets the source.
     pub(crate) fn caused_by(mut self, source: io::Error) -> Self {
         self.0.source = Some(source);
         self
     }
 
-    /// The same error with a remedy for the case that the file is missing.
+    /// Adds a remedy if the file does not exist.
     pub(crate) fn if_missing(mut self, remedy: &str) -> Self {
         if self.is_not_found() {
             self.0.message.push_str("; ");
@@ -137,40 +131,40 @@ impl Error {
         self
     }
 
-    /// The same error, counted as one of `kind`.
+    /// Sets the kind.
     pub(crate) fn of_kind(mut self, kind: ErrorKind) -> Self {
         self.0.kind = kind;
         self
     }
 
-    /// The same error, said of `path`, unless it already names one.
+    /// Sets the path, unless there is one.
     pub(crate) fn at(mut self, path: &Path) -> Self {
         self.0.path.get_or_insert_with(|| path.to_owned());
         self
     }
 
-    /// The same error, said of an attempt to do `action` with `path`.
+    /// Sets the action, and the path unless there is one.
     pub(crate) fn of_file(mut self, action: &'static str, path: &Path) -> Self {
         self.0.action = action;
         self.at(path)
     }
 
-    /// The kind of the error.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// The file that the error is about.
+    /// Returns the path of the file.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
 
-    /// The line of a syntax error, counted from 1.
+    /// Returns the line of a syntax error, from 1.
     pub fn line(&self) -> Option<usize> {
         self.0.position.map(|p| p.line)
     }
 
-    /// The column of a syntax error in characters, counted from 1.
+    /// Returns the column of a syntax error in characters, from 1.
     pub fn column(&self) -> Option<usize> {
         self.0.position.map(|p| p.column)
     }
@@ -180,23 +174,22 @@ impl Error {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// Returns true if the text is broken; see [`line`](Self::line) and [`column`](Self::column).
+    /// Returns true if a file is not valid: see [`line`](Self::line) and [`column`](Self::column).
     pub fn is_syntax(&self) -> bool {
         self.kind() == ErrorKind::Syntax
     }
 
-    /// Returns true if a name or URL is already taken.
+    /// Returns true if another cluster has the name or URL.
     pub fn is_conflict(&self) -> bool {
         self.kind() == ErrorKind::Conflict
     }
 
-    /// Returns true if there is no cluster of that name, or none at all.
+    /// Returns true if there is no cluster with this name, or no cluster at all.
     pub fn is_unknown_cluster(&self) -> bool {
         matches!(self.kind(), ErrorKind::UnknownCluster | ErrorKind::NoClusters)
     }
 
-    /// Returns true if another program holds the lock: wait and try again, or remove a stale lock
-    /// file by hand.
+    /// Returns true if another program holds the lock. Try again later, or remove a stale lock file.
     pub fn is_locked(&self) -> bool {
         self.kind() == ErrorKind::Locked
     }
@@ -206,26 +199,28 @@ impl Error {
         self.kind() == ErrorKind::ReadOnly
     }
 
-    /// Returns true if `flynn login` would help: there is no key and no token, or the token has
-    /// expired.
+    /// Returns true if the user must run `flynn login`: there is neither a key nor a token, or the
+    /// token has expired.
     pub fn needs_login(&self) -> bool {
         matches!(self.kind(), ErrorKind::NotLoggedIn | ErrorKind::TokenExpired)
     }
 }
 
-impl fmt::Display for Context<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(path) = self.path {
-            write!(f, "cannot {} {}: ", self.action, escaped(&path.to_string_lossy()))?;
-        }
-        if let Some(Position { line, column }) = self.position {
-            write!(f, "line {line}, column {column}: ")?;
-        }
-        Ok(())
-    }
+/// Joins the parts of an error: `cannot read PATH: line 7, column 3: MESSAGE`.
+fn one_line(
+    action: &str,
+    path: Option<&Path>,
+    position: Option<Position>,
+    message: &str,
+) -> String {
+    let failed = path.map(|path| format!("cannot {action} {}", escaped(&path.to_string_lossy())));
+    let position = position.map(|at| format!("line {}, column {}", at.line, at.column));
+    let message = Some(message.to_owned()).filter(|message| !message.is_empty());
+    let parts: Vec<_> = [failed, position, message].into_iter().flatten().collect();
+    parts.join(": ")
 }
 
-/// A path for a terminal: a file may name another one, and its text must not move the cursor.
+/// A path without characters that control a terminal: a file can name another one.
 fn escaped(text: &str) -> String {
     let is_hostile = |c: char| {
         c.is_control()
@@ -244,8 +239,7 @@ fn escaped(text: &str) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = self.0.to_string();
-        f.write_str(line.strip_suffix(": ").unwrap_or(&line))?;
+        write!(f, "{}", self.0)?;
         match &self.0.source {
             Some(source) if f.alternate() => write!(f, ": {source}"),
             _ => Ok(()),

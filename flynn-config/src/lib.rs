@@ -1,18 +1,19 @@
-//! The files in a person's home that know about Flynn clusters, edited without a scratch.
+//! Reads and edits the files in a person's home that know about Flynn clusters.
 //!
-//! - [`FlynnRc`] is `~/.flynnrc`, the clusters with their keys and pins;
-//! - [`GitConfig`] is `~/.gitconfig`, with the two blocks that a cluster has there;
-//! - [`CaFiles`] is `~/.flynn/ca-certs`;
-//! - [`credential`] is git's credential protocol, and the answers a Flynn cluster gives to it;
-//! - [`Locations`] says where all that is, by the rules of the platform, each path overridable.
+//! - [`FlynnRc`] – `~/.flynnrc`, the clusters with their keys and pins
+//! - [`GitConfig`] – `~/.gitconfig`, with the two blocks of a cluster
+//! - [`CaFiles`] – `~/.flynn/ca-certs`
+//! - [`login`] – keys, personal access tokens and the tokens of `flynn login`
+//! - [`credential`] – git's credential protocol, and the answers of a Flynn cluster
+//! - [`Locations`] – the paths of these files, by the rules of the platform
 //!
-//! Everything is read as the original CLI and git read it. A file is changed through one door,
-//! [`FlynnRc::edit`] and [`GitConfig::edit`]: lock, read again, change only what was asked for,
-//! write a new file, rename. Comments, order, spacing, line ends and unknown keys survive, and a
-//! crash at any point leaves the old or the new file.
+//! All files are read as the original CLI and git read them. [`FlynnRc::edit`] and
+//! [`GitConfig::edit`] change a file under a lock and replace it in one step. They change only the
+//! bytes that they must: comments, order, spacing, line ends and unknown keys stay. A crash leaves
+//! the old file or the new one.
 //!
-//! All of it blocks, on files, locks and (for [`credential::reject`]) git: from async code, call
-//! it on a thread for that, such as tokio's `spawn_blocking`.
+//! All functions block, on files, locks and (in [`credential`]) on git. From async code, call them
+//! on a blocking thread, such as with tokio's `spawn_blocking`.
 //!
 //! ```
 //! # let home = tempfile::tempdir().unwrap();
@@ -43,7 +44,6 @@ mod file;
 mod flynnrc;
 mod gitconfig;
 mod locations;
-mod save;
 mod text;
 mod url;
 
@@ -53,13 +53,18 @@ pub mod login;
 pub use ca::CaFiles;
 pub use client::ClientSettings;
 pub use error::{Error, ErrorKind};
-pub use file::{MAX_FILE_SIZE, read_file, write_file};
+pub use file::{LOCK_TIMEOUT, MAX_FILE_SIZE, read_file, write_file};
 pub use flynnrc::{Added, Cluster, ClusterEdit, FlynnRc, FlynnRcEdit, NewCluster, Removed};
 pub use gitconfig::{
     BlockChange, Environment, FlynnBlocks, GitConfig, GitConfigEdit, Helper, Includes, Plan,
     Setting, Value,
 };
 pub use locations::{Locations, Platform};
-pub use save::LOCK_TIMEOUT;
-/// Keys and tokens are its `SecretString`; its `ExposeSecret` reads them.
+/// Keys and tokens are [`SecretString`](secrecy::SecretString)s; read them with
+/// [`ExposeSecret`](secrecy::ExposeSecret).
 pub use secrecy;
+
+/// Compiles the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,12 +1,46 @@
-//! Lines and splices: what both file formats share when bytes are changed in the middle of a text.
+//! Splices and lines of a text, which both file formats share.
 
 use std::ops::Range;
 
 /// The UTF-8 byte order mark that some editors write first.
 pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// The line end for a line that comes beside the one that holds `at`: that line's own, or, where
-/// it has none, that of the line before it.
+/// A replacement of some bytes of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Splice {
+    pub(crate) at: Range<usize>,
+    pub(crate) with: String,
+}
+
+impl Splice {
+    pub(crate) fn new(at: Range<usize>, with: impl Into<String>) -> Self {
+        Self { at, with: with.into() }
+    }
+
+    pub(crate) fn insert(at: usize, with: impl Into<String>) -> Self {
+        Self::new(at..at, with)
+    }
+
+    pub(crate) fn cut(at: Range<usize>) -> Self {
+        Self::new(at, "")
+    }
+}
+
+/// Returns the text after the splices, which are sorted and do not overlap.
+pub(crate) fn spliced(text: &[u8], splices: &[Splice]) -> Vec<u8> {
+    let mut new =
+        Vec::with_capacity(text.len() + splices.iter().map(|s| s.with.len()).sum::<usize>());
+    let mut at = 0;
+    for Splice { at: range, with } in splices {
+        new.extend_from_slice(text.get(at..range.start).unwrap_or_default());
+        new.extend_from_slice(with.as_bytes());
+        at = at.max(range.end);
+    }
+    new.extend_from_slice(text.get(at..).unwrap_or_default());
+    new
+}
+
+/// The line end of the line at `at`, or else of the line before it.
 pub(crate) fn line_end(text: &[u8], at: usize) -> &'static str {
     let before = text.get(..next_line(text, at)).unwrap_or_default();
     match before.iter().rposition(|&b| b == b'\n') {
@@ -15,13 +49,13 @@ pub(crate) fn line_end(text: &[u8], at: usize) -> &'static str {
     }
 }
 
-/// Where the line that holds `at` starts.
+/// The start of the line at `at`.
 pub(crate) fn line_start(text: &[u8], at: usize) -> usize {
     let before = text.get(..at).unwrap_or(text);
     before.iter().rposition(|&b| b == b'\n').map_or(0, |nl| nl + 1)
 }
 
-/// Where the line that holds `at` ends, its line end not included.
+/// The end of the line at `at`, without its line end.
 pub(crate) fn line_stop(text: &[u8], at: usize) -> usize {
     let stop = next_line(text, at);
     let line = text.get(at..stop).unwrap_or_default();
@@ -29,19 +63,18 @@ pub(crate) fn line_stop(text: &[u8], at: usize) -> usize {
     at + end.strip_suffix(b"\r").unwrap_or(end).len()
 }
 
-/// Where the line after the one that holds `at` starts (the end of the text, if there is none).
+/// The start of the line after the one at `at`, or the end of the text.
 pub(crate) fn next_line(text: &[u8], at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     rest.iter().position(|&b| b == b'\n').map_or(text.len(), |nl| at + nl + 1)
 }
 
-/// The end of everything but blank lines and spaces.
+/// The end of the text without the white space at its end.
 pub(crate) fn content_end(text: &[u8]) -> usize {
     text.iter().rposition(|b| !b.is_ascii_whitespace()).map_or(0, |at| at + 1)
 }
 
-/// The white space that the line holding `at` starts with, or `None` if something else stands
-/// between the start of the line and `at`.
+/// The white space between the start of the line and `at`, or `None` if there is something else.
 pub(crate) fn indentation(text: &[u8], at: usize) -> Option<&[u8]> {
     let before = text.get(line_start(text, at)..at)?;
     let before = before.strip_prefix(BOM).unwrap_or(before);
@@ -52,26 +85,26 @@ pub(crate) fn is_blank(bytes: &[u8]) -> bool {
     bytes.iter().all(u8::is_ascii_whitespace)
 }
 
-/// A block of a file: a header, the lines under it, and what stands around.
+/// A header of a file, the lines under it, and the limits of its comments.
 pub(crate) struct Block {
-    /// The end of whatever comes before the header and is not white space or comment.
+    /// The end of the last thing before the header that is not white space or a comment.
     pub(crate) floor: usize,
     /// The first byte of the header.
     pub(crate) head: usize,
-    /// The end of the last thing in the block that is not white space or comment.
+    /// The end of the last thing in the block that is not white space or a comment.
     pub(crate) body: usize,
     /// The first byte of the next header, or the end of the text.
     pub(crate) ceiling: usize,
 }
 
 impl Block {
-    /// What goes when the block goes: its lines, the comment lines directly above its header
-    /// (but not those that open the file) and directly below its last line, and the blank
-    /// lines that follow. Comments directly above the next header stay with that header, and
-    /// those with blank lines on both sides stay too.
+    /// The bytes to remove with the block: its lines, the comment lines directly above its header
+    /// (except at the top of the file) and directly below its last line, and the blank lines after
+    /// them. Comments directly above the next header stay, and so do those with blank lines on both
+    /// sides.
     pub(crate) fn extent(&self, text: &[u8], comment: &[u8]) -> Range<usize> {
         if indentation(text, self.head).is_none() {
-            // It shares its line, which stays.
+            // It shares its line with something else, which stays.
             return self.head..line_stop(text, self.body).min(self.ceiling);
         }
         self.start(text, comment)..self.end(text, comment)
@@ -104,7 +137,7 @@ impl Block {
     }
 }
 
-/// The start of the comment lines that stand directly above `line`, not reaching below `floor`.
+/// The start of the comment lines directly above `line`, and not before `floor`.
 fn lines_above(text: &[u8], line: usize, floor: usize, comment: &[u8]) -> usize {
     let mut top = line;
     while top > floor {
@@ -124,7 +157,7 @@ fn is_comment(text: &[u8], line: usize, comment: &[u8]) -> bool {
     first.is_some_and(|b| comment.contains(b))
 }
 
-/// The length of the byte order mark at the start of `text`, if it has one.
+/// The length of the byte order mark at the start of `text`, or 0.
 pub(crate) fn bom_len(text: &[u8]) -> usize {
     if text.starts_with(BOM) { BOM.len() } else { 0 }
 }

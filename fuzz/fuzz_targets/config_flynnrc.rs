@@ -20,7 +20,7 @@ fn facts(cluster: &Cluster) -> [&str; 9] {
 }
 
 fn edit(rc: &mut FlynnRcEdit, operation: u8, which: u8) -> Result<(), flynn_config::Error> {
-    let names: Vec<String> = rc.clusters().iter().map(|c| c.name().to_owned()).collect();
+    let names: Vec<String> = rc.current().clusters().iter().map(|c| c.name().to_owned()).collect();
     let Some(name) = names.get(usize::from(which) % names.len().max(1)) else {
         return rc.add(&NewCluster::from_domain("new", "new.test", "key", "pin"));
     };
@@ -47,10 +47,10 @@ fuzz_target!(|input: &[u8]| {
     let changed = rc.preview(|rc| {
         for pair in edits.chunks_exact(2) {
             if let Err(e) = edit(rc, pair[0], pair[1]) {
-                assert!(!e.is_syntax(), "{e}\n{}", rc.as_str());
+                assert!(!e.is_syntax(), "{e}\n{}", rc.current().as_str());
             }
         }
-        reported = rc.clusters().iter().map(|c| facts(c).map(str::to_owned)).collect();
+        reported = rc.current().clusters().iter().map(|c| facts(c).map(str::to_owned)).collect();
         Ok::<_, flynn_config::Error>(())
     });
     let Ok(changed) = changed else { return };

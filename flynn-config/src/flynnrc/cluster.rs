@@ -1,17 +1,16 @@
-//! One cluster of a `.flynnrc`.
+//! A cluster of a `.flynnrc` and its fields.
 
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::field::Field;
-use super::new_cluster::derived;
+use super::new_cluster::url_of_service;
 use crate::{Error, ErrorKind};
 
-/// One `[[cluster]]` entry, as the original CLI understands it.
+/// A `[[cluster]]` entry, as the original CLI reads it.
 ///
-/// A key that the entry lacks reads as the empty string, which is also what the original writes
-/// for "none" (`GitURL = ""` after `cluster add --no-git`).
+/// A missing key reads as an empty string. The original CLI writes an empty string for "none", such
+/// as `GitURL = ""` after `flynn cluster add --no-git`.
 #[derive(Clone, Default)]
 pub struct Cluster {
     name: String,
@@ -24,88 +23,89 @@ pub struct Cluster {
     image_url: String,
     docker_push_url: String,
     context: String,
-    /// Keys of the formats of 2014 and 2015 that stand in the place of `ControllerURL`.
+    /// The keys that files of 2014 and 2015 have instead of `ControllerURL`.
     obsolete: Vec<&'static str>,
 }
 
 impl Cluster {
-    /// The name that selects it.
+    /// Returns the name, which selects the cluster.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where its controller answers: `https://controller.<domain>`.
+    /// Returns the URL of the controller, `https://controller.<domain>`.
     pub fn controller_url(&self) -> &str {
         &self.controller_url
     }
 
-    /// Where git pushes go: `https://git.<domain>`; empty when it was added with `--no-git`.
+    /// Returns the URL for git pushes, `https://git.<domain>`. Empty after `--no-git`.
     pub fn git_url(&self) -> &str {
         &self.git_url
     }
 
-    /// Where images are pushed to: `https://images.<domain>`; empty in files of 2016.
+    /// Returns the URL for image pushes, `https://images.<domain>`. Empty in files of 2016.
     pub fn image_url(&self) -> &str {
         &self.image_url
     }
 
-    /// The deprecated Docker registry: `https://docker.<domain>`; mostly empty.
+    /// Returns the URL of the deprecated Docker registry, `https://docker.<domain>`. Usually empty.
     pub fn docker_push_url(&self) -> &str {
         &self.docker_push_url
     }
 
-    /// The OAuth issuer that gives out tokens for this cluster; empty where a key is used.
+    /// Returns the URL of the OAuth issuer. Empty for clusters with a key.
     pub fn oauth_url(&self) -> &str {
         &self.oauth_url
     }
 
-    /// The dashboard's public URL, an addition of the live fork; mostly empty.
+    /// Returns the public URL of the dashboard, a field of the current fork. Usually empty.
     pub fn dashboard_url(&self) -> &str {
         &self.dashboard_url
     }
 
-    /// The account that new apps belong to unless another one is named, an addition of the fork;
-    /// mostly empty.
+    /// Returns the account that owns new apps by default, a field of the current fork. Usually empty.
     pub fn context(&self) -> &str {
         &self.context
     }
 
-    /// The base64 of the SHA-256 of the controller's leaf certificate, unchecked (the original
-    /// stores whatever it is given); empty where no pin is set and ordinary checks apply.
+    /// Returns the pin: the base64 of the SHA-256 of the controller's leaf certificate.
+    ///
+    /// Empty if there is no pin. The text is not checked, because the original CLI stores any text.
     pub fn tls_pin(&self) -> &str {
         &self.tls_pin
     }
 
-    /// The [pin](Self::tls_pin), where one is set.
+    /// Returns the [pin](Self::tls_pin), or `None` if it is empty.
     pub fn pin(&self) -> Option<&str> {
         Some(&*self.tls_pin).filter(|pin| !pin.is_empty())
     }
 
-    /// The controller's key, which is also the password for git; empty where OAuth is used.
+    /// Returns the controller's key, which is also the password for git. Empty for clusters with OAuth.
     pub fn key(&self) -> &SecretString {
         &self.key
     }
 
-    /// The domain behind the controller's URL, with its port if it has one:
-    /// `https://controller.example.com:8443` gives `example.com:8443`.
+    /// Returns the domain in the controller's URL, with the port if there is one.
+    ///
+    /// `https://controller.example.com:8443` has the domain `example.com:8443`.
     pub fn domain(&self) -> Option<&str> {
         self.controller_url.strip_prefix("https://controller.")
     }
 
-    /// The URL of the cluster's status app, `https://status.<domain>`, with the port of the
+    /// Returns the URL of the status app, `https://status.<domain>`, with the port of the
     /// controller's URL.
     pub fn status_url(&self) -> Option<String> {
-        self.domain().map(|domain| derived("status", domain.trim_end_matches('/')))
+        self.domain().map(|domain| url_of_service("status", domain.trim_end_matches('/')))
     }
 
-    /// An error for an entry that a CLI of 2014 or 2015 wrote, whose servers had another API.
+    /// Fails for an entry that a CLI of 2014 or 2015 wrote, whose servers had another API.
     pub(super) fn refuse_obsolete(&self) -> Result<(), Error> {
         if self.obsolete.is_empty() || !self.controller_url.is_empty() {
             return Ok(());
         }
         let message = format!(
-            "the entry of cluster {:?} is of 2014 or 2015 ({} instead of ControllerURL), which is \
-             not supported; remove it and run `flynn cluster add` for a cluster of today",
+            "the entry of cluster {:?} is from 2014 or 2015 ({} instead of ControllerURL) and not \
+             supported; remove it and run `flynn cluster add` for a newer cluster",
             self.name,
             self.obsolete.join(" and "),
         );
@@ -162,5 +162,91 @@ impl fmt::Debug for Cluster {
             }
         }
         out.finish_non_exhaustive()
+    }
+}
+
+/// A key of a `[[cluster]]` entry, in the order in which the original CLI writes them. The fork has
+/// added `DashboardURL` and `Context`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    Name,
+    OAuthUrl,
+    DashboardUrl,
+    Key,
+    TlsPin,
+    ControllerUrl,
+    GitUrl,
+    ImageUrl,
+    DockerPushUrl,
+    Context,
+}
+
+impl Field {
+    pub(crate) const COUNT: usize = 10;
+
+    pub(crate) const ALL: [Field; Field::COUNT] = [
+        Field::Name,
+        Field::OAuthUrl,
+        Field::DashboardUrl,
+        Field::Key,
+        Field::TlsPin,
+        Field::ControllerUrl,
+        Field::GitUrl,
+        Field::ImageUrl,
+        Field::DockerPushUrl,
+        Field::Context,
+    ];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Field::Name => "Name",
+            Field::OAuthUrl => "OAuthURL",
+            Field::DashboardUrl => "DashboardURL",
+            Field::Key => "Key",
+            Field::TlsPin => "TLSPin",
+            Field::ControllerUrl => "ControllerURL",
+            Field::GitUrl => "GitURL",
+            Field::ImageUrl => "ImageURL",
+            Field::DockerPushUrl => "DockerPushURL",
+            Field::Context => "Context",
+        }
+    }
+
+    pub(crate) fn of_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|field| folds_to(key, field.as_str()))
+    }
+
+    /// Whether the original CLI writes the key even when it is empty.
+    pub(crate) fn is_always_written(self) -> bool {
+        matches!(self, Field::Name | Field::ControllerUrl | Field::GitUrl | Field::ImageUrl)
+    }
+}
+
+/// Whether Go's `strings.EqualFold` finds `key` and `ascii` equal. It ignores case, also that of the
+/// Kelvin sign (`k`) and the long s (`s`).
+pub(crate) fn folds_to(key: &str, ascii: &str) -> bool {
+    let mut expected = ascii.bytes();
+    key.chars().all(|c| {
+        let c = match c {
+            '\u{212a}' => 'k',
+            '\u{17f}' => 's',
+            c => c,
+        };
+        expected.next().is_some_and(|b| c.eq_ignore_ascii_case(&char::from(b)))
+    }) && expected.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_fold_as_in_go() {
+        assert_eq!(Field::of_key("tlspin"), Some(Field::TlsPin));
+        assert_eq!(Field::of_key("TL\u{17f}PIN"), Some(Field::TlsPin));
+        assert_eq!(Field::of_key("\u{212a}ey"), Some(Field::Key));
+        assert_eq!(Field::of_key("TLSPins"), None);
+        assert_eq!(Field::of_key("TLSPi"), None);
+        assert_eq!(Field::of_key("n\u{e4}me"), None);
     }
 }

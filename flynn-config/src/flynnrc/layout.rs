@@ -1,11 +1,10 @@
-//! Reading a `.flynnrc`: what it says, and where each byte of it stands.
+//! Reading a `.flynnrc`: its clusters and their places in the text.
 
 use std::ops::Range;
 
 use toml_edit::{Document, Item, Key, Table, TableLike, Value};
 
-use super::cluster::Cluster;
-use super::field::{Field, folds_to};
+use super::cluster::{Cluster, Field, folds_to};
 use crate::Error;
 use crate::text::{BOM, bom_len};
 
@@ -14,63 +13,63 @@ const OBSOLETE: [&str; 3] = ["URL", "GitHost", "Domain"];
 
 /// A key and its value in the text.
 #[derive(Debug, Clone)]
-pub(crate) struct Spot {
+pub(crate) struct KeySpan {
     pub(crate) key: Range<usize>,
     pub(crate) value: Range<usize>,
 }
 
-/// Where one cluster stands.
+/// The place of a cluster in the text.
 #[derive(Debug, Clone)]
-pub(crate) struct Place {
-    pub(crate) spots: [Option<Spot>; Field::COUNT],
-    pub(crate) form: Form,
-    /// The end of the last key or value of the entry, sub-tables not included.
+pub(crate) struct EntrySpan {
+    pub(crate) spots: [Option<KeySpan>; Field::COUNT],
+    pub(crate) form: EntryForm,
+    /// The end of the last value of the entry, without sub-tables.
     pub(crate) body: usize,
 }
 
-/// How one cluster is written.
+/// How a cluster is written.
 #[derive(Debug, Clone)]
-pub(crate) enum Form {
-    /// `[[cluster]]`, with the spans of its header and those of its sub-tables.
+pub(crate) enum EntryForm {
+    /// `[[cluster]]`, with the headers of the entry and of its sub-tables.
     Tables(Vec<Header>),
     /// `{ Name = .. }` in `cluster = [..]`.
     Inline(Range<usize>),
 }
 
-/// A table header and the last thing under it.
+/// A table header and the end of its last value.
 #[derive(Debug, Clone)]
 pub(crate) struct Header {
     pub(crate) at: Range<usize>,
     pub(crate) body: usize,
-    /// Where the white space and comments above it begin.
+    /// The start of the white space and comments above it.
     pub(crate) floor: usize,
 }
 
 /// How the list of clusters is written.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum List {
+pub(crate) enum ListForm {
     Tables,
     /// `cluster = [..]`: the span of the array.
     Inline(Range<usize>),
 }
 
-/// A `.flynnrc`, read.
+/// The content of a `.flynnrc`.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    pub(crate) default: Option<(Spot, String)>,
+    pub(crate) default: Option<(KeySpan, String)>,
     pub(crate) clusters: Vec<Cluster>,
-    pub(crate) places: Vec<Place>,
-    pub(crate) list: List,
-    /// There are `[[server]]` entries, as before August 2014.
+    pub(crate) places: Vec<EntrySpan>,
+    pub(crate) list: ListForm,
+    /// Has `[[server]]` entries, as files before August 2014 do.
     pub(crate) has_servers: bool,
-    /// The end of the last top-level value; 0 if there is none.
+    /// The end of the last top-level value, or 0.
     pub(crate) root_body: usize,
-    /// The starts of all table headers, in the order of the text.
+    /// The starts of all table headers, sorted.
     pub(crate) headers: Vec<usize>,
 }
 
 impl Layout {
-    /// Moves every offset along after the bytes of `old`, a whole string, became `length` others.
+    /// Moves all offsets after the string at `old` has been replaced by `length` bytes.
     pub(crate) fn shift(&mut self, old: &Range<usize>, length: usize) {
         let moved = |at: &mut usize| {
             if *at >= old.end {
@@ -81,7 +80,7 @@ impl Layout {
             moved(&mut span.start);
             moved(&mut span.end);
         };
-        let spot = |spot: &mut Spot| {
+        let spot = |spot: &mut KeySpan| {
             both(&mut spot.key);
             both(&mut spot.value);
         };
@@ -90,8 +89,8 @@ impl Layout {
             place.spots.iter_mut().flatten().for_each(spot);
             moved(&mut place.body);
             match &mut place.form {
-                Form::Inline(span) => both(span),
-                Form::Tables(headers) => {
+                EntryForm::Inline(span) => both(span),
+                EntryForm::Tables(headers) => {
                     for header in headers {
                         both(&mut header.at);
                         moved(&mut header.body);
@@ -100,7 +99,7 @@ impl Layout {
                 }
             }
         }
-        if let List::Inline(span) = &mut self.list {
+        if let ListForm::Inline(span) = &mut self.list {
             both(span);
         }
         moved(&mut self.root_body);
@@ -108,7 +107,7 @@ impl Layout {
     }
 }
 
-/// Reads `text`, refusing what the original's decoder would refuse or read by chance.
+/// Reads a `.flynnrc`. Fails where the original CLI fails or picks a value at random.
 pub(crate) fn read(text: &str) -> Result<Layout, Error> {
     let bom = bom_len(text.as_bytes());
     let body = text.get(bom..).unwrap_or_default();
@@ -116,7 +115,7 @@ pub(crate) fn read(text: &str) -> Result<Layout, Error> {
         return Err(Error::syntax(text.as_bytes(), bom, "second byte order mark"));
     }
     let document = Document::parse(body).map_err(|e| {
-        // The error's own Display would quote the line, a key included.
+        // The Display of the error would show the line, which can hold a key.
         let at = e.span().map_or(body.len(), |span| span.start);
         Error::syntax(text.as_bytes(), bom + at, e.message())
     })?;
@@ -134,7 +133,7 @@ impl Reader<'_> {
             default: None,
             clusters: Vec::new(),
             places: Vec::new(),
-            list: List::Tables,
+            list: ListForm::Tables,
             has_servers: root.iter().any(|(key, _)| folds_to(key, "server")),
             root_body: self.body_of(root),
             headers: Vec::new(),
@@ -162,20 +161,20 @@ impl Reader<'_> {
                     self.header_of(table, &mut headers);
                     self.headers(table, &mut headers);
                     let body = headers.first().map_or(0, |header| header.body);
-                    let form = Form::Tables(headers);
+                    let form = EntryForm::Tables(headers);
                     layout.clusters.push(cluster);
-                    layout.places.push(Place { spots, form, body });
+                    layout.places.push(EntrySpan { spots, form, body });
                 }
             }
             Item::Value(Value::Array(array)) => {
-                layout.list = List::Inline(self.span(array.span()));
+                layout.list = ListForm::Inline(self.span(array.span()));
                 for value in array {
                     let table = value.as_inline_table().ok_or_else(refuse)?;
                     let (cluster, spots) = self.cluster(table)?;
-                    let form = Form::Inline(self.span(table.span()));
+                    let form = EntryForm::Inline(self.span(table.span()));
                     let body = self.body_of(table);
                     layout.clusters.push(cluster);
-                    layout.places.push(Place { spots, form, body });
+                    layout.places.push(EntrySpan { spots, form, body });
                 }
             }
             _ => return Err(refuse()),
@@ -186,7 +185,7 @@ impl Reader<'_> {
     fn cluster(
         &self,
         table: &dyn TableLike,
-    ) -> Result<(Cluster, [Option<Spot>; Field::COUNT]), Error> {
+    ) -> Result<(Cluster, [Option<KeySpan>; Field::COUNT]), Error> {
         let mut cluster = Cluster::default();
         let mut spots = [const { None }; Field::COUNT];
         for (name, _) in table.iter() {
@@ -197,13 +196,13 @@ impl Reader<'_> {
                 }
                 continue;
             };
-            let (found, value) = self.string(key, item)?;
+            let (span, value) = self.string(key, item)?;
             let Some(slot) = spots.get_mut(field as usize) else { continue };
             if slot.is_some() {
-                return Err(self.twice(&found.key, field.as_str()));
+                return Err(self.twice(&span.key, field.as_str()));
             }
             cluster.put(field, &value);
-            *slot = Some(found);
+            *slot = Some(span);
         }
         Ok((cluster, spots))
     }
@@ -214,19 +213,19 @@ impl Reader<'_> {
         table: &'t Table,
         name: &str,
     ) -> Result<Option<(&'t Key, &'t Item)>, Error> {
-        let mut found = None;
+        let mut first = None;
         for (key, _) in table.iter().filter(|(key, _)| folds_to(key, name)) {
             let entry = table.get_key_value(key);
-            if let (Some(_), Some((key, _))) = (&found, entry) {
+            if let (Some(_), Some((key, _))) = (&first, entry) {
                 return Err(self.twice(&self.span(key.span()), name));
             }
-            found = entry;
+            first = entry;
         }
-        Ok(found)
+        Ok(first)
     }
 
-    fn string(&self, key: &Key, item: &Item) -> Result<(Spot, String), Error> {
-        let spot = Spot { key: self.span(key.span()), value: self.span(item.span()) };
+    fn string(&self, key: &Key, item: &Item) -> Result<(KeySpan, String), Error> {
+        let spot = KeySpan { key: self.span(key.span()), value: self.span(item.span()) };
         match item.as_str() {
             Some(text) => Ok((spot, text.to_owned())),
             None => Err(self.error(&spot.key, &format!("`{}` must be a string", canonical(key)))),
@@ -253,7 +252,7 @@ impl Reader<'_> {
     }
 
     fn header_of(&self, table: &Table, into: &mut Vec<Header>) {
-        // Tables that only a longer header or a dotted key implies have no header of their own.
+        // Tables that a longer header or a dotted key implies have no header of their own.
         if table.is_implicit() || table.is_dotted() {
             return;
         }
@@ -280,7 +279,7 @@ impl Reader<'_> {
     }
 
     fn twice(&self, at: &Range<usize>, name: &str) -> Error {
-        self.error(at, &format!("`{name}` is given twice (keys match without regard to case)"))
+        self.error(at, &format!("`{name}` is given twice (keys are case-insensitive)"))
     }
 
     fn error(&self, at: &Range<usize>, message: &str) -> Error {
@@ -288,7 +287,7 @@ impl Reader<'_> {
     }
 }
 
-/// A known key in its usual spelling: an error shows nothing of the text itself.
+/// The usual spelling of a known key, because an error shows none of the text.
 fn canonical(key: &Key) -> &'static str {
     Field::of_key(key).map_or("default", Field::as_str)
 }

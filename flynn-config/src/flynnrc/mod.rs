@@ -1,9 +1,7 @@
-//! `~/.flynnrc`: the clusters that a person knows, and their keys.
+//! `~/.flynnrc`: a person's clusters and their keys.
 
 mod cluster;
-mod cluster_edit;
 mod edit;
-mod field;
 mod layout;
 mod new_cluster;
 mod select;
@@ -13,22 +11,21 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub use cluster::Cluster;
-pub use cluster_edit::ClusterEdit;
-pub use edit::{Added, FlynnRcEdit, Removed};
+pub use edit::{Added, ClusterEdit, FlynnRcEdit, Removed};
 pub use new_cluster::NewCluster;
 
 use layout::Layout;
 
-use crate::save::{self, Mode};
+use crate::file::{self, Mode};
 use crate::{Error, Locations};
 
-const REMEDY: &str = "`flynn cluster add` makes it, and $FLYNNRC names another file";
+const REMEDY: &str = "create it with `flynn cluster add`, or set $FLYNNRC to another file";
 
-/// A `.flynnrc`, read. Writing goes through [`FlynnRc::edit`] alone.
+/// A `.flynnrc` file. To change it, call [`FlynnRc::edit`].
 ///
-/// Read as the original CLI reads it: keys match without regard to case, unknown keys are
-/// ignored (and kept), and a value of the wrong type is an error. Two keys that match the same
-/// name are an error here, where the original takes one of them by chance.
+/// The file is read as the original CLI reads it: keys are case-insensitive, unknown keys are
+/// ignored (and kept), and a value of the wrong type is an error. A key that is given twice in
+/// different case is an error too; the original CLI picks one at random.
 ///
 /// ```
 /// use flynn_config::FlynnRc;
@@ -43,7 +40,7 @@ pub struct FlynnRc {
     text: String,
     layout: Layout,
     mode: Mode,
-    /// The file that it came from.
+    /// The file that it was read from.
     path: Option<PathBuf>,
 }
 
@@ -51,53 +48,52 @@ impl FlynnRc {
     /// Reads a `.flynnrc` from memory.
     ///
     /// # Errors
-    /// [`Syntax`](crate::ErrorKind::Syntax) with line and column, for what is no TOML, a known
-    /// key of the wrong type, or given twice. No content of the text shows in the error.
+    /// [`Syntax`](crate::ErrorKind::Syntax) with line and column if the text is not TOML, or a known
+    /// key has the wrong type or is given twice. The error shows none of the text.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let layout = layout::read(text)?;
         Ok(Self { text: text.to_owned(), layout, mode: Mode::default(), path: None })
     }
 
-    /// Reads the file at `path`.
+    /// Reads the file at `path`, or standard input for `-`.
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when it is missing, and those of
-    /// [`parse`](Self::parse).
+    /// Those of [`read_file`](crate::read_file) and [`parse`](Self::parse).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let (bytes, mode) = save::read_or_stdin(path).map_err(|e| e.if_missing(REMEDY))?;
+        let (bytes, mode) = file::read_or_stdin(path).map_err(|e| e.if_missing(REMEDY))?;
         Self::from_bytes(bytes, mode, path)
     }
 
-    /// Reads the file where the original looks for it: `$FLYNNRC`, or `~/.flynnrc`
-    /// (Windows: `%APPDATA%\flynn\flynnrc`).
+    /// Reads the file that the original CLI reads: `$FLYNNRC`, or else `~/.flynnrc` (on Windows
+    /// `%APPDATA%\flynn\flynnrc`).
     ///
     /// # Errors
-    /// Those of [`load`](Self::load), and [`NotFound`](crate::ErrorKind::NotFound) when there is
-    /// no home folder.
+    /// Those of [`load`](Self::load); [`NotFound`](crate::ErrorKind::NotFound) if there is no home
+    /// folder.
     pub fn load_default() -> Result<Self, Error> {
         Self::load(Locations::from_env()?.flynnrc())
     }
 
-    /// Changes the file at `path`: the one way to write it.
+    /// Changes the file at `path`.
     ///
-    /// Takes the lock (a file of the same name with `.lock` appended, which stays), reads the
-    /// file again, calls `change`, and replaces the file in one step, so that a crash at any
-    /// point leaves the old or the new one. Only what was asked for changes: comments, order,
-    /// spacing, line ends and unknown keys stay. Nothing is written when `change` fails or
-    /// changes nothing. A missing file counts as empty, and is made with mode 0600; one that is
-    /// there keeps its mode. Symbolic links are followed and stay. As with git, the new file
-    /// belongs to the caller, and other hard links keep the old content.
+    /// Takes a lock on the file `<path>.lock`, which is not removed afterwards. Then reads the file,
+    /// calls `change`, and replaces the file in one step, so that a crash leaves the old file or the
+    /// new one. Changes only the bytes that it must: comments, order, spacing, line ends and unknown
+    /// keys stay. Writes nothing if `change` fails or changes nothing.
+    ///
+    /// A missing file counts as empty. A new file has mode 0600, an existing one keeps its mode.
+    /// Symbolic links are followed and stay. As with git, the new file belongs to the caller, and
+    /// other hard links keep the old content.
     ///
     /// # Errors
-    /// Those of [`load`](Self::load) and of `change`; [`Locked`](crate::ErrorKind::Locked) when
-    /// another program holds the lock for [10 seconds](crate::LOCK_TIMEOUT) and nothing changes;
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a folder, device or pipe;
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly) for a file or folder that may not be written, and
-    /// for a lock that another user made and nobody else may open;
-    /// [`Io`](crate::ErrorKind::Io) for a full disk and the like, which leave the file as it was.
-    /// One error comes after the file is replaced, and says so: the disk that fails to flush the
-    /// folder.
+    /// Those of [`load`](Self::load) and of `change`; [`Locked`](crate::ErrorKind::Locked) if
+    /// another program holds the lock for [10 seconds](crate::LOCK_TIMEOUT) without a change of the
+    /// file; [`Invalid`](crate::ErrorKind::Invalid) for a folder, device or pipe;
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly) if you may not write the file or its folder, or the
+    /// lock file belongs to another user; [`Io`](crate::ErrorKind::Io) if the disk is full, for
+    /// example, in which case the file is unchanged. If only flushing the folder fails, the file is
+    /// written and the error says so.
     ///
     /// ```
     /// # let home = tempfile::tempdir().unwrap();
@@ -114,7 +110,7 @@ impl FlynnRc {
         change: impl FnOnce(&mut FlynnRcEdit) -> Result<T, E>,
     ) -> Result<T, E> {
         let path = path.as_ref();
-        save::locked_edit(path, |bytes, mode| {
+        file::locked_edit(path, |bytes, mode| {
             let rc = Self::from_bytes(bytes, mode, path)?;
             let mut edit = FlynnRcEdit::new(rc);
             let done = change(&mut edit)?;
@@ -122,7 +118,7 @@ impl FlynnRc {
         })
     }
 
-    /// What an edit would make of this text, without any file: for a dry run.
+    /// Returns the result of an edit of this text, without writing a file, for a dry run.
     ///
     /// # Errors
     /// Those of `change`.
@@ -135,23 +131,23 @@ impl FlynnRc {
         Ok(edit.into_rc())
     }
 
-    /// The clusters, in the order of the file.
+    /// Returns the clusters in the order of the file.
     pub fn clusters(&self) -> &[Cluster] {
         &self.layout.clusters
     }
 
-    /// The first cluster of that name.
+    /// Returns the first cluster with this name.
     pub fn cluster(&self, name: &str) -> Option<&Cluster> {
         self.clusters().iter().find(|cluster| cluster.name() == name)
     }
 
-    /// The name after `default =`, whether or not such a cluster exists; empty when unset.
+    /// Returns the value of `default`, or an empty string. There may be no such cluster.
     pub fn default_name(&self) -> &str {
         self.layout.default.as_ref().map_or("", |(_, name)| name)
     }
 
-    /// The cluster used when none is named: that of `default`, or the first one when no default
-    /// is set. `None` also when `default` names no cluster.
+    /// Returns the cluster that is used when none is named: the one that `default` names, or the
+    /// first one if there is no `default`. `None` if there is no such cluster.
     pub fn default_cluster(&self) -> Option<&Cluster> {
         match self.default_name() {
             "" => self.clusters().first(),
@@ -159,14 +155,15 @@ impl FlynnRc {
         }
     }
 
-    /// The text as it was read, keys included: byte for byte what a save would keep.
+    /// Returns the text of the file, with the keys in it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// A warning: others than the owner may read the file that this came from, and every key in
-    /// it is as good as root on its cluster. The original leaves files like that (mode 0644).
-    /// Always false on Windows and for [`parse`](Self::parse).
+    /// Returns true if other users may read the file. Warn about it: a key gives full control of its
+    /// cluster. The original CLI creates files with mode 0644.
+    ///
+    /// Always false on Windows and after [`parse`](Self::parse).
     pub fn is_readable_by_others(&self) -> bool {
         self.mode.is_readable_by_others()
     }

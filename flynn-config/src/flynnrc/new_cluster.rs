@@ -1,9 +1,8 @@
-//! What `flynn cluster add` is told.
+//! A new cluster for a `.flynnrc`.
 
-use super::cluster::Cluster;
-use super::field::Field;
+use super::cluster::{Cluster, Field};
 
-/// A cluster to be added: the arguments of `flynn cluster add`.
+/// A new cluster, made from the arguments of `flynn cluster add`.
 ///
 /// ```
 /// use flynn_config::NewCluster;
@@ -19,70 +18,70 @@ pub struct NewCluster {
 }
 
 impl NewCluster {
-    /// A cluster at `domain`, which may carry a port, with its key and pin (an empty pin: none).
+    /// Creates a cluster with the controller, git and image URLs of a domain.
     ///
-    /// Controller, git and image URLs derive from the domain, as the original of 2021 does it;
-    /// its older way to give the controller's URL (`https://controller.<domain>`) is understood.
+    /// The domain can have a port. `https://controller.<domain>`, the argument of older CLIs, is
+    /// accepted too. An empty pin means that there is none.
     pub fn from_domain(name: &str, domain: &str, key: &str, pin: &str) -> Self {
         let domain = domain.strip_prefix("https://controller.").unwrap_or(domain);
         let mut cluster = Cluster::default();
         cluster.put(Field::Name, name);
         cluster.put(Field::Key, key);
         cluster.put(Field::TlsPin, pin);
-        cluster.put(Field::ControllerUrl, &derived("controller", domain));
-        cluster.put(Field::GitUrl, &derived("git", domain));
-        cluster.put(Field::ImageUrl, &derived("images", domain));
+        cluster.put(Field::ControllerUrl, &url_of_service("controller", domain));
+        cluster.put(Field::GitUrl, &url_of_service("git", domain));
+        cluster.put(Field::ImageUrl, &url_of_service("images", domain));
         Self { cluster, domain: domain.to_owned() }
     }
 
-    /// The entry as it would be written.
+    /// Returns the entry as it will be written.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
-    /// Another git URL than `https://git.<domain>` (`--git-url`).
+    /// Sets the git URL (`--git-url`; default: `https://git.<domain>`).
     pub fn git_url(self, url: &str) -> Self {
         self.with(Field::GitUrl, url)
     }
 
-    /// No git (`--no-git`).
+    /// Leaves out git (`--no-git`).
     pub fn without_git(self) -> Self {
         self.with(Field::GitUrl, "")
     }
 
-    /// Another image URL than `https://images.<domain>` (`--image-url`).
+    /// Sets the image URL (`--image-url`; default: `https://images.<domain>`).
     pub fn image_url(self, url: &str) -> Self {
         self.with(Field::ImageUrl, url)
     }
 
-    /// The deprecated Docker registry at `https://docker.<domain>` (`--docker`).
+    /// Adds the deprecated Docker registry at `https://docker.<domain>` (`--docker`).
     pub fn with_docker(self) -> Self {
-        let url = derived("docker", &self.domain);
+        let url = url_of_service("docker", &self.domain);
         self.with(Field::DockerPushUrl, &url)
     }
 
-    /// The deprecated Docker registry somewhere else (`--docker-push-url`).
+    /// Sets the URL of the deprecated Docker registry (`--docker-push-url`).
     pub fn docker_push_url(self, url: &str) -> Self {
         self.with(Field::DockerPushUrl, url)
     }
 
-    /// The dashboard at `https://dashboard.<domain>`, as the live fork always writes it.
+    /// Adds the dashboard at `https://dashboard.<domain>`, as the current fork always does.
     pub fn with_dashboard(self) -> Self {
-        let url = derived("dashboard", &self.domain);
+        let url = url_of_service("dashboard", &self.domain);
         self.with(Field::DashboardUrl, &url)
     }
 
-    /// The dashboard somewhere else (the fork's `--dashboard-url`).
+    /// Sets the URL of the dashboard (`--dashboard-url` of the current fork).
     pub fn dashboard_url(self, url: &str) -> Self {
         self.with(Field::DashboardUrl, url)
     }
 
-    /// The OAuth issuer, as `flynn login` writes it; such a cluster has no key.
+    /// Sets the URL of the OAuth issuer, as `flynn login` does. Such a cluster has no key.
     pub fn oauth_url(self, url: &str) -> Self {
         self.with(Field::OAuthUrl, url)
     }
 
-    /// The account that new apps belong to, an addition of the fork.
+    /// Sets the account that owns new apps, a field of the current fork.
     pub fn context(self, account: &str) -> Self {
         self.with(Field::Context, account)
     }
@@ -94,6 +93,6 @@ impl NewCluster {
 }
 
 /// `https://<service>.<domain>`.
-pub(crate) fn derived(service: &str, domain: &str) -> String {
+pub(crate) fn url_of_service(service: &str, domain: &str) -> String {
     format!("https://{service}.{domain}")
 }

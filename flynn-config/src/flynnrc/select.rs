@@ -1,21 +1,21 @@
-//! Which cluster is meant.
+//! Selecting a cluster.
 
 use super::{Cluster, FlynnRc};
 use crate::{Error, ErrorKind};
 
 impl FlynnRc {
-    /// The cluster named by the argument, or by `$FLYNN_CLUSTER`, or the default one, or, where
-    /// no default is set, the first.
+    /// Returns the cluster named by the argument, or else by `$FLYNN_CLUSTER`, or else by `default`,
+    /// or else the first one.
     ///
     /// # Errors
-    /// [`UnknownCluster`](ErrorKind::UnknownCluster); [`NoClusters`](ErrorKind::NoClusters);
+    /// [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no cluster with this name;
+    /// [`NoClusters`](ErrorKind::NoClusters) if there are none;
     /// [`Unsupported`](ErrorKind::Unsupported) for an entry of 2014 or 2015.
     pub fn select(&self, argument: Option<&str>) -> Result<&Cluster, Error> {
         self.select_from(argument, std::env::var("FLYNN_CLUSTER").ok().as_deref())
     }
 
-    /// [`select`](Self::select) with the value of `$FLYNN_CLUSTER` handed over instead of read
-    /// from the process.
+    /// Like [`select`](Self::select), with the value of `$FLYNN_CLUSTER` as an argument.
     ///
     /// # Errors
     /// Those of [`select`](Self::select).
@@ -31,11 +31,11 @@ impl FlynnRc {
             (Some(name), _) => self.cluster(name).ok_or_else(|| self.unknown(name))?,
             (None, [first, ..]) => first,
         };
-        cluster.refuse_obsolete().map_err(|e| self.said_of(e))?;
+        cluster.refuse_obsolete().map_err(|e| self.with_path(e))?;
         Ok(cluster)
     }
 
-    /// The cluster and app behind a git remote: `https://git.<domain>/<app>.git`.
+    /// Returns the cluster and the app of a git remote, `https://git.<domain>/<app>.git`.
     pub fn of_git_remote<'a>(&self, url: &'a str) -> Option<(&Cluster, &'a str)> {
         self.clusters().iter().find_map(|cluster| {
             let git_url = Some(cluster.git_url()).filter(|url| !url.is_empty())?;
@@ -44,18 +44,18 @@ impl FlynnRc {
         })
     }
 
-    /// The error that there is no such cluster; names those that there are.
+    /// An unknown cluster: the error lists the known ones.
     pub(super) fn unknown(&self, name: &str) -> Error {
         let names: Vec<_> = self.clusters().iter().map(|c| format!("{:?}", c.name())).collect();
-        let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        let message = format!("no cluster is named {name:?}; the file has {there}");
-        self.said_of(Error::new(ErrorKind::UnknownCluster, message))
+        let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let message = format!("no cluster is named {name:?}; the file has {known}");
+        self.with_path(Error::new(ErrorKind::UnknownCluster, message))
     }
 
     fn no_clusters(&self) -> Error {
-        self.said_of(if self.layout.has_servers {
-            let message = "its [[server]] entries are of 2014, which is not supported; run `flynn \
-                           cluster add` for a cluster of today";
+        self.with_path(if self.layout.has_servers {
+            let message = "its [[server]] entries are from 2014 and not supported; run `flynn \
+                           cluster add` for a newer cluster";
             Error::new(ErrorKind::Unsupported, message)
         } else {
             let message = "the file has no cluster; add one with `flynn cluster add`";
@@ -63,8 +63,8 @@ impl FlynnRc {
         })
     }
 
-    /// An error about what the file says, with its path where it has one.
-    fn said_of(&self, error: Error) -> Error {
+    /// Adds the path of the file to an error, if it has one.
+    fn with_path(&self, error: Error) -> Error {
         match &self.path {
             Some(path) => error.of_file("use", path),
             None => error,

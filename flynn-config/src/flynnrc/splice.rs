@@ -1,41 +1,35 @@
-//! The byte splices behind an edit of a `.flynnrc`.
+//! The splices that change a `.flynnrc`.
 
 use std::ops::Range;
 
 use super::FlynnRc;
-use super::cluster::Cluster;
-use super::field::Field;
-use super::layout::{Form, List, Place, Spot, read};
+use super::cluster::{Cluster, Field};
+use super::layout::{EntryForm, EntrySpan, KeySpan, ListForm, read};
 use crate::Error;
-use crate::text::{Block, content_end, indentation, line_end, line_stop, next_line};
+use crate::text::{
+    Block, Splice, content_end, indentation, line_end, line_stop, next_line, spliced,
+};
 
 const COMMENT: &[u8] = b"#";
 
-/// One replacement of bytes.
-type Splice = (Range<usize>, String);
-
 impl FlynnRc {
-    /// Replaces bytes and reads the result again; the document stays as it was on an error.
-    /// The splices stand in the order of the text and do not overlap.
+    /// Applies splices and reads the result again; the document stays as it was on an error.
     fn splice(&mut self, splices: &[Splice]) -> Result<(), Error> {
-        let mut text = self.text.clone();
-        for (range, with) in splices.iter().rev() {
-            text.replace_range(range.clone(), with);
-        }
+        let text = String::from_utf8(spliced(self.text.as_bytes(), splices))
+            .map_err(|e| Error::syntax(e.as_bytes(), e.utf8_error().valid_up_to(), "not UTF-8"))?;
         self.layout = read(&text)?;
         self.text = text;
         Ok(())
     }
 
-    /// Writes another string over one that is there: nothing but offsets changes, so the rest
-    /// need not be read again.
+    /// Replaces a string. Only offsets change, so the file need not be read again.
     fn overwrite(&mut self, value: &Range<usize>, with: &str) {
         self.text.replace_range(value.clone(), with);
         self.layout.shift(value, with.len());
     }
 
-    /// Sets `field` of the cluster at `index`, taking the key away where the original would not
-    /// write an empty one.
+    /// Sets `field` of the cluster at `index`, or removes it if the original CLI would not write it
+    /// empty.
     pub(super) fn set_field(
         &mut self,
         index: usize,
@@ -52,8 +46,8 @@ impl FlynnRc {
             Some(_) if cluster.get(field) == value => return Ok(()),
             None if value.is_empty() && !field.is_always_written() => return Ok(()),
             Some(spot) if value.is_empty() && !field.is_always_written() => match &place.form {
-                Form::Tables(_) => vec![(self.line_of(&spot), String::new())],
-                Form::Inline(table) => {
+                EntryForm::Tables(_) => vec![Splice::cut(self.line_of(&spot))],
+                EntryForm::Inline(table) => {
                     self.without_item(&(spot.key.start..spot.value.end), table.start + 1)
                 }
             },
@@ -69,22 +63,23 @@ impl FlynnRc {
         self.splice(&splice)
     }
 
-    /// Where a key that the entry lacks goes: after the nearest one that the original writes
-    /// before it.
+    /// Inserts a missing key, after the nearest one that the original CLI writes before it.
     fn insertion(&self, index: usize, field: Field, value: &str) -> Splice {
         let text = self.text.as_bytes();
         let pair = format!("{} = {}", field.as_str(), quoted(value));
-        let Some(place) = self.layout.places.get(index) else { return (0..0, String::new()) };
+        let Some(place) = self.layout.places.get(index) else { return Splice::insert(0, "") };
         let before = place.spots.get(..field as usize).unwrap_or_default();
         let before = before.iter().rev().flatten().next();
         match (&place.form, before) {
-            (Form::Inline(_), Some(spot)) => (empty(spot.value.end), format!(", {pair}")),
-            (Form::Inline(table), None) => {
-                // Keys that are not known count too.
-                let end = if place.body > table.start { "," } else { " " };
-                (empty(table.start + 1), format!(" {pair}{end}"))
+            (EntryForm::Inline(_), Some(spot)) => {
+                Splice::insert(spot.value.end, format!(", {pair}"))
             }
-            (Form::Tables(headers), spot) => {
+            (EntryForm::Inline(table), None) => {
+                // Unknown keys count too.
+                let end = if place.body > table.start { "," } else { " " };
+                Splice::insert(table.start + 1, format!(" {pair}{end}"))
+            }
+            (EntryForm::Tables(headers), spot) => {
                 let after = match (spot, headers.first()) {
                     (Some(spot), _) => spot.value.end,
                     (None, Some(header)) => header.at.end,
@@ -96,12 +91,12 @@ impl FlynnRc {
                     .and_then(|indent| std::str::from_utf8(indent).ok());
                 let indent = indent.unwrap_or("  ");
                 let at = line_stop(text, after);
-                (empty(at), format!("{}{indent}{pair}", line_end(text, at)))
+                Splice::insert(at, format!("{}{indent}{pair}", line_end(text, at)))
             }
         }
     }
 
-    /// Appends an entry as the original writes it, after one blank line.
+    /// Appends an entry as the original CLI writes it, after a blank line.
     pub(super) fn append(&mut self, cluster: &Cluster) -> Result<(), Error> {
         let text = self.text.as_bytes();
         let pairs = Field::ALL
@@ -110,47 +105,49 @@ impl FlynnRc {
             .filter(|(field, value)| field.is_always_written() || !value.is_empty())
             .map(|(field, value)| format!("{} = {}", field.as_str(), quoted(value)));
         let splice = match &self.layout.list {
-            List::Tables => {
+            ListForm::Tables => {
                 let nl = line_end(text, content_end(text));
-                // A second spelling, `[[Cluster]]` beside `[[cluster]]`, would be a second key.
+                // `[[cluster]]` beside `[[Cluster]]` would be a second key.
                 let header = self.layout.places.first().and_then(|place| match &place.form {
-                    Form::Tables(headers) => self.text.get(headers.first()?.at.clone()),
-                    Form::Inline(_) => None,
+                    EntryForm::Tables(headers) => self.text.get(headers.first()?.at.clone()),
+                    EntryForm::Inline(_) => None,
                 });
                 let header = header.unwrap_or("[[cluster]]");
                 let entry = pairs.fold(header.to_owned(), |entry, pair| entry + nl + "  " + &pair);
                 match content_end(text) {
-                    // Nothing but white space (and perhaps a byte order mark).
+                    // Only white space and perhaps a byte order mark.
                     end if self.text.trim_start_matches('\u{feff}').trim().is_empty() => {
                         let start = end.min(crate::text::bom_len(text));
-                        (start..text.len(), format!("{entry}{nl}{nl}"))
+                        Splice::new(start..text.len(), format!("{entry}{nl}{nl}"))
                     }
-                    end => (empty(end), format!("{nl}{nl}{entry}")),
+                    end => Splice::insert(end, format!("{nl}{nl}{entry}")),
                 }
             }
-            List::Inline(array) => {
+            ListForm::Inline(array) => {
                 let entry = format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "));
                 match self.layout.places.last() {
-                    Some(Place { form: Form::Inline(last), .. }) => {
+                    Some(EntrySpan { form: EntryForm::Inline(last), .. }) => {
                         return self.splice(&beside(text, last, array, &entry));
                     }
-                    _ => (empty(array.start + 1), entry),
+                    _ => Splice::insert(array.start + 1, entry),
                 }
             }
         };
         self.splice(&[splice])
     }
 
-    /// Takes out the entry at `index`, with its sub-tables and the comments that belong to it.
-    pub(super) fn take_out(&mut self, index: usize) -> Result<(), Error> {
+    /// Removes the entry at `index` with its sub-tables and comments.
+    pub(super) fn remove_cluster(&mut self, index: usize) -> Result<(), Error> {
         let Some(place) = self.layout.places.get(index) else { return Ok(()) };
         let splices = match (&place.form, &self.layout.list) {
-            (Form::Inline(item), List::Inline(array)) => match self.lines_of(index, item, array) {
-                Some(lines) => vec![(lines, String::new())],
-                None => self.without_item(item, array.start + 1),
-            },
-            (Form::Inline(_), List::Tables) => Vec::new(),
-            (Form::Tables(headers), _) => {
+            (EntryForm::Inline(item), ListForm::Inline(array)) => {
+                match self.lines_of(index, item, array) {
+                    Some(lines) => vec![Splice::cut(lines)],
+                    None => self.without_item(item, array.start + 1),
+                }
+            }
+            (EntryForm::Inline(_), ListForm::Tables) => Vec::new(),
+            (EntryForm::Tables(headers), _) => {
                 let text = self.text.as_bytes();
                 let mut extents: Vec<_> = headers
                     .iter()
@@ -163,18 +160,18 @@ impl FlynnRc {
                             body: header.body,
                             ceiling: ceiling.unwrap_or(text.len()),
                         };
-                        (block.extent(text, COMMENT), String::new())
+                        Splice::cut(block.extent(text, COMMENT))
                     })
                     .collect();
-                extents.sort_by_key(|(range, _)| range.start);
+                extents.sort_by_key(|cut| cut.at.start);
                 extents
             }
         };
         self.splice(&splices)
     }
 
-    /// Writes `default = "name"`: over the old one, after the last top-level key, or on top.
-    pub(super) fn put_default(&mut self, name: &str) -> Result<(), Error> {
+    /// Sets `default`. A new one goes after the last top-level key, or to the top.
+    pub(super) fn set_default(&mut self, name: &str) -> Result<(), Error> {
         let text = self.text.as_bytes();
         let splice = match (&self.layout.default, self.layout.headers.first()) {
             (Some((_, old)), _) if old == name => return Ok(()),
@@ -189,46 +186,46 @@ impl FlynnRc {
             (None, _) if self.layout.root_body > 0 => {
                 let at = line_stop(text, self.layout.root_body);
                 let nl = line_end(text, at);
-                (empty(at), format!("{nl}default = {}", quoted(name)))
+                Splice::insert(at, format!("{nl}default = {}", quoted(name)))
             }
             (None, Some(&head)) => {
                 let block = Block { floor: 0, head, body: head, ceiling: text.len() };
                 let at = block.extent(text, COMMENT).start;
                 let nl = line_end(text, at);
-                (empty(at), format!("default = {}{nl}{nl}", quoted(name)))
+                Splice::insert(at, format!("default = {}{nl}{nl}", quoted(name)))
             }
             (None, None) => {
                 let nl = line_end(text, text.len());
-                (empty(text.len()), format!("{nl}default = {}{nl}", quoted(name)))
+                Splice::insert(text.len(), format!("{nl}default = {}{nl}", quoted(name)))
             }
         };
         self.splice(&[splice])
     }
 
-    /// Takes `default` out; a file that then holds nothing but white space becomes empty, as
-    /// the original leaves it after the last cluster.
-    pub(super) fn take_default(&mut self) -> Result<(), Error> {
+    /// Removes `default`. If only white space is left, the file is then empty, as with the original
+    /// CLI after the last cluster.
+    pub(super) fn remove_default(&mut self) -> Result<(), Error> {
         if let Some((spot, _)) = &self.layout.default {
             let line = self.line_of(spot);
-            self.splice(&[(line, String::new())])?;
+            self.splice(&[Splice::cut(line)])?;
         }
         if self.text.trim_start_matches('\u{feff}').trim().is_empty() {
             let all = 0..self.text.len();
-            self.splice(&[(all, String::new())])?;
+            self.splice(&[Splice::cut(all)])?;
         }
         Ok(())
     }
 
-    /// The whole line of a key and its value, with its comment and line end.
-    fn line_of(&self, spot: &Spot) -> Range<usize> {
+    /// The line of a key and its value, with its comment and line end.
+    fn line_of(&self, spot: &KeySpan) -> Range<usize> {
         let text = self.text.as_bytes();
         let start = spot.key.start;
         let start = start - indentation(text, start).map_or(0, <[u8]>::len);
         start..next_line(text, spot.value.end)
     }
 
-    /// The lines of an item of an inline list, with its comma and comments, where it shares them
-    /// with no other.
+    /// The lines of an item of an inline list with its comma and comments, if no other item is on
+    /// them.
     fn lines_of(
         &self,
         index: usize,
@@ -237,8 +234,8 @@ impl FlynnRc {
     ) -> Option<Range<usize>> {
         let text = self.text.as_bytes();
         let span = |index: usize| match self.layout.places.get(index)?.form {
-            Form::Inline(ref span) => Some(span.clone()),
-            Form::Tables(_) => None,
+            EntryForm::Inline(ref span) => Some(span.clone()),
+            EntryForm::Tables(_) => None,
         };
         indentation(text, item.start)?;
         let before = index.checked_sub(1).and_then(span).map_or(array.start + 1, |span| span.end);
@@ -250,8 +247,8 @@ impl FlynnRc {
         alone.then(|| Block { floor, head: item.start, body, ceiling }.extent(text, COMMENT))
     }
 
-    /// Takes an item out of the inline list or table that opens at `open`, with one of the
-    /// commas around it.
+    /// Removes an item of the inline list or table that starts at `open`, with one of the commas
+    /// around it.
     fn without_item(&self, item: &Range<usize>, open: usize) -> Vec<Splice> {
         let text = self.text.as_bytes();
         if let Some(comma) = comma_after(text, item.end) {
@@ -260,13 +257,12 @@ impl FlynnRc {
         }
         match last_comma(text, open, item.start) {
             Some(comma) => cuts([comma..comma + 1, item.clone()]),
-            None => vec![(item.clone(), String::new())],
+            None => vec![Splice::cut(item.clone())],
         }
     }
 }
 
-/// Puts an entry behind the last of an inline list: on a line of its own where the last one has
-/// one.
+/// Appends an entry to an inline list, on a line of its own if the last one has one.
 fn beside(text: &[u8], last: &Range<usize>, array: &Range<usize>, entry: &str) -> Vec<Splice> {
     let comma = comma_after(text, last.end);
     let stop = line_stop(text, comma.unwrap_or(last.end));
@@ -275,23 +271,19 @@ fn beside(text: &[u8], last: &Range<usize>, array: &Range<usize>, entry: &str) -
             let nl = line_end(text, stop);
             let (before, after) = if comma.is_some() { ("", ",") } else { (",", "") };
             vec![
-                (empty(last.end), before.to_owned()),
-                (empty(stop), format!("{nl}{indent}{entry}{after}")),
+                Splice::insert(last.end, before),
+                Splice::insert(stop, format!("{nl}{indent}{entry}{after}")),
             ]
         }
-        _ => vec![(empty(last.end), format!(", {entry}"))],
+        _ => vec![Splice::insert(last.end, format!(", {entry}"))],
     }
 }
 
 fn cuts(ranges: [Range<usize>; 2]) -> Vec<Splice> {
-    ranges.map(|range| (range, String::new())).to_vec()
+    ranges.map(Splice::cut).to_vec()
 }
 
-fn empty(at: usize) -> Range<usize> {
-    at..at
-}
-
-/// The next comma after `at`, if nothing but white space and comments stands before it.
+/// The next comma after `at`, if only white space and comments are before it.
 fn comma_after(text: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match text.get(at)? {
@@ -303,7 +295,7 @@ fn comma_after(text: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The last comma of an inline list or table between its start at `from` and `to`.
+/// The last comma between `from`, the start of an inline list or table, and `to`.
 fn last_comma(text: &[u8], from: usize, to: usize) -> Option<usize> {
     let (mut at, mut depth, mut last) = (from, 0_usize, None);
     while at < to {
@@ -326,7 +318,7 @@ fn last_comma(text: &[u8], from: usize, to: usize) -> Option<usize> {
     last
 }
 
-/// The end of the string that starts at `at`, in any of TOML's four kinds of quotes.
+/// The end of the string that starts at `at`, in any of the four kinds of TOML.
 fn string_end(text: &[u8], mut at: usize) -> usize {
     let rest = text.get(at..).unwrap_or_default();
     let (quote, escapes) = match rest {
@@ -351,7 +343,7 @@ fn string_end(text: &[u8], mut at: usize) -> usize {
     text.len()
 }
 
-/// A basic string with the escapes that the original's decoder knows (it is older than TOML 1.0).
+/// A basic string. The decoder of the original CLI is older than TOML 1.0 and knows these escapes.
 pub(super) fn quoted(value: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(value.len() + 2);
@@ -376,7 +368,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commas_in_strings_and_lists_are_none_of_ours() {
+    fn commas_in_strings_and_lists_do_not_count() {
         for (text, comma) in [
             ("a, b", Some(1)),
             ("a = [1, 2] b", None),

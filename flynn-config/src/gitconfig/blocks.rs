@@ -1,4 +1,4 @@
-//! The two blocks that the original CLI keeps in `~/.gitconfig` for a cluster.
+//! The two blocks of a cluster in `~/.gitconfig`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::value::unescaped;
 use super::{File, GitConfig};
 use crate::url::is_same_url;
 
-/// What a configuration says about a cluster's git URL:
+/// The settings of a cluster's git URL, which `flynn cluster add` writes:
 ///
 /// ```text
 /// [http "https://git.example.com"]
@@ -19,27 +19,30 @@ use crate::url::is_same_url;
 ///     helper = /usr/local/bin/flynn git-credentials
 /// ```
 ///
-/// Sections of an equal URL (another case, a slash at the end, the default port) count too.
+/// Includes the sections of equal URLs: in another case, with a slash at the end, or with the
+/// default port.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlynnBlocks {
-    /// The `sslCAInfo` settings as they are written; the last one counts.
+    /// The `sslCAInfo` settings as they are written. git uses the last one.
     pub ca_files: Vec<Setting>,
-    /// The `helper` settings, asked in order; an empty one forgets those before it.
+    /// The `helper` settings in the order in which git asks them. An empty one cancels those before
+    /// it.
     pub helpers: Vec<Setting>,
     ca_file: Option<PathBuf>,
 }
 
-/// A setting of a Flynn block. `Debug` shows no helper but Flynn's: others may hold a password.
+/// A setting of a Flynn block.
+///
+/// `Debug` shows only Flynn's helpers: others can have a password in them.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Setting {
-    /// The key, with the section as the file spells it.
+    /// The key, with the section as it is spelled.
     pub key: String,
-    /// Its value.
+    /// The value.
     pub value: String,
-    /// The included file that it stands in; `None` for the file itself, the only one that an
-    /// edit reaches.
+    /// The included file with the setting, which an edit does not change. `None` for the file itself.
     pub included_from: Option<PathBuf>,
 }
 
@@ -57,32 +60,33 @@ impl fmt::Debug for Setting {
 }
 
 impl FlynnBlocks {
-    /// The CA file that git uses for the URL, `~/` put in full as git does. It stays as it is
-    /// written where no home is known ([`GitConfig::parse`]), and so does the home of another
-    /// user (`~name/`), which is not looked up.
+    /// Returns the CA file that git uses for the URL, with the home folder for `~/`.
+    ///
+    /// `~/` stays if no home is known (after [`GitConfig::parse`]). `~name/`, the home of another
+    /// user, always stays.
     pub fn ca_file(&self) -> Option<&Path> {
         self.ca_file.as_deref()
     }
 
-    /// Whether the original CLI, or `git-credential-flynn`, is asked for the URL's password.
+    /// Returns true if git asks the original CLI or `git-credential-flynn` for the password.
     pub fn has_flynn_helper(&self) -> bool {
         self.flynn_helper().is_some()
     }
 
-    /// The last helper of Flynn's that git asks for the URL's password.
+    /// Returns the last of Flynn's helpers that git asks for the password.
     pub fn flynn_helper(&self) -> Option<&Setting> {
         let mut live = self.helpers.iter().rev().take_while(|setting| !setting.value.is_empty());
         live.find(|setting| is_flynn_helper(&setting.value))
     }
 
-    /// Nothing is set for the URL.
+    /// Returns true if there are no settings.
     pub fn is_empty(&self) -> bool {
         self.ca_files.is_empty() && self.helpers.is_empty()
     }
 }
 
 impl GitConfig {
-    /// What the configuration, included files and all, says about a cluster's git URL.
+    /// Returns the settings of a cluster's git URL, also those in included files.
     pub fn flynn_blocks(&self, git_url: &str) -> FlynnBlocks {
         let ca_files = self.settings("http", git_url, "sslCAInfo");
         let ca_file = ca_files.last().map(|setting| {
@@ -95,14 +99,14 @@ impl GitConfig {
 
     fn settings(&self, base: &str, git_url: &str, variable: &str) -> Vec<Setting> {
         let own = self.files.first().map(std::ptr::from_ref);
-        let settings = self.variables().filter_map(|found| {
-            if !found.name().eq_ignore_ascii_case(variable.as_bytes()) {
+        let settings = self.variables().filter_map(|entry| {
+            if !entry.name().eq_ignore_ascii_case(variable.as_bytes()) {
                 return None;
             }
-            let file = found.file;
-            let section = file.parsed.sections.get(found.variable.section?)?;
+            let file = entry.file;
+            let section = file.parsed.sections.get(entry.variable.section?)?;
             let section = file.name_about(section, base, git_url)?;
-            let value = found.value().to_string_lossy().into_owned();
+            let value = entry.value().to_string_lossy().into_owned();
             Some(Setting {
                 key: format!("{section}.{variable}"),
                 value,
@@ -112,17 +116,16 @@ impl GitConfig {
         });
         settings.collect()
     }
-
-    /// The sections of the file itself that are about `git_url`: their indices and names.
-    pub(super) fn sections_about(&self, base: &str, git_url: &str) -> Vec<(usize, String)> {
-        let Some(file) = self.files.first() else { return Vec::new() };
-        let sections = file.parsed.sections.iter().enumerate();
-        let about = |(index, section)| Some((index, file.name_about(section, base, git_url)?));
-        sections.filter_map(about).collect()
-    }
 }
 
 impl File {
+    /// The sections about `git_url`: their indices and names.
+    pub(super) fn sections_about(&self, base: &str, git_url: &str) -> Vec<(usize, String)> {
+        let sections = self.parsed.sections.iter().enumerate();
+        let about = |(index, section)| Some((index, self.name_about(section, base, git_url)?));
+        sections.filter_map(about).collect()
+    }
+
     /// The name of a section, if it is `[base "URL"]` with a URL that is `git_url` to git.
     fn name_about(&self, section: &Section, base: &str, git_url: &str) -> Option<String> {
         let spelled = self.text.get(section.base.clone())?;
@@ -136,8 +139,8 @@ impl File {
     }
 }
 
-/// A helper as it may be shown: one that is not Flynn's can hold a password, and so can a variable
-/// that is set for it, or a password in the place of the variable.
+/// A helper as it can be shown. Another helper than Flynn's can have a password in it, and so can a
+/// variable that is set for it, or the place of the variable.
 pub(super) fn shown_helper(value: &str) -> &str {
     let may = match value.strip_prefix(KEY_FROM_VARIABLE) {
         Some(rest) => reads_a_variable(rest),
@@ -146,8 +149,8 @@ pub(super) fn shown_helper(value: &str) -> &str {
     if may { value } else { "..." }
 }
 
-/// Whether the helper of [`Helper::key_from_variable`](super::Helper::key_from_variable) goes on
-/// as that writes it.
+/// Whether the rest of a helper is as [`Helper::key_from_variable`](super::Helper::key_from_variable)
+/// writes it.
 fn reads_a_variable(rest: &str) -> bool {
     let name = rest.strip_prefix(" \"${").and_then(|rest| rest.strip_suffix("}\"; }; f"));
     name.is_some_and(is_variable)

@@ -1,57 +1,68 @@
-//! Showing a change as lines, without the secrets in them.
+//! A change as a diff of lines, without the secrets in them.
 
 use std::ops::Range;
 
 use super::Value;
 use super::blocks::is_flynn_helper;
 use super::parse::parse;
-use crate::text::{line_start, next_line};
+use crate::text::{Splice, line_start, next_line, spliced};
 
-/// Bytes of the old text, and those of the new text that stand in their place.
-pub(super) struct Hunk {
-    pub(super) old: Range<usize>,
-    pub(super) new: Range<usize>,
+/// Bytes of the old text, and those of the new text in their place.
+struct Hunk {
+    old: Range<usize>,
+    new: Range<usize>,
 }
 
-/// The whole lines that a hunk took and put.
-#[derive(Debug, Clone)]
-pub(super) struct Change {
-    removed: Vec<u8>,
-    added: Vec<u8>,
-}
-
-/// A line as it may be shown, and what it is really: two may look alike and not be the same.
+/// A line, and how it is shown. Lines that are shown alike can differ.
 #[derive(PartialEq)]
 struct Line<'a> {
     raw: &'a [u8],
     shown: String,
 }
 
-impl Change {
-    pub(super) fn of(old: &[u8], new: &[u8], hunk: &Hunk) -> Self {
-        Self {
-            removed: lines(old, hunk.old.clone()).to_vec(),
-            added: lines(new, hunk.new.clone()).to_vec(),
-        }
-    }
-
-    /// The lines, `-` before those that go and `+` before those that come.
-    pub(super) fn diff(&self) -> Vec<String> {
-        let (mut removed, mut added) = (shown(&self.removed), shown(&self.added));
-        removed.retain(|line| match added.iter().position(|other| other == line) {
-            Some(at) => {
-                added.remove(at);
-                false
-            }
-            None => true,
-        });
-        let minus = removed.iter().map(|line| format!("- {}", line.shown));
-        let plus = added.iter().map(|line| format!("+ {}", line.shown));
-        minus.chain(plus).collect()
-    }
+/// Returns what splices do to a text as lines, with `-` before removed and `+` before added ones.
+pub(super) fn diff(old: &[u8], splices: &[Splice]) -> Vec<String> {
+    let new = spliced(old, splices);
+    let hunks = hunks(old, splices);
+    hunks.iter().flat_map(|hunk| diff_of(old, &new, hunk)).collect()
 }
 
-/// The lines that `range` is part of.
+/// Splices that touch the same line make one hunk.
+fn hunks(old: &[u8], splices: &[Splice]) -> Vec<Hunk> {
+    let mut hunks: Vec<Hunk> = Vec::new();
+    let (mut at, mut new) = (0, 0);
+    for Splice { at: range, with } in splices {
+        new += range.start.saturating_sub(at);
+        let start = new;
+        new += with.len();
+        at = at.max(range.end);
+        match hunks.last_mut() {
+            Some(hunk) if line_start(old, range.start) < hunk.old.end => {
+                hunk.old.end = at;
+                hunk.new.end = new;
+            }
+            _ => hunks.push(Hunk { old: range.clone(), new: start..new }),
+        }
+    }
+    hunks
+}
+
+fn diff_of(old: &[u8], new: &[u8], hunk: &Hunk) -> Vec<String> {
+    let mut removed = shown(lines(old, hunk.old.clone()));
+    let mut added = shown(lines(new, hunk.new.clone()));
+    removed.retain(|line| match added.iter().position(|other| other == line) {
+        Some(at) => {
+            added.remove(at);
+            false
+        }
+        None => true,
+    });
+    let minus = removed.iter().map(|line| format!("- {}", line.shown));
+    let plus = added.iter().map(|line| format!("+ {}", line.shown));
+    minus.chain(plus).collect()
+}
+
+/// The whole lines that `range` touches.
 fn lines(text: &[u8], range: Range<usize>) -> &[u8] {
     let start = line_start(text, range.start);
     let whole = text.get(..range.end).is_some_and(|before| before.ends_with(b"\n"));
@@ -59,9 +70,9 @@ fn lines(text: &[u8], range: Range<usize>) -> &[u8] {
     text.get(start..end).unwrap_or_default()
 }
 
-/// One line a header, variable and comment; only what Flynn's blocks are about shows its value.
+/// One line per header, variable and comment. Only the settings of Flynn's blocks show their value.
 fn shown(text: &[u8]) -> Vec<Line<'_>> {
-    // Whole lines of a file that parses do, too.
+    // Whole lines of a valid file are a valid file.
     let Ok(parsed) = parse(text) else { return vec![Line { raw: text, shown: "...".to_owned() }] };
     let piece = |span: &Range<usize>| {
         String::from_utf8_lossy(text.get(span.clone()).unwrap_or_default()).into_owned()

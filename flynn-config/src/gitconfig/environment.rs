@@ -1,17 +1,19 @@
-//! git configuration through the environment, for CI: no file at all.
+//! git configuration in environment variables, for CI.
 
 use std::path::Path;
 
 use super::Helper;
 use super::key::Key;
-use super::plan::text_of;
+use super::plan::path_str;
 use crate::{Error, ErrorKind};
 
-/// git counts settings in an `int` (`config.c`, "too many entries").
+/// The most settings that git accepts (`config.c`, "too many entries").
 const MOST: usize = 0x7fff_ffff;
 
-/// Settings for `GIT_CONFIG_COUNT`, `GIT_CONFIG_KEY_0`, `GIT_CONFIG_VALUE_0` and so on, which git
-/// (2.31 or newer) takes as if they stood last in its configuration.
+/// git configuration in environment variables: `GIT_CONFIG_COUNT`, `GIT_CONFIG_KEY_0`,
+/// `GIT_CONFIG_VALUE_0` and so on.
+///
+/// git 2.31 and newer read them after all files.
 ///
 /// ```
 /// use flynn_config::{Environment, Helper};
@@ -30,41 +32,42 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// No setting yet.
+    /// Creates an empty environment.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Settings to go after those that the environment already has: `count` is the value of
-    /// `GIT_CONFIG_COUNT`, an empty one for none.
+    /// Creates an environment that follows the settings which the process already has. `count` is the
+    /// value of `GIT_CONFIG_COUNT`, or empty.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for what git refuses: no number, or one past 2³¹ - 1.
+    /// [`Invalid`](ErrorKind::Invalid) if git refuses the count: it is not a number, or is more than
+    /// 2³¹ - 1.
     pub fn after(count: &str) -> Result<Self, Error> {
         let first = match count {
             "" => Some(0),
             number => number.trim_start().parse().ok().filter(|first| *first <= MOST),
         };
-        let message = "GIT_CONFIG_COUNT is not a number that git takes";
+        let message = "git does not accept this value of GIT_CONFIG_COUNT";
         let first = first.ok_or_else(|| Error::new(ErrorKind::Invalid, message))?;
         Ok(Self { first, settings: Vec::new() })
     }
 
-    /// Adds one setting.
+    /// Adds a setting.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for a key that git cannot hold, and for more than the
-    /// 2³¹ - 1 settings that it takes.
+    /// [`Invalid`](ErrorKind::Invalid) for a key that git cannot hold, and for more than 2³¹ - 1
+    /// settings.
     pub fn set(mut self, key: &str, value: &str) -> Result<Self, Error> {
         Key::parse(key)?;
         if self.first + self.settings.len() >= MOST {
-            return Err(Error::new(ErrorKind::Invalid, "more settings than git takes"));
+            return Err(Error::new(ErrorKind::Invalid, "git does not accept so many settings"));
         }
         self.settings.push((key.to_owned(), value.to_owned()));
         Ok(self)
     }
 
-    /// Adds the Flynn settings of a cluster's git URL.
+    /// Adds the settings of a cluster's git URL.
     ///
     /// # Errors
     /// Those of [`set`](Self::set), and [`Invalid`](ErrorKind::Invalid) for a path that is not
@@ -76,14 +79,14 @@ impl Environment {
         helper: &Helper,
     ) -> Result<Self, Error> {
         let with_ca = match ca_file {
-            Some(path) => self.set(&format!("http.{git_url}.sslCAInfo"), text_of(path)?)?,
+            Some(path) => self.set(&format!("http.{git_url}.sslCAInfo"), path_str(path)?)?,
             None => self,
         };
         with_ca.set(&format!("credential.{git_url}.helper"), helper.as_str())
     }
 
-    /// The variables, the count first: for [`Command::envs`](std::process::Command::envs) or a
-    /// CI file.
+    /// Returns the variables with their values, for [`Command::envs`](std::process::Command::envs) or
+    /// the settings of a CI job.
     pub fn variables(&self) -> Vec<(String, String)> {
         let count = (self.first + self.settings.len()).to_string();
         let numbered = (self.first..).zip(&self.settings).flat_map(|(n, (key, value))| {
@@ -98,7 +101,7 @@ impl Environment {
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Values may be secret: an `http.extraHeader` is.
+        // A value such as an `http.extraHeader` can be secret.
         f.debug_list().entries(self.settings.iter().map(|(key, _)| key)).finish()
     }
 }

@@ -1,28 +1,28 @@
-//! Files that a configuration includes.
+//! Included files.
 
 use std::path::{Path, PathBuf};
 
-use super::condition::Circumstances;
-use super::{File, Found, GitConfig};
-use crate::save;
+use super::include_if::IncludeContext;
+use super::{File, GitConfig};
+use crate::file;
 use crate::{Error, ErrorKind, Locations};
 
-/// git's own limit.
+/// The limit of git.
 const MAX_DEPTH: usize = 10;
 
-/// The most files, and the most bytes in them, that one configuration includes. git has no such
-/// limit, and reads a small set of files that include each other often for years.
+/// The most files and bytes that a configuration can include. git has no such limit, so a few files
+/// that include each other can keep it busy for years.
 const MAX_FILES: usize = 1000;
 const MAX_BYTES: usize = 8 << 20;
 
 /// The path that stands for standard input.
 const STDIN: &str = "-";
 
-/// How includes are followed, and what `~` stands for in paths.
+/// Reads a git configuration with its included files.
 ///
-/// `include.path` always is, relative to the including file. `includeIf` is, where a
-/// [repository](Self::in_repository) is given, on the conditions `gitdir:`, `gitdir/i:` and
-/// `onbranch:`; `hasconfig:` never is, it depends on configuration that is not read here.
+/// Follows `include.path`. With a [repository](Self::in_repository), also follows `includeIf` with
+/// the conditions `gitdir:`, `gitdir/i:` and `onbranch:`. Does not follow `hasconfig:`, which depends
+/// on other configuration files.
 #[derive(Debug, Clone, Default)]
 #[must_use]
 pub struct Includes {
@@ -31,13 +31,13 @@ pub struct Includes {
 }
 
 impl Includes {
-    /// Includes with `~/` standing for `home`, there and in
+    /// Sets the home folder for `~/` in included paths and in
     /// [`FlynnBlocks::ca_file`](super::FlynnBlocks::ca_file).
     pub fn new(home: Option<PathBuf>) -> Self {
         Self { home, git_dir: None }
     }
 
-    /// As git run in the repository whose `.git` folder this is.
+    /// Reads as git does in a repository. `git_dir` is its `.git` folder.
     pub fn in_repository(self, git_dir: impl Into<PathBuf>) -> Self {
         Self { git_dir: Some(git_dir.into()), ..self }
     }
@@ -51,7 +51,7 @@ impl Includes {
         let path = path.as_ref();
         let mut config = self.empty();
         if path == STDIN {
-            let (text, _) = save::read_or_stdin(path)?;
+            let (text, _) = file::read_or_stdin(path)?;
             self.enter(File::parse(Some(path.to_owned()), text)?, path, 0, &mut config)?;
         } else {
             self.follow(path, 0, &mut config)?;
@@ -59,7 +59,7 @@ impl Includes {
         Ok(config)
     }
 
-    /// As for the person running this program.
+    /// With the home folder of the current user.
     pub(super) fn from_env() -> Self {
         Self::new(home())
     }
@@ -68,7 +68,7 @@ impl Includes {
         GitConfig { files: Vec::new(), order: Vec::new(), home: self.home.clone() }
     }
 
-    /// Reads what a file, read already, includes.
+    /// Reads the files that a file includes.
     pub(super) fn load_from(&self, file: File) -> Result<GitConfig, Error> {
         let Some(path) = file.path.clone() else {
             return Ok(GitConfig::from_file(file, self.home.clone()));
@@ -81,9 +81,9 @@ impl Includes {
     fn follow(&self, path: &Path, depth: usize, into: &mut GitConfig) -> Result<(), Error> {
         let refuse = |message| Err(Error::file(ErrorKind::Invalid, "include", path, message));
         if depth > MAX_DEPTH {
-            return refuse("includes are more than ten deep; does a file include itself?");
+            return refuse("includes are more than ten deep; check if a file includes itself");
         }
-        let (text, _) = save::read(path)?;
+        let (text, _) = file::read(path)?;
         let bytes: usize = into.files.iter().map(|file| file.text.len()).sum();
         if into.files.len() >= MAX_FILES || bytes + text.len() > MAX_BYTES {
             return refuse("the configuration includes more than 1000 files or 8 MiB");
@@ -91,7 +91,7 @@ impl Includes {
         self.enter(File::parse(Some(path.to_owned()), text)?, path, depth, into)
     }
 
-    /// Takes a file in, and those that it includes.
+    /// Adds a file and the files that it includes.
     fn enter(
         &self,
         file: File,
@@ -107,7 +107,7 @@ impl Includes {
         for (variable, included) in included.into_iter().enumerate() {
             into.order.push((index, variable));
             match included.map(|path| self.follow(&path, depth + 1, into)) {
-                // git skips an included file that is not there.
+                // git skips a missing included file.
                 Some(Err(e)) if e.kind() != ErrorKind::NotFound => return Err(e),
                 _ => {}
             }
@@ -116,28 +116,22 @@ impl Includes {
     }
 
     /// The path that a variable includes.
-    fn included(
-        &self,
-        file: &File,
-        variable: usize,
-        from: &Path,
-    ) -> Result<Option<PathBuf>, Error> {
-        let Some(variable) = file.parsed.variables.get(variable) else { return Ok(None) };
-        let found = Found { file, variable };
-        let key = found.key();
+    fn included(&self, file: &File, index: usize, from: &Path) -> Result<Option<PathBuf>, Error> {
+        let Some(entry) = file.entry(index) else { return Ok(None) };
+        let key = entry.key();
         let conditional = key.strip_prefix("includeif.").and_then(|k| k.strip_suffix(".path"));
-        let around = Circumstances {
+        let context = IncludeContext {
             home: self.home.as_deref(),
             git_dir: self.git_dir.as_deref(),
             file: from,
         };
-        if key != "include.path" && !conditional.is_some_and(|when| around.allow(when)) {
+        if key != "include.path" && !conditional.is_some_and(|when| context.holds(when)) {
             return Ok(None);
         }
-        let value = found.value();
+        let value = entry.value();
         let path = self.path_of(value.as_bytes(), from);
         path.map(Some).map_err(|what| {
-            let fault = Error::syntax(&file.text, variable.name.start, what);
+            let fault = Error::syntax(&file.text, entry.variable.name.start, what);
             fault.of_kind(ErrorKind::Invalid).at(from)
         })
     }
@@ -155,18 +149,20 @@ impl Includes {
     }
 }
 
-/// The home of the person running this program.
+/// The home folder of the current user.
 pub(super) fn home() -> Option<PathBuf> {
     Locations::from_env().ok().map(|locations| locations.home().to_owned())
 }
 
-/// A path of git's with `~` put in full.
+/// A path with the home folder for `~`.
 pub(super) fn expanded(path: &Path, home: Option<&Path>) -> Result<PathBuf, &'static str> {
     if !path.as_os_str().as_encoded_bytes().starts_with(b"~") {
         return Ok(path.to_owned());
     }
-    let rest = path.strip_prefix("~").map_err(|_| "the home of another user is not looked up")?;
-    Ok(home.ok_or("no home folder is known for `~`")?.join(rest))
+    let rest = path
+        .strip_prefix("~")
+        .map_err(|_| "the home folder of another user (`~name`) is not supported")?;
+    Ok(home.ok_or("there is no home folder for `~`")?.join(rest))
 }
 
 #[cfg(unix)]

@@ -1,15 +1,17 @@
-//! git's configuration: read, and changed byte by byte.
+//! Reading and editing git's configuration.
 
 mod blocks;
-mod condition;
 mod diff;
 mod edit;
 mod environment;
 mod helper;
 mod include;
+mod include_if;
 mod key;
 mod parse;
 mod plan;
+mod sections;
+mod splices;
 mod value;
 mod wildmatch;
 
@@ -30,11 +32,11 @@ use key::Key;
 use parse::{Parsed, Variable};
 
 use crate::Error;
-use crate::save;
+use crate::file;
 
-/// A git configuration file, and the files that it includes.
+/// A git configuration file and the files that it includes.
 ///
-/// Read as git reads it; [`GitConfig::edit`] changes one file and leaves every other byte of it.
+/// The files are read as git reads them. To change a file, call [`GitConfig::edit`].
 ///
 /// ```
 /// use flynn_config::GitConfig;
@@ -47,69 +49,70 @@ use crate::save;
 pub struct GitConfig {
     /// The file itself, then the files it includes.
     files: Vec<File>,
-    /// All variables in git's order: (file, variable).
+    /// All variables in git's order, as indices of a file and of a variable.
     order: Vec<(usize, usize)>,
-    /// What `~` stands for in a path, where that is known.
+    /// The home folder for `~` in a path, if it is known.
     home: Option<PathBuf>,
 }
 
-/// One file.
-#[derive(Clone)]
+/// One file and where its sections and variables are.
+#[derive(Clone, Default)]
 pub(crate) struct File {
     pub(crate) path: Option<PathBuf>,
     pub(crate) text: Vec<u8>,
     pub(crate) parsed: Parsed,
 }
 
-/// A variable and the file it stands in.
+/// A variable of a file.
 #[derive(Clone, Copy)]
-pub(crate) struct Found<'a> {
+pub(crate) struct Entry<'a> {
     pub(crate) file: &'a File,
     pub(crate) variable: &'a Variable,
 }
 
 impl GitConfig {
-    /// Reads a configuration from memory; includes are not followed, and no home is known that `~`
-    /// could stand for.
+    /// Reads a configuration from memory, without the files that it includes and without a home for
+    /// `~`.
     ///
     /// # Errors
-    /// [`Syntax`](crate::ErrorKind::Syntax) with line and column, for whatever git refuses.
+    /// [`Syntax`](crate::ErrorKind::Syntax) with line and column if git would refuse it.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, Error> {
         Ok(Self::from_file(File::parse(None, text.as_ref().to_vec())?, None))
     }
 
-    /// Reads the file at `path` and the files it includes (`include.path`, relative to the file,
-    /// `~/` being the home of [`Locations::from_env`](crate::Locations::from_env)). Conditional includes, which depend on a
-    /// repository, are left out; [`Includes`] knows more.
+    /// Reads the file at `path`, or standard input for `-`, and the files that it includes.
+    ///
+    /// `~/` is the home of [`Locations::from_env`](crate::Locations::from_env). Conditional includes
+    /// (`includeIf`) are skipped, because they depend on a repository: see [`Includes`].
     ///
     /// # Errors
-    /// [`NotFound`](crate::ErrorKind::NotFound) when `path` is missing (a missing included file
-    /// is skipped, as git does), [`Syntax`](crate::ErrorKind::Syntax), and
-    /// [`Invalid`](crate::ErrorKind::Invalid) for includes more than ten deep, without a path, or
-    /// with one in the home of another user (`~name/`).
+    /// Those of [`read_file`](crate::read_file) and [`parse`](Self::parse). A missing included file
+    /// is skipped, as git does. [`Invalid`](crate::ErrorKind::Invalid) also if includes are more than
+    /// ten deep, have no path, or have one in the home of another user (`~name/`), and if the files
+    /// are too many or too large.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         Includes::from_env().load(path)
     }
 
-    /// Changes the file at `path`, and no file that it includes: the one way to write it.
+    /// Changes the file at `path`, and none of the files that it includes.
     ///
-    /// Takes git's own lock (`FILE.lock`, made exclusively, which becomes the new file), reads
-    /// the file, calls `change`, and renames. Only what was asked for changes. Nothing is
-    /// written when `change` fails or changes nothing. A missing file counts as empty. Mode,
-    /// symbolic and hard links as with [`FlynnRc::edit`](crate::FlynnRc::edit).
+    /// Takes git's own lock, which is the new file `<path>.lock`. Then reads the file, calls
+    /// `change`, and renames the new file over the old one. Changes only the bytes that it must.
+    /// Writes nothing if `change` fails or changes nothing. A missing file counts as empty. Handles
+    /// modes and links as [`FlynnRc::edit`](crate::FlynnRc::edit) does.
     ///
     /// # Errors
-    /// Those of [`parse`](Self::parse) and of `change`; [`Locked`](crate::ErrorKind::Locked),
-    /// with path and age, when the lock file is still there after
-    /// [10 seconds](crate::LOCK_TIMEOUT) without a change; otherwise those of
-    /// [`FlynnRc::edit`](crate::FlynnRc::edit). [`Invalid`](crate::ErrorKind::Invalid) includes
-    /// the `/dev/null` of `GIT_CONFIG_GLOBAL`, which git, where it may, replaces by a file.
+    /// Those of [`parse`](Self::parse) and of `change`; [`Locked`](crate::ErrorKind::Locked), with the
+    /// age of the lock, if the lock file exists for [10 seconds](crate::LOCK_TIMEOUT) without a
+    /// change; otherwise those of [`FlynnRc::edit`](crate::FlynnRc::edit).
+    /// [`Invalid`](crate::ErrorKind::Invalid) also for `GIT_CONFIG_GLOBAL=/dev/null`, which git
+    /// replaces by a file.
     pub fn edit<T, E: From<Error>>(
         path: impl AsRef<Path>,
         change: impl FnOnce(&mut GitConfigEdit) -> Result<T, E>,
     ) -> Result<T, E> {
         let path = path.as_ref();
-        save::git_locked_edit(path, |bytes| {
+        file::git_locked_edit(path, |bytes| {
             let file = File::parse(Some(path.to_owned()), bytes)?;
             let mut edit = GitConfigEdit::new(Self::from_file(file, include::home()));
             let done = change(&mut edit)?;
@@ -117,8 +120,7 @@ impl GitConfig {
         })
     }
 
-    /// What an edit would make of the file itself (not of those it includes), without writing
-    /// it: for a dry run.
+    /// Returns the result of an edit of the file itself, without writing it, for a dry run.
     ///
     /// # Errors
     /// Those of `change`.
@@ -131,29 +133,31 @@ impl GitConfig {
         Ok(edit.into_config())
     }
 
-    /// The value of `section.variable` or `section.subsection.variable`: the last one, where
-    /// there are several. `None` for a key that cannot exist, too.
+    /// Returns the last value of a key, `section.variable` or `section.subsection.variable`. `None`
+    /// also for a key that is not valid.
     pub fn get(&self, key: &str) -> Option<Value<'_>> {
-        self.find(key).last().map(|found| found.value())
+        self.find(key).last().map(|entry| entry.value())
     }
 
-    /// All values of a key, in git's order.
+    /// Returns all values of a key in git's order.
     pub fn get_all(&self, key: &str) -> Vec<Value<'_>> {
-        self.find(key).map(|found| found.value()).collect()
+        self.find(key).map(|entry| entry.value()).collect()
     }
 
-    /// Every variable with its value, in git's order and with the keys as `git config --list`
-    /// prints them: section and variable in lower case, U+FFFD for what is not UTF-8.
+    /// Returns all variables with their values in git's order.
+    ///
+    /// The keys are those of `git config --list`: section and variable in lower case. Bytes that are
+    /// not UTF-8 become U+FFFD.
     pub fn entries(&self) -> impl Iterator<Item = (String, Value<'_>)> {
-        self.variables().map(|found| (found.key(), found.value()))
+        self.variables().map(|entry| (entry.key(), entry.value()))
     }
 
-    /// The text of the file itself, byte for byte.
+    /// Returns the text of the file itself.
     pub fn as_bytes(&self) -> &[u8] {
         self.files.first().map_or(&[], |file| &file.text)
     }
 
-    /// The file itself without those it includes.
+    /// The file itself without the included ones.
     fn own(&self) -> Self {
         match self.files.first() {
             Some(file) => Self::from_file(file.clone(), self.home.clone()),
@@ -170,17 +174,14 @@ impl GitConfig {
         Self { files: vec![file], order, home }
     }
 
-    /// Every variable, in git's order.
-    fn variables(&self) -> impl Iterator<Item = Found<'_>> {
-        self.order.iter().filter_map(|&(file, variable)| {
-            let file = self.files.get(file)?;
-            Some(Found { file, variable: file.parsed.variables.get(variable)? })
-        })
+    /// All variables in git's order.
+    fn variables(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.order.iter().filter_map(|&(file, index)| self.files.get(file)?.entry(index))
     }
 
-    fn find<'a, 'k>(&'a self, key: &'k str) -> impl Iterator<Item = Found<'a>> + use<'a, 'k> {
+    fn find<'a, 'k>(&'a self, key: &'k str) -> impl Iterator<Item = Entry<'a>> + use<'a, 'k> {
         let key = Key::parse(key).ok();
-        self.variables().filter(move |found| key.is_some_and(|key| found.is(&key)))
+        self.variables().filter(move |entry| key.is_some_and(|key| entry.is(&key)))
     }
 }
 
@@ -191,10 +192,24 @@ impl File {
             Err(e) => Err(path.iter().fold(e, |e, path| e.at(path))),
         }
     }
+
+    fn entry(&self, index: usize) -> Option<Entry<'_>> {
+        Some(Entry { file: self, variable: self.parsed.variables.get(index)? })
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.parsed.variables.iter().map(|variable| Entry { file: self, variable })
+    }
+
+    /// The indices of the variables with a name.
+    fn find(&self, key: &Key<'_>) -> Vec<usize> {
+        let entries = self.entries().enumerate();
+        entries.filter_map(|(index, entry)| entry.is(key).then_some(index)).collect()
+    }
 }
 
-impl<'a> Found<'a> {
-    /// The name of the variable, as it is spelled.
+impl<'a> Entry<'a> {
+    /// The name of the variable as it is spelled.
     pub(crate) fn name(&self) -> &'a [u8] {
         self.file.text.get(self.variable.name.clone()).unwrap_or_default()
     }

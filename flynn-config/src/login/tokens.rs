@@ -1,4 +1,4 @@
-//! The cache of tokens that `flynn login` keeps.
+//! The token cache of `flynn login`.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -8,24 +8,24 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use super::issuer::{self, IssuedToken, Issuer, Refresh};
-use crate::save;
+use crate::file;
 use crate::url::{Url, is_same_url};
 use crate::{Cluster, Error, ErrorKind};
 
-/// The beginning of a personal access token.
+/// The start of a personal access token.
 const PERSONAL: &str = "flynn_pat_";
 
-/// A token is not used in its last seconds, in which a push would not come through.
+/// A token is not used in its last seconds, because a push takes some time.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Go's zero time, which stands for "never" and for "not known".
+/// Go's zero time, which means "never" or "unknown".
 const ZERO: &str = "0001-01-01T00:00:00Z";
 
 /// The folder of cached tokens, `~/.flynn/tokens`.
 ///
-/// The current fork caches the tokens of a cluster as `<cluster name>/<client id>.json`, the CLI
-/// before it as `<host of the OAuthURL>/<client id>.json`. Both are read. A file is read and
-/// written under the lock on itself that the CLI takes, and replaced in one step.
+/// The current fork caches the tokens of a cluster in `<cluster name>/<client id>.json`, older CLIs
+/// in `<host of the OAuthURL>/<client id>.json`. This type reads both. It reads and writes a file
+/// under the CLI's lock, and replaces it in one step.
 ///
 /// ```no_run
 /// use flynn_config::login::Auth;
@@ -34,8 +34,8 @@ const ZERO: &str = "0001-01-01T00:00:00Z";
 /// let locations = Locations::from_env()?;
 /// let rc = FlynnRc::load(locations.flynnrc())?;
 /// match locations.tokens().auth(rc.select(None)?)? {
-///     Auth::Key(_) => println!("the password is the key"),
-///     Auth::Token(token) => println!("a token that expires at {:?}", token.expires()),
+///     Auth::Key(_) => println!("send the key as the password"),
+///     Auth::Token(token) => println!("send a token that expires at {:?}", token.expires()),
 /// }
 /// # Ok::<(), flynn_config::Error>(())
 /// ```
@@ -44,13 +44,14 @@ pub struct Tokens {
     dir: PathBuf,
 }
 
-/// What proves to a cluster who is asking.
+/// The key or token to send to a cluster.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// The controller's key, or a personal access token in its place (`flynn_pat_...`): the
-    /// password of HTTP basic authentication with any user name but `Bearer`.
+    /// The controller's key, or a personal access token (`flynn_pat_...`).
+    ///
+    /// Send it as the password of HTTP basic authentication, with any user name except `Bearer`.
     Key(SecretString),
-    /// An access token: the bearer token of HTTP authentication, for git the password of the user
+    /// An access token. Send it as a bearer token, or with git as the password of the user
     /// [`Token::username`].
     Token(Token),
 }
@@ -64,20 +65,21 @@ pub struct Token {
 }
 
 impl Tokens {
-    /// The tokens cached under `dir`.
+    /// Uses the tokens in the folder `dir`.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
-    /// Returns what to send to a cluster: its personal access token (a `Key` that begins with
-    /// `flynn_pat_`), or the token of the last login, or its key.
+    /// Returns the key or token to send to a cluster: its personal access token (a `Key` that starts
+    /// with `flynn_pat_`), or else the token of the last login, or else its key.
     ///
-    /// A login wins over a key, as in the fork's CLI, also when its token has expired.
+    /// As with the fork's CLI, the login takes precedence over a key even if its token has expired.
     ///
     /// # Errors
-    /// [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is neither; [`TokenExpired`] if the login
-    /// has to be renewed; [`Syntax`](ErrorKind::Syntax) for a cache file that cannot be
-    /// understood; [`Locked`](ErrorKind::Locked); [`Io`](ErrorKind::Io).
+    /// [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is neither a key nor a token;
+    /// [`TokenExpired`] if the login must be renewed; [`Syntax`](ErrorKind::Syntax) if a cache file
+    /// is not valid; [`Locked`](ErrorKind::Locked) if another program holds its lock;
+    /// [`Invalid`](ErrorKind::Invalid) and [`Io`](ErrorKind::Io) if it cannot be read.
     ///
     /// [`TokenExpired`]: ErrorKind::TokenExpired
     pub fn auth(&self, cluster: &Cluster) -> Result<Auth, Error> {
@@ -92,13 +94,13 @@ impl Tokens {
         }
     }
 
-    /// Returns the request that renews the login of a cluster. Send its form, and hand the answer
-    /// to [`store`](Self::store).
+    /// Returns the request that renews the login of a cluster. Send its form and pass the response to
+    /// [`store`](Self::store).
     ///
     /// # Errors
-    /// [`NotLoggedIn`](ErrorKind::NotLoggedIn) if no refresh token is cached or it has expired
-    /// too; [`Invalid`](ErrorKind::Invalid) if the issuer is not an `https` URL; those of
-    /// [`auth`](Self::auth) for the cache file.
+    /// [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is no refresh token or it has expired;
+    /// [`Invalid`](ErrorKind::Invalid) if the issuer's URL is not an `https` URL; those of
+    /// [`auth`](Self::auth) for a cache file.
     pub fn refresh(&self, cluster: &Cluster) -> Result<Refresh, Error> {
         let issuer = Issuer::of(cluster)?;
         for path in self.paths(cluster) {
@@ -111,22 +113,27 @@ impl Tokens {
         Err(not_logged_in(cluster))
     }
 
-    /// Writes a token of a cluster's issuer into the cache, by the rules of the CLI: an older
-    /// refresh token does not replace a newer one, and the tokens of other controllers stay, as do
-    /// unknown fields. A new file has mode 0600.
+    /// Writes a new token of a cluster to the cache, by the rules of the CLI.
+    ///
+    /// An older refresh token does not replace a newer one. The tokens of other controllers and
+    /// unknown fields stay. A new file has mode 0600.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if the cluster's name cannot be a folder; those of
-    /// [`auth`](Self::auth) for the file that is there; [`ReadOnly`](ErrorKind::ReadOnly).
+    /// [`Invalid`](ErrorKind::Invalid) if the cluster's name cannot be the name of a folder; those of
+    /// [`auth`](Self::auth) for the existing file; [`ReadOnly`](ErrorKind::ReadOnly) if you may not
+    /// write it.
     pub fn store(&self, cluster: &Cluster, token: &IssuedToken) -> Result<(), Error> {
         let paths = self.paths(cluster);
         let path = paths.iter().find(|path| path.exists()).or(paths.first()).ok_or_else(|| {
-            let message = format!("no tokens can be cached for cluster {:?}", cluster.name());
+            let message = format!(
+                "cannot cache a token for cluster {:?}: its name cannot be the name of a folder",
+                cluster.name()
+            );
             Error::new(ErrorKind::Invalid, message)
         })?;
-        save::self_locked_edit(path, |bytes| {
+        file::self_locked_edit(path, |bytes| {
             let mut cache = CacheFile::parse(&bytes, path)?.unwrap_or_default();
-            cache.take(cluster.controller_url().trim(), token).map_err(|e| e.at(path))?;
+            cache.update(cluster.controller_url().trim(), token).map_err(|e| e.at(path))?;
             Ok(cache.to_bytes())
         })
     }
@@ -152,7 +159,7 @@ impl Tokens {
         error.map_or(Ok(None), Err)
     }
 
-    /// The files that can hold the tokens of a cluster, the current fork's first.
+    /// The files for the tokens of a cluster, that of the current fork first.
     fn paths(&self, cluster: &Cluster) -> Vec<PathBuf> {
         let client = issuer::client_id(cluster);
         let oauth_url = Url::parse(cluster.oauth_url().trim());
@@ -166,7 +173,7 @@ impl Tokens {
 }
 
 impl Token {
-    /// The user name to send the token with: `Bearer`, or the token's type if it has another.
+    /// Returns the user name to send the token with: `Bearer`, or the token's type.
     pub fn username(&self) -> &str {
         match &*self.kind {
             kind if kind.is_empty() || kind.eq_ignore_ascii_case("bearer") => "Bearer",
@@ -174,23 +181,23 @@ impl Token {
         }
     }
 
-    /// The token itself.
+    /// Returns the token itself.
     pub fn secret(&self) -> &SecretString {
         &self.secret
     }
 
-    /// The time from which it is no longer valid; `None` if it does not expire.
+    /// Returns the time at which the token expires, or `None` if it does not.
     pub fn expires(&self) -> Option<SystemTime> {
         self.expires
     }
 }
 
-/// A file of the cache: `refresh_token` with its times, and `access_tokens` by the controller's
-/// URL. What else stands in it stays.
+/// A file of the cache: `refresh_token` with its times, and `access_tokens` by the controller's URL.
+/// Unknown fields stay.
 #[derive(Default)]
 struct CacheFile(Map<String, Value>);
 
-/// A token of the cache.
+/// An access token of the cache.
 struct Entry<'a> {
     access_token: &'a str,
     token_type: &'a str,
@@ -199,18 +206,18 @@ struct Entry<'a> {
 
 impl CacheFile {
     fn load(path: &Path) -> Result<Option<Self>, Error> {
-        match save::read_shared(path) {
+        match file::read_shared(path) {
             Err(e) if e.is_not_found() => Ok(None),
             bytes => Self::parse(&bytes?, path),
         }
     }
 
-    /// `None` for an empty file, which a login that was killed leaves.
+    /// `None` for an empty file, which a killed login leaves.
     fn parse(bytes: &[u8], path: &Path) -> Result<Option<Self>, Error> {
         if bytes.trim_ascii().is_empty() {
             return Ok(None);
         }
-        // The Display of the cause could show a token.
+        // The Display of the source could show a token.
         let cache = serde_json::from_slice(bytes).map_err(|e| {
             let message = "not a token cache; remove the file and run `flynn login`";
             Error::syntax_at(e.line(), e.column(), message).at(path)
@@ -219,7 +226,7 @@ impl CacheFile {
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        // A map with text as keys always can be written.
+        // A map with text keys can always be written.
         serde_json::to_vec_pretty(&self.0).unwrap_or_default()
     }
 
@@ -227,7 +234,7 @@ impl CacheFile {
         text(&self.0, "refresh_token")
     }
 
-    /// The refresh token, if it has not expired and the login was one to this cluster.
+    /// The refresh token, if it has not expired and there is a login to this cluster.
     fn usable_refresh_token(&self, cluster: &Cluster) -> Result<Option<&str>, WrongType> {
         let is_usable = self.entry(cluster.controller_url())?.is_some()
             && !is_past(time(&self.0, "refresh_token_expiry")?);
@@ -249,8 +256,8 @@ impl CacheFile {
         }))
     }
 
-    /// Takes a token of the issuer in, unless what is there is newer.
-    fn take(&mut self, controller_url: &str, new: &IssuedToken) -> Result<(), WrongType> {
+    /// Stores a new token, unless the old one is newer.
+    fn update(&mut self, controller_url: &str, new: &IssuedToken) -> Result<(), WrongType> {
         let issued = new.refresh_issued.as_deref().and_then(|time| instant(time).ok().flatten());
         let known = time(&self.0, "refresh_token_issue_time")?;
         let is_newer = self.refresh_token()?.is_empty() || issued.is_none() || issued > known;
@@ -282,20 +289,17 @@ impl CacheFile {
     }
 }
 
-/// A field of a cache file that is not of its type.
+/// The name of a field with a wrong type.
 struct WrongType(&'static str);
 
 impl WrongType {
     fn at(self, path: &Path) -> Error {
-        let message = format!(
-            "`{}` is not what the CLI writes; remove the file and run `flynn login`",
-            self.0
-        );
+        let message = format!("`{}` is not valid; remove the file and run `flynn login`", self.0);
         Error::file(ErrorKind::Syntax, "use", path, message)
     }
 }
 
-/// A field with a text; Go writes its empty one for none.
+/// A text field. Go writes an empty text for none.
 fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str, WrongType> {
     match object.get(key) {
         None | Some(Value::Null) => Ok(""),
@@ -303,7 +307,7 @@ fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str
     }
 }
 
-/// A field with a time; none for Go's zero time.
+/// A time field, or `None` for Go's zero time.
 fn time(object: &Map<String, Value>, key: &'static str) -> Result<Option<SystemTime>, WrongType> {
     match text(object, key)? {
         "" => Ok(None),
@@ -321,7 +325,7 @@ fn object<'a>(
     }
 }
 
-/// Takes an object out, or makes one.
+/// Removes and returns an object, or creates one.
 fn take_object(from: &mut Map<String, Value>, key: &str) -> Map<String, Value> {
     match from.remove(key) {
         Some(Value::Object(object)) => object,
@@ -337,7 +341,7 @@ fn not_logged_in(cluster: &Cluster) -> Error {
     Error::new(ErrorKind::NotLoggedIn, message)
 }
 
-/// Whether a name stays in its folder.
+/// Whether a name is that of a file in the folder.
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name != "." && !name.contains("..") && !name.contains(['/', '\\', '\0'])
 }
@@ -346,7 +350,7 @@ fn is_past(expires: Option<SystemTime>) -> bool {
     expires.is_some_and(|expires| expires < SystemTime::now() + MARGIN)
 }
 
-/// A time as Go writes it; its zero time is none.
+/// A time as Go writes it, or `None` for its zero time.
 fn instant(text: &str) -> Result<Option<SystemTime>, jiff::Error> {
     let (time, zero) = (text.parse::<Timestamp>()?, ZERO.parse::<Timestamp>()?);
     let seconds = u64::try_from(time.as_second()).unwrap_or(0);

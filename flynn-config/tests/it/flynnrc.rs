@@ -158,8 +158,8 @@ fn a_missing_file() {
     let error = FlynnRc::load(home.rc()).unwrap_err();
     assert!(error.is_not_found());
     let expected = format!(
-        "cannot read {}: it does not exist; `flynn cluster add` makes it, and $FLYNNRC names another \
-         file",
+        "cannot read {}: it does not exist; create it with `flynn cluster add`, or set $FLYNNRC to \
+         another file",
         home.rc().display()
     );
     assert_eq!(error.to_string(), expected);

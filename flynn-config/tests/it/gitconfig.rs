@@ -149,9 +149,9 @@ fn the_ca_file_is_the_one_that_git_opens() {
     let home = Locations::from_env().unwrap().home().join("ca.pem");
     let ca_file = |git: &GitConfig| git.flynn_blocks(url).ca_file().map(Path::to_owned);
     GitConfig::edit(&path, |git| {
-        assert_eq!(ca_file(git).as_ref(), Some(&home));
+        assert_eq!(ca_file(git.current()).as_ref(), Some(&home));
         git.set("a.b", "c")?;
-        assert_eq!(ca_file(git).as_ref(), Some(&home));
+        assert_eq!(ca_file(git.current()).as_ref(), Some(&home));
         Ok::<(), Error>(())
     })
     .unwrap();

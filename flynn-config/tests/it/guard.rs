@@ -149,7 +149,8 @@ fn a_dash_is_standard_input() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        // A reader that has read enough closes the pipe.
+        let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes());
         let output = child.wait_with_output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };

@@ -182,7 +182,7 @@ fn all_facts(rc: &FlynnRc) -> Vec<Vec<String>> {
 
 impl Edit {
     fn apply(&self, rc: &mut FlynnRcEdit) -> Result<(), Error> {
-        let names: Vec<_> = rc.clusters().iter().map(|c| c.name().to_owned()).collect();
+        let names: Vec<_> = rc.current().clusters().iter().map(|c| c.name().to_owned()).collect();
         let name = |index: &Index| names.get(index.index(names.len().max(1)));
         let change = |rc: &mut FlynnRcEdit, index, f: &dyn Fn(&mut ClusterEdit<'_>) -> _| match name(
             index,
@@ -294,13 +294,13 @@ proptest! {
         let mut in_memory = Vec::new();
         let after = edited(&text, |rc| {
             for edit in &edits {
-                if matches!(edit, Edit::Add) && rc.cluster("new").is_some() {
+                if matches!(edit, Edit::Add) && rc.current().cluster("new").is_some() {
                     continue;
                 }
                 edit.apply(rc)?;
                 facts = edit.expected(std::mem::take(&mut facts));
-                in_memory = all_facts(rc);
-                assert_eq!(in_memory, facts, "{edit:?}\n{}", rc.as_str());
+                in_memory = all_facts(rc.current());
+                assert_eq!(in_memory, facts, "{edit:?}\n{}", rc.current().as_str());
             }
             Ok(())
         });

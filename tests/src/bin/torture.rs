@@ -81,13 +81,15 @@ impl Kind {
         let number = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or(0_u64);
         match self {
             Kind::FlynnRc => FlynnRc::edit(path, |rc| {
-                let next = number(rc.cluster("it").map(flynn_config::Cluster::tls_pin)) + 1;
+                let next =
+                    number(rc.current().cluster("it").map(flynn_config::Cluster::tls_pin)) + 1;
                 rc.cluster_mut("it")?.set_tls_pin(&next.to_string())?;
                 before(next);
                 Ok(())
             }),
             Kind::GitConfig => GitConfig::edit(path, |git| {
-                let next = number(git.get("it.number").as_ref().and_then(|v| v.as_str())) + 1;
+                let next =
+                    number(git.current().get("it.number").as_ref().and_then(|v| v.as_str())) + 1;
                 git.set("it.number", &next.to_string())?;
                 before(next);
                 Ok(())

@@ -6,21 +6,19 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use super::mode::Mode;
-use super::target::folder;
+use super::target::{Mode, folder};
 use crate::{Error, ErrorKind};
 
-/// What marks a temporary file of this crate, between the name of its target and six random
-/// characters: `.flynnrc.flynn-config-AbC123.tmp`.
+/// The names of temporary files have this between the name of the target and six random characters:
+/// `.flynnrc.flynn-config-AbC123.tmp`.
 const INFIX: &str = ".flynn-config-";
 const SUFFIX: &str = ".tmp";
 
-/// Writes `bytes` to a temporary file in the folder of `target`, flushes it, and renames it over
-/// `target`, which never holds a part of anything. First it removes the temporary files that
-/// killed processes left: they may hold keys.
+/// Writes a temporary file in the folder of `target`, flushes it, and renames it over `target`.
+/// First removes the temporary files of killed processes, which can hold keys.
 pub(crate) fn replace(target: &Path, bytes: &[u8], mode: Mode) -> Result<(), Error> {
     let failed = |e: io::Error| write_failed(target, e);
-    sweep(target);
+    remove_abandoned(target);
     let mut temporary = temporary(target).map_err(failed)?;
     temporary.write_all(bytes).map_err(failed)?;
     finish(temporary.as_file(), mode).map_err(failed)?;
@@ -28,28 +26,28 @@ pub(crate) fn replace(target: &Path, bytes: &[u8], mode: Mode) -> Result<(), Err
     sync_folder(target)
 }
 
-/// A new file beside `target`, locked for as long as its writer lives.
+/// Creates a file beside `target` that is locked as long as its writer lives.
 fn temporary(target: &Path) -> io::Result<NamedTempFile> {
     let prefix = prefix(target);
     loop {
         let file =
             tempfile::Builder::new().prefix(&prefix).suffix(SUFFIX).tempfile_in(folder(target))?;
-        // A file system without locks keeps what killed processes leave.
+        // Without locks, the temporary files of killed processes stay.
         let _ = file.as_file().lock();
-        // Another writer may have swept it away before it was locked.
+        // Another writer may have removed it before it was locked.
         if fs::symlink_metadata(file.path()).is_ok() {
             return Ok(file);
         }
     }
 }
 
-/// How the names of temporary files for `target` start.
+/// The start of the names of temporary files for `target`.
 fn prefix(target: &Path) -> String {
     format!("{}{INFIX}", target.file_name().unwrap_or_default().to_string_lossy())
 }
 
-/// Removes the temporary files for `target` that nobody holds a lock on.
-fn sweep(target: &Path) {
+/// Removes the temporary files for `target` that are not locked.
+fn remove_abandoned(target: &Path) {
     let prefix = prefix(target);
     let Ok(entries) = fs::read_dir(folder(target)) else { return };
     for entry in entries.flatten() {
@@ -61,41 +59,41 @@ fn sweep(target: &Path) {
             continue;
         }
         let Ok(file) = File::open(entry.path()) else { continue };
-        // The lock is kept until the file is gone, or its writer might take it in between.
+        // Keep the lock until the file is removed, so that its writer cannot take it.
         if file.try_lock().is_ok() {
             discard(&entry.path());
         }
     }
 }
 
-/// Gives a complete file the permissions of the one it replaces and flushes it to the disk.
+/// Sets the permissions of a complete file and flushes it to the disk.
 pub(super) fn finish(file: &File, mode: Mode) -> io::Result<()> {
     mode.set_on(file)?;
     file.sync_all()
 }
 
-/// Makes a rename in the folder of `target`, which is done, survive a loss of power.
+/// Flushes the folder of `target`, so that a rename survives a power loss.
 pub(super) fn sync_folder(target: &Path) -> Result<(), Error> {
     use io::ErrorKind as Io;
-    // Windows opens no folder as a file.
+    // Windows cannot open a folder as a file.
     if cfg!(windows) {
         return Ok(());
     }
     match File::open(folder(target)).and_then(|folder| folder.sync_all()) {
-        // Some network and FUSE file systems cannot flush a folder, and one that may be written
-        // but not read cannot be opened: nothing more can be done.
+        // Some network and FUSE file systems cannot flush a folder, and a folder without read
+        // permission cannot be opened. Nothing more can be done.
         Err(e) if matches!(e.kind(), Io::InvalidInput | Io::Unsupported | Io::PermissionDenied) => {
             Ok(())
         }
         Err(e) => {
-            let message = "it is written, but may not survive a loss of power";
+            let message = "the file is written, but could be lost in a power failure";
             Err(Error::file(ErrorKind::Io, "flush", target, message).caused_by(e))
         }
         Ok(()) => Ok(()),
     }
 }
 
-/// An error of writing, which leaves the old file as it was.
+/// An error of a write that has left the old file unchanged.
 pub(super) fn write_failed(target: &Path, error: io::Error) -> Error {
     use io::ErrorKind as Io;
     match error.kind() {
@@ -104,16 +102,16 @@ pub(super) fn write_failed(target: &Path, error: io::Error) -> Error {
             Error::file(ErrorKind::Io, "write", target, message).caused_by(error)
         }
         Io::PermissionDenied => {
-            let message = "no permission to create files in its folder";
+            let message = "no permission to create files in the folder";
             Error::file(ErrorKind::ReadOnly, "write", target, message).caused_by(error)
         }
         _ => Error::io("write", target, error),
     }
 }
 
-/// Removes a file that nobody needs any more.
+/// Removes a file that is no longer needed.
 pub(super) fn discard(path: &Path) {
-    // Nothing can be done about a failure, and the caller reports a worse one already.
+    // A failure cannot be handled, and the caller already reports an error.
     let _ = fs::remove_file(path);
 }
 
@@ -121,12 +119,12 @@ pub(super) fn discard(path: &Path) {
 mod tests {
     use super::*;
 
-    /// After the rename no error may claim that the old file is still there.
+    /// After the rename, an error must not say that the old file is unchanged.
     #[test]
     fn an_error_after_the_rename_says_that_the_file_is_written() {
         let dir = tempfile::tempdir().unwrap();
         let error = sync_folder(&dir.path().join("gone/rc")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
-        assert!(error.to_string().contains("it is written"), "{error}");
+        assert!(error.to_string().contains("the file is written"), "{error}");
     }
 }

@@ -1,24 +1,23 @@
-//! The two locks: one beside a `.flynnrc`, and git's own, which is the new file.
+//! The locks on a `.flynnrc`, on a git configuration and on a token cache.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::mode::{self, Mode};
 use super::read;
 use super::replace::{discard, finish, sync_folder, write_failed};
-use super::target::{Target, folder, sibling};
+use super::target::{Mode, Target, folder, mode_of, sibling};
 use crate::{Error, ErrorKind};
 
-/// How long a writer waits for a lock while nothing changes: 10 seconds. As long as the programs
-/// ahead of it make progress, it keeps waiting for its turn.
+/// How long an edit waits for a lock: 10 seconds without a change of the file. While other programs
+/// keep changing it, the edit keeps waiting.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The lock of a `.flynnrc`. The system releases it when the process dies.
+/// The lock of a `.flynnrc`. The system releases it when the process ends.
 ///
-/// It lies on a file of its own (`.flynnrc.lock`) that is never removed: a lock on the
-/// `.flynnrc` itself would go away with the file that a rename replaces.
+/// The locked file is `.flynnrc.lock`, which is never removed. A lock on `.flynnrc` itself would be
+/// lost with the file that a rename replaces.
 #[derive(Debug)]
 pub(super) struct AdvisoryLock {
     _file: File,
@@ -42,14 +41,14 @@ impl AdvisoryLock {
     }
 }
 
-/// Opens the lock file, or makes it, and never follows a link. Whoever can read a lock can hold
-/// it, so it is for the owner alone, also when root makes it.
+/// Opens or creates the lock file without following a link. Everybody who can read the file can
+/// hold the lock, so only the owner can, also if root creates it.
 fn open_advisory(path: &Path, target: &Target) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]
     read::flags(&mut options, rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK);
-    // Only a lock that was just made is given to the owner.
+    // Only a new lock is given to the owner.
     let made = create_new(path).inspect(|lock| give_to_owner(lock, target));
     let opened = match made {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -63,18 +62,18 @@ fn open_advisory(path: &Path, target: &Target) -> Result<File, Error> {
         Err(e) => return Err(write_failed(&target.path, e)),
         Ok(file) => return Ok(file),
     };
-    // A lock of another user will do if it can be read.
+    // A lock of another user works if it can be read.
     options.write(false).open(path).map_err(|e| match e.kind() {
         io::ErrorKind::PermissionDenied => {
             let message = "it belongs to another user; remove it or change its owner";
             Error::file(ErrorKind::ReadOnly, "open the lock", path, message)
         }
-        // There is none, and none can be made.
+        // There is no lock, and none can be created.
         _ => write_failed(&target.path, refused),
     })
 }
 
-/// Refuses a link or a pipe in the place of the lock: somebody has planted it.
+/// Refuses a link or a pipe in the place of the lock, which somebody has planted.
 fn refuse_odd_lock(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(there) if !there.is_file() => {
@@ -94,7 +93,7 @@ fn create_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Gives a lock that root has made to the owner of the `.flynnrc`, or else of its folder.
+/// Gives a lock that root has created to the owner of the `.flynnrc`, or else of its folder.
 #[cfg(unix)]
 fn give_to_owner(lock: &File, target: &Target) {
     use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -110,15 +109,15 @@ fn give_to_owner(lock: &File, target: &Target) {
 #[cfg(not(unix))]
 fn give_to_owner(_: &File, _: &Target) {}
 
-/// Takes the lock on a file itself, as the CLI does with its token cache, and reads the file: to
-/// share it with other readers, or to replace it. The lock goes when the handle is dropped.
-pub(super) fn lock_itself(path: &Path, kind: Kind) -> Result<(File, Mode), Error> {
+/// Opens a file and locks it, as the CLI does with its token cache. Dropping the file releases the
+/// lock.
+pub(super) fn lock_itself(path: &Path, kind: LockKind) -> Result<(File, Mode), Error> {
     let failed = |e| Error::io("read", path, e);
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
     read::flags(&mut options, rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY);
-    if kind == Kind::Exclusive {
+    if kind == LockKind::Exclusive {
         options.write(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
@@ -132,12 +131,12 @@ pub(super) fn lock_itself(path: &Path, kind: Kind) -> Result<(File, Mode), Error
         let metadata = file.metadata().map_err(failed)?;
         read::check(path, &metadata)?;
         let locked = match kind {
-            Kind::Shared => file.try_lock_shared(),
-            Kind::Exclusive => file.try_lock(),
+            LockKind::Shared => file.try_lock_shared(),
+            LockKind::Exclusive => file.try_lock(),
         };
         match locked {
             // Another writer may have replaced the file since it was opened.
-            Ok(()) if is_still_at(path, &metadata) => return Ok((file, mode::of(&metadata))),
+            Ok(()) if is_still_at(path, &metadata) => return Ok((file, mode_of(&metadata))),
             Ok(()) | Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(e)) => return Err(failed(e)),
         }
@@ -148,7 +147,7 @@ pub(super) fn lock_itself(path: &Path, kind: Kind) -> Result<(File, Mode), Error
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum LockKind {
     Shared,
     Exclusive,
 }
@@ -165,11 +164,11 @@ fn is_still_at(_: &Path, _: &fs::Metadata) -> bool {
     true
 }
 
-/// git's lock of a configuration file: `FILE.lock`, made exclusively beside it. Renamed over the
-/// file by [`commit`](Self::commit), removed when dropped.
+/// git's lock of a configuration file: the new file `FILE.lock`. [`commit`](Self::commit) renames
+/// it over the old file; dropping the lock removes it.
 ///
-/// A lock file that somebody else left behind is never removed: only a person can know that no
-/// git is running.
+/// A lock that another program left is not removed, because only a person knows that no git is
+/// running.
 #[derive(Debug)]
 pub(super) struct GitLock {
     target: PathBuf,
@@ -195,7 +194,7 @@ impl GitLock {
         }
     }
 
-    /// Writes the new content, flushes it and renames it over the target.
+    /// Writes and flushes the new content and renames the file over the target.
     pub(super) fn commit(mut self, bytes: &[u8], mode: Mode) -> Result<(), Error> {
         let Some(mut file) = self.file.take() else { return Ok(()) };
         let written = file.write_all(bytes).and_then(|()| finish(&file, mode));
@@ -218,7 +217,6 @@ impl Drop for GitLock {
     }
 }
 
-/// The file is locked by another program that does not finish.
 fn locked_by_another(path: &Path) -> Error {
     let seconds = LOCK_TIMEOUT.as_secs();
     let message = format!("another program has held its lock for {seconds} seconds; try again");
@@ -228,10 +226,10 @@ fn locked_by_another(path: &Path) -> Error {
 fn held_by_git(lock: &Path) -> Error {
     let age = fs::symlink_metadata(lock).and_then(|m| m.modified()).ok();
     let age = age.and_then(|at| at.elapsed().ok()).map(readable);
-    let age = age.map_or_else(String::new, |age| format!(", which was made {age} ago"));
+    let age = age.map_or_else(String::new, |age| format!(", created {age} ago"));
     let message = format!(
-        "git or another program holds it{age}; if none is running, one was killed and left the \
-         file behind: remove it and try again"
+        "git or another program holds it{age}; if none is running, a killed program has left the \
+         file: remove it and try again"
     );
     Error::file(ErrorKind::Locked, "take the lock", lock, message)
 }
@@ -246,10 +244,10 @@ fn readable(age: Duration) -> String {
     }
 }
 
-/// Waits for a lock as long as the programs ahead make progress.
+/// Waits for a lock while other programs make progress.
 #[derive(Debug)]
 struct LockWait<'a> {
-    /// The files whose time of change shows progress.
+    /// The files whose modification times show progress.
     watched: [&'a Path; 2],
     seen: [Option<SystemTime>; 2],
     until: Instant,
@@ -257,7 +255,7 @@ struct LockWait<'a> {
 }
 
 impl<'a> LockWait<'a> {
-    /// Writers take milliseconds; with longer pauses, busy ones would starve a patient one.
+    /// Edits take milliseconds. With longer pauses, a waiting edit could starve.
     const LONGEST: Duration = Duration::from_millis(5);
 
     fn new(watched: [&'a Path; 2]) -> Self {
@@ -269,7 +267,7 @@ impl<'a> LockWait<'a> {
         }
     }
 
-    /// Pauses; false when nothing has changed for [`LOCK_TIMEOUT`].
+    /// Pauses, or returns false if nothing has changed for [`LOCK_TIMEOUT`].
     fn pause(&mut self) -> bool {
         if Instant::now() >= self.until {
             let seen = self.watched.map(changed);

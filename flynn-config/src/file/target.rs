@@ -1,15 +1,16 @@
-//! The file behind the symbolic links of a path.
+//! The file that a path leads to, and its permissions.
 
-use std::fs;
+use std::fs::{self, File, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::read;
 use crate::{Error, ErrorKind};
 
-/// As many links as Linux follows before it gives up.
+/// As many links as Linux follows.
 const MAX_LINKS: usize = 40;
 
-/// The file that is really meant, once symbolic links are followed; it need not exist.
+/// The file at the end of symbolic links. It need not exist.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) path: PathBuf,
@@ -41,7 +42,7 @@ impl Target {
             _ => {}
         }
         if target.file_name().is_none() || asked == "-" {
-            return refuse(ErrorKind::Invalid, "it is not the path of a file".to_owned());
+            return refuse(ErrorKind::Invalid, "not the path of a file".to_owned());
         }
         let folder = folder(&target);
         if !folder.is_dir() {
@@ -51,7 +52,7 @@ impl Target {
         Ok(Self { path: target })
     }
 
-    /// A rename would replace a read-only file without asking.
+    /// Refuses a read-only file, which a rename would replace.
     pub(super) fn refuse_read_only(&self) -> Result<(), Error> {
         match fs::metadata(&self.path) {
             Ok(metadata) if metadata.permissions().readonly() => {
@@ -77,4 +78,41 @@ pub(super) fn folder(path: &Path) -> &Path {
         Some(parent) => parent,
         None => path,
     }
+}
+
+/// The permissions of a file, if it exists.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Mode(Option<u32>);
+
+impl Mode {
+    /// Those of a new file that everybody may read: 0644.
+    pub(crate) const PUBLIC: Self = Self(Some(0o644));
+
+    pub(crate) fn is_readable_by_others(self) -> bool {
+        self.0.is_some_and(|mode| mode & 0o044 != 0)
+    }
+
+    /// Sets the permissions of the file that replaces the old one. A new file gets 0600.
+    #[cfg(unix)]
+    pub(super) fn set_on(self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(std::fs::Permissions::from_mode(self.0.unwrap_or(0o600)))
+    }
+
+    #[cfg(not(unix))]
+    #[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+    pub(super) fn set_on(self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+pub(super) fn mode_of(metadata: &Metadata) -> Mode {
+    use std::os::unix::fs::PermissionsExt as _;
+    Mode(Some(metadata.permissions().mode() & 0o7777))
+}
+
+#[cfg(not(unix))]
+pub(super) fn mode_of(_: &Metadata) -> Mode {
+    Mode::default()
 }

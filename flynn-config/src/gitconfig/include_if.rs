@@ -1,24 +1,24 @@
-//! The conditions of `includeIf`.
+//! Conditions of `includeIf`.
 
 use std::fs;
 use std::path::Path;
 
 use super::wildmatch::matches;
-use crate::save;
+use crate::file;
 
-/// What a condition is held against.
+/// The values that a condition depends on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Circumstances<'a> {
+pub(super) struct IncludeContext<'a> {
     pub(super) home: Option<&'a Path>,
     /// The repository's `.git` folder.
     pub(super) git_dir: Option<&'a Path>,
-    /// The configuration file in which the condition stands.
+    /// The configuration file with the condition.
     pub(super) file: &'a Path,
 }
 
-impl Circumstances<'_> {
-    /// Whether a condition holds. One that is not known does not, as with git.
-    pub(super) fn allow(&self, condition: &str) -> bool {
+impl IncludeContext<'_> {
+    /// Whether a condition holds. An unknown one does not, as with git.
+    pub(super) fn holds(&self, condition: &str) -> bool {
         let Some((kind, pattern)) = condition.split_once(':') else { return false };
         match kind {
             "gitdir" => self.in_repository(pattern, false),
@@ -28,7 +28,7 @@ impl Circumstances<'_> {
         }
     }
 
-    /// The real path of the repository counts, and the one that it was named by.
+    /// Whether the pattern matches the real path of the repository or the path that was given.
     fn in_repository(&self, pattern: &str, fold_case: bool) -> bool {
         let (Some(git_dir), Some((folder, pattern))) = (self.git_dir, self.expanded(pattern))
         else {
@@ -38,7 +38,7 @@ impl Circumstances<'_> {
         let is_in = |git_dir: &Path| {
             let path = slashed(git_dir);
             let path = path.strip_suffix(b"/").unwrap_or(&path);
-            // No character of the folder of `./` is a wildcard.
+            // The folder of `./` has no wildcards.
             path.split_at_checked(folder.len()).is_some_and(|(start, rest)| {
                 let same =
                     if fold_case { start.eq_ignore_ascii_case(&folder) } else { *start == *folder };
@@ -48,16 +48,16 @@ impl Circumstances<'_> {
         fs::canonicalize(git_dir).is_ok_and(|real| is_in(&real)) || is_in(git_dir)
     }
 
-    /// The branch is the one that `HEAD` names, born or not.
+    /// Whether the pattern matches the branch in `HEAD`, with or without commits.
     fn on_branch(&self, pattern: &str) -> bool {
-        let head = self.git_dir.and_then(|dir| Some(save::read(&dir.join("HEAD")).ok()?.0));
+        let head = self.git_dir.and_then(|dir| Some(file::read(&dir.join("HEAD")).ok()?.0));
         let branch = head.as_deref().and_then(|head| head.strip_prefix(b"ref:"));
         let branch = branch.and_then(|name| name.trim_ascii().strip_prefix(b"refs/heads/"));
         branch.is_some_and(|branch| matches(&with_folder(pattern.as_bytes()), branch, false))
     }
 
-    /// A path pattern in full: what must stand first as it is, and the pattern for the rest.
-    /// `~/` is the real home, `./` the real folder of the file.
+    /// Returns the literal start of a path pattern, and the pattern for the rest. `~/` is the real
+    /// home and `./` the real folder of the file.
     fn expanded(&self, pattern: &str) -> Option<(Vec<u8>, Vec<u8>)> {
         let real = |path: &Path| fs::canonicalize(path).ok().map(|path| slashed(&path));
         if let Some(rest) = pattern.strip_prefix("~/") {
@@ -76,7 +76,7 @@ impl Circumstances<'_> {
     }
 }
 
-/// A pattern that ends with a slash means all that is below.
+/// A pattern that ends with a slash matches everything below.
 fn with_folder(pattern: &[u8]) -> Vec<u8> {
     let below: &[u8] = if pattern.ends_with(b"/") { b"**" } else { b"" };
     [pattern, below].concat()

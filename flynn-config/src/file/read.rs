@@ -1,29 +1,29 @@
-//! Reading a file that a person, a variable or another file has named.
+//! Reading files of bounded size.
 
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
-use super::mode::{self, Mode};
+use super::target::{Mode, mode_of};
 use crate::{Error, ErrorKind};
 
-/// The size of the largest file that is read or written: 1 MiB. Files that people have are a few
-/// kilobytes long, so a larger one is a mistake or endless.
-pub(crate) const MAX_SIZE: usize = 1 << 20;
+/// The size in bytes of the largest file that this crate reads or writes: 1 MiB. Configuration files
+/// have a few kilobytes, so a larger file is a mistake or endless.
+pub const MAX_FILE_SIZE: usize = 1 << 20;
 
-/// Reads a whole regular file. The null device counts as an empty one: `GIT_CONFIG_GLOBAL=/dev/null`
-/// is how people say that there is none.
+/// Reads a whole regular file. The null device is an empty file: people set
+/// `GIT_CONFIG_GLOBAL=/dev/null` to have no configuration.
 pub(crate) fn read(path: &Path) -> Result<(Vec<u8>, Mode), Error> {
     let failed = |e| Error::io("read", path, e);
-    // A look before opening: some devices do something when they are opened.
+    // Opening a device can have an effect.
     check(path, &fs::metadata(path).map_err(failed)?)?;
     let file = open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     check(path, &metadata)?;
-    Ok((read_all(file, path)?, mode::of(&metadata)))
+    Ok((read_all(file, path)?, mode_of(&metadata)))
 }
 
-/// [`read`], with `-` for standard input.
+/// Reads a whole regular file, or standard input for `-`.
 pub(crate) fn read_or_stdin(path: &Path) -> Result<(Vec<u8>, Mode), Error> {
     if path == "-" {
         return Ok((read_all(io::stdin().lock(), path)?, Mode::default()));
@@ -31,21 +31,21 @@ pub(crate) fn read_or_stdin(path: &Path) -> Result<(Vec<u8>, Mode), Error> {
     read(path)
 }
 
-/// Reads to the end, unless that is too far away.
+/// Reads to the end, up to [`MAX_FILE_SIZE`].
 pub(super) fn read_all(input: impl Read, path: &Path) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     input
-        .take(MAX_SIZE as u64 + 1)
+        .take(MAX_FILE_SIZE as u64 + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| Error::io("read", path, e))?;
-    if bytes.len() > MAX_SIZE {
+    if bytes.len() > MAX_FILE_SIZE {
         let message = "it is larger than 1 MiB; check the path";
         return Err(Error::file(ErrorKind::Invalid, "read", path, message));
     }
     Ok(bytes)
 }
 
-/// Refuses everything but a regular file and the null device.
+/// Refuses everything except a regular file and the null device.
 pub(super) fn check(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     if metadata.is_file() || is_null_device(metadata) {
         return Ok(());
@@ -54,7 +54,7 @@ pub(super) fn check(path: &Path, metadata: &Metadata) -> Result<(), Error> {
     Err(Error::file(ErrorKind::Invalid, "read", path, message))
 }
 
-/// Opens a file for reading; one that became a pipe since it was looked at does not block.
+/// Opens a file for reading. Does not block if it has become a pipe since it was checked.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -69,7 +69,7 @@ pub(super) fn flags(options: &mut OpenOptions, flags: rustix::fs::OFlags) {
     options.custom_flags(flags.bits().cast_signed());
 }
 
-/// A kind of file, with its article.
+/// The kind of a file, with an article.
 #[cfg(unix)]
 pub(super) fn name_of(kind: FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt as _;
