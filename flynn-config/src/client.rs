@@ -1,11 +1,11 @@
-//! What a client of a cluster has to know.
+//! The settings of a client.
 
 use std::path::{Path, PathBuf};
 
 use crate::login::Auth;
 use crate::{Cluster, Error, ErrorKind, FlynnRc, Locations};
 
-/// What a client needs to talk to a cluster of `.flynnrc`, whatever kind of cluster it is.
+/// The settings of a client for a cluster of `.flynnrc`, with a key or with a login.
 ///
 /// ```no_run
 /// use flynn_config::Locations;
@@ -31,8 +31,8 @@ pub struct ClientSettings {
 }
 
 impl Locations {
-    /// Returns what a client needs for the cluster with this name, or for the one of
-    /// `$FLYNN_CLUSTER`, or for the default one.
+    /// Returns the settings of a client for the cluster with this name, or else for that of
+    /// `$FLYNN_CLUSTER`, or else for the default one.
     ///
     /// # Errors
     /// Those of [`FlynnRc::load`], [`FlynnRc::select`] and
@@ -52,38 +52,40 @@ impl Locations {
 }
 
 impl ClientSettings {
-    /// The entry of the cluster.
+    /// Returns the entry of the cluster.
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
-    /// The controller's URL.
+    /// Returns the controller's URL.
     pub fn controller_url(&self) -> &str {
         self.cluster.controller_url()
     }
 
-    /// The pin of the controller's certificate: base64 of the SHA-256 of its DER. Without one, the
-    /// certificate must be of an authority that you trust.
+    /// Returns the pin of the controller's certificate: the base64 of the SHA-256 of its DER. Without
+    /// a pin, the certificate must be of an authority that you trust.
     pub fn pin(&self) -> Option<&str> {
         self.cluster.pin()
     }
 
-    /// What to send: a key or a token.
+    /// Returns the key or token to send.
     pub fn auth(&self) -> &Auth {
         &self.auth
     }
 
-    /// The certificate of the cluster's own authority, if it is there. Certificates that nobody has
-    /// bought are issued by it, such as those of the git server and of the status app.
+    /// Returns the file with the certificate of the cluster's own authority, if it exists.
+    ///
+    /// The cluster's own authority issues the certificates of the git server and of the status app,
+    /// unless you have installed others.
     pub fn ca_file(&self) -> Option<&Path> {
         self.ca_file.as_deref()
     }
 
-    /// The status app's URL; `None` if the controller's URL is not `https://controller.<domain>`.
+    /// Returns the status app's URL, or `None` if the controller's URL is not
+    /// `https://controller.<domain>`.
     ///
-    /// The status app does not take the controller's key: outside of the cluster's network it
-    /// wants the `AUTH_KEY` of its own release. Nor does the controller's pin fit: it serves the
-    /// router's default certificate.
+    /// The controller's key and pin are not for the status app. Outside of the cluster's network, it
+    /// requires the `AUTH_KEY` of its own release. It serves the router's default certificate.
     pub fn status_url(&self) -> Option<String> {
         self.cluster.status_url()
     }

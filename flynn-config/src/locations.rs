@@ -1,4 +1,4 @@
-//! Where the files are.
+//! The paths of the files.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -6,25 +6,26 @@ use std::path::{Path, PathBuf};
 use crate::login::Tokens;
 use crate::{CaFiles, Error, ErrorKind};
 
-/// The rules by which paths are found.
+/// The platform whose rules determine the paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Platform {
-    /// Linux, macOS and the other Unixes: everything under `~`.
+    /// Linux, macOS and other Unixes: all files are under `~`.
     Unix,
-    /// Windows: Flynn's files under `%APPDATA%\flynn`.
+    /// Windows: Flynn's files are under `%APPDATA%\flynn`.
     Windows,
 }
 
 impl Platform {
-    /// The platform that this program runs on.
+    /// Returns the platform that this program runs on.
     pub const fn current() -> Self {
         if cfg!(windows) { Self::Windows } else { Self::Unix }
     }
 }
 
-/// Where the files of one person are; each path can be overridden, so that a test never touches
-/// a real home.
+/// The paths of a person's files.
+///
+/// Each path can be changed, so a test need not touch a real home.
 ///
 /// ```
 /// use flynn_config::Locations;
@@ -42,13 +43,13 @@ pub struct Locations {
 }
 
 impl Locations {
-    /// The locations of the person running this program.
+    /// Returns the paths of the current user.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when no home folder is known.
+    /// [`NotFound`](ErrorKind::NotFound) if there is no home folder.
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name: &str| match name {
-            // The system knows the home of a person whose environment does not.
+            // Without the variable, the system knows the home.
             "HOME" => std::env::var_os("HOME")
                 .filter(|home| !home.is_empty())
                 .or_else(|| std::env::home_dir().map(PathBuf::into_os_string)),
@@ -57,15 +58,16 @@ impl Locations {
         Self::resolve(Platform::current(), variable, Path::exists)
     }
 
-    /// The locations that given environment variables lead to, by the rules of a platform.
+    /// Returns the paths for a platform and its environment variables.
     ///
-    /// The original: `$FLYNNRC`, else `~/.flynnrc`; `~/.flynn`; on Windows
-    /// `%APPDATA%\flynn\flynnrc` and `%APPDATA%\flynn`. git: `$GIT_CONFIG_GLOBAL`, else
-    /// `~/.gitconfig`, or `$XDG_CONFIG_HOME/git/config` where that `exists` and the other does
-    /// not. The home on Windows: `HOME`, `USERPROFILE`, `HOMEDRIVE` and `HOMEPATH`.
+    /// - `.flynnrc`: `$FLYNNRC`, or else `~/.flynnrc` (Windows: `%APPDATA%\flynn\flynnrc`)
+    /// - Flynn's folder: `~/.flynn` (Windows: `%APPDATA%\flynn`)
+    /// - git configuration: `$GIT_CONFIG_GLOBAL`, or else `~/.gitconfig`, or
+    ///   `$XDG_CONFIG_HOME/git/config` if only that file `exists`
+    /// - home: `HOME` (Windows: also `USERPROFILE`, or `HOMEDRIVE` and `HOMEPATH`)
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) when no home folder can be told.
+    /// [`NotFound`](ErrorKind::NotFound) if there is no home folder.
     pub fn resolve(
         platform: Platform,
         variable: impl Fn(&str) -> Option<OsString>,
@@ -80,8 +82,8 @@ impl Locations {
                 Some(PathBuf::from(drive))
             }),
         };
-        let home =
-            home.ok_or_else(|| Error::new(ErrorKind::NotFound, "no home folder: HOME is not set"))?;
+        let home = home
+            .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no home folder; set HOME"))?;
         let mut locations = Self::of_home(platform, home, set("APPDATA"));
         if let Some(flynnrc) = set("FLYNNRC") {
             locations.flynnrc = flynnrc;
@@ -98,8 +100,7 @@ impl Locations {
         Ok(locations)
     }
 
-    /// The usual places in a home folder (on Windows with `AppData\Roaming` in it), whatever the
-    /// environment says.
+    /// Returns the usual paths in a home folder. Ignores the environment.
     pub fn in_home(home: impl Into<PathBuf>) -> Self {
         Self::of_home(Platform::current(), home.into(), None)
     }
@@ -120,53 +121,53 @@ impl Locations {
         Self { home, flynnrc, flynn_dir, gitconfig }
     }
 
-    /// Another `.flynnrc`.
+    /// Sets the path of `.flynnrc`.
     pub fn with_flynnrc(self, path: impl Into<PathBuf>) -> Self {
         Self { flynnrc: path.into(), ..self }
     }
 
-    /// Another folder for CA files and tokens.
+    /// Sets the folder of CA files and tokens.
     pub fn with_flynn_dir(self, path: impl Into<PathBuf>) -> Self {
         Self { flynn_dir: path.into(), ..self }
     }
 
-    /// Another git configuration.
+    /// Sets the path of the git configuration.
     pub fn with_gitconfig(self, path: impl Into<PathBuf>) -> Self {
         Self { gitconfig: path.into(), ..self }
     }
 
-    /// The home folder.
+    /// Returns the home folder.
     pub fn home(&self) -> &Path {
         &self.home
     }
 
-    /// The `.flynnrc`.
+    /// Returns the path of `.flynnrc`.
     pub fn flynnrc(&self) -> &Path {
         &self.flynnrc
     }
 
-    /// The folder of CA files and tokens, `~/.flynn`.
+    /// Returns the folder of CA files and tokens, `~/.flynn`.
     pub fn flynn_dir(&self) -> &Path {
         &self.flynn_dir
     }
 
-    /// The git configuration that `git config --global` writes.
+    /// Returns the path of the git configuration that `git config --global` writes.
     pub fn gitconfig(&self) -> &Path {
         &self.gitconfig
     }
 
-    /// The CA files, `~/.flynn/ca-certs`.
+    /// Returns the CA files, `~/.flynn/ca-certs`.
     pub fn ca_files(&self) -> CaFiles {
         CaFiles::new(self.flynn_dir.join("ca-certs"))
     }
 
-    /// The cached OAuth tokens, `~/.flynn/tokens`.
+    /// Returns the cached tokens, `~/.flynn/tokens`.
     pub fn tokens(&self) -> Tokens {
         Tokens::new(self.flynn_dir.join("tokens"))
     }
 }
 
-/// Joins by the rules of `platform`, which need not be the one this runs on.
+/// Joins paths by the rules of `platform`, which can be another one than the current.
 fn join(platform: Platform, base: &Path, parts: &[&str]) -> PathBuf {
     if platform == Platform::current() {
         return parts.iter().fold(base.to_owned(), |path, part| path.join(part));

@@ -1,14 +1,14 @@
-//! As much of URLs as the files need: their parts, and when two mean the same place.
+//! The parts of URLs, and their comparison.
 
-/// A URL, cut up; nothing is decoded.
+/// The parts of a URL, as they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Url<'a> {
     pub(crate) scheme: &'a str,
-    /// What stands before the first `@`, where git cuts.
+    /// The part before the first `@`, where git splits.
     pub(crate) login: Option<&'a str>,
-    /// With the port, if there is one.
+    /// With the port, if the URL has one.
     pub(crate) host: &'a str,
-    /// From the first slash on.
+    /// The rest, from the first slash.
     pub(crate) path: &'a str,
 }
 
@@ -23,16 +23,16 @@ impl<'a> Url<'a> {
         (!scheme.is_empty() && !host.is_empty()).then_some(Self { scheme, login, host, path })
     }
 
-    /// The decoded value of a parameter of the query, if it has one.
+    /// The decoded value of a parameter of the query.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let (_, query) = self.path.split_once('?')?;
         let query = query.split_once('#').map_or(query, |(query, _)| query);
         let pair = query.split('&').filter_map(|pair| pair.split_once('='));
-        let found = pair.into_iter().find(|(key, _)| *key == name);
-        found.map(|(_, value)| decoded(&value.replace('+', " ")))
+        let value = pair.into_iter().find(|(key, _)| *key == name);
+        value.map(|(_, value)| decoded(&value.replace('+', " ")))
     }
 
-    /// The host without the port that its scheme has anyway.
+    /// The host without the default port of the scheme.
     fn place(&self) -> &'a str {
         let default = match self.scheme {
             s if s.eq_ignore_ascii_case("https") => ":443",
@@ -43,9 +43,8 @@ impl<'a> Url<'a> {
     }
 }
 
-/// Whether git would take the settings of `[http "a"]` for those of exactly `b`: scheme and host
-/// match without regard to case; the default port and a slash at the end do not matter
-/// (`urlmatch.c`).
+/// Whether git uses the settings of `[http "a"]` for exactly `b` (`urlmatch.c`). Scheme and host are
+/// case-insensitive; the default port and a slash at the end do not matter.
 pub(crate) fn is_same_url(a: &str, b: &str) -> bool {
     match (Url::parse(a), Url::parse(b)) {
         (Some(a), Some(b)) => {
@@ -58,7 +57,7 @@ pub(crate) fn is_same_url(a: &str, b: &str) -> bool {
     }
 }
 
-/// Percent-decoding; what is not UTF-8 afterwards stays as it was, and so does `%00`, as with git.
+/// Percent-decodes a text. As with git, `%00` is not decoded, nor is a text that is then not UTF-8.
 pub(crate) fn decoded(text: &str) -> String {
     let hex = |b: u8| char::from(b).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let mut out = Vec::with_capacity(text.len());

@@ -1,22 +1,22 @@
-//! What a Flynn cluster answers to git.
+//! The answer of a Flynn cluster to git.
 
 use super::{Credential, Operation};
 use crate::login::{Auth, Tokens};
 use crate::url::is_same_url;
 use crate::{Cluster, Error, FlynnRc};
 
-/// The user name that the controller ignores beside a key.
+/// The user name for a key, which the controller ignores.
 const USER: &str = "user";
 
-/// Answers git as `flynn git-credentials` does: only to `get`, only for `https`, only for a host
-/// that is a cluster's git URL. `None` means no answer, and git asks the next helper.
+/// Answers git as `flynn git-credentials` does.
 ///
-/// The answer is the cluster's key or personal access token with the user name `user`, or its
-/// cached access token with the user name `Bearer`: see [`Tokens::auth`].
+/// Answers only the operation `get` for the `https` host of a cluster's git URL. After `None`, git
+/// asks the next helper. The answer is the cluster's key or personal access token with the user
+/// name `user`, or its cached access token with the user name `Bearer`: see [`Tokens::auth`].
 ///
 /// # Errors
-/// Those of [`Tokens::auth`]: the cluster has neither a key nor a token, or the token has expired.
-/// Unlike the original, this crate does not renew it.
+/// Those of [`Tokens::auth`]. Unlike the original CLI, this function does not renew a token that has
+/// expired.
 ///
 /// ```
 /// use flynn_config::FlynnRc;

@@ -1,4 +1,4 @@
-//! Asking git for a password as a push would, and making it forget one.
+//! Asking git for a cluster's password, and making it forget one.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -12,28 +12,27 @@ use crate::gitconfig::shell_word;
 use crate::login::Tokens;
 use crate::{Cluster, Error, ErrorKind};
 
-/// How long git and its helpers may take: 30 seconds. A helper that asks a person would take for
-/// ever.
+/// The time limit for git and its helpers. A helper that asks a person would wait forever.
 const GIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What git would send to a cluster.
+/// The password that git sends to a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GitAnswer {
     /// The cluster's own key or token.
     Current,
-    /// Another password: a helper that is asked before Flynn's, such as `store` or the keychain,
-    /// has an old one. The cluster refuses it.
+    /// Another password, which the cluster refuses. A helper that git asks before Flynn's, such as
+    /// `store` or the keychain, has an old one.
     Stale {
-        /// The user name that it is sent with.
+        /// The user name for the password.
         username: Option<String>,
     },
-    /// None: no helper answers, and git would ask for a password.
+    /// None: no helper answers, so git asks the user.
     Missing,
 }
 
 impl GitAnswer {
-    /// Returns what to do so that pushes to `git_url` work; `None` if they do.
+    /// Returns what the user can do so that pushes to `git_url` work, or `None` if they do.
     pub fn remedy(&self, git_url: &str) -> Option<String> {
         match self {
             Self::Current => None,
@@ -51,15 +50,14 @@ impl GitAnswer {
     }
 }
 
-/// Asks git which password it would send to a cluster, and compares it with the cluster's own.
+/// Asks git for a cluster's password and compares it with the cluster's own key or token.
 ///
-/// Runs `git credential fill`, so every helper is asked in git's order; none may ask a person. The
-/// command is `git` as you want it to run: with your environment and folder. Blocks for 30 seconds
-/// at most.
+/// Runs `git credential fill`, which asks all helpers in git's order. No helper may ask the user.
+/// Blocks for at most 30 seconds. `git` is the command to run, with your environment and folder.
 ///
 /// # Errors
 /// Those of [`Tokens::auth`]; [`Invalid`](ErrorKind::Invalid) if the cluster has no git URL;
-/// [`Git`](ErrorKind::Git) if git cannot be run or does not finish.
+/// [`Git`](ErrorKind::Git) if git cannot be run or takes too long.
 pub fn ask(git: Command, cluster: &Cluster, tokens: &Tokens) -> Result<GitAnswer, Error> {
     let asked = Credential::for_url(cluster.git_url())?;
     let own = answered(&asked, cluster, tokens)?;
@@ -74,20 +72,20 @@ pub fn ask(git: Command, cluster: &Cluster, tokens: &Tokens) -> Result<GitAnswer
     Ok(GitAnswer::Stale { username: given.username().map(str::to_owned) })
 }
 
-/// Tells every credential helper of git (macOS keychain, `cache`, `store`, ...) to forget what it
-/// has for a cluster's git URL.
+/// Makes all credential helpers of git (macOS keychain, `cache`, `store`, ...) forget the password
+/// for a cluster's git URL.
 ///
-/// Call it after the key or the domain has changed, or git keeps sending the old key. Runs `git
-/// credential reject` and blocks for 30 seconds at most.
+/// Call it after the key or the domain has changed, because git keeps sending the old key. Runs
+/// `git credential reject` and blocks for at most 30 seconds.
 ///
 /// # Errors
-/// [`Invalid`](ErrorKind::Invalid) for anything but a URL; [`Git`](ErrorKind::Git) if git cannot be
-/// run or fails.
+/// [`Invalid`](ErrorKind::Invalid) if `git_url` is not a URL; [`Git`](ErrorKind::Git) if git cannot
+/// be run or fails.
 pub fn reject(git_url: &str) -> Result<(), Error> {
     reject_with(Command::new("git"), git_url)
 }
 
-/// [`reject`] with your own git: another program, environment or folder.
+/// Like [`reject`], with another git program, environment or folder.
 ///
 /// # Errors
 /// Those of [`reject`].
@@ -100,7 +98,7 @@ pub fn reject_with(git: Command, git_url: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What `git credential fill` answers without asking a person; `None` where it has no answer.
+/// The answer of `git credential fill`, which does not ask the user.
 fn fill(mut git: Command, asked: &Credential) -> Result<Option<Credential>, Error> {
     git.args(["-c", "core.askPass="]);
     for (name, value) in [
@@ -118,7 +116,7 @@ fn fill(mut git: Command, asked: &Credential) -> Result<Option<Credential>, Erro
     Credential::parse(&output).map(Some)
 }
 
-/// Runs `git credential OPERATION` with a message, and gives what it writes.
+/// Runs `git credential OPERATION` with a message, and returns its output.
 fn run(
     mut git: Command,
     operation: &str,
@@ -135,7 +133,7 @@ fn run(
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed)?;
-    // The message fits into the pipe. A git that does not read it says why by its status.
+    // The message fits into the pipe. If git does not read it, its status says why.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(&message));
     let status = wait(&mut child)?;
     let mut output = Vec::new();
@@ -145,7 +143,7 @@ fn run(
     Ok((status, output))
 }
 
-/// Waits for the end of git, and ends it after [`GIT_TIMEOUT`].
+/// Waits until git exits, and kills it after [`GIT_TIMEOUT`].
 fn wait(child: &mut Child) -> Result<ExitStatus, Error> {
     let failed = |e| Error::io("run", Path::new("git"), e).of_kind(ErrorKind::Git);
     let until = Instant::now() + GIT_TIMEOUT;

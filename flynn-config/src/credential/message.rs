@@ -1,4 +1,4 @@
-//! What git and a credential helper tell each other: lines of `key=value`.
+//! The messages of git and a credential helper: lines of `key=value`.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,22 +9,22 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::url::{Url, decoded};
 use crate::{Error, ErrorKind};
 
-/// What git asks of a helper; its one argument.
+/// The operation that git asks a helper for, which is its argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Operation {
-    /// A username and password are wanted.
+    /// Return a username and password.
     Get,
-    /// These worked.
+    /// Store a username and password that worked.
     Store,
-    /// These did not work.
+    /// Forget a username and password that did not work.
     Erase,
-    /// Something newer; a helper says nothing to it.
+    /// An unknown operation, which a helper ignores.
     Other,
 }
 
 impl Operation {
-    /// The operation named by a helper's argument.
+    /// Reads the argument of a helper.
     pub fn from_argument(argument: &str) -> Self {
         match argument {
             "get" => Self::Get,
@@ -35,7 +35,7 @@ impl Operation {
     }
 }
 
-/// One description of a credential, as git sends it and as a helper answers.
+/// A message about a credential, from git or from a helper.
 ///
 /// ```
 /// use flynn_config::credential::Credential;
@@ -51,20 +51,22 @@ pub struct Credential {
     path: Option<String>,
     username: Option<String>,
     password: Option<SecretString>,
-    /// Attributes that are not of the five, in their order, lists (`wwwauth[]`) included.
+    /// Other attributes in their order, with lists (`wwwauth[]`).
     others: Vec<(String, SecretString)>,
 }
 
 impl Credential {
-    /// The longest message taken, in bytes; git's own attributes are far shorter.
+    /// The length in bytes of the longest message: 1 MiB. Those of git are far shorter.
     pub const LONGEST: usize = 1 << 20;
 
-    /// Reads a message: up to an empty line, or the end. An attribute given twice has the last
-    /// value; `url=` sets protocol, host, path, username and password. Line ends may be CRLF.
+    /// Reads a message up to an empty line or the end.
+    ///
+    /// The last value of an attribute counts. `url=` sets protocol, host, path, username and
+    /// password. Line ends can be CRLF.
     ///
     /// # Errors
-    /// [`Syntax`](ErrorKind::Syntax) for a line without `=`, a NUL byte, what is not UTF-8, or a
-    /// `url=` without scheme or host, or with a line end encoded in it.
+    /// [`Syntax`](ErrorKind::Syntax) for a line without `=` or with a NUL byte, for text that is not
+    /// UTF-8, and for a `url=` without scheme or host, or with an encoded line end.
     pub fn parse(message: &[u8]) -> Result<Self, Error> {
         let mut credential = Self::default();
         let mut at = 0;
@@ -92,8 +94,8 @@ impl Credential {
     /// Reads a message from git.
     ///
     /// # Errors
-    /// Those of [`parse`](Self::parse); [`Io`](ErrorKind::Io);
-    /// [`Invalid`](ErrorKind::Invalid) past [`LONGEST`](Self::LONGEST) bytes.
+    /// Those of [`parse`](Self::parse); [`Io`](ErrorKind::Io) if `input` cannot be read;
+    /// [`Invalid`](ErrorKind::Invalid) for more than [`LONGEST`](Self::LONGEST) bytes.
     pub fn read(input: impl BufRead) -> Result<Self, Error> {
         let limit = Self::LONGEST as u64 + 1;
         let mut input = input.take(limit);
@@ -111,10 +113,10 @@ impl Credential {
         }
     }
 
-    /// The description of a URL, without a password: what `git credential` is told.
+    /// Returns the message for a URL without its password, as `git credential` takes it.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for what is no `scheme://host` URL, or holds a line end.
+    /// [`Invalid`](ErrorKind::Invalid) if the URL is not `scheme://host...` or has a line end in it.
     pub fn for_url(url: &str) -> Result<Self, Error> {
         let mut credential = Self::default();
         credential.set_url(url).map_err(|what| Error::new(ErrorKind::Invalid, what))?;
@@ -122,37 +124,37 @@ impl Credential {
         Ok(credential)
     }
 
-    /// `https`.
+    /// Returns the protocol, such as `https`.
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
     }
 
-    /// The host, with the port where the URL has one.
+    /// Returns the host, with the port if the URL has one.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 
-    /// The path, which git sends only with `credential.useHttpPath`.
+    /// Returns the path, which git sends only with `credential.useHttpPath`.
     pub fn path(&self) -> Option<&str> {
         self.path.as_deref()
     }
 
-    /// The user.
+    /// Returns the user name.
     pub fn username(&self) -> Option<&str> {
         self.username.as_deref()
     }
 
-    /// The password.
+    /// Returns the password.
     pub fn password(&self) -> Option<&SecretString> {
         self.password.as_ref()
     }
 
-    /// Any other attribute (`capability[]`, `wwwauth[]`, `password_expiry_utc`, ...): its values.
+    /// Returns the values of another attribute, such as `capability[]` or `password_expiry_utc`.
     pub fn attribute<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a SecretString> {
         self.others.iter().filter(move |(name, _)| name == key).map(|(_, value)| value)
     }
 
-    /// The same with a username and password, and nothing else that git said.
+    /// Returns the answer to this message: its URL with a username and password.
     #[must_use]
     pub fn answered(&self, username: &str, password: SecretString) -> Self {
         Self {
@@ -165,12 +167,12 @@ impl Credential {
         }
     }
 
-    /// Writes the message, the password included, in the order of the original CLI. No empty
-    /// line ends it: a helper's answer ends with its output.
+    /// Writes the message with the password, in the order of the original CLI. There is no empty line
+    /// at the end: a helper's answer ends with its output.
     ///
     /// # Errors
-    /// What `output` reports, and `InvalidData` for a value with a line end or NUL byte, before
-    /// anything is written.
+    /// `InvalidData` for a value with a line end or NUL byte, before anything is written; those of
+    /// `output`.
     pub fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let password = self.password.as_ref().map(ExposeSecret::expose_secret);
         let five = [
@@ -213,7 +215,7 @@ impl Credential {
         Ok(())
     }
 
-    /// Of the other attributes that are no lists, the last one of each name stays.
+    /// Keeps only the last value of each other attribute that is not a list.
     fn forget_overwritten(&mut self) {
         let mut seen = HashSet::new();
         let last_first = self.others.drain(..).rev();
@@ -223,7 +225,7 @@ impl Credential {
         self.others = others;
     }
 
-    /// Takes a URL apart as git does (`credential.c`), replacing everything.
+    /// Replaces all attributes with the parts of a URL, as git does (`credential.c`).
     fn set_url(&mut self, url: &str) -> Result<(), &'static str> {
         let url = Url::parse(url).ok_or("not a URL with a scheme and a host")?;
         let part = |text: &str| one_line(decoded_by_git(text));
@@ -233,7 +235,7 @@ impl Credential {
             None => (None, None),
         };
         let path = part(url.path.trim_start_matches('/'))?;
-        // Of a path of nothing but encoded slashes git leaves one.
+        // Of a path of encoded slashes, git keeps one.
         let path = path.get(..path.trim_end_matches('/').len().max(1));
         self.protocol = Some(one_line(url.scheme.to_owned())?);
         self.host = Some(part(url.host)?);
@@ -249,8 +251,8 @@ fn one_line(text: String) -> Result<String, &'static str> {
     is_one.then_some(text).ok_or("a URL with a line end or a NUL byte in it")
 }
 
-/// Percent-decoding as in git, which takes what stands before a colon for a scheme, and leaves it
-/// (`url.c`): `git%2ea.test` is decoded, `git%2ea.test:8443` is not.
+/// Percent-decodes as git does (`url.c`), which does not decode the part before a colon:
+/// `git%2ea.test` is decoded, `git%2ea.test:8443` is not.
 fn decoded_by_git(text: &str) -> String {
     let (scheme, rest) = text.split_at(text.find(':').unwrap_or(0));
     scheme.to_owned() + &decoded(rest)

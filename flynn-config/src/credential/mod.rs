@@ -1,4 +1,4 @@
-//! git's credential protocol, and the answers a Flynn cluster gives to it.
+//! git's credential protocol, and the answers of a Flynn cluster.
 
 mod answer;
 mod git;

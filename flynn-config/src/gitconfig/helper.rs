@@ -1,4 +1,4 @@
-//! What goes after `helper =`.
+//! Credential helpers.
 
 use std::fmt;
 use std::path::Path;
@@ -6,22 +6,22 @@ use std::path::Path;
 use super::blocks::shown_helper;
 use crate::{Error, ErrorKind};
 
-/// How the helper of [`Helper::key_from_variable`] begins.
+/// The start of the helper of [`Helper::key_from_variable`].
 pub(super) const KEY_FROM_VARIABLE: &str =
     r#"!f() { test "$1" = get && printf 'username=user\npassword=%s\n'"#;
 
-/// A credential helper as git wants it written: a name, or a command for the shell.
+/// The value of a credential helper for git: a name, or a command for the shell.
 ///
-/// `Debug` shows none but Flynn's: others may hold a password.
+/// `Debug` shows only Flynn's helpers: others can have a password in them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Helper(String);
 
 impl Helper {
-    /// A program with its arguments, by its absolute path: `/usr/local/bin/flynn git-credentials`.
+    /// Returns a command of an absolute path and arguments, such as
+    /// `/usr/local/bin/flynn git-credentials`.
     ///
-    /// git hands this to a shell, so a path with spaces (or anything else the shell would take
-    /// apart) is put in quotes, and `!` in front of it; a Windows path gets forward slashes. What
-    /// is not UTF-8 in the path becomes U+FFFD.
+    /// git passes it to a shell, so a path with spaces or other special characters is quoted and
+    /// starts with `!`. A Windows path gets forward slashes. Bytes that are not UTF-8 become U+FFFD.
     pub fn command(program: &Path, arguments: &[&str]) -> Self {
         let program = with_slashes(&program.to_string_lossy());
         let words: Vec<_> =
@@ -30,33 +30,33 @@ impl Helper {
         Self(if command.starts_with('\'') { format!("!{command}") } else { command })
     }
 
-    /// The original CLI at `program`, as `flynn cluster add` writes it.
+    /// Returns the helper of the original CLI at `program`, as `flynn cluster add` writes it.
     pub fn flynn_cli(program: &Path) -> Self {
         Self::command(program, &["git-credentials"])
     }
 
-    /// A program of the search path: `named("flynn")` is `git-credential-flynn`.
+    /// Returns a helper on the search path: `named("flynn")` runs `git-credential-flynn`.
     pub fn named(name: &str) -> Self {
         Self(name.to_owned())
     }
 
-    /// The cluster's key from an environment variable, for CI: no file, and no key on any
-    /// command line.
+    /// Returns a helper that reads the cluster's key from an environment variable, for CI. The key is
+    /// in no file and on no command line.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for a name that the shell cannot read: it takes letters,
-    /// digits and `_`, and no digit first.
+    /// [`Invalid`](ErrorKind::Invalid) if the name is not that of a shell variable, which has letters,
+    /// digits and `_`, and does not start with a digit.
     pub fn key_from_variable(variable: &str) -> Result<Self, Error> {
         if !is_variable(variable) {
-            // What was given may be the key itself.
-            let message = "not the name of a shell variable: letters, digits and `_` make one, \
-                           no digit first";
+            // The name can be the key itself, so do not show it.
+            let message = "not the name of a shell variable; use letters, digits and `_`, and no \
+                           digit first";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         Ok(Self(format!("{KEY_FROM_VARIABLE} \"${{{variable}}}\"; }}; f")))
     }
 
-    /// The value for git.
+    /// Returns the value for git.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -68,21 +68,21 @@ impl fmt::Debug for Helper {
     }
 }
 
-/// Whether the shell can read a variable of that name.
+/// Whether the shell can read a variable with this name.
 pub(super) fn is_variable(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// A Windows path with the slashes that git's shell understands; others stay.
+/// Replaces the backslashes of a Windows path, for git's shell.
 fn with_slashes(path: &str) -> String {
     let drive =
         matches!(path.as_bytes(), [letter, b':', b'\\', ..] if letter.is_ascii_alphabetic());
     if drive || path.starts_with("\\\\") { path.replace('\\', "/") } else { path.to_owned() }
 }
 
-/// A word for a POSIX shell, in quotes where it needs them.
+/// A word for a POSIX shell, in quotes if it needs them.
 pub(crate) fn shell_word(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:+,=@%".contains(&b) || b >= 0x80;
     if !word.is_empty() && word.bytes().all(plain) {

@@ -1,4 +1,4 @@
-//! Names of git variables: `section[.subsection].variable`.
+//! Keys: `section[.subsection].variable`.
 
 use crate::gitconfig::parse::Section;
 use crate::gitconfig::value::unescaped;
@@ -19,14 +19,14 @@ pub(crate) struct Key<'a> {
 }
 
 impl<'a> SectionName<'a> {
-    /// What stands before the first dot is the section, the rest the subsection.
+    /// Splits a name at the first dot into section and subsection.
     pub(crate) fn parse(name: &'a str) -> Result<Self, Error> {
         let (base, subsection) = match name.split_once('.') {
             Some((base, subsection)) => (base, Some(subsection)),
             None => (name, None),
         };
         if base.is_empty() || !base.bytes().all(is_name) {
-            return Err(invalid("a section is named with letters, digits and `-`"));
+            return Err(invalid("the name of a section has letters, digits and `-`"));
         }
         if subsection.is_some_and(|s| s.contains(['\n', '\0'])) {
             return Err(invalid("a subsection cannot hold a line end or a NUL byte"));
@@ -34,8 +34,8 @@ impl<'a> SectionName<'a> {
         Ok(Self { base, subsection })
     }
 
-    /// Whether `section` of `text` has this name: without regard to case up to the first dot,
-    /// and in the whole of an old `[section.subsection]` header, with regard to case after it.
+    /// Whether `section` of `text` has this name. The part up to the first dot is case-insensitive,
+    /// and so is all of an old `[section.subsection]` header.
     pub(crate) fn is_of(&self, section: &Section, text: &[u8]) -> bool {
         let base = text.get(section.base.clone()).unwrap_or_default();
         let quoted = section.subsection.clone().map(|s| text.get(s).unwrap_or_default());
@@ -59,7 +59,7 @@ impl<'a> SectionName<'a> {
 }
 
 impl<'a> Key<'a> {
-    /// What stands after the last dot is the variable.
+    /// Splits a key at the last dot into section and variable.
     pub(crate) fn parse(key: &'a str) -> Result<Self, Error> {
         let Some((section, variable)) = key.rsplit_once('.') else {
             return Err(invalid(
@@ -68,7 +68,9 @@ impl<'a> Key<'a> {
         };
         let mut bytes = variable.bytes();
         if !bytes.next().is_some_and(|b| b.is_ascii_alphabetic()) || !bytes.all(is_name) {
-            return Err(invalid("a variable is named with letters, digits and `-`"));
+            return Err(invalid(
+                "the name of a variable has letters, digits and `-`, and a letter first",
+            ));
         }
         Ok(Self { section: SectionName::parse(section)?, variable })
     }
@@ -83,7 +85,7 @@ fn strip_folded<'t>(text: &'t [u8], prefix: &[u8]) -> Option<&'t [u8]> {
     first.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// Whether `wanted` is `raw` in lower case, which is how git reads the old header form.
+/// Whether `wanted` is `raw` in lower case, as git reads the old header form.
 fn is_lowered(wanted: &[u8], raw: &[u8]) -> bool {
     wanted.iter().copied().eq(raw.iter().map(u8::to_ascii_lowercase))
 }

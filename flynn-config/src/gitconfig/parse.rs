@@ -1,45 +1,43 @@
-//! git's configuration syntax, byte for byte as git 2.47 reads it (`config.c`), but with spans.
+//! The syntax of git's configuration, as git 2.47 reads it (`config.c`), with spans.
 
 use std::ops::Range;
 
 use crate::Error;
 use crate::text::{BOM, bom_len};
 
-/// A section header. Its names are spans of the text; nothing is copied.
+/// A section header, as spans of the text.
 #[derive(Debug, Clone)]
 pub(crate) struct Section {
     /// From `[` to `]`.
     pub(crate) header: Range<usize>,
     /// `core` of `[core]`, `http` of `[http "url"]`, `a.b` of the old form `[a.b]`.
     pub(crate) base: Range<usize>,
-    /// What stands between the quotes, escapes included.
+    /// The text between the quotes, with escapes.
     pub(crate) subsection: Option<Range<usize>>,
 }
 
 /// A variable of the section before it.
 #[derive(Debug, Clone)]
 pub(crate) struct Variable {
-    /// The index of its section; git reads variables before the first one, but nobody can ask
-    /// for them.
+    /// The index of its section. git reads variables before the first section, but they have no key.
     pub(crate) section: Option<usize>,
     pub(crate) name: Range<usize>,
-    /// Where the value starts, after `=`; `None` for a name that stands alone.
+    /// The position after `=`, or `None` for a variable without `=`.
     pub(crate) equals: Option<usize>,
     /// The value with its quotes, escapes and continuations, without the space around it.
     pub(crate) value: Range<usize>,
 }
 
-/// A file, cut up.
+/// The sections and variables of a file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Parsed {
     pub(crate) sections: Vec<Section>,
     pub(crate) variables: Vec<Variable>,
 }
 
-/// Cuts `text` up, or says where git would refuse it.
+/// Parses a file. Fails where git fails.
 ///
-/// One thing that git takes is refused: a NUL byte outside of a comment, because git reads names
-/// and values only up to it.
+/// Also fails at a NUL byte outside of a comment, where git cuts off a name or value.
 pub(crate) fn parse(text: &[u8]) -> Result<Parsed, Error> {
     let start = bom_len(text);
     // git gives up in the middle of a broken byte order mark.
@@ -77,7 +75,7 @@ impl Parser<'_> {
         self.text.get(self.at).copied()
     }
 
-    /// A line end at `at`: its length. The end of the text is none.
+    /// The length of the line end at `at`, if there is one.
     fn newline(&self) -> Option<usize> {
         match self.text.get(self.at..)? {
             [b'\n', ..] => Some(1),
@@ -114,11 +112,11 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// The quoted part of a header; leaves `at` behind the closing quote.
+    /// Reads the quoted part of a header up to its closing quote.
     fn subsection(&mut self, open: usize) -> Result<Range<usize>, Fault> {
         while self.peek().is_some_and(is_space) {
             if self.newline().is_some() {
-                return Err((open, "section header goes over the end of its line"));
+                return Err((open, "section header without an end on its line"));
             }
             self.at += 1;
         }
@@ -167,7 +165,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Runs to the end of the line on which the value ends.
+    /// Reads a value up to the end of its last line.
     fn value(&mut self) -> Result<Range<usize>, Fault> {
         let empty = self.at;
         let mut span: Option<Range<usize>> = None;
@@ -209,7 +207,7 @@ impl Parser<'_> {
             return Ok(());
         }
         match self.peek() {
-            // git takes the end of the file for the end of a line.
+            // For git, the end of the file ends a line.
             None => Ok(()),
             Some(b't' | b'b' | b'n' | b'\\' | b'"') => {
                 self.at += 1;
@@ -220,7 +218,7 @@ impl Parser<'_> {
     }
 }
 
-/// What git's own `isspace` takes for white space: no vertical tab, no form feed.
+/// White space as git's `isspace` has it, without vertical tab and form feed.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }

@@ -1,4 +1,4 @@
-//! Values: how git unquotes and quotes them.
+//! Values, and how git quotes them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,32 +7,32 @@ use crate::{Error, ErrorKind};
 
 /// The value of a git variable.
 ///
-/// git's values are bytes, mostly UTF-8. `Debug` shows none: a value can hold a password.
+/// Values are bytes, usually UTF-8. `Debug` does not show them: a value can be a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Value<'a>(Option<Cow<'a, [u8]>>);
 
 impl<'a> Value<'a> {
-    /// The value whose text in the file is `raw`, or of a variable that stands alone.
+    /// The value of the text `raw`, or of a variable without `=`.
     pub(crate) fn read(raw: Option<&'a [u8]>) -> Self {
         Self(raw.map(unquoted))
     }
 
-    /// The bytes; none for a variable without `=`.
+    /// Returns the bytes. A variable without `=` has none.
     pub fn as_bytes(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// The text, if it is UTF-8.
+    /// Returns the text, or `None` if it is not UTF-8.
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(self.as_bytes()).ok()
     }
 
-    /// The text, with U+FFFD for what is not UTF-8.
+    /// Returns the text. Bytes that are not UTF-8 become U+FFFD.
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.as_bytes())
     }
 
-    /// Written without `=`, which git takes for "true".
+    /// Returns true for a variable without `=`, which means "true" to git.
     pub fn is_implicit(&self) -> bool {
         self.0.is_none()
     }
@@ -57,7 +57,7 @@ impl fmt::Debug for Value<'_> {
     }
 }
 
-/// What a value means: quotes taken off, escapes and continuations resolved.
+/// Removes quotes and resolves escapes and continuations.
 fn unquoted(raw: &[u8]) -> Cow<'_, [u8]> {
     if !raw.iter().any(|b| matches!(b, b'"' | b'\\')) {
         return Cow::Borrowed(raw);
@@ -72,12 +72,12 @@ fn unquoted(raw: &[u8]) -> Cow<'_, [u8]> {
                 Some(b'n') => out.push(b'\n'),
                 Some(b't') => out.push(b'\t'),
                 Some(b'b') => out.push(8),
-                // A continuation; its line end may have two bytes.
+                // A continuation. Its line end can have two bytes.
                 Some(b'\r') => _ = bytes.next(),
                 Some(b'\n') | None => {}
                 Some(other) => out.push(other),
             },
-            // As long as the value is empty, git skips the space in it.
+            // git skips white space while the value is empty.
             b' ' | b'\t' | b'\r' if !quoted && out.is_empty() => {}
             other => out.push(other),
         }
@@ -85,7 +85,7 @@ fn unquoted(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// How git itself writes a value.
+/// Writes a value as git does.
 pub(crate) fn quoted(value: &str) -> Result<String, Error> {
     if value.contains('\0') {
         return Err(Error::new(ErrorKind::Invalid, "a git value cannot hold a NUL byte"));
@@ -107,7 +107,7 @@ pub(crate) fn quoted(value: &str) -> Result<String, Error> {
     Ok(out)
 }
 
-/// A header for the section `base`, or `base.subsection`.
+/// The header of a section.
 pub(crate) fn header(base: &str, subsection: Option<&str>) -> String {
     match subsection {
         None => format!("[{base}]"),
@@ -115,7 +115,7 @@ pub(crate) fn header(base: &str, subsection: Option<&str>) -> String {
     }
 }
 
-/// A subsection without its escapes: a backslash takes the next byte as it is.
+/// A subsection without its escapes. A backslash keeps the next byte as it is.
 pub(crate) fn unescaped(raw: &[u8]) -> Cow<'_, [u8]> {
     if !raw.contains(&b'\\') {
         return Cow::Borrowed(raw);

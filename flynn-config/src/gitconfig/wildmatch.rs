@@ -1,9 +1,10 @@
-//! git's path patterns (`wildmatch.c` with `WM_PATHNAME`), in time that no pattern can blow up.
+//! git's path patterns (`wildmatch.c` with `WM_PATHNAME`), matched in bounded time.
 
-/// Whether `pattern` matches the whole of `path`: `*` and `?` stay within a folder, `**/` is any
-/// number of folders, a final `/**` everything below, `[a-z]`, `[!a-z]` and `[[:alpha:]]` one
-/// byte. As with git, bytes count, not characters, and a pattern that breaks off in a class or
-/// after a backslash matches nothing.
+/// Whether `pattern` matches all of `path`.
+///
+/// `*` and `?` match within a folder, `**/` any number of folders, a `/**` at the end everything
+/// below, and `[a-z]`, `[!a-z]` and `[[:alpha:]]` one byte. As with git, patterns match bytes, and an
+/// unfinished pattern matches nothing.
 pub(super) fn matches(pattern: &[u8], path: &[u8], fold_case: bool) -> bool {
     let Some(tokens) = tokens(pattern, fold_case) else { return false };
     let mut states = States::start(&tokens);
@@ -31,7 +32,7 @@ enum Token {
     Everything,
 }
 
-/// What a class lists.
+/// An item of a class.
 #[derive(Debug)]
 enum Item {
     One(u8),
@@ -40,7 +41,7 @@ enum Item {
     Kind(fn(&u8) -> bool),
 }
 
-/// The tokens that may come next; `inside` those `Folders` that are in the middle of a name.
+/// The tokens that can come next. `inside` are the `Folders` in the middle of a name.
 struct States {
     at: Vec<bool>,
     inside: Vec<bool>,
@@ -57,7 +58,7 @@ impl States {
         Self { at: vec![false; count + 1], inside: vec![false; count + 1] }
     }
 
-    /// Marks a token, and those after it that can also come next because it can match nothing.
+    /// Marks a token, and those after it if it can match nothing.
     fn reach(&mut self, tokens: &[Token], mut index: usize) {
         while let Some(slot) = self.at.get_mut(index) {
             *slot = true;
@@ -68,7 +69,7 @@ impl States {
         }
     }
 
-    /// Marks `Folders` as being in the middle of a name.
+    /// Marks `Folders` in the middle of a name.
     fn go_inside(&mut self, index: usize) {
         if let Some(slot) = self.inside.get_mut(index) {
             *slot = true;
@@ -96,7 +97,7 @@ impl States {
 }
 
 impl Token {
-    /// Whether a token for a single byte stands for this one.
+    /// Whether the token of a single byte matches this one.
     fn is(&self, byte: u8) -> bool {
         match self {
             Token::One(one) => *one == byte,
@@ -111,7 +112,7 @@ impl Token {
 
 impl Item {
     fn has(&self, byte: u8, fold_case: bool) -> bool {
-        // The byte is in lower case already; a range may be in upper case.
+        // The byte is in lower case, but a range can be in upper case.
         let upper = if fold_case { byte.to_ascii_uppercase() } else { byte };
         match self {
             Item::One(one) => *one == byte,
@@ -121,7 +122,7 @@ impl Item {
     }
 }
 
-/// `None` for a pattern that breaks off.
+/// The tokens of a pattern, or `None` if it is unfinished.
 fn tokens(pattern: &[u8], fold_case: bool) -> Option<Vec<Token>> {
     let mut tokens = Vec::new();
     let mut rest = pattern;
@@ -161,7 +162,7 @@ fn tokens(pattern: &[u8], fold_case: bool) -> Option<Vec<Token>> {
     Some(tokens)
 }
 
-/// A class after its `[`, and what follows it; `None` if it has no end.
+/// The class after a `[` and the rest of the pattern, or `None` if the class has no end.
 fn class(text: &[u8], fold_case: bool) -> Option<(Token, &[u8])> {
     let negated = matches!(text, [b'!' | b'^', ..]);
     let mut rest = text.get(usize::from(negated)..)?;
@@ -194,7 +195,7 @@ fn class(text: &[u8], fold_case: bool) -> Option<(Token, &[u8])> {
     Some((Token::Class { negated, items, fold_case }, rest))
 }
 
-/// The test behind a name such as `alpha`; `None` for one that there is not.
+/// The test for a name such as `alpha`, or `None` for an unknown name.
 fn kind(name: &[u8]) -> Option<fn(&u8) -> bool> {
     Some(match name {
         b"alnum" => u8::is_ascii_alphanumeric,

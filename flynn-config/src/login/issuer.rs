@@ -1,4 +1,4 @@
-//! The OAuth server that gives out the tokens of a cluster.
+//! The OAuth server that issues the tokens of a cluster.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -9,12 +9,12 @@ use serde_json::{Map, Value};
 use crate::url::Url;
 use crate::{Cluster, Error, ErrorKind};
 
-/// The client id of `flynn login` where the issuer's URL names none.
+/// The client id of `flynn login`, unless the issuer's URL has another one.
 pub(super) const DEFAULT_CLIENT: &str = "flynn-cli";
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
-/// The OAuth issuer of a cluster: its `OAuthURL`, or the controller itself where that is not set.
+/// The OAuth issuer of a cluster: its `OAuthURL`, or else its controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
     metadata_urls: Vec<String>,
@@ -23,7 +23,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// The issuer of a cluster of `.flynnrc`.
+    /// Returns the issuer of a cluster.
     ///
     /// # Errors
     /// [`Invalid`](ErrorKind::Invalid) if its URL is not an `https` URL.
@@ -44,24 +44,24 @@ impl Issuer {
         })
     }
 
-    /// The URLs of the server's metadata (RFC 8414), to be tried in this order. The answer holds
-    /// the `token_endpoint`.
+    /// Returns the URLs of the server's metadata (RFC 8414), to be tried in this order. The response
+    /// has the `token_endpoint`.
     pub fn metadata_urls(&self) -> &[String] {
         &self.metadata_urls
     }
 
-    /// The `client_id` parameter of a request for a token.
+    /// Returns the `client_id` parameter of a token request.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// The `audience` parameter of a request for a token: the controller's URL.
+    /// Returns the `audience` parameter of a token request: the controller's URL.
     pub fn audience(&self) -> &str {
         &self.audience
     }
 }
 
-/// A request that renews a login: [`Tokens::refresh`](super::Tokens::refresh).
+/// A request that renews a login: see [`Tokens::refresh`](super::Tokens::refresh).
 #[derive(Debug, Clone)]
 pub struct Refresh {
     pub(super) issuer: Issuer,
@@ -69,12 +69,12 @@ pub struct Refresh {
 }
 
 impl Refresh {
-    /// The server to ask.
+    /// Returns the server to send the request to.
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
 
-    /// The form to POST to the `token_endpoint`. It holds the refresh token: do not log it.
+    /// Returns the form to POST to the `token_endpoint`. Do not log it: it has the refresh token.
     pub fn form(&self) -> [(&'static str, &str); 4] {
         [
             ("grant_type", "refresh_token"),
@@ -85,7 +85,7 @@ impl Refresh {
     }
 }
 
-/// The answer of a token endpoint.
+/// The response of a token endpoint.
 #[derive(Clone)]
 pub struct IssuedToken {
     pub(super) access_token: SecretString,
@@ -98,25 +98,26 @@ pub struct IssuedToken {
 }
 
 impl IssuedToken {
-    /// Reads the JSON that the server answered with status 200 at the time `received`.
+    /// Reads the JSON of a response with status 200 that was received at the time `received`.
     ///
     /// # Errors
-    /// [`Syntax`](ErrorKind::Syntax) for anything but a token. No content shows in the error.
+    /// [`Syntax`](ErrorKind::Syntax) if it has no token. The error shows none of the JSON.
     pub fn parse(body: &[u8], received: SystemTime) -> Result<Self, Error> {
-        // The Display of the cause could show a token.
-        let answer: Map<String, Value> = serde_json::from_slice(body).map_err(|e| {
-            Error::syntax_at(e.line(), e.column(), "not the answer of an OAuth token endpoint")
+        // The Display of the source could show a token.
+        let response: Map<String, Value> = serde_json::from_slice(body).map_err(|e| {
+            Error::syntax_at(e.line(), e.column(), "not the response of an OAuth token endpoint")
         })?;
         let text = |key: &str| {
-            let text = answer.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+            let text = response.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
             text.map(str::to_owned)
         };
         let after = |key: &str| {
-            let seconds = answer.get(key).and_then(Value::as_u64).filter(|&seconds| seconds > 0)?;
+            let seconds =
+                response.get(key).and_then(Value::as_u64).filter(|&seconds| seconds > 0)?;
             received.checked_add(Duration::from_secs(seconds))
         };
         let access_token = text("access_token").ok_or_else(|| {
-            let message = "the answer of the OAuth token endpoint has no access token";
+            let message = "the response of the OAuth token endpoint has no access token";
             Error::new(ErrorKind::Syntax, message)
         })?;
         Ok(Self {

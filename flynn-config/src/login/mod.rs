@@ -1,8 +1,8 @@
-//! How a person is logged in to a cluster: with a key, a personal access token, or a token that
-//! `flynn login` has cached.
+//! Keys, personal access tokens, and the tokens of `flynn login`.
 //!
-//! [`Tokens::auth`] says what to send to a cluster. This crate opens no connection; a program that
-//! renews a login sends what [`Tokens::refresh`] gives and hands the answer to [`Tokens::store`].
+//! [`Tokens::auth`] returns the key or token to send to a cluster. This crate opens no connections:
+//! to renew a token, send the form of [`Tokens::refresh`] and pass the response to
+//! [`Tokens::store`].
 
 mod issuer;
 mod tokens;
