@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::controller::MockController;
 use crate::engine::{
     Certifier, ClusterCertificate, Command, Crash, Delays, Engine, Errand, Options, Pace, Program,
-    Programs, ProviderApis, Provision, Races, ServerAge,
+    Programs, ProviderApis, Provision, Races, ServerAge, StartOrder,
 };
 use crate::seed::AppSeed;
 use crate::server::clock::Clock;
@@ -285,7 +285,9 @@ impl Builder {
         };
         self.options.start = clock.now();
         check(&self.options).map_err(invalid)?;
-        if !self.seeded {
+        if self.seeded {
+            self.options.start_order = StartOrder::of(self.options.seed);
+        } else {
             self.options.seed = random_seed();
         }
         self.options.certifier.get_or_insert_with(|| Certifier::new(certificates));

@@ -224,13 +224,16 @@ pub(crate) fn not_found(age: ServerAge, request: &Request) -> Answer {
 /// Where the path without its last slash, or in lower case, leads.
 fn redirect_target(age: ServerAge, method: &Method, path: &str) -> Option<String> {
     if let Some(shorter) = path.strip_suffix('/').filter(|shorter| !shorter.is_empty()) {
-        let (_, pattern, ..) =
-            known(age, method).find(|(_, pattern, ..)| fit(pattern, shorter, exactly).is_some())?;
-        let last_is_param = pattern.rsplit('/').next().is_some_and(|part| part.starts_with(':'));
-        let deeper = format!("{pattern}/");
-        let goes_on = known(age, method).any(|(_, other, ..)| other.starts_with(&deeper));
-        // The router's tree has no node for the slash between a parameter and what follows it.
-        return (!(last_is_param && goes_on)).then(|| shorter.to_owned());
+        let direct =
+            known(age, method).find(|(_, pattern, ..)| fit(pattern, shorter, exactly).is_some());
+        if let Some((_, pattern, ..)) = direct {
+            let last = pattern.rsplit('/').next();
+            let deeper = format!("{pattern}/");
+            let goes_on = known(age, method).any(|(_, other, ..)| other.starts_with(&deeper));
+            // The router's tree has no node for the slash between a parameter and what follows it.
+            let is_param = last.is_some_and(|part| part.starts_with(':'));
+            return (!(is_param && goes_on)).then(|| shorter.to_owned());
+        }
     }
     let clean = clean(path);
     let (_, pattern, ..) = known(age, method)

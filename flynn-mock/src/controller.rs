@@ -318,6 +318,27 @@ impl MockController {
         });
     }
 
+    /// Makes the status app report a service, such as `postgres`, as healthy or not.
+    ///
+    /// ```
+    /// use flynn_mock::MockController;
+    ///
+    /// let mock = MockController::builder().start_blocking();
+    /// mock.set_healthy("postgres", false);
+    /// # let _ = mock;
+    /// ```
+    #[track_caller]
+    pub fn set_healthy(&self, service: &str, healthy: bool) {
+        self.hub.with(|inner| inner.engine.set_healthy(service, healthy));
+    }
+
+    /// Makes the status app report this version of a service (default: `dev`). A service that cannot be
+    /// reached has none.
+    #[track_caller]
+    pub fn set_service_version(&self, service: &str, version: Option<&str>) {
+        self.hub.with(|inner| inner.engine.set_service_version(service, version));
+    }
+
     /// Waits until every open stream has handed on all there is to send at this moment.
     pub async fn settled(&self) {
         self.hub.settled().await;

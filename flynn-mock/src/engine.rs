@@ -32,7 +32,7 @@ use jiff::Timestamp;
 pub use crate::api::providers::{Errand, ProviderApis, Provision};
 pub use crate::api::streams::{Cursor, Frames};
 pub use crate::life::options::{
-    Certifier, ClusterCertificate, Crash, Delays, Options, Pace, ServerAge,
+    Certifier, ClusterCertificate, Crash, Delays, Options, Pace, ServerAge, StartOrder,
 };
 pub use crate::life::program::{Attach, Command, Input, Output, Program, Programs};
 pub use crate::life::races::Races;
@@ -41,6 +41,7 @@ pub use crate::wire::http::{Answer, Body, Request};
 use crate::api::auth;
 use crate::api::events::EventLog;
 use crate::api::logs::Line;
+use crate::api::status::Health;
 use crate::calls;
 use crate::life::domain::Migration;
 use crate::life::oneoff::Running;
@@ -72,8 +73,8 @@ pub struct Engine {
     /// How often all streams were ended, and what they were told last.
     pub(crate) generation: u64,
     pub(crate) farewell: String,
-    /// Services that the status app reports as unhealthy.
-    pub(crate) unhealthy: BTreeSet<String>,
+    /// Services that do not report the usual health.
+    pub(crate) services: BTreeMap<String, Health>,
     pub(crate) shutting_down: bool,
     pub(crate) races: RaceState,
     /// When the first of the open streams wants to be polled although nothing has changed.
@@ -109,7 +110,7 @@ impl Engine {
             last_line: Timestamp::MIN,
             generation: 0,
             farewell: String::new(),
-            unhealthy: BTreeSet::new(),
+            services: BTreeMap::new(),
             shutting_down: false,
             races: RaceState::new(options.races, options.seed),
             next_wake: None,
@@ -232,11 +233,16 @@ impl Engine {
 
     /// Makes the status app report a service, such as `postgres`, as healthy or not.
     pub fn set_healthy(&mut self, service: &str, healthy: bool) {
-        if healthy {
-            self.unhealthy.remove(service);
-        } else {
-            self.unhealthy.insert(service.to_owned());
-        }
+        let version = self.services.get(service).map(|known| known.version.clone());
+        let mut health = Health::new(healthy);
+        health.version = version.unwrap_or(health.version);
+        self.services.insert(service.to_owned(), health);
+    }
+
+    /// Makes the status app report this version of a service; none of one that cannot be reached.
+    pub fn set_service_version(&mut self, service: &str, version: Option<&str>) {
+        let health = self.services.entry(service.to_owned()).or_insert_with(|| Health::new(true));
+        health.version = version.map(str::to_owned);
     }
 
     /// Records what an attached job wrote, for the app's log.

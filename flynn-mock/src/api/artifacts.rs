@@ -119,7 +119,12 @@ impl Engine {
                 if artifact.size <= 0 {
                     return Err(Fail::field("size", "must be greater than zero"));
                 }
-                return Err(Fail::field("manifest", &no_download(&artifact.uri)));
+                let why = if artifact.hashes.is_empty() {
+                    format!("failed to download from {}: verify: no hashes provided", artifact.uri)
+                } else {
+                    no_download(&artifact.uri)
+                };
+                return Err(Fail::field("manifest", &why));
             }
             ServerAge::V2021 => {}
         }

@@ -211,7 +211,7 @@ impl Engine {
         match self.options.age {
             ServerAge::V2016 => {
                 let at = self.time();
-                self.drop_formation(at, app, release);
+                self.drop_formation(at, app, release, true);
                 self.scale_event(at, app, release, None, row.processes.as_ref());
             }
             ServerAge::V2021 => {
@@ -223,8 +223,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Marks a formation deleted and lets the scheduler know.
-    pub(crate) fn drop_formation(&mut self, at: Time, app: &str, release: &str) {
+    /// Marks a formation deleted and lets the scheduler know: soon, or at its next sync.
+    pub(crate) fn drop_formation(&mut self, at: Time, app: &str, release: &str, soon: bool) {
         let row = self
             .state
             .formations
@@ -234,7 +234,11 @@ impl Engine {
             row.deleted = true;
             row.processes = None;
             row.updated_at = Some(at);
-            self.schedule_reconcile(app, release);
+            if soon || self.options.age == ServerAge::V2016 {
+                self.schedule_reconcile(app, release);
+            } else {
+                self.schedule_sync(app, release);
+            }
         }
     }
 
@@ -362,6 +366,7 @@ impl Engine {
         request.old_processes = before.processes.clone().unwrap_or_default();
         request.old_tags = before.tags.clone().unwrap_or_default();
         let (mut processes, mut tags) = (before.processes, before.tags);
+        let sent_tags = request.new_tags.clone();
         match &request.new_processes {
             None => request.new_processes = Some(processes.clone()),
             Some(new) => processes
@@ -377,12 +382,13 @@ impl Engine {
             }
         }
         if delete {
-            self.drop_formation(at, &app, &release);
+            self.drop_formation(at, &app, &release, true);
         } else {
             self.store_formation(at, &app, &release, processes, tags);
         }
         (request.created_at, request.updated_at) = (Some(at), Some(at));
-        self.state.scale_requests.push(request.clone());
+        // Later events show the tags only if they were sent.
+        self.state.scale_requests.push(ScaleRequest { new_tags: sent_tags, ..request.clone() });
         self.event(at, &app, "scale_request", &request.id, &request);
         for old in &cancelled {
             self.event(at, &app, "scale_request_cancelation", &old.id, old);
@@ -412,6 +418,9 @@ impl Engine {
 
     /// Completes the pending scale request of a formation, once its jobs are as it wants them.
     pub(crate) fn complete_scale_request(&mut self, app: &str, release: &str) {
+        if self.is_held_by_rollout(release) {
+            return;
+        }
         let at = self.time();
         let row = self
             .state

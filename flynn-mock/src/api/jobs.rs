@@ -2,10 +2,10 @@
 
 use http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::calls::Call;
 use crate::engine::{Answer, Body, Engine, ServerAge};
+use crate::life::processes::Limits;
 use crate::life::program::{Attach, Command};
 use crate::store::ids::{is_uuid, stored_uuid};
 use crate::store::state::{Strings, newest_first};
@@ -49,6 +49,9 @@ pub(crate) struct Job {
     /// No host may run it; known to the scheduler alone.
     #[serde(skip)]
     pub(crate) blocked: bool,
+    /// A client has stored it; the scheduler does not know it.
+    #[serde(skip)]
+    pub(crate) foreign: bool,
 }
 
 impl Job {
@@ -79,7 +82,7 @@ struct NewJob {
     tty_columns: i64,
     tty_lines: i64,
     disable_log: bool,
-    resources: std::collections::BTreeMap<String, Value>,
+    resources: std::collections::BTreeMap<String, Limits>,
     data: bool,
     partition: String,
     profiles: Vec<String>,
@@ -148,10 +151,13 @@ impl Engine {
             }
         }
         // What identifies a known job is not looked at.
-        let known = self.state.jobs.iter().any(|row| row.uuid == job.uuid);
+        let row = self.state.jobs.iter().find(|row| row.uuid == job.uuid);
+        let known = row.is_some();
+        job.foreign = row.is_none_or(|row| row.foreign);
         let known_app = known || self.state.apps.iter().any(|app| app.id == job.app);
         let known_release = known || self.state.releases.iter().any(|r| r.id == job.release);
-        if job.state.is_empty() || !known_app || !known_release {
+        let bad_volume = job.volumes.iter().any(|id| stored_uuid(id).is_none());
+        if job.state.is_empty() || !known_app || !known_release || bad_volume {
             return Err(Fail::database());
         }
         json(&self.store_job(job))
@@ -193,6 +199,10 @@ impl Engine {
         if !self.options.hosts.contains(&job.host_id) {
             return Err(Fail::unknown());
         }
+        // The host answers that the job is already stopped.
+        if job.is_down() {
+            return Err(Fail::unknown());
+        }
         self.kill(&job.uuid);
         Ok(Answer::empty(StatusCode::OK))
     }
@@ -203,7 +213,8 @@ impl Engine {
         let later = ["artifacts", "data", "partition", "profiles", "mounts_from"];
         let new: NewJob = decode_grown(self.options.age, call.request, &later)?;
         wire::new_job(&new.release)?;
-        if !new.partition.is_empty() && self.options.age == ServerAge::V2021 {
+        let any_partition = self.options.start_order.takes_any_partition;
+        if !new.partition.is_empty() && self.options.age == ServerAge::V2021 && !any_partition {
             wire::one_of("partition", &new.partition, &["background", "user", "system"])?;
         }
         let release = self.state.release(&new.release)?.clone();
@@ -251,7 +262,7 @@ impl Engine {
         let job = Job { args, meta: new.meta.clone(), ..Job::default() };
         let job = self.start_one_off(&app.id, &release.id, job, command, !new.disable_log);
         if attached {
-            return self.attach(&job.uuid, new.tty);
+            return self.attach(&job.uuid, new.tty, !new.disable_log);
         }
         json(&Job {
             id: job.id,
@@ -264,7 +275,7 @@ impl Engine {
     }
 
     /// The answer that hands a job's streams to the client.
-    fn attach(&mut self, uuid: &str, tty: bool) -> Reply {
+    fn attach(&mut self, uuid: &str, tty: bool, logged: bool) -> Reply {
         let program = self.programs.remove(uuid).ok_or_else(Fail::unknown)?;
         let mut answer = Answer::empty(StatusCode::SWITCHING_PROTOCOLS);
         answer.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
@@ -273,6 +284,7 @@ impl Engine {
             job: uuid.to_owned(),
             program: program.program,
             tty,
+            logged,
             input_lost_until: self.input_lost_until(),
         });
         Ok(answer)

@@ -144,6 +144,9 @@ impl Engine {
             );
             return Err(Fail::field("env", &message));
         }
+        if release.env.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            return Err(Fail::database());
+        }
         self.check_release_references(&release)?;
         let at = self.time();
         release.created_at = Some(at);
@@ -195,12 +198,18 @@ impl Engine {
     pub(crate) fn delete_release(&mut self, call: &Call<'_>) -> Reply {
         let app = self.state.app(call.param(0))?.id.clone();
         let release = self.state.release(call.param(1))?.id.clone();
-        self.remove_release(&app, &release)?;
+        // The scheduler hears nothing of a deleted release.
+        self.remove_release(&app, &release, false)?;
         Ok(Answer::empty(http::StatusCode::OK))
     }
 
-    /// Deletes a release, its formation and the artifacts that nothing else refers to.
-    pub(crate) fn remove_release(&mut self, app: &str, release: &str) -> Result<(), Fail> {
+    /// Deletes a release, its formation (which the scheduler hears of soon or at its next sync) and the artifacts that nothing else refers to.
+    pub(crate) fn remove_release(
+        &mut self,
+        app: &str,
+        release: &str,
+        soon: bool,
+    ) -> Result<(), Fail> {
         let shared: Vec<String> = self
             .state
             .formations
@@ -212,7 +221,7 @@ impl Engine {
             return Err(Fail::invalid("cannot delete current app release"));
         }
         let at = self.time();
-        self.drop_formation(at, app, release);
+        self.drop_formation(at, app, release, soon);
         if !shared.is_empty() {
             let data = deletion("", release, Some(&shared), None);
             self.event(at, app, "release_deletion", release, &data);

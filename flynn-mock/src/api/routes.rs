@@ -101,6 +101,9 @@ impl State {
     }
 }
 
+/// The longest domain that the database takes.
+const LONGEST_DOMAIN: usize = 255;
+
 impl Engine {
     /// `GET /routes`
     pub(crate) fn list_routes(&mut self, _: &Call<'_>) -> Reply {
@@ -205,7 +208,7 @@ impl Engine {
     }
 
     /// What the database makes of a new route, or why it refuses it.
-    fn insertable(&self, route: &Route) -> Result<Route, Refusal> {
+    fn insertable(&mut self, route: &Route) -> Result<Route, Refusal> {
         let in_2021 = self.options.age == ServerAge::V2021;
         let mut row = route.clone();
         if route.kind == "tcp" {
@@ -242,13 +245,28 @@ impl Engine {
         if row.service.is_empty() || row.domain.is_empty() || row.port < 0 {
             return Err(fail());
         }
+        if row.domain.len() > LONGEST_DOMAIN {
+            return Err(fail());
+        }
+        let mut http = self.state.routes.iter().filter(|o| !o.deleted && o.kind == "http");
+        if !row.id.is_empty() && http.any(|o| o.id == row.id) {
+            return Err(Refusal::Duplicate);
+        }
         if self.is_taken(&row) { Err(Refusal::Duplicate) } else { Ok(row) }
     }
 
-    /// The lowest port of the range for which there never was a route.
-    fn free_port(&self) -> Option<i32> {
-        let tcp = |port| self.state.routes.iter().any(|r| r.kind == "tcp" && r.port == port);
-        (3000..=3500).find(|port| !tcp(*port))
+    /// A port of the range for which there never was a route: the lowest, in 2016 any.
+    fn free_port(&mut self) -> Option<i32> {
+        let tcp = |port: &i32| self.state.routes.iter().any(|r| r.kind == "tcp" && r.port == *port);
+        let free: Vec<i32> = (3000..=3500).filter(|port| !tcp(port)).collect();
+        match self.options.age {
+            ServerAge::V2021 => free.first().copied(),
+            ServerAge::V2016 => {
+                let [a, b, ..] = self.ids.key();
+                let draw = usize::from(u16::from_le_bytes([a, b]));
+                free.get(draw.checked_rem(free.len())?).copied()
+            }
+        }
     }
 
     /// Whether another route of the service drains its backends and this one does not, or the

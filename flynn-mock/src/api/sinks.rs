@@ -19,6 +19,7 @@ pub(crate) struct Sink {
     #[serde(skip_serializing_if = "empty")]
     host_managed: bool,
     #[serde(skip_serializing_if = "empty")]
+    #[serde(serialize_with = "wire::jsonb")]
     pub(crate) config: Option<Value>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) created_at: Option<Time>,

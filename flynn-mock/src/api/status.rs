@@ -1,9 +1,10 @@
 //! Health: of the controller itself, and the status app.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use http::StatusCode;
-use serde_json::{Map, Value, json as value};
+use serde::Serialize;
 
 use crate::api::auth::{basic, query_key};
 use crate::calls::Call;
@@ -11,13 +12,13 @@ use crate::engine::{Answer, Engine, Request};
 use crate::wire::Reply;
 
 /// JSON as the status handlers write it: indented, with a line end.
-fn pretty(status: StatusCode, body: &Value) -> Answer {
+fn pretty(status: StatusCode, body: &impl Serialize) -> Answer {
     let text = serde_json::to_string_pretty(body).unwrap_or_default();
     Answer::full(status, "application/json", format!("{text}\n"))
 }
 
-/// The services that the status app asks.
-const SERVICES: [&str; 9] = [
+/// The services that the status app asks. Those without which a cluster is healthy come last.
+const SERVICES: [&str; 13] = [
     "blobstore",
     "controller",
     "controller-scheduler",
@@ -27,14 +28,52 @@ const SERVICES: [&str; 9] = [
     "gitreceive",
     "logaggregator",
     "postgres",
+    "router",
+    "mariadb",
+    "mongodb",
+    "tarreceive",
 ];
+
+/// How many of the [`SERVICES`] a cluster needs to be healthy.
+const NEEDED: usize = 10;
+
+/// What a service says of itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Health {
+    pub(crate) status: &'static str,
+    /// None of a service that cannot be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+}
+
+impl Health {
+    pub(crate) fn new(healthy: bool) -> Self {
+        Self { status: if healthy { HEALTHY } else { UNHEALTHY }, version: Some(VERSION.to_owned()) }
+    }
+}
+
+const HEALTHY: &str = "healthy";
+const UNHEALTHY: &str = "unhealthy";
+/// What a server says that was not built as a release.
+const VERSION: &str = "dev";
+
+#[derive(Serialize)]
+struct Document<T> {
+    data: T,
+}
+
+#[derive(Serialize)]
+struct Cluster {
+    status: &'static str,
+    detail: BTreeMap<&'static str, Health>,
+    version: &'static str,
+}
 
 impl Engine {
     /// `GET /.well-known/status` of the controller
     #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "a handler")]
     pub(crate) fn controller_status(&mut self, _: &Call<'_>) -> Reply {
-        let body = value!({ "data": { "status": "healthy", "version": "dev" } });
-        Ok(pretty(StatusCode::OK, &body))
+        Ok(pretty(StatusCode::OK, &Document { data: Health::new(true) }))
     }
 
     /// Any request to the status app.
@@ -42,25 +81,24 @@ impl Engine {
         let key = self.state.env("status", "web", "AUTH_KEY").unwrap_or_default();
         let (_, password) = basic(request).unwrap_or_default();
         let given = if password.is_empty() { query_key(request) } else { password };
-        let forwarded = request.header_text("x-forwarded-for").rsplit(',').next().unwrap_or("");
-        let peer = forwarded.trim().parse().unwrap_or(request.peer);
-        if !is_private(peer) && (key.is_empty() || given != key) {
+        let trusted = match request.header_text("x-forwarded-for").rsplit(", ").next() {
+            None | Some("") => is_private(request.peer),
+            Some(last) => last.parse().is_ok_and(is_private),
+        };
+        if !trusted && (key.is_empty() || given != key) {
             return Answer::empty(StatusCode::UNAUTHORIZED);
         }
-        let services: Vec<&str> = SERVICES.into_iter().chain(["router"]).collect();
-        let healthy = |name: &str| !self.unhealthy.contains(name);
-        let state = |ok: bool| if ok { "healthy" } else { "unhealthy" };
-        let detail: Map<String, Value> = services
-            .iter()
-            .map(|name| {
-                let one = value!({ "status": state(healthy(name)), "version": "dev" });
-                ((*name).to_owned(), one)
-            })
-            .collect();
-        let all = services.iter().all(|name| healthy(name));
-        let body = value!({ "data": { "status": state(all), "version": "dev", "detail": detail } });
-        let status = if all { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
-        pretty(status, &body)
+        let health = |name: &str| {
+            self.services.get(name).cloned().unwrap_or_else(|| Health::new(true))
+        };
+        let detail = SERVICES.iter().map(|name| (*name, health(name))).collect();
+        let all = SERVICES.iter().take(NEEDED).all(|name| health(name).status == HEALTHY);
+        let (status, code) = if all {
+            (HEALTHY, StatusCode::OK)
+        } else {
+            (UNHEALTHY, StatusCode::INTERNAL_SERVER_ERROR)
+        };
+        pretty(code, &Document { data: Cluster { status, detail, version: VERSION } })
     }
 }
 

@@ -137,10 +137,11 @@ impl Engine {
                 && volume.host_id == job.host_id
                 && volume.job.is_none()
                 && volume.decommissioned_at.is_none()
+                && !self.is_mounted(&volume.id)
         });
-        if let Some(mut volume) = free.cloned() {
-            volume.job = Some(job.uuid.clone());
-            return self.store_volume(volume).id;
+        // The controller does not hear who uses it now.
+        if let Some(volume) = free {
+            return volume.id.clone();
         }
         let meta = [
             ("app", job.app.clone()),
@@ -164,6 +165,12 @@ impl Engine {
             ..Volume::default()
         };
         self.store_volume(volume).id
+    }
+
+    /// Whether a job that has not ended has the volume.
+    fn is_mounted(&self, volume: &str) -> bool {
+        let mut jobs = self.state.jobs.iter().filter(|job| !job.is_down());
+        jobs.any(|job| job.volumes.iter().any(|id| id == volume))
     }
 
     /// Frees the volumes of a job that has ended, except those that go with it.

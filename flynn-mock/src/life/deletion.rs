@@ -47,6 +47,7 @@ impl Engine {
             done.routes.push(value!(stored));
         }
         let releases = self.releases_of(id);
+        let soon = !self.rollouts.iter().any(|rollout| rollout.is_of(id));
         let at = self.time();
         if let Some(app) = self.state.app_mut(id) {
             app.release.clear();
@@ -54,7 +55,7 @@ impl Engine {
         }
         for release in releases {
             let stored = release.stored();
-            self.remove_release(id, &release.id)?;
+            self.remove_release(id, &release.id, soon)?;
             done.releases.push(stored);
         }
         let mut resources: Vec<_> = self
@@ -77,7 +78,7 @@ impl Engine {
             .map(|f| f.release.clone())
             .collect();
         for release in formations {
-            self.drop_formation(at, id, &release);
+            self.drop_formation(at, id, &release, soon);
         }
         for resource in &mut self.state.resources {
             resource.apps.retain(|app| app != id);
@@ -134,7 +135,7 @@ impl Engine {
             return Ok(None);
         }
         // The next collection tries again what cannot be deleted now.
-        old.retain(|release| self.remove_release(id, release).is_ok());
+        old.retain(|release| self.remove_release(id, release, true).is_ok());
         Ok(Some(old))
     }
 

@@ -119,6 +119,22 @@ impl fmt::Debug for Certifier {
     }
 }
 
+/// What depends on the order in which a server of 2021 loaded its schemas: one order for each start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StartOrder {
+    /// The schema checks strategy, `meta` and `deploy_timeout` of an app: a wrong one is a 400, not a 500.
+    pub checks_apps: bool,
+    /// The schema does not check the partition of a job.
+    pub takes_any_partition: bool,
+}
+
+impl StartOrder {
+    /// The order that follows from a seed.
+    pub fn of(seed: u64) -> Self {
+        Self { checks_apps: seed & 2 != 0, takes_any_partition: seed & 4 != 0 }
+    }
+}
+
 /// The set-up of an engine. Its `Debug` does not show the key.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -131,6 +147,8 @@ pub struct Options {
     pub key: Option<String>,
     /// Ids, keys and names follow from it.
     pub seed: u64,
+    /// How this start of the server resolved what differs from start to start.
+    pub start_order: StartOrder,
     /// What the clock shows at the start.
     pub start: Timestamp,
     /// When things move on.
@@ -174,6 +192,7 @@ impl Options {
             domain: domain.to_owned(),
             key: None,
             seed: 0,
+            start_order: StartOrder::default(),
             start: Timestamp::UNIX_EPOCH,
             pace: Pace::Timed,
             delays: Delays::default(),

@@ -32,7 +32,7 @@ pub(crate) struct Process {
     #[serde(skip_serializing_if = "empty")]
     resurrect: bool,
     #[serde(skip_serializing_if = "empty")]
-    resources: BTreeMap<String, Resource>,
+    resources: BTreeMap<String, Limits>,
     #[serde(skip_serializing_if = "empty")]
     mounts: Vec<Mount>,
     #[serde(skip_serializing_if = "empty")]
@@ -145,7 +145,7 @@ pub(crate) struct VolumeRequest {
 /// What a process may use of one resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-struct Resource {
+pub(crate) struct Limits {
     request: Option<i64>,
     limit: Option<i64>,
 }

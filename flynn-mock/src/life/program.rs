@@ -186,12 +186,16 @@ impl Program for Shell {
             (Act::Print(text), Input::Start) => {
                 vec![Output::Stdout(format!("{text}\n").into()), Output::Exit(0)]
             }
-            (_, Input::Signal(number)) => {
-                vec![Output::Exit(128_i32.saturating_add_unsigned(number))]
-            }
+            (_, Input::Signal(number)) if kills(number) => vec![Output::Exit(0)],
             _ => Vec::new(),
         }
     }
+}
+
+/// Whether a signal ends a process that does not handle it. The host reports such an end as status 0.
+fn kills(signal: u32) -> bool {
+    // SIGCHLD, SIGCONT, the four that stop a process, SIGURG and SIGWINCH do not.
+    matches!(signal, 1..=64) && !matches!(signal, 17..=23 | 28)
 }
 
 /// An attached job: the server speaks the wire, the program answers.
@@ -202,6 +206,8 @@ pub struct Attach {
     pub program: Box<dyn Program>,
     /// Whether it runs on a terminal.
     pub tty: bool,
+    /// Whether its output goes to the log; it is then sent line by line.
+    pub logged: bool,
     /// Until when the first byte that the client sends is lost.
     pub input_lost_until: Option<Timestamp>,
 }

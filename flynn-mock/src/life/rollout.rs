@@ -48,6 +48,11 @@ const TOLERATED_FAILURES: u32 = 5;
 const ROLLBACK_SECONDS: i64 = 10;
 
 impl Rollout {
+    /// Whether it deploys this app.
+    pub(crate) fn is_of(&self, app: &str) -> bool {
+        self.deployment.app == app
+    }
+
     /// The deadline of what begins now; those before it are void.
     fn next_deadline(&mut self) -> Step {
         self.step += 1;
@@ -289,13 +294,32 @@ impl Engine {
         }
     }
 
-    /// A scale request was cancelled by another one: the deployment that waits for it fails.
+    /// A scale request was cancelled by another one: a deployment fails that waits for it to scale the
+    /// old release down. One that waits for the new release goes on waiting, until its time is over.
     pub(crate) fn note_cancelled(&mut self, request: &str) {
-        let waits = |r: &&Rollout| r.request.as_deref() == Some(request) && r.error.is_none();
+        let waits = |r: &&Rollout| {
+            let for_old = matches!(&r.waiting, Some(Op::Scale { release, .. })
+                if *release == r.deployment.old_release);
+            for_old && r.request.as_deref() == Some(request) && r.error.is_none()
+        };
         let Some(id) = self.rollouts.iter().find(waits).map(|r| r.deployment.id.clone()) else {
             return;
         };
         self.roll_back(&id, "scale request cancelled".to_owned());
+    }
+
+    /// Whether a deployment waits for a cancelled scale request of its new release. A later request
+    /// stays pending until the deployment has failed.
+    pub(crate) fn is_held_by_rollout(&self, release: &str) -> bool {
+        let waits_for = |id: &String| {
+            let mut requests = self.state.scale_requests.iter();
+            requests.any(|request| request.id == *id && request.state == "cancelled")
+        };
+        self.rollouts.iter().any(|r| {
+            r.error.is_none()
+                && r.deployment.new_release == release
+                && r.request.as_ref().is_some_and(waits_for)
+        })
     }
 
     /// A deployment has run out of operations: it is complete, or rolled back.

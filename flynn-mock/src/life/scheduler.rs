@@ -18,6 +18,9 @@ fn backoff(restarts: i32) -> SignedDuration {
     }
 }
 
+/// How often the scheduler compares its formations with the controller's.
+const SYNC: SignedDuration = SignedDuration::from_secs(30);
+
 /// How many jobs of a type the mock's hosts have room for.
 pub(crate) const MOST_JOBS: i64 = 300;
 
@@ -52,6 +55,14 @@ impl Engine {
         }
     }
 
+    /// Lets the scheduler look at a formation at its next sync.
+    pub(crate) fn schedule_sync(&mut self, app: &str, release: &str) {
+        let (app, release) = (app.to_owned(), release.to_owned());
+        let running = self.now.duration_since(self.options.start).as_secs();
+        let wait = SYNC.as_secs() - running.rem_euclid(SYNC.as_secs());
+        self.later(SignedDuration::from_secs(wait), Step::Reconcile { app, release });
+    }
+
     /// How many jobs of each type a formation wants: omni types on every host.
     fn wanted(&self, app: &str, release: &str) -> Counts {
         let hosts = i64::try_from(self.options.hosts.len()).unwrap_or(1);
@@ -74,6 +85,7 @@ impl Engine {
             .jobs
             .iter()
             .filter(|job| job.app == app && job.release == release && job.kind == typ)
+            .filter(|job| !job.foreign)
             .filter(|job| states.contains(&job.state.as_str()))
             .collect()
     }
@@ -83,6 +95,7 @@ impl Engine {
         let mut types: Vec<String> = self.wanted(app, release).into_keys().collect();
         for job in &self.state.jobs {
             let belongs = job.app == app && job.release == release && !job.kind.is_empty();
+            let belongs = belongs && !job.foreign;
             if belongs && !job.is_down() && !types.contains(&job.kind) {
                 types.push(job.kind.clone());
             }
@@ -96,7 +109,6 @@ impl Engine {
         let wanted = self.wanted(app, release);
         let in_2016 = self.options.age == ServerAge::V2016;
         self.stop_barred(app, release);
-        self.place_freed(app, release);
         if !in_2016 {
             self.settle(app, release);
         }
@@ -151,26 +163,6 @@ impl Engine {
                 for job in jobs.iter().map(|job| job.uuid.clone()).collect::<Vec<_>>() {
                     self.stop_job(&job);
                 }
-            }
-        }
-    }
-
-    /// Lets jobs start that waited for a host with tags which the formation no longer asks for.
-    fn place_freed(&mut self, app: &str, release: &str) {
-        for typ in self.types_of(app, release) {
-            if self.is_barred(app, release, &typ) {
-                continue;
-            }
-            let is_freed = |job: &&mut Job| {
-                job.blocked && job.app == app && job.release == release && job.kind == typ
-            };
-            let mut freed = Vec::new();
-            for job in self.state.jobs.iter_mut().filter(is_freed) {
-                job.blocked = false;
-                freed.push(job.uuid.clone());
-            }
-            for job in freed {
-                self.later(self.options.delays.place, Step::Place { job });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The attach protocol (`flynn-attach/0`): frames both ways between a client and a program.
 
-use std::future::pending;
+use std::collections::VecDeque;
 use std::io;
 use std::pin::pin;
 
@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+use super::terminal::{Terminal, shown};
 use crate::engine::{Attach, Input, Output};
 use crate::server::hub::Hub;
 
@@ -20,6 +21,9 @@ const RESIZE: u8 = 6;
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
+
+/// The status of a job that its host stopped.
+const STOPPED: i32 = 0;
 
 /// A frame of input is never larger than this; a longer one ends the input.
 const LONGEST: usize = 64 << 20;
@@ -40,7 +44,7 @@ pub(super) async fn run(
     hub: &Hub,
     cut: Option<usize>,
 ) -> io::Result<()> {
-    let Attach { job, mut program, tty, input_lost_until } = attach;
+    let Attach { job, mut program, tty, logged, input_lost_until } = attach;
     let (mut reader, writer) = tokio::io::split(stream);
     let (send, mut inputs) = mpsc::channel(1);
     let reader = Box::pin(async move {
@@ -54,50 +58,76 @@ pub(super) async fn run(
         read(reader, tty, send).await;
     })
     .fuse();
-    let mut client = Client { ends: Some((reader, writer)), left: cut };
+    let mut client = Client { ends: Some((reader, writer)), left: cut, lines: None };
+    client.lines = (logged && !tty).then(Lines::default);
+    let mut terminal = tty.then(Terminal::default);
     let mut killed = pin!(hub.job_ended(&job));
     // Whether more input may come, and whether more of standard input.
     let (mut listening, mut stdin) = (true, true);
-    let mut input = Input::Start;
+    // What the program has not been told yet.
+    let mut pending = VecDeque::from([Input::Start]);
     let mut timer = None;
     loop {
-        for output in program.react(input) {
-            hub.with(|inner| inner.engine.job_output(&job, &output));
-            match output {
-                Output::Stdout(bytes) => client.data(STDOUT, &bytes).await,
-                Output::Stderr(bytes) => client.data(STDERR, &bytes).await,
-                Output::Wait(time) => timer = Some(hub.due_in(time)),
-                Output::Exit(status) => {
-                    let down = hub.with(|inner| inner.engine.job_exited(&job, status));
-                    if down.is_some() {
-                        hub.reached(down).await;
-                    }
-                    return client.exit(status).await;
+        while let Some(input) = pending.pop_front() {
+            for output in program.react(input) {
+                hub.with(|inner| inner.engine.job_output(&job, &output));
+                match output {
+                    Output::Stdout(bytes) if tty => client.data(STDOUT, &shown(&bytes)).await,
+                    Output::Stderr(bytes) if tty => client.data(STDOUT, &shown(&bytes)).await,
+                    Output::Stdout(bytes) => client.data(STDOUT, &bytes).await,
+                    Output::Stderr(bytes) => client.data(STDERR, &bytes).await,
+                    Output::Wait(time) => timer = Some(hub.due_in(time)),
+                    Output::Exit(status) => return end(&job, status, hub, client).await,
                 }
             }
         }
-        input = loop {
+        loop {
             tokio::select! {
                 biased;
                 status = &mut killed => return client.exit(status).await,
                 received = inputs.recv(), if listening => {
                     listening = received.is_some();
                     let received = received.unwrap_or(Input::Eof);
-                    // After its end, only signals and sizes may still follow.
-                    let of_stdin = matches!(received, Input::Stdin(_) | Input::Eof);
-                    if stdin || !of_stdin {
-                        stdin &= !matches!(received, Input::Eof);
-                        break received;
+                    match (&mut terminal, received) {
+                        // The host stops a job whose terminal is gone.
+                        (Some(_), Input::Eof) => return end(&job, STOPPED, hub, client).await,
+                        (Some(terminal), Input::Stdin(bytes)) => {
+                            let (echo, inputs) = terminal.typed(&bytes);
+                            client.data(STDOUT, &echo).await;
+                            pending.extend(inputs);
+                            break;
+                        }
+                        // After its end, only signals and sizes may still follow.
+                        (None, Input::Stdin(_) | Input::Eof) if !stdin => {}
+                        (_, received) => {
+                            stdin &= !matches!(received, Input::Eof);
+                            pending.push_back(received);
+                            break;
+                        }
                     }
                 }
                 () = client.read() => {}
                 () = hub.reached(timer), if timer.is_some() => {
                     timer = None;
-                    break Input::Timer;
+                    pending.push_back(Input::Timer);
+                    break;
                 }
             }
-        };
+        }
     }
+}
+
+/// Ends the job, and then the connection.
+async fn end<R, W>(job: &str, status: i32, hub: &Hub, mut client: Client<R, W>) -> io::Result<()>
+where
+    R: Future<Output = ()> + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let down = hub.with(|inner| inner.engine.job_exited(job, status));
+    if down.is_some() {
+        hub.reached(down).await;
+    }
+    client.exit(status).await
 }
 
 /// Reads the client's frames. What the host does not understand ends the input, as there: an
@@ -138,6 +168,41 @@ struct Client<R, W> {
     ends: Option<(R, W)>,
     /// How many bytes it may still get.
     left: Option<usize>,
+    /// What is held back of a logged job's output, which is sent line by line.
+    lines: Option<Lines>,
+}
+
+/// The lines of a job's output that are not complete yet.
+#[derive(Debug, Default)]
+struct Lines {
+    out: BytesMut,
+    err: BytesMut,
+}
+
+impl Lines {
+    fn of(&mut self, stream: u8) -> &mut BytesMut {
+        if stream == STDERR { &mut self.err } else { &mut self.out }
+    }
+
+    /// Takes output; returns the lines that it completes.
+    fn take(&mut self, stream: u8, bytes: &[u8]) -> Vec<Bytes> {
+        let held = self.of(stream);
+        held.extend_from_slice(bytes);
+        let mut lines = Vec::new();
+        while let Some(end) = held.iter().position(|byte| *byte == b'\n') {
+            lines.push(held.split_to(end + 1).freeze());
+        }
+        lines
+    }
+
+    /// The last line of a stream, which nobody ended.
+    fn rest(&mut self, stream: u8) -> Bytes {
+        let mut rest = std::mem::take(self.of(stream));
+        if !rest.is_empty() {
+            rest.put_u8(b'\n');
+        }
+        rest.freeze()
+    }
 }
 
 impl<R: Future<Output = ()> + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
@@ -145,25 +210,39 @@ impl<R: Future<Output = ()> + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
     async fn read(&mut self) {
         match &mut self.ends {
             Some((reader, _)) => reader.await,
-            None => pending().await,
+            None => std::future::pending().await,
         }
     }
 
     /// Sends some output; a client that does not get it is gone.
     async fn data(&mut self, stream: u8, bytes: &[u8]) {
+        match &mut self.lines {
+            Some(lines) => {
+                for line in lines.take(stream, bytes) {
+                    self.frame(stream, &line).await;
+                }
+            }
+            None => self.frame(stream, bytes).await,
+        }
+    }
+
+    async fn frame(&mut self, stream: u8, bytes: &[u8]) {
         // An empty frame would mean the end of the stream.
         if !bytes.is_empty() && self.write(data(stream, bytes)).await.is_err() {
             self.ends = None;
         }
     }
 
-    /// The end of both streams, the status, the end of the connection.
+    /// The rest of the output, the status, the end of the connection.
     async fn exit(&mut self, status: i32) -> io::Result<()> {
-        let mut frames = BytesMut::from(&*data(STDOUT, &[]));
-        frames.put(data(STDERR, &[]));
-        frames.put_u8(EXIT);
-        frames.put_i32(status);
-        self.write(frames.freeze()).await?;
+        for stream in [STDOUT, STDERR] {
+            let rest = self.lines.as_mut().map(|lines| lines.rest(stream)).unwrap_or_default();
+            self.frame(stream, &rest).await;
+        }
+        let mut frame = BytesMut::new();
+        frame.put_u8(EXIT);
+        frame.put_i32(status);
+        self.write(frame.freeze()).await?;
         match &mut self.ends {
             Some((_, writer)) => writer.shutdown().await,
             None => Ok(()),

@@ -9,6 +9,7 @@ pub(crate) mod lock;
 pub(crate) mod requests;
 pub(crate) mod runtime;
 mod service;
+mod terminal;
 mod tls;
 #[cfg(feature = "wiremock")]
 pub(crate) mod wiremock;

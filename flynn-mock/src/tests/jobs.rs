@@ -78,8 +78,8 @@ fn a_killed_job_of_a_formation_is_replaced() {
         |state: &str| jobs.as_array().unwrap().iter().filter(|job| job["state"] == state).count();
     assert_eq!((states("up"), states("down")), (3, 1));
     assert_eq!(jobs[0]["restarts"], 1);
-    // An ended one can be killed again; one without a host cannot.
-    assert_eq!(send(&mut engine, Method::DELETE, &format!("/apps/www/jobs/{victim}"), "").0, 200);
+    // The host refuses to stop one that has ended.
+    assert_eq!(send(&mut engine, Method::DELETE, &format!("/apps/www/jobs/{victim}"), "").0, 500);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Bodies as Go's `encoding/json` reads and writes them.
 
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -110,6 +110,28 @@ pub(crate) fn decode_map(
         Json::Null => Ok(None),
         Json::Object(fields) => Ok(Some(parse::into_map(fields))),
         _ => Err(Fail::syntax()),
+    }
+}
+
+/// Writes a document as it comes out of the database's `jsonb`: the keys of each object by their length,
+/// then by their bytes.
+pub(crate) fn jsonb<S: Serializer>(document: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
+    document.as_ref().map(Jsonb).serialize(to)
+}
+
+struct Jsonb<'a>(&'a Value);
+
+impl Serialize for Jsonb<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(fields) => {
+                let mut fields: Vec<_> = fields.iter().collect();
+                fields.sort_by_key(|(name, _)| (name.len(), *name));
+                to.collect_map(fields.into_iter().map(|(name, value)| (name, Jsonb(value))))
+            }
+            Value::Array(items) => to.collect_seq(items.iter().map(Jsonb)),
+            other => other.serialize(to),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ mod time;
 pub(crate) use self::error::{Fail, Reply};
 pub(crate) use self::go_time::parse as go_time;
 pub(crate) use self::json::{
-    decode, decode_grown, decode_map, empty, json, most_read, to_json, to_pretty_json,
+    decode, decode_grown, decode_map, empty, json, jsonb, most_read, to_json, to_pretty_json,
 };
 pub(crate) use self::schema::{
     app_name, app_update, artifact, new_job, one_of, strategy, uri, wrong_type,

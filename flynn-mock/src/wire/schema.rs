@@ -72,8 +72,13 @@ const APP_FIELDS: [&str; 9] = [
     "updated_at",
 ];
 
-/// The fields of an app's update, as they came.
-pub(crate) fn app_update(age: ServerAge, fields: &Map<String, Value>) -> Result<(), Fail> {
+/// The fields of an app's update, as they came; `checked` says whether the schemas of this start check
+/// those that the database checks otherwise.
+pub(crate) fn app_update(
+    age: ServerAge,
+    fields: &Map<String, Value>,
+    checked: bool,
+) -> Result<(), Fail> {
     if let Some(unknown) = fields.keys().find(|key| !APP_FIELDS.contains(&key.as_str())) {
         return Err(Fail::invalid(format!(
             "Additional properties aren't allowed, found \"{unknown}\" as one of its keys"
@@ -94,13 +99,13 @@ pub(crate) fn app_update(age: ServerAge, fields: &Map<String, Value>) -> Result<
     if let Some(other) = fields.get("protected").filter(|value| !value.is_boolean()) {
         return Err(wrong_type("protected", "boolean", other));
     }
-    if age == ServerAge::V2016 {
+    if checked {
         let strings = |map: &Map<String, Value>| map.values().all(Value::is_string);
         if fields.get("meta").is_some_and(|meta| !meta.as_object().is_some_and(strings)) {
             return Err(Fail::field("meta", "Validation failed for each schema in 'anyOf'."));
         }
         match fields.get("strategy") {
-            Some(Value::String(name)) => strategy(age, name)?,
+            Some(Value::String(name)) => one_of("strategy", name, strategies(age))?,
             Some(other) => return Err(wrong_type("strategy", "string", other)),
             None => {}
         }
@@ -132,7 +137,8 @@ pub(crate) fn uri(field: &str, text: &str) -> Result<(), Fail> {
     });
     let plain = !text.bytes().any(|b| b < 0x20 || b == 0x7f);
     let host_ok = text.split_once("://").is_none_or(|(_, rest)| {
-        !rest.split('/').next().unwrap_or_default().contains([' ', '<', '>'])
+        let host = rest.split('/').next().unwrap_or_default();
+        !host.contains([' ', '<', '>']) && (!host.contains('[') || host.contains(']'))
     });
     if plain && host_ok && (scheme_ok || text.starts_with('/')) {
         return Ok(());

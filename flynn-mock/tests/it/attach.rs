@@ -22,7 +22,12 @@ async fn attach(mock: &MockController, args: &[&str], tty: bool) -> Attached {
         raw::put(mock, "/apps/www/release", json!({"id": release["id"]})).await;
     }
     let release = get(mock, "/apps/www/release").await.json();
-    let body = json!({"release": release["id"], "args": args, "release_env": true, "tty": tty});
+    let body = json!({"release": release["id"], "args": args, "release_env": true, "tty": tty,
+                      "disable_log": true});
+    attach_with(mock, &body).await
+}
+
+async fn attach_with(mock: &MockController, body: &serde_json::Value) -> Attached {
     let mut request = request(mock, Method::POST, "/apps/www/jobs", &body.to_string());
     request.headers_mut().insert("connection", "upgrade".parse().unwrap());
     request.headers_mut().insert("upgrade", "flynn-attach/0".parse().unwrap());
@@ -46,7 +51,7 @@ fn frame(stream: u8, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn ending(status: i32) -> Vec<u8> {
-    let mut bytes = [frame(1, b""), frame(2, b""), vec![5]].concat();
+    let mut bytes = vec![5];
     bytes.put_i32(status);
     bytes
 }
@@ -111,13 +116,13 @@ async fn signals_sizes_and_timers_reach_the_program() {
     stream.write_all(&[6, 0, 40, 0, 120]).await.unwrap();
     let mut got = vec![0; 6 + 6];
     stream.read_exact(&mut got).await.unwrap();
-    assert_eq!(got, frame(2, b"40x120"));
+    assert_eq!(got, frame(1, b"40x120"));
     stream.write_all(&[4, 0, 0, 0, 15]).await.unwrap();
     let mut got = vec![0; 6 + 9];
     stream.read_exact(&mut got).await.unwrap();
-    assert_eq!(got, frame(2, b"signal 15"));
+    assert_eq!(got, frame(1, b"signal 15"));
     mock.advance(Duration::from_secs(61));
-    assert_eq!(all(stream).await, [frame(2, b"timer"), ending(7)].concat());
+    assert_eq!(all(stream).await, [frame(1, b"timer"), ending(7)].concat());
 }
 
 #[tokio::test]
@@ -215,4 +220,94 @@ async fn input_that_comes_too_early_can_be_lost() {
     mock.advance(Duration::from_millis(5));
     stream.write_all(&[stdin(b"in time"), stdin(b"")].concat()).await.unwrap();
     assert_eq!(all(stream).await, [frame(1, b"in time"), ending(0)].concat());
+}
+
+/// Reads one frame of output.
+async fn output(stream: &mut Attached) -> Vec<u8> {
+    let mut head = [0; 6];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[..2], [3, 1], "not standard output");
+    let mut text = vec![0; u32::from_be_bytes([head[2], head[3], head[4], head[5]]) as usize];
+    stream.read_exact(&mut text).await.unwrap();
+    text
+}
+
+#[tokio::test]
+async fn a_signal_that_ends_a_job_leaves_status_0() {
+    let mock = MockController::builder().start().await;
+    for signal in [1, 2, 9, 15] {
+        let mut stream = attach(&mock, &["sleep", "600"], false).await;
+        stream.write_all(&[4, 0, 0, 0, signal]).await.unwrap();
+        assert_eq!(all(stream).await, ending(0));
+    }
+    let mut stream = attach(&mock, &["cat"], false).await;
+    for signal in [0_u32, 18, 999] {
+        stream.write_all(&[&[4], signal.to_be_bytes().as_slice()].concat()).await.unwrap();
+    }
+    stream.write_all(&[stdin(b"still here"), stdin(b"")].concat()).await.unwrap();
+    assert_eq!(all(stream).await, [frame(1, b"still here"), ending(0)].concat());
+}
+
+#[tokio::test]
+async fn a_terminal_echoes_and_edits_lines() {
+    let mock = MockController::builder().start().await;
+    let mut stream = attach(&mock, &["cat"], true).await;
+    stream.write_all(&stdin(b"tyq\x7fped\n")).await.unwrap();
+    assert_eq!(output(&mut stream).await, b"tyq\x08 \x08ped\r\n", "the echo");
+    assert_eq!(output(&mut stream).await, b"typed\r\n", "the program's");
+    stream.write_all(&stdin(b"\x04")).await.unwrap();
+    assert_eq!(all(stream).await, ending(0));
+    let mut stream = attach(&mock, &["sleep", "600"], true).await;
+    stream.write_all(&stdin(b"\x03")).await.unwrap();
+    assert_eq!(all(stream).await, [frame(1, b"^C"), ending(0)].concat());
+}
+
+#[tokio::test]
+async fn a_job_whose_terminal_is_gone_is_stopped() {
+    let mock = MockController::builder().start().await;
+    let mut stream = attach(&mock, &["sleep", "600"], true).await;
+    stream.write_all(&stdin(b"")).await.unwrap();
+    assert_eq!(all(stream).await, ending(0));
+    let mut events = Events::open(&mock, "/events?object_types=job", None).await;
+    drop(attach(&mock, &["sleep", "600"], true).await);
+    let down = events.until(|event| event["data"]["state"] == "down");
+    let down = tokio::time::timeout(Duration::from_secs(60), down).await.unwrap();
+    assert_eq!(down["data"]["exit_status"], 0);
+}
+
+#[tokio::test]
+async fn a_logged_job_sends_whole_lines() {
+    let mock = MockController::builder()
+        .programs(|_| {
+            Box::new(|_| {
+                let out = |text: &'static str| Output::Stdout(text.into());
+                vec![out("a"), out("b\nc\nd"), Output::Stderr("e".into()), Output::Exit(0)]
+            })
+        })
+        .start()
+        .await;
+    drop(all(attach(&mock, &["any"], false).await).await);
+    let release = get(&mock, "/apps/www/release").await.json();
+    let body = json!({"release": release["id"], "args": ["any"]});
+    let wanted = [
+        frame(1, b"ab\n"),
+        frame(1, b"c\n"),
+        frame(1, b"d\n"),
+        frame(2, b"e\n"),
+        ending(0),
+    ];
+    assert_eq!(all(attach_with(&mock, &body).await).await, wanted.concat());
+}
+
+#[tokio::test]
+async fn a_job_that_has_ended_cannot_be_stopped() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let mock = MockController::builder().server(age).start().await;
+        drop(all(attach(&mock, &["exit", "0"], false).await).await);
+        let jobs = get(&mock, "/apps/www/jobs").await.json();
+        let path = format!("/apps/www/jobs/{}", jobs[0]["id"].as_str().unwrap());
+        let answer = raw::call(&mock, Method::DELETE, &path, "").await;
+        assert_eq!(answer.status, 500);
+        assert_eq!(answer.json()["retry"], false);
+    }
 }

@@ -12,12 +12,15 @@ mod certificates;
 mod conformance;
 mod controller;
 mod fault;
+mod life;
 mod object_streams;
 mod programs;
 mod property;
 mod races;
 mod raw;
 mod server;
+mod status;
 mod streams;
+mod validation;
 #[cfg(feature = "wiremock")]
 mod wiremock;
