@@ -117,7 +117,8 @@ impl Engine {
         if fields.get("meta").is_some_and(Value::is_null) {
             fields.remove("meta");
         }
-        let checked = age == crate::engine::ServerAge::V2016 || self.options.start_order.checks_apps;
+        let checked =
+            age == crate::engine::ServerAge::V2016 || self.options.start_order.checks_apps;
         wire::app_update(age, &fields, checked)?;
         let before = self.state.app(call.param(0))?.clone();
         let app = updated(age, &before, &fields)?;

@@ -48,7 +48,10 @@ pub(crate) struct Health {
 
 impl Health {
     pub(crate) fn new(healthy: bool) -> Self {
-        Self { status: if healthy { HEALTHY } else { UNHEALTHY }, version: Some(VERSION.to_owned()) }
+        Self {
+            status: if healthy { HEALTHY } else { UNHEALTHY },
+            version: Some(VERSION.to_owned()),
+        }
     }
 }
 
@@ -88,9 +91,8 @@ impl Engine {
         if !trusted && (key.is_empty() || given != key) {
             return Answer::empty(StatusCode::UNAUTHORIZED);
         }
-        let health = |name: &str| {
-            self.services.get(name).cloned().unwrap_or_else(|| Health::new(true))
-        };
+        let health =
+            |name: &str| self.services.get(name).cloned().unwrap_or_else(|| Health::new(true));
         let detail = SERVICES.iter().map(|name| (*name, health(name))).collect();
         let all = SERVICES.iter().take(NEEDED).all(|name| health(name).status == HEALTHY);
         let (status, code) = if all {

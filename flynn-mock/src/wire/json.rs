@@ -1,8 +1,8 @@
 //! Bodies as Go's `encoding/json` reads and writes them.
 
 use http::StatusCode;
-use serde::{Serialize, Serializer};
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::error::{Fail, Reply};

@@ -289,13 +289,8 @@ async fn a_logged_job_sends_whole_lines() {
     drop(all(attach(&mock, &["any"], false).await).await);
     let release = get(&mock, "/apps/www/release").await.json();
     let body = json!({"release": release["id"], "args": ["any"]});
-    let wanted = [
-        frame(1, b"ab\n"),
-        frame(1, b"c\n"),
-        frame(1, b"d\n"),
-        frame(2, b"e\n"),
-        ending(0),
-    ];
+    let wanted =
+        [frame(1, b"ab\n"), frame(1, b"c\n"), frame(1, b"d\n"), frame(2, b"e\n"), ending(0)];
     assert_eq!(all(attach_with(&mock, &body).await).await, wanted.concat());
 }
 

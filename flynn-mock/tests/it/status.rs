@@ -25,7 +25,9 @@ async fn thirteen_services_of_which_three_are_optional() {
     let healthy = status(&mock, None).await;
     assert_eq!(healthy.status, 200);
     let text = String::from_utf8(healthy.body.to_vec()).unwrap();
-    assert!(text.starts_with("{\n  \"data\": {\n    \"status\": \"healthy\",\n    \"detail\": {\n"));
+    assert!(
+        text.starts_with("{\n  \"data\": {\n    \"status\": \"healthy\",\n    \"detail\": {\n")
+    );
     assert!(text.ends_with("    },\n    \"version\": \"dev\"\n  }\n}\n"), "{text}");
     let body: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(body["data"]["detail"].as_object().unwrap().len(), 13);

@@ -112,7 +112,10 @@ async fn artifacts_jobs_releases_providers() {
 async fn two_slashes_lead_to_the_list() {
     let mock = MockController::builder().start().await;
     let answer = get(&mock, "/apps//").await;
-    assert_eq!((answer.status.as_u16(), &answer.headers["location"]), (301, &"/apps".parse().unwrap()));
+    assert_eq!(
+        (answer.status.as_u16(), &answer.headers["location"]),
+        (301, &"/apps".parse().unwrap())
+    );
 }
 
 #[tokio::test]
