@@ -12,6 +12,7 @@ use url::{Host, Url};
 
 use crate::client::Client;
 use crate::error::{BoxError, Error, ErrorKind};
+use crate::json::LIST;
 use crate::secret::Secret;
 use crate::transport::{
     Auth, Body, Layers, Limits, Proxies, Proxy, RetryPolicy, Service, Transport, Wire, WireOptions,
@@ -51,7 +52,7 @@ impl ClientBuilder {
             retry: RetryPolicy::default(),
             attempt_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
-            limits: Limits { answer: 128 << 20, event: 16 << 20 },
+            limits: Limits { answer: 128 << 20, event: 16 << 20, list: LIST },
             user_agent_suffix: None,
             wraps: Vec::new(),
         }
@@ -156,6 +157,13 @@ impl ClientBuilder {
     /// Bytes at which reading one event, log line or attach frame stops. 16 MiB unless set.
     pub fn max_event_size(mut self, bytes: usize) -> Self {
         self.limits.event = bytes;
+        self
+    }
+
+    /// Objects at which decoding a list stops with [`ErrorKind::TooLarge`]. 100,000 unless set. Objects of all
+    /// depths are bounded as well, by ten times as many: `{}` takes 3 bytes of an answer and hundreds of memory.
+    pub fn max_list_length(mut self, objects: usize) -> Self {
+        self.limits.list = objects;
         self
     }
 
@@ -277,6 +285,16 @@ fn secret(text: impl Into<Secret>) -> SecretString {
     SecretString::from(text.into().expose())
 }
 
+/// A URL for `Debug`: it may hold a password by mistake.
+fn without_secrets(url: &str) -> String {
+    let Ok(mut url) = Url::parse(url) else { return "(not a URL)".to_owned() };
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
+
 fn config(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, message)
 }
@@ -389,7 +407,7 @@ impl fmt::Debug for Dangerous {
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientBuilder")
-            .field("url", &self.url)
+            .field("url", &without_secrets(&self.url))
             .field("auth", &self.auth)
             .field("resolve", &self.resolve)
             .field("retry", &self.retry)

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -11,20 +12,25 @@ use crate::ids::JobId;
 use crate::json::Json;
 
 mod kind;
+mod line;
 mod pending;
 
 pub use kind::ErrorKind;
+pub(crate) use line::{Line, NAME, kept};
 pub use pending::Pending;
 
-/// What went wrong, why, and in which call.
+/// What failed, why, and in which call.
 ///
-/// `Display` is one line. The cause, where there is one, is in [`source`](StdError::source) and not
-/// repeated. Neither `Display` nor `Debug` shows keys, env values or bodies.
-pub struct Error(Box<Inner>);
+/// `{}` prints one line of bounded length, in which a server's text is escaped; `{:#}` adds the causes, which
+/// [`source`](StdError::source) gives one by one. Neither they nor `Debug` show keys, env values or bodies.
+///
+/// Clones share the content, so an error can be kept and handed on.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
 
 pub(crate) type BoxError = Box<dyn StdError + Send + Sync>;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Inner {
     kind: Option<ErrorKind>,
     message: String,
@@ -32,6 +38,7 @@ struct Inner {
     code: Option<String>,
     detail: Option<Json>,
     retry: bool,
+    may_have_acted: bool,
     retry_after: Option<Duration>,
     method: Option<Method>,
     path: Option<String>,
@@ -42,7 +49,7 @@ struct Inner {
     failed_job: Option<JobId>,
     log_tail: Vec<String>,
     missing_routes: Vec<MissingRoute>,
-    source: Option<BoxError>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -145,6 +152,28 @@ impl Error {
         ) || self.0.retry
     }
 
+    /// The server may have carried the call out, although no answer says so: the connection broke, the time
+    /// ran out, somebody else answered, or the answer could not be read.
+    ///
+    /// Look for what the call was to make before you send it again. True also when an earlier attempt of the
+    /// call ended so, whatever became of the last one.
+    pub fn may_have_acted(&self) -> bool {
+        if self.0.may_have_acted {
+            return true;
+        }
+        let was_sent = self.0.method.is_none() || self.0.attempts > 0;
+        was_sent
+            && match self.kind() {
+                ErrorKind::Connection
+                | ErrorKind::Timeout
+                | ErrorKind::Decode
+                | ErrorKind::TooLarge
+                | ErrorKind::Unexpected => true,
+                ErrorKind::Unavailable => !self.is_refusal_while_down(),
+                _ => false,
+            }
+    }
+
     /// Status of the answer, when there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
@@ -228,24 +257,33 @@ impl Error {
     /// An error of your own, for services put in with [`ClientBuilder::layer`](crate::ClientBuilder::layer)
     /// and for tests. The client's retries go by its kind.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind: Some(kind), message: message.into(), ..Inner::default() }))
+        Self(Arc::new(Inner { kind: Some(kind), message: message.into(), ..Inner::default() }))
     }
 
     /// With the cause, for [`source`](StdError::source).
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.inner().source = Some(Arc::from(source.into()));
         self
     }
 }
 
 impl Error {
+    fn inner(&mut self) -> &mut Inner {
+        Arc::make_mut(&mut self.0)
+    }
+
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
-        self.0.status = Some(status);
+        self.inner().status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.inner().message = message;
         self
     }
 
     pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
-        self.0.kind = Some(kind);
+        self.inner().kind = Some(kind);
         self
     }
 
@@ -255,19 +293,25 @@ impl Error {
         detail: Option<Json>,
         retry: bool,
     ) -> Self {
-        self.0.code = code;
-        self.0.detail = detail;
-        self.0.retry = retry;
+        self.inner().code = code;
+        self.inner().detail = detail;
+        self.inner().retry = retry;
+        self
+    }
+
+    /// With the word of an earlier attempt of the same call.
+    pub(crate) fn after_one_that_may_have_acted(mut self, earlier: bool) -> Self {
+        self.inner().may_have_acted |= earlier;
         self
     }
 
     pub(crate) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
-        self.0.retry_after = wait;
+        self.inner().retry_after = wait;
         self
     }
 
     pub(crate) fn with_redirect_target(mut self, target: impl Into<String>) -> Self {
-        self.0.redirect_target = Some(target.into());
+        self.inner().redirect_target = Some(target.into());
         self
     }
 
@@ -278,29 +322,29 @@ impl Error {
         attempts: u32,
         request_id: Option<&str>,
     ) -> Self {
-        self.0.method = Some(method.clone());
-        self.0.path = Some(path.to_owned());
-        self.0.attempts = attempts;
-        self.0.request_id = request_id.map(str::to_owned);
+        self.inner().method = Some(method.clone());
+        self.inner().path = Some(path.to_owned());
+        self.inner().attempts = attempts;
+        self.inner().request_id = request_id.map(str::to_owned);
         self
     }
 
     pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
         // What was refused before it was sent has nothing going on.
         if self.kind() != ErrorKind::InvalidInput {
-            self.0.pending.push(pending);
+            self.inner().pending.push(pending);
         }
         self
     }
 
     pub(crate) fn with_failed_job(mut self, job: JobId, log_tail: Vec<String>) -> Self {
-        self.0.failed_job = Some(job);
-        self.0.log_tail = log_tail;
+        self.inner().failed_job = Some(job);
+        self.inner().log_tail = log_tail;
         self
     }
 
     pub(crate) fn with_missing_routes(mut self, missing: Vec<MissingRoute>) -> Self {
-        self.0.missing_routes = missing;
+        self.inner().missing_routes = missing;
         self
     }
 
@@ -323,70 +367,98 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { message, status, method, path, attempts, pending, failed_job, .. } = &*self.0;
-        write!(f, "{}", self.kind())?;
-        if !message.is_empty() {
-            f.write_str(": ")?;
-            write_line(f, message)?;
-        }
-        if let Some(job) = failed_job {
-            write!(f, "; job {job} failed")?;
-        }
-        for pending in pending {
-            write!(f, "; {pending}")?;
-        }
-        if let (Some(method), Some(path)) = (method, path) {
-            write!(f, " ({method} {path}")?;
-            if let Some(status) = status {
-                write!(f, ", status {}", status.as_u16())?;
+        let mut line = self.line();
+        if f.alternate() {
+            for cause in causes(self).skip(1).take(MOST_CAUSES) {
+                let cause = Line(&cause.to_string(), line::MESSAGE).to_string();
+                if !line.contains(&cause) {
+                    line.push_str(": ");
+                    line.push_str(&cause);
+                }
             }
-            if *attempts > 1 {
-                write!(f, ", {attempts} attempts")?;
-            }
-            f.write_str(")")?;
         }
-        Ok(())
+        f.write_str(&line)
     }
 }
 
-/// Server texts can hold line ends; an error is one line.
-fn write_line(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut pieces = text.split(char::is_control).map(str::trim).filter(|piece| !piece.is_empty());
-    if let Some(first) = pieces.next() {
-        f.write_str(first)?;
+/// Causes that `{:#}` adds.
+const MOST_CAUSES: usize = 8;
+/// Pending operations that an error shows.
+const MOST_PENDING: usize = 8;
+
+impl Error {
+    fn line(&self) -> String {
+        let Inner { message, status, method, path, attempts, pending, failed_job, .. } = &*self.0;
+        let mut line = self.kind().to_string();
+        let mut add = |text: fmt::Arguments<'_>| line.push_str(&text.to_string());
+        if !message.is_empty() {
+            add(format_args!(": {}", Line(message, line::MESSAGE)));
+        }
+        if let Some(job) = failed_job {
+            add(format_args!("; job {} failed", Line(job.as_str(), NAME)));
+        }
+        for pending in pending.iter().take(MOST_PENDING) {
+            add(format_args!("; {pending}"));
+        }
+        if let (Some(method), Some(path)) = (method, path) {
+            add(format_args!(" ({} {}", Line(method.as_str(), NAME), Line(path, 2 * NAME)));
+            if let Some(status) = status {
+                add(format_args!(", status {}", status.as_u16()));
+            }
+            if *attempts > 1 {
+                add(format_args!(", {attempts} attempts"));
+            }
+            add(format_args!(")"));
+        }
+        line
     }
-    pieces.try_for_each(|piece| write!(f, " {piece}"))
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let inner = &*self.0;
         let mut out = f.debug_struct("Error");
-        out.field("kind", &self.kind()).field("message", &inner.message);
+        out.field("kind", &self.kind()).field("message", &Line(&inner.message, line::MESSAGE));
         if let Some(status) = inner.status {
             out.field("status", &status.as_u16());
         }
         if let Some(code) = &inner.code {
-            out.field("code", code);
+            out.field("code", &Line(code, NAME));
         }
         if let (Some(method), Some(path)) = (&inner.method, &inner.path) {
+            let (method, path) = (Line(method.as_str(), NAME), Line(path, 2 * NAME));
             out.field("call", &format_args!("{method} {path}"));
         }
         out.field("attempts", &inner.attempts);
         if let Some(id) = &inner.request_id {
             out.field("request_id", id);
         }
-        if !inner.pending.is_empty() {
-            out.field("pending", &inner.pending);
+        for pending in inner.pending.iter().take(MOST_PENDING) {
+            out.field("pending", &format_args!("{pending}"));
         }
         if let Some(job) = &inner.failed_job {
-            out.field("failed_job", job);
+            out.field("failed_job", &Line(job.as_str(), NAME));
         }
         if let Some(source) = &inner.source {
             out.field("source", source);
         }
         out.finish_non_exhaustive()
     }
+}
+
+/// An error and all that caused it. `io::Error` hides from `source()` what it wraps.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+        Some(error)
+    })
 }
 
 impl StdError for Error {
@@ -407,9 +479,40 @@ mod tests {
     }
 
     #[test]
+    fn the_server_may_have_acted_unless_it_said_no() {
+        let of = |kind| Error::new(kind, "");
+        let down = of(ErrorKind::Unavailable)
+            .with_status(StatusCode::SERVICE_UNAVAILABLE)
+            .with_server_words(Some("service_unavailable".to_owned()), None, true);
+        let unsent = of(ErrorKind::Timeout).with_call(&Method::PUT, "/x", 0, None);
+        let later = of(ErrorKind::Connect).after_one_that_may_have_acted(true);
+        for (error, may) in [
+            (of(ErrorKind::Connection), true),
+            (of(ErrorKind::Timeout), true),
+            (of(ErrorKind::Unavailable), true),
+            (of(ErrorKind::Unexpected), true),
+            (of(ErrorKind::Decode), true),
+            (down, false),
+            (unsent, false),
+            (later, true),
+            (of(ErrorKind::Connect), false),
+            (of(ErrorKind::Tls), false),
+            (of(ErrorKind::Server), false),
+            (of(ErrorKind::RateLimited), false),
+            (of(ErrorKind::Validation), false),
+            (of(ErrorKind::Redirect), false),
+        ] {
+            assert_eq!(error.may_have_acted(), may, "{error:?}");
+        }
+    }
+
+    #[test]
     fn display_is_one_line_without_the_source() {
         let error = Error::new(ErrorKind::Server, "first\nsecond").caused_by("the cause");
         assert_eq!(error.to_string(), "the server failed: first second");
+        assert_eq!(format!("{error:#}"), "the server failed: first second: the cause");
         assert_eq!(error.source().unwrap().to_string(), "the cause");
+        let again = error.clone().with_status(StatusCode::BAD_GATEWAY);
+        assert_eq!((error.status(), again.status().is_some()), (None, true));
     }
 }

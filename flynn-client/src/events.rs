@@ -37,8 +37,14 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use futures_core::Stream;
+use futures_core::stream::BoxStream;
+use futures_util::stream::try_unfold;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +54,7 @@ use crate::ids::AppId;
 use crate::json::Json;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Connect, Deadline, Request, Spec, operation};
+use crate::transport::{Connect, Deadline, Request, Spec, list_limit, operation};
 
 pub use crate::watch::EventWatch;
 
@@ -159,7 +165,7 @@ impl Event {
         if self.object_type == *kind {
             return self.data.decode();
         }
-        let message = format!("event {} is no event of a {kind}", self.id);
+        let message = format!("event {} is not a {kind} event", self.id);
         Err(Error::new(ErrorKind::Decode, message))
     }
 }
@@ -221,7 +227,10 @@ impl Events {
         self
     }
 
-    /// The events there are, the newest first, read page by page: `GET /events`, asked for JSON.
+    /// The events there are, the newest first, read page by page: `GET /events`, asked for JSON. Without
+    /// [`count`](Self::count), at most as many as
+    /// [`ClientBuilder::max_list_length`](crate::ClientBuilder::max_list_length) allows, 100,000 unless set;
+    /// [`pages`](ListEvents::pages) has no bound.
     pub fn list(&self) -> ListEvents {
         ListEvents { events: self.clone(), before: None, since: None, page: 500, timeout: None }
     }
@@ -275,6 +284,9 @@ impl Events {
 }
 
 /// A list of events; made by [`Events::list`].
+///
+/// # Errors
+/// [`ErrorKind::TooLarge`], when there are more events than a list may have.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ListEvents {
@@ -304,33 +316,100 @@ impl ListEvents {
         self
     }
 
+    /// The same events as a stream of pages, which holds one page at a time.
+    /// [`timeout`](Self::timeout) is then the deadline of each page.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+    /// # let flynn = mock.client();
+    /// use futures_util::TryStreamExt;
+    ///
+    /// let mut pages = flynn.events().list().page_size(50).pages();
+    /// while let Some(page) = pages.try_next().await? {
+    ///     println!("{} events", page.len());
+    /// }
+    /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
+    /// ```
+    pub fn pages(self) -> EventPages {
+        let timeout = self.timeout;
+        let pages = try_unfold(Pages::of(self), move |mut pages| async move {
+            let page = pages.next(Deadline::after(timeout)).await?;
+            Ok(page.map(|page| (page, pages)))
+        });
+        EventPages(Box::pin(pages))
+    }
+
     pub(crate) async fn run(self, deadline: Deadline) -> Result<Vec<Event>, Error> {
-        let wanted = self.events.count.map_or(usize::MAX, |count| count as usize);
-        let mut all: Vec<Event> = Vec::new();
-        let mut before = self.before;
-        while all.len() < wanted {
-            let count = usize::min(self.page as usize, wanted - all.len());
-            let spec = self
-                .events
-                .spec()
-                .query_opt("before_id", before)
-                .query_opt("since_id", self.since)
-                .query("count", &count.to_string());
-            let page =
-                Request::<Vec<Event>>::list(&self.events.client, spec).within(deadline).await?;
-            let full = page.len() >= count;
-            let oldest = page.last().map(|event| event.id);
-            if oldest.is_some() && before.is_some() && oldest >= before {
-                let message = "a page of events does not begin where the one before ended";
-                return Err(Error::new(ErrorKind::Unexpected, message));
-            }
-            before = oldest;
+        let most = match self.events.count {
+            Some(_) => usize::MAX,
+            None => list_limit(&self.events.client),
+        };
+        let mut pages = Pages::of(self);
+        let mut all = Vec::new();
+        while let Some(page) = pages.next(deadline).await? {
             all.extend(page);
-            if !full {
-                break;
+            if all.len() > most {
+                let message = format!("more than {most} events; set `count`, or read `pages()`");
+                return Err(Error::new(ErrorKind::TooLarge, message));
             }
         }
         Ok(all)
+    }
+}
+
+/// Where a list of events is.
+struct Pages {
+    list: ListEvents,
+    /// How many events are still wanted.
+    left: usize,
+}
+
+impl Pages {
+    fn of(list: ListEvents) -> Self {
+        let left = list.events.count.map_or(usize::MAX, |count| count as usize);
+        Self { list, left }
+    }
+
+    async fn next(&mut self, deadline: Deadline) -> Result<Option<Vec<Event>>, Error> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let ListEvents { events, before, since, page, .. } = &mut self.list;
+        let count = usize::min(*page as usize, self.left);
+        let spec = (events.spec())
+            .query_opt("before_id", *before)
+            .query_opt("since_id", *since)
+            .query("count", &count.to_string());
+        let mut page = Request::<Vec<Event>>::list(&events.client, spec).within(deadline).await?;
+        let Some(oldest) = page.last().map(|event| event.id) else { return Ok(None) };
+        if before.is_some_and(|before| oldest >= before) {
+            let message = "a page of events does not begin where the one before ended";
+            return Err(Error::new(ErrorKind::Unexpected, message));
+        }
+        *before = Some(oldest);
+        let is_last = page.len() < count;
+        page.truncate(self.left);
+        self.left = if is_last { 0 } else { self.left - page.len() };
+        Ok(Some(page))
+    }
+}
+
+/// Events page by page, the newest first; made by [`ListEvents::pages`]. After an error it ends.
+#[must_use = "nothing is sent until it is polled"]
+pub struct EventPages(BoxStream<'static, Result<Vec<Event>, Error>>);
+
+impl Stream for EventPages {
+    type Item = Result<Vec<Event>, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.as_mut().poll_next(cx)
+    }
+}
+
+impl fmt::Debug for EventPages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventPages").finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! JSON whose shape the crate does not know, or knows only when asked.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -7,6 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::error::{Error, ErrorKind};
+
+mod decode;
+
+pub(crate) use decode::{LIST, decode, decode_list, decode_object, not_json};
 
 /// A JSON document as it came, decoded when it is asked for.
 ///
@@ -19,7 +24,7 @@ impl Json {
     /// Encodes a value.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the value has no JSON form (a map with keys that are no strings).
+    /// [`ErrorKind::InvalidInput`] when the value has no JSON form, such as a map whose keys are not strings.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         serde_json::value::to_raw_value(value)
             .map(Self)
@@ -34,14 +39,19 @@ impl Json {
     /// Decodes the document.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] with the position, never the text, of what did not fit.
+    /// [`ErrorKind::Decode`] with the position, never the text, of what did not fit. An array does not fit a
+    /// struct. [`ErrorKind::TooLarge`] when the document holds more than a million objects.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        decode(self.as_str().as_bytes())
+        decode(self.as_str().as_bytes(), LIST)
     }
 
     /// The document as a value that can be walked.
-    pub fn to_value(&self) -> serde_json::Value {
-        serde_json::from_str(self.as_str()).unwrap_or_default()
+    ///
+    /// # Errors
+    /// [`ErrorKind::Decode`] when no [`serde_json::Value`] can hold it: it has a number such as `1e400`, half
+    /// of a surrogate pair, or a depth of more than 127. [`as_str`](Self::as_str) has it all.
+    pub fn to_value(&self) -> Result<serde_json::Value, Error> {
+        self.decode()
     }
 
     /// Whether the document is `null`, as it is where the server left it out.
@@ -63,11 +73,73 @@ impl From<serde_json::Value> for Json {
     }
 }
 
-/// Equal when the values are, whatever the spacing and the order of keys.
+/// Equal when the values are, whatever the spacing and the order of keys. Numbers are compared digit by digit,
+/// so no two of them are equal because a type of Rust cannot tell them apart. Where the documents are more than
+/// 100 levels deep, or a string holds half of a surrogate pair, the text is compared.
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str() || self.to_value() == other.to_value()
+        is_same(self.as_str(), other.as_str(), 100)
     }
+}
+
+fn is_same(one: &str, other: &str, depth: usize) -> bool {
+    type Map<'a> = BTreeMap<String, &'a RawValue>;
+    if one == other {
+        return true;
+    }
+    let Some(depth) = depth.checked_sub(1) else { return false };
+    let first = |text: &str| text.bytes().next().unwrap_or_default();
+    match (first(one), first(other)) {
+        (b'{', b'{') => match (parse::<Map<'_>>(one), parse::<Map<'_>>(other)) {
+            (Some(one), Some(other)) => {
+                one.len() == other.len()
+                    && one.iter().zip(&other).all(|((key, value), (other_key, other_value))| {
+                        key == other_key && is_same(value.get(), other_value.get(), depth)
+                    })
+            }
+            _ => false,
+        },
+        (b'[', b'[') => match (parse::<Vec<&RawValue>>(one), parse::<Vec<&RawValue>>(other)) {
+            (Some(one), Some(other)) => {
+                one.len() == other.len()
+                    && one.iter().zip(&other).all(|(a, b)| is_same(a.get(), b.get(), depth))
+            }
+            _ => false,
+        },
+        (b'"', b'"') => {
+            let one = parse::<String>(one);
+            one.is_some() && one == parse(other)
+        }
+        (b'-' | b'0'..=b'9', b'-' | b'0'..=b'9') => {
+            let one = decimal(one);
+            one.is_some() && one == decimal(other)
+        }
+        _ => false,
+    }
+}
+
+fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
+    serde_json::from_str(text).ok()
+}
+
+/// Sign, digits without zeros at either end, and the power of ten of the last digit.
+fn decimal(number: &str) -> Option<(bool, String, i64)> {
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (number, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let is_negative = whole.starts_with('-');
+    let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
+    let digits = digits.trim_start_matches('0');
+    let significant = digits.trim_end_matches('0');
+    if significant.is_empty() {
+        return Some((is_negative, String::new(), 0));
+    }
+    let zeros = i64::try_from(digits.len() - significant.len()).ok()?;
+    let places = i64::try_from(fraction.len()).ok()?;
+    let power = exponent.checked_sub(places)?.checked_add(zeros)?;
+    Some((is_negative, significant.to_owned(), power))
 }
 
 impl fmt::Debug for Json {
@@ -86,38 +158,6 @@ impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Box::<RawValue>::deserialize(deserializer).map(Self)
     }
-}
-
-/// Decodes a whole answer.
-pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
-    serde_json::from_slice(text).map_err(|error| decode_error(&error, text))
-}
-
-/// Decodes a whole answer that is one object. serde would take a list for a struct, its fields in order.
-pub(crate) fn decode_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
-    if text.trim_ascii_start().starts_with(b"[") {
-        return Err(Error::new(ErrorKind::Decode, "a JSON list instead of an object"));
-    }
-    decode(text)
-}
-
-/// serde's own message quotes values ("invalid type: string \"...\""), which can be secrets: only the
-/// position and the sort of fault go on.
-fn decode_error(error: &serde_json::Error, text: &[u8]) -> Error {
-    let what = match error.classify() {
-        serde_json::error::Category::Data => "JSON of another shape than expected",
-        serde_json::error::Category::Eof if text.iter().all(u8::is_ascii_whitespace) => {
-            "an empty body instead of JSON"
-        }
-        serde_json::error::Category::Eof => "JSON that ends too early",
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => {
-            "a body that is not JSON"
-        }
-    };
-    Error::new(
-        ErrorKind::Decode,
-        format!("{what}, at line {} column {}", error.line(), error.column()),
-    )
 }
 
 /// Lists and maps that are `null` on the wire are empty ones.
@@ -144,21 +184,52 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 mod tests {
     use super::*;
 
-    #[test]
-    fn errors_give_the_position_and_no_value() {
-        let error = decode::<u32>(b"\n \"s3cret\"").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Decode);
-        let text = format!("{error} {error:?}");
-        assert!(text.contains("line 2") && !text.contains("s3cret"), "{text}");
+    fn json(text: &str) -> Json {
+        serde_json::from_str(text).unwrap()
     }
 
     #[test]
     fn a_document_passes_through_unchanged() {
         let text = "{\"b\":1.0,\"a\":[\"x\"]}";
-        let json: Json = serde_json::from_str(text).unwrap();
-        assert_eq!(serde_json::to_string(&json).unwrap(), text);
-        assert!(!format!("{json:?}").contains('x'));
-        let through_value: Json = serde_json::from_value(json.to_value()).unwrap();
-        assert_eq!(through_value, json);
+        let document = json(text);
+        assert_eq!(serde_json::to_string(&document).unwrap(), text);
+        assert!(!format!("{document:?}").contains('x'));
+        let through_value: Json = serde_json::from_value(document.to_value().unwrap()).unwrap();
+        assert_eq!(through_value, document);
+    }
+
+    #[test]
+    fn documents_are_equal_when_their_values_are() {
+        let deep =
+            |inner: &str, levels| format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels));
+        for (one, other, equal) in [
+            (r#"{"a":1,"b":[true,null]}"#, r#"{ "b": [true, null], "a": 1 }"#, true),
+            (r#"{"a":1}"#, r#"{"a":1,"b":1}"#, false),
+            (r#"{"a":1}"#, r#"{"b":1}"#, false),
+            (r#"[1,2]"#, r#"[2,1]"#, false),
+            (r#""\u0061\/""#, r#""a/""#, true),
+            ("1e400", "1e401", false),
+            ("1e400", "10E399", true),
+            ("1e400", "null", false),
+            ("1", "1.0", true),
+            ("-0.010", "-1e-2", true),
+            ("0", "0.0e9", true),
+            ("18446744073709551617", "18446744073709551618", false),
+            ("0.1000000000000000000001", "0.1", false),
+            ("1e99999999999999999999", "1e99999999999999999999", true),
+            ("1e99999999999999999999", "2e99999999999999999999", false),
+            (r#""\ud800""#, r#""\ud801""#, false),
+            (r#""\ud800""#, "null", false),
+            (&deep("1", 90), &deep(" 1 ", 90), true),
+            (&deep("1", 130), &deep("2", 130), false),
+            (&deep("1", 130), &deep("1", 130), true),
+            (&deep("1", 100_000), &deep("2", 100_000), false),
+        ] {
+            assert_eq!(json(one) == json(other), equal, "{one:.40} {other:.40}");
+            assert_eq!(json(other) == json(one), equal, "{other:.40} {one:.40}");
+        }
+        for text in ["1e400", r#""\ud800""#, &deep("1", 200)] {
+            assert_eq!(json(text).to_value().unwrap_err().kind(), ErrorKind::Decode, "{text}");
+        }
     }
 }

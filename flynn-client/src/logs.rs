@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::apps::AppHandle;
 use crate::error::{Error, ErrorKind};
 use crate::ids::{HostId, JobId};
-use crate::json::decode;
+use crate::json::{LIST, decode_object};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Accept, Connect, Deadline, EventSource, Parser, Request, Spec, operation};
@@ -167,7 +167,7 @@ fn lines(body: &[u8]) -> Result<Vec<LogLine>, Error> {
         if message.is_error() {
             return Err(Error::new(ErrorKind::Stream, String::from_utf8_lossy(&message.data)));
         }
-        let chunk: Chunk = decode(&message.data)?;
+        let chunk: Chunk = decode_object(&message.data, LIST)?;
         match chunk.data {
             Some(line) => lines.push(line),
             None if chunk.event == "eof" => return Ok(lines),

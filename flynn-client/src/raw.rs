@@ -41,8 +41,8 @@ use serde::de::DeserializeOwned;
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::json::decode;
-use crate::transport::{Connect, Deadline, Repeat, Request, Spec, operation};
+use crate::json::{LIST, decode};
+use crate::transport::{Connect, Deadline, Repeat, Request, Spec, list_limit, operation};
 
 impl Client {
     /// Any call: a method and a path from the root of the API, percent-encoded where need be, without query.
@@ -98,7 +98,9 @@ impl RawRequest {
 
     /// The answer's JSON as a type.
     pub fn decode<T: DeserializeOwned>(self) -> Request<T> {
-        let request = Request::new(&self.client, self.spec, |_, body| decode(&body?));
+        let request = Request::new(&self.client, self.spec, |client, body| {
+            decode(&body?, list_limit(client))
+        });
         match self.timeout {
             Some(timeout) => request.timeout(timeout),
             None => request,
@@ -165,7 +167,7 @@ impl RawAnswer {
     /// # Errors
     /// A decode error.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        decode(&self.body)
+        decode(&self.body, LIST)
     }
 }
 

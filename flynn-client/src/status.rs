@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::builder::ClientBuilder;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::json::{decode, null_is_default};
+use crate::json::{LIST, decode_object, null_is_default};
 use crate::string_enum::string_enum;
 use crate::transport::{Accept, Request, Spec};
 
@@ -153,7 +153,7 @@ fn status(client: &Client, spec: Spec) -> Request<Status> {
         data: Option<Status>,
     }
     Request::new(client, spec.also(StatusCode::INTERNAL_SERVER_ERROR), |_, body| {
-        let envelope: Envelope = decode(&body?)?;
+        let envelope: Envelope = decode_object(&body?, LIST)?;
         envelope
             .data
             .ok_or_else(|| Error::new(ErrorKind::Server, "it failed instead of saying its status"))

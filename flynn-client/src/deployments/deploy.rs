@@ -85,7 +85,7 @@ pub(crate) async fn start(
                     _ => return Err(error),
                 }
             }
-            Err(error) if perhaps_accepted(&error) => {
+            Err(error) if error.may_have_acted() => {
                 let pending = Pending::PerhapsDeployed(release.clone());
                 let found = lost(app, release, is_new, deadline).await;
                 break found.ok_or_else(|| error.with_pending(pending))?;
@@ -98,20 +98,6 @@ pub(crate) async fn start(
         id: accepted.id.clone(),
         accepted: Some(accepted),
     })
-}
-
-/// Whether the server may have taken the request whatever this error says: one before it may have
-/// answered in its stead, and an answer that cannot be read may be a good one.
-fn perhaps_accepted(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::Connection
-        | ErrorKind::Timeout
-        | ErrorKind::Decode
-        | ErrorKind::TooLarge
-        | ErrorKind::Unexpected => true,
-        ErrorKind::Unavailable => !error.is_refusal_while_down(),
-        _ => false,
-    }
 }
 
 /// The deployment whose acceptance did not reach us: the newest one, if it is of this release and not an

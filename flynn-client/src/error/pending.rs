@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::{Line, NAME};
 use crate::ids::{
     AppId, DeploymentId, JobId, MigrationId, ProviderId, ReleaseId, ResourceId, ScaleRequestId,
 };
@@ -43,23 +44,27 @@ pub enum Pending {
     },
 }
 
+/// Ids come from the server, or from the caller.
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = |id: &dyn AsRef<str>| Line(id.as_ref(), NAME).to_string();
         match self {
-            Self::Release(id) => write!(f, "release {id} is made and not deployed"),
-            Self::PerhapsDeployed(id) => {
-                write!(f, "release {id} may be under way all the same: see the app's deployments")
+            Self::Release(release) => write!(f, "release {} is made and not deployed", id(release)),
+            Self::PerhapsDeployed(release) => {
+                write!(f, "release {} may be deployed: see the app's deployments", id(release))
             }
-            Self::Deployment(id) => write!(f, "deployment {id} goes on"),
+            Self::Deployment(deployment) => write!(f, "deployment {} continues", id(deployment)),
             Self::Scale { app, release, .. } => {
-                write!(f, "the scaling of {app} at release {release} goes on")
+                write!(f, "the scaling of {} at release {} continues", id(app), id(release))
             }
-            Self::Migration(id) => write!(f, "domain migration {id} goes on"),
-            Self::AppDeletion(app) => write!(f, "the deletion of app {app} goes on"),
-            Self::ReleaseDeletion(id) => write!(f, "the deletion of release {id} goes on"),
-            Self::Job(id) => write!(f, "job {id} goes on"),
+            Self::Migration(migration) => write!(f, "domain migration {} continues", id(migration)),
+            Self::AppDeletion(app) => write!(f, "the deletion of app {} continues", id(app)),
+            Self::ReleaseDeletion(release) => {
+                write!(f, "the deletion of release {} continues", id(release))
+            }
+            Self::Job(job) => write!(f, "job {} continues", id(job)),
             Self::ResourceLinks { app, resources } => {
-                write!(f, "app {app} has lost {} resource links", resources.len())
+                write!(f, "app {} has lost {} resource links", id(app), resources.len())
             }
         }
     }

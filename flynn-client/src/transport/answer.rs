@@ -8,8 +8,8 @@ use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use super::retry::retry_after;
-use crate::error::{Error, ErrorKind};
-use crate::json::Json;
+use crate::error::{Error, ErrorKind, Line, NAME, kept};
+use crate::json::{Json, not_json};
 
 /// Body of the controller's errors.
 #[derive(Deserialize)]
@@ -42,13 +42,13 @@ pub(crate) fn is_type(headers: &HeaderMap, essence: &str) -> bool {
 
 /// What an answer of another media type than was asked for is called.
 pub(crate) fn not_a(wanted: &str, headers: &HeaderMap) -> Error {
-    let message = format!("no {wanted} but an answer with {}", content_type(headers));
+    let message = format!("not {wanted}, {}", content_type(headers));
     Error::new(ErrorKind::Decode, message)
 }
 
-fn content_type(headers: &HeaderMap) -> String {
+pub(crate) fn content_type(headers: &HeaderMap) -> String {
     match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
-        Some(given) => format!("content type {given:?}"),
+        Some(given) => format!("content type {:?}", Line(given, NAME)),
         None => "no content type".to_owned(),
     }
 }
@@ -59,8 +59,8 @@ pub(crate) fn refuse_coding(headers: &HeaderMap) -> Result<(), Error> {
     let mut codings = codings.flat_map(|value| value.to_str().unwrap_or("?").split(','));
     match codings.find(|coding| !matches!(&*coding.trim().to_ascii_lowercase(), "" | "identity")) {
         Some(coding) => {
-            let message =
-                format!("the answer is coded as {:?}, which was not asked for", coding.trim());
+            let coding = Line(coding.trim(), NAME);
+            let message = format!("the answer is coded as {coding:?}, which was not asked for");
             Err(Error::new(ErrorKind::Decode, message))
         }
         None => Ok(()),
@@ -97,8 +97,8 @@ pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
         kind => kind,
     };
     let error = match fault {
-        Some(fault) => Error::new(kind, without_value(fault.message)).with_server_words(
-            Some(fault.code).filter(|code| !code.is_empty()),
+        Some(fault) => Error::new(kind, kept(without_value(fault.message))).with_server_words(
+            Some(kept(fault.code)).filter(|code| !code.is_empty()),
             fault.detail.filter(|detail| !detail.is_null()),
             fault.retry,
         ),
@@ -124,8 +124,8 @@ fn foreign(parts: &Parts, body: &Bytes) -> String {
     if body.starts_with(UNKNOWN_PATH) {
         return "unknown path or method".to_owned();
     }
-    let kind = content_type(&parts.headers);
-    format!("{} bytes that are no error of a controller ({kind})", body.len())
+    let what = not_json(body).unwrap_or("JSON of another shape");
+    format!("{what} instead of a controller's error, {}", content_type(&parts.headers))
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::{Deadline, Spec};
+use super::{Answer, Deadline, Spec, content_type};
 use crate::client::Client;
-use crate::error::Error;
-use crate::json::{decode, decode_object};
+use crate::error::{Error, ErrorKind};
+use crate::json::{decode, decode_list, decode_object, not_json};
 
 /// Makes the call's result from the body of a success, or from the error.
 type Finish<T> = fn(&Client, Result<Bytes, Error>) -> Result<T, Error>;
@@ -51,23 +51,23 @@ impl<T> Request<T> {
 impl<T: DeserializeOwned> Request<T> {
     /// A call that answers with one JSON object.
     pub(crate) fn json(client: &Client, spec: Spec) -> Self {
-        Self::new(client, spec, |_, body| decode_object(&body?))
+        Self::new(client, spec, |client, body| decode_object(&body?, list_limit(client)))
     }
 }
 
 impl<T: DeserializeOwned> Request<Vec<T>> {
     /// A call that answers with a JSON list; `null` is an empty one.
     pub(crate) fn list(client: &Client, spec: Spec) -> Self {
-        Self::new(client, spec, |_, body| Ok(decode::<Option<Vec<T>>>(&body?)?.unwrap_or_default()))
+        Self::new(client, spec, |client, body| decode_list(&body?, list_limit(client)))
     }
 }
 
 impl<T: DeserializeOwned> Request<Option<T>> {
     /// A call that answers with one JSON object, or with a 404 that is no error.
     pub(crate) fn optional(client: &Client, spec: Spec) -> Self {
-        Self::new(client, spec, |_, body| match body {
+        Self::new(client, spec, |client, body| match body {
             Err(error) if error.is_not_found() => Ok(None),
-            body => decode_object(&body?).map(Some),
+            body => decode_object(&body?, list_limit(client)).map(Some),
         })
     }
 }
@@ -76,11 +76,16 @@ impl Request<()> {
     /// A call whose answer says nothing more. It is empty or an object; anything else is the page of
     /// some other server, and no proof that the call was carried out.
     pub(crate) fn unit(client: &Client, spec: Spec) -> Self {
-        Self::new(client, spec, |_, body| match body? {
+        Self::new(client, spec, |client, body| match body? {
             body if body.is_empty() => Ok(()),
-            body => decode::<serde::de::IgnoredAny>(&body).map(|_| ()),
+            body => decode::<serde::de::IgnoredAny>(&body, list_limit(client)).map(|_| ()),
         })
     }
+}
+
+/// How many objects a list of an answer may have.
+pub(crate) fn list_limit(client: &Client) -> usize {
+    client.transport().limits.list
 }
 
 impl<T> fmt::Debug for Request<T> {
@@ -101,14 +106,21 @@ impl<T: 'static> IntoFuture for Request<T> {
             let Self { client, spec, finish, deadline, timeout } = self;
             let deadline = if timeout.is_some() { Deadline::after(timeout) } else { deadline };
             let answer = client.transport().whole(&spec, deadline).await;
-            let (body, call) = match answer {
-                Ok(answer) => (Ok(answer.body), Some(answer.call)),
-                Err(error) => (Err(error), None),
+            let (parts, body, call) = match answer {
+                Ok(Answer { parts, body, call }) => (parts, body, call),
+                Err(error) => return finish(&client, Err(error)),
             };
-            finish(&client, body).map_err(|error| match call {
-                // The answer came and could not be read: say which call it was.
-                Some(call) if error.method().is_none() => call.name(error, &spec),
-                _ => error,
+            finish(&client, Ok(body.clone())).map_err(|error| {
+                // The answer came and could not be read: say which call it was, and who may have answered.
+                let error = match not_json(&body) {
+                    Some(_) if error.kind() == ErrorKind::Decode => {
+                        let message =
+                            format!("{}, {}", error.message(), content_type(&parts.headers));
+                        error.with_message(message)
+                    }
+                    _ => error,
+                };
+                if error.method().is_none() { call.name(error, &spec) } else { error }
             })
         })
     }

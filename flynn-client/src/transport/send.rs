@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, UPGRADE, USER_AGENT,
 };
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
@@ -30,6 +30,8 @@ pub(crate) struct Limits {
     pub(crate) answer: usize,
     /// Bytes of one event or line of a stream.
     pub(crate) event: usize,
+    /// Objects of a list.
+    pub(crate) list: usize,
 }
 
 /// The least time of one attempt of a call that is known to be slow.
@@ -166,9 +168,10 @@ impl Transport {
         let mut url = self.url(spec);
         let mut hops = 0;
         let mut failures = Failures::default();
+        let mut may_have_acted = false;
         loop {
             if deadline.is_over() {
-                return Err(Deadline::error());
+                return Err(Deadline::error().after_one_that_may_have_acted(may_have_acted));
             }
             call.attempts += 1;
             let error = match self.timed(spec, url.clone(), deadline, reading, call).await {
@@ -180,8 +183,9 @@ impl Transport {
                     continue;
                 }
                 Ok(answer) => return Ok(answer),
-                Err(error) => error,
+                Err(error) => error.after_one_that_may_have_acted(may_have_acted),
             };
+            may_have_acted |= error.may_have_acted();
             if spec.repeat == Repeat::Delete && call.attempts > 1 && error.is_not_found() {
                 // An earlier attempt has deleted it, although its answer was lost.
                 return Ok((http::Response::new(()).into_parts().0, Content::Whole(Bytes::new())));
@@ -224,6 +228,10 @@ impl Transport {
     ) -> Result<(Parts, Content), Error> {
         let (parts, body) = self.exchange(spec, url, reading, call).await?.into_parts();
         let status = parts.status;
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            check_switch(&spec.headers, &parts.headers)
+                .map_err(|error| error.with_status(status))?;
+        }
         if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
             if !spec.headers.contains_key(ACCEPT_ENCODING) {
                 refuse_coding(&parts.headers).map_err(|error| error.with_status(status))?;
@@ -295,6 +303,18 @@ impl Transport {
         }
         url
     }
+}
+
+/// Whether a server switches to the protocol that was asked for.
+fn check_switch(asked: &HeaderMap, given: &HeaderMap) -> Result<(), Error> {
+    let message = match (asked.get(UPGRADE), given.get(UPGRADE)) {
+        (None, _) => "the server switches protocols, which was not asked for",
+        (Some(asked), Some(given)) if asked.as_bytes().eq_ignore_ascii_case(given.as_bytes()) => {
+            return Ok(());
+        }
+        _ => "the server switches to another protocol than was asked for",
+    };
+    Err(Error::new(ErrorKind::Unexpected, message))
 }
 
 /// Reads a body to its end, or to the limit.

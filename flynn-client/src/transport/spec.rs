@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 
-use crate::error::Error;
+use crate::error::{Error, Line, NAME};
 
 /// Whether a call may be sent again after the server may have seen it. Each operation says so in its own
 /// file; the method decides nothing.
@@ -80,7 +80,9 @@ impl Spec {
         while let Some((before, after)) = rest.split_once('{') {
             let (name, after) = after.split_once('}').unwrap_or((after, ""));
             let segment = segments.next().unwrap_or_default();
-            if matches!(segment, "" | "." | "..") && fault.is_none() {
+            // Servers and proxies may decode what is encoded here.
+            if (segment.is_empty() || leads_elsewhere(segment)) && fault.is_none() {
+                let segment = Line(segment, NAME);
                 fault = Some(Error::invalid_input(format!("{segment:?} cannot be used as {name}")));
             }
             path.push_str(before);
@@ -107,10 +109,11 @@ impl Spec {
     pub(crate) fn raw(method: Method, path: &str) -> Self {
         let mut spec = Self::new(method, "(raw)", [], Repeat::Never);
         path.clone_into(&mut spec.path);
-        let is_clean =
-            |segment: &str| !matches!(segment, "." | "..") && !segment.contains(['?', '#', '\\']);
-        if !path.starts_with('/') || !path.split('/').all(is_clean) {
+        let decoded = percent_decode_str(path).decode_utf8_lossy();
+        if !path.starts_with('/') || path.contains(['?', '#', '\\']) || leads_elsewhere(&decoded) {
             spec.refuse("a path begins with a slash and has no query and no segments of dots");
+        } else if decoded.contains(char::is_control) {
+            spec.refuse("a path has no control characters");
         }
         spec
     }
@@ -217,6 +220,11 @@ impl Spec {
     }
 }
 
+/// Whether a path, or a part of one, has segments that lead to another place than it says.
+fn leads_elsewhere(path: &str) -> bool {
+    path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,7 +243,7 @@ mod tests {
 
     #[test]
     fn segments_that_would_change_the_path_are_refused() {
-        for segment in ["", ".", ".."] {
+        for segment in ["", ".", "..", "../a", "a\\..\\b"] {
             let spec = Spec::get("/apps/{app}", [segment]);
             assert!(spec.fault.unwrap().is_validation(), "{segment:?}");
         }

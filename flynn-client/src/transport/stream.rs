@@ -17,8 +17,8 @@ use super::spec::Accept;
 use super::sse::{Message, Parser};
 use super::{Body, Call, Deadline, Spec, is_type, not_a};
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
-use crate::json::decode;
+use crate::error::{Error, ErrorKind, kept};
+use crate::json::{LIST, decode_object};
 
 /// A call that opens a stream: awaiting it gives the [`EventSource`] once the server has accepted.
 #[must_use = "nothing is sent until it is awaited"]
@@ -156,7 +156,7 @@ impl<T: DeserializeOwned> Stream for EventSource<T> {
         let Some(open) = &mut this.open else { return Poll::Ready(None) };
         let (item, over) = match ready!(open.poll(cx)) {
             Some(Ok(message)) if message.is_error() => (Some(Err(server_error(&message))), true),
-            Some(Ok(message)) => (Some(decode(&message.data)), false),
+            Some(Ok(message)) => (Some(decode_object(&message.data, LIST)), false),
             Some(Err(error)) => (Some(Err(error)), true),
             None => (None, true),
         };
@@ -169,7 +169,7 @@ impl<T: DeserializeOwned> Stream for EventSource<T> {
 
 /// The text of an error frame: the server's own words.
 fn server_error(message: &Message) -> Error {
-    Error::new(ErrorKind::Stream, String::from_utf8_lossy(&message.data))
+    Error::new(ErrorKind::Stream, kept(String::from_utf8_lossy(&message.data).into_owned()))
 }
 
 impl<T> fmt::Debug for EventSource<T> {

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use url::Url;
 
 use super::{Body, Proxies};
-use crate::error::{BoxError, Error, ErrorKind};
+use crate::error::{BoxError, Error, ErrorKind, causes};
 
 /// How connections are made.
 pub(crate) struct WireOptions {
@@ -168,6 +168,7 @@ fn failed(error: reqwest::Error) -> Error {
             let target = error.url().map(target).unwrap_or_default();
             format!("to {target}: {}", reason(&error))
         }
+        ErrorKind::Connection => format!("before the answer: {}", reason(&error)),
         _ => String::new(),
     };
     Error::new(kind, message).caused_by(error.without_url())
@@ -175,8 +176,8 @@ fn failed(error: reqwest::Error) -> Error {
 
 /// An answer whose body broke off.
 pub(crate) fn broken(error: reqwest::Error) -> Error {
-    Error::new(ErrorKind::Connection, "within the body of the answer")
-        .caused_by(error.without_url())
+    let message = format!("within the body of the answer: {}", reason(&error));
+    Error::new(ErrorKind::Connection, message).caused_by(error.without_url())
 }
 
 /// An error that came through, or from, a layer.
@@ -187,18 +188,6 @@ pub(crate) fn foreign(error: impl Into<BoxError>) -> Error {
             Error::new(ErrorKind::Connection, "a layer of the client failed").caused_by(error)
         }
     }
-}
-
-/// An error and all that caused it. `io::Error` hides what it wraps from `source()`.
-fn causes<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            Some(inner) => Some(inner as &(dyn std::error::Error + 'static)),
-            None => error.source(),
-        }
-    })
 }
 
 /// Whether TLS itself refused the peer.

@@ -18,6 +18,7 @@ mod deletion;
 mod deployments;
 mod domain;
 mod env;
+mod error_line;
 mod errors;
 mod events;
 mod go_client;

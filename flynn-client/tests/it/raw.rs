@@ -1,3 +1,4 @@
+use flynn_client::Client;
 use futures_util::StreamExt as _;
 use http::Method;
 use serde_json::json;
@@ -38,8 +39,25 @@ async fn odd_paths_are_refused_before_anything_is_sent() {
         let error = server.client().request(Method::GET, path).await.unwrap_err();
         assert!(error.is_validation() && error.attempts() == 0, "{path}: {error:?}");
     }
+    let below = Client::builder(format!("{}/flynn", server.url())).no_proxy().build().unwrap();
+    for path in [
+        "/%2e%2e/",
+        "/.%2E/x",
+        "/%2E",
+        "/apps/%2e%2e%2fother",
+        "/apps%5c..%5Cother",
+        "/a\t/..",
+        "/.\n./x",
+        "/a\rb",
+        "/a\0",
+        "/a\x7f",
+        "/a%0ab",
+    ] {
+        let error = below.request(Method::GET, path).await.unwrap_err();
+        assert!(error.is_validation() && error.attempts() == 0, "{path:?}: {error:?}");
+    }
     let client = server.client();
-    for id in ["", ".", ".."] {
+    for id in ["", ".", "..", "../x", "a/../..", "a\\..\\b"] {
         assert!(client.app(id).get().await.unwrap_err().is_validation());
     }
     // Outside of the path an empty id would mean all there are.

@@ -1,7 +1,8 @@
 use flynn_client::ErrorKind;
 use flynn_client::apps::NewApp;
+use futures_util::StreamExt as _;
 
-use crate::server::{Server, Step, answer, json};
+use crate::server::{Server, Step, answer, events, json};
 
 #[tokio::test]
 async fn answers_are_bounded() {
@@ -54,6 +55,38 @@ async fn a_list_is_no_object() {
     assert_eq!(app.get_opt().await.unwrap_err().kind(), ErrorKind::Decode);
     let raw = server.client().request(http::Method::GET, "/x").decode::<Vec<String>>();
     assert_eq!(raw.await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_list_is_not_an_item_of_a_list_nor_the_data_of_an_event() {
+    let server = Server::play([
+        json(200, r#"[{"id":"1"},["2","a-name"]]"#),
+        events("data: [7,\"www\",\"job\"]\n\n"),
+        json(200, r#"{"id":7,"object_type":"job","data":["a","b","c"]}"#),
+    ])
+    .await;
+    let client = server.client();
+    assert_eq!(client.apps().list().await.unwrap_err().kind(), ErrorKind::Decode);
+    let mut stream = client.events().stream().await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap_err().kind(), ErrorKind::Decode);
+    let event = client.events().get(7).await.unwrap();
+    assert_eq!(event.job().unwrap_err().kind(), ErrorKind::Decode);
+}
+
+#[tokio::test]
+async fn an_answer_of_somebody_else_is_told_by_its_type() {
+    let page = "<!DOCTYPE html><title>s3cret</title>";
+    let html = |status| answer(status, "Content-Type: text/html; charset=utf-8\r\n", page);
+    let plain = answer(200, "Content-Type: text/plain\r\n", "s3cret");
+    let server = Server::play([html(200), html(500), plain]).await;
+    let client = server.client();
+    let mut said = Vec::new();
+    for _ in 0..3 {
+        said.push(client.apps().list().await.unwrap_err().to_string());
+    }
+    let html = "HTML instead of JSON, content type \"text/html; charset=utf-8\"";
+    assert!(said[0].contains(html) && said[1].contains(html), "{said:?}");
+    assert!(said[2].contains("text instead of JSON, content type \"text/plain\""), "{said:?}");
 }
 
 #[tokio::test]
