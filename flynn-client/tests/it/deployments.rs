@@ -127,7 +127,7 @@ async fn a_timeout_gives_the_id_to_go_on_with() {
         .unwrap_err();
     assert!(error.is_timeout());
     assert_eq!(error.pending(), Some(&Pending::Deployment("d1".into())));
-    assert!(error.to_string().contains("deployment d1 goes on"), "{error}");
+    assert!(error.to_string().contains("deployment d1 continues"), "{error}");
 }
 
 #[tokio::test]

@@ -34,5 +34,5 @@ async fn a_switch_of_protocols_that_was_not_asked_for_is_an_error() {
         assert_eq!(error.kind(), ErrorKind::Unexpected, "{error}");
         assert_eq!(error.status().unwrap(), 101);
     }
-    jobs.run(["x"]).attached().await.unwrap();
+    drop(jobs.run(["x"]).attached().await.unwrap());
 }
