@@ -285,7 +285,11 @@ impl ProviderResources {
         let spec = Spec::delete(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Delete);
         Request::new(&self.client, spec, |_, body| {
             let body = body?;
-            if body.is_empty() { Ok(None) } else { crate::json::decode(&body, crate::json::LIST).map(Some) }
+            if body.is_empty() {
+                Ok(None)
+            } else {
+                crate::json::decode(&body, crate::json::LIST).map(Some)
+            }
         })
     }
 
