@@ -97,6 +97,8 @@ pub struct ClusterCertificate {
 impl ClusterCertificate {
     /// A certificate of your own. The server computes nothing: the pin is yours to compute, and `ca_cert` must
     /// be set and differ from the cluster's current one, or the certificate is not taken.
+    ///
+    /// The PEM must be [canonical](crate::routes::NewRoute::certificate).
     pub fn new(
         ca_cert: impl Into<String>,
         cert: impl Into<String>,

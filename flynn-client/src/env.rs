@@ -137,6 +137,9 @@ impl AppEnv {
     ///
     /// Variables that have their value already change nothing; when none changes, nothing is deployed. The
     /// server has no compare-and-set: of two writers at the same time, one loses its change.
+    ///
+    /// Values are sent as they are. A certificate or key (`TLSCERT` and `TLSKEY` of the router) must be
+    /// [canonical PEM](crate::routes::NewRoute::certificate), or the router does not start.
     pub fn set<K: Into<String>, V: Into<String>>(
         &self,
         pairs: impl IntoIterator<Item = (K, V)>,

@@ -8,7 +8,7 @@ use x509_parser::prelude::FromDer as _;
 
 use crate::der::{BIT_STRING, INTEGER, OCTET_STRING, OID, Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
-use crate::pem::{self, Block};
+use crate::pem::{self, Block, Body};
 use crate::{Certificate, PrivateKey};
 
 /// What was asked for.
@@ -87,6 +87,9 @@ fn recognise(file: &[u8], wanted: Wanted) -> Result<Thing, String> {
         return Ok(thing);
     }
     if let Some(block) = pem::blocks(file).next() {
+        if let Body::Damaged(why) = block.body {
+            return Err(format!("the PEM block at line {} cannot be read: {why}", block.line));
+        }
         return Err(format!(
             "the PEM block at line {} has the label {:?}, which is another kind",
             block.line, block.label

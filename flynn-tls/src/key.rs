@@ -283,7 +283,7 @@ fn dsa(mut parts: Reader<'_>) -> Option<Parts> {
 /// its field, which some programs do not keep to.
 fn sec1(key: &[u8], parameters: Option<&[u8]>) -> Option<Parts> {
     let mut parts = Reader::new(key).enter(SEQUENCE)?;
-    let version = parts.value(INTEGER)?.raw;
+    let version = parts.value(INTEGER).filter(|version| version.content == [1])?.raw;
     let scalar = parts.value(OCTET_STRING)?.content;
     let own = parts.value(0xa0).map(|own| own.content);
     let parameters = parameters.or(own).unwrap_or_default();
@@ -388,6 +388,11 @@ impl RsaParts {
                 .all(|p| *p > one && (&undone - 1_u8) % (p - 1_u8) == BigUint::ZERO)
     }
 
+    /// Whether Go loads it: its public exponent has 31 bits at most.
+    pub(crate) fn loads_in_go(&self) -> bool {
+        self.public.bits() <= 31
+    }
+
     /// What keeps some servers from loading a sound key.
     pub(crate) fn oddity(&self) -> Option<&'static str> {
         // What ring loads, which is the most common of strict providers.
@@ -402,7 +407,7 @@ impl RsaParts {
     }
 }
 
-const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+pub(crate) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
 const DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
 pub(crate) const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 pub(crate) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];

@@ -64,11 +64,12 @@ mod pin;
 #[cfg(feature = "probe")]
 mod probe;
 mod provider;
+mod text;
 mod time;
 
 pub use bundle::Bundle;
 pub use certificate::{Certificate, KeyKind, Names, Signature};
-pub use check::{Code, Finding, Report, Requirements, Severity, check};
+pub use check::{Code, Finding, Report, Requirements, ServerAge, Severity, check};
 pub use client::{
     Cause, ClientTls, Dangerous, Evidence, Near, PinMismatch, Reason, Roots, Unverifiable,
     Validity, pin_mismatch, unverifiable,

@@ -110,13 +110,13 @@ pub(crate) fn blocks(file: &[u8]) -> impl Iterator<Item = Block<'_>> {
             Some((line, label)) => (line, label, Some(format!("{GLUED} {}", line.number))),
             None => loop {
                 let line = lines.next()?;
-                if let Some(label) = marker(line.text, b"-----BEGIN ") {
+                if let Some(label) = marker(line.text, BEGIN) {
                     break (line, label, None);
                 }
-                if let Some(label) = mangled_begin(line.text, lines.peek()) {
+                if let Some(label) = mangled_begin(line.text, file.get(line.end..)) {
                     let why = format!(
-                        "line {} is not `-----BEGIN …-----` alone, without anything before or \
-                         behind it",
+                        "line {} is not `-----BEGIN …-----` alone: its line breaks were lost, or \
+                         something stands before or behind it",
                         line.number
                     );
                     let (body, skipped_by_go) = (Body::Damaged(why), None);
@@ -127,8 +127,17 @@ pub(crate) fn blocks(file: &[u8]) -> impl Iterator<Item = Block<'_>> {
         let (body, last) = body(label, &mut lines);
         glued = last.and_then(|line| Some((line, begin_behind_end(line.text)?)));
         let body = fault.map_or(body, Body::Damaged);
-        let raw = file.get(begin.start..last.map_or(file.len(), |line| line.end));
-        let skipped_by_go = raw.and_then(|raw| skipped_by_go(raw, begin.start == 0));
+        let end = last.map_or(file.len(), |line| line.end);
+        let skipped_by_go = file.get(begin.start..end).and_then(|raw| {
+            // The server takes blanks and line feeds off both ends of what it gets, and so leaves
+            // the carriage return of the last line.
+            let blank = |part: Option<&[u8]>| {
+                part.is_some_and(|part| part.iter().all(|b| b" \n".contains(b)))
+            };
+            let raw = if blank(file.get(end..)) { trim_end(raw) } else { raw };
+            let raw = if blank(file.get(..begin.start)) { trim_start(raw) } else { raw };
+            skipped_by_go(raw, begin.start == 0)
+        });
         Some(Block { label, line: begin.number, body, skipped_by_go })
     })
 }
@@ -156,21 +165,43 @@ fn begin_behind_end(line: &[u8]) -> Option<&str> {
 }
 
 const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
 
 /// What follows `BEGIN ` in a line that somebody mangled: quoted, with a byte order mark before it,
-/// with other dashes. The next line must be one of a block, so that prose is none.
-fn mangled_begin<'a>(line: &'a [u8], next: Option<&Line<'_>>) -> Option<&'a str> {
-    const SHORTEST: usize = 40;
+/// with other dashes, with its data behind it. Prose is none: data must follow.
+fn mangled_begin<'a>(line: &'a [u8], after: Option<&[u8]>) -> Option<&'a str> {
     let at = line.windows(6).position(|part| part.eq_ignore_ascii_case(b"BEGIN "))?;
-    let next = next?.text;
-    let quoted = next.iter().position(|&b| is_base64(b))?;
-    let body = next.get(quoted..)?;
-    if body.len() < SHORTEST || !body.iter().all(|&b| is_base64(b)) {
-        return None;
-    }
     let rest = line.get(at + 6..)?;
     let end = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b' '));
-    Some(label(rest.get(..end.unwrap_or(rest.len()))?).unwrap_or_default())
+    let label = label(rest.get(..end.unwrap_or(rest.len()))?).unwrap_or_default();
+    // Between whole dashes less needs to follow than behind a mere word.
+    let dashed = |at: usize| {
+        line.get(..at).is_some_and(|l| l.ends_with(b"-----"))
+            && end.is_some_and(|end| rest.get(end..).is_some_and(|r| r.starts_with(b"-----")))
+    };
+    let shortest = if dashed(at) { 16 } else { 40 };
+    if line.starts_with(BEGIN) && dashed(at) {
+        // Of a whole file in one line nobody can tell what it is.
+        let whole = line.windows(END.len()).any(|part| part == END);
+        return Some(if whole { "" } else { label });
+    }
+    let is_data = |text: &[u8]| {
+        let start = text.iter().position(|&b| is_base64(b)).unwrap_or(text.len());
+        let data = text.get(start..).unwrap_or_default();
+        let length = data.iter().take_while(|&&b| is_base64(b)).count();
+        // The last character may be a quotation mark or a backslash.
+        length >= shortest && data.len() - length <= 4
+    };
+    let behind = rest.get(end.unwrap_or(rest.len())..).unwrap_or_default();
+    let behind = behind.split(|b| b" \t\\-".contains(b)).any(|part| {
+        // The `n` of a line break that was written as `\\n`.
+        is_data(part) || is_data(part.strip_prefix(b"n").unwrap_or(part))
+    });
+    let next = || {
+        let mut lines = lines(after?).map(|line| line.text).take(4);
+        lines.find(|text| text.iter().any(|&b| is_base64(b)))
+    };
+    (behind || next().is_some_and(is_data)).then_some(label)
 }
 
 /// What is before the END line, or before the next BEGIN, which is left to the block that starts
@@ -252,6 +283,11 @@ fn skipped_by_go(raw: &[u8], first: bool) -> Option<&'static str> {
         let blanks = line.iter().rev().take_while(|&&b| b == b' ' || b == b'\t').count();
         line.get(..line.len() - blanks).is_some_and(|line| line.ends_with(b"-----"))
     };
+    if end.ends_with(b"\r") {
+        return Some(
+            "the server drops the line feed of the last CRLF and keeps its carriage return",
+        );
+    }
     if !ends(begin) || !ends(end) {
         return Some("something other than blanks stands behind its BEGIN or END");
     }
@@ -261,6 +297,20 @@ fn skipped_by_go(raw: &[u8], first: bool) -> Option<&'static str> {
         return Some("it holds characters that are not base64");
     }
     GO.decode(&base64).err().map(|_| "its base64 lacks its padding")
+}
+
+fn trim_start(mut raw: &[u8]) -> &[u8] {
+    while let [b' ' | b'\n', rest @ ..] = raw {
+        raw = rest;
+    }
+    raw
+}
+
+fn trim_end(mut raw: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\n'] = raw {
+        raw = rest;
+    }
+    raw
 }
 
 fn strip<'a>(line: &'a [u8], crlf: &[u8], lf: &[u8]) -> &'a [u8] {
@@ -331,7 +381,11 @@ fn certificate(block: Block<'_>) -> Option<Result<Located, Error>> {
             let why = format!("its label is {:?}, it should be \"CERTIFICATE\"", block.label);
             return Some(Err(damaged(line, &why)));
         }
-        Body::Damaged(why) if block.label.is_empty() || block.is_certificate() => {
+        Body::Damaged(why) if block.label.is_empty() => {
+            let message = format!("the PEM block at line {} cannot be read: {why}", block.line);
+            return Some(Err(Error::new(ErrorKind::Certificate, message)));
+        }
+        Body::Damaged(why) if block.is_certificate() => {
             return Some(Err(damaged(line, &why)));
         }
         Body::Encrypted if known => return Some(Err(damaged(line, "it is encrypted"))),

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::Utf8Error;
 
 use flynn_tls::{Bundle, Pin, PrivateKey, Roots};
 use secrecy::SecretString;
@@ -17,7 +16,7 @@ pub struct NewCertificate {
     pub path: PathBuf,
     /// The certificates of the file in its order, and nothing else that it holds: what the cluster gets.
     pub chain_pem: String,
-    /// The key as it is in the file.
+    /// The key in canonical PEM, whatever its file looks like.
     pub key_pem: SecretString,
     /// The chain, read.
     pub bundle: Bundle,
@@ -39,14 +38,13 @@ impl NewCertificate {
         let bundle = Bundle::from_pem(&read(certificate)?)
             .with_context(|| format!("{} is not a certificate in PEM", certificate.display()))?;
         let no_key = || format!("{} is not a private key in PEM", key.display());
-        let key_pem = text(read(key)?).context(no_key())?;
-        let private_key = PrivateKey::from_pem(&key_pem).context(no_key())?;
+        let private_key = PrivateKey::from_pem(read(key)?).with_context(no_key)?;
         let ca = files.ca.as_deref().map(roots).transpose()?;
         Ok(Self {
             path: certificate.clone(),
             pin: bundle.leaf().pin(),
             chain_pem: bundle.to_pem(),
-            key_pem: key_pem.into(),
+            key_pem: private_key.secret_pem().into(),
             bundle,
             key: private_key,
             ca,
@@ -56,15 +54,9 @@ impl NewCertificate {
 
 fn roots(path: &Path) -> Result<Roots> {
     let no_ca = || format!("{} is not a CA in PEM", path.display());
-    let pem = text(read(path)?).context(no_ca())?;
-    Roots::from_pem(&pem).context(no_ca())
+    Roots::from_pem(read(path)?).with_context(no_ca)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// The error of `String::from_utf8` carries the bytes, which may be a key's: only the place goes on.
-fn text(bytes: Vec<u8>) -> Result<String, Utf8Error> {
-    String::from_utf8(bytes).map_err(|error| error.utf8_error())
 }

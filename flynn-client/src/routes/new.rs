@@ -73,6 +73,10 @@ impl NewRoute {
 
     /// Certificate (PEM, leaf first) and private key (PEM). The server checks that they belong together, and
     /// neither chain nor names nor dates.
+    ///
+    /// Both are sent as they are. Go reads them on the server, and its PEM reader takes no byte order mark, no
+    /// indentation and no CR line ends: pass canonical PEM, which `Bundle::to_pem` and `PrivateKey::secret_pem` of
+    /// the crate `flynn-tls` write from any file.
     pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
         self.certificate =
             Some(Certificate { cert: cert.into(), key: key.into(), ..Certificate::default() });

@@ -52,7 +52,8 @@ impl std::fmt::Debug for UpdateRoute {
 }
 
 impl UpdateRoute {
-    /// Replaces certificate (PEM, leaf first) and private key (PEM).
+    /// Replaces certificate (PEM, leaf first) and private key (PEM). Both must be
+    /// [canonical PEM](super::NewRoute::certificate).
     pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
         let (cert, key) = (cert.into(), key.into());
         if cert.trim().is_empty() || key.expose().trim().is_empty() {

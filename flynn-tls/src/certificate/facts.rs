@@ -1,7 +1,7 @@
 use std::ops::Range;
 
 use rustls_pki_types::CertificateDer;
-use x509_parser::asn1_rs::Oid;
+use x509_parser::asn1_rs::{Any, Oid, Tag};
 use x509_parser::certificate::{BasicExtension, X509Certificate};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer as _;
@@ -12,8 +12,9 @@ use super::kind::{KeyKind, Signature};
 use super::names::Names;
 use super::{address, distinguished};
 use crate::Time;
+use crate::der::{Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
-use crate::key::{EC, ED25519, bits, curve_kind};
+use crate::key::{EC, ED25519, RSA, bits, curve_kind};
 use crate::pin::hex;
 
 /// What a certificate says, taken out once.
@@ -32,6 +33,13 @@ pub(super) struct Facts {
     pub(super) is_ca: bool,
     pub(super) for_servers: bool,
     pub(super) may_sign: bool,
+    /// Whether the key usage, if there is one, allows signatures (`digitalSignature`).
+    pub(super) may_authenticate: bool,
+    pub(super) must_staple: bool,
+    /// Why Go cannot read the public key although its kind is known.
+    pub(super) odd_key: Option<&'static str>,
+    /// The rules of RFC 5280 that strict clients insist on, and this certificate breaks.
+    pub(super) breaches: Vec<&'static str>,
     pub(super) unknown_critical: Vec<String>,
     pub(super) authority_key_id: Option<Vec<u8>>,
     pub(super) subject_key_id: Option<Vec<u8>>,
@@ -64,6 +72,10 @@ impl Facts {
             is_ca: false,
             for_servers: true,
             may_sign: true,
+            may_authenticate: true,
+            must_staple: false,
+            odd_key: odd_key(x509.public_key()),
+            breaches: Vec::new(),
             unknown_critical: Vec::new(),
             authority_key_id: None,
             subject_key_id: None,
@@ -72,6 +84,7 @@ impl Facts {
             raw_issuer: within(x509.issuer().as_raw()),
         };
         facts.read_extensions(&x509);
+        facts.breaches = breaches(&x509);
         Ok(facts)
     }
 
@@ -93,7 +106,13 @@ impl Facts {
                 ParsedExtension::ExtendedKeyUsage(usage) => {
                     self.for_servers = usage.any || usage.server_auth;
                 }
-                ParsedExtension::KeyUsage(usage) => self.may_sign = usage.key_cert_sign(),
+                ParsedExtension::KeyUsage(usage) => {
+                    self.may_sign = usage.key_cert_sign();
+                    self.may_authenticate = usage.digital_signature();
+                }
+                _ if extension.oid.as_bytes() == TLS_FEATURE => {
+                    self.must_staple = requires_stapling(extension.value);
+                }
                 _ => {}
             }
             if extension.critical && !is_processed(extension.oid.as_bytes()) {
@@ -125,6 +144,84 @@ impl Facts {
 
     pub(super) fn raw_issuer<'a>(&self, der: &'a [u8]) -> &'a [u8] {
         der.get(self.raw_issuer.clone()).unwrap_or_default()
+    }
+}
+
+/// 1.3.6.1.5.5.7.1.24
+const TLS_FEATURE: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 24];
+
+/// Whether a list of TLS extensions has `status_request`. Clients ignore its second version.
+fn requires_stapling(features: &[u8]) -> bool {
+    let Some(mut features) = Reader::new(features).enter(SEQUENCE) else { return false };
+    std::iter::from_fn(|| features.unsigned()).any(|feature| feature == [5])
+}
+
+/// What RFC 5280 demands and `openssl verify -x509_strict` checks; Python 3.13 does by default.
+fn breaches(x509: &X509Certificate<'_>) -> Vec<&'static str> {
+    let (mut authority, mut subject_key, mut usage) = (false, false, None);
+    let mut breaches = Vec::new();
+    let mut breach = |broken: bool, rule| {
+        if broken {
+            breaches.push(rule);
+        }
+    };
+    let ca = x509.basic_constraints().ok().flatten();
+    let is_ca = ca.as_ref().is_some_and(|ca| ca.value.ca);
+    let no_subject = x509.subject().iter().next().is_none();
+    for extension in x509.extensions() {
+        let critical = extension.critical;
+        match extension.parsed_extension() {
+            ParsedExtension::AuthorityKeyIdentifier(id) => {
+                authority = id.key_identifier.is_some();
+                breach(critical, "its authorityKeyIdentifier is critical");
+            }
+            ParsedExtension::SubjectKeyIdentifier(_) => {
+                subject_key = true;
+                breach(critical, "its subjectKeyIdentifier is critical");
+            }
+            ParsedExtension::KeyUsage(found) => usage = Some(found.key_cert_sign()),
+            ParsedExtension::SubjectAlternativeName(san) => {
+                breach(san.general_names.is_empty(), "its list of names is empty");
+                breach(
+                    no_subject && !critical,
+                    "it has no subject, and its names are not critical",
+                );
+            }
+            _ => {}
+        }
+    }
+    let self_issued = x509.subject().as_raw() == x509.issuer().as_raw();
+    let v3 = x509.version().0 == 2;
+    breach(v3 && !self_issued && !authority, "it has no authorityKeyIdentifier");
+    breach(v3 && is_ca && !subject_key, "it is a CA without subjectKeyIdentifier");
+    breach(is_ca && usage.is_none(), "it is a CA without keyUsage");
+    breach(!is_ca && usage == Some(true), "its keyUsage has keyCertSign, and it is not a CA");
+    breach(
+        is_ca && ca.as_ref().is_some_and(|ca| !ca.critical),
+        "its basicConstraints are not critical",
+    );
+    let limited = ca.is_some_and(|ca| ca.value.path_len_constraint.is_some());
+    breach(limited && !is_ca, "it limits the chain below it, and is not a CA");
+    breach(x509.issuer().iter().next().is_none(), "it names no issuer");
+    breach(no_subject && is_ca, "it is a CA without subject");
+    breach(!v3 && !x509.extensions().is_empty(), "it has extensions, and is not X.509 v3");
+    let (inner, outer) = (&x509.tbs_certificate.signature, &x509.signature_algorithm);
+    breach(inner != outer, "it names two signature algorithms");
+    breaches
+}
+
+/// Go reads uncompressed points alone, and RSA keys with their NULL.
+fn odd_key(key: &SubjectPublicKeyInfo<'_>) -> Option<&'static str> {
+    let first = key.subject_public_key.data.first();
+    let named = |p: &Any<'_>| p.tag() == Tag::Oid;
+    match key.algorithm.algorithm.as_bytes() {
+        EC if key.algorithm.parameters.as_ref().is_some_and(named) && first != Some(&4) => {
+            Some("its point is not written uncompressed")
+        }
+        RSA if !key.algorithm.parameters.as_ref().is_some_and(|p| p.tag() == Tag::Null) => {
+            Some("its parameters are not NULL")
+        }
+        _ => None,
     }
 }
 
@@ -164,7 +261,8 @@ fn key_kind(key: &SubjectPublicKeyInfo<'_>) -> KeyKind {
     match oid.as_bytes() {
         ED25519 => KeyKind::Ed25519,
         EC => {
-            let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok());
+            let named = key.algorithm.parameters.as_ref().filter(|p| p.tag() == Tag::Oid);
+            let curve = named.and_then(|p| p.as_oid().ok());
             curve_kind(curve.as_ref().map(Oid::as_bytes))
         }
         _ => match key.parsed() {

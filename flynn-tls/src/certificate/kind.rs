@@ -20,6 +20,30 @@ pub enum KeyKind {
 }
 
 impl KeyKind {
+    /// Who cannot use a key of this kind; `None` for the kinds that Go's servers load and at least
+    /// some of the common clients accept.
+    pub(crate) fn refused_by(&self) -> Option<&'static str> {
+        let Self::Other(oid) = self else { return None };
+        Some(match oid.as_str() {
+            // Go loads it and then knows no signature scheme for it.
+            "1.3.132.0.33" => {
+                "no handshake succeeds: Flynn's router has no signature scheme for it, and \
+                 browsers, OpenSSL, GnuTLS and Go clients do not offer the curve"
+            }
+            "1.2.840.10045.2.1" => {
+                "Flynn's controller and router (Go) cannot load such a key, and Go, OpenSSL and \
+                 GnuTLS refuse such a certificate"
+            }
+            "1.3.101.113" | "1.2.840.113549.1.1.10" => {
+                "Flynn's controller and router (Go) cannot load it, and browsers refuse it"
+            }
+            _ => {
+                "Flynn's controller and router (Go) cannot load it, and neither browsers nor git \
+                 accept it"
+            }
+        })
+    }
+
     /// Too short to be safe: RSA below 2048 bits.
     pub fn is_weak(&self) -> bool {
         matches!(self, Self::Rsa(bits) if *bits < 2048)
@@ -34,7 +58,22 @@ impl fmt::Display for KeyKind {
             Self::P384 => f.write_str("P-384"),
             Self::P521 => f.write_str("P-521"),
             Self::Ed25519 => f.write_str("Ed25519"),
-            Self::Other(oid) => write!(f, "key of kind {oid}"),
+            Self::Other(oid) => f.write_str(match oid.as_str() {
+                "1.2.840.10040.4.1" => "DSA",
+                "1.2.840.10045.2.1" => "an elliptic curve by explicit parameters",
+                "1.2.840.10045.3.1.1" => "P-192",
+                "1.2.840.113549.1.1.10" => "RSASSA-PSS",
+                "1.2.156.10197.1.301" => "SM2",
+                "1.3.36.3.3.2.8.1.1.7" => "brainpoolP256r1",
+                "1.3.36.3.3.2.8.1.1.11" => "brainpoolP384r1",
+                "1.3.36.3.3.2.8.1.1.13" => "brainpoolP512r1",
+                "1.3.101.110" => "X25519",
+                "1.3.101.111" => "X448",
+                "1.3.101.113" => "Ed448",
+                "1.3.132.0.10" => "secp256k1",
+                "1.3.132.0.33" => "P-224",
+                other => return write!(f, "key of kind {other}"),
+            }),
         }
     }
 }

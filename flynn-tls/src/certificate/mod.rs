@@ -14,6 +14,7 @@ pub use names::Names;
 use crate::der::{Reader, SEQUENCE};
 use crate::error::Error;
 use crate::key::public_bits;
+use crate::text::shown;
 use crate::{Pin, Time, pem};
 use facts::Facts;
 
@@ -90,9 +91,9 @@ impl Certificate {
     pub(crate) fn title(&self) -> String {
         let name = self.common_name().map(str::to_owned).or_else(|| self.names().iter().next());
         match name {
-            Some(name) => name.escape_debug().to_string(),
+            Some(name) => shown(&name),
             None if self.subject().is_empty() => "the certificate without a subject".to_owned(),
-            None => self.subject().to_owned(),
+            None => shown(self.subject()),
         }
     }
 
@@ -161,6 +162,27 @@ impl Certificate {
     /// Whether subject and issuer are the same, as in a root, or in a leaf that nobody signed.
     pub fn is_self_issued(&self) -> bool {
         self.raw_subject() == self.raw_issuer()
+    }
+
+    /// Whether its key usage, if it has one, allows a server to sign its handshakes
+    /// (`digitalSignature`).
+    pub fn may_sign_handshakes(&self) -> bool {
+        self.facts.may_authenticate
+    }
+
+    /// Whether it demands that the server staples an OCSP answer (`must-staple`).
+    pub fn must_staple(&self) -> bool {
+        self.facts.must_staple
+    }
+
+    /// Why Go cannot read its public key although the kind is known.
+    pub(crate) fn odd_key(&self) -> Option<&'static str> {
+        self.facts.odd_key
+    }
+
+    /// The rules of RFC 5280 that strict clients insist on, and it breaks.
+    pub(crate) fn breaches(&self) -> &[&'static str] {
+        &self.facts.breaches
     }
 
     /// The critical extensions, by object identifier, that rustls-webpki does not process and must

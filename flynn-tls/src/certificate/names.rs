@@ -3,6 +3,8 @@ use std::net::IpAddr;
 
 use rustls_pki_types::DnsName;
 
+use crate::text::shown;
+
 /// The subject alternative names of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Names {
@@ -75,8 +77,17 @@ fn matches(name: &str, host: &str) -> bool {
 }
 
 impl fmt::Display for Names {
-    /// Separated by commas; control characters are escaped.
+    /// Separated by commas; control characters are escaped. Of more than 20 names the first 20 and
+    /// how many more there are, unless all are asked for (`{:#}`).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 20;
+        let all = self.dns.len() + self.addresses.len() + self.others.len();
+        if all > MOST && !f.alternate() {
+            for name in self.iter().take(MOST) {
+                write!(f, "{}, ", shown(&name))?;
+            }
+            return write!(f, "and {} more", all - MOST);
+        }
         for (i, name) in self.iter().enumerate() {
             write!(f, "{}{}", if i == 0 { "" } else { ", " }, name.escape_debug())?;
         }

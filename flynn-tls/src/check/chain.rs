@@ -1,6 +1,7 @@
 use super::requirements::Trust;
 use super::way::{Algorithms, Way};
 use super::{Case, Code, Report, Severity, rules};
+use crate::text::shown;
 
 pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     let Some(provider) = &case.provider else {
@@ -35,7 +36,7 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
                     Severity::Error,
                     None,
                     format!("{title} does not lead to the CA given"),
-                    "use a certificate of that CA, or name the CA that issued this one",
+                    "use a certificate of that CA; if you have changed the CA yourself, give the new one",
                 );
             }
             return;
@@ -51,7 +52,7 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
         severity,
         None,
         format!("{title} leads to no public root: browsers and git refuse it unless told its CA"),
-        "use a certificate of a public CA, or give its pin or its CA (of a Flynn cluster: `GET /ca-cert`) to every client",
+        "use a certificate of a public CA; if you have installed this one yourself, give its pin or its CA to every client",
     );
 }
 
@@ -141,7 +142,7 @@ fn self_signed(case: &Case<'_>, report: &mut Report) {
             Severity::Warning,
             case.leaf_at(),
             format!("{} is signed by itself, by no CA", case.leaf.title()),
-            "use a certificate of a CA, or pin this one",
+            "use a certificate of a CA; if you have made this one yourself, pin it",
         );
     }
 }
@@ -160,7 +161,7 @@ fn incomplete(case: &Case<'_>, report: &mut Report) {
             format!(
                 "the chain ends at {}: the certificate of its issuer {} is missing",
                 last.title(),
-                last.issuer()
+                shown(last.issuer())
             ),
             "append the intermediate certificates of the CA (often a file named chain or bundle)",
         );

@@ -12,6 +12,10 @@ pub enum Code {
     /// The private key is intact as far as is known, and the crypto provider cannot load it: RSA
     /// with an unusual exponent, or with more than two primes.
     KeyUnusable,
+    /// A key that Flynn's router cannot load, or that no common client accepts: explicit curve
+    /// parameters, curves other than P-256, P-384 and P-521, RSASSA-PSS, DSA, Ed448, and Ed25519
+    /// where a [`ServerAge::V2016`](super::ServerAge::V2016) has to serve it.
+    KeyRefused,
     /// Whether the private key fits cannot be told.
     KeyUnchecked,
     /// The certificate's file holds a private key.
@@ -29,6 +33,8 @@ pub enum Code {
     /// There are no subject alternative names, and clients look at nothing else. Of the names that
     /// are required nothing more is said then.
     NoNames,
+    /// One of its DNS names is empty, which makes GnuTLS refuse the whole certificate.
+    EmptyName,
     /// Its validity is over; a warning for one that clients need not look at, such as a root that
     /// another CA signed as well.
     Expired,
@@ -74,6 +80,12 @@ pub enum Code {
     LeafIsCa,
     /// Its extended key usage, or that of a CA above it, leaves out TLS servers.
     NotForServers,
+    /// Its key usage leaves out `digitalSignature`, which every handshake of today needs.
+    NoDigitalSignature,
+    /// It demands stapled OCSP answers, which Flynn's router never sends.
+    MustStaple,
+    /// It breaks a rule of RFC 5280 that strict clients, such as Python 3.13, insist on.
+    NotStrict,
     /// Signatures were not checked, for want of a crypto provider.
     Unchecked,
 }
@@ -84,6 +96,7 @@ impl Code {
         Self::KeyMismatch,
         Self::KeyDamaged,
         Self::KeyUnusable,
+        Self::KeyRefused,
         Self::KeyUnchecked,
         Self::KeyInBundle,
         Self::NotCanonicalPem,
@@ -91,6 +104,7 @@ impl Code {
         Self::WildcardNotCovered,
         Self::ApexNotCovered,
         Self::NoNames,
+        Self::EmptyName,
         Self::Expired,
         Self::NotYetValid,
         Self::ExpiresSoon,
@@ -111,6 +125,9 @@ impl Code {
         Self::UnknownCriticalExtension,
         Self::LeafIsCa,
         Self::NotForServers,
+        Self::NoDigitalSignature,
+        Self::MustStaple,
+        Self::NotStrict,
         Self::Unchecked,
     ];
 
@@ -120,6 +137,7 @@ impl Code {
             Self::KeyMismatch => "key-mismatch",
             Self::KeyDamaged => "key-damaged",
             Self::KeyUnusable => "key-unusable",
+            Self::KeyRefused => "key-refused",
             Self::KeyUnchecked => "key-unchecked",
             Self::KeyInBundle => "key-in-bundle",
             Self::NotCanonicalPem => "not-canonical-pem",
@@ -127,6 +145,7 @@ impl Code {
             Self::WildcardNotCovered => "wildcard-not-covered",
             Self::ApexNotCovered => "apex-not-covered",
             Self::NoNames => "no-names",
+            Self::EmptyName => "empty-name",
             Self::Expired => "expired",
             Self::NotYetValid => "not-yet-valid",
             Self::ExpiresSoon => "expires-soon",
@@ -147,6 +166,9 @@ impl Code {
             Self::UnknownCriticalExtension => "unknown-critical-extension",
             Self::LeafIsCa => "leaf-is-ca",
             Self::NotForServers => "not-for-servers",
+            Self::NoDigitalSignature => "no-digital-signature",
+            Self::MustStaple => "must-staple",
+            Self::NotStrict => "not-strict",
             Self::Unchecked => "unchecked",
         }
     }

@@ -23,7 +23,19 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     if let Some(why) = key.skipped_by_go() {
         not_canonical("the private key", why, report);
     }
-    if let Some(why) = key.rsa().filter(RsaParts::is_sound).and_then(|rsa| rsa.oddity())
+    let too_large = key.rsa().is_some_and(|rsa| !rsa.loads_in_go());
+    if let Some(who) = key.kind().refused_by().or(too_large.then_some(
+        "Flynn's controller and router (Go) load no public exponent of more than 31 bits",
+    )) && !report.has(Code::KeyRefused)
+    {
+        report.add(
+            Code::KeyRefused,
+            Severity::Error,
+            None,
+            format!("the private key is refused ({}): {who}", key.kind()),
+            "request a new certificate with a P-256 or RSA 2048 key",
+        );
+    } else if let Some(why) = key.rsa().filter(RsaParts::is_sound).and_then(|rsa| rsa.oddity())
         && case.provider.as_ref().is_some_and(|p| !key.is_usable_by(p))
     {
         report.add(

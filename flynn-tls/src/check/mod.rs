@@ -16,7 +16,7 @@ use rustls::crypto::CryptoProvider;
 
 pub use code::Code;
 pub use report::{Finding, Report, Severity};
-pub use requirements::Requirements;
+pub use requirements::{Requirements, ServerAge};
 use way::Ways;
 
 use crate::{Bundle, Certificate, PrivateKey, Time, provider};
@@ -26,12 +26,12 @@ use crate::{Bundle, Certificate, PrivateKey, Time, provider};
 ///
 /// | found | codes |
 /// |---|---|
-/// | the key | `key-mismatch` `key-damaged` `key-unusable` `key-unchecked` `key-in-bundle` |
-/// | names | `name-not-covered` `wildcard-not-covered` `apex-not-covered` `no-names` |
+/// | the key | `key-mismatch` `key-damaged` `key-unusable` `key-refused` `key-unchecked` `key-in-bundle` |
+/// | names | `name-not-covered` `wildcard-not-covered` `apex-not-covered` `no-names` `empty-name` |
 /// | dates | `expired` `not-yet-valid` `expires-soon` |
 /// | the file | `not-canonical-pem` `wrong-order` `duplicate` `unrelated` `root-included` |
 /// | the chain | `chain-incomplete` `self-signed` `bad-signature` `chain-rejected` `not-publicly-trusted` `not-from-ca` |
-/// | strength and form | `weak-key` `unusual-key` `weak-signature` `old-version` `unknown-critical-extension` `leaf-is-ca` `not-for-servers` |
+/// | strength and form | `weak-key` `unusual-key` `weak-signature` `old-version` `unknown-critical-extension` `leaf-is-ca` `not-for-servers` `no-digital-signature` `must-staple` `not-strict` |
 ///
 /// Names are looked for where clients look: in the subject alternative names, never in the common
 /// name. Trust is judged as rustls clients do, for a moment within the leaf's own validity, so that
@@ -63,11 +63,11 @@ pub fn check(bundle: &Bundle, key: Option<&PrivateKey>, requirements: &Requireme
     let mut report = Report::default();
     let provider = requirements.provider.clone().or_else(|| provider::default().ok());
     let case = Case::new(bundle, key, requirements, provider);
+    strength::check(&case, &mut report);
     key::check(&case, &mut report);
     names::check(&case, &mut report);
     dates::check(&case, &mut report);
     order::check(&case, &mut report);
-    strength::check(&case, &mut report);
     // Last, because it tells what the others do not explain.
     chain::check(&case, &mut report);
     report.sort();

@@ -3,7 +3,10 @@ use std::net::IpAddr;
 use rustls_pki_types::DnsName;
 
 use super::{Case, Code, Report, Severity};
-use crate::Names;
+use crate::text::{few, shown};
+use crate::{Certificate, Names};
+
+const REQUEST: &str = "request a certificate with this name";
 
 pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     let names = case.leaf.names();
@@ -21,38 +24,56 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
         );
         return;
     }
+    if names.dns().iter().any(String::is_empty) {
+        report.add(
+            Code::EmptyName,
+            Severity::Error,
+            leaf,
+            format!(
+                "one of the DNS names of {} is empty: git on GnuTLS refuses it",
+                case.leaf.title()
+            ),
+            "request a certificate without an empty name",
+        );
+    }
     for wanted in &case.requirements.names {
         if names.covers(wanted) {
             continue;
         }
-        let (code, explanation, remedy) = missing(names, wanted);
+        let (code, explanation, remedy) = missing(case.leaf, wanted);
         report.add(code, Severity::Error, leaf, explanation, remedy);
     }
 }
 
-/// What to say of a name that is not covered.
-fn missing(names: &Names, wanted: &str) -> (Code, String, &'static str) {
-    let has = names.to_string();
-    let shown = wanted.escape_debug();
+/// Says why a name is not covered.
+fn missing(leaf: &Certificate, wanted: &str) -> (Code, String, &'static str) {
+    let names = leaf.names();
+    let name = shown(wanted);
     if !wanted.is_ascii() {
         return (
             Code::NameNotCovered,
-            format!("{shown} is not covered: certificates hold international names as xn--"),
+            format!("{name} is not covered: certificates hold international names as xn--"),
             "ask for the name in its xn-- form",
         );
     }
     if !is_host_name(wanted) {
-        let what = if wanted.contains("://") { "a URL and no host name" } else { "no host name" };
+        let what =
+            if wanted.contains("://") { "a URL, not a host name" } else { "not a host name" };
         return (
             Code::NameNotCovered,
-            format!("\"{shown}\" is {what}, so no certificate covers it"),
+            format!("\"{name}\" is {what}, so no certificate covers it"),
             "ask for a name such as www.example.com, without scheme, port and path",
         );
+    }
+    if let Some(why) = nearly(leaf, wanted) {
+        let code =
+            if wanted.starts_with("*.") { Code::WildcardNotCovered } else { Code::NameNotCovered };
+        return (code, format!("{name} is not covered: {why}"), REQUEST);
     }
     if wanted.starts_with("*.") {
         return (
             Code::WildcardNotCovered,
-            format!("{shown} is not covered; the names are: {has}"),
+            format!("{name} is not covered; the names are: {}", few(names.iter())),
             "request a certificate with the wildcard among its names",
         );
     }
@@ -60,18 +81,94 @@ fn missing(names: &Names, wanted: &str) -> (Code, String, &'static str) {
         return (
             Code::ApexNotCovered,
             format!(
-                "{shown} is not covered: the wildcard *.{shown} stands for one label below it, not for itself"
+                "{name} is not covered: the wildcard *.{name} stands for one label below it, not for itself"
             ),
             "request a certificate that names the domain beside its wildcard",
         );
     }
     let explanation = match wildcard_above(names, wanted) {
         Some(wildcard) => format!(
-            "{shown} is not covered: the wildcard {wildcard} stands for one label, not for several"
+            "{name} is not covered: the wildcard {} stands for one label, not for several",
+            shown(wildcard)
         ),
-        None => format!("{shown} is not covered; the names are: {has}"),
+        None => format!("{name} is not covered; the names are: {}", few(names.iter())),
     };
-    (Code::NameNotCovered, explanation, "request a certificate with this name")
+    (Code::NameNotCovered, explanation, REQUEST)
+}
+
+/// Why a name of the certificate that a person takes for the wanted one is not found by clients.
+fn nearly(leaf: &Certificate, wanted: &str) -> Option<String> {
+    let names = leaf.names();
+    let wanted = wanted.trim_end_matches('.').to_ascii_lowercase();
+    let bare = wanted.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse::<IpAddr>().ok();
+    for dns in names.dns() {
+        let name = dns.to_lowercase();
+        let is_wanted = |name: &str| name == wanted || name == bare;
+        let parsed = || name.trim_matches(['[', ']']).parse::<IpAddr>().ok();
+        if address.is_some() && (is_wanted(&name) || parsed() == address) {
+            return Some(
+                "it is listed as a DNS name, and clients look for it as an IP address".into(),
+            );
+        }
+        let bare_name = host_of(&name);
+        if name != bare_name && is_wanted(bare_name) {
+            let dns = shown(dns);
+            return Some(format!(
+                "it is listed as \"{dns}\", which no client takes for a host name"
+            ));
+        }
+        let stands_for =
+            |parent: &str| wanted.split_once('.').is_some_and(|(_, rest)| rest == parent);
+        if let Some(parent) = name.strip_prefix("*.")
+            && !parent.contains('.')
+            && stands_for(parent)
+        {
+            let dns = shown(dns);
+            return Some(format!("clients ignore {dns}, a wildcard for a whole top-level domain"));
+        }
+        if let Some((first, parent)) = name.split_once('.')
+            && first.len() > 1
+            && first.contains('*')
+            && stands_for(parent)
+        {
+            let dns = shown(dns);
+            return Some(format!("clients ignore {dns}: a wildcard must be the whole first label"));
+        }
+        if name.split('.').skip(1).any(|label| label == "*") && matches_labels(&name, &wanted) {
+            let dns = shown(dns);
+            return Some(format!("clients ignore {dns}: only the first label may be a wildcard"));
+        }
+    }
+    let elsewhere = |other: &String| {
+        other.to_lowercase().split_once(':').is_some_and(|(_, value)| host_of(value) == wanted)
+    };
+    if let Some(other) = names.others().iter().find(|other| elsewhere(other)) {
+        let other = shown(other);
+        return Some(format!("it is listed as {other}, and clients look at DNS names alone"));
+    }
+    let common_name = leaf.common_name().is_some_and(|name| name.eq_ignore_ascii_case(&wanted));
+    common_name.then(|| {
+        let names = few(names.iter());
+        format!("it is the common name, which clients ignore; the names are: {names}")
+    })
+}
+
+/// The host in a URL, a name with a port, or one with blanks or dots around it.
+fn host_of(name: &str) -> &str {
+    let name = name.trim();
+    let name = name.split_once("://").map_or(name, |(_, rest)| rest);
+    let name = name.split(['/', '?', '#']).next().unwrap_or(name);
+    let name = match name.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => name,
+    };
+    name.trim_matches('.')
+}
+
+fn matches_labels(pattern: &str, host: &str) -> bool {
+    pattern.split('.').count() == host.split('.').count()
+        && pattern.split('.').zip(host.split('.')).all(|(p, h)| p == "*" || p == h)
 }
 
 /// A name, a wildcard, or an address.

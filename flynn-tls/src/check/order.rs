@@ -1,37 +1,35 @@
+use std::collections::HashMap;
+
 use super::{Case, Code, Report, Severity};
+use crate::text::few;
+
+const LEAVE_OUT: &str = "leave it out";
 
 const SORT: &str = "put the leaf first, then each certificate's issuer (Bundle::ordered does)";
 
 pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     let certificates = case.bundle.certificates();
+    let (mut twice, mut unrelated, mut seen) = (Vec::new(), Vec::new(), HashMap::new());
     for (i, certificate) in certificates.iter().enumerate() {
-        let first = certificates.iter().position(|c| c == certificate).unwrap_or(i);
+        let first = *seen.entry(certificate.der()).or_insert(i);
         if first < i {
-            report.add(
-                Code::Duplicate,
-                Severity::Warning,
-                i,
-                format!("certificate {} is the same as {}", i + 1, first + 1),
-                "leave it out",
-            );
+            twice.push((i, format!("certificate {} is the same as {}", i + 1, first + 1)));
         } else if !case
             .path()
             .chain(case.spare())
             .any(|(at, c)| at == i || c.names_as_issuer(certificate))
         {
-            report.add(
-                Code::Unrelated,
-                Severity::Warning,
-                i,
-                format!(
-                    "certificate {} ({}) has no part in the chain of {}",
-                    i + 1,
-                    certificate.title(),
-                    case.leaf.title()
-                ),
-                "leave it out",
-            );
+            unrelated.push((i, format!("certificate {} ({})", i + 1, certificate.title())));
         }
+    }
+    if let Some((i, _)) = twice.first() {
+        let explanation = few(twice.iter().map(|(_, what)| what));
+        report.add(Code::Duplicate, Severity::Warning, *i, explanation, LEAVE_OUT);
+    }
+    if let Some((i, _)) = unrelated.first() {
+        let which = few(unrelated.iter().map(|(_, what)| what));
+        let explanation = format!("not part of the chain of {}: {which}", case.leaf.title());
+        report.add(Code::Unrelated, Severity::Warning, *i, explanation, LEAVE_OUT);
     }
     if case.leaf_at() != 0 {
         report.add(

@@ -27,6 +27,19 @@ pub struct Requirements {
     pub(super) days: u32,
     pub(super) trust: Trust,
     pub(super) provider: Option<Arc<CryptoProvider>>,
+    pub(super) oldest_server: ServerAge,
+}
+
+/// The age of a Flynn server, which decides what its Go can load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
+pub enum ServerAge {
+    /// Releases built with Go before 1.13 (September 2019), such as v20161015.2: they cannot load
+    /// Ed25519 keys.
+    V2016,
+    /// Later releases, and the current fork.
+    #[default]
+    V2021,
 }
 
 /// Whom the chain must lead to.
@@ -47,7 +60,14 @@ impl Default for Requirements {
 impl Requirements {
     /// No names, the clock of this machine, 30 days.
     pub fn new() -> Self {
-        Self { names: Vec::new(), at: None, days: 30, trust: Trust::Any, provider: None }
+        Self {
+            names: Vec::new(),
+            at: None,
+            days: 30,
+            trust: Trust::Any,
+            provider: None,
+            oldest_server: ServerAge::default(),
+        }
     }
 
     /// It must cover the domain itself and `*.domain`, as a Flynn cluster's certificate does. A
@@ -90,6 +110,12 @@ impl Requirements {
     /// It must lead to one of these CAs, and need not be publicly trusted.
     pub fn from_ca(mut self, roots: Roots) -> Self {
         self.trust = Trust::Ca(roots);
+        self
+    }
+
+    /// The oldest server that has to serve it; [`ServerAge::V2021`] unless set.
+    pub fn oldest_server(mut self, age: ServerAge) -> Self {
+        self.oldest_server = age;
         self
     }
 

@@ -13,14 +13,13 @@ use crate::{Certificate, Pin, PinSet, Time, pem};
 /// line: both pins, whose certificate it is, the likeliest cause and what to do.
 ///
 /// ```
-/// use flynn_tls::{Cause, PinMismatch};
+/// use flynn_tls::PinMismatch;
 ///
-/// fn advice(mismatch: &PinMismatch) -> String {
-///     match mismatch.likeliest() {
-///         // A public CA vouches for the new certificate.
-///         Cause::Replaced => format!("set TLSPin to {}", mismatch.presented()),
-///         cause => format!("{cause}: {}", cause.remedy()),
-///     }
+/// /// For a table with a column each. Never offer the presented pin as the one to store: it may be
+/// /// an impostor's, and only a comparison with the installed file shows whose it is.
+/// fn row(mismatch: &PinMismatch) -> [String; 3] {
+///     let server = mismatch.server_name().to_owned();
+///     [server, mismatch.explanation(), mismatch.remedy().to_owned()]
 /// }
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -123,11 +122,31 @@ impl PinMismatch {
     /// | none of these | [`CannotTell`](Cause::CannotTell) |
     ///
     /// The causes are likely ones, no proof: whoever answers chose everything in the certificate
-    /// but the signature of a public CA. So every remedy that ends in a new pin, but the one after
-    /// a public CA's signature, begins with a comparison. An expected pin of any other certificate
+    /// but the signature of a public CA, which signs for whoever controls the DNS. So every
+    /// remedy that ends in a new pin begins with a comparison. An expected pin of any other certificate
     /// that is sent along is no evidence: an impostor can send the right one behind his own.
     pub fn causes(&self) -> Vec<Cause> {
         self.evidence.causes()
+    }
+
+    /// What was presented instead of what, and the likeliest cause, in one line.
+    pub fn explanation(&self) -> String {
+        let (server, presented, expected) = (&self.server_name, self.presented, &self.expected);
+        let leaf = self.leaf.as_ref().map_or_else(String::new, |leaf| {
+            let (subject, issuer) = (clipped(leaf.subject()), clipped(leaf.issuer()));
+            format!(" ({subject}, issued by {issuer}, valid until {})", leaf.not_after())
+        });
+        let cause = self.likeliest();
+        let probably = if cause == Cause::CannotTell { "" } else { "probably " };
+        format!(
+            "{server} presented a certificate with the pin {presented} instead of {expected}{leaf}: \
+             {probably}{cause}"
+        )
+    }
+
+    /// What to do about the likeliest cause. It never says to store a pin before comparing it.
+    pub fn remedy(&self) -> &'static str {
+        self.likeliest().remedy()
     }
 
     /// The likeliest of the [`causes`](Self::causes).
@@ -232,19 +251,7 @@ fn clipped(text: &str) -> String {
 
 impl fmt::Display for PinMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} presented a certificate with the pin {} instead of {}",
-            self.server_name, self.presented, self.expected
-        )?;
-        if let Some(leaf) = &self.leaf {
-            let (subject, issuer) = (clipped(leaf.subject()), clipped(leaf.issuer()));
-            let end = leaf.not_after();
-            write!(f, " ({subject}, issued by {issuer}, valid until {end})")?;
-        }
-        let cause = self.likeliest();
-        let probably = if cause == Cause::CannotTell { "" } else { "probably " };
-        write!(f, ": {probably}{cause}; {}", cause.remedy())
+        write!(f, "{}; {}", self.explanation(), self.remedy())
     }
 }
 

@@ -12,7 +12,6 @@ use super::{PinMismatch, Unverifiable};
 /// # fn example(error: Box<dyn std::error::Error>) {
 /// if let Some(mismatch) = flynn_tls::pin_mismatch(&*error) {
 ///     eprintln!("{mismatch}");
-///     eprintln!("the new pin would be {}", mismatch.presented());
 /// }
 /// # }
 /// ```

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use super::key::Key;
+use super::key::{Key, SECP256K1};
 use super::{Ca, Issued, Leaf};
 use crate::error::{Error, ErrorKind};
 use crate::{Code, KeyKind, Time, pem};
@@ -82,12 +82,14 @@ pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
             let issued = good().issue_for(&Key::with_exponent_3()?)?;
             Ok(with(file(&issued), issued))
         }
+        Code::KeyRefused => leaf(good().key(KeyKind::Other(SECP256K1.to_owned()))),
         Code::KeyInBundle => changed(&|issued, file| format!("{file}{}", issued.key_pem())),
         Code::NotCanonicalPem => changed(&|_, file| format!("\u{feff}{file}")),
         Code::NameNotCovered => leaf(ca.leaf(&["elsewhere.test"])),
         Code::WildcardNotCovered => leaf(ca.leaf(&[domain])),
         Code::ApexNotCovered => leaf(ca.leaf(&[&wildcard])),
         Code::NoNames => leaf(ca.leaf(&[]).common_name(domain)),
+        Code::EmptyName => leaf(ca.leaf(&[domain, &wildcard, ""])),
         Code::Expired => leaf(good().valid(now.plus_days(-90), now.plus_days(-1))),
         Code::NotYetValid => leaf(good().valid(now.plus_days(1), now.plus_days(90))),
         Code::ExpiresSoon => leaf(good().valid(now.plus_days(-80), now.plus_days(10))),
@@ -129,6 +131,9 @@ pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
         Code::UnknownCriticalExtension => leaf(good().critical_extension(&[1, 2, 3, 4])),
         Code::LeafIsCa => leaf(good().marked_as_ca()),
         Code::NotForServers => leaf(good().for_clients()),
+        Code::NoDigitalSignature => leaf(good().only_encrypting()),
+        Code::MustStaple => leaf(good().must_staple()),
+        Code::NotStrict => leaf(good().without_authority_key_id()),
         Code::Unchecked => {
             Err(Error::new(ErrorKind::Generate, "no file can be the reason for not being checked"))
         }

@@ -83,6 +83,7 @@ impl Ca {
     ) -> Result<Self, Error> {
         let key = Key::make(kind)?;
         params.serial_number = Some(serial(&key.public));
+        params.use_authority_key_identifier_extension = above.is_some();
         let pair = key.signer()?;
         let certificate = match above {
             Some(ca) => params.signed_by(&pair, &*ca.issuer),

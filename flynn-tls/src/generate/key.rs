@@ -6,6 +6,9 @@ use crate::error::{Error, ErrorKind};
 use crate::key::public_bits;
 use crate::{KeyKind, PrivateKey};
 
+/// The object identifier of a curve that Go does not know.
+pub(super) const SECP256K1: &str = "1.3.132.0.10";
+
 /// A key to issue a certificate for. ring makes the common kinds; of RSA and P-521, which it
 /// cannot make, there is one fixed key a size, known to the whole world.
 pub(super) struct Key {
@@ -26,6 +29,7 @@ impl Key {
             KeyKind::Rsa(3072) => include_str!("keys/rsa3072.pem"),
             KeyKind::Rsa(4096) => include_str!("keys/rsa4096.pem"),
             KeyKind::P521 => include_str!("keys/p521.pem"),
+            KeyKind::Other(oid) if oid == SECP256K1 => include_str!("keys/secp256k1.pem"),
             other => {
                 let message = format!("there is no test key of the kind {other}");
                 return Err(Error::new(ErrorKind::Generate, message));

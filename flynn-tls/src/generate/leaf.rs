@@ -51,6 +51,9 @@ struct Odd {
     claims_sha1: bool,
     is_ca: bool,
     usage: Option<ExtendedKeyUsagePurpose>,
+    only_encrypting: bool,
+    must_staple: bool,
+    without_authority: bool,
     critical: Vec<Vec<u64>>,
 }
 
@@ -132,6 +135,24 @@ impl Leaf {
         self
     }
 
+    /// Leaves `digitalSignature` out of its key usage.
+    pub fn only_encrypting(mut self) -> Self {
+        self.odd.only_encrypting = true;
+        self
+    }
+
+    /// Demands that servers staple an OCSP answer.
+    pub fn must_staple(mut self) -> Self {
+        self.odd.must_staple = true;
+        self
+    }
+
+    /// Leaves out the authority key identifier, which RFC 5280 demands.
+    pub fn without_authority_key_id(mut self) -> Self {
+        self.odd.without_authority = true;
+        self
+    }
+
     /// Adds a critical extension with this object identifier, which nobody knows.
     pub fn critical_extension(mut self, oid: &[u64]) -> Self {
         self.odd.critical.push(oid.to_vec());
@@ -185,16 +206,27 @@ impl Leaf {
         } else {
             IsCa::ExplicitNoCa
         };
-        params.key_usages =
-            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+        params.key_usages = vec![KeyUsagePurpose::KeyEncipherment];
+        if !self.odd.only_encrypting {
+            params.key_usages.push(KeyUsagePurpose::DigitalSignature);
+        }
         params.extended_key_usages =
             vec![self.odd.usage.clone().unwrap_or(ExtendedKeyUsagePurpose::ServerAuth)];
-        params.use_authority_key_identifier_extension = self.ca.is_some();
+        params.use_authority_key_identifier_extension =
+            self.ca.is_some() && !self.odd.without_authority;
         set_validity(&mut params, self.not_before, self.not_after);
         params.serial_number = Some(serial(public_key));
         params.subject_alt_names =
             self.names.iter().map(|name| alternative_name(name)).collect::<Result<_, _>>()?;
         params.custom_extensions = self.odd.critical.iter().map(|oid| critical(oid)).collect();
+        if self.odd.must_staple {
+            // A list of one: the number of the TLS extension `status_request`.
+            let feature = CustomExtension::from_oid_content(
+                &[1, 3, 6, 1, 5, 5, 7, 1, 24],
+                vec![0x30, 3, 2, 1, 5],
+            );
+            params.custom_extensions.push(feature);
+        }
         Ok(params)
     }
 }

@@ -171,12 +171,12 @@ fn a_missing_name_is_explained() {
         ("10.0.0.1", Code::NameNotCovered, "the names are"),
         ("[::1]", Code::NameNotCovered, "the names are"),
         ("bücher.example", Code::NameNotCovered, "as xn--"),
-        ("https://www.example.com/", Code::NameNotCovered, "\" is a URL and no host name"),
-        ("a b.com", Code::NameNotCovered, "\"a b.com\" is no host name"),
-        ("www.example.com:443", Code::NameNotCovered, "is no host name"),
-        ("www example com", Code::NameNotCovered, "is no host name"),
-        ("www\n.example.com", Code::NameNotCovered, "is no host name"),
-        ("", Code::NameNotCovered, "\"\" is no host name"),
+        ("https://www.example.com/", Code::NameNotCovered, "\" is a URL, not a host name"),
+        ("a b.com", Code::NameNotCovered, "\"a b.com\" is not a host name"),
+        ("www.example.com:443", Code::NameNotCovered, "is not a host name"),
+        ("www example com", Code::NameNotCovered, "is not a host name"),
+        ("www\n.example.com", Code::NameNotCovered, "is not a host name"),
+        ("", Code::NameNotCovered, "\"\" is not a host name"),
     ] {
         let report = check(&bundle, None, &Requirements::new().name(wanted));
         let finding = report.findings().iter().find(|f| f.explanation().contains(says));
@@ -199,10 +199,10 @@ fn of_a_domain_only_a_port_is_left_out() {
         assert!(!judge(good).has_errors(), "{good}: {}", judge(good));
     }
     for (bad, says) in [
-        ("https://example.com", "\"https://example.com\" is a URL and no host name"),
-        ("https://example.com:443", "\"https://example.com\" is a URL and no host name"),
-        ("example.com:https", "\"example.com:https\" is no host name"),
-        ("example.com/", "\"example.com/\" is no host name"),
+        ("https://example.com", "\"https://example.com\" is a URL, not a host name"),
+        ("https://example.com:443", "\"https://example.com\" is a URL, not a host name"),
+        ("example.com:https", "\"example.com:https\" is not a host name"),
+        ("example.com/", "\"example.com/\" is not a host name"),
     ] {
         assert!(judge(bad).to_string().contains(says), "{bad}: {}", judge(bad));
     }
@@ -228,7 +228,10 @@ fn what_a_bootstrap_leaves_is_complete_and_private() {
     let report = check(&bundle, None, &Requirements::new().domain(DOMAIN));
     assert_eq!(codes(&report), [Code::NotPubliclyTrusted]);
     let finding = &report.findings()[0];
-    assert!(finding.severity() == Severity::Warning && finding.remedy().contains("GET /ca-cert"));
+    assert!(
+        finding.severity() == Severity::Warning
+            && finding.remedy().contains("installed this one yourself")
+    );
 
     let roots = Roots::from_pem(made.ca.certificate_pem()).unwrap();
     assert!(check(&bundle, None, &Requirements::new().from_ca(roots)).is_clean());

@@ -164,7 +164,66 @@ async fn what_was_known_before_tells_more() {
         assert_eq!(m.causes(), [Cause::Reissued]);
         let m = mismatch(&strange, pinned(&known), HOST).await;
         assert_eq!(m.causes(), [Cause::Intercepted, Cause::ReplacedUnvouched]);
-        assert!(m.to_string().contains("do not store the new pin"), "{m}");
+        assert!(m.remedy().starts_with("keep the pin"), "{m}");
+    }
+}
+
+/// Whoever answers in the server's place chooses all but the signature of a public CA, and whoever
+/// controls the DNS has that too. No advice leads to his pin.
+#[tokio::test]
+async fn an_impostors_pin_is_never_the_one_to_store() {
+    let ca = Ca::new("Some CA").unwrap();
+    let before = ca.issue(&names()).unwrap();
+    let public = Bundle::from_pem(include_bytes!("../../data/letsencrypt.org.pem")).unwrap();
+    let public: Vec<_> = public.certificates().iter().map(|c| c.der().clone()).collect();
+    let key = Leaf::self_signed(&names()).issue().unwrap().key_der();
+    let now = Time::now();
+    let expired = || Leaf::self_signed(&names()).valid(now.plus_days(-9), now.plus_days(-1));
+    let flynn = bootstrap("example.com").unwrap().leaf;
+    let own = |leaf: Leaf| leaf.issue().unwrap().chain();
+    for (impostor, chain, host) in [
+        ("self-signed", own(Leaf::self_signed(&names())), HOST),
+        ("self-signed, expired", own(expired()), HOST),
+        ("self-signed, by address", own(Leaf::self_signed(&names())), "127.0.0.1"),
+        (
+            "a CA of the known name",
+            Ca::new("Some CA").unwrap().issue(&names()).unwrap().chain(),
+            HOST,
+        ),
+        (
+            "a CA of its own",
+            Ca::new("Corporate proxy").unwrap().issue(&names()).unwrap().chain(),
+            HOST,
+        ),
+        ("as Flynn makes them", flynn.chain(), HOST),
+        ("public, for another name", public.clone(), HOST),
+        ("public, for this name", public.clone(), "www.letsencrypt.org"),
+    ] {
+        for known in [None, Some(before.certificate_pem()), Some(ca.certificate_pem())] {
+            let server =
+                serve(unchecked_config(chain.clone(), key.clone_key(), ALL_VERSIONS)).await;
+            let mut tls = ClientTls::pinned(before.pin());
+            if let Some(known) = &known {
+                tls = tls.known(&Bundle::from_pem(known).unwrap());
+            }
+            let at = "2026-08-01T00:00:00Z".parse::<Time>().unwrap();
+            let mut config = tls.config().unwrap();
+            if chain == public {
+                config.time_provider = Arc::new(At(at));
+            }
+            let e = say_hello(Arc::new(config), server.address, host).await.unwrap_err();
+            let m = pin_mismatch(&e).unwrap();
+            for remedy in m.causes().iter().map(|cause| cause.remedy()).chain([m.remedy()]) {
+                let compares = remedy.find("compare").or_else(|| remedy.find("compute the pin of"));
+                let stores = remedy.find("stor");
+                assert!(
+                    stores.is_none_or(|at| compares.is_some_and(|compares| compares < at)),
+                    "{impostor}: {remedy}"
+                );
+            }
+            assert!(!m.remedy().contains(&m.presented().to_string()));
+            assert_eq!(m.to_string(), format!("{}; {}", m.explanation(), m.remedy()));
+        }
     }
 }
 

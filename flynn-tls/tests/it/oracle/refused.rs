@@ -33,7 +33,7 @@ const HOST: &str = "example.com";
 const P256: &str = "EC -pkeyopt ec_paramgen_curve:P-256";
 const P521: &str = "EC -pkeyopt ec_paramgen_curve:P-521";
 const RSA: &str = "RSA -pkeyopt rsa_keygen_bits:2048";
-const CA: &str = ca!("");
+const CA: &str = ca!("keyUsage=critical,keyCertSign\n");
 const SERVER: &str = server!("");
 
 /// A name; the key and the extensions of the intermediate, the extensions and options of the leaf;
@@ -81,14 +81,19 @@ const ROWS: &[Row] = &[
     ),
     Row(
         "critical policies of the CA",
-        [P256, ca!("policyConstraints=critical,inhibitPolicyMapping:0"), SERVER, ""],
+        [
+            P256,
+            ca!("keyUsage=critical,keyCertSign\npolicyConstraints=critical,inhibitPolicyMapping:0"),
+            SERVER,
+            "",
+        ],
         [false, true],
         &[Code::UnknownCriticalExtension],
         "middle has the critical extension 2.5.29.36",
     ),
     Row(
         "a CA for clients",
-        [P256, ca!("extendedKeyUsage=clientAuth"), SERVER, ""],
+        [P256, ca!("keyUsage=critical,keyCertSign\nextendedKeyUsage=clientAuth"), SERVER, ""],
         [false, false],
         &[Code::NotForServers],
         "middle is not for TLS servers",
@@ -109,14 +114,21 @@ const ROWS: &[Row] = &[
     ),
     Row(
         "another's names",
-        [P256, ca!("nameConstraints=critical,permitted;DNS:elsewhere.test"), SERVER, ""],
+        [
+            P256,
+            ca!(
+                "keyUsage=critical,keyCertSign\nnameConstraints=critical,permitted;DNS:elsewhere.test"
+            ),
+            SERVER,
+            "",
+        ],
         [false, false],
         &[Code::ChainRejected],
         "the chain of leaf has a name that one of its CAs must not issue for",
     ),
     Row(
         "an empty usage",
-        [P256, ca!("2.5.29.37=DER:30:00"), SERVER, ""],
+        [P256, ca!("keyUsage=critical,keyCertSign\n2.5.29.37=DER:30:00"), SERVER, ""],
         [false, false],
         &[Code::NotForServers],
         "middle is not for TLS servers",
@@ -154,7 +166,7 @@ fn issue_long_ago(folder: &Path, [name, issuer]: [&str; 2]) {
 
 fn root(folder: &Path) {
     openssl(folder, &format!("genpkey -algorithm {P256} -out root.key"));
-    let made = "-days 3650 -addext basicConstraints=critical,CA:TRUE -out root.pem";
+    let made = "-days 3650 -addext basicConstraints=critical,CA:TRUE -addext keyUsage=keyCertSign -out root.pem";
     openssl(folder, &format!("req -x509 -new -key root.key -subj /CN=root {made}"));
 }
 
