@@ -1,15 +1,18 @@
 //! Input and output of a job that runs attached.
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, BytesMut};
 use futures_core::Stream;
 use futures_util::StreamExt as _;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, ReadHalf, WriteHalf, split};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::{Error, ErrorKind};
 use crate::jobs::{JobOutput, JobStream};
@@ -17,10 +20,62 @@ use crate::transport::{
     Deadline, Decoder, Duplex, Upgraded, operation, resize, signal, stdin_head,
 };
 
-type Connection = Box<dyn Duplex + Unpin>;
+/// The connection of an attached job, and what is still to be sent on it. Input and output share it.
+struct Connection {
+    stream: Box<dyn Duplex + Unpin>,
+    /// At most one frame, and the end of the input.
+    unsent: BytesMut,
+    /// Nothing is sent before this.
+    hold: Option<Pin<Box<Sleep>>>,
+    /// Sending has failed, so nobody knows how much has arrived.
+    broken: bool,
+    /// The input was dropped: reading the output also sends what is left.
+    orphaned: bool,
+    /// The task that waits for output.
+    reader: Option<Waker>,
+}
 
-/// A job that runs attached; made by [`RunAttached`](crate::jobs::RunAttached). Dropping it closes the
-/// connection, which leaves the job without input and does not end it.
+impl Connection {
+    /// Sends everything that is left.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.broken {
+            let message = "the connection to the attached job was already lost";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, message)));
+        }
+        if let Some(hold) = &mut self.hold {
+            ready!(hold.as_mut().poll(cx));
+            self.hold = None;
+        }
+        let sent = ready!(self.poll_write(cx));
+        if sent.is_err() {
+            self.broken = true;
+            self.unsent = BytesMut::new();
+        }
+        Poll::Ready(sent)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unsent.is_empty() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, &self.unsent))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.unsent.advance(sent),
+            }
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+}
+
+/// A connection that both sides of the job hold.
+type Shared = Arc<Mutex<Connection>>;
+
+fn lock(connection: &Shared) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A job that runs attached; made by [`RunAttached`](crate::jobs::RunAttached).
+///
+/// Dropping it closes the connection. The job then reads the end of its input and runs on; a job with a terminal
+/// is stopped.
 #[must_use]
 pub struct Attached {
     input: AttachedInput,
@@ -28,15 +83,24 @@ pub struct Attached {
 }
 
 impl Attached {
-    pub(crate) fn new(connection: Upgraded) -> Self {
-        let (reader, writer) = split(connection.0);
+    /// Nothing is sent before `hold` has passed.
+    pub(crate) fn new(connection: Upgraded, hold: Duration) -> Self {
+        let until = Instant::now().checked_add(hold).filter(|_| !hold.is_zero());
+        let connection = Arc::new(Mutex::new(Connection {
+            stream: connection.0,
+            unsent: BytesMut::new(),
+            hold: until.map(|until| Box::pin(sleep_until(until))),
+            broken: false,
+            orphaned: false,
+            reader: None,
+        }));
         Self {
-            input: AttachedInput { writer, unsent: BytesMut::new(), broken: false, ended: false },
-            output: AttachedOutput { reader, decoder: Decoder::default(), state: State::Open },
+            input: AttachedInput { connection: Arc::clone(&connection), ended: false },
+            output: AttachedOutput { connection, decoder: Decoder::default(), state: State::Open },
         }
     }
 
-    /// Output and input apart, to be used at the same time.
+    /// Separates output and input, to use both at the same time.
     pub fn split(self) -> (AttachedOutput, AttachedInput) {
         (self.output, self.input)
     }
@@ -53,55 +117,54 @@ impl fmt::Debug for Attached {
     }
 }
 
-/// The side of an attached job that is written to.
+/// The input of an attached job: its standard input, signals and the size of its terminal.
 ///
-/// A call that is dropped half-way leaves whole frames behind: what it has begun to send is sent by the next
-/// one, since half a frame would make nonsense of all that follows. So a [`write`](Self::write) that was
-/// dropped may have been taken in part, and must not be repeated: the job would read the beginning twice.
+/// It is an [`AsyncWrite`], which writes to the standard input; shutting that down ends the input. At most one frame
+/// of 64 KiB is buffered, so memory stays flat however many calls time out.
 ///
-/// After an error nothing more is sent, and each further call is an error.
+/// # Cancellation
+/// A frame that was begun is always finished, by the next call or by the output. A [`write`](Self::write) that was
+/// dropped may therefore have written a part of its data: do not repeat it. After an error nothing more is sent, and
+/// every further call is an error.
 ///
-/// Dropping it ends the job's input as [`close`](Self::close) does, where that needs no waiting: a connection
-/// that takes nothing more at that moment is left as it is.
+/// Dropping the input ends it, as [`close`](Self::close) does. What cannot be sent without waiting is sent while the
+/// output is read.
 pub struct AttachedInput {
-    writer: WriteHalf<Connection>,
-    unsent: BytesMut,
-    /// Whether sending has failed: how much has arrived is not known then.
-    broken: bool,
-    /// Whether the end of the input has been written, or begun.
+    connection: Shared,
+    /// The end of the input was written, or begun.
     ended: bool,
 }
 
 impl Drop for AttachedInput {
     fn drop(&mut self) {
-        if self.broken {
+        let mut connection = lock(&self.connection);
+        if connection.broken {
             return;
         }
         if !self.ended {
-            self.unsent.put_slice(&stdin_head(0));
+            connection.unsent.put_slice(&stdin_head(0));
         }
-        let mut cx = Context::from_waker(Waker::noop());
-        while !self.unsent.is_empty() {
-            match Pin::new(&mut self.writer).poll_write(&mut cx, &self.unsent) {
-                Poll::Ready(Ok(written)) if written > 0 => self.unsent.advance(written),
-                _ => return,
-            }
+        connection.orphaned = true;
+        // A timer must not be polled here, where its runtime may be shutting down.
+        if connection.hold.as_ref().is_none_or(|hold| hold.deadline() <= Instant::now()) {
+            let _ = connection.poll_write(&mut Context::from_waker(Waker::noop()));
         }
-        let _ = Pin::new(&mut self.writer).poll_flush(&mut cx);
+        if let Some(reader) = connection.reader.take() {
+            reader.wake();
+        }
     }
 }
 
 impl AttachedInput {
-    /// Writes to the job's standard input. Dropped before it is done, or ended by an error, it may have written
-    /// a part.
+    /// Writes to the job's standard input. If it is dropped before it is done, or fails, a part may have been
+    /// written.
     ///
     /// # Errors
     /// [`ErrorKind::Connection`], when the job is gone.
     pub async fn write(&mut self, data: &[u8]) -> Result<(), Error> {
         // A frame of length 0 would end the input.
         for piece in data.chunks(MAX_FRAME) {
-            let length = u32::try_from(piece.len()).unwrap_or(u32::MAX);
-            self.send(&stdin_head(length), piece).await?;
+            self.send(&stdin_head(length(piece)), piece).await?;
         }
         Ok(())
     }
@@ -111,11 +174,10 @@ impl AttachedInput {
     /// # Errors
     /// [`ErrorKind::Connection`], when the job is gone.
     pub async fn close(&mut self) -> Result<(), Error> {
-        self.ended = true;
-        self.send(&stdin_head(0), &[]).await
+        poll_fn(|cx| self.poll_close(cx)).await.map_err(lost)
     }
 
-    /// Sends a signal by its Linux number: 2 interrupts, 15 asks to end, 9 ends.
+    /// Sends a signal by its Linux number: 2 interrupts, 15 terminates, 9 kills.
     ///
     /// # Errors
     /// [`ErrorKind::Connection`], when the job is gone.
@@ -123,7 +185,7 @@ impl AttachedInput {
         self.send(&signal(number), &[]).await
     }
 
-    /// Says that the terminal has another size. Only for jobs with a terminal: others lose their input by it.
+    /// Sets the size of the job's terminal. A job without a terminal loses its input by this call.
     ///
     /// # Errors
     /// [`ErrorKind::Connection`], when the job is gone.
@@ -132,31 +194,66 @@ impl AttachedInput {
     }
 
     async fn send(&mut self, head: &[u8], data: &[u8]) -> Result<(), Error> {
-        if self.broken {
-            return Err(Error::new(ErrorKind::Connection, "to the attached job broke before"));
-        }
-        self.unsent.put_slice(head);
-        self.unsent.put_slice(data);
-        let sent = self.send_all().await;
-        if sent.is_err() {
-            self.broken = true;
-            self.unsent = BytesMut::new();
-        }
-        sent.map_err(lost)
+        let mut taken = false;
+        poll_fn(|cx| {
+            let mut connection = lock(&self.connection);
+            // Calls that were dropped may have left a frame: it goes first, so there is never a second one.
+            ready!(connection.poll_send(cx))?;
+            if !taken {
+                taken = true;
+                connection.unsent.put_slice(head);
+                connection.unsent.put_slice(data);
+            }
+            connection.poll_send(cx)
+        })
+        .await
+        .map_err(lost)
     }
 
-    async fn send_all(&mut self) -> io::Result<()> {
-        while !self.unsent.is_empty() {
-            if self.writer.write_buf(&mut self.unsent).await? == 0 {
-                return Err(io::ErrorKind::WriteZero.into());
-            }
+    fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut connection = lock(&self.connection);
+        if !self.ended {
+            ready!(connection.poll_send(cx))?;
+            self.ended = true;
+            connection.unsent.put_slice(&stdin_head(0));
         }
-        self.writer.flush().await
+        connection.poll_send(cx)
+    }
+}
+
+impl AsyncWrite for AttachedInput {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut connection = lock(&self.connection);
+        ready!(connection.poll_send(cx))?;
+        let piece = data.get(..MAX_FRAME).unwrap_or(data);
+        if !piece.is_empty() {
+            connection.unsent.put_slice(&stdin_head(length(piece)));
+            connection.unsent.put_slice(piece);
+            // An error comes out of the next call, as with every buffered writer.
+            let _ = connection.poll_send(cx);
+        }
+        Poll::Ready(Ok(piece.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        lock(&self.connection).poll_send(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_close(cx)
     }
 }
 
 /// Bytes of input in one frame.
 const MAX_FRAME: usize = 64 << 10;
+
+fn length(piece: &[u8]) -> u32 {
+    u32::try_from(piece.len()).unwrap_or(u32::MAX)
+}
 
 impl fmt::Debug for AttachedInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -165,15 +262,15 @@ impl fmt::Debug for AttachedInput {
 }
 
 fn lost(error: io::Error) -> Error {
-    Error::new(ErrorKind::Connection, "to the attached job").caused_by(error)
+    Error::new(ErrorKind::Connection, "lost the connection to the attached job").caused_by(error)
 }
 
-/// The side of an attached job that is read from: a stream of what it does.
+/// The output of an attached job, as a stream in the order in which it was written.
 ///
-/// It ends after [`JobOutput::Exit`]. A connection that ends without one is an error: how the job ended is
-/// not known then.
+/// It ends after [`JobOutput::Exit`]. A connection that ends without one is an error, since nobody knows then how
+/// the job ended.
 pub struct AttachedOutput {
-    reader: ReadHalf<Connection>,
+    connection: Shared,
     decoder: Decoder,
     state: State,
 }
@@ -191,7 +288,14 @@ impl AttachedOutput {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut piece = [0; READ];
         let mut piece = ReadBuf::new(&mut piece);
-        ready!(Pin::new(&mut self.reader).poll_read(cx, &mut piece))?;
+        let mut connection = lock(&self.connection);
+        if connection.orphaned && !connection.broken {
+            // A failure shows in what is read, or not at all: the job may have ended already.
+            let _ = connection.poll_send(cx);
+        } else {
+            connection.reader = Some(cx.waker().clone());
+        }
+        ready!(Pin::new(&mut connection.stream).poll_read(cx, &mut piece))?;
         self.decoder.buffer().put_slice(piece.filled());
         Poll::Ready(Ok(piece.filled().len()))
     }
@@ -202,9 +306,12 @@ impl AttachedOutput {
                 return Poll::Ready(Ok(output));
             }
             if ready!(self.poll_fill(cx)).map_err(lost)? == 0 {
-                let place =
-                    if self.decoder.is_between_frames() { "" } else { " and within a frame" };
-                let message = format!("it ended without the job's exit status{place}");
+                let place = if self.decoder.is_between_frames() {
+                    "before"
+                } else {
+                    "within a frame, before"
+                };
+                let message = format!("the connection ended {place} the exit status of the job");
                 return Poll::Ready(Err(Error::new(ErrorKind::Connection, message)));
             }
         }
@@ -233,7 +340,7 @@ impl fmt::Debug for AttachedOutput {
     }
 }
 
-/// All that an attached job wrote, and how it ended. `Debug` shows lengths only.
+/// The whole output of an attached job and its exit status. `Debug` shows lengths only.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CollectedOutput {
@@ -241,7 +348,7 @@ pub struct CollectedOutput {
     pub stdout: Vec<u8>,
     /// Standard error.
     pub stderr: Vec<u8>,
-    /// 0 when all went well.
+    /// 0 means success. The host also reports 0 for a job that a signal ended.
     pub exit_status: i32,
 }
 
@@ -255,13 +362,14 @@ impl fmt::Debug for CollectedOutput {
     }
 }
 
-/// Collecting the output of a job; made by [`Attached::output`].
+/// Collects the output of a job; made by [`Attached::output`].
 ///
-/// An exit status other than 0 is no error of this call.
+/// An exit status other than 0 is not an error.
 ///
 /// # Errors
-/// [`ErrorKind::Connection`], when the connection ends before the job does; [`ErrorKind::TooLarge`];
-/// [`ErrorKind::Failed`] with the host's words, when it cannot run the job.
+/// - [`ErrorKind::Connection`] when the connection ends before the job does.
+/// - [`ErrorKind::TooLarge`] when the job writes more than [`max_size`](Self::max_size).
+/// - [`ErrorKind::Failed`] with the host's message when it cannot run the job.
 #[derive(Debug)]
 #[must_use = "nothing is read until it is awaited"]
 pub struct CollectOutput {
@@ -271,7 +379,7 @@ pub struct CollectOutput {
 }
 
 impl CollectOutput {
-    /// Bytes of output at which collecting stops with an error. 64 MiB unless set.
+    /// Limits the output in bytes; 64 MiB by default.
     pub fn max_size(mut self, bytes: usize) -> Self {
         self.limit = bytes;
         self
@@ -285,9 +393,8 @@ impl CollectOutput {
 operation!(CollectOutput => CollectedOutput);
 
 async fn collect(attached: Attached, limit: usize) -> Result<CollectedOutput, Error> {
-    let (mut output, mut input) = attached.split();
-    // A job that has ended already does not mind; how it ended is still to be read.
-    let _ = input.close().await;
+    let (mut output, input) = attached.split();
+    drop(input);
     let mut all = CollectedOutput::default();
     while let Some(next) = output.next().await {
         match next? {
@@ -316,15 +423,108 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
     use futures_util::FutureExt as _;
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
+
+    fn attached(stream: impl Duplex + Unpin + 'static) -> Attached {
+        Attached::new(Upgraded(Box::new(stream)), Duration::ZERO)
+    }
+
+    /// Sends the first frame after 20 ms.
+    fn held(stream: impl Duplex + Unpin + 'static) -> Attached {
+        Attached::new(Upgraded(Box::new(stream)), Duration::from_millis(20))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_frame_of_any_kind_is_held_back() {
+        for kind in 0..4 {
+            let (ours, mut theirs) = tokio::io::duplex(64);
+            let (_output, mut input) = held(ours).split();
+            let begun = Instant::now();
+            match kind {
+                0 => input.write(b"x").await.unwrap(),
+                1 => input.signal(2).await.unwrap(),
+                2 => input.resize(1, 1).await.unwrap(),
+                _ => input.close().await.unwrap(),
+            }
+            assert_eq!(begun.elapsed(), Duration::from_millis(20));
+            assert!(theirs.read_u8().await.unwrap() > 2);
+            input.signal(2).await.unwrap();
+            assert_eq!(begun.elapsed(), Duration::from_millis(20), "only the first one");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn input_that_is_dropped_while_held_back_ends() {
+        for waits in [false, true] {
+            let (ours, mut theirs) = tokio::io::duplex(64);
+            let (mut output, mut input) = held(ours).split();
+            let begun = Instant::now();
+            assert!(input.write(b"hi").now_or_never().is_none());
+            // Whether the output is already waited for or not.
+            let mut input = Some(input);
+            if !waits {
+                input = None;
+            }
+            let read = async {
+                let mut frames = vec![0; 6];
+                theirs.read_exact(&mut frames).await.unwrap();
+                theirs.write_all(b"\x05\0\0\0\x07").await.unwrap();
+                frames
+            };
+            let drop_later = async {
+                tokio::task::yield_now().await;
+                drop(input);
+            };
+            let (next, frames, ()) = tokio::join!(output.next(), read, drop_later);
+            assert_eq!(frames, b"\x03\0\0\0\0\0", "nothing of the dropped write, the end alone");
+            assert!(matches!(next, Some(Ok(JobOutput::Exit { status: 7 }))));
+            assert_eq!(begun.elapsed(), Duration::from_millis(20));
+        }
+        // Both are dropped: the connection ends, and with it the input.
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        drop(held(ours));
+        assert_eq!(theirs.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn writes_that_are_dropped_are_not_kept() {
+        let (ours, _theirs) = tokio::io::duplex(64);
+        let (output, mut input) = attached(ours).split();
+        let data = vec![0; 1 << 20];
+        for _ in 0..4000 {
+            assert!(input.write(&data).now_or_never().is_none());
+        }
+        assert!(lock(&output.connection).unsent.capacity() < 4 * MAX_FRAME);
+    }
+
+    #[tokio::test]
+    async fn input_is_a_writer() {
+        let (ours, mut theirs) = tokio::io::duplex(64);
+        let (output, mut input) = attached(ours).split();
+        let (copied, received) = tokio::join!(
+            async {
+                let copied = tokio::io::copy(&mut &b"hello"[..], &mut input).await;
+                input.shutdown().await.unwrap();
+                copied
+            },
+            async {
+                let mut frames = vec![0; 11 + 6];
+                theirs.read_exact(&mut frames).await.map(|_| frames)
+            }
+        );
+        assert_eq!(copied.unwrap(), 5);
+        assert_eq!(received.unwrap(), b"\x03\0\0\0\0\x05hello\x03\0\0\0\0\0");
+        drop((input, output));
+        assert_eq!(theirs.read(&mut [0; 8]).await.unwrap(), 0, "it is closed once");
+    }
 
     #[tokio::test]
     async fn input_that_is_dropped_has_ended() {
         for close in [false, true] {
             let (ours, mut theirs) = tokio::io::duplex(64);
-            let (output, mut input) = Attached::new(Upgraded(Box::new(ours))).split();
+            let (output, mut input) = attached(ours).split();
             input.write(b"hi").await.unwrap();
             if close {
                 input.close().await.unwrap();
@@ -340,7 +540,7 @@ mod tests {
     #[tokio::test]
     async fn a_frame_that_was_begun_is_finished_by_the_next() {
         let (ours, mut theirs) = tokio::io::duplex(4);
-        let (_output, mut input) = Attached::new(Upgraded(Box::new(ours))).split();
+        let (_output, mut input) = attached(ours).split();
         // Dropped when only four bytes of the frame have gone.
         assert!(input.write(b"hello").now_or_never().is_none());
         let (sent, received) = tokio::join!(input.close(), async {
@@ -388,7 +588,7 @@ mod tests {
         for fault in [None, Some(io::ErrorKind::BrokenPipe)] {
             let asked = Arc::<AtomicU32>::default();
             let full = Full(Arc::clone(&asked), fault);
-            let (_output, mut input) = Attached::new(Upgraded(Box::new(full))).split();
+            let (_output, mut input) = attached(full).split();
             for _ in 0..2 {
                 let error = input.write(b"hi").await.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Connection);

@@ -146,6 +146,49 @@ async fn jobs_detached_and_attached() {
     }
 }
 
+/// Of input that a controller loses right after the 101, all kinds arrive.
+#[tokio::test]
+async fn input_that_is_sent_at_once_is_not_lost() {
+    use flynn_client::jobs::JobOutput;
+
+    let mock = MockController::builder()
+        .bootstrapped("example.com")
+        .seed(1)
+        .wall_clock()
+        .races(Races::none().lost_input(100))
+        // Says what it gets, and ends after its first input.
+        .programs(|_| {
+            Box::new(|input| {
+                let status = match input {
+                    flynn_mock::Input::Stdin(_) => 1,
+                    flynn_mock::Input::Signal(_) => 2,
+                    flynn_mock::Input::Resize { .. } => 3,
+                    flynn_mock::Input::Eof => 4,
+                    _ => return Vec::new(),
+                };
+                vec![flynn_mock::Output::Exit(status)]
+            })
+        })
+        .start()
+        .await;
+    let jobs = mock.client().app("controller").jobs();
+    for kind in 1..=4 {
+        let attached = jobs.run(["any"]).tty(24, 80).attached().await.unwrap();
+        let (mut output, mut input) = attached.split();
+        match kind {
+            1 => input.write(b"first").await.unwrap(),
+            2 => input.signal(2).await.unwrap(),
+            3 => input.resize(50, 80).await.unwrap(),
+            _ => drop(input),
+        }
+        let mut last = None;
+        while let Some(next) = output.try_next().await.unwrap() {
+            last = Some(next);
+        }
+        assert_eq!(last, Some(JobOutput::Exit { status: kind }));
+    }
+}
+
 #[tokio::test]
 async fn the_domain_moves() {
     for age in AGES {
