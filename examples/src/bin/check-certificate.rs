@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
+use flynn_config::read_file;
 use flynn_examples::cli::{self, WrongCall};
 use flynn_examples::output;
 use flynn_examples::text::{one_line, printable};
@@ -87,8 +88,7 @@ fn read<T>(
     parse: impl FnOnce(Vec<u8>) -> Result<T, flynn_tls::Error>,
 ) -> Result<T> {
     let name = path.display();
-    let file = std::fs::read(path)
-        .with_context(|| format!("cannot read {name}: check the path given to {option}"))?;
+    let file = read_file(path).with_context(|| format!("cannot use {option}"))?;
     parse(file).with_context(|| format!("{option} {name}"))
 }
 

@@ -8,11 +8,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use flynn_config::Locations;
+use flynn_config::{Locations, read_file};
 use flynn_examples::blocking::blocking;
 use flynn_examples::cli::{self, WrongCall};
 use flynn_examples::doctor::{Patient, Severity};
 use flynn_examples::output;
+use flynn_examples::text::printable;
 use flynn_tls::Roots;
 
 /// Reports what is still wrong with a Flynn cluster, and with your files for it. Changes nothing.
@@ -43,12 +44,12 @@ async fn main() -> ExitCode {
 
 async fn run(options: Options) -> Result<ExitCode> {
     let patient = blocking(move || open(&options)).await?;
-    output::line(patient.describe())?;
+    output::line(printable(&patient.describe()))?;
     let findings = patient.examine().await;
     for finding in &findings {
         output::line(finding)?;
     }
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    let errors = findings.iter().filter(|finding| finding.severity >= Severity::Error).count();
     output::line(format_args!("{errors} errors, {} warnings", findings.len() - errors))?;
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -58,7 +59,7 @@ fn open(options: &Options) -> Result<Patient> {
     let locations = Locations::from_env().context("cannot find your home")?;
     let patient = Patient::open(locations, options.cluster.as_deref(), options.connect_to)?;
     let Some(ca) = &options.ca else { return Ok(patient) };
-    let what = format!("cannot use {}", ca.display());
-    let pem = std::fs::read(ca).with_context(|| what.clone())?;
-    Ok(patient.with_ca(Roots::from_pem(&pem).context(what)?))
+    let pem = read_file(ca).context("cannot use --ca")?;
+    let roots = Roots::from_pem(&pem).with_context(|| format!("cannot use {}", ca.display()))?;
+    Ok(patient.with_ca(roots))
 }

@@ -32,7 +32,7 @@ impl From<Options> for Arguments {
     }
 }
 
-const STEPS: [Step; 5] = [Step::Connect, Step::Certificate, Step::Router, Step::Routes, Step::Pin];
+const STEPS: [Step; 5] = [Step::Connect, Step::Certificate, Step::Routes, Step::Pin, Step::Router];
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Parser;
+use flynn_config::read_file;
 use flynn_examples::cli::{self, WrongCall};
 use flynn_examples::output;
 use flynn_examples::text::{one_line, printable};
@@ -21,7 +22,7 @@ use flynn_tls::{Bundle, Pin, Probe, probe_many};
     after_help = "Exit status: 0 if all have a pin, 1 if one has none, 2 if called wrongly."
 )]
 struct Options {
-    /// A file whose first certificate counts, PEM or DER; or a server: controller.example.com:443, 10.0.0.1:443,
+    /// A file, PEM or DER, whose first certificate counts; `-` for standard input; or a server: controller.example.com:443, 10.0.0.1:443,
     /// [::1]:443
     #[arg(required = true, value_name = "FILE|HOST:PORT")]
     sources: Vec<String>,
@@ -72,13 +73,13 @@ async fn run(options: Options) -> Result<ExitCode> {
 }
 
 fn source(argument: &str, probes: &mut Vec<Probe>) -> Result<Source> {
-    // What exists is a file, whatever its name looks like.
-    if !Path::new(argument).exists() {
+    // An argument that exists is a file, whatever it looks like; `-` is standard input.
+    if argument != "-" && !Path::new(argument).exists() {
         let (host, port) = server(argument)?;
         probes.push(Probe::new(host, port));
         return Ok(Source::Server);
     }
-    let bytes = std::fs::read(argument).context("cannot be read")?;
+    let bytes = read_file(argument)?;
     let bundle = Bundle::from_pem(&bytes)?;
     // The first of the file, as openssl takes it: that is what a server would present.
     let first = bundle.certificates().first().context("no certificate")?;

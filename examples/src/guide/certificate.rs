@@ -1,6 +1,5 @@
-//! The certificate that the cluster shall have, from its files.
+//! The new certificate of the cluster, read from its files.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use flynn_tls::{Bundle, Pin, PrivateKey, Roots};
@@ -9,6 +8,15 @@ use secrecy::SecretString;
 use crate::job::CertificateFiles;
 use anyhow::{Context as _, Result};
 
+/// A CA that is not publicly trusted.
+#[derive(Debug)]
+pub struct PrivateCa {
+    /// Its file, as an absolute path.
+    pub path: PathBuf,
+    /// What the file holds.
+    pub roots: Roots,
+}
+
 /// A certificate with its chain and key.
 #[derive(Debug)]
 pub struct NewCertificate {
@@ -16,14 +24,14 @@ pub struct NewCertificate {
     pub path: PathBuf,
     /// The certificates of the file in its order, and nothing else that it holds: what the cluster gets.
     pub chain_pem: String,
-    /// The key in canonical PEM, whatever its file looks like.
+    /// The key as canonical PEM: what the cluster gets.
     pub key_pem: SecretString,
     /// The chain, read.
     pub bundle: Bundle,
     /// The key, read.
     pub key: PrivateKey,
-    /// The CA that it leads to, when it is not a public one.
-    pub ca: Option<Roots>,
+    /// The CA that it leads to, if that is not a public one.
+    pub ca: Option<PrivateCa>,
     /// The leaf's pin.
     pub pin: Pin,
 }
@@ -32,31 +40,35 @@ impl NewCertificate {
     /// Reads the files.
     ///
     /// # Errors
-    /// When one is missing or is not what it should be, in words that name the file.
+    /// Returns which file cannot be read or used, and why.
     pub fn load(files: &CertificateFiles) -> Result<Self> {
-        let (certificate, key) = (&files.chain, &files.key);
-        let bundle = Bundle::from_pem(&read(certificate)?)
-            .with_context(|| format!("{} is not a certificate in PEM", certificate.display()))?;
-        let no_key = || format!("{} is not a private key in PEM", key.display());
-        let private_key = PrivateKey::from_pem(read(key)?).with_context(no_key)?;
-        let ca = files.ca.as_deref().map(roots).transpose()?;
+        let bundle = parse(&files.chain, "a certificate", Bundle::from_pem)?;
+        let key = parse(&files.key, "a private key", PrivateKey::from_pem)?;
+        let ca = files.ca.as_deref().map(private_ca).transpose()?;
         Ok(Self {
-            path: certificate.clone(),
+            path: files.chain.clone(),
             pin: bundle.leaf().pin(),
             chain_pem: bundle.to_pem(),
-            key_pem: private_key.secret_pem().into(),
+            key_pem: key.secret_pem().into(),
             bundle,
-            key: private_key,
+            key,
             ca,
         })
     }
 }
 
-fn roots(path: &Path) -> Result<Roots> {
-    let no_ca = || format!("{} is not a CA in PEM", path.display());
-    Roots::from_pem(read(path)?).with_context(no_ca)
+fn private_ca(path: &Path) -> Result<PrivateCa> {
+    let roots = parse(path, "a CA certificate", Roots::from_pem)?;
+    let path = path.canonicalize().with_context(|| format!("cannot find {}", path.display()))?;
+    Ok(PrivateCa { path, roots })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+/// Reads a file; `what` is what should be in it.
+fn parse<T>(
+    path: &Path,
+    what: &str,
+    parse: impl FnOnce(Vec<u8>) -> Result<T, flynn_tls::Error>,
+) -> Result<T> {
+    let bytes = flynn_config::read_file(path).context("cannot use the certificate's files")?;
+    parse(bytes).with_context(|| format!("{} is not {what} in PEM", path.display()))
 }

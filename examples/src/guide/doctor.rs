@@ -1,81 +1,26 @@
-//! What is still wrong with a cluster, and with the files of the person who uses it. Nothing is changed.
+//! Finds what is wrong with a cluster, and with the files of the person who uses it. Nothing is changed.
 
 mod blobstore;
 mod certificates;
 mod connection;
 mod files;
+mod finding;
+mod git;
 mod routes;
 
-use std::fmt;
 use std::net::SocketAddr;
 
 use flynn_client::Client;
 use flynn_config::{Cluster, Locations};
 use flynn_tls::Roots;
 
+pub use finding::{Finding, Severity};
+
 use crate::blocking::blocking;
 use crate::connect;
 use crate::reach::Reach;
+use crate::text::{one_line, shell_quoted};
 use anyhow::Result;
-
-/// How bad a [`Finding`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Works, and probably not as it should.
-    Warning,
-    /// Does not work, or is a danger.
-    Error,
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad it is.
-    pub severity: Severity,
-    /// What it is about: `.flynnrc`, a host, an app.
-    pub subject: String,
-    /// What is wrong.
-    pub explanation: String,
-    /// What to do.
-    pub remedy: String,
-}
-
-impl Finding {
-    fn error(
-        subject: impl Into<String>,
-        what: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            severity: Severity::Error,
-            subject: subject.into(),
-            explanation: what.into(),
-            remedy: remedy.into(),
-        }
-    }
-
-    fn warning(
-        subject: impl Into<String>,
-        what: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(subject, what, remedy) }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        };
-        write!(
-            f,
-            "{severity:<8} {}: {}\n         → {}",
-            self.subject, self.explanation, self.remedy
-        )
-    }
-}
 
 /// A cluster under examination.
 pub struct Patient {
@@ -90,7 +35,7 @@ impl Patient {
     /// Chooses a cluster of `.flynnrc`. Nothing is sent yet.
     ///
     /// # Errors
-    /// When there is no such file or cluster, or its pin or URL is none.
+    /// Returns that there is no such file or cluster, or that its pin or URL is not valid.
     pub fn open(
         locations: Locations,
         cluster: Option<&str>,
@@ -102,7 +47,7 @@ impl Patient {
         Ok(Self { locations, cluster, reach, client, ca: None })
     }
 
-    /// The CA that its certificates lead to, when it is not a public one and not the cluster's own.
+    /// Sets the CA that its certificates lead to, if that is neither a public one nor the cluster's own.
     #[must_use]
     pub fn with_ca(mut self, ca: Roots) -> Self {
         self.ca = Some(ca);
@@ -115,11 +60,22 @@ impl Patient {
     }
 
     async fn files(&self) -> Result<Vec<Finding>> {
-        let (locations, url) = (self.locations.clone(), self.cluster.git_url().to_owned());
-        blocking(move || Ok(files::examine(&locations, &url))).await
+        let (locations, cluster) = (self.locations.clone(), self.cluster.clone());
+        blocking(move || {
+            let mut findings = files::examine(&locations);
+            findings.extend(git::examine(&locations, &cluster));
+            Ok(findings)
+        })
+        .await
     }
 
-    /// Everything that is wrong, the worst first. What cannot be looked at is a finding too.
+    /// The command that replaces a wrong certificate.
+    fn install_certificate(&self) -> String {
+        let cluster = shell_quoted(self.cluster.name());
+        format!("install-certificate --cluster {cluster} --cert FILE --key FILE")
+    }
+
+    /// Everything that is wrong, the worst first, one finding for each cause. What cannot be examined is a finding too.
     pub async fn examine(&self) -> Vec<Finding> {
         let mut findings = either(self.files().await, "files");
         match connection::examine(self).await {
@@ -134,14 +90,14 @@ impl Patient {
                 findings.extend(either(blobstore::examine(self).await, "blobstore"));
             }
         }
-        findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-        findings
+        finding::by_cause(findings)
     }
 }
 
-/// The findings, or that there are none because looking failed.
+/// The findings, or the one that they could not be looked for.
 fn either(findings: Result<Vec<Finding>>, subject: &str) -> Vec<Finding> {
     findings.unwrap_or_else(|failure| {
-        vec![Finding::error(subject, failure.to_string(), "put this right and ask again")]
+        let what = one_line(failure.as_ref());
+        vec![Finding::error("not-examined", subject, what, "fix this and run doctor again")]
     })
 }

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::cli::Arguments;
 use crate::connect;
 use crate::demo::{self, Demo};
+use crate::reach::Reach;
 use crate::step::Step;
 use anyhow::{Context as _, Result, bail};
 
@@ -137,9 +138,10 @@ impl Job {
 /// The domain that `.flynnrc` has for the cluster, without its port.
 fn present_domain(locations: &Locations, cluster: Option<&str>) -> Result<Domain> {
     let cluster = connect::cluster(locations, cluster)?;
-    let domain = cluster.domain().unwrap_or_default();
-    let domain = domain.split(':').next().unwrap_or_default();
-    domain
+    let reach = Reach::of(&cluster, locations, None)?;
+    let host = reach.controller_host();
+    host.strip_prefix("controller.")
+        .unwrap_or(host)
         .parse()
         .with_context(|| format!("cannot use the ControllerURL of cluster {:?}", cluster.name()))
 }

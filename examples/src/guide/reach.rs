@@ -1,17 +1,21 @@
 //! How the hosts of a cluster are reached: by DNS, or all at one address.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use flynn_client::status::Status;
 use flynn_client::{Client, ClientBuilder, StatusClient};
 use flynn_config::login::Tokens;
 use flynn_config::{Cluster, Locations};
-use flynn_tls::{ClientTls, Pin, Presented, Probe};
+use flynn_tls::{ClientTls, Pin, Presented, Probe, probe_many};
 use url::Url;
 
 use crate::cluster;
 use crate::connect;
 use anyhow::{Context as _, Result, anyhow, bail};
+
+/// How many hosts are asked for their certificate at the same time.
+const PROBES_AT_ONCE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
 /// A cluster's hosts: those beside the controller have the port of its URL, and one address for all may be given.
 #[derive(Debug, Clone)]
@@ -78,17 +82,29 @@ impl Reach {
         found.next().map(|_| ()).ok_or_else(|| anyhow!(what))
     }
 
-    /// What a host of the cluster presents now.
+    /// Returns what a host of the cluster presents now.
     ///
     /// # Errors
-    /// When no handshake comes about.
+    /// Returns why there was no TLS handshake.
     pub async fn presented(&self, host: &str) -> Result<Presented> {
+        self.probe(host).run().await.with_context(|| format!("no TLS handshake with {host}"))
+    }
+
+    /// Returns what several hosts of the cluster present now, in their order.
+    pub async fn presented_by(
+        &self,
+        hosts: impl IntoIterator<Item = &str>,
+    ) -> Vec<Result<Presented, flynn_tls::Error>> {
+        probe_many(hosts.into_iter().map(|host| self.probe(host)), PROBES_AT_ONCE).await
+    }
+
+    fn probe(&self, host: &str) -> Probe {
         let port = self.controller.port_or_known_default().unwrap_or(443);
-        let mut probe = Probe::new(host, port);
-        if let Some(address) = self.connect_to {
-            probe = probe.connect_to(address);
+        let probe = Probe::new(host, port);
+        match self.connect_to {
+            Some(address) => probe.connect_to(address),
+            None => probe,
         }
-        probe.run().await.with_context(|| format!("no TLS handshake with {host}"))
     }
 
     /// The status, asked as a monitoring service would: by its public name, with its own key.

@@ -9,7 +9,7 @@ use crate::screen::{Mark, Screen, seconds};
 use crate::session::Session;
 use crate::step::{Look, Step};
 use crate::text::{one_line, printable};
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 /// Whether steps are done or only looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,39 +35,38 @@ pub struct Report {
     pub took: Duration,
 }
 
-/// What became of all steps up to the end or the first failure.
+/// What became of all steps.
 #[derive(Debug)]
 pub struct Summary {
-    /// The steps in their order; the failed one is the last.
+    /// The steps in their order.
     pub reports: Vec<Report>,
-    /// Why it stopped, if it did.
-    pub failure: Option<anyhow::Error>,
+    /// Why steps failed, in their order.
+    pub failures: Vec<(Step, anyhow::Error)>,
 }
 
-/// Runs steps in their order and stops at the first that fails.
+/// Runs steps in their order. A step that fails stops only the steps that [need](Step::needs) it.
 pub async fn run(session: &mut Session, steps: &[Step], mode: Mode) -> Summary {
-    let mut summary = Summary { reports: Vec::new(), failure: None };
+    let mut summary = Summary { reports: Vec::new(), failures: Vec::new() };
     for step in steps {
         session.screen.begin(*step);
         let start = Instant::now();
         let mut before = String::new();
-        let result = run_one(session, *step, mode, &mut before).await;
-        let took = start.elapsed();
-        let (mark, after) = match result {
-            Ok(done) => done,
-            Err(why) => {
-                let after = one_line(why.as_ref());
-                summary.failure = Some(why);
-                (Mark::Failed, after)
+        let result = match summary.blocks(*step) {
+            Some(needed) => {
+                Ok((Mark::Blocked, format!("needs step {} ({})", needed.number(), needed.title())))
             }
+            None => run_one(session, *step, mode, &mut before).await,
         };
-        // What a dry run would do has been said line by line; its last line is what was found.
+        let took = start.elapsed();
+        let (mark, after) = result.unwrap_or_else(|why| {
+            let after = one_line(why.as_ref());
+            summary.failures.push((*step, why));
+            (Mark::Failed, after)
+        });
+        // What a dry run would do was printed line by line; its last line is what was found.
         let shown = if mark == Mark::Planned { &before } else { &after };
         session.screen.end(mark, shown, took);
         summary.reports.push(Report { step: *step, mark, before, after, took });
-        if summary.failure.is_some() {
-            break;
-        }
     }
     summary
 }
@@ -112,7 +111,14 @@ async fn run_one(
 impl Summary {
     /// Whether every step ended well.
     pub fn is_complete(&self) -> bool {
-        self.failure.is_none()
+        self.failures.is_empty()
+    }
+
+    /// The step that this one needs and that failed or was not tried.
+    fn blocks(&self, step: Step) -> Option<Step> {
+        let ended_badly = |report: &&Report| matches!(report.mark, Mark::Failed | Mark::Blocked);
+        let needed = self.reports.iter().filter(|report| step.needs().contains(&report.step));
+        needed.filter(ended_badly).map(|report| report.step).next()
     }
 
     /// The closing table: each step, before, after; of a dry run, what would be done.
@@ -134,14 +140,14 @@ impl Summary {
         table.lines().map(|line| line.trim_end().to_owned()).collect()
     }
 
-    /// One line on how it went.
+    /// Returns one line on how it went.
     ///
     /// # Errors
-    /// Which steps are done, which one failed and why, and what to do.
+    /// Returns which steps failed and why, and what to do.
     pub fn closing(self, mode: Mode) -> Result<String> {
         let took: Duration = self.reports.iter().map(|report| report.took).sum();
         let count = |mark: Mark| self.reports.iter().filter(|report| report.mark == mark).count();
-        let Some(failure) = self.failure else {
+        if self.failures.is_empty() {
             let (done, held, checked) =
                 (count(Mark::Done), count(Mark::Held), count(Mark::Checked));
             let seen = format!("{held} held already, {checked} checked ({})", seconds(took));
@@ -151,19 +157,25 @@ impl Summary {
                 }
                 Mode::Do => format!("All steps hold: {done} done now, {seen}."),
             });
-        };
-        let Some((failed, before)) = self.reports.split_last() else { return Err(failure) };
-        let numbers: Vec<String> =
-            before.iter().map(|report| report.step.number().to_string()).collect();
-        let done = match numbers.as_slice() {
-            [] => "no step is done".to_owned(),
-            [one] => format!("step {one} is done"),
-            all => format!("steps {} are done", all.join(", ")),
-        };
-        let (number, title) = (failed.step.number(), failed.step.title());
-        Err(failure).with_context(|| format!(
-            "{done}, step {number} ({title}) failed; run it again once the cause is gone, it goes on from there"
-        ))
+        }
+        let mut message: Vec<String> = self
+            .failures
+            .iter()
+            .map(|(step, why)| {
+                let (number, title) = (step.number(), step.title());
+                format!("step {number} ({title}) failed: {}", one_line(why.as_ref()))
+            })
+            .collect();
+        match count(Mark::Blocked) {
+            0 => {}
+            1 => message.push("1 step that needs it was not tried".to_owned()),
+            blocked => message.push(format!("{blocked} steps that need it were not tried")),
+        }
+        message.push(match mode {
+            Mode::DryRun => "nothing was changed".to_owned(),
+            Mode::Do => "fix the cause and run it again, it continues where it stopped".to_owned(),
+        });
+        bail!(message.join("; "))
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Mark {
     Skipped,
     /// Failed.
     Failed,
+    /// Was not tried, because a step that it needs failed.
+    Blocked,
 }
 
 impl Mark {
@@ -46,13 +48,14 @@ impl Mark {
             Self::Planned => "→ to do, now",
             Self::Skipped => "- not asked for",
             Self::Failed => "✗ failed",
+            Self::Blocked => "- not tried",
         }
     }
 
     fn style(self) -> Style {
         match self {
             Self::Checked | Self::Done => Style::new().green(),
-            Self::Held | Self::Skipped => Style::new().dim(),
+            Self::Held | Self::Skipped | Self::Blocked => Style::new().dim(),
             Self::Planned => Style::new().yellow(),
             Self::Failed => Style::new().red(),
         }

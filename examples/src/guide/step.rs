@@ -13,17 +13,17 @@ pub enum Step {
     Certificate,
     /// Migrate the cluster to its new domain; the local files follow.
     Domain,
-    /// Make the certificate the router's default.
-    Router,
     /// Give the certificate to the system apps' routes, the controller's last.
     Routes,
     /// Write the new pin.
     Pin,
+    /// Make the certificate the router's default.
+    Router,
     /// Move the blobs to S3.
     Blobstore,
     /// Create `www` and its apex route.
     App,
-    /// Let git use the system's roots again.
+    /// Let git trust the new certificate: by the system's roots, or by the file of a private CA.
     Git,
     /// Write the DNS plan.
     Dns,
@@ -78,14 +78,15 @@ impl Look {
 }
 
 impl Step {
-    /// All steps in the order of the guide, its mistakes put right: the routes before the pin, the controller's last.
+    /// All steps, in the order of the guide with its mistakes corrected: the pin changes after the routes, and the
+    /// router is deployed after them too, because a router that is being replaced answers wrongly for routes.
     pub const ALL: [Self; 11] = [
         Self::Connect,
         Self::Certificate,
         Self::Domain,
-        Self::Router,
         Self::Routes,
         Self::Pin,
+        Self::Router,
         Self::Blobstore,
         Self::App,
         Self::Git,
@@ -109,9 +110,20 @@ impl Step {
             Self::Pin => "Renew the pin",
             Self::Blobstore => "Move the blobstore to S3",
             Self::App => "Create www and its apex route",
-            Self::Git => "Drop git's CA file",
+            Self::Git => "Set git's CA file",
             Self::Dns => "Write the DNS plan",
             Self::Status => "Ask the cluster's status",
+        }
+    }
+
+    /// The steps that must hold before this one is tried.
+    pub fn needs(self) -> &'static [Self] {
+        match self {
+            Self::Connect | Self::Certificate | Self::Dns => &[],
+            Self::Domain | Self::Blobstore | Self::Status => &[Self::Connect],
+            Self::Routes | Self::Router => &[Self::Connect, Self::Certificate, Self::Domain],
+            Self::App => &[Self::Connect, Self::Domain],
+            Self::Pin | Self::Git => &[Self::Routes],
         }
     }
 

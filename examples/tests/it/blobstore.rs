@@ -3,7 +3,6 @@
 use flynn_aws::blobstore::{Backend, S3Backend};
 use flynn_examples::runner::Mode;
 use flynn_examples::step::Step;
-use flynn_examples::text::one_line;
 use flynn_mock::ServerAge;
 
 use crate::world::World;
@@ -33,7 +32,7 @@ async fn a_backend_in_use_is_not_replaced() {
         let world = World::new(ServerAge::V2016).await;
         set(&world, "BACKEND_S3MAIN", old).await;
         let (summary, _) = world.run_steps(&STEPS, Mode::Do).await;
-        let failure = format!("{:#}", summary.failure.unwrap());
+        let failure = format!("{:#}", summary.failures[0].1);
         assert!(failure.contains("s3main") && failure.contains(says), "{failure}");
         assert_eq!(backend_in_env(&world).await, old);
     }
@@ -45,7 +44,7 @@ async fn files_that_went_elsewhere_meanwhile_are_moved_too() {
     assert!(world.run_steps(&STEPS, Mode::Do).await.0.is_complete());
     set(&world, "DEFAULT_BACKEND", "postgres").await;
     let (summary, output) = world.run_steps(&STEPS, Mode::Do).await;
-    assert!(summary.is_complete(), "{:?}\n{output}", summary.failure);
+    assert!(summary.is_complete(), "{:?}\n{output}", summary.failures);
     assert!(output.contains("2 files moved"), "{output}");
 }
 
@@ -69,7 +68,7 @@ async fn a_key_stays_unless_another_is_given() {
     ] {
         (world.job.backend, world.job.keeps_access) = (backend, keeps_access);
         let (summary, output) = world.run_steps(&STEPS, Mode::Do).await;
-        assert!(summary.is_complete(), "{:?}\n{output}", summary.failure);
+        assert!(summary.is_complete(), "{:?}\n{output}", summary.failures);
         assert!(summary.reports[1].after.contains(id), "{:?}", summary.reports[1]);
         assert!(backend_in_env(&world).await.contains(id));
     }

@@ -88,11 +88,14 @@ fn bad_input_is_one_line_and_a_wrong_call_shows_how() {
     let (cert, key) = (issued.certificate_pem(), issued.key_pem());
     let files = Files::new(&[("cert.pem", &cert), ("key.pem", &key), ("text", "hello")]);
     for (arguments, says) in [
-        (&["--cert", "none.pem"][..], "none.pem: check the path given to --cert: No such file"),
+        (&["--cert", "none.pem"][..], "cannot use --cert: cannot read none.pem: it does not exist"),
         (&["--cert", "text"], "no PEM block"),
         (&["--cert", "key.pem"], "private key, not a certificate"),
         (&["--cert", "cert.pem", "--key", "cert.pem"], "a certificate, not a private key"),
-        (&["--cert", "cert.pem", "--key", "none"], "none: check the path given to --key"),
+        (
+            &["--cert", "cert.pem", "--key", "none"],
+            "cannot use --key: cannot read none: it does not exist",
+        ),
         (&["--cert", "cert.pem", "--ca", "text"], "text: no certificate"),
     ] {
         let output = files.check(arguments);

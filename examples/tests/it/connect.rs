@@ -78,7 +78,7 @@ async fn without_a_pin_the_steps_trust_public_certificates() {
     let world = World::new(ServerAge::V2016).await;
     let pin = format!("TLSPin = \"{}\"", world.demo.mock.pin());
     world.demo.write(".flynnrc", &world.read(".flynnrc").replace(&pin, "")).unwrap();
-    let failure = world.run_steps(&[Step::Connect], Mode::Do).await.0.failure.unwrap();
+    let (_, failure) = world.run_steps(&[Step::Connect], Mode::Do).await.0.failures.remove(0);
     let failure = one_line(failure.as_ref());
     assert!(failure.contains("UnknownIssuer"), "{failure}");
     let locations = world.job.locations.clone();
@@ -96,4 +96,41 @@ async fn plain_http_is_for_clusters_without_a_pin() {
     let error = open("  TLSPin = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n").unwrap_err();
     assert!(error.to_string().contains("https://"), "{error}");
     assert_eq!(mock.requests().len(), 1, "the key did not leave");
+}
+
+/// A program tells what is missing instead of sending nothing, or the key in clear text.
+#[tokio::test]
+async fn programs_say_what_the_entry_lacks() {
+    let mock = mock().await;
+    let plain = mock.url().replace("https://", "http://");
+    let pin = format!("  TLSPin = \"{}\"\n", mock.pin());
+    let entry = |url: &str, lines: &str| {
+        format!("[[cluster]]\n  Name = \"a\"\n  ControllerURL = \"{url}\"\n{lines}")
+    };
+    let key = format!("  Key = \"{}\"\n{pin}", mock.key());
+    for (rc, says) in
+        [(entry(&plain, &key), "https://"), (entry(mock.url().as_ref(), &pin), "neither a key nor")]
+    {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join(".flynnrc"), &rc).unwrap();
+        let address = mock.addr().to_string();
+        for (program, more) in [
+            (env!("CARGO_BIN_EXE_doctor"), &[][..]),
+            (env!("CARGO_BIN_EXE_routes"), &[]),
+            (env!("CARGO_BIN_EXE_migrate-domain"), &["--domain", "new.example.com"]),
+            (
+                env!("CARGO_BIN_EXE_move-blobs"),
+                &["--bucket", "acme-blobs", "--region", "eu-west-1"],
+            ),
+        ] {
+            let words = ["--cluster", "a", "--connect-to", &address];
+            let words: Vec<String> = words.iter().chain(more).map(|w| (*w).to_owned()).collect();
+            let output = crate::program::run(program, home.path(), &words);
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{program}: {error}");
+            assert!(error.contains(says), "{program} does not say {says}: {error}");
+            assert_eq!(error.lines().count(), 1, "{program}: {error}");
+        }
+    }
+    mock.requests().assert_none();
 }

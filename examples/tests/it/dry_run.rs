@@ -12,7 +12,7 @@ async fn nothing_changes() {
         let world = World::new(age).await;
         let files = world.files();
         let (summary, output) = world.run(Mode::DryRun).await;
-        assert!(summary.is_complete(), "{:?}\n{output}", summary.failure);
+        assert!(summary.is_complete(), "{:?}\n{output}", summary.failures);
         let planned = summary.reports.iter().filter(|report| report.mark == Mark::Planned).count();
         assert_eq!(planned, 8, "{output}");
         assert_eq!(world.changes(), Vec::<String>::new());

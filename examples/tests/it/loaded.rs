@@ -29,12 +29,17 @@ async fn run(
     let arguments = Arguments { domain: Some(domain.to_owned()), ..Arguments::default() };
     let world = World::of(demo, &arguments);
     let (summary, output) = world.run_steps(steps, Mode::Do).await;
-    assert!(summary.is_complete(), "{age:?}, seed {seed}: {:?}\n{output}", summary.failure);
+    assert!(summary.is_complete(), "{age:?}, seed {seed}: {:?}\n{output}", summary.failures);
     let ours = |request: &&RecordedRequest| !request.path.starts_with("/events");
     world.demo.mock.requests().filter(ours).len()
 }
 
-async fn on_the_first_run(age: ServerAge, steps: &'static [Step], domain: &'static str) {
+async fn on_the_first_run(
+    age: ServerAge,
+    steps: &'static [Step],
+    domain: &'static str,
+    loses: bool,
+) {
     let quiet = run(age, 0, Races::none(), steps, domain).await;
     let all = async {
         let (mut runs, mut requests) = (JoinSet::new(), Vec::new());
@@ -50,28 +55,29 @@ async fn on_the_first_run(age: ServerAge, steps: &'static [Step], domain: &'stat
     };
     let loaded = LocalSet::new().run_until(all).await;
     assert!(
-        loaded.iter().any(|requests| *requests > quiet),
+        !loses || loaded.iter().any(|requests| *requests > quiet),
         "no race was lost: {loaded:?}, {quiet}"
     );
 }
 
 const CERTIFICATE: [Step; 5] =
-    [Step::Connect, Step::Certificate, Step::Router, Step::Routes, Step::Pin];
+    [Step::Connect, Step::Certificate, Step::Routes, Step::Pin, Step::Router];
 
 macro_rules! tests {
-    ($($name:ident: $age:ident, $steps:expr, $domain:expr;)+) => {$(
+    ($($name:ident: $age:ident, $steps:expr, $domain:expr, $loses:expr;)+) => {$(
         #[tokio::test]
         async fn $name() {
-            on_the_first_run(ServerAge::$age, &$steps, $domain).await;
+            on_the_first_run(ServerAge::$age, &$steps, $domain, $loses).await;
         }
     )+};
 }
 
 tests! {
-    productionize_in_2016: V2016, Step::ALL, NEW_DOMAIN;
-    productionize_in_2021: V2021, Step::ALL, NEW_DOMAIN;
-    install_certificate_in_2016: V2016, CERTIFICATE, OLD_DOMAIN;
-    install_certificate_in_2021: V2021, CERTIFICATE, OLD_DOMAIN;
-    migrate_domain_in_2016: V2016, [Step::Connect, Step::Domain], NEW_DOMAIN;
-    migrate_domain_in_2021: V2021, [Step::Connect, Step::Domain], NEW_DOMAIN;
+    productionize_in_2016: V2016, Step::ALL, NEW_DOMAIN, true;
+    productionize_in_2021: V2021, Step::ALL, NEW_DOMAIN, true;
+    // Nothing follows the router's deployment, so its races are not met.
+    install_certificate_in_2016: V2016, CERTIFICATE, OLD_DOMAIN, false;
+    install_certificate_in_2021: V2021, CERTIFICATE, OLD_DOMAIN, false;
+    migrate_domain_in_2016: V2016, [Step::Connect, Step::Domain], NEW_DOMAIN, true;
+    migrate_domain_in_2021: V2021, [Step::Connect, Step::Domain], NEW_DOMAIN, true;
 }

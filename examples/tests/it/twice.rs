@@ -11,14 +11,14 @@ async fn twice(age: ServerAge, domain: &str) {
     let arguments = Arguments { domain: Some(domain.to_owned()), ..Arguments::default() };
     let world = World::with(age, &arguments).await;
     let (first, output) = world.run(Mode::Do).await;
-    assert!(first.is_complete(), "{:?}\n{output}", first.failure);
+    assert!(first.is_complete(), "{:?}\n{output}", first.failures);
     let done = |mark: Mark| first.reports.iter().filter(|report| report.mark == mark).count();
     assert_eq!((done(Mark::Done), done(Mark::Checked)), (8, 3), "{output}");
 
     let files = world.files();
     world.demo.mock.clear_requests();
     let (second, output) = world.run(Mode::Do).await;
-    assert!(second.is_complete(), "{:?}\n{output}", second.failure);
+    assert!(second.is_complete(), "{:?}\n{output}", second.failures);
     for report in &second.reports {
         assert!(matches!(report.mark, Mark::Held | Mark::Checked), "{report:?}");
     }

@@ -44,7 +44,9 @@ impl World {
         let screen = Screen::to(output.clone());
         let summary = match Session::open(self.job.clone(), screen) {
             Ok(mut session) => runner::run(&mut session, steps, mode).await,
-            Err(failure) => Summary { reports: Vec::new(), failure: Some(failure) },
+            Err(failure) => {
+                Summary { reports: Vec::new(), failures: vec![(Step::Connect, failure)] }
+            }
         };
         (summary, output.text())
     }

@@ -240,8 +240,8 @@ impl ClusterEdit<'_> {
 
     /// Sets all URLs to those of another domain, as `flynn cluster migrate-domain` does.
     ///
-    /// Sets the controller, git, image and Docker URLs, and the dashboard and OAuth URLs if they
-    /// belong to the old domain. The domain can have a port, which the original CLI drops.
+    /// Sets the controller, git and Docker URLs, the image URL if there is one (clusters of 2016
+    /// have no image service), and the dashboard and OAuth URLs if they belong to the old domain. The domain can have a port, which the original CLI drops.
     ///
     /// # Errors
     /// See [`ClusterEdit`].
@@ -255,7 +255,9 @@ impl ClusterEdit<'_> {
         }
         self.set(Field::ControllerUrl, &url_of_service("controller", domain))?;
         self.set(Field::GitUrl, &url_of_service("git", domain))?;
-        self.set(Field::ImageUrl, &url_of_service("images", domain))?;
+        if self.get().is_some_and(|cluster| !cluster.image_url().is_empty()) {
+            self.set(Field::ImageUrl, &url_of_service("images", domain))?;
+        }
         self.set(Field::DockerPushUrl, &url_of_service("docker", domain))
     }
 

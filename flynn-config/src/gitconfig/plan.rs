@@ -25,6 +25,8 @@ pub enum BlockChange {
         /// The credential helper.
         helper: Helper,
     },
+    /// Sets `sslCAInfo` to this file, for a certificate of a private authority.
+    SetCa(PathBuf),
     /// Removes `sslCAInfo`, for a certificate of a public authority.
     ///
     /// As with `git config --unset`, a section that is then empty is removed too, unless there are
@@ -104,7 +106,7 @@ impl GitConfig {
         let blocks = self.flynn_blocks(git_url);
         let helpers = blocks.helpers.into_iter().filter(|helper| match change {
             BlockChange::Install { .. } => true,
-            BlockChange::DropCa => false,
+            BlockChange::SetCa(_) | BlockChange::DropCa => false,
             BlockChange::Remove => is_flynn_helper(&helper.value),
         });
         let concerned = blocks.ca_files.into_iter().chain(helpers);
@@ -128,14 +130,12 @@ impl Splices<'_> {
         match change {
             BlockChange::Install { ca_file, helper } => {
                 match ca_file {
-                    Some(path) => {
-                        let path = path_str(path)?;
-                        self.install(git_url, ("http", "sslCAInfo"), path, |_| true)?;
-                    }
+                    Some(path) => self.set_ca(git_url, path)?,
                     None => self.drop_ca(git_url),
                 }
                 self.install(git_url, ("credential", "helper"), helper.as_str(), is_flynn_helper)
             }
+            BlockChange::SetCa(path) => self.set_ca(git_url, path),
             BlockChange::DropCa => {
                 self.drop_ca(git_url);
                 Ok(())
@@ -177,6 +177,10 @@ impl Splices<'_> {
             Some(index) => self.replace(index, value),
             None => self.add(&key, value),
         }
+    }
+
+    fn set_ca(&mut self, git_url: &str, path: &Path) -> Result<(), Error> {
+        self.install(git_url, ("http", "sslCAInfo"), path_str(path)?, |_| true)
     }
 
     fn drop_ca(&mut self, git_url: &str) {

@@ -1,9 +1,11 @@
 //! Where the blobs are.
 
 use flynn_aws::blobstore::Blobstore;
+use flynn_tls::Severity;
 
 use super::{Finding, Patient};
 use crate::cluster;
+use crate::text::shell_quoted;
 use anyhow::Result;
 
 pub(super) async fn examine(patient: &Patient) -> Result<Vec<Finding>> {
@@ -13,19 +15,20 @@ pub(super) async fn examine(patient: &Patient) -> Result<Vec<Finding>> {
         .findings()
         .iter()
         .map(|found| {
-            let what = format!("{}: {}", found.subject, found.explanation);
-            if found.is_error() {
-                Finding::error("blobstore", what, &found.remedy)
-            } else {
-                Finding::warning("blobstore", what, &found.remedy)
-            }
+            let severity = if found.is_error() { Severity::Error } else { Severity::Warning };
+            let explanation = format!("{}: {}", found.subject, found.explanation);
+            Finding::new(severity, found.code, "blobstore", explanation, &found.remedy)
         })
         .collect();
     if blobstore.default_backend() == "postgres" && blobstore.backends().is_empty() {
+        let cluster = shell_quoted(patient.cluster.name());
         findings.push(Finding::warning(
+            "blobs-in-postgres",
             "blobstore",
             "blobs are in Postgres, which grows with every deploy",
-            "move them to S3: productionize --bucket B --region R",
+            format!(
+                "move them to S3: move-blobs --cluster {cluster} --bucket NAME --region REGION"
+            ),
         ));
     }
     Ok(findings)

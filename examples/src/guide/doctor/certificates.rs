@@ -2,117 +2,117 @@
 
 use std::collections::BTreeMap;
 
-use flynn_config::{FlynnBlocks, GitConfig};
-use flynn_tls::{
-    Bundle, Certificate, Code, Pin, Requirements, Roots, Severity as TlsSeverity, check,
-};
+use flynn_tls::{Bundle, Certificate, Code, Pin, Requirements, Roots, Severity, check};
 
-use super::{Finding, Patient};
+use super::{Finding, Patient, git};
 use crate::blocking::blocking;
+use crate::text::one_line;
 use anyhow::{Context as _, Result};
+
+/// The hosts that present one certificate: what is wrong with one is wrong with all.
+struct Group {
+    bundle: Bundle,
+    hosts: Vec<String>,
+}
 
 pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Finding>> {
     let routes = patient.client.routes().list().under_domain(domain).await;
     let routes = routes.context("cannot list the routes")?;
-    let mut findings = Vec::new();
-    // Hosts with the same certificate are told together: what is wrong with one is wrong with all.
-    let mut seen: BTreeMap<Pin, (Bundle, Vec<String>)> = BTreeMap::new();
     let status = format!("status.{domain}");
     let certified = routes.iter().filter(|route| route.certificate.is_some());
-    let certified = certified.map(|route| (&route.domain, route.certificate.as_ref()));
-    let hosts = certified.chain([(&status, None)]);
-    for (host, certificate) in hosts {
-        let presented = match patient.reach.presented(host).await {
+    let stored = certified.map(|route| {
+        let certificate = route.certificate.as_ref();
+        (&route.domain, certificate.and_then(|stored| Pin::from_pem(&stored.cert).ok()))
+    });
+    // The status app has no certificate of its own and presents the router's.
+    let hosts: Vec<_> = stored.chain([(&status, None)]).collect();
+    let presented = patient.reach.presented_by(hosts.iter().map(|(host, _)| host.as_str())).await;
+
+    let mut findings = Vec::new();
+    let mut groups: BTreeMap<Pin, Group> = BTreeMap::new();
+    for ((host, stored), presented) in hosts.into_iter().zip(presented) {
+        let presented = match presented {
             Ok(presented) => presented,
             Err(failure) => {
-                let remedy = "see flynn -a router log";
-                findings.push(Finding::error(host, failure.to_string(), remedy));
+                let what = one_line(&failure).replace(host.as_str(), "the host");
+                findings.push(Finding::error("no-tls", host, what, "see flynn -a router log"));
                 continue;
             }
         };
         let pin = presented.pin();
-        let stored = certificate.and_then(|stored| Pin::from_pem(&stored.cert).ok());
         if stored.is_some_and(|stored| stored != pin) {
             findings.push(Finding::error(
+                "not-live",
                 host,
                 "it presents another certificate than its route has",
-                "update the route again, with its certificate",
+                format!("install the certificate again: {}", patient.install_certificate()),
             ));
         }
         if let Ok(bundle) = presented.bundle() {
-            seen.entry(pin).or_insert_with(|| (bundle, Vec::new())).1.push(host.clone());
+            let group = groups.entry(pin).or_insert_with(|| Group { bundle, hosts: Vec::new() });
+            group.hosts.push(host.clone());
         }
     }
     let own_ca = patient.client.ca_certificate().await.context("cannot get the cluster's CA")?;
-    let (locations, url) = (patient.locations.clone(), patient.cluster.git_url().to_owned());
-    let load = move || Ok(GitConfig::load(locations.gitconfig()).ok());
-    let blocks = blocking(load).await?.map(|config| config.flynn_blocks(&url));
-    for (bundle, hosts) in seen.values() {
-        findings.extend(judge(patient, bundle, hosts, &own_ca));
-        if let Some(blocks) = &blocks {
-            findings.extend(git_trust(blocks, domain, bundle, hosts));
+    let url = patient.cluster.git_url().to_owned();
+    let (locations, git_url) = (patient.locations.clone(), url.clone());
+    let is_used = !url.is_empty() && locations.gitconfig().exists();
+    let ca_file = blocking(move || Ok(git::ca_file(&locations, &git_url))).await?;
+    for group in groups.values() {
+        findings.extend(judge(patient, group, &own_ca));
+        if is_used && group.hosts.contains(&format!("git.{domain}")) {
+            findings.extend(git::trust(&url, ca_file.as_deref(), &group.bundle));
         }
     }
     Ok(findings)
 }
 
-fn judge(patient: &Patient, bundle: &Bundle, hosts: &[String], own_ca: &str) -> Vec<Finding> {
-    let mut requirements = hosts.iter().fold(Requirements::new(), |needed, host| needed.name(host));
-    let subject = hosts.join(", ");
+fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {
+    let (bundle, install) = (&group.bundle, patient.install_certificate());
+    let names = bundle.leaf().names();
+    let (covered, uncovered): (Vec<String>, Vec<String>) =
+        group.hosts.iter().cloned().partition(|host| names.covers(host));
     let mut findings = Vec::new();
+    if !uncovered.is_empty() {
+        let first: Vec<String> = names.iter().take(3).collect();
+        let what = format!("the certificate is for other names ({})", first.join(", "));
+        let remedy = format!("install one that covers the domain and its wildcard: {install}");
+        findings.push(Finding::error("wrong-certificate", "", what, remedy).about(&uncovered));
+        if covered.is_empty() {
+            return findings;
+        }
+    }
+    let mut requirements = Requirements::new();
     let issuer = Certificate::from_pem(own_ca).ok();
-    if issuer.is_some_and(|ca| bundle.leaf().names_as_issuer(&ca))
-        && let Ok(roots) = Roots::from_pem(own_ca)
-    {
+    let is_own = issuer.is_some_and(|ca| bundle.leaf().names_as_issuer(&ca));
+    if let Some(roots) = Roots::from_pem(own_ca).ok().filter(|_| is_own) {
         requirements = requirements.from_ca(roots);
-        findings.push(Finding::warning(
-            &subject,
-            "the certificate is of the cluster's own CA: browsers and git refuse it unless told",
-            "install a bought one: install-certificate --domain D --cert F --key F",
-        ));
+        findings.push(
+            Finding::warning(
+                "cluster-ca",
+                "",
+                "the certificate is of the cluster's own CA: browsers and git refuse it unless told",
+                format!("install a publicly trusted one: {install}"),
+            )
+            .about(&covered),
+        );
     } else if let Some(roots) = &patient.ca {
         requirements = requirements.from_ca(roots.clone());
     }
     let report = check(bundle, None, &requirements);
-    let relevant = report.findings().iter().filter(|found| found.severity() != TlsSeverity::Notice);
+    let relevant = report.findings().iter().filter(|found| found.severity() != Severity::Notice);
     findings.extend(relevant.map(|found| {
-        let text = format!("{}: {}", found.code(), found.explanation());
-        match found.severity() {
-            TlsSeverity::Error => Finding::error(&subject, text, found.remedy()),
-            _ => Finding::warning(&subject, text, found.remedy()),
-        }
+        let is_about_ca = matches!(found.code(), Code::NotPubliclyTrusted | Code::ChainIncomplete);
+        let remedy = if is_about_ca && !is_own && patient.ca.is_none() {
+            format!(
+                "{}; if its CA is a private one, run doctor --ca FILE with the CA's certificate",
+                found.remedy()
+            )
+        } else {
+            format!("{}: {install}", found.remedy())
+        };
+        let (code, severity) = (found.code().as_str(), found.severity());
+        Finding::new(severity, code, "", found.explanation(), remedy).about(&covered)
     }));
     findings
-}
-
-/// Git trusts either the system's roots or the file of `sslCAInfo`, never both.
-fn git_trust(
-    blocks: &FlynnBlocks,
-    domain: &str,
-    bundle: &Bundle,
-    hosts: &[String],
-) -> Option<Finding> {
-    let git = format!("git.{domain}");
-    hosts.contains(&git).then_some(())?;
-    let report = check(bundle, None, &Requirements::new().publicly_trusted());
-    let reasons = [Code::NotPubliclyTrusted, Code::ChainIncomplete, Code::ChainRejected];
-    let private = reasons.into_iter().any(|code| report.has(code));
-    match (blocks.ca_file(), private) {
-        (Some(_), false) => Some(Finding::error(
-            ".gitconfig",
-            format!(
-                "sslCAInfo is set for {git}, whose certificate is publicly trusted: git refuses it"
-            ),
-            "remove sslCAInfo and keep the credential helper",
-        )),
-        (None, true) if !blocks.is_empty() => Some(Finding::warning(
-            ".gitconfig",
-            format!(
-                "no sslCAInfo for {git}, whose certificate is not publicly trusted: git refuses it \
-                     unless this machine trusts its CA"
-            ),
-            "write its CA to a file and set sslCAInfo",
-        )),
-        _ => None,
-    }
 }

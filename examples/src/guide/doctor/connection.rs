@@ -1,14 +1,14 @@
-//! Reaching the controller, its domain, and the cluster's status.
+//! The controller, the domain, and the cluster's status.
 
 use flynn_client::Error;
 use flynn_client::status::Health;
 use flynn_tls::pin_mismatch;
 
 use super::{Finding, Patient};
-use crate::text::one_line;
+use crate::text::{one_line, shell_quoted};
 use anyhow::Result;
 
-/// The cluster's domain, or why nothing else can be asked.
+/// Returns the cluster's domain, or why nothing else can be asked.
 pub(super) async fn examine(patient: &Patient) -> Result<String, Finding> {
     patient.client.domain().get().await.map_err(|error| refused(patient, &error))
 }
@@ -16,56 +16,53 @@ pub(super) async fn examine(patient: &Patient) -> Result<String, Finding> {
 fn refused(patient: &Patient, error: &Error) -> Finding {
     let subject = patient.cluster.controller_url();
     if let Some(mismatch) = pin_mismatch(error) {
-        let remedy = "make sure that the certificate was changed on purpose, then write its pin into .flynnrc";
-        return Finding::error(subject, mismatch.to_string(), remedy);
+        // Whether to store another pin is a question of safety, which the library answers.
+        let (told, remedy) = (mismatch.to_string(), mismatch.likeliest().remedy());
+        let explanation = told.strip_suffix(&format!("; {remedy}")).unwrap_or(&told);
+        return Finding::error("pin-mismatch", subject, explanation, remedy);
     }
     if error.is_unauthorized() {
         let what = format!("it refuses the key of cluster {:?} (401)", patient.cluster.name());
-        return Finding::error(
-            subject,
-            what,
-            "get the new key (AUTH_KEY of the controller's release)",
-        );
+        let remedy = "get the new key (AUTH_KEY of the controller's release)";
+        return Finding::error("key-refused", subject, what, remedy);
     }
-    let what = one_line(error);
-    Finding::error(
-        subject,
-        what,
-        "check the network, the DNS records and ports 80 and 443 of the nodes",
-    )
+    let remedy = "check the network, the DNS records and ports 80 and 443 of the nodes";
+    Finding::error("unreachable", subject, one_line(error), remedy)
 }
 
-/// Whether `.flynnrc` still names the domain that the cluster has.
-pub(super) fn domain(patient: &Patient, domain: &str) -> Vec<Finding> {
+/// Finds a `.flynnrc` that still names an earlier domain of the cluster.
+pub(super) fn domain(patient: &Patient, domain: &str) -> Option<Finding> {
     let host = patient.reach.controller_host();
     if host == format!("controller.{domain}") {
-        return Vec::new();
+        return None;
     }
-    vec![Finding::error(
+    let cluster = shell_quoted(patient.cluster.name());
+    Some(Finding::error(
+        "old-domain",
         ".flynnrc",
         format!("its ControllerURL names {host}, but the cluster has moved to {domain}"),
-        format!("let the URLs, the pin and the CA file follow: productionize --domain {domain}"),
-    )]
+        format!(
+            "update the URLs, the pin and the CA file: migrate-domain --cluster {cluster} --domain {}",
+            shell_quoted(domain)
+        ),
+    ))
 }
 
-/// What the status app says of each service.
+/// Finds the services that the status app calls unhealthy.
 pub(super) async fn status(patient: &Patient, domain: &str) -> Vec<Finding> {
     let host = format!("status.{domain}");
-    match patient.reach.status(&patient.client, domain).await {
-        Ok(status) => status
-            .detail
-            .iter()
-            .filter(|(_, service)| service.status != Health::Healthy)
-            .map(|(name, _)| {
-                Finding::error(
-                    &host,
-                    format!("{name} is unhealthy"),
-                    format!("see flynn -a {name} log"),
-                )
-            })
-            .collect(),
+    let status = match patient.reach.status(&patient.client, domain).await {
+        Ok(status) => status,
         Err(failure) => {
-            vec![Finding::error(host, failure.to_string(), "see flynn -a status log")]
+            let what = one_line(failure.as_ref());
+            return vec![Finding::error("no-status", host, what, "see flynn -a status log")];
         }
-    }
+    };
+    let unhealthy = status.detail.iter().filter(|(_, service)| service.status != Health::Healthy);
+    unhealthy
+        .map(|(name, _)| {
+            let remedy = format!("see flynn -a {} log", shell_quoted(name));
+            Finding::error("unhealthy", &host, format!("{name} is unhealthy"), remedy)
+        })
+        .collect()
 }

@@ -1,10 +1,11 @@
-//! Routes that are missing, left over, or lead nowhere.
+//! Routes that are missing or left over.
 
 use std::collections::BTreeSet;
 
 use flynn_client::routes::RouteType;
 
 use super::{Finding, Patient};
+use crate::text::shell_quoted;
 use anyhow::{Context as _, Result};
 
 pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Finding>> {
@@ -12,23 +13,25 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
     let mut findings = Vec::new();
     if !routes.iter().any(|route| route.domain.eq_ignore_ascii_case(domain)) {
         findings.push(Finding::warning(
+            "no-apex",
             domain,
             "no app serves the apex of the domain",
-            format!("flynn -a www route add http {domain}"),
+            format!("flynn -a www route add http {}", shell_quoted(domain)),
         ));
     }
-    let controllers: BTreeSet<&str> = routes
+    let old: BTreeSet<&str> = routes
         .iter()
         .filter(|route| route.kind == RouteType::Http && route.service == "controller")
         .filter_map(|route| route.domain.strip_prefix("controller."))
         .filter(|of| *of != domain)
         .collect();
-    for old in controllers {
-        findings.push(Finding::warning(
+    findings.extend(old.into_iter().map(|old| {
+        Finding::warning(
+            "left-over-routes",
             old,
             "routes of an earlier domain are left, with certificates that nobody renews",
-            "remove them once nobody uses the domain",
-        ));
-    }
+            "delete them once nobody uses the domain",
+        )
+    }));
     Ok(findings)
 }

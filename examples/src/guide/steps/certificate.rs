@@ -1,6 +1,6 @@
 //! Judging the new certificate before anything is touched.
 
-use flynn_tls::{Requirements, check};
+use flynn_tls::{Code, Requirements, check};
 
 use crate::session::Session;
 use crate::step::Look;
@@ -16,10 +16,11 @@ pub fn look(session: &mut Session) -> Result<Look> {
     let new = session.certificate()?;
     let mut required = Requirements::new().domain(domain);
     if let Some(ca) = &new.ca {
-        required = required.from_ca(ca.clone());
+        required = required.from_ca(ca.roots.clone());
     }
     let report = check(&new.bundle, Some(&new.key), &required);
-    let mut errors = report.errors();
+    // The cluster gets canonical PEM, however the files are written.
+    let mut errors = report.errors().filter(|found| found.code() != Code::NotCanonicalPem);
     if let Some(error) = errors.next() {
         let more = match errors.count() {
             0 => String::new(),
@@ -39,7 +40,8 @@ pub fn look(session: &mut Session) -> Result<Look> {
         format!("{}, issued by {}", leaf.subject(), leaf.issuer()),
         format!("chain of {}, pin {}", new.bundle.certificates().len(), new.pin),
     ];
-    let warnings = report.findings().iter().map(ToString::to_string);
+    let warnings = report.findings().iter().filter(|found| found.code() != Code::NotCanonicalPem);
+    let warnings = warnings.map(ToString::to_string);
     let before = new.path.file_name().unwrap_or_default().to_string_lossy();
     Ok(Look::holds(now).before(before).details(facts).details(warnings))
 }

@@ -87,11 +87,15 @@ pub async fn act(session: &mut Session) -> Result<()> {
     change_gitconfig(session).await?;
     let name = session.cluster.name().to_owned();
     let with_port = format!("{wanted}{}", session.reach.port_suffix());
+    let images = has_images(session, &wanted).await?;
     let locations = session.job.locations.clone();
     blocking(move || {
         FlynnRc::edit(locations.flynnrc(), |rc| {
             let mut cluster = rc.cluster_mut(&name)?;
             cluster.set_urls_from_domain(&with_port)?;
+            if images {
+                cluster.set_image_url(&format!("https://images.{with_port}"))?;
+            }
             cluster.set_tls_pin(&pin.to_string())?;
             Ok::<_, ConfigError>(())
         })
@@ -100,6 +104,16 @@ pub async fn act(session: &mut Session) -> Result<()> {
     .await?;
     session.screen.say(format_args!("URLs and pin {pin} written to .flynnrc"));
     session.reload().await
+}
+
+/// Whether the cluster has an image service: those of 2016 have none.
+async fn has_images(session: &Session, domain: &str) -> Result<bool> {
+    let what = "cannot look for the image service";
+    let app = session.client.app("tarreceive").get_opt().await.context(what)?;
+    let Some(app) = app else { return Ok(false) };
+    let routes = session.client.app(app.id).routes();
+    let route = routes.find(format!("images.{domain}"), "/").await.context(what)?;
+    Ok(route.is_some())
 }
 
 /// A migration that has not ended, perhaps of a run that was interrupted. The domain alone does not tell: it changes

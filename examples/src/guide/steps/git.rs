@@ -1,66 +1,60 @@
-//! Git's own configuration: with a certificate that everybody trusts, the cluster's CA has to go, or git refuses it.
+//! Which CA file git uses for the cluster.
+//!
+//! git trusts either the system's roots or the file of `sslCAInfo`, never both. So the cluster's own CA file has to go
+//! when the new certificate is publicly trusted, and has to be replaced by the file of its CA when it is not.
 
-use flynn_config::{BlockChange, Error as ConfigError, GitConfig};
+use std::path::Path;
+
+use flynn_config::{BlockChange, Error as ConfigError, GitConfig, Plan};
+use flynn_tls::{Bundle, Code, Requirements, Roots, check};
 
 use crate::blocking::blocking;
 use crate::session::Session;
 use crate::step::Look;
 use anyhow::{Context as _, Result, bail};
 
-/// Looks for `sslCAInfo` of the cluster's git URL.
+/// Compares `sslCAInfo` of the cluster's git URL with the CA of the new certificate.
 ///
 /// # Errors
-/// When `.gitconfig` cannot be read, or an included file sets it, which is not ours to edit.
+/// Returns why `.gitconfig` cannot be read, or that an included file sets `sslCAInfo`, which is not edited.
 pub async fn look(session: &mut Session) -> Result<Look> {
-    let url = session.cluster.git_url();
+    let url = session.cluster.git_url().to_owned();
     if url.is_empty() {
         return Ok(Look::holds("the cluster is used without git"));
     }
     let Some(config) = load(session).await? else {
         return Ok(Look::holds("no .gitconfig"));
     };
-    let plan =
-        config.plan(url, BlockChange::DropCa).context("cannot plan the change of .gitconfig")?;
+    let blocks = config.flynn_blocks(&url);
+    let helper = if blocks.helpers.is_empty() { "no helper" } else { "helper kept" };
+    let set = match blocks.ca_file() {
+        Some(file) => format!("sslCAInfo {}", file.display()),
+        None => "no sslCAInfo".to_owned(),
+    };
+    let now = format!("{set}, {helper}");
+    let Some(plan) = plan(session, &config).await? else { return Ok(Look::holds(now)) };
     if let Some(included) =
         plan.out_of_reach().first().and_then(|found| found.included_from.as_ref())
     {
         bail!(
-            "sslCAInfo for {url} is set in {}, which .gitconfig includes: remove it there",
+            "sslCAInfo for {url} is set in {}, which .gitconfig includes: change it there",
             included.display()
         );
     }
-    let helper = !config.flynn_blocks(url).helpers.is_empty();
     if plan.is_empty() {
-        let now = if helper { "no sslCAInfo, helper kept" } else { "no sslCAInfo, no helper" };
-        return Ok(Look::holds(now).details(private_ca(session)));
+        return Ok(Look::holds(now));
     }
-    let lines = plan
-        .to_string()
-        .lines()
-        .map(|line| format!("change .gitconfig: {line}"))
-        .collect::<Vec<_>>();
-    let now = if helper { "sslCAInfo and helper" } else { "sslCAInfo, no helper" };
-    Ok(Look::lacks(now, lines).details(private_ca(session)))
+    let lines = plan.to_string();
+    Ok(Look::lacks(now, lines.lines().map(|line| format!("change .gitconfig: {line}"))))
 }
 
-/// Without `sslCAInfo` git goes by the roots of the machine.
-fn private_ca(session: &Session) -> Option<String> {
-    session.certificate().ok()?.ca.as_ref()?;
-    Some(
-        "the certificate's CA is no public one: git accepts it where the machine trusts that CA"
-            .to_owned(),
-    )
-}
-
-/// Takes the setting out, and nothing else.
+/// Changes that setting and nothing else.
 ///
 /// # Errors
-/// When the file is locked or cannot be written.
+/// Returns that the file is locked or cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
-    let url = session.cluster.git_url();
     let Some(config) = load(session).await? else { return Ok(()) };
-    let what = "cannot change .gitconfig";
-    let plan = config.plan(url, BlockChange::DropCa).context(what)?;
+    let Some(plan) = plan(session, &config).await? else { return Ok(()) };
     for line in plan.to_string().lines() {
         session.screen.say(line);
     }
@@ -68,12 +62,42 @@ pub async fn act(session: &mut Session) -> Result<()> {
     blocking(move || {
         GitConfig::edit(&path, |git| git.apply(&plan))
             .map_err(|error: ConfigError| error)
-            .context(what)
+            .context("cannot change .gitconfig")
     })
     .await
 }
 
-/// Reads the file; none is fine.
+/// The change that makes git accept the new certificate; `None` if it does already.
+async fn plan(session: &Session, config: &GitConfig) -> Result<Option<Plan>> {
+    let url = session.cluster.git_url();
+    let new = session.certificate().ok();
+    let change = match new.and_then(|new| Some((new, new.ca.as_ref()?))) {
+        None => BlockChange::DropCa,
+        Some((new, ca)) => {
+            if let Some(file) = config.flynn_blocks(url).ca_file() {
+                let (file, bundle) = (file.to_owned(), new.bundle.clone());
+                if blocking(move || Ok(leads_to(&bundle, &file))).await? {
+                    return Ok(None);
+                }
+            }
+            BlockChange::SetCa(ca.path.clone())
+        }
+    };
+    config.plan(url, change).map(Some).context("cannot plan the change of .gitconfig")
+}
+
+/// Whether git, which then trusts only the CAs in `file`, accepts the chain.
+pub fn leads_to(bundle: &Bundle, file: &Path) -> bool {
+    let roots = flynn_config::read_file(file).ok().and_then(|pem| Roots::from_pem(pem).ok());
+    roots.is_some_and(|roots| {
+        let report = check(bundle, None, &Requirements::new().from_ca(roots));
+        let about_trust =
+            [Code::NotFromCa, Code::ChainIncomplete, Code::ChainRejected, Code::BadSignature];
+        !about_trust.into_iter().any(|code| report.has(code))
+    })
+}
+
+/// Reads the file, if there is one.
 async fn load(session: &Session) -> Result<Option<GitConfig>> {
     let path = session.job.locations.gitconfig().to_owned();
     blocking(move || match GitConfig::load(&path) {
