@@ -1,12 +1,15 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// What went wrong, in one line, with its cause as [`source`](StdError::source).
+/// An error of this crate, as large as a pointer.
 ///
-/// It is one pointer wide. Messages never hold key material: a file that cannot be read as a
-/// key or a certificate is described by position and label, not quoted.
+/// `{}` prints one line without the cause, `{:#}` adds the chain of [sources](StdError::source).
+/// Messages never contain key material: a file that cannot be read is described by line and label,
+/// not quoted.
 pub struct Error(Box<Inner>);
 
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 struct Inner {
     kind: ErrorKind,
     message: String,
@@ -70,23 +73,30 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        write!(f, "{}", self.0)?;
+        let mut source = self.source().filter(|_| f.alternate());
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, message, source } = &*self.0;
         f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("source", &self.0.source)
+            .field("kind", kind)
+            .field("message", message)
+            .field("source", source)
             .finish()
     }
 }
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source.as_deref().map(|e| e as &(dyn StdError + 'static))
+        self.0.source()
     }
 }
 
@@ -99,6 +109,7 @@ mod tests {
         assert_eq!(size_of::<Error>(), size_of::<usize>());
         let e = Error::because(ErrorKind::Connect, "cannot connect", std::io::Error::other("gone"));
         assert_eq!(e.to_string(), "cannot connect");
+        assert_eq!(format!("{e:#}"), "cannot connect: gone");
         assert_eq!(e.source().map(ToString::to_string).as_deref(), Some("gone"));
         assert!(e.is_connect() && !e.is_timeout());
     }

@@ -43,18 +43,18 @@ pub struct PrivateKey {
     skipped_by_go: Option<&'static str>,
 }
 
-/// How a [`PrivateKey`] relates to a certificate, from [`PrivateKey::belongs_to`].
+/// Whether a [`PrivateKey`] belongs to a certificate, from [`PrivateKey::matches`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Belongs {
-    /// It is the certificate's key.
+pub enum KeyMatch {
+    /// The key belongs to the certificate.
     Yes,
-    /// It is another key.
+    /// The key belongs to something else.
     No,
     /// The parts of the key contradict each other: the file is damaged.
     Damaged,
-    /// Cannot be told: the file holds no public part, and the crypto provider does not know the
-    /// kind of key.
+    /// The file does not contain the public key, and the crypto provider does not know the kind of
+    /// key.
     Unknown,
 }
 
@@ -155,16 +155,16 @@ impl PrivateKey {
     /// The parts of an RSA key are compared with each other and with the certificate. Of other
     /// kinds the crypto provider computes the public key; where it cannot, the public part in the
     /// file is compared.
-    pub fn belongs_to(&self, certificate: &Certificate, provider: &CryptoProvider) -> Belongs {
+    pub fn matches(&self, certificate: &Certificate, provider: &CryptoProvider) -> KeyMatch {
         let Some(wanted) = public_bits(certificate.public_key()) else {
-            return Belongs::Unknown;
+            return KeyMatch::Unknown;
         };
         let rare = |kind: &KeyKind| matches!(kind, KeyKind::Other(_));
         if self.kind != *certificate.key() && !rare(&self.kind) && !rare(certificate.key()) {
-            return Belongs::No;
+            return KeyMatch::No;
         }
         if matches!(self.kind, KeyKind::Rsa(_)) && !self.rsa().is_some_and(|key| key.is_sound()) {
-            return Belongs::Damaged;
+            return KeyMatch::Damaged;
         }
         let public =
             match (provider.key_provider.load_private_key(self.der.clone_key()), &self.kind) {
@@ -173,15 +173,15 @@ impl PrivateKey {
                 }
                 // Every provider knows these, so it is the key that is wrong.
                 (Err(_), KeyKind::P256 | KeyKind::P384) if self.public.is_some() => {
-                    return Belongs::Damaged;
+                    return KeyMatch::Damaged;
                 }
-                (Err(_), KeyKind::Ed25519) => return Belongs::Damaged,
+                (Err(_), KeyKind::Ed25519) => return KeyMatch::Damaged,
                 (Err(_), _) => None,
             };
         match public.as_deref().or(self.public.as_deref()) {
-            Some(public) if public == wanted => Belongs::Yes,
-            Some(_) => Belongs::No,
-            None => Belongs::Unknown,
+            Some(public) if public == wanted => KeyMatch::Yes,
+            Some(_) => KeyMatch::No,
+            None => KeyMatch::Unknown,
         }
     }
 

@@ -71,11 +71,11 @@ pub use bundle::Bundle;
 pub use certificate::{Certificate, KeyKind, Names, Signature};
 pub use check::{Code, Finding, Report, Requirements, ServerAge, Severity, check};
 pub use client::{
-    Cause, ClientTls, Dangerous, Evidence, Near, PinMismatch, Reason, Roots, Unverifiable,
+    Cause, ClientTls, Dangerous, Evidence, PinMismatch, PinMistake, Reason, Roots, Unverifiable,
     Validity, pin_mismatch, unverifiable,
 };
 pub use error::{Error, ErrorKind};
-pub use key::{Belongs, PrivateKey};
+pub use key::{KeyMatch, PrivateKey};
 pub use pin::{Pin, PinSet};
 #[cfg(feature = "probe")]
 pub use probe::{Presented, Probe, probe, probe_many};

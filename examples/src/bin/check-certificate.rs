@@ -144,10 +144,10 @@ fn facts(certificate: &Certificate) -> Value {
 
 fn finding(finding: &Finding) -> Value {
     json!({
-        "code": finding.code().as_str(),
-        "severity": finding.severity().to_string(),
-        "certificate": finding.certificate(),
-        "explanation": finding.explanation(),
-        "remedy": finding.remedy(),
+        "code": finding.code.as_str(),
+        "severity": finding.severity.to_string(),
+        "subject": finding.subject,
+        "explanation": finding.explanation,
+        "remedy": finding.remedy,
     })
 }

@@ -19,6 +19,7 @@ use crate::pin::hex;
 
 /// What a certificate says, taken out once.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Facts {
     pub(super) subject: String,
     pub(super) issuer: String,
@@ -37,7 +38,7 @@ pub(super) struct Facts {
     pub(super) may_authenticate: bool,
     pub(super) must_staple: bool,
     /// Why Go cannot read the public key although its kind is known.
-    pub(super) odd_key: Option<&'static str>,
+    pub(super) unreadable_by_go: Option<&'static str>,
     /// The rules of RFC 5280 that strict clients insist on, and this certificate breaks.
     pub(super) breaches: Vec<&'static str>,
     pub(super) unknown_critical: Vec<String>,
@@ -74,7 +75,7 @@ impl Facts {
             may_sign: true,
             may_authenticate: true,
             must_staple: false,
-            odd_key: odd_key(x509.public_key()),
+            unreadable_by_go: unreadable_by_go(x509.public_key()),
             breaches: Vec::new(),
             unknown_critical: Vec::new(),
             authority_key_id: None,
@@ -211,7 +212,7 @@ fn breaches(x509: &X509Certificate<'_>) -> Vec<&'static str> {
 }
 
 /// Go reads uncompressed points alone, and RSA keys with their NULL.
-fn odd_key(key: &SubjectPublicKeyInfo<'_>) -> Option<&'static str> {
+fn unreadable_by_go(key: &SubjectPublicKeyInfo<'_>) -> Option<&'static str> {
     let first = key.subject_public_key.data.first();
     let named = |p: &Any<'_>| p.tag() == Tag::Oid;
     match key.algorithm.algorithm.as_bytes() {

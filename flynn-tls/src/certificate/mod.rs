@@ -87,6 +87,11 @@ impl Certificate {
         self.facts.common_name.as_deref()
     }
 
+    /// Names the certificate at a position of a file, counted from 0.
+    pub(crate) fn nth(&self, at: usize) -> String {
+        format!("certificate {} ({})", at + 1, self.title())
+    }
+
     /// What to call it in a sentence: its common name, else its first name, else its subject.
     pub(crate) fn title(&self) -> String {
         let name = self.common_name().map(str::to_owned).or_else(|| self.names().iter().next());
@@ -176,8 +181,8 @@ impl Certificate {
     }
 
     /// Why Go cannot read its public key although the kind is known.
-    pub(crate) fn odd_key(&self) -> Option<&'static str> {
-        self.facts.odd_key
+    pub(crate) fn unreadable_by_go(&self) -> Option<&'static str> {
+        self.facts.unreadable_by_go
     }
 
     /// The rules of RFC 5280 that strict clients insist on, and it breaks.

@@ -1,47 +1,52 @@
+//! The chain: signatures, issuers, and the root it leads to.
+
+use webpki::Error as E;
+
+use super::path::{Algorithms, Outcome};
 use super::requirements::Trust;
-use super::way::{Algorithms, Way};
-use super::{Case, Code, Report, Severity, rules};
+use super::{Code, Context, Report, Severity};
+use crate::certificate::Signature;
+use crate::der::{OID, Reader};
+use crate::key::dotted;
 use crate::text::shown;
 
-pub(super) fn check(case: &Case<'_>, report: &mut Report) {
-    let Some(provider) = &case.provider else {
-        report.add(
+const CHAIN: &str = "chain";
+
+pub(super) fn check(context: &Context<'_>, report: &mut Report) {
+    let Some(provider) = &context.provider else {
+        report.warning(
             Code::Unchecked,
-            Severity::Warning,
-            None,
-            "signatures and trust were not checked: no crypto provider".into(),
+            CHAIN,
+            "signatures and trust were not checked, because there is no crypto provider",
             "enable the feature `ring` or `aws-lc-rs`, or pass a provider",
         );
         return;
     };
-    let ways = &case.ways;
+    let paths = &context.paths;
     let algorithms = provider.signature_verification_algorithms.all;
-    let sound = ways.verified().is_some() || links(case, algorithms, report);
-    self_signed(case, report);
-    issuers(case, report);
+    let sound = paths.verified().is_some() || signatures(context, algorithms, report);
+    issuers(context, report);
 
-    let arrives = |way: &Option<Way>| way.as_ref().map(|way| way.arrives(sound));
-    let (public, given) = (arrives(&ways.public), arrives(&ways.given));
-    let complete = [public, given].contains(&Some(true)) || ends_at_a_root(case);
+    let reaches = |to: &Option<Outcome>| to.as_ref().map(|outcome| outcome.reaches_root(sound));
+    let (public, required) = (reaches(&paths.public), reaches(&paths.required));
+    let complete = [public, required].contains(&Some(true)) || ends_at_a_root(context);
     if !complete {
-        incomplete(case, report);
+        incomplete(context, report);
     }
-    rejected(case, sound, report);
-    let title = case.leaf.title();
-    let severity = match (&case.requirements.trust, public, given) {
-        (Trust::Ca(_), _, Some(given)) => {
-            if !given {
-                report.add(
+    rejected(context, sound, report);
+    let severity = match (&context.requirements.trust, public, required) {
+        (Trust::Ca(_), _, Some(reached)) => {
+            if !reached {
+                report.error(
                     Code::NotFromCa,
-                    Severity::Error,
-                    None,
-                    format!("{title} does not lead to the CA given"),
-                    "use a certificate of that CA; if you have changed the CA yourself, give the new one",
+                    CHAIN,
+                    "it does not lead to the required CA",
+                    "use a certificate of that CA; name another CA only if you changed it yourself",
                 );
             }
             return;
         }
-        // Without public roots nothing is known, and of half a chain nothing is said again.
+        // Without public roots nothing is known, and half a chain has been reported.
         (_, None | Some(true), _) => return,
         (Trust::Public, _, _) => Severity::Error,
         _ if !complete => return,
@@ -50,120 +55,150 @@ pub(super) fn check(case: &Case<'_>, report: &mut Report) {
     report.add(
         Code::NotPubliclyTrusted,
         severity,
-        None,
-        format!("{title} leads to no public root: browsers and git refuse it unless told its CA"),
-        "use a certificate of a public CA; if you have installed this one yourself, give its pin or its CA to every client",
+        CHAIN,
+        "it does not lead to a public root, so browsers and git refuse it unless they know its CA",
+        "use a certificate of a public CA; give this pin or CA to clients only if you installed it \
+         yourself",
     );
 }
 
-/// What webpki rejects and no other finding explains.
-fn rejected(case: &Case<'_>, sound: bool, report: &mut Report) {
-    let ways = &case.ways;
-    let wanted = ways.given.as_ref().or(ways.public.as_ref());
-    // Where nothing leads to the roots asked for, the file is judged by itself.
-    let judge = match wanted {
-        Some(way) if way.arrives(sound) => wanted,
-        _ if ways.verified().is_some() => None,
-        _ => ways.own.as_ref().or(wanted),
+/// Reports what webpki refuses and no other finding explains.
+fn rejected(context: &Context<'_>, sound: bool, report: &mut Report) {
+    let paths = &context.paths;
+    let wanted = paths.required.as_ref().or(paths.public.as_ref());
+    // If nothing leads to the required roots, the file is judged by itself.
+    let outcome = match wanted {
+        Some(outcome) if outcome.reaches_root(sound) => wanted,
+        _ if paths.verified().is_some() => None,
+        _ => paths.own.as_ref().or(wanted),
     };
-    let Some((rule, told)) = judge.and_then(Way::error).and_then(rules::broken) else { return };
-    if !report.has(Code::ChainRejected) && !told.iter().any(|&code| report.has(code)) {
-        reject(None, format!("the chain of {} has {rule}", case.leaf.title()), report);
+    let Some((rule, others)) = outcome.and_then(Outcome::error).and_then(broken_rule) else {
+        return;
+    };
+    if !report.has(Code::ChainRejected) && !others.iter().any(|&code| report.has(code)) {
+        reject(CHAIN.to_owned(), format!("clients refuse it: it has {rule}"), report);
     }
 }
 
-fn reject(certificate: Option<usize>, explanation: String, report: &mut Report) {
-    report.add(
-        Code::ChainRejected,
-        Severity::Error,
-        certificate,
-        explanation,
-        "ask the CA for a chain that clients accept",
-    );
+fn reject(subject: String, explanation: String, report: &mut Report) {
+    let remedy = "ask the CA for a chain that clients accept";
+    report.error(Code::ChainRejected, subject, explanation, remedy);
 }
 
-/// Verifies each signature of the path. False when one is bad.
-fn links(case: &Case<'_>, algorithms: Algorithms<'_>, report: &mut Report) -> bool {
+/// Verifies each signature of the path. Returns false if one is bad.
+fn signatures(context: &Context<'_>, algorithms: Algorithms<'_>, report: &mut Report) -> bool {
     let mut sound = true;
-    for ((i, below), (_, above)) in case.path().zip(case.path().skip(1)) {
-        // Such are told as weak, and nobody verifies them.
+    for ((i, below), (_, above)) in context.path().zip(context.path().skip(1)) {
+        // Weak ones have a finding of their own, and nobody verifies them.
         let weak = below.signature().is_weak() || above.key().is_weak();
         let verdict = below.is_signed_by(above, algorithms);
         sound &= verdict != Some(false);
         match verdict {
-            Some(false) if !weak => report.add(
+            Some(false) if !weak => report.error(
                 Code::BadSignature,
-                Severity::Error,
-                i,
-                format!("{} is not signed by the {} of this file", below.title(), above.title()),
-                "take the issuer's certificate from where this one came from",
+                below.nth(i),
+                format!("it is not signed by the {} in this file", above.title()),
+                "get the issuer's certificate from the source of this one",
             ),
-            None if !weak => reject(
-                Some(i),
-                format!(
-                    "{} is signed ({}) by the key of {} ({}), which this crypto \
-                     provider cannot verify",
-                    below.title(),
+            None if !weak => {
+                let explanation = format!(
+                    "its signature ({}) by the key of {} ({}) cannot be verified with this crypto \
+                     provider",
                     below.signature(),
                     above.title(),
                     above.key()
-                ),
-                report,
-            ),
+                );
+                reject(below.nth(i), explanation, report);
+            }
             _ => {}
         }
     }
     sound
 }
 
-/// Whether those that have issued others may do so. rustls does not look at the key usage, and a
-/// root of the file is trusted for what it is.
-fn issuers(case: &Case<'_>, report: &mut Report) {
-    for (i, ca) in case.path().skip(1) {
-        let title = ca.title();
+/// Reports issuers that are not allowed to issue. rustls does not check the key usage, and trusts
+/// a root for what it is.
+fn issuers(context: &Context<'_>, report: &mut Report) {
+    for (i, ca) in context.path().skip(1) {
         if !ca.may_sign_certificates() {
-            reject(
-                Some(i),
-                format!(
-                    "{title} has issued another, and its key usage leaves that out (keyCertSign)"
-                ),
-                report,
-            );
+            let explanation = "it issued another certificate, but its key usage lacks keyCertSign";
+            reject(ca.nth(i), explanation.to_owned(), report);
         } else if !ca.is_ca() && ca.version() == 3 && !ca.is_self_issued() {
-            reject(Some(i), format!("{title} has issued another, and is no CA"), report);
+            reject(ca.nth(i), "it issued another certificate, but is not a CA".to_owned(), report);
         }
     }
 }
 
-fn self_signed(case: &Case<'_>, report: &mut Report) {
-    if case.leaf.is_self_issued() {
-        report.add(
-            Code::SelfSigned,
-            Severity::Warning,
-            case.leaf_at(),
-            format!("{} is signed by itself, by no CA", case.leaf.title()),
-            "use a certificate of a CA; if you have made this one yourself, pin it",
-        );
-    }
+/// Returns whether the chain ends with its own root, or right below one that no server sends.
+fn ends_at_a_root(context: &Context<'_>) -> bool {
+    let last = context.path().last();
+    last.is_some_and(|(_, last)| last.is_self_issued() || last.is_of_flynns_own_ca())
 }
 
-/// A chain may bring its own root, or end right below one that no server sends.
-fn ends_at_a_root(case: &Case<'_>) -> bool {
-    case.path().last().is_some_and(|(_, last)| last.is_self_issued() || last.is_of_flynns_own_ca())
-}
-
-fn incomplete(case: &Case<'_>, report: &mut Report) {
-    if let Some((i, last)) = case.path().last() {
-        report.add(
+fn incomplete(context: &Context<'_>, report: &mut Report) {
+    if let Some((_, last)) = context.path().last() {
+        report.error(
             Code::ChainIncomplete,
-            Severity::Error,
-            i,
+            CHAIN,
             format!(
-                "the chain ends at {}: the certificate of its issuer {} is missing",
+                "it ends at {}, and the certificate of its issuer {} is missing",
                 last.title(),
                 shown(last.issuer())
             ),
-            "append the intermediate certificates of the CA (often a file named chain or bundle)",
+            "append the CA's intermediate certificates (often in a file named chain or bundle)",
         );
     }
+}
+
+/// Returns what a chain has that webpki refuses, and the codes of findings that say it better.
+fn broken_rule(e: &E) -> Option<(String, &'static [Code])> {
+    let (rule, others): (&str, &[Code]) = match e {
+        // There is no path to a root, or none with this key.
+        E::UnknownIssuer | E::InvalidSignatureForPublicKey => return None,
+        E::MaximumSignatureChecksExceeded | E::MaximumPathBuildCallsExceeded => (
+            "so many certificates that may have issued one another that clients give up",
+            &[Code::BadSignature],
+        ),
+        E::CertExpired { .. } | E::CertNotValidYet { .. } | E::InvalidCertValidity => (
+            "certificates that are never valid at the same time",
+            &[Code::Expired, Code::NotYetValid],
+        ),
+        E::UnsupportedCertVersion => ("a certificate before X.509 v3", &[Code::OldVersion]),
+        E::CaUsedAsEndEntity => ("a CA certificate for a server", &[Code::LeafIsCa]),
+        E::EndEntityUsedAsCa => ("an issuer that is not a CA", &[Code::OldVersion]),
+        E::RequiredEkuNotFoundContext(_) | E::EmptyEkuExtension => {
+            ("an extended key usage that excludes TLS servers", &[Code::NotForServers])
+        }
+        E::UnsupportedCriticalExtension => {
+            ("a critical extension that clients do not know", &[Code::UnknownCriticalExtension])
+        }
+        E::UnsupportedSignatureAlgorithmContext(context) => {
+            return Some(unverifiable(&context.signature_algorithm_id));
+        }
+        E::UnsupportedSignatureAlgorithmForPublicKeyContext(context) => {
+            return Some(unverifiable(&context.signature_algorithm_id));
+        }
+        E::SignatureAlgorithmMismatch => ("a certificate that names two signature algorithms", &[]),
+        E::NameConstraintViolation => ("a name that one of its CAs may not issue for", &[]),
+        E::PathLenConstraintViolated => ("more CAs in a row than one of them allows", &[]),
+        E::MaximumPathDepthExceeded => ("too many certificates in a row", &[]),
+        E::MaximumNameConstraintComparisonsExceeded => ("too many name constraints", &[]),
+        E::MalformedNameConstraint | E::InvalidNetworkMaskConstraint => {
+            ("a malformed name constraint", &[])
+        }
+        E::MalformedExtensions | E::ExtensionValueInvalid => ("a malformed extension", &[]),
+        E::InvalidSerialNumber => ("a malformed serial number", &[]),
+        E::BadDerTime => ("a date that is malformed or before 1970", &[]),
+        E::BadDer | E::TrailingData(_) => ("an encoding that is not DER", &[]),
+        other => return Some((format!("a fault that rustls-webpki calls {other}"), &[])),
+    };
+    Some((rule.to_owned(), others))
+}
+
+/// A signature by an algorithm, or with a kind of key, that the crypto provider lacks.
+fn unverifiable(algorithm: &[u8]) -> (String, &'static [Code]) {
+    let oid = Reader::new(algorithm).value(OID).map(|oid| dotted(oid.content));
+    let signature = Signature::new(oid.unwrap_or_default());
+    let rule = format!("a signature ({signature}) that this crypto provider cannot verify");
+    (rule, &[Code::WeakSignature, Code::WeakKey, Code::KeyRefused])
 }

@@ -2,57 +2,46 @@ use std::net::IpAddr;
 
 use rustls_pki_types::DnsName;
 
-use super::{Case, Code, Report, Severity};
+use super::{Code, Context, Report};
 use crate::text::{few, shown};
 use crate::{Certificate, Names};
 
 const REQUEST: &str = "request a certificate with this name";
 
-pub(super) fn check(case: &Case<'_>, report: &mut Report) {
-    let names = case.leaf.names();
-    let leaf = case.leaf_at();
+pub(super) fn check(context: &Context<'_>, report: &mut Report) {
+    let leaf = context.leaf;
+    let (names, subject) = (leaf.names(), leaf.nth(context.leaf_at()));
     if names.dns().is_empty() && names.addresses().is_empty() {
-        report.add(
+        report.error(
             Code::NoNames,
-            Severity::Error,
-            leaf,
-            format!(
-                "{} has no subject alternative names, and clients ignore the common name",
-                case.leaf.title()
-            ),
+            subject,
+            "it has no subject alternative names, and clients ignore the common name",
             "request a certificate with its names as subject alternative names",
         );
         return;
     }
     if names.dns().iter().any(String::is_empty) {
-        report.add(
+        report.error(
             Code::EmptyName,
-            Severity::Error,
-            leaf,
-            format!(
-                "one of the DNS names of {} is empty: git on GnuTLS refuses it",
-                case.leaf.title()
-            ),
+            subject,
+            "one of its DNS names is empty, so git with GnuTLS refuses it",
             "request a certificate without an empty name",
         );
     }
-    for wanted in &case.requirements.names {
-        if names.covers(wanted) {
-            continue;
-        }
-        let (code, explanation, remedy) = missing(case.leaf, wanted);
-        report.add(code, Severity::Error, leaf, explanation, remedy);
+    for wanted in context.requirements.names.iter().filter(|wanted| !names.covers(wanted)) {
+        let (code, explanation, remedy) = missing(leaf, wanted);
+        let host = if wanted.is_empty() { "\"\"".to_owned() } else { shown(wanted) };
+        report.error(code, host, explanation, remedy);
     }
 }
 
 /// Says why a name is not covered.
 fn missing(leaf: &Certificate, wanted: &str) -> (Code, String, &'static str) {
     let names = leaf.names();
-    let name = shown(wanted);
     if !wanted.is_ascii() {
         return (
             Code::NameNotCovered,
-            format!("{name} is not covered: certificates hold international names as xn--"),
+            "it is not covered: certificates contain international names as xn--".to_owned(),
             "ask for the name in its xn-- form",
         );
     }
@@ -61,37 +50,36 @@ fn missing(leaf: &Certificate, wanted: &str) -> (Code, String, &'static str) {
             if wanted.contains("://") { "a URL, not a host name" } else { "not a host name" };
         return (
             Code::NameNotCovered,
-            format!("\"{name}\" is {what}, so no certificate covers it"),
+            format!("it is {what}, so no certificate covers it"),
             "ask for a name such as www.example.com, without scheme, port and path",
         );
     }
     if let Some(why) = nearly(leaf, wanted) {
         let code =
             if wanted.starts_with("*.") { Code::WildcardNotCovered } else { Code::NameNotCovered };
-        return (code, format!("{name} is not covered: {why}"), REQUEST);
+        return (code, format!("it is not covered: {why}"), REQUEST);
     }
     if wanted.starts_with("*.") {
         return (
             Code::WildcardNotCovered,
-            format!("{name} is not covered; the names are: {}", few(names.iter())),
+            format!("it is not covered; the names are: {}", few(names.iter())),
             "request a certificate with the wildcard among its names",
         );
     }
     if names.covers(&format!("*.{wanted}")) {
         return (
             Code::ApexNotCovered,
-            format!(
-                "{name} is not covered: the wildcard *.{name} stands for one label below it, not for itself"
-            ),
+            "it is not covered: its wildcard stands for one label below it, not for itself"
+                .to_owned(),
             "request a certificate that names the domain beside its wildcard",
         );
     }
     let explanation = match wildcard_above(names, wanted) {
         Some(wildcard) => format!(
-            "{name} is not covered: the wildcard {} stands for one label, not for several",
+            "it is not covered: the wildcard {} stands for one label, not for several",
             shown(wildcard)
         ),
-        None => format!("{name} is not covered; the names are: {}", few(names.iter())),
+        None => format!("it is not covered; the names are: {}", few(names.iter())),
     };
     (Code::NameNotCovered, explanation, REQUEST)
 }

@@ -4,16 +4,16 @@ use rustls::crypto::CryptoProvider;
 
 use crate::{Roots, Time};
 
-/// What a certificate has to be good for. Without anything set: in date now and for 30 days to
-/// come, and complete.
+/// What a certificate has to be good for. By default: complete, valid now, and for 30 more days.
 ///
 /// ```
-/// use flynn_tls::Requirements;
+/// use flynn_tls::{Requirements, ServerAge};
 ///
-/// // What a Flynn cluster needs of a bought certificate, half a year ahead.
+/// // Is a bought certificate good for a cluster, half a year ahead?
 /// let wanted = Requirements::new()
 ///     .domain("example.com")
 ///     .publicly_trusted()
+///     .oldest_server(ServerAge::V2016)
 ///     .at("2027-07-01T00:00:00Z".parse()?)
 ///     .expiring_within_days(14);
 /// # let _ = wanted;
@@ -34,7 +34,7 @@ pub struct Requirements {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum ServerAge {
-    /// Releases built with Go before 1.13 (September 2019), such as v20161015.2: they cannot load
+    /// Releases built with Go before 1.13 (September 2019), such as v20161015.2. They cannot load
     /// Ed25519 keys.
     V2016,
     /// Later releases, and the current fork.
@@ -45,7 +45,7 @@ pub enum ServerAge {
 /// Whom the chain must lead to.
 #[derive(Debug, Clone)]
 pub(super) enum Trust {
-    /// Anyone; being no public root is worth a warning.
+    /// Anyone; a chain without a public root is worth a warning.
     Any,
     Public,
     Ca(Roots),
@@ -58,7 +58,7 @@ impl Default for Requirements {
 }
 
 impl Requirements {
-    /// No names, the clock of this machine, 30 days.
+    /// Requires no names, and uses the clock of this machine.
     pub fn new() -> Self {
         Self {
             names: Vec::new(),
@@ -70,8 +70,8 @@ impl Requirements {
         }
     }
 
-    /// It must cover the domain itself and `*.domain`, as a Flynn cluster's certificate does. A
-    /// port at its end, which a cluster's domain may carry, is left out; a URL is no domain.
+    /// Requires the domain itself and `*.domain`, as a Flynn cluster does. A port at the end is
+    /// ignored; a URL is reported as not being a host name.
     pub fn domain(self, domain: &str) -> Self {
         let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
         let domain = match domain.rsplit_once(':') {
@@ -82,38 +82,40 @@ impl Requirements {
         self.name(domain).name(&wildcard)
     }
 
-    /// It must cover this name: a host, a wildcard such as `*.example.com`, an IP address. Pass
+    /// Requires a name: a host, a wildcard such as `*.example.com`, or an IP address. Write
     /// international names in their `xn--` form.
     pub fn name(mut self, name: &str) -> Self {
         self.names.push(name.to_owned());
         self
     }
 
-    /// The moment to judge for, instead of now.
+    /// Sets the time to check for, instead of now.
     pub fn at(mut self, at: Time) -> Self {
         self.at = Some(at);
         self
     }
 
-    /// Warn when it ends within so many days; 30 unless set, 0 for never.
+    /// Warns about certificates that expire within this many days. The default is 30; 0 disables
+    /// the warning.
     pub fn expiring_within_days(mut self, days: u32) -> Self {
         self.days = days;
         self
     }
 
-    /// It must lead to a public root; without this, leading to none is a warning.
+    /// Requires a chain to a public root. Without this, a chain to anything else is a warning.
     pub fn publicly_trusted(mut self) -> Self {
         self.trust = Trust::Public;
         self
     }
 
-    /// It must lead to one of these CAs, and need not be publicly trusted.
+    /// Requires a chain to one of these CAs, which need not be public.
     pub fn from_ca(mut self, roots: Roots) -> Self {
         self.trust = Trust::Ca(roots);
         self
     }
 
-    /// The oldest server that has to serve it; [`ServerAge::V2021`] unless set.
+    /// Sets the oldest server that has to serve the certificate. The default is
+    /// [`ServerAge::V2021`].
     pub fn oldest_server(mut self, age: ServerAge) -> Self {
         self.oldest_server = age;
         self

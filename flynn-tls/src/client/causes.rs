@@ -17,7 +17,7 @@ pub struct Evidence {
     /// Where its validity stands.
     pub validity: Option<Validity>,
     /// Whether an expected pin is that of something near the presented certificate.
-    pub expected_is: Option<Near>,
+    pub pin_mistake: Option<PinMistake>,
 }
 
 /// Where a certificate's validity stands.
@@ -34,9 +34,9 @@ pub enum Validity {
 /// What an expected pin was made of by mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Near {
+pub enum PinMistake {
     /// The public key of the presented certificate.
-    Key,
+    PublicKey,
     /// The PEM text of the presented certificate, or of the presented chain.
     PemText,
     /// A CA certificate of the presented chain that issued the presented certificate, itself or
@@ -81,9 +81,9 @@ type Row = (Cause, fn(&Evidence) -> bool);
 
 /// The rows, the likeliest cause first.
 const TABLE: &[Row] = &[
-    (Cause::PinOfKey, |e| e.expected_is == Some(Near::Key)),
-    (Cause::PinOfPemText, |e| e.expected_is == Some(Near::PemText)),
-    (Cause::PinOfIssuer, |e| e.expected_is == Some(Near::Issuer)),
+    (Cause::PinOfKey, |e| e.pin_mistake == Some(PinMistake::PublicKey)),
+    (Cause::PinOfPemText, |e| e.pin_mistake == Some(PinMistake::PemText)),
+    (Cause::PinOfIssuer, |e| e.pin_mistake == Some(PinMistake::Issuer)),
     (Cause::OtherServer, |e| e.name_covered == Some(false)),
     (Cause::StaleCertificate, |e| {
         e.name_covered == Some(true) && e.validity == Some(Validity::Past)
@@ -200,7 +200,7 @@ mod tests {
         same_issuer: None,
         issued_by_flynn: false,
         validity: Some(Validity::Current),
-        expected_is: None,
+        pin_mistake: None,
     };
 
     fn likeliest(evidence: Evidence) -> Cause {
@@ -209,25 +209,28 @@ mod tests {
 
     #[test]
     fn a_pin_of_the_key() {
-        assert_eq!(likeliest(Evidence { expected_is: Some(Near::Key), ..PLAIN }), Cause::PinOfKey);
+        assert_eq!(
+            likeliest(Evidence { pin_mistake: Some(PinMistake::PublicKey), ..PLAIN }),
+            Cause::PinOfKey
+        );
     }
 
     #[test]
     fn a_pin_of_the_pem_text() {
-        let evidence = Evidence { expected_is: Some(Near::PemText), ..PLAIN };
+        let evidence = Evidence { pin_mistake: Some(PinMistake::PemText), ..PLAIN };
         assert_eq!(likeliest(evidence), Cause::PinOfPemText);
     }
 
     #[test]
     fn a_pin_of_the_issuer() {
-        let evidence = Evidence { expected_is: Some(Near::Issuer), ..PLAIN };
+        let evidence = Evidence { pin_mistake: Some(PinMistake::Issuer), ..PLAIN };
         assert_eq!(likeliest(evidence), Cause::PinOfIssuer);
     }
 
     #[test]
     fn a_wrong_pin_by_mistake_wins_over_everything_else() {
         let expired = Evidence { validity: Some(Validity::Past), ..PLAIN };
-        let evidence = Evidence { expected_is: Some(Near::Key), ..expired };
+        let evidence = Evidence { pin_mistake: Some(PinMistake::PublicKey), ..expired };
         assert_eq!(evidence.causes(), [Cause::PinOfKey, Cause::StaleCertificate]);
     }
 

@@ -4,7 +4,7 @@ use rustls::pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorit
 use webpki::{EndEntityCert, KeyUsage};
 
 use super::Roots;
-use super::causes::{Cause, Evidence, Near, Validity};
+use super::causes::{Cause, Evidence, PinMistake, Validity};
 use crate::{Certificate, Pin, PinSet, Time, pem};
 
 /// The server's leaf certificate has none of the expected pins; no byte of a request was sent.
@@ -22,7 +22,8 @@ use crate::{Certificate, Pin, PinSet, Time, pem};
 ///     [server, mismatch.explanation(), mismatch.remedy().to_owned()]
 /// }
 /// ```
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}; {}", self.explanation(), self.remedy())]
 pub struct PinMismatch {
     expected: PinSet,
     presented: Pin,
@@ -45,8 +46,10 @@ pub(super) struct Handshake<'a> {
 impl PinMismatch {
     pub(super) fn new(expected: &PinSet, seen: &Handshake<'_>) -> Self {
         let leaf = Certificate::try_from(seen.leaf).ok();
-        let mut evidence =
-            Evidence { expected_is: seen.near(expected, leaf.as_ref()), ..Evidence::default() };
+        let mut evidence = Evidence {
+            pin_mistake: seen.pin_mistake(expected, leaf.as_ref()),
+            ..Evidence::default()
+        };
         if let Some(leaf) = &leaf {
             evidence.name_covered = seen.name_covered(leaf);
             evidence.publicly_trusted = seen.publicly_trusted(leaf);
@@ -211,13 +214,13 @@ impl Handshake<'_> {
         proved
     }
 
-    fn near(&self, expected: &PinSet, leaf: Option<&Certificate>) -> Option<Near> {
+    fn pin_mistake(&self, expected: &PinSet, leaf: Option<&Certificate>) -> Option<PinMistake> {
         let expects = |bytes: &[u8]| expected.contains(&Pin::from_der(bytes));
         if leaf.is_some_and(|leaf| expects(leaf.public_key())) {
-            return Some(Near::Key);
+            return Some(PinMistake::PublicKey);
         }
         if leaf.is_some_and(|leaf| self.issuers(leaf).iter().any(|ca| expects(ca.der()))) {
-            return Some(Near::Issuer);
+            return Some(PinMistake::Issuer);
         }
         let leaf = pem::encode("CERTIFICATE", self.leaf);
         let rest = self.intermediates.iter().map(|der| pem::encode("CERTIFICATE", der));
@@ -226,7 +229,7 @@ impl Handshake<'_> {
             let crlf = lf.replace('\n', "\r\n");
             [lf.trim_end().to_owned(), crlf.trim_end().to_owned(), lf, crlf]
         });
-        texts.into_iter().any(|text| expects(text.as_bytes())).then_some(Near::PemText)
+        texts.into_iter().any(|text| expects(text.as_bytes())).then_some(PinMistake::PemText)
     }
 }
 
@@ -249,17 +252,9 @@ fn clipped(text: &str) -> String {
     }
 }
 
-impl fmt::Display for PinMismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.explanation(), self.remedy())
-    }
-}
-
 /// The sentence of `Display`, because rustls shows an error that it carries in no other way.
 impl fmt::Debug for PinMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PinMismatch({self})")
     }
 }
-
-impl std::error::Error for PinMismatch {}

@@ -13,7 +13,7 @@ use rustls::ClientConfig;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 
-pub use causes::{Cause, Evidence, Near, Validity};
+pub use causes::{Cause, Evidence, PinMistake, Validity};
 pub use dangerous::Dangerous;
 pub use mismatch::PinMismatch;
 pub use roots::Roots;

@@ -8,22 +8,29 @@ use crate::{Certificate, KeyKind, Pin};
 
 /// The certificate has a right pin, but no handshake signature can be verified with it, so
 /// nothing would show that the server has its key.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the server's certificate has the right pin {presented}, but {reason}")]
 pub struct Unverifiable {
     presented: Pin,
     reason: Reason,
 }
 
 /// Why a certificate is [`Unverifiable`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// X.509 version 1 (or 2), which rustls-webpki does not read.
+    /// X.509 version 1 or 2, which rustls-webpki does not read.
+    #[error("it is X.509 v{0}, which cannot be verified: replace it with an X.509 v3 certificate")]
     Version(u32),
     /// A key that the crypto provider cannot verify with: RSA below 2048 or above 8192 bits,
-    /// P-521 on ring, and everything rarer.
+    /// P-521 on ring, and rarer kinds.
+    #[error(
+        "signatures of its {0} key cannot be verified: replace it with a certificate for a P-256 or \
+         RSA 2048 key"
+    )]
     Key(KeyKind),
-    /// It cannot be read, with what rustls-webpki says about it.
+    /// It cannot be read; contains the error of rustls-webpki.
+    #[error("it cannot be read ({0}): replace it")]
     Unreadable(String),
 }
 
@@ -70,29 +77,9 @@ fn can_verify(leaf: &Certificate, algorithms: &WebPkiSupportedAlgorithms) -> boo
     })
 }
 
-impl fmt::Display for Unverifiable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the server's certificate has the right pin {}, but ", self.presented)?;
-        match &self.reason {
-            Reason::Version(version) => write!(
-                f,
-                "it is X.509 v{version}, which cannot be verified: replace it by an X.509 v3 one"
-            ),
-            Reason::Key(key) => write!(
-                f,
-                "a signature of its {key} key cannot be verified: replace it by one with P-256 or \
-                 RSA 2048 to 8192"
-            ),
-            Reason::Unreadable(why) => write!(f, "it cannot be read ({why}): replace it"),
-        }
-    }
-}
-
 /// The sentence of `Display`, because rustls shows an error that it carries in no other way.
 impl fmt::Debug for Unverifiable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Unverifiable({self})")
     }
 }
-
-impl std::error::Error for Unverifiable {}

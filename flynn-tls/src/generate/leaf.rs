@@ -46,6 +46,7 @@ pub struct Leaf {
 
 /// What makes a certificate unlike one of a sensible CA.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 struct Odd {
     version_1: bool,
     claims_sha1: bool,

@@ -18,7 +18,7 @@ fn judge(code: Code) -> Report {
 }
 
 fn codes(report: &Report) -> Vec<Code> {
-    let mut codes: Vec<_> = report.findings().iter().map(flynn_tls::Finding::code).collect();
+    let mut codes: Vec<_> = report.findings().iter().map(|f| f.code).collect();
     codes.sort();
     codes
 }
@@ -41,8 +41,8 @@ fn every_fault_is_found_and_nothing_that_is_not_there() {
         let mut expected = [&[code], company(code)].concat();
         expected.sort();
         assert_eq!(codes(&report), expected, "{code}:\n{report}");
-        let finding = report.findings().iter().find(|f| f.code() == code).unwrap();
-        assert!(!finding.explanation().is_empty() && !finding.remedy().is_empty());
+        let finding = report.findings().iter().find(|f| f.code == code).unwrap();
+        assert!(!finding.explanation.is_empty() && !finding.remedy.is_empty());
         assert!(!report.to_string().contains("PRIVATE KEY"));
     }
 }
@@ -114,9 +114,9 @@ fn all_faults_are_told_at_once_and_the_worst_first() {
             Code::LeafIsCa,
         ]
     );
-    assert!(report.findings().is_sorted_by_key(|f| std::cmp::Reverse(f.severity())));
+    assert!(report.findings().is_sorted_by_key(|f| std::cmp::Reverse(f.severity)));
     assert_eq!(report.errors().count(), 4);
-    assert!(report.errors().all(|f| f.severity() == Severity::Error));
+    assert!(report.errors().all(|f| f.severity == Severity::Error));
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn a_file_in_any_order_is_put_right() {
         let report = check(&mixed, None, &Requirements::new());
         let leaf_first = order[0] == 0;
         let severity = if leaf_first { Severity::Warning } else { Severity::Error };
-        let found = report.findings().iter().find(|f| f.code() == Code::WrongOrder).unwrap();
-        assert_eq!(found.severity(), severity, "{report}");
+        let found = report.findings().iter().find(|f| f.code == Code::WrongOrder).unwrap();
+        assert_eq!(found.severity, severity, "{report}");
     }
     assert_eq!(right.ordered().to_pem(), issued.chain_pem());
 }
@@ -163,7 +163,7 @@ fn a_missing_name_is_explained() {
         Ca::new("root").unwrap().issue(&["*.example.com", "xn--bcher-kva.example"]).unwrap();
     let bundle = Bundle::from_der(issued.chain()).unwrap();
     for (wanted, code, says) in [
-        ("example.com", Code::ApexNotCovered, "one label below it, not for itself"),
+        ("example.com", Code::ApexNotCovered, "stands for one label below it, not for itself"),
         ("a.b.Example.com", Code::NameNotCovered, "*.example.com stands for one label"),
         ("*.b.example.com", Code::WildcardNotCovered, "the names are: *.example.com"),
         ("*.example.org", Code::WildcardNotCovered, "the names are"),
@@ -171,16 +171,16 @@ fn a_missing_name_is_explained() {
         ("10.0.0.1", Code::NameNotCovered, "the names are"),
         ("[::1]", Code::NameNotCovered, "the names are"),
         ("bücher.example", Code::NameNotCovered, "as xn--"),
-        ("https://www.example.com/", Code::NameNotCovered, "\" is a URL, not a host name"),
-        ("a b.com", Code::NameNotCovered, "\"a b.com\" is not a host name"),
+        ("https://www.example.com/", Code::NameNotCovered, "it is a URL, not a host name"),
+        ("a b.com", Code::NameNotCovered, "it is not a host name"),
         ("www.example.com:443", Code::NameNotCovered, "is not a host name"),
         ("www example com", Code::NameNotCovered, "is not a host name"),
         ("www\n.example.com", Code::NameNotCovered, "is not a host name"),
-        ("", Code::NameNotCovered, "\"\" is not a host name"),
+        ("", Code::NameNotCovered, "it is not a host name"),
     ] {
         let report = check(&bundle, None, &Requirements::new().name(wanted));
-        let finding = report.findings().iter().find(|f| f.explanation().contains(says));
-        assert_eq!(finding.map(flynn_tls::Finding::code), Some(code), "{wanted}: {report}");
+        let finding = report.findings().iter().find(|f| f.explanation.contains(says));
+        assert_eq!(finding.map(|f| f.code), Some(code), "{wanted}: {report}");
         assert_eq!(report.to_string().lines().count(), report.findings().len(), "{report}");
     }
     for wanted in ["www.example.com", "WWW.EXAMPLE.COM.", "*.example.com", "XN--BCHER-KVA.example"]
@@ -199,10 +199,10 @@ fn of_a_domain_only_a_port_is_left_out() {
         assert!(!judge(good).has_errors(), "{good}: {}", judge(good));
     }
     for (bad, says) in [
-        ("https://example.com", "\"https://example.com\" is a URL, not a host name"),
-        ("https://example.com:443", "\"https://example.com\" is a URL, not a host name"),
-        ("example.com:https", "\"example.com:https\" is not a host name"),
-        ("example.com/", "\"example.com/\" is not a host name"),
+        ("https://example.com", "https://example.com: it is a URL, not a host name"),
+        ("https://example.com:443", "https://example.com: it is a URL, not a host name"),
+        ("example.com:https", "example.com:https: it is not a host name"),
+        ("example.com/", "example.com/: it is not a host name"),
     ] {
         assert!(judge(bad).to_string().contains(says), "{bad}: {}", judge(bad));
     }
@@ -229,8 +229,8 @@ fn what_a_bootstrap_leaves_is_complete_and_private() {
     assert_eq!(codes(&report), [Code::NotPubliclyTrusted]);
     let finding = &report.findings()[0];
     assert!(
-        finding.severity() == Severity::Warning
-            && finding.remedy().contains("installed this one yourself")
+        finding.severity == Severity::Warning
+            && finding.remedy.contains("only if you installed it yourself")
     );
 
     let roots = Roots::from_pem(made.ca.certificate_pem()).unwrap();
@@ -238,4 +238,107 @@ fn what_a_bootstrap_leaves_is_complete_and_private() {
     let other = Roots::from_pem(bootstrap(DOMAIN).unwrap().ca.certificate_pem()).unwrap();
     let report = check(&bundle, None, &Requirements::new().from_ca(other));
     assert_eq!(codes(&report), [Code::NotFromCa]);
+}
+
+/// A person sees the name in the certificate and does not understand why it is not covered.
+#[test]
+fn a_name_that_is_nearly_there_gets_its_reason() {
+    let ca = Ca::new("root").unwrap();
+    let issued = ca
+        .leaf(&[
+            "*.com",
+            "example.org.",
+            "https://example.net/",
+            "a.test:443",
+            "w*.b.test",
+            "*.*.c.test",
+        ])
+        .common_name("cn.test")
+        .issue()
+        .unwrap();
+    let bundle = Bundle::from_der(issued.chain()).unwrap();
+    for (wanted, says) in [
+        ("example.com", "clients ignore *.com, a wildcard for a whole top-level domain"),
+        ("example.org", "listed as \"example.org.\", which no client takes for a host name"),
+        ("Example.net", "listed as \"https://example.net/\""),
+        ("a.test", "listed as \"a.test:443\""),
+        ("www.b.test", "clients ignore w*.b.test: a wildcard must be the whole first label"),
+        ("x.y.c.test", "clients ignore *.*.c.test: only the first label may be a wildcard"),
+        ("cn.test", "it is the common name, which clients ignore"),
+    ] {
+        let report = check(&bundle, None, &Requirements::new().name(wanted));
+        let finding = report.findings().iter().find(|f| f.subject == wanted).unwrap();
+        assert!(finding.explanation.contains(says), "{wanted}: {finding}");
+        assert_eq!(finding.code, Code::NameNotCovered);
+    }
+    // An address among the DNS names, as openssl writes it of `DNS:203.0.113.5`.
+    let pem = include_str!("../data/address-as-name.pem");
+    let report =
+        check(&Bundle::from_pem(pem).unwrap(), None, &Requirements::new().name("203.0.113.5"));
+    assert!(report.to_string().contains("clients look for it as an IP address"), "{report}");
+}
+
+/// However much a certificate or a file holds.
+#[test]
+fn findings_are_short() {
+    let ca = Ca::new("root").unwrap();
+    let names: Vec<String> = (0..20_000).map(|i| format!("name-{i}.example.com")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let long = "x".repeat(60_000);
+    let many = ca.leaf(&names).common_name(&long).organization(&long).issue().unwrap();
+    let strangers: String = (0..200)
+        .map(|_| ca.leaf(&[DOMAIN]).common_name(&long).issue().unwrap().certificate_pem())
+        .collect();
+    let file = many.certificate_pem() + &strangers + &strangers;
+    let report = check(&Bundle::from_pem(file).unwrap(), None, &Requirements::new().domain(DOMAIN));
+    assert!(report.has(Code::Duplicate) && report.has(Code::Unrelated));
+    for finding in report.findings() {
+        assert!(finding.to_string().len() < 900, "{finding}");
+    }
+    assert!(report.findings().len() < 12, "{report}");
+    assert!(many_names(&many).len() < 2_000);
+}
+
+fn many_names(issued: &flynn_tls::generate::Issued) -> String {
+    Bundle::from_der(issued.chain()).unwrap().leaf().names().to_string()
+}
+
+#[test]
+fn programs_read_findings_as_json() {
+    let report = judge(Code::KeyMismatch);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json[0]["code"], "key-mismatch");
+    assert_eq!(json[0]["severity"], "error");
+    assert_eq!(json[0]["subject"], "private key");
+    assert_eq!(json[0].as_object().unwrap().len(), 5);
+    let finding = &report.findings()[0];
+    let line =
+        format!("error [key-mismatch] private key: {}; {}", finding.explanation, finding.remedy);
+    assert_eq!(finding.to_string(), line);
+    for code in Code::ALL {
+        assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+    }
+}
+
+/// The server takes blanks and line feeds off both ends, and Go wants a line feed or nothing
+/// behind the last dash.
+#[test]
+fn carriage_returns_are_what_the_original_cli_trips_over() {
+    let issued = Ca::new("root").unwrap().issue(&[DOMAIN]).unwrap();
+    let read = |pem: &str| check(&Bundle::from_pem(pem).unwrap(), None, &Requirements::new());
+    let pem = issued.certificate_pem();
+    let crlf = pem.replace('\n', "\r\n");
+    for (file, skipped) in [
+        (pem.clone(), false),
+        (format!("\n  {pem}\n\n"), false),
+        (crlf.clone(), true),
+        (crlf.trim_end().to_owned(), false),
+        (format!("{crlf}\n{pem}"), false),
+        (format!("{pem}{crlf}"), true),
+        (pem.replace('\n', "\r"), true),
+    ] {
+        assert_eq!(read(&file).has(Code::NotCanonicalPem), skipped, "{file:?}");
+        let key = file.replace(&pem, &issued.key_pem());
+        assert!(key == file || PrivateKey::from_pem(key).is_ok());
+    }
 }

@@ -3,6 +3,10 @@
 use flynn_tls::generate::Ca;
 use flynn_tls::{Bundle, Pin, PrivateKey};
 
+fn quote(text: &str, mark: &str) -> String {
+    text.lines().flat_map(|line| [mark, line, "\n"]).collect()
+}
+
 /// Two certificates of which the first is written wrong in some way that a person's tools make:
 /// the pin is the first one's or there is none, and the message names the line.
 #[test]
@@ -11,7 +15,7 @@ fn the_pin_is_that_of_the_first_certificate_or_of_none() {
     let [first, second] = [ca.issue(&["a"]).unwrap(), ca.issue(&["b"]).unwrap()];
     let (good, other) = (first.certificate_pem(), second.certificate_pem());
     let body: Vec<&str> = good.lines().collect();
-    let quoted = |mark: &str| body.iter().map(|line| format!("{mark}{line}\n")).collect::<String>();
+    let quoted = |mark: &str| quote(&good, mark);
     let wrapped = |width: usize| {
         let data = body[1..body.len() - 1].concat();
         let lines: Vec<_> =
@@ -26,14 +30,7 @@ fn the_pin_is_that_of_the_first_certificate_or_of_none() {
         ("quoted twice", quoted(">> "), 2),
         ("a comment", quoted("# "), 2),
         ("a list", quoted("- "), 2),
-        (
-            "quoted, narrow",
-            quoted("> ").replace(
-                &quoted("> "),
-                &wrapped(20).lines().map(|l| format!("> {l}\n")).collect::<String>(),
-            ),
-            2,
-        ),
+        ("quoted, narrow", quote(&wrapped(20), "> "), 2),
         ("narrow lines", wrapped(20), 0),
         ("wide lines", wrapped(2000), 0),
         ("no line break after BEGIN", good.replacen("-----\n", "-----", 1), 2),

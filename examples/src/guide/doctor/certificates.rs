@@ -100,19 +100,20 @@ fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {
         requirements = requirements.from_ca(roots.clone());
     }
     let report = check(bundle, None, &requirements);
-    let relevant = report.findings().iter().filter(|found| found.severity() != Severity::Notice);
+    let relevant = report.findings().iter().filter(|found| found.severity != Severity::Notice);
     findings.extend(relevant.map(|found| {
-        let is_about_ca = matches!(found.code(), Code::NotPubliclyTrusted | Code::ChainIncomplete);
+        let is_about_ca = matches!(found.code, Code::NotPubliclyTrusted | Code::ChainIncomplete);
         let remedy = if is_about_ca && !is_own && patient.ca.is_none() {
             format!(
                 "{}; if its CA is a private one, run doctor --ca FILE with the CA's certificate",
-                found.remedy()
+                found.remedy
             )
         } else {
-            format!("{}: {install}", found.remedy())
+            format!("{}: {install}", found.remedy)
         };
-        let (code, severity) = (found.code().as_str(), found.severity());
-        Finding::new(severity, code, "", found.explanation(), remedy).about(&covered)
+        let (code, severity) = (found.code.as_str(), found.severity);
+        let explanation = format!("{}: {}", found.subject, found.explanation);
+        Finding::new(severity, code, "", explanation, remedy).about(&covered)
     }));
     findings
 }

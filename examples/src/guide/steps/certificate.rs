@@ -20,7 +20,7 @@ pub fn look(session: &mut Session) -> Result<Look> {
     }
     let report = check(&new.bundle, Some(&new.key), &required);
     // The cluster gets canonical PEM, however the files are written.
-    let mut errors = report.errors().filter(|found| found.code() != Code::NotCanonicalPem);
+    let mut errors = report.errors().filter(|found| found.code != Code::NotCanonicalPem);
     if let Some(error) = errors.next() {
         let more = match errors.count() {
             0 => String::new(),
@@ -29,8 +29,8 @@ pub fn look(session: &mut Session) -> Result<Look> {
         bail!(
             "{} cannot be used: {}: {}{more}",
             new.path.display(),
-            error.code(),
-            error.explanation()
+            error.code,
+            error.explanation
         );
     }
     let leaf = new.bundle.leaf();
@@ -40,7 +40,7 @@ pub fn look(session: &mut Session) -> Result<Look> {
         format!("{}, issued by {}", leaf.subject(), leaf.issuer()),
         format!("chain of {}, pin {}", new.bundle.certificates().len(), new.pin),
     ];
-    let warnings = report.findings().iter().filter(|found| found.code() != Code::NotCanonicalPem);
+    let warnings = report.findings().iter().filter(|found| found.code != Code::NotCanonicalPem);
     let warnings = warnings.map(ToString::to_string);
     let before = new.path.file_name().unwrap_or_default().to_string_lossy();
     Ok(Look::holds(now).before(before).details(facts).details(warnings))

@@ -116,7 +116,7 @@ async fn the_pin_of_what_did_not_issue_the_leaf_is_no_mistake() {
         let e = say_hello(config, server.address, HOST).await.unwrap_err();
         let m = pin_mismatch(&e).unwrap();
         assert_eq!(m.causes()[..causes.len()], *causes, "{m}");
-        assert_eq!(m.likeliest() == Cause::PinOfIssuer, m.evidence().expected_is.is_some());
+        assert_eq!(m.likeliest() == Cause::PinOfIssuer, m.evidence().pin_mistake.is_some());
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use flynn_tls::rustls::crypto::ring;
-use flynn_tls::{Belongs, Bundle, Certificate, Code, KeyKind, PrivateKey, Requirements, check};
+use flynn_tls::{Bundle, Certificate, Code, KeyKind, KeyMatch, PrivateKey, Requirements, check};
 
 use super::{compare_facts, openssl};
 
@@ -71,8 +71,8 @@ fn keys_in_every_format_are_read_and_belong_to_their_certificate() {
                 for pem in [pem.clone(), around, pem.replace('\n', "\r\n")] {
                     let key = PrivateKey::from_pem(&pem).unwrap();
                     assert_eq!(key.kind(), &kinds[j].0);
-                    let belongs = if i == j { Belongs::Yes } else { Belongs::No };
-                    assert_eq!(key.belongs_to(certificate, &provider), belongs, "{form} {i}");
+                    let belongs = if i == j { KeyMatch::Yes } else { KeyMatch::No };
+                    assert_eq!(key.matches(certificate, &provider), belongs, "{form} {i}");
                 }
             }
         }
@@ -106,9 +106,9 @@ fn a_key_is_damaged_when_openssl_says_so() {
             assert_eq!(verdict.contains("RSA key ok"), sound, "{name}: {verdict}");
             let provider = ring::default_provider();
             let usual = key.is_usable_by(&provider);
-            let belongs = key.belongs_to(&certificate, &provider);
+            let belongs = key.matches(&certificate, &provider);
             assert_eq!(usual, sound && !odd, "{name} {der}");
-            let expected = if sound { Belongs::Yes } else { Belongs::Damaged };
+            let expected = if sound { KeyMatch::Yes } else { KeyMatch::Damaged };
             assert_eq!(belongs, expected, "{name} {der}");
 
             let bundle = Bundle::from_der([certificate.der().clone()]).unwrap();
@@ -135,8 +135,8 @@ fn a_prime_cut_short_is_damage() {
     assert!(!verdict.contains("RSA key ok"), "{verdict}");
     let certificate = Certificate::from_pem(text(folder, "cert.pem")).unwrap();
     let belongs =
-        PrivateKey::from_der(&der).unwrap().belongs_to(&certificate, &ring::default_provider());
-    assert_eq!(belongs, Belongs::Damaged);
+        PrivateKey::from_der(&der).unwrap().matches(&certificate, &ring::default_provider());
+    assert_eq!(belongs, KeyMatch::Damaged);
 }
 
 /// Names and values that rcgen does not write.

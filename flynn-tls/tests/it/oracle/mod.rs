@@ -15,7 +15,7 @@ use std::thread;
 use flynn_tls::generate::{Ca, Issued};
 use flynn_tls::rustls::crypto::ring;
 use flynn_tls::{
-    Belongs, Bundle, Certificate, KeyKind, Pin, PrivateKey, Requirements, Roots, Time, check,
+    Bundle, Certificate, KeyKind, KeyMatch, Pin, PrivateKey, Requirements, Roots, Time, check,
 };
 
 use cases::{Case, HOST, Odd};
@@ -104,9 +104,9 @@ impl Pair {
 
     /// Whether both find that it is, or is not, the key of this certificate.
     fn agree(&self, certificate: &Certificate, theirs: &openssl::Facts, name: &str) {
-        let belongs = match self.key.belongs_to(certificate, &ring::default_provider()) {
-            Belongs::Yes => true,
-            Belongs::No => false,
+        let belongs = match self.key.matches(certificate, &ring::default_provider()) {
+            KeyMatch::Yes => true,
+            KeyMatch::No => false,
             other => panic!("{name}, {}: {other:?}", self.key.kind()),
         };
         assert_eq!(belongs, self.public.starts_with(&theirs.public_key), "{name}");

@@ -10,7 +10,7 @@ use flynn_tls::rustls::client::WebPkiServerVerifier;
 use flynn_tls::rustls::client::danger::ServerCertVerifier as _;
 use flynn_tls::rustls::crypto::ring;
 use flynn_tls::rustls::pki_types::{ServerName, UnixTime};
-use flynn_tls::{Bundle, Code, Finding, Report, Requirements, Roots, Severity, Time, check};
+use flynn_tls::{Bundle, Code, Report, Requirements, Roots, Severity, Time, check};
 
 use super::made_by_openssl::openssl;
 use super::openssl::verify;
@@ -55,14 +55,14 @@ const ROWS: &[Row] = &[
         [RSA, CA, SERVER, " -sha224"],
         [false, true],
         &[Code::ChainRejected],
-        "leaf is signed (sha224WithRSAEncryption) by the key of middle (RSA 2048)",
+        "its signature (sha224WithRSAEncryption) by the key of middle (RSA 2048)",
     ),
     Row(
         "P-521",
         [P521, CA, SERVER, " -sha512"],
         [false, true],
         &[Code::ChainRejected, Code::UnusualKey],
-        "leaf is signed (ecdsa-with-SHA512) by the key of middle (P-521)",
+        "its signature (ecdsa-with-SHA512) by the key of middle (P-521)",
     ),
     // Said to be weak, and not to be a bad signature as well.
     Row(
@@ -70,14 +70,14 @@ const ROWS: &[Row] = &[
         ["RSA -pkeyopt rsa_keygen_bits:1024", CA, SERVER, ""],
         [false, true],
         &[Code::WeakKey],
-        "the key of middle (RSA 1024) is too short",
+        "certificate 2 (middle): its key (RSA 1024) is too short",
     ),
     Row(
         "critical policies",
         [P256, CA, server!("certificatePolicies=critical,2.23.140.1.2.1"), ""],
         [false, true],
         &[Code::UnknownCriticalExtension],
-        "leaf has the critical extension 2.5.29.32",
+        "certificate 1 (leaf): clients that do not know its critical extension 2.5.29.32",
     ),
     Row(
         "critical policies of the CA",
@@ -89,28 +89,28 @@ const ROWS: &[Row] = &[
         ],
         [false, true],
         &[Code::UnknownCriticalExtension],
-        "middle has the critical extension 2.5.29.36",
+        "certificate 2 (middle): clients that do not know its critical extension 2.5.29.36",
     ),
     Row(
         "a CA for clients",
         [P256, ca!("keyUsage=critical,keyCertSign\nextendedKeyUsage=clientAuth"), SERVER, ""],
         [false, false],
         &[Code::NotForServers],
-        "middle is not for TLS servers",
+        "certificate 2 (middle): its extended key usage excludes TLS servers",
     ),
     Row(
         "a CA that must not sign",
         [P256, ca!("keyUsage=critical,digitalSignature"), SERVER, ""],
         [true, false],
         &[Code::ChainRejected],
-        "middle has issued another, and its key usage leaves that out (keyCertSign)",
+        "certificate 2 (middle): it issued another certificate, but its key usage lacks keyCertSign",
     ),
     Row(
         "no CA",
         [P256, "basicConstraints=CA:FALSE", SERVER, ""],
         [false, false],
         &[Code::ChainRejected],
-        "middle has issued another, and is no CA",
+        "certificate 2 (middle): it issued another certificate, but is not a CA",
     ),
     Row(
         "another's names",
@@ -124,21 +124,21 @@ const ROWS: &[Row] = &[
         ],
         [false, false],
         &[Code::ChainRejected],
-        "the chain of leaf has a name that one of its CAs must not issue for",
+        "chain: clients refuse it: it has a name that one of its CAs may not issue for",
     ),
     Row(
         "an empty usage",
         [P256, ca!("keyUsage=critical,keyCertSign\n2.5.29.37=DER:30:00"), SERVER, ""],
         [false, false],
         &[Code::NotForServers],
-        "middle is not for TLS servers",
+        "certificate 2 (middle): its extended key usage excludes TLS servers",
     ),
     Row(
         "a malformed extension",
         [P256, CA, server!("2.5.29.37=DER:04:00"), ""],
         [false, false],
         &[Code::ChainRejected],
-        "the chain of leaf has a",
+        "chain: clients refuse it: it has a",
     ),
 ];
 
@@ -204,7 +204,7 @@ fn judge(folder: &Path, bundle: &Bundle, known_ca: bool) -> Report {
 }
 
 fn codes(report: &Report) -> Vec<Code> {
-    report.findings().iter().map(Finding::code).collect()
+    report.findings().iter().map(|f| f.code).collect()
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn what_a_client_refuses_has_an_error() {
         // Whoever does not know the CA is told all the same, and that it is unknown.
         for file in [bundle, self::file(folder, &["leaf", "middle", "root"])] {
             let report = judge(folder, &file, false);
-            let told = report.findings().iter().map(Finding::code).filter(|&code| {
+            let told = report.findings().iter().map(|f| f.code).filter(|&code| {
                 let of_trust =
                     [Code::NotPubliclyTrusted, Code::ChainIncomplete, Code::RootIncluded];
                 !of_trust.contains(&code)
@@ -266,15 +266,16 @@ fn a_cross_signed_root_that_is_over_is_left_out() {
         assert!(!report.has_errors(), "{names:?}: {report}");
         if let [Code::Expired] = expected {
             let finding = &report.findings()[0];
-            assert_eq!((finding.severity(), finding.remedy()), (Severity::Warning, "leave it out"));
-            assert_eq!(finding.certificate(), names.iter().position(|n| *n == "cross"));
+            assert_eq!((finding.severity, &*finding.remedy), (Severity::Warning, "leave it out"));
+            let at = names.iter().position(|n| *n == "cross").unwrap();
+            assert_eq!(finding.subject, format!("certificate {} (root)", at + 1));
         }
     }
     // What the way does need is an error as before.
     openssl(folder, "req -new -key middle.key -subj /CN=middle -out csr");
     issue_long_ago(folder, ["middle", "root"]);
     let report = judge(folder, &file(folder, &["leaf", "middle", "cross"]), true);
-    assert!(report.errors().any(|f| f.certificate() == Some(1)), "{report}");
+    assert!(report.errors().any(|f| f.subject == "certificate 2 (middle)"), "{report}");
 }
 
 /// Two CAs of one name without key identifiers: only signatures tell which one it was.

@@ -1,4 +1,4 @@
-//! Whether webpki, which rustls clients ask, finds a way from the leaf to a root.
+//! The path from the leaf to a root, as rustls-webpki finds it.
 
 use std::sync::Arc;
 
@@ -12,28 +12,27 @@ use crate::{Bundle, Certificate, Roots, Time};
 
 pub(super) type Algorithms<'a> = &'a [&'a dyn SignatureVerificationAlgorithm];
 
-/// The ways that were looked for. `None`: there is nothing to lead to.
+/// The searches for a path. `None` where there are no roots to search for.
 #[derive(Default)]
-pub(super) struct Ways {
+pub(super) struct Paths {
     /// To a public root.
-    pub(super) public: Option<Way>,
-    /// To one of the CAs given.
-    pub(super) given: Option<Way>,
-    /// To whatever the file itself ends at, which is nobody's root; not looked for where another
-    /// one is found.
-    pub(super) own: Option<Way>,
+    pub(super) public: Option<Outcome>,
+    /// To one of the required CAs.
+    pub(super) required: Option<Outcome>,
+    /// To whatever the file itself ends at. It is searched only if there is no other path.
+    pub(super) own: Option<Outcome>,
 }
 
-/// A way from the leaf to one of several roots.
-pub(super) struct Way {
-    /// The certificates on it as positions in the bundle, the leaf first, a root of the file last;
-    /// or what webpki has against all ways.
-    found: Result<Vec<usize>, E>,
+/// The outcome of the search for a path to one of several roots.
+pub(super) struct Outcome {
+    /// The path as positions in the bundle, the leaf first, a root of the file last; or webpki's
+    /// error.
+    path: Result<Vec<usize>, E>,
     /// Whether a certificate of the file names one of the roots as its issuer.
     named: bool,
 }
 
-impl Ways {
+impl Paths {
     pub(super) fn new(
         bundle: &Bundle,
         requirements: &Requirements,
@@ -41,55 +40,55 @@ impl Ways {
         at: Time,
     ) -> Self {
         let search = Search::new(bundle, algorithms, at);
-        let given = match &requirements.trust {
+        let required = match &requirements.trust {
             Trust::Ca(roots) => roots.anchors(),
             _ => None,
         };
-        // A root of the file is signed by itself; what another CA signed for it is not needed.
+        // A root of the file is self-signed; its cross-signed form is not needed.
         let to = |roots: Arc<RootCertStore>| search.to(&roots.roots, Certificate::is_self_issued);
-        let mut ways =
-            Self { public: Roots::public_anchors().map(to), given: given.map(to), own: None };
-        if ways.verified().is_none() {
-            ways.own = search.to_the_end();
+        let mut paths =
+            Self { public: Roots::public_anchors().map(to), required: required.map(to), own: None };
+        if paths.verified().is_none() {
+            paths.own = search.to_the_end();
         }
-        ways
+        paths
     }
 
-    /// The certificates of a way on which every signature and rule holds.
+    /// Returns a path on which every signature and rule holds.
     pub(super) fn verified(&self) -> Option<&[usize]> {
-        let all = [&self.given, &self.public, &self.own];
-        all.into_iter().flatten().find_map(|way| way.found.as_deref().ok())
+        let all = [&self.required, &self.public, &self.own];
+        all.into_iter().flatten().find_map(|outcome| outcome.path.as_deref().ok())
     }
 }
 
-impl Way {
-    /// Whether it leads to a root, although rules may be broken on it. `sound`: no signature
+impl Outcome {
+    /// Returns whether the chain leads to a root, even if it breaks rules. `sound`: no signature
     /// within the file is bad.
-    pub(super) fn arrives(&self, sound: bool) -> bool {
-        match &self.found {
+    pub(super) fn reaches_root(&self, sound: bool) -> bool {
+        match &self.path {
             Ok(_) => true,
-            // No root by that name, or one with another key; a signature that is bad further
-            // down has been told already.
+            // There is no root of that name, or it has another key. A signature that is bad
+            // further down has been reported already.
             Err(
                 E::UnknownIssuer
                 | E::InvalidSignatureForPublicKey
                 | E::MaximumSignatureChecksExceeded
                 | E::MaximumPathBuildCallsExceeded,
             ) => !sound && self.named,
-            // What webpki has against it is told by findings of their own.
+            // Other findings report what webpki refuses.
             Err(_) => self.named,
         }
     }
 
     pub(super) fn error(&self) -> Option<&E> {
-        self.found.as_ref().err()
+        self.path.as_ref().err()
     }
 }
 
 struct Search<'a> {
     certificates: &'a [Certificate],
     ders: Vec<CertificateDer<'a>>,
-    /// The path by names alone, which always holds the leaf.
+    /// The path by names alone. It always starts with the leaf.
     named: Vec<usize>,
     algorithms: Algorithms<'a>,
     at: Time,
@@ -102,32 +101,32 @@ impl<'a> Search<'a> {
         Self { certificates, ders, named: bundle.path(), algorithms, at }
     }
 
-    /// The certificates of the path by names.
+    /// Returns the certificates of the path by names.
     fn path(&self) -> impl Iterator<Item = &'a Certificate> + Clone {
         self.named.iter().filter_map(|&i| self.certificates.get(i))
     }
 
-    /// `may_end`: which certificates of the file may stand for an anchor.
-    fn to(&self, anchors: &[TrustAnchor<'_>], may_end: fn(&Certificate) -> bool) -> Way {
-        let mut found = self.verify(anchors, self.at, may_end);
-        // Dates are told apart from trust, so it is judged for another moment if need be.
+    /// `may_end`: which certificates of the file can stand for an anchor.
+    fn to(&self, anchors: &[TrustAnchor<'_>], may_end: fn(&Certificate) -> bool) -> Outcome {
+        let mut path = self.verify(anchors, self.at, may_end);
+        // Dates have findings of their own, so trust is judged for a time within them.
         for length in [self.named.len(), 1] {
-            if !matches!(found, Err(E::CertExpired { .. } | E::CertNotValidYet { .. })) {
+            if !matches!(path, Err(E::CertExpired { .. } | E::CertNotValidYet { .. })) {
                 break;
             }
             let moment = nearest(self.at, self.path().take(length));
-            found = self.verify(anchors, moment, may_end);
+            path = self.verify(anchors, moment, may_end);
         }
         let named = self.path().any(|c| {
             // Anchors hold names without their outermost tag.
             let issuer = Reader::new(c.raw_issuer()).value(SEQUENCE).map(|v| v.content);
             anchors.iter().any(|a| Some(a.subject.as_ref()) == issuer)
         });
-        Way { found, named }
+        Outcome { path, named }
     }
 
-    /// Takes what nobody in the file has issued for a root.
-    fn to_the_end(&self) -> Option<Way> {
+    /// Takes certificates without an issuer in the file for roots.
+    fn to_the_end(&self) -> Option<Outcome> {
         let leaf = self.path().next()?;
         let issued = |c: &Certificate| {
             self.certificates.iter().any(|above| above != c && c.names_as_issuer(above))
@@ -151,24 +150,27 @@ impl<'a> Search<'a> {
         let (usage, at) = (KeyUsage::server_auth(), at.to_pki());
         let path =
             leaf.verify_for_usage(self.algorithms, anchors, &self.ders, at, usage, None, None)?;
-        let mut found = vec![first];
+        let mut positions = vec![first];
         for above in path.intermediate_certificates() {
-            found.extend(self.ders.iter().position(|der| *der == above.der()));
+            positions.extend(self.ders.iter().position(|der| *der == above.der()));
         }
         // Anchors hold both without their outermost tag.
         let whole = |part: &[u8]| der::tlv(SEQUENCE, &[part]);
         let anchor = path.anchor();
         let (subject, key) = (whole(&anchor.subject), whole(&anchor.subject_public_key_info));
         let ends = self.certificates.iter().enumerate().filter(|(i, c)| {
-            c.raw_subject() == subject && c.public_key() == key && may_end(c) && !found.contains(i)
+            c.raw_subject() == subject
+                && c.public_key() == key
+                && may_end(c)
+                && !positions.contains(i)
         });
         let end = ends.max_by_key(|(_, c)| c.is_self_issued()).map(|(i, _)| i);
-        found.extend(end);
-        Ok(found)
+        positions.extend(end);
+        Ok(positions)
     }
 }
 
-/// `at`, or the nearest moment at which all of them are valid.
+/// Returns `at`, or the nearest time at which all of them are valid.
 fn nearest<'a>(at: Time, path: impl Iterator<Item = &'a Certificate> + Clone) -> Time {
     let from = path.clone().map(Certificate::not_before).max().unwrap_or(at);
     let to = path.map(Certificate::not_after).min().unwrap_or(at);
