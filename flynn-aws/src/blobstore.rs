@@ -29,4 +29,5 @@ pub use migration::{
     BucketCount, Migration, MigrationError, MigrationEvent, MigrationLog, migrate_command,
 };
 pub use minio::MinioBackend;
-pub use s3::{S3Access, S3Backend};
+pub(crate) use s3::usable;
+pub use s3::{AccessKey, S3Access, S3Backend};

@@ -24,16 +24,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod address;
-mod change_batch;
-mod domain;
-mod health_check;
+mod documents;
+mod names;
 mod plan;
 mod zone;
 
-pub use address::NodeAddress;
-pub use change_batch::{Change, ChangeAction, ChangeBatch, ResourceRecord, ResourceRecordSet};
-pub use domain::Domain;
-pub use health_check::{HealthCheck, HealthCheckConfig};
+pub use documents::{
+    Change, ChangeAction, ChangeBatch, HealthCheck, HealthCheckConfig, ResourceRecord,
+    ResourceRecordSet,
+};
+pub use names::{Domain, NodeAddress};
+pub(crate) use names::is_public;
 pub use plan::{DnsPlan, Routing};
+pub(crate) use zone::describe;
 pub use zone::{Zone, ZoneDiff};

@@ -9,6 +9,8 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
+    /// Nothing is wrong, but you should know it.
+    Notice,
     /// It works, but probably not as intended.
     Warning,
     /// It does not work: a process stops, a host is refused, a deploy fails.
@@ -20,6 +22,7 @@ pub enum Severity {
 impl fmt::Display for Severity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Notice => "notice",
             Self::Warning => "warning",
             Self::Error => "error",
             Self::Critical => "critical",
@@ -27,7 +30,9 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One problem. It never holds a secret.
+/// One problem. Never holds a secret.
+///
+/// Explanation and remedy start in lower case and end without a full stop, like error messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
@@ -78,18 +83,27 @@ impl Finding {
         Self::new(Severity::Warning, code, subject, explanation, remedy)
     }
 
+    pub(crate) fn notice(
+        code: &'static str,
+        subject: impl Into<String>,
+        explanation: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self::new(Severity::Notice, code, subject, explanation, remedy)
+    }
+
     /// Returns whether this is more than a warning.
     pub fn is_error(&self) -> bool {
         self.severity >= Severity::Error
     }
 }
 
-/// Writes `severity [code] subject: explanation remedy`, one line.
+/// Writes one line: `severity [code] subject: explanation; remedy`.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} [{}] {}: {} {}",
+            "{} [{}] {}: {}; {}",
             self.severity, self.code, self.subject, self.explanation, self.remedy
         )
     }
@@ -101,7 +115,7 @@ mod tests {
 
     #[test]
     fn programs_read_it_as_json() {
-        let finding = Finding::warning("one-zone", "hosts", "All are in one.", "Spread them.");
+        let finding = Finding::warning("one-zone", "hosts", "all are in one", "spread them");
         let json = serde_json::to_value(&finding).unwrap();
         assert_eq!(json["code"], "one-zone");
         assert_eq!(json["severity"], "warning");

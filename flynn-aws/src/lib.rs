@@ -36,14 +36,17 @@
 //! findings or errors.
 
 pub mod blobstore;
+mod cli_json;
 pub mod dns;
 mod error;
 mod finding;
-mod json;
 mod names;
+pub mod plan;
 pub mod policy;
 pub mod preflight;
+pub mod spec;
 
 pub use error::{Error, ErrorKind};
 pub use finding::{Finding, Severity};
 pub use names::{BucketName, FlynnVersion, Region};
+pub use spec::ClusterSpec;

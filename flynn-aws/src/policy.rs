@@ -1,6 +1,21 @@
-//! The IAM policy of the blobstore's user.
+//! IAM policies: the one that the blobstore needs, and a check of one that somebody wrote.
+//!
+//! ```
+//! use flynn_aws::policy::Policy;
+//!
+//! let policy = Policy::for_blobstore(&"acme-blobs".parse()?, &"eu-west-1".parse()?);
+//! println!("{}", policy.to_json()); // aws iam put-user-policy --policy-document …
+//!
+//! let findings = policy.check(r#"{"Version": "2012-10-17", "Statement": [{
+//!     "Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::acme-blobs/*"}]}"#)?;
+//! assert!(findings.iter().any(|finding| finding.code == "missing-action"));
+//! # Ok::<(), flynn_aws::Error>(())
+//! ```
+
+mod check;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{BucketName, Region};
 
@@ -14,6 +29,9 @@ pub const BLOBSTORE_ACTIONS: [&str; 7] = [
     "s3:AbortMultipartUpload",
     "s3:ListBucketMultipartUploads",
 ];
+
+/// What the `minio` backend needs besides: it asks for the bucket's location.
+const MINIO_ACTION: &str = "s3:GetBucketLocation";
 
 /// An IAM policy document, as `aws iam put-user-policy --policy-document` takes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,24 +57,56 @@ pub struct Statement {
     pub resource: Vec<String>,
 }
 
-impl Policy {
-    /// The policy of the guide: the [seven actions](BLOBSTORE_ACTIONS) on a bucket and its objects, nothing else.
-    pub fn for_blobstore(bucket: &BucketName, region: &Region) -> Self {
-        let arn = format!("arn:{}:s3:::{bucket}", region.partition());
-        let objects = format!("{arn}/*");
+impl Statement {
+    /// Allows actions on resources.
+    pub(crate) fn allow<'a>(
+        actions: impl IntoIterator<Item = &'a str>,
+        resources: impl IntoIterator<Item = String>,
+    ) -> Self {
         Self {
-            version: "2012-10-17".to_owned(),
-            statement: vec![Statement {
-                effect: "Allow".to_owned(),
-                action: BLOBSTORE_ACTIONS.map(str::to_owned).to_vec(),
-                resource: vec![arn, objects],
-            }],
+            effect: "Allow".to_owned(),
+            action: actions.into_iter().map(str::to_owned).collect(),
+            resource: resources.into_iter().collect(),
         }
     }
 
-    /// The document as indented JSON.
+    /// Adds the actions that are not there.
+    pub(crate) fn add(&mut self, actions: &[&str]) {
+        for action in actions {
+            if !self.action.iter().any(|known| known == action) {
+                self.action.push((*action).to_owned());
+            }
+        }
+    }
+}
+
+impl Policy {
+    /// Returns the policy of the guide: the [seven actions](BLOBSTORE_ACTIONS) on a bucket and its objects.
+    pub fn for_blobstore(bucket: &BucketName, region: &Region) -> Self {
+        let arn = format!("arn:{}:s3:::{bucket}", region.partition());
+        let objects = format!("{arn}/*");
+        Self::of(vec![Statement::allow(BLOBSTORE_ACTIONS, [arn, objects])])
+    }
+
+    /// Returns the policy for the `minio` backend against S3, which also needs `s3:GetBucketLocation`.
+    pub fn for_minio_backend(bucket: &BucketName, region: &Region) -> Self {
+        let mut policy = Self::for_blobstore(bucket, region);
+        policy.statement.iter_mut().for_each(|statement| statement.add(&[MINIO_ACTION]));
+        policy
+    }
+
+    pub(crate) fn of(statement: Vec<Statement>) -> Self {
+        Self { version: "2012-10-17".to_owned(), statement }
+    }
+
+    /// Returns the document as indented JSON.
     pub fn to_json(&self) -> String {
-        crate::json::pretty(self)
+        crate::cli_json::pretty(self)
+    }
+
+    /// Returns the document as a JSON value.
+    pub(crate) fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
     }
 }
 

@@ -13,8 +13,13 @@
 //! assert_eq!(findings[0].code, "two-hosts");
 //! ```
 
+mod cluster;
 mod firewall;
 mod hosts;
+mod inventory;
 
-pub use firewall::{Protocol, Rule, Source, check_firewall};
+pub use cluster::preflight;
+pub(crate) use firewall::{PUBLIC, SSH, TCP_ROUTES};
+pub use firewall::{Ingress, IngressSource, Protocol, Rule, Source, check_firewall};
+pub use inventory::Inventory;
 pub use hosts::{Host, REFUSED_INSTANCE_TYPES, check_hosts};

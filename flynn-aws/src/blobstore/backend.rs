@@ -19,6 +19,11 @@ pub(super) const POSTGRES: &str = "postgres";
 pub struct BackendName(String);
 
 impl BackendName {
+    /// The guide's name, `s3main`.
+    pub(crate) fn s3main() -> Self {
+        Self("s3main".to_owned())
+    }
+
     /// Returns the name in lower case.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -148,7 +153,7 @@ impl Backend {
         Ok(Self { name: name.parse()?, kind: kind.into() })
     }
 
-    pub(super) fn from_parts(name: BackendName, kind: BackendKind) -> Self {
+    pub(crate) fn from_parts(name: BackendName, kind: BackendKind) -> Self {
         Self { name, kind }
     }
 

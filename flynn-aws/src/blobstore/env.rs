@@ -107,8 +107,8 @@ fn read_backend(
         findings.push(Finding::error(
             "hides-postgres",
             &definition_variable,
-            "A backend of this name hides the built-in one, so files in Postgres cannot be read.",
-            "Choose another name.",
+            "a backend of this name hides the built-in one, so files in Postgres cannot be read",
+            "choose another name",
         ));
     }
     match Params::parse(definition) {
@@ -116,8 +116,8 @@ fn read_backend(
             findings.push(Finding::error(
                 "token-without-equals",
                 &definition_variable,
-                format!("Token {position} has no \"=\", so the blobstore does not start."),
-                format!("Values cannot be quoted: put one with spaces into {prefix}<PARAMETER>."),
+                format!("token {position} has no \"=\", so the blobstore does not start"),
+                format!("values cannot be quoted: put one with spaces into {prefix}<PARAMETER>"),
             ));
             variables.extend(raw.map(|(variable, ..)| variable.to_owned()));
         }
@@ -148,8 +148,8 @@ fn check(
         findings.push(Finding::error(
             "unknown-backend",
             name.variable(),
-            "The blobstore does not know the value of backend=, so it does not start.",
-            "Use one of s3, minio (from v20170401.0), gcs, azure.",
+            "the blobstore does not know the value of backend=, so it does not start",
+            "use one of s3, minio (from v20170401.0), gcs, azure",
         ));
         return None;
     };
@@ -160,8 +160,8 @@ fn check(
         findings.push(Finding::warning(
             "unknown-parameter",
             name.variable(),
-            format!("A backend of kind {token} has no parameter {shown}: it is ignored."),
-            "Remove it, or correct its name.",
+            format!("a backend of kind {token} has no parameter {shown}: it is ignored"),
+            "remove it, or correct its name",
         ));
     }
     // The AWS library inside the blobstore falls back to this variable.
@@ -186,20 +186,20 @@ fn version_finding(backend: &Backend, version: FlynnVersion) -> Option<Finding> 
                 "region-newer-than-flynn",
                 variable,
                 format!(
-                    "Servers before {NEW_S3_CLIENT} ask for s3-{0}.amazonaws.com, which regions that opened since \
-                     2019 do not have.",
+                    "servers before {NEW_S3_CLIENT} ask for s3-{0}.amazonaws.com, which regions that opened since \
+                     2019 do not have",
                     s3.region()
                 ),
-                "Update the cluster, or use a bucket in an older region.",
+                "update the cluster, or use a bucket in an older region",
             ))
         }
         BackendKind::Minio(_) if version < MINIO => Some(Finding::error(
             "unknown-backend",
             variable,
             format!(
-                "Servers before {MINIO} do not know the minio backend, so the blobstore does not start."
+                "servers before {MINIO} do not know the minio backend, so the blobstore does not start"
             ),
-            "Update the cluster, or use another backend.",
+            "update the cluster, or use another backend",
         )),
         _ => None,
     }
@@ -215,9 +215,9 @@ fn ignored_variables(env: &[(&str, &str)], backends: &[ReadBackend], findings: &
         findings.push(Finding::warning(
             "ignored-variable",
             *variable,
-            "The blobstore silently ignores it: it is neither BACKEND_ with capital letters and digits nor a parameter \
-             of such a backend.",
-            "Rename it, for instance to BACKEND_S3MAIN.",
+            "the blobstore silently ignores it: it is neither BACKEND_ with capital letters and digits nor a parameter \
+             of such a backend",
+            "rename it, for instance to BACKEND_S3MAIN",
         ));
     }
 }
@@ -236,8 +236,8 @@ fn default_backend(
             findings.push(Finding::warning(
                 "no-default-backend",
                 "DEFAULT_BACKEND",
-                "It is not set, so blobs stay in Postgres, and the migration job would move all others back there.",
-                "Set it to the lower-case name of the backend.",
+                "it is not set, so blobs stay in Postgres, and the migration job would move all others back there",
+                "set it to the lower-case name of the backend",
             ));
         }
         return POSTGRES.to_owned();
@@ -246,8 +246,8 @@ fn default_backend(
         findings.push(Finding::error(
             "unknown-default-backend",
             "DEFAULT_BACKEND",
-            format!("There is no backend {name:?}, so the blobstore does not start."),
-            "Use the name of a BACKEND_ variable in lower case, or postgres.",
+            format!("there is no backend {name:?}, so the blobstore does not start"),
+            "use the name of a BACKEND_ variable in lower case, or postgres",
         ));
     }
     name.to_owned()

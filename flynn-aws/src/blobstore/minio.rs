@@ -158,8 +158,8 @@ fn check_location(endpoint: &str, location: &str, issues: &mut Issues) {
     if location != wanted {
         issues.warn(
             "location",
-            "The location is not the one that the endpoint's host stands for, so signatures may be refused.",
-            format!("Set location={wanted}."),
+            "the location is not the one that the endpoint's host stands for, so signatures may be refused",
+            format!("set location={wanted}"),
         );
     }
 }

@@ -180,20 +180,20 @@ fn refused(variable: &str, error: &Error) -> Finding {
         ErrorKind::Bucket => Finding::error(
             "bucket-name",
             variable,
-            "The bucket's name is not one that S3 ever allowed, so the blobstore does not start.",
-            "Correct the parameter bucket.",
+            "the bucket's name is not one that S3 ever allowed, so the blobstore does not start",
+            "correct the parameter bucket",
         ),
         ErrorKind::Region => Finding::error(
             "region",
             variable,
-            "The region is not one that Flynn can use, so the blobstore cannot reach the bucket and does not start.",
-            "Write it like us-east-1. A variable without its $ is not expanded.",
+            "the region is not one that Flynn can use, so the blobstore cannot reach the bucket and does not start",
+            "write it like us-east-1; a variable without its $ is not expanded",
         ),
         _ => Finding::error(
             "parameter",
             variable,
-            format!("The blobstore does not start: {error}."),
-            "Correct the parameter.",
+            format!("the blobstore does not start: {error}"),
+            "correct the parameter",
         ),
     }
 }

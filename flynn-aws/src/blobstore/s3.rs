@@ -21,6 +21,15 @@ pub struct S3Backend {
     access: S3Access,
 }
 
+/// An access key of an IAM user. `Debug` does not show the secret.
+#[derive(Debug, Clone)]
+pub struct AccessKey {
+    /// The id, such as `AKIAIOSFODNN7EXAMPLE`.
+    pub id: String,
+    /// The secret.
+    pub secret: SecretString,
+}
+
 /// How the blobstore signs its requests to S3.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -68,6 +77,11 @@ impl S3Backend {
         Self::new(bucket, region, &[("ec2_role", "true")])
     }
 
+    /// Describes a bucket with values that were checked, or that are placeholders.
+    pub(crate) fn unchecked(bucket: BucketName, region: Region, key: AccessKey) -> Self {
+        Self { bucket, region, access: S3Access::Key { id: key.id, secret: key.secret } }
+    }
+
     fn new(bucket: &str, region: &str, access: &[(&str, &str)]) -> Result<Self, Error> {
         required("bucket", bucket)?.parse::<BucketName>()?;
         let mut issues = Issues::default();
@@ -82,8 +96,8 @@ impl S3Backend {
         if bucket.as_ref().is_some_and(BucketName::is_legacy) {
             issues.warn(
                 "bucket-name",
-                "The bucket's name breaks the rules for new S3 buckets.",
-                "Correct the parameter bucket, unless the bucket was created in us-east-1 before March 2018.",
+                "the bucket's name breaks the rules for new S3 buckets",
+                "correct the parameter bucket, unless the bucket was created in us-east-1 before March 2018",
             );
         }
         let region = issues.take(params.required("region").and_then(str::parse::<Region>));
@@ -91,8 +105,8 @@ impl S3Backend {
         let access = if params.get("ec2_role") == "true" {
             issues.warn(
                 "ec2-role-imdsv1",
-                "Flynn's S3 client gets the role's credentials through IMDSv1 only.",
-                "Set HttpTokens=optional on every host, or use an access key.",
+                "Flynn's S3 client gets the role's credentials through IMDSv1 only",
+                "set HttpTokens=optional on every host, or use an access key",
             );
             Some(S3Access::Ec2Role)
         } else {

@@ -61,9 +61,9 @@ impl DnsPlan {
     pub fn new(domain: &str, nodes: impl IntoIterator<Item = IpAddr>) -> Result<Self, Error> {
         let refuse = |why: String| Err(Error::new(ErrorKind::Address, why));
         let domain = domain.parse()?;
-        let mut known: Vec<IpAddr> = Vec::new();
+        let mut known: Vec<NodeAddress> = Vec::new();
         for node in nodes {
-            let node = NodeAddress::try_from(node)?.ip();
+            let node = NodeAddress::try_from(node)?;
             if known.contains(&node) {
                 return refuse(format!("{node} is given twice"));
             }
@@ -72,13 +72,18 @@ impl DnsPlan {
         if known.is_empty() {
             return refuse("no node's address is given".to_owned());
         }
-        Ok(Self {
+        Ok(Self::checked(domain, known))
+    }
+
+    /// Plans the records for addresses that were checked and differ.
+    pub(crate) fn checked(domain: Domain, nodes: Vec<NodeAddress>) -> Self {
+        Self {
             domain,
-            nodes: known,
+            nodes: nodes.into_iter().map(NodeAddress::ip).collect(),
             routing: Routing::default(),
             checks: BTreeMap::new(),
             reference_salt: String::new(),
-        })
+        }
     }
 
     /// Sets how Route53 answers.
@@ -112,10 +117,8 @@ impl DnsPlan {
         Ok(self)
     }
 
-    /// Ties a node's record to a check that the same plan creates. [`health_check_marker`] stands for its id.
-    #[expect(dead_code, reason = "for plans")]
-    pub(crate) fn mark_health_check(&mut self, node: IpAddr, id: Option<&str>) {
-        let id = id.map_or_else(|| health_check_marker(&self.domain, node), str::to_owned);
+    /// Ties a node's record to a check by its id, or by what stands for the id.
+    pub(crate) fn mark_health_check(&mut self, node: IpAddr, id: String) {
         self.checks.insert(node, id);
     }
 
@@ -156,21 +159,21 @@ impl DnsPlan {
                     "too-many-records",
                     &subject,
                     format!(
-                        "{} nodes are planned, but Route53 takes {most} {} of one name and type.",
+                        "{} nodes are planned, but Route53 takes {most} {} of one name and type",
                         nodes.len(),
                         if self.routing == Routing::Simple { "values" } else { "sets" }
                     ),
-                    "List the nodes that take traffic from outside only.",
+                    "list only the nodes that take traffic from outside",
                 ));
             } else if self.routing == Routing::MultiValue && nodes.len() > MOST_SHOWN {
                 findings.push(Finding::warning(
                     "eight-answers",
                     &subject,
                     format!(
-                        "One answer contains {MOST_SHOWN} of the {} nodes at most, chosen at random.",
+                        "one answer contains {MOST_SHOWN} of the {} nodes at most, chosen at random",
                         nodes.len()
                     ),
-                    "Nothing to do if that is what you want.",
+                    "use weighted routing, or leave it if that is what you want",
                 ));
             }
         }
@@ -242,18 +245,6 @@ impl DnsPlan {
 /// What the identifiers of our sets begin with; the node's address follows.
 pub(super) const SET_PREFIX: &str = "node-";
 
-/// Stands for the id of a health check that does not exist yet.
-pub(crate) fn health_check_marker(domain: &Domain, node: IpAddr) -> String {
-    format!("health-check-of:{node}@controller.{domain}")
-}
-
-/// The address and the host of the check that a marker stands for.
-#[expect(dead_code, reason = "for plans")]
-pub(crate) fn marked_health_check(id: &str) -> Option<(IpAddr, &str)> {
-    let (node, host) = id.strip_prefix("health-check-of:")?.split_once('@')?;
-    Some((node.parse().ok()?, host))
-}
-
 fn record_type(node: &IpAddr) -> &'static str {
     if node.is_ipv4() { "A" } else { "AAAA" }
 }
@@ -280,9 +271,9 @@ pub(super) fn too_many_changes(domain: &Domain, batch: &ChangeBatch) -> Option<F
             "batch-too-large",
             domain.as_str(),
             format!(
-                "The batch counts {count} records, but Route53 takes {MOST_RECORDS}; an UPSERT counts twice."
+                "the batch counts {count} records, but Route53 takes {MOST_RECORDS}; an UPSERT counts twice"
             ),
-            "List fewer nodes, or delete old record sets first.",
+            "list fewer nodes, or delete old record sets first",
         )
     })
 }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use serde::Deserialize;
 
-use super::address::unreachable_from_outside;
+use super::names::unreachable_from_outside;
 use super::plan::{SET_PREFIX, too_many_changes};
 use super::{Change, ChangeAction, ChangeBatch, DnsPlan, Domain, ResourceRecordSet};
 use crate::{Error, Finding};
@@ -40,7 +40,13 @@ impl Zone {
     /// # Errors
     /// [`ErrorKind::Document`](crate::ErrorKind::Document).
     pub fn read(json: &str) -> Result<Self, Error> {
-        let listing: Listing = crate::json::read(json, "ResourceRecordSets")?;
+        let listing: Listing = crate::cli_json::read(json, "ResourceRecordSets")?;
+        Ok(Self::from_sets(listing.resource_record_sets))
+    }
+
+    /// Reads a document that was recognized.
+    pub(crate) fn from_value(value: serde_json::Value) -> Result<Self, Error> {
+        let listing: Listing = crate::cli_json::decode(value, "ResourceRecordSets")?;
         Ok(Self::from_sets(listing.resource_record_sets))
     }
 
@@ -79,8 +85,8 @@ impl Zone {
                 findings.push(Finding::warning(
                     "foreign-record",
                     describe(old),
-                    "It answers for the apex beside the cluster's nodes, but it is not one of them.",
-                    "Delete it if it is old, or plan with replacement.",
+                    "it answers for the apex beside the cluster's nodes, but it is not one of them",
+                    "delete it if it is old, or plan with replacement",
                 ));
             }
         }
@@ -149,17 +155,17 @@ impl Zone {
                 "hides-wildcard",
                 name,
                 format!(
-                    "{why}, so the wildcard does not cover {name} and no app can be reached there."
+                    "{why}, so the wildcard does not cover it and an app cannot be reached there"
                 ),
-                "Delete it, or use no such route.",
+                "delete it, or do not use it for a route",
             )
         };
         let own = names.iter().map(|name| {
             let types: Vec<&str> =
                 records.iter().filter(|(n, _)| n == name).map(|(_, r#type)| *r#type).collect();
-            hides(name, format!("The name has records ({})", types.join(", ")))
+            hides(name, format!("it has records of its own ({})", types.join(", ")))
         });
-        let empty = empty.iter().map(|name| hides(name, "Names below it have records".to_owned()));
+        let empty = empty.iter().map(|name| hides(name, "names below it have records".to_owned()));
         own.chain(empty).collect()
     }
 
@@ -174,8 +180,8 @@ impl Zone {
                 Some(Finding::error(
                     "private-address",
                     format!("{domain}."),
-                    format!("The zone answers with {ip}, which nobody outside can reach: {why}."),
-                    "Replace it with the node's public address.",
+                    format!("the zone answers with {ip}, which nobody outside can reach: {why}"),
+                    "replace it with the node's public address",
                 ))
             })
             .collect()
@@ -257,15 +263,15 @@ fn conflicts(old: &ResourceRecordSet, new: &ResourceRecordSet) -> bool {
 
 fn conflict_finding(old: &ResourceRecordSet) -> Finding {
     let remedy = if is_replaceable(old) {
-        "Plan with replacement, which exchanges old and new in one batch, or delete it yourself."
+        "plan with replacement, which exchanges old and new in one batch, or delete it yourself"
     } else {
-        "Delete it yourself: this kind of record cannot be restored by a change batch."
+        "delete it yourself: a change batch cannot restore this kind of record"
     };
     Finding::error(
         "conflicting-record",
         describe(old),
-        "Route53 keeps one kind of record per name and type, so it would refuse the cluster's records. Nothing is \
-         changed.",
+        "Route53 keeps one kind of record per name and type, so it would refuse the cluster's records; nothing is \
+         changed",
         remedy,
     )
 }

@@ -1,7 +1,11 @@
 //! The rules for the network around the hosts.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
+use serde::{Deserialize, Serialize};
+
+use crate::spec::Cidr;
 use crate::{Finding, Severity};
 
 /// Ports that everybody must reach: HTTP and HTTPS.
@@ -26,12 +30,21 @@ pub enum Source {
     World,
     /// The hosts themselves (a security group that allows itself).
     Cluster,
+    /// An external service, by the group that it shares with the hosts. The guide lets it reach everything.
+    Service,
     /// Somebody else: a name of your choice, such as an address range or another group.
     Other(String),
 }
 
+impl Source {
+    fn is_trusted(&self) -> bool {
+        matches!(self, Self::Cluster | Self::Service)
+    }
+}
+
 /// What may be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Protocol {
     /// TCP alone.
@@ -42,6 +55,67 @@ pub enum Protocol {
     Icmp,
     /// Everything.
     All,
+}
+
+/// A rule that a security group should have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Ingress {
+    /// What may be sent.
+    pub protocol: Protocol,
+    /// To which ports; all of them for protocols without ports.
+    pub ports: RangeInclusive<u16>,
+    /// Who may send.
+    pub source: IngressSource,
+}
+
+/// Who may send, in a rule of a security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum IngressSource {
+    /// Everybody.
+    World,
+    /// Members of the same group.
+    Itself,
+    /// A range of addresses.
+    Range(Cidr),
+}
+
+impl Ingress {
+    /// Lets a source reach a range of ports.
+    pub fn new(protocol: Protocol, ports: RangeInclusive<u16>, source: IngressSource) -> Self {
+        Self { protocol, ports, source }
+    }
+}
+
+impl fmt::Display for Ingress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.source {
+            IngressSource::World => describe(f, self.protocol, &self.ports, "everybody"),
+            IngressSource::Itself => describe(f, self.protocol, &self.ports, "its members"),
+            IngressSource::Range(range) => {
+                describe(f, self.protocol, &self.ports, &range.to_string())
+            }
+        }
+    }
+}
+
+/// Writes a rule in words.
+fn describe(
+    f: &mut dyn fmt::Write,
+    protocol: Protocol,
+    ports: &RangeInclusive<u16>,
+    who: &str,
+) -> fmt::Result {
+    let (first, last) = (ports.start(), ports.end());
+    let ports = if first == last { first.to_string() } else { format!("{first}-{last}") };
+    match protocol {
+        Protocol::Tcp => write!(f, "TCP {ports} from {who}"),
+        Protocol::Udp => write!(f, "UDP {ports} from {who}"),
+        Protocol::Icmp => write!(f, "ICMP from {who}"),
+        Protocol::All => write!(f, "all traffic from {who}"),
+    }
 }
 
 impl Rule {
@@ -74,16 +148,13 @@ impl Rule {
         let who = match &self.from {
             Source::World => "everybody",
             Source::Cluster => "the hosts",
+            Source::Service => "a service",
             Source::Other(name) => name,
         };
-        let (first, last) = (self.ports.start(), self.ports.end());
-        let ports = if first == last { first.to_string() } else { format!("{first}-{last}") };
-        match self.protocol {
-            Protocol::Tcp => format!("TCP {ports} from {who}"),
-            Protocol::Udp => format!("UDP {ports} from {who}"),
-            Protocol::Icmp => format!("ICMP from {who}"),
-            Protocol::All => format!("all traffic from {who}"),
-        }
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = describe(&mut text, self.protocol, &self.ports, who);
+        text
     }
 }
 
@@ -97,8 +168,8 @@ pub fn check_firewall(rules: &[Rule]) -> Vec<Finding> {
             findings.push(Finding::error(
                 "public-port-closed",
                 format!("port {port}"),
-                "Not everybody can reach it, so apps cannot be reached.",
-                format!("Allow TCP {port} from everywhere."),
+                "not everybody can reach it, so apps cannot be reached",
+                format!("allow TCP {port} from everywhere"),
             ));
         }
     }
@@ -107,8 +178,8 @@ pub fn check_firewall(rules: &[Rule]) -> Vec<Finding> {
         findings.push(Finding::error(
             "nodes-apart",
             "between hosts",
-            "Not all traffic is allowed between them, which the overlay network and discovery need.",
-            "Use a security group that allows everything from itself.",
+            "not all traffic is allowed between them, which the overlay network and discovery need",
+            "use a security group that allows everything from itself",
         ));
     }
     for rule in rules {
@@ -116,23 +187,23 @@ pub fn check_firewall(rules: &[Rule]) -> Vec<Finding> {
             findings.push(Finding::error(
                 "empty-port-range",
                 rule.describe(),
-                "The first port is higher than the last, so the rule allows nothing.",
-                "Exchange the ports.",
+                "the first port is higher than the last, so the rule allows nothing",
+                "exchange the ports",
             ));
-        } else if rule.from != Source::Cluster && rule.exposes_internals() {
+        } else if !rule.from.is_trusted() && rule.exposes_internals() {
             findings.push(Finding::new(
                 Severity::Critical,
                 "internal-ports-open",
                 rule.describe(),
-                "Internal ports are not authenticated: whoever reaches one is root on every host.",
-                "Open TCP 22, 80, 443 and 3000-3500 at most.",
+                "internal ports are not authenticated: whoever reaches one is root on every host",
+                "open TCP 22, 80, 443 and 3000-3500 at most",
             ));
         } else if rule.from == Source::World && rule.opens(SSH) {
             findings.push(Finding::warning(
                 "ssh-open",
                 rule.describe(),
-                "Everybody can try to log in.",
-                "Allow SSH from your own addresses only.",
+                "everybody can try to log in",
+                "allow SSH from your own addresses only",
             ));
         }
     }

@@ -79,8 +79,8 @@ pub fn check_hosts(hosts: &[Host]) -> Vec<Finding> {
         findings.push(Finding::error(
             "same-name",
             &host.name,
-            "Two hosts have this name, but a cluster identifies its hosts by name.",
-            "Give each its own host name, or list it once.",
+            "two hosts have this name, but a cluster identifies its hosts by name",
+            "give each its own host name, or list it once",
         ));
     }
     let disks: BTreeSet<u64> = hosts.iter().filter_map(|host| host.disk).collect();
@@ -88,8 +88,8 @@ pub fn check_hosts(hosts: &[Host]) -> Vec<Finding> {
         findings.push(Finding::error(
             "disk-sizes-differ",
             "hosts",
-            "Their data disks differ in size, but all ZFS pools of a cluster should be identical.",
-            "Give every host a disk of the same size.",
+            "their data disks differ in size, but all ZFS pools of a cluster should be identical",
+            "give every host a disk of the same size",
         ));
     }
     check_zones(hosts, &mut findings);
@@ -101,26 +101,26 @@ fn check_number(number: usize, findings: &mut Vec<Finding>) {
         0 => findings.push(Finding::error(
             "no-hosts",
             "hosts",
-            "There are none.",
-            "A cluster has 1 host, or at least 3.",
+            "there are none",
+            "a cluster has 1 host, or at least 3",
         )),
         1 => findings.push(Finding::warning(
             "one-host",
             "hosts",
-            "A single host works, but it is not redundant, and extending it later takes a backup and a new cluster.",
-            "Use at least 3 for production.",
+            "a single host works, but it is not redundant, and extending it later takes a backup and a new cluster",
+            "use at least 3 for production",
         )),
         2 => findings.push(Finding::error(
             "two-hosts",
             "hosts",
-            "Flynn refuses clusters of 2: they cannot agree when one is gone.",
-            "Use 1, or at least 3.",
+            "Flynn refuses clusters of 2: they cannot agree when one is gone",
+            "use 1, or at least 3",
         )),
         even if even % 2 == 0 => findings.push(Finding::warning(
             "even-hosts",
             "hosts",
-            format!("{even} hosts survive no more failures than {}.", even - 1),
-            "Use an odd number of hosts for the consensus.",
+            format!("{even} hosts survive no more failures than {}", even - 1),
+            "use an odd number of hosts for the consensus",
         )),
         _ => {}
     }
@@ -134,39 +134,39 @@ fn check_one(host: &Host, findings: &mut Vec<Finding>) {
         findings.push(Finding::error(
             "instance-type",
             &host.name,
-            format!("Flynn's own installer refused a {instance_type} as too small."),
-            "Use a larger one with at least 2 GB of memory, such as a t3.small.",
+            format!("Flynn's own installer refused a {instance_type} as too small"),
+            "use a larger one with at least 2 GB of memory, such as a t3.small",
         ));
     } else if small {
         findings.push(Finding::error(
             "instance-type",
             &host.name,
-            format!("A {instance_type} has 1 GB of memory at most, but a host needs 2 GB."),
-            "Use a larger one, such as a t3.small.",
+            format!("a {instance_type} has 1 GB of memory at most, but a host needs 2 GB"),
+            "use a larger one, such as a t3.small",
         ));
     }
     if host.arm || is_arm(family) {
         findings.push(Finding::error(
             "arm",
             &host.name,
-            "It has an ARM processor, but Flynn's programs are built for amd64 only.",
-            "Use an instance type with an Intel or AMD processor.",
+            "it has an ARM processor, but Flynn's programs are built for amd64 only",
+            "use an instance type with an Intel or AMD processor",
         ));
     }
     if let Some(memory) = host.memory.filter(|memory| *memory < LEAST_MEMORY) {
         findings.push(Finding::error(
             "memory",
             &host.name,
-            format!("It has {} MB of memory, but a host needs 2 GB.", memory / 1_000_000),
-            "Use a larger instance.",
+            format!("it has {} MB of memory, but a host needs 2 GB", memory / 1_000_000),
+            "use a larger instance",
         ));
     }
     if host.elastic_ip == Some(false) {
         findings.push(Finding::warning(
             "no-elastic-ip",
             &host.name,
-            "Its public address changes when it is stopped, and DNS then points to somebody else's host.",
-            "Give it an elastic IP (5 per region by default, more on request).",
+            "its public address changes when it is stopped, and DNS then points to somebody else's host",
+            "give it an elastic IP (5 per region by default, more on request)",
         ));
     }
 }
@@ -191,10 +191,10 @@ fn check_zones(hosts: &[Host], findings: &mut Vec<Finding>) {
             "regions-differ",
             "hosts",
             format!(
-                "They are in {}, but the consensus and the overlay network need the short round trips of one region.",
+                "they are in {}, but the consensus and the overlay network need the short round trips of one region",
                 regions.into_iter().collect::<Vec<_>>().join(", ")
             ),
-            "Put all hosts into one region, each into another availability zone.",
+            "put all hosts into one region, each into another availability zone",
         ));
     }
     let given: usize = zones.values().sum();
@@ -203,15 +203,15 @@ fn check_zones(hosts: &[Host], findings: &mut Vec<Finding>) {
         findings.push(Finding::warning(
             "one-zone",
             "hosts",
-            "All are in one availability zone, so the cluster fails with it.",
-            "Spread them over the zones of one region.",
+            "all are in one availability zone, so the cluster fails with it",
+            "spread them over the zones of one region",
         ));
     } else if given > 2 && 2 * *count > given {
         findings.push(Finding::warning(
             "zone-majority",
             "hosts",
-            format!("{count} of {given} are in {fullest}, so the cluster loses its majority with that zone."),
-            "Spread them evenly over the zones of one region.",
+            format!("{count} of {given} are in {fullest}, so the cluster loses its majority with that zone"),
+            "spread them evenly over the zones of one region",
         ));
     }
 }

@@ -5,3 +5,6 @@
 
 mod blobstore;
 mod migration;
+mod plan;
+mod preflight;
+mod spec;

@@ -18,7 +18,7 @@ pub(crate) fn pretty(document: &impl Serialize) -> String {
 const LARGEST: usize = 64 << 20;
 
 /// The outputs of the AWS CLI that are known: a field that only this output has, and the command.
-pub(crate) const OUTPUTS: [(&str, &str); 22] = [
+pub(crate) const OUTPUTS: [(&str, &str); 23] = [
     ("Reservations", "ec2 describe-instances"),
     ("Volumes", "ec2 describe-volumes"),
     ("Addresses", "ec2 describe-addresses"),
@@ -31,6 +31,7 @@ pub(crate) const OUTPUTS: [(&str, &str); 22] = [
     ("AccessKeyMetadata", "iam list-access-keys"),
     ("Role", "iam get-role"),
     ("InstanceProfile", "iam get-instance-profile"),
+    ("Buckets", "s3api list-buckets"),
     ("BucketRegion", "s3api head-bucket"),
     ("LocationConstraint", "s3api get-bucket-location"),
     ("TagSet", "s3api get-bucket-tagging"),

@@ -1,10 +1,110 @@
-//! Health checks as `aws route53 create-health-check` takes them.
+//! Documents as the AWS CLI takes them: change batches and health checks.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::Domain;
+
+/// Changes that Route53 makes together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct ChangeBatch {
+    /// A comment of 256 characters at most.
+    pub comment: String,
+    /// The changes.
+    pub changes: Vec<Change>,
+}
+
+/// One change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct Change {
+    /// What to do.
+    pub action: ChangeAction,
+    /// The records.
+    pub resource_record_set: ResourceRecordSet,
+}
+
+/// What a [`Change`] does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[non_exhaustive]
+pub enum ChangeAction {
+    /// Creates a set that does not exist yet.
+    Create,
+    /// Deletes a set, which must be given exactly as it is.
+    Delete,
+    /// Creates a set, or replaces the one with the same name, type and set identifier.
+    Upsert,
+}
+
+/// Records of one name and type; with a set identifier, one of several such sets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct ResourceRecordSet {
+    /// The full name with its final dot.
+    pub name: String,
+    /// The type, such as `A`, `AAAA` or `CNAME`.
+    pub r#type: String,
+    /// Tells sets of one name and type apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_identifier: Option<String>,
+    /// The share of the answers, 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<u8>,
+    /// Whether the set is one of the up to eight that one answer contains.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_value_answer: Option<bool>,
+    /// How long resolvers may cache an answer, in seconds. Aliases have none.
+    #[serde(rename = "TTL", default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u32>,
+    /// The values. Aliases have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resource_records: Vec<ResourceRecord>,
+    /// The health check that removes the set from the answers while it fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check_id: Option<String>,
+    /// Everything else that a set of a zone has, such as `AliasTarget`. A `DELETE` needs it.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// One value of a record set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+#[non_exhaustive]
+pub struct ResourceRecord {
+    /// An IP address or a name.
+    pub value: String,
+}
+
+impl ChangeBatch {
+    pub(super) fn of(domain: &Domain, changes: Vec<Change>) -> Self {
+        // 256 characters at most, and a domain can have 240.
+        let domain = domain.as_str();
+        let comment = format!("Flynn cluster {}", domain.get(..200).unwrap_or(domain));
+        Self { comment, changes }
+    }
+
+    /// Returns the batch as indented JSON.
+    pub fn to_json(&self) -> String {
+        crate::cli_json::pretty(self)
+    }
+
+    /// Returns how many record values Route53 counts: those of an `UPSERT` count twice. It takes 1,000 at most.
+    pub fn counted_records(&self) -> usize {
+        let of = |change: &Change| {
+            let values = change.resource_record_set.resource_records.len().max(1);
+            if change.action == ChangeAction::Upsert { 2 * values } else { values }
+        };
+        self.changes.iter().map(of).sum()
+    }
+}
 
 /// The health check of one node: `create-health-check --caller-reference … --health-check-config …`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +140,12 @@ pub struct HealthCheckConfig {
     pub request_interval: u32,
     /// How many consecutive failures make a node unhealthy.
     pub failure_threshold: u32,
+    /// Whether the check is off: it then counts as healthy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
+    /// Whether healthy and unhealthy are exchanged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub inverted: bool,
 }
 
 impl HealthCheckConfig {
@@ -52,7 +158,15 @@ impl HealthCheckConfig {
             fully_qualified_domain_name: format!("controller.{domain}"),
             request_interval: 30,
             failure_threshold: 3,
+            disabled: false,
+            inverted: false,
         }
+    }
+
+    /// Returns whether both ask the same and judge the answer alike. How often they ask does not matter.
+    pub(crate) fn checks_alike(&self, other: &Self) -> bool {
+        let asks = |config: &Self| Self { request_interval: 0, failure_threshold: 0, ..config.clone() };
+        asks(self) == asks(other)
     }
 }
 
@@ -64,22 +178,19 @@ impl HealthCheck {
     /// A check of these settings, with a reference of its own for each salt.
     pub(crate) fn with_salt(config: HealthCheckConfig, salt: &str) -> Self {
         let ip = config.ip_address;
-        let hash = fnv1a(&format!("{}{salt}", crate::json::pretty(&config)));
+        let hash = fnv1a(&format!("{}{salt}", crate::cli_json::pretty(&config)));
         Self { caller_reference: format!("flynn-{ip}-{hash:016x}"), health_check_config: config }
     }
 
-    /// Returns whether the reference is one that this crate made for the node.
-    #[expect(dead_code, reason = "for plans")]
-    pub(crate) fn is_ours(reference: &str, ip: IpAddr) -> bool {
-        reference
-            .strip_prefix("flynn-")
-            .and_then(|rest| rest.strip_prefix(&ip.to_string()))
-            .is_some_and(|rest| rest.len() == 17 && rest.starts_with('-'))
+    /// Returns whether the reference is one that this crate makes: `flynn-<ip>-<16 digits>`.
+    pub(crate) fn is_ours(reference: &str) -> bool {
+        let parts = reference.strip_prefix("flynn-").and_then(|rest| rest.rsplit_once('-'));
+        parts.is_some_and(|(ip, hash)| ip.parse::<IpAddr>().is_ok() && hash.len() == 16)
     }
 
     /// Returns the settings as indented JSON, for `--health-check-config file://…`.
     pub fn to_json(&self) -> String {
-        crate::json::pretty(&self.health_check_config)
+        crate::cli_json::pretty(&self.health_check_config)
     }
 
     /// Returns the command that creates the check. The settings are in the AWS CLI's shorthand syntax, which needs no
