@@ -119,6 +119,7 @@ mod tests {
         let json = serde_json::to_value(&finding).unwrap();
         assert_eq!(json["code"], "one-zone");
         assert_eq!(json["severity"], "warning");
-        assert_eq!(json["remedy"], "Spread them.");
+        assert_eq!(json["remedy"], "spread them");
+        assert_eq!(finding.to_string(), "warning [one-zone] hosts: all are in one; spread them");
     }
 }

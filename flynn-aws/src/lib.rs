@@ -1,13 +1,19 @@
-//! What a [Flynn](https://flynn.io) cluster on AWS needs besides the cluster itself:
-//! the blobstore's backend variables, the IAM policy of its user, the DNS records and health checks,
-//! and the rules a set of hosts must meet. Everything here is a pure value: this crate opens no socket.
+//! What a [Flynn](https://github.com/flynn/flynn) cluster needs on AWS: the blobstore's bucket, key and env variables,
+//! the IAM policy, the DNS records and health checks, the security groups, and checks of its hosts.
 //!
-//! | module | question it answers |
+//! Describe the cluster in a [`ClusterSpec`], read what is there into an [`Observed`](plan::Observed), and compare both
+//! in a [`Plan`](plan::Plan). The plan's steps are sentences, commands of the AWS CLI, and their inverses. By default
+//! this crate opens no socket.
+//!
+//! | module | what it does |
 //! |---|---|
-//! | [`blobstore`] | Which env variables select S3 (or `MinIO`, GCS, Azure), and what is wrong with those that are set? Did the migration job really move the files? |
-//! | [`policy`] | What may the blobstore's IAM user do? |
-//! | [`dns`] | Which Route53 records and health checks does a cluster's domain need? |
-//! | [`preflight`] | Are these hosts and firewall rules fit for a cluster? |
+//! | [`spec`] | the specification of a cluster, for TOML or JSON |
+//! | [`plan`] | steps from what is there to what is wanted |
+//! | [`blobstore`] | writes and checks the blobstore's env variables, and judges its migration job |
+//! | [`policy`] | makes and checks the IAM policy |
+//! | [`dns`] | makes records and health checks, and compares them with a zone |
+//! | [`preflight`] | checks hosts and firewall rules |
+//! | `live` | makes the calls (features `s3`, `iam`, `route53`) |
 //!
 //! ```
 //! use flynn_aws::blobstore::{Backend, Blobstore, S3Backend};
@@ -17,29 +23,35 @@
 //! let policy = Policy::for_blobstore(s3.bucket(), s3.region());
 //! println!("{}", policy.to_json());
 //!
-//! let backend = Backend::new("s3main", s3)?;
-//! let env = backend.as_default();
+//! let env = Backend::new("s3main", s3)?.as_default();
 //! assert_eq!(
 //!     env.get("BACKEND_S3MAIN"),
 //!     Some("backend=s3 region=eu-west-1 bucket=acme-flynn-blobs ec2_role=true"),
 //! );
 //! assert_eq!(env.get("DEFAULT_BACKEND"), Some("s3main"));
 //!
-//! // And back: what the blobstore will make of a release's env.
+//! // And back: what the blobstore makes of a release's env.
 //! let blobstore = Blobstore::read(env.iter());
 //! assert_eq!(blobstore.default_backend(), "s3main");
-//! assert!(blobstore.findings().is_empty());
+//! assert!(blobstore.starts());
 //! # Ok::<(), flynn_aws::Error>(())
 //! ```
 //!
-//! Secrets (access keys, account keys, service-account JSON) never show in `Debug`, `Display`,
-//! findings or errors.
+//! # Features
+//! - `s3`, `iam`, `route53`: live calls of one service each, with the AWS SDK's own client. Off by default.
+//!
+//! Secrets (access keys, account keys, service-account JSON) never appear in `Debug`, `Display`, plans, findings or
+//! errors.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod blobstore;
 mod cli_json;
 pub mod dns;
 mod error;
 mod finding;
+#[cfg(any(feature = "s3", feature = "iam", feature = "route53"))]
+pub mod live;
 mod names;
 pub mod plan;
 pub mod policy;
@@ -50,3 +62,8 @@ pub use error::{Error, ErrorKind};
 pub use finding::{Finding, Severity};
 pub use names::{BucketName, FlynnVersion, Region};
 pub use spec::ClusterSpec;
+
+/// The snippets of the README, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

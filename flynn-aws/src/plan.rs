@@ -46,6 +46,15 @@ pub use network::{Ec2Action, SecurityGroup};
 pub use observed::Observed;
 pub use records::{HealthCheckState, HostedZone, Route53Action, ZoneState};
 
+#[cfg(feature = "s3")]
+pub(crate) use bucket::{location_constraint, versioning_status};
+#[cfg(feature = "iam")]
+pub(crate) use bucket::OWNER_TAG;
+#[cfg(feature = "iam")]
+pub(crate) use identity::{PATH as IDENTITY_PATH, POLICY};
+#[cfg(feature = "s3")]
+pub(crate) use observed::region_of_location;
+
 use crate::policy::{Policy, Statement};
 use crate::{ClusterSpec, Finding};
 

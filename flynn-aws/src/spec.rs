@@ -72,6 +72,13 @@ pub struct NodeSpec {
     pub private_ip: Option<IpAddr>,
 }
 
+impl NodeSpec {
+    /// Describes a node. Set the private address afterwards.
+    pub fn new(name: impl Into<String>, public_ip: NodeAddress) -> Self {
+        Self { name: name.into(), public_ip, private_ip: None }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawNode {
@@ -121,6 +128,10 @@ impl<'a> IntoIterator for &'a Nodes {
 impl TryFrom<Vec<NodeSpec>> for Nodes {
     type Error = Error;
 
+    /// Checks the nodes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Spec`] without any node, and for names and addresses that occur twice.
     fn try_from(nodes: Vec<NodeSpec>) -> Result<Self, Error> {
         if nodes.is_empty() {
             return Err(refuse("there is no node: list at least one".to_owned()));

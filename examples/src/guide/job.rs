@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use flynn_aws::blobstore::{Backend, S3Backend};
-use flynn_aws::dns::{DnsPlan, Domain};
+use flynn_aws::ClusterSpec;
+use flynn_aws::dns::Domain;
+use flynn_aws::spec::{NodeSpec, Nodes};
 use flynn_config::Locations;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -53,7 +55,7 @@ pub struct Job {
     /// Whether a backend that the cluster has in this place keeps its key or role, since no key was given.
     pub keeps_access: bool,
     /// The DNS records to plan; `None` plans nothing.
-    pub dns: Option<DnsPlan>,
+    pub dns: Option<ClusterSpec>,
     /// The folder for the policy and the DNS plan.
     pub documents: PathBuf,
     /// Where every name of the cluster is reached instead of asking DNS.
@@ -167,11 +169,12 @@ fn backend(bucket: &str, region: &str, key: Option<&Key>) -> Result<Backend> {
     s3.and_then(|s3| Backend::new(BACKEND, s3)).context("cannot use the bucket")
 }
 
-fn plan(domain: &Domain, nodes: &[IpAddr]) -> Result<Option<DnsPlan>> {
+fn plan(domain: &Domain, nodes: &[IpAddr]) -> Result<Option<ClusterSpec>> {
     if nodes.is_empty() {
         return Ok(None);
     }
-    DnsPlan::new(domain.as_str(), nodes.iter().copied())
-        .map(Some)
-        .context("cannot plan the DNS records")
+    let nodes = nodes.iter().map(|ip| Ok(NodeSpec::new(ip.to_string(), (*ip).try_into()?)));
+    let nodes: Result<Vec<NodeSpec>, flynn_aws::Error> = nodes.collect();
+    let nodes = nodes.and_then(Nodes::try_from).context("cannot plan the DNS records")?;
+    Ok(Some(ClusterSpec::new(domain.clone(), nodes)))
 }

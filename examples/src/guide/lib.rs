@@ -5,6 +5,7 @@
 //! that changes nothing and an `act` that does what is missing; the [`runner`] looks, acts, and looks again, so
 //! what it prints as "after" was read back from the server, the socket or the file.
 
+pub mod aws;
 pub mod blocking;
 pub mod certificate;
 pub mod cli;

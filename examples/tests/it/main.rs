@@ -7,7 +7,7 @@ mod blobstore;
 mod check_certificate;
 mod connect;
 #[cfg(unix)]
-mod dns_plan;
+mod aws_plan;
 mod doctor;
 mod dry_run;
 mod failures;

@@ -10,7 +10,7 @@ use super::command::{aws, json as quoted};
 use crate::{BucketName, ClusterSpec, Finding, Region};
 
 /// The tag that says which cluster a resource belongs to.
-pub(super) const OWNER_TAG: &str = "flynn-cluster";
+pub(crate) const OWNER_TAG: &str = "flynn-cluster";
 /// The id of our lifecycle rule.
 const RULE: &str = "flynn-abort-unfinished-uploads";
 /// After how many days an unfinished multipart upload is aborted.

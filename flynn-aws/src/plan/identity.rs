@@ -15,7 +15,7 @@ use crate::{ClusterSpec, Finding};
 /// The path of everything that is created.
 pub(crate) const PATH: &str = "/flynn/";
 /// The name of the inline policy.
-const POLICY: &str = "flynn-blobstore";
+pub(crate) const POLICY: &str = "flynn-blobstore";
 /// AWS's limit of keys per user.
 const MOST_KEYS: usize = 2;
 
@@ -433,7 +433,7 @@ fn role(spec: &ClusterSpec, policy: &Policy, observed: Option<&RoleState>, plan:
 fn put_policy(
     identity: &Identity,
     policy: &Policy,
-    present: &std::collections::BTreeMap<String, Value>,
+    present: &BTreeMap<String, Value>,
     plan: &mut Plan,
 ) {
     let old = present.get(POLICY);
@@ -485,6 +485,11 @@ fn two_keys(user: &IamName, keys: &[KeyState]) -> Finding {
 }
 
 impl KeyState {
+    /// Describes a key. Set the times afterwards.
+    pub fn new(id: &str, active: bool) -> Self {
+        Self { id: id.to_owned(), active, created: None, last_used: None }
+    }
+
     /// The id, the age and the last use.
     pub(crate) fn describe(&self) -> String {
         let created = self.created.as_deref().unwrap_or("at an unknown time");

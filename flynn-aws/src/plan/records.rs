@@ -98,6 +98,8 @@ pub enum Route53Action {
     },
 }
 
+/// What a script says when it is run without the id of the hosted zone.
+const UNKNOWN_ZONE: &str = "\"${ZONE_ID:?set it to the id of the hosted zone}\"";
 /// What the id of a health check that does not exist yet begins with.
 const REFERENCE: &str = "caller-reference:";
 
@@ -155,7 +157,7 @@ impl Route53Action {
                 id_of_reference(caller_reference)
             ),
             Self::ChangeRecords { zone, batch } => {
-                let zone = zone.as_ref().map_or("\"$ZONE_ID\"", ZoneId::as_str);
+                let zone = zone.as_ref().map_or(UNKNOWN_ZONE, ZoneId::as_str);
                 // The ids come from commands inside the document, which stand between its quotes.
                 let document = serde_json::to_string(batch).unwrap_or_default();
                 let mut argument = quote(&document);

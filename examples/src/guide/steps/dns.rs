@@ -1,23 +1,25 @@
-//! The DNS plan: a change batch for Route53, and a script that makes a health check a node.
+//! The DNS records: a change batch, and a script that makes health checks and records in Route53.
 
 use std::path::PathBuf;
 
-use flynn_aws::dns::{ChangeBatch, DnsPlan};
+use anyhow::{Context as _, Result};
+use flynn_aws::ClusterSpec;
+use flynn_aws::dns::ChangeBatch;
+use flynn_aws::plan::{Observed, Plan, Service, script};
 
 use crate::documents;
 use crate::session::Session;
 use crate::step::Look;
-use anyhow::{Context as _, Result};
 
 /// Compares the files with the plan.
 ///
 /// # Errors
 /// When a file that was written cannot be read back.
 pub async fn look(session: &mut Session) -> Result<Look> {
-    let Some(plan) = &session.job.dns else {
+    let Some(spec) = &session.job.dns else {
         return Ok(Look::skipped("no --node-ip was given"));
     };
-    let files = files(session, plan);
+    let files = files(session, spec);
     let mut missing = Vec::new();
     for (path, text) in &files {
         if !documents::holds(path, text).await {
@@ -41,7 +43,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
             format!("{} {} {}", set.name, set.r#type, values.join(" "))
         })
         .collect();
-    let checks = plan.health_checks();
+    let checks = spec.dns_plan().health_checks();
     let now = format!("{} records and {} health checks planned", records.len(), checks.len());
     let checks = checks.into_iter().map(|check| {
         let config = check.health_check_config;
@@ -51,16 +53,13 @@ pub async fn look(session: &mut Session) -> Result<Look> {
             config.resource_path, check.caller_reference
         )
     });
-    let nodes: Vec<String> = plan.nodes().iter().map(ToString::to_string).collect();
     let commands = [
-        format!("in {}, without health checks; with them:", batch_file.display()),
         format!(
-            "sh {} # makes them, prints a --health-check=IP=ID each",
+            "in a zone without records of the domain: ZONE_ID=… sh {}",
             script_file(session).display()
         ),
-        format!("dns-plan {} {} --health-check=IP=ID… > batch.json", plan.domain(), nodes.join(" ")),
-        "aws route53 change-resource-record-sets --hosted-zone-id ZONE --change-batch file://batch.json"
-            .to_owned(),
+        format!("records alone, without health checks: {}", batch_file.display()),
+        "compare with what is there: aws-plan SPEC.toml --observed FILE…".to_owned(),
     ];
     Ok(Look::holds(now).details(records).details(checks).details(commands))
 }
@@ -70,8 +69,8 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// # Errors
 /// When one cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
-    let Some(plan) = &session.job.dns else { return Ok(()) };
-    for (path, text) in files(session, plan) {
+    let Some(spec) = &session.job.dns else { return Ok(()) };
+    for (path, text) in files(session, spec) {
         if !documents::holds(&path, &text).await {
             documents::write(&path, &text).await?;
         }
@@ -84,29 +83,15 @@ pub fn batch_file(session: &Session) -> PathBuf {
     session.job.documents.join(format!("route53-{}.json", session.job.domain))
 }
 
-/// Where the script is that makes the health checks.
+/// Where the script is that makes health checks and records.
 fn script_file(session: &Session) -> PathBuf {
-    session.job.documents.join(format!("health-checks-{}.sh", session.job.domain))
+    session.job.documents.join(format!("route53-{}.sh", session.job.domain))
 }
 
-fn files(session: &Session, plan: &DnsPlan) -> [(PathBuf, String); 2] {
+fn files(session: &Session, spec: &ClusterSpec) -> [(PathBuf, String); 2] {
+    let plan = Plan::new(spec, &Observed::default());
     [
-        (batch_file(session), plan.change_batch().to_json()),
-        (script_file(session), health_check_script(plan)),
+        (batch_file(session), spec.dns_plan().change_batch().to_json()),
+        (script_file(session), script(&plan.steps, &[Service::Route53])),
     ]
-}
-
-/// A script for sh that makes the plan's health checks and prints each as `dns-plan` takes it: `--health-check=IP=ID`.
-/// It ends at the first that Route53 refuses; run again, it prints those that are there and makes the others.
-pub fn health_check_script(plan: &DnsPlan) -> String {
-    let mut lines = vec![
-        format!("# The health checks of the Flynn cluster {}.", plan.domain()),
-        "set -e".to_owned(),
-    ];
-    for check in plan.health_checks() {
-        let (command, ip) = (check.to_command(), check.health_check_config.ip_address);
-        lines.push(format!("id=$({command} --query HealthCheck.Id --output text)"));
-        lines.push(format!("echo \"--health-check={ip}=$id\""));
-    }
-    lines.join("\n") + "\n"
 }
