@@ -261,10 +261,14 @@ impl IamAction {
                     "--output",
                     "text",
                 ]);
-                let keep: String = keep.iter().map(|id| format!(" -e {}", quote(id))).collect();
+                let mut known = String::new();
+                for id in keep {
+                    known.push_str(" -e ");
+                    known.push_str(&quote(id));
+                }
                 let delete = aws(["iam", "delete-access-key", "--user-name", user.as_str()]);
                 format!(
-                    "{list} | tr '\\t' '\\n' | grep -vxF -e '' -e None{keep} | while read -r id; do {delete} \
+                    "{list} | tr '\\t' '\\n' | grep -vxF -e '' -e None{known} | while read -r id; do {delete} \
                      --access-key-id \"$id\"; done"
                 )
             }

@@ -216,7 +216,7 @@ pub(super) fn plan(spec: &ClusterSpec, observed: &Observed, plan: &mut Plan) {
         plan.findings.push(not_observed("health checks", "aws route53 list-health-checks"));
     }
     let checks = checks.unwrap_or_default();
-    let used = wanted_checks(&mut dns, checks, plan);
+    let used = wanted_checks(&mut dns, &spec.dns.reference_salt, checks, plan);
     let records = records.unwrap_or_default();
     let diff = records.diff(&dns, spec.dns.replace);
     let refused = diff.findings.iter().any(Finding::is_error) && diff.is_empty();
@@ -290,7 +290,12 @@ fn zone_of(spec: &ClusterSpec, observed: &Observed) -> Result<Option<ZoneId>, Fi
 }
 
 /// Finds or plans the health check of each node, ties its record to it, and returns the ids of those found.
-fn wanted_checks(dns: &mut DnsPlan, checks: &[HealthCheckState], plan: &mut Plan) -> Vec<String> {
+fn wanted_checks(
+    dns: &mut DnsPlan,
+    salt: &str,
+    checks: &[HealthCheckState],
+    plan: &mut Plan,
+) -> Vec<String> {
     let mut used = Vec::new();
     for wanted in dns.health_checks() {
         let node = wanted.health_check_config.ip_address;
@@ -301,7 +306,7 @@ fn wanted_checks(dns: &mut DnsPlan, checks: &[HealthCheckState], plan: &mut Plan
             dns.mark_health_check(node, found.id.clone());
             used.push(found.id.clone());
         } else {
-            let check = unused_reference(wanted.health_check_config, "", checks);
+            let check = unused_reference(&wanted.health_check_config, salt, checks);
             dns.mark_health_check(node, format!("{REFERENCE}{}", check.caller_reference));
             let caller_reference = check.caller_reference.clone();
             plan.push(
@@ -322,12 +327,12 @@ fn again(
     let config = check.config.as_ref()?;
     let ours = HealthCheck::is_ours(&check.caller_reference)
         && config.fully_qualified_domain_name == format!("controller.{domain}");
-    ours.then(|| unused_reference(config.clone(), "again", checks))
+    ours.then(|| unused_reference(config, "again", checks))
 }
 
 /// A check whose reference no check has: Route53 refuses a reference that it knows with other settings.
 fn unused_reference(
-    config: HealthCheckConfig,
+    config: &HealthCheckConfig,
     salt: &str,
     checks: &[HealthCheckState],
 ) -> HealthCheck {

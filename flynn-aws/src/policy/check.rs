@@ -125,7 +125,7 @@ impl Policy {
             ));
         }
         for (action, resource) in self.pairs() {
-            findings.extend(self.judge(statements, action, resource));
+            findings.extend(Self::judge(statements, action, resource));
         }
         for statement in statements.iter().filter(|statement| statement.allows()) {
             self.excess(statement, &mut findings);
@@ -145,7 +145,6 @@ impl Policy {
     }
 
     fn judge(
-        &self,
         statements: &[WrittenStatement],
         action: &str,
         resource: &str,
@@ -177,7 +176,7 @@ impl Policy {
             ));
         }
         let elsewhere = statements.iter().filter(|s| s.allows() && s.covers_action(action));
-        let other = elsewhere.flat_map(|statement| statement.resources()).find(|arn| {
+        let other = elsewhere.flat_map(WrittenStatement::resources).find(|arn| {
             arn.split(':').nth(5).is_some() && arn.split(':').nth(5) == resource.split(':').nth(5)
         });
         if let Some(other) = other {

@@ -82,6 +82,7 @@ macro_rules! documents {
     ($($visibility:vis $name:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),+ $(,)? })+) => {$(
         #[derive(Debug, Clone, PartialEq, Deserialize)]
         #[serde(rename_all = "PascalCase")]
+        #[allow(clippy::struct_field_names, reason = "they are AWS's")]
         $visibility struct $name { $($(#[$attribute])* $visibility $field: $type),+ }
     )+};
 }

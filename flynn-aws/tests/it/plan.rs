@@ -195,6 +195,18 @@ fn a_node_that_left_takes_its_health_check_along() {
     assert!(plan.steps[1].inverse().unwrap().command().contains(created), "{plan:?}");
 }
 
+/// Route53 remembers the references of deleted checks: a salt gives others.
+#[test]
+fn a_salt_changes_the_references() {
+    let salted = SPEC.replace("[network]", "[dns]\nreference_salt = \"2\"\n[network]");
+    let plans = [SPEC, &salted].map(|text| {
+        let spec: ClusterSpec = toml::from_str(text).unwrap();
+        Plan::new(&spec, &Observed::default()).steps.into_iter().rev().nth(1).unwrap().command()
+    });
+    assert!(plans[0].starts_with("aws route53 create-health-check"), "{}", plans[0]);
+    assert_ne!(plans[0], plans[1]);
+}
+
 #[test]
 fn buckets_and_users_of_others_are_not_touched() {
     let bucket = |change: fn(&mut Vec<Value>)| {
