@@ -33,8 +33,8 @@ pub use documents::{
     Change, ChangeAction, ChangeBatch, HealthCheck, HealthCheckConfig, ResourceRecord,
     ResourceRecordSet,
 };
-pub use names::{Domain, NodeAddress};
 pub(crate) use names::is_public;
+pub use names::{Domain, NodeAddress};
 pub use plan::{DnsPlan, Routing};
 pub(crate) use zone::describe;
 pub use zone::{Zone, ZoneDiff};

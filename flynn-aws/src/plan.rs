@@ -41,15 +41,15 @@ use serde::{Deserialize, Serialize};
 
 pub use bucket::{BucketState, PublicAccessBlock, S3Action};
 pub use command::script;
-pub use identity::{Identity, IamAction, KeyState, RoleState, UserState};
+pub use identity::{IamAction, Identity, KeyState, RoleState, UserState};
 pub use network::{Ec2Action, SecurityGroup};
 pub use observed::Observed;
 pub use records::{HealthCheckState, HostedZone, Route53Action, ZoneState};
 
-#[cfg(feature = "s3")]
-pub(crate) use bucket::{location_constraint, versioning_status};
 #[cfg(feature = "iam")]
 pub(crate) use bucket::OWNER_TAG;
+#[cfg(feature = "s3")]
+pub(crate) use bucket::{location_constraint, versioning_status};
 #[cfg(feature = "iam")]
 pub(crate) use identity::{PATH as IDENTITY_PATH, POLICY};
 #[cfg(feature = "s3")]

@@ -19,7 +19,7 @@ mod hosts;
 mod inventory;
 
 pub use cluster::preflight;
-pub(crate) use firewall::{PUBLIC, SSH, TCP_ROUTES};
 pub use firewall::{Ingress, IngressSource, Protocol, Rule, Source, check_firewall};
-pub use inventory::Inventory;
+pub(crate) use firewall::{PUBLIC, SSH, TCP_ROUTES};
 pub use hosts::{Host, REFUSED_INSTANCE_TYPES, check_hosts};
+pub use inventory::Inventory;

@@ -292,7 +292,8 @@ impl ClusterSpec {
     pub fn identity(&self) -> IamName {
         let given = self.blobstore.as_ref().and_then(|blobstore| blobstore.identity.clone());
         given.unwrap_or_else(|| {
-            let name: String = format!("flynn-blobstore-{}", self.domain).chars().take(64).collect();
+            let name: String =
+                format!("flynn-blobstore-{}", self.domain).chars().take(64).collect();
             IamName(name)
         })
     }
@@ -461,7 +462,8 @@ mod tests {
         for good in ["0.0.0.0/0", "198.51.100.0/24", "203.0.113.7/32", "::/0", "2001:db8::/32"] {
             assert_eq!(good.parse::<Cidr>().unwrap().to_string(), good);
         }
-        for bad in ["", "1.2.3.4", "1.2.3.4/33", "1.2.3.4/24", "::1/64", "::/129", "a/8", "0.0.0.0/+0"]
+        for bad in
+            ["", "1.2.3.4", "1.2.3.4/33", "1.2.3.4/24", "::1/64", "::/129", "a/8", "0.0.0.0/+0"]
         {
             assert_eq!(bad.parse::<Cidr>().unwrap_err().kind(), ErrorKind::Spec, "{bad}");
         }

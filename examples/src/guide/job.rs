@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
-use flynn_aws::blobstore::{Backend, S3Backend};
 use flynn_aws::ClusterSpec;
+use flynn_aws::blobstore::{Backend, S3Backend};
 use flynn_aws::dns::Domain;
 use flynn_aws::spec::{NodeSpec, Nodes};
 use flynn_config::Locations;

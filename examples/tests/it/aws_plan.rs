@@ -29,7 +29,9 @@ fn the_example_gives_every_document() {
     assert_eq!(all["policy"]["Statement"][0]["Resource"][1], "arn:aws:s3:::example-flynn-blobs/*");
     let env = &all["blobstore_env"];
     assert_eq!(env["DEFAULT_BACKEND"], "s3main");
-    assert!(env["BACKEND_S3MAIN"].as_str().unwrap().ends_with("secret_access_key=SECRET_ACCESS_KEY"));
+    assert!(
+        env["BACKEND_S3MAIN"].as_str().unwrap().ends_with("secret_access_key=SECRET_ACCESS_KEY")
+    );
     assert_eq!(all["change_batch"]["Changes"].as_array().unwrap().len(), 4);
     assert_eq!(all["zone_lines"][3], "*.example.com. 3600 IN CNAME example.com.");
     assert_eq!(all["security_groups"][1]["GroupName"], "production-elasticsearch");
@@ -87,7 +89,11 @@ fn the_script_is_one_that_a_shell_takes() {
     let script = stdout(&aws_plan(home.path(), &["cluster.toml", "--script"]));
     let checked = Command::new("sh").args(["-n", "-c", &script]).output().unwrap();
     assert!(checked.status.success(), "{checked:?}");
-    assert!(script.contains("\n# create the health check of 203.0.113.10\naws route53 create-health-check"));
+    assert!(
+        script.contains(
+            "\n# create the health check of 203.0.113.10\naws route53 create-health-check"
+        )
+    );
 }
 
 #[test]

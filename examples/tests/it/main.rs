@@ -2,12 +2,12 @@
 // clippy knows `#[test]` functions as tests, not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+#[cfg(unix)]
+mod aws_plan;
 mod bad_input;
 mod blobstore;
 mod check_certificate;
 mod connect;
-#[cfg(unix)]
-mod aws_plan;
 mod doctor;
 mod dry_run;
 mod failures;

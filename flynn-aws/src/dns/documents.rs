@@ -165,7 +165,8 @@ impl HealthCheckConfig {
 
     /// Returns whether both ask the same and judge the answer alike. How often they ask does not matter.
     pub(crate) fn checks_alike(&self, other: &Self) -> bool {
-        let asks = |config: &Self| Self { request_interval: 0, failure_threshold: 0, ..config.clone() };
+        let asks =
+            |config: &Self| Self { request_interval: 0, failure_threshold: 0, ..config.clone() };
         asks(self) == asks(other)
     }
 }

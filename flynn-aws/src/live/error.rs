@@ -162,29 +162,63 @@ where
 
 fn kind_of(code: &str, status: u16) -> ErrorKind {
     match code {
-        "InvalidClientTokenId" | "ExpiredToken" | "ExpiredTokenException" | "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch" | "RequestExpired" | "RequestTimeTooSkewed" | "InvalidToken"
-        | "UnrecognizedClientException" | "TokenRefreshRequired" | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException" | "IncompleteSignature" => ErrorKind::Credentials,
-        "AccessDenied" | "AccessDeniedException" | "AllAccessDisabled" | "UnauthorizedOperation"
-        | "OptInRequired" | "NotSignedUp" => ErrorKind::Denied,
-        "BucketAlreadyExists" | "BucketAlreadyOwnedByYou" | "BucketNotEmpty" | "DeleteConflict"
-        | "EntityAlreadyExists" | "HealthCheckAlreadyExists" | "HealthCheckInUse"
-        | "InvalidChangeBatch" | "ConcurrentModification" | "EntityTemporarilyUnmodifiable" => {
-            ErrorKind::Conflict
-        }
+        "InvalidClientTokenId"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "RequestExpired"
+        | "RequestTimeTooSkewed"
+        | "InvalidToken"
+        | "UnrecognizedClientException"
+        | "TokenRefreshRequired"
+        | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException"
+        | "IncompleteSignature" => ErrorKind::Credentials,
+        "AccessDenied"
+        | "AccessDeniedException"
+        | "AllAccessDisabled"
+        | "UnauthorizedOperation"
+        | "OptInRequired"
+        | "NotSignedUp" => ErrorKind::Denied,
+        "BucketAlreadyExists"
+        | "BucketAlreadyOwnedByYou"
+        | "BucketNotEmpty"
+        | "DeleteConflict"
+        | "EntityAlreadyExists"
+        | "HealthCheckAlreadyExists"
+        | "HealthCheckInUse"
+        | "InvalidChangeBatch"
+        | "ConcurrentModification"
+        | "EntityTemporarilyUnmodifiable" => ErrorKind::Conflict,
         "LimitExceeded" | "TooManyBuckets" | "TooManyHealthChecks" | "LimitsExceeded" => {
             ErrorKind::Limit
         }
-        "Throttling" | "ThrottlingException" | "SlowDown" | "RequestLimitExceeded"
-        | "TooManyRequestsException" | "PriorRequestNotComplete" | "OperationAborted"
+        "Throttling"
+        | "ThrottlingException"
+        | "SlowDown"
+        | "RequestLimitExceeded"
+        | "TooManyRequestsException"
+        | "PriorRequestNotComplete"
+        | "OperationAborted"
         | "RequestThrottled" => ErrorKind::Throttled,
-        "PermanentRedirect" | "AuthorizationHeaderMalformed" | "TemporaryRedirect"
-        | "IllegalLocationConstraintException" | "IncorrectEndpoint" => ErrorKind::Region,
-        "NoSuchBucket" | "NoSuchEntity" | "NoSuchHostedZone" | "NoSuchHealthCheck" | "NotFound"
-        | "NoSuchTagSet" | "NoSuchPublicAccessBlockConfiguration"
-        | "OwnershipControlsNotFoundError" | "NoSuchLifecycleConfiguration" | "NoSuchKey"
-        | "NoSuchUpload" | "NoSuchChange" => ErrorKind::NotFound,
+        "PermanentRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "TemporaryRedirect"
+        | "IllegalLocationConstraintException"
+        | "IncorrectEndpoint" => ErrorKind::Region,
+        "NoSuchBucket"
+        | "NoSuchEntity"
+        | "NoSuchHostedZone"
+        | "NoSuchHealthCheck"
+        | "NotFound"
+        | "NoSuchTagSet"
+        | "NoSuchPublicAccessBlockConfiguration"
+        | "OwnershipControlsNotFoundError"
+        | "NoSuchLifecycleConfiguration"
+        | "NoSuchKey"
+        | "NoSuchUpload"
+        | "NoSuchChange" => ErrorKind::NotFound,
         _ => match status {
             301 | 307 => ErrorKind::Region,
             401 | 403 => ErrorKind::Denied,
@@ -205,15 +239,23 @@ fn remedy(kind: ErrorKind, call: &'static str, code: Option<&str>) -> &'static s
             "set another dns.reference_salt: Route53 remembers the references of deleted checks for some days"
         }
         (_, Some("RequestTimeTooSkewed")) => "set this machine's clock",
-        (ErrorKind::Denied, _) => "allow the call: operator_policy of the specification names all that are needed",
-        (ErrorKind::Credentials, _) => "check the credentials that the client got, and log in again if they expired",
+        (ErrorKind::Denied, _) => {
+            "allow the call: operator_policy of the specification names all that are needed"
+        }
+        (ErrorKind::Credentials, _) => {
+            "check the credentials that the client got, and log in again if they expired"
+        }
         (ErrorKind::Conflict, _) => "look at the resource, then plan again",
         (ErrorKind::Limit, _) => "ask AWS for a higher quota, or delete what is not used",
         (ErrorKind::Throttled, _) => "wait, then run again",
         (ErrorKind::Region, _) => "make the client for the bucket's region",
         (ErrorKind::Unreachable, _) => "check the network, endpoint and proxy, then run again",
-        (ErrorKind::NotFound, _) => "plan again: it was there when the plan was made, or is still being created",
-        (ErrorKind::Other, _) if call.starts_with("route53") => "look at the hosted zone, then plan again",
+        (ErrorKind::NotFound, _) => {
+            "plan again: it was there when the plan was made, or is still being created"
+        }
+        (ErrorKind::Other, _) if call.starts_with("route53") => {
+            "look at the hosted zone, then plan again"
+        }
         (ErrorKind::Other, _) => "look at the resource, then plan again",
     }
 }
@@ -229,7 +271,8 @@ fn speaks_of_credentials(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        if text.contains("credentials") || text.contains("identity") || text.contains("auth scheme") {
+        if text.contains("credentials") || text.contains("identity") || text.contains("auth scheme")
+        {
             return true;
         }
         next = error.source();

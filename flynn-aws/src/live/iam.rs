@@ -10,13 +10,13 @@ pub use aws_sdk_iam::{self as sdk, Client};
 
 use super::error::failed;
 use super::{Error, ErrorKind, other_service};
+use crate::ClusterSpec;
 use crate::blobstore::AccessKey;
 use crate::plan::{
-    Action, IDENTITY_PATH, IamAction, Identity, KeyState, OWNER_TAG, Observed, POLICY, RoleState, Step,
-    UserState,
+    Action, IDENTITY_PATH, IamAction, Identity, KeyState, OWNER_TAG, Observed, POLICY, RoleState,
+    Step, UserState,
 };
 use crate::spec::Access;
-use crate::ClusterSpec;
 
 /// Reads the state of the specification's user into [`Observed::user`], or of its role and instance profile into
 /// [`Observed::role`]. Does nothing without a blobstore.
@@ -76,7 +76,8 @@ async fn keys(client: &Client, name: &str) -> Result<Vec<KeyState>, Error> {
 async fn role(client: &Client, name: &str) -> Result<RoleState, Error> {
     let mut state = RoleState::default();
     let role = client.get_role().role_name(name).send().await;
-    if let Some(role) = found(role.map_err(failed("iam:GetRole", name)))?.and_then(|role| role.role) {
+    if let Some(role) = found(role.map_err(failed("iam:GetRole", name)))?.and_then(|role| role.role)
+    {
         state.exists = true;
         role.path().clone_into(&mut state.path);
         state.tags = tags(role.tags());
@@ -89,7 +90,8 @@ async fn role(client: &Client, name: &str) -> Result<RoleState, Error> {
     let profile = found(profile.map_err(failed("iam:GetInstanceProfile", name)))?;
     if let Some(profile) = profile.and_then(|profile| profile.instance_profile) {
         state.profile_exists = true;
-        state.profile_roles = profile.roles().iter().map(|role| role.role_name().to_owned()).collect();
+        state.profile_roles =
+            profile.roles().iter().map(|role| role.role_name().to_owned()).collect();
     }
     Ok(state)
 }
@@ -181,7 +183,9 @@ pub async fn apply(client: &Client, step: &Step) -> Result<Option<AccessKey>, Er
         }
         IamAction::DeleteInstanceProfile { profile } => {
             let delete = client.delete_instance_profile().instance_profile_name(profile.as_str());
-            found(delete.send().await.map_err(failed("iam:DeleteInstanceProfile", profile.as_str())))?;
+            found(
+                delete.send().await.map_err(failed("iam:DeleteInstanceProfile", profile.as_str())),
+            )?;
         }
         IamAction::AddRoleToInstanceProfile { profile } => {
             let name = profile.as_str();
@@ -210,9 +214,9 @@ async fn create_key(client: &Client, user: &str) -> Result<AccessKey, Error> {
     let created = client.create_access_key().user_name(user).send().await;
     match created.map_err(failed(call, user)) {
         Ok(created) => {
-            let key = created.access_key.ok_or_else(|| {
-                Error::new(ErrorKind::Other, call, user, "the answer has no key")
-            })?;
+            let key = created
+                .access_key
+                .ok_or_else(|| Error::new(ErrorKind::Other, call, user, "the answer has no key"))?;
             Ok(AccessKey { id: key.access_key_id, secret: key.secret_access_key.into() })
         }
         Err(error) if error.kind() == ErrorKind::Limit => {

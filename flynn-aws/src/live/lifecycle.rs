@@ -33,22 +33,28 @@ pub(super) fn to_json(rule: &LifecycleRule) -> Value {
             ("Tag", filter.tag().map(tag)),
             ("ObjectSizeGreaterThan", filter.object_size_greater_than().map(Value::from)),
             ("ObjectSizeLessThan", filter.object_size_less_than().map(Value::from)),
-            ("And", filter.and().map(|and| {
-                let tags: Vec<Value> = and.tags().iter().map(tag).collect();
-                object([
-                    ("Prefix", and.prefix().map(Value::from)),
-                    ("Tags", (!tags.is_empty()).then(|| tags.into())),
-                    ("ObjectSizeGreaterThan", and.object_size_greater_than().map(Value::from)),
-                    ("ObjectSizeLessThan", and.object_size_less_than().map(Value::from)),
-                ])
-            })),
+            (
+                "And",
+                filter.and().map(|and| {
+                    let tags: Vec<Value> = and.tags().iter().map(tag).collect();
+                    object([
+                        ("Prefix", and.prefix().map(Value::from)),
+                        ("Tags", (!tags.is_empty()).then(|| tags.into())),
+                        ("ObjectSizeGreaterThan", and.object_size_greater_than().map(Value::from)),
+                        ("ObjectSizeLessThan", and.object_size_less_than().map(Value::from)),
+                    ])
+                }),
+            ),
         ])
     });
     let expiration = rule.expiration().map(|expiration| {
         object([
             ("Date", expiration.date().and_then(date)),
             ("Days", expiration.days().map(Value::from)),
-            ("ExpiredObjectDeleteMarker", expiration.expired_object_delete_marker().map(Value::from)),
+            (
+                "ExpiredObjectDeleteMarker",
+                expiration.expired_object_delete_marker().map(Value::from),
+            ),
         ])
     });
     let transitions = rule.transitions().iter().map(|transition| {
@@ -77,15 +83,24 @@ pub(super) fn to_json(rule: &LifecycleRule) -> Value {
         ("Expiration", expiration),
         ("Transitions", list(transitions.collect())),
         ("NoncurrentVersionTransitions", list(noncurrent.collect())),
-        ("NoncurrentVersionExpiration", rule.noncurrent_version_expiration().map(|expiration| {
-            object([
-                ("NoncurrentDays", expiration.noncurrent_days().map(Value::from)),
-                ("NewerNoncurrentVersions", expiration.newer_noncurrent_versions().map(Value::from)),
-            ])
-        })),
-        ("AbortIncompleteMultipartUpload", rule.abort_incomplete_multipart_upload().map(|abort| {
-            object([("DaysAfterInitiation", abort.days_after_initiation().map(Value::from))])
-        })),
+        (
+            "NoncurrentVersionExpiration",
+            rule.noncurrent_version_expiration().map(|expiration| {
+                object([
+                    ("NoncurrentDays", expiration.noncurrent_days().map(Value::from)),
+                    (
+                        "NewerNoncurrentVersions",
+                        expiration.newer_noncurrent_versions().map(Value::from),
+                    ),
+                ])
+            }),
+        ),
+        (
+            "AbortIncompleteMultipartUpload",
+            rule.abort_incomplete_multipart_upload().map(|abort| {
+                object([("DaysAfterInitiation", abort.days_after_initiation().map(Value::from))])
+            }),
+        ),
     ])
 }
 

@@ -14,9 +14,7 @@ use crate::ClusterSpec;
 use crate::dns::{
     ChangeAction, ChangeBatch, HealthCheckConfig, ResourceRecord, ResourceRecordSet, Zone,
 };
-use crate::plan::{
-    Action, HealthCheckState, HostedZone, Observed, Route53Action, Step, ZoneState,
-};
+use crate::plan::{Action, HealthCheckState, HostedZone, Observed, Route53Action, Step, ZoneState};
 
 /// Reads the hosted zone of the domain with its records into [`Observed::zone`], and the account's health checks into
 /// [`Observed::health_checks`].
@@ -151,7 +149,8 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
                     .remedy("change the record in the console or by the AWS CLI")
             })?;
             let change = client.change_resource_record_sets().hosted_zone_id(zone.as_str());
-            let changed = change.change_batch(batch).send().await.map_err(failed(call, zone.as_str()))?;
+            let changed =
+                change.change_batch(batch).send().await.map_err(failed(call, zone.as_str()))?;
             match changed.change_info() {
                 Some(info) => wait(client, info.id(), Duration::from_secs(300)).await,
                 None => Ok(()),
@@ -195,11 +194,19 @@ async fn resolve(client: &Client, batch: ChangeBatch) -> Result<ChangeBatch, Err
     }
     let checks = health_checks(client).await?;
     let id_of = |reference: &str| {
-        checks.iter().find(|check| check.caller_reference == reference).map(|check| check.id.clone())
+        checks
+            .iter()
+            .find(|check| check.caller_reference == reference)
+            .map(|check| check.id.clone())
     };
     Route53Action::resolve(batch, id_of).map_err(|reference| {
-        Error::new(ErrorKind::NotFound, "route53:ListHealthChecks", &reference, "there is no such health check")
-            .remedy("plan again: the health check was deleted meanwhile")
+        Error::new(
+            ErrorKind::NotFound,
+            "route53:ListHealthChecks",
+            &reference,
+            "there is no such health check",
+        )
+        .remedy("plan again: the health check was deleted meanwhile")
     })
 }
 
@@ -221,9 +228,10 @@ fn change_batch(batch: &ChangeBatch) -> Result<types::ChangeBatch, String> {
 
 fn sdk_record_set(set: &ResourceRecordSet) -> Result<types::ResourceRecordSet, String> {
     let text = |error: aws_smithy_types::error::operation::BuildError| error.to_string();
-    let records = set.resource_records.iter().map(|record| {
-        types::ResourceRecord::builder().value(&record.value).build().map_err(text)
-    });
+    let records = set
+        .resource_records
+        .iter()
+        .map(|record| types::ResourceRecord::builder().value(&record.value).build().map_err(text));
     let records = records.collect::<Result<Vec<_>, _>>()?;
     let mut alias = None;
     for (field, value) in &set.other {
@@ -259,10 +267,13 @@ fn record_set(set: &types::ResourceRecordSet) -> ResourceRecordSet {
             other.insert(field.to_owned(), value);
         }
     };
-    keep("AliasTarget", set.alias_target().map(|alias| {
-        json!({"HostedZoneId": alias.hosted_zone_id(), "DNSName": alias.dns_name(),
+    keep(
+        "AliasTarget",
+        set.alias_target().map(|alias| {
+            json!({"HostedZoneId": alias.hosted_zone_id(), "DNSName": alias.dns_name(),
             "EvaluateTargetHealth": alias.evaluate_target_health()})
-    }));
+        }),
+    );
     let exists = |there: bool| there.then_some(Value::Bool(true));
     keep("Region", set.region().map(|region| region.as_str().into()));
     keep("Failover", set.failover().map(|failover| failover.as_str().into()));
@@ -270,7 +281,8 @@ fn record_set(set: &types::ResourceRecordSet) -> ResourceRecordSet {
     keep("TrafficPolicyInstanceId", set.traffic_policy_instance_id().map(Value::from));
     keep("CidrRoutingConfig", exists(set.cidr_routing_config().is_some()));
     keep("GeoProximityLocation", exists(set.geo_proximity_location().is_some()));
-    let record = |record: &types::ResourceRecord| ResourceRecord { value: record.value().to_owned() };
+    let record =
+        |record: &types::ResourceRecord| ResourceRecord { value: record.value().to_owned() };
     ResourceRecordSet {
         name: set.name().to_owned(),
         r#type: set.r#type().as_str().to_owned(),

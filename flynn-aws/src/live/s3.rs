@@ -87,14 +87,15 @@ async fn settings(client: &Client, name: &str, state: &mut BucketState) -> Resul
     }
     let block = client.get_public_access_block().bucket(name).send().await;
     let block = found(block.map_err(failed("s3:GetBucketPublicAccessBlock", name)))?;
-    state.public_access = block.and_then(|block| block.public_access_block_configuration).map(|block| {
-        PublicAccessBlock {
-            block_public_acls: block.block_public_acls().unwrap_or_default(),
-            ignore_public_acls: block.ignore_public_acls().unwrap_or_default(),
-            block_public_policy: block.block_public_policy().unwrap_or_default(),
-            restrict_public_buckets: block.restrict_public_buckets().unwrap_or_default(),
-        }
-    });
+    state.public_access =
+        block.and_then(|block| block.public_access_block_configuration).map(|block| {
+            PublicAccessBlock {
+                block_public_acls: block.block_public_acls().unwrap_or_default(),
+                ignore_public_acls: block.ignore_public_acls().unwrap_or_default(),
+                block_public_policy: block.block_public_policy().unwrap_or_default(),
+                restrict_public_buckets: block.restrict_public_buckets().unwrap_or_default(),
+            }
+        });
     let controls = client.get_bucket_ownership_controls().bucket(name).send().await;
     let controls = found(controls.map_err(failed("s3:GetBucketOwnershipControls", name)))?;
     let controls = controls.and_then(|controls| controls.ownership_controls);
@@ -153,7 +154,8 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
             call.send().await.map(drop).map_err(failed("s3:PutBucketTagging", name))
         }
         S3Action::SetTags { tags, .. } => {
-            let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
+            let tag =
+                |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
             let tags = tags.iter().map(tag).collect::<Result<Vec<Tag>, _>>();
             let tagging = tags.and_then(|tags| Tagging::builder().set_tag_set(Some(tags)).build());
             let tagging = tagging.map_err(incomplete("s3:PutBucketTagging", name))?;
@@ -195,11 +197,18 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
         }
         S3Action::SetLifecycle { rules, .. } => {
             let call = "s3:PutLifecycleConfiguration";
-            let Some(rules) = rules.iter().map(lifecycle::from_json).collect::<Option<Vec<LifecycleRule>>>()
+            let Some(rules) =
+                rules.iter().map(lifecycle::from_json).collect::<Option<Vec<LifecycleRule>>>()
             else {
-                return Err(Error::new(ErrorKind::Other, call, name, "a lifecycle rule has no Status"));
+                return Err(Error::new(
+                    ErrorKind::Other,
+                    call,
+                    name,
+                    "a lifecycle rule has no Status",
+                ));
             };
-            let configuration = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
+            let configuration =
+                BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
             let configuration = configuration.map_err(incomplete(call, name))?;
             let put = client.put_bucket_lifecycle_configuration().bucket(name);
             let put = put.lifecycle_configuration(configuration).send().await;
@@ -339,8 +348,8 @@ impl Probe<'_> {
 
     fn findings(self, written: bool, uploaded: bool, key: &str) -> Vec<Finding> {
         let lacks = |action: &str| self.missing.contains(&action);
-        let stayed = (written && lacks("s3:DeleteObject"))
-            || (uploaded && lacks("s3:AbortMultipartUpload"));
+        let stayed =
+            (written && lacks("s3:DeleteObject")) || (uploaded && lacks("s3:AbortMultipartUpload"));
         let mut findings: Vec<Finding> = self
             .missing
             .iter()

@@ -171,9 +171,9 @@ impl S3Action {
             Self::SetOwnership { .. } => {
                 format!("remove the object ownership of the bucket {bucket}")
             }
-            Self::SetLifecycle { rules, .. } if rules.iter().any(is_our_rule) => format!(
-                "abort unfinished uploads to the bucket {bucket} after {ABORT_AFTER} days"
-            ),
+            Self::SetLifecycle { rules, .. } if rules.iter().any(is_our_rule) => {
+                format!("abort unfinished uploads to the bucket {bucket} after {ABORT_AFTER} days")
+            }
             Self::SetLifecycle { .. } => {
                 format!("restore the lifecycle rules of the bucket {bucket}")
             }
@@ -204,7 +204,8 @@ impl S3Action {
             }
             Self::SetTags { tags, .. } if tags.is_empty() => call("delete-bucket-tagging"),
             Self::SetTags { tags, .. } => {
-                let set: Vec<Value> = tags.iter().map(|(k, v)| json!({"Key": k, "Value": v})).collect();
+                let set: Vec<Value> =
+                    tags.iter().map(|(k, v)| json!({"Key": k, "Value": v})).collect();
                 let tagging = quoted(&json!({ "TagSet": set }));
                 format!("{} --tagging {tagging}", call("put-bucket-tagging"))
             }
@@ -276,7 +277,8 @@ fn aborts_uploads(rule: &Value) -> bool {
     let days = days.and_then(Value::as_u64).is_some_and(|days| days <= u64::from(ABORT_AFTER));
     let prefix = rule.pointer("/Filter/Prefix").or(rule.get("Prefix")).and_then(Value::as_str);
     let other_filters = rule.get("Filter").and_then(Value::as_object);
-    let other_filters = other_filters.is_some_and(|filter| filter.keys().any(|key| key != "Prefix"));
+    let other_filters =
+        other_filters.is_some_and(|filter| filter.keys().any(|key| key != "Prefix"));
     let whole = prefix.unwrap_or("").is_empty() && !other_filters;
     let enabled = rule.get("Status").and_then(Value::as_str) == Some("Enabled");
     days && whole && enabled
@@ -311,7 +313,10 @@ pub(super) fn plan(spec: &ClusterSpec, observed: Option<&BucketState>, plan: &mu
     }
     if state.public_access != Some(PublicAccessBlock::ALL) {
         plan.push(
-            S3Action::SetPublicAccess { bucket: bucket.clone(), block: Some(PublicAccessBlock::ALL) },
+            S3Action::SetPublicAccess {
+                bucket: bucket.clone(),
+                block: Some(PublicAccessBlock::ALL),
+            },
             S3Action::SetPublicAccess { bucket: bucket.clone(), block: state.public_access },
         );
     }
@@ -355,7 +360,8 @@ fn refused(spec: &ClusterSpec, state: &BucketState) -> Option<Finding> {
             "choose another name: names of buckets are global",
         ));
     }
-    if let Some(region) = state.region.as_deref().filter(|region| *region != wanted.region.as_str()) {
+    if let Some(region) = state.region.as_deref().filter(|region| *region != wanted.region.as_str())
+    {
         return Some(Finding::error(
             "bucket-elsewhere",
             bucket,
@@ -368,7 +374,10 @@ fn refused(spec: &ClusterSpec, state: &BucketState) -> Option<Finding> {
         return Some(Finding::error(
             "bucket-of-another-cluster",
             bucket,
-            format!("the bucket is tagged as the one of {}; nothing is changed", other.escape_debug()),
+            format!(
+                "the bucket is tagged as the one of {}; nothing is changed",
+                other.escape_debug()
+            ),
             "choose another bucket: clusters must not share one",
         ));
     }
@@ -377,7 +386,10 @@ fn refused(spec: &ClusterSpec, state: &BucketState) -> Option<Finding> {
             "bucket-in-use",
             bucket,
             "the bucket holds objects and is not tagged as this cluster's; nothing is changed",
-            format!("choose another bucket, or set the tag {OWNER_TAG}={} if it is yours", spec.domain),
+            format!(
+                "choose another bucket, or set the tag {OWNER_TAG}={} if it is yours",
+                spec.domain
+            ),
         )
     })
 }

@@ -280,12 +280,9 @@ impl IamAction {
                 "--instance-profile-name",
                 profile.as_str(),
             ]),
-            Self::DeleteInstanceProfile { profile } => aws([
-                "iam",
-                "delete-instance-profile",
-                "--instance-profile-name",
-                profile.as_str(),
-            ]),
+            Self::DeleteInstanceProfile { profile } => {
+                aws(["iam", "delete-instance-profile", "--instance-profile-name", profile.as_str()])
+            }
             Self::AddRoleToInstanceProfile { profile } => {
                 role_of_profile("add-role-to-instance-profile", profile)
             }
@@ -302,9 +299,13 @@ impl IamAction {
             Identity::Role(role) => arn("role", role),
         };
         match self {
-            Self::CreateUser { user, .. } => (&["iam:CreateUser", "iam:TagUser"], arn("user", user)),
+            Self::CreateUser { user, .. } => {
+                (&["iam:CreateUser", "iam:TagUser"], arn("user", user))
+            }
             Self::DeleteUser { user } => (&["iam:DeleteUser"], arn("user", user)),
-            Self::CreateRole { role, .. } => (&["iam:CreateRole", "iam:TagRole"], arn("role", role)),
+            Self::CreateRole { role, .. } => {
+                (&["iam:CreateRole", "iam:TagRole"], arn("role", role))
+            }
             Self::DeleteRole { role } => (&["iam:DeleteRole"], arn("role", role)),
             Self::PutPolicy { identity: identity @ Identity::User(_), .. } => {
                 (&["iam:PutUserPolicy"], of(identity))
@@ -337,12 +338,7 @@ fn role_of_profile(call: &str, profile: &IamName) -> String {
     aws(["iam", call, "--instance-profile-name", name, "--role-name", name])
 }
 
-pub(super) fn plan(
-    spec: &ClusterSpec,
-    observed: &Observed,
-    options: PlanOptions,
-    plan: &mut Plan,
-) {
+pub(super) fn plan(spec: &ClusterSpec, observed: &Observed, options: PlanOptions, plan: &mut Plan) {
     let (Some(blobstore), Some(policy)) = (&spec.blobstore, spec.policy()) else { return };
     match blobstore.access {
         Access::Key => user(spec, &policy, observed.user.as_ref(), options, plan),
@@ -473,7 +469,10 @@ fn refused(
             "identity-not-ours",
             name.as_str(),
             format!("the {word} exists and does not belong to this cluster; nothing is changed"),
-            format!("set another identity, or tag it with {OWNER_TAG}={} if it is yours", spec.domain),
+            format!(
+                "set another identity, or tag it with {OWNER_TAG}={} if it is yours",
+                spec.domain
+            ),
         )
     })
 }

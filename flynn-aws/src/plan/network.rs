@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::Plan;
 use super::bucket::{OWNER_TAG, not_observed};
 use super::command::{aws, json as quoted, quote};
+use crate::ClusterSpec;
 use crate::preflight::{Ingress, IngressSource, Inventory, PUBLIC, Protocol, SSH, TCP_ROUTES};
 use crate::spec::{GroupName, VpcId};
-use crate::ClusterSpec;
 
 /// A security group that a cluster needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

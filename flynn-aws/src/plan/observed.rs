@@ -90,7 +90,12 @@ impl Observed {
         }
     }
 
-    fn read_identity(&mut self, spec: &ClusterSpec, field: &str, value: Value) -> Result<(), Error> {
+    fn read_identity(
+        &mut self,
+        spec: &ClusterSpec,
+        field: &str,
+        value: Value,
+    ) -> Result<(), Error> {
         let wanted = spec.identity();
         let check = |name: &str| {
             if name == wanted.as_str() {
@@ -132,7 +137,8 @@ impl Observed {
                 check(&profile.instance_profile_name)?;
                 let state = self.role.get_or_insert_default();
                 state.profile_exists = true;
-                state.profile_roles = profile.roles.into_iter().map(|role| role.role_name).collect();
+                state.profile_roles =
+                    profile.roles.into_iter().map(|role| role.role_name).collect();
             }
             _ => {
                 let policy: CliPolicy = cli_json::decode(value, field)?;
@@ -163,7 +169,8 @@ impl Observed {
         match field {
             "Buckets" => {
                 let buckets: Buckets = cli_json::decode(value, field)?;
-                state.exists = buckets.buckets.iter().any(|bucket| bucket.name == wanted.bucket.as_str());
+                state.exists =
+                    buckets.buckets.iter().any(|bucket| bucket.name == wanted.bucket.as_str());
                 return Ok(());
             }
             "BucketRegion" => state.region = cli_json::decode::<Head>(value, field)?.bucket_region,
@@ -181,7 +188,9 @@ impl Observed {
                 state.ownership = rules.into_iter().next().map(|rule| rule.object_ownership);
             }
             "Rules" => state.lifecycle = cli_json::decode::<Lifecycle>(value, field)?.rules,
-            "Status" => state.versioning = Some(cli_json::decode::<Versioning>(value, field)?.status),
+            "Status" => {
+                state.versioning = Some(cli_json::decode::<Versioning>(value, field)?.status)
+            }
             "Contents" => state.in_use = true,
             "RequestCharged" => {}
             _ => {

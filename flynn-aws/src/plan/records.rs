@@ -36,7 +36,8 @@ impl HostedZone {
             let rest = domain.as_str().strip_suffix(&name);
             !name.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
         };
-        let mut found: Vec<&Self> = zones.iter().filter(|zone| !zone.private && holds(zone)).collect();
+        let mut found: Vec<&Self> =
+            zones.iter().filter(|zone| !zone.private && holds(zone)).collect();
         found.sort_by_key(|zone| std::cmp::Reverse(zone.name.trim_end_matches('.').len()));
         found
     }
@@ -136,14 +137,18 @@ impl Route53Action {
                 format!("delete the health check {caller_reference}")
             }
             Self::ChangeRecords { batch, .. } => {
-                let sets: Vec<String> = batch.changes.iter().map(|change| {
-                    let action = match change.action {
-                        crate::dns::ChangeAction::Create => "create",
-                        crate::dns::ChangeAction::Delete => "delete",
-                        crate::dns::ChangeAction::Upsert => "set",
-                    };
-                    format!("{action} {}", crate::dns::describe(&change.resource_record_set))
-                }).collect();
+                let sets: Vec<String> = batch
+                    .changes
+                    .iter()
+                    .map(|change| {
+                        let action = match change.action {
+                            crate::dns::ChangeAction::Create => "create",
+                            crate::dns::ChangeAction::Delete => "delete",
+                            crate::dns::ChangeAction::Upsert => "set",
+                        };
+                        format!("{action} {}", crate::dns::describe(&change.resource_record_set))
+                    })
+                    .collect();
                 format!("change the records together: {}", sets.join("; "))
             }
         }
@@ -208,7 +213,8 @@ pub(super) fn plan(spec: &ClusterSpec, observed: &Observed, plan: &mut Plan) {
     };
     let records = observed.zone.as_ref().and_then(|zone| zone.records.clone());
     if zone.is_none() || records.is_none() {
-        let command = "aws route53 list-hosted-zones, and of list-resource-record-sets for its zone";
+        let command =
+            "aws route53 list-hosted-zones, and of list-resource-record-sets for its zone";
         plan.findings.push(not_observed(spec.domain.as_str(), command));
     }
     let checks = observed.health_checks.as_deref();
@@ -300,7 +306,10 @@ fn wanted_checks(
     for wanted in dns.health_checks() {
         let node = wanted.health_check_config.ip_address;
         let same = |check: &&HealthCheckState| {
-            check.config.as_ref().is_some_and(|config| config.checks_alike(&wanted.health_check_config))
+            check
+                .config
+                .as_ref()
+                .is_some_and(|config| config.checks_alike(&wanted.health_check_config))
         };
         if let Some(found) = checks.iter().find(same) {
             dns.mark_health_check(node, found.id.clone());

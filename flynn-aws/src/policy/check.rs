@@ -93,10 +93,11 @@ impl Policy {
     /// [`ErrorKind::Document`] if the text is not a policy.
     pub fn check(&self, json: &str) -> Result<Vec<Finding>, Error> {
         let refuse = |why: String| Error::new(ErrorKind::Document, why);
-        let value: Value = serde_json::from_str(json.trim_start_matches('\u{feff}')).map_err(|error| {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            refuse(format!("the policy is not JSON at {place}: save it whole"))
-        })?;
+        let value: Value =
+            serde_json::from_str(json.trim_start_matches('\u{feff}')).map_err(|error| {
+                let place = format!("line {}, column {}", error.line(), error.column());
+                refuse(format!("the policy is not JSON at {place}: save it whole"))
+            })?;
         let document = value.get("PolicyDocument").unwrap_or(&value);
         let written = Written::deserialize(document).map_err(|_| {
             refuse(
@@ -138,17 +139,14 @@ impl Policy {
         self.statement.iter().flat_map(|statement| {
             statement.action.iter().filter_map(|action| {
                 let on_bucket = is_bucket_action(action);
-                let resource = statement.resource.iter().find(|arn| arn.ends_with("/*") != on_bucket)?;
+                let resource =
+                    statement.resource.iter().find(|arn| arn.ends_with("/*") != on_bucket)?;
                 Some((action.as_str(), resource.as_str()))
             })
         })
     }
 
-    fn judge(
-        statements: &[WrittenStatement],
-        action: &str,
-        resource: &str,
-    ) -> Option<Finding> {
+    fn judge(statements: &[WrittenStatement], action: &str, resource: &str) -> Option<Finding> {
         let about: Vec<&WrittenStatement> =
             statements.iter().filter(|statement| statement.covers(action, resource)).collect();
         let (denies, allows): (Vec<&WrittenStatement>, Vec<_>) =
@@ -183,7 +181,10 @@ impl Policy {
             return Some(Finding::error(
                 "other-partition",
                 action,
-                format!("it is allowed on {}, but the bucket's ARN is {resource}", cli_json::shown(other)),
+                format!(
+                    "it is allowed on {}, but the bucket's ARN is {resource}",
+                    cli_json::shown(other)
+                ),
                 "correct the partition, the second part of the ARN",
             ));
         }
@@ -248,16 +249,17 @@ fn is_bucket_action(action: &str) -> bool {
 fn covers_arn(pattern: &str, arn: &str) -> bool {
     match arn.strip_suffix('*') {
         // Keys of different lengths, which nobody writes: only a real wildcard matches both.
-        Some(start) => {
-            ["\u{1}", "\u{2}\u{3}/\u{4}"].iter().all(|key| matches(pattern, &format!("{start}{key}")))
-        }
+        Some(start) => ["\u{1}", "\u{2}\u{3}/\u{4}"]
+            .iter()
+            .all(|key| matches(pattern, &format!("{start}{key}"))),
         None => matches(pattern, arn),
     }
 }
 
 /// Matches `*` and `?` as IAM does. Linear in the text for each `*`.
 fn matches(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (pattern, text): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), text.chars().collect());
     let (mut p, mut t) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while let Some(c) = text.get(t) {
@@ -305,11 +307,15 @@ mod tests {
     #[test]
     fn its_own_document_is_fine() {
         assert_eq!(policy().check(&policy().to_json()).unwrap(), []);
-        let output = json!({"UserName": "u", "PolicyName": "p", "PolicyDocument": policy().to_value()});
+        let output =
+            json!({"UserName": "u", "PolicyName": "p", "PolicyDocument": policy().to_value()});
         assert_eq!(policy().check(&output.to_string()).unwrap(), []);
         let mut minio = policy();
         minio.statement[0].add(&[super::super::MINIO_ACTION]);
-        let wanted = Policy::for_minio_backend(&"acme-blobs".parse().unwrap(), &"eu-west-1".parse().unwrap());
+        let wanted = Policy::for_minio_backend(
+            &"acme-blobs".parse().unwrap(),
+            &"eu-west-1".parse().unwrap(),
+        );
         assert_eq!(wanted, minio);
     }
 
@@ -335,9 +341,17 @@ mod tests {
         // Only keys of one letter.
         let narrow = codes(&allow(json!(seven), json!([BUCKET, format!("{BUCKET}/?")])));
         assert!(narrow.contains(&"missing-action s3:GetObject".to_owned()), "{narrow:?}");
-        let china = allow(json!(seven), json!([BUCKET.replace("aws", "aws-cn"), OBJECTS.replace("aws", "aws-cn")]));
-        assert!(codes(&china).iter().all(|c| c.starts_with("other-partition") || c.starts_with("excess-resource")));
-        let other = codes(&allow(json!(seven), json!(["arn:aws:s3:::other", "arn:aws:s3:::other/*"])));
+        let china = allow(
+            json!(seven),
+            json!([BUCKET.replace("aws", "aws-cn"), OBJECTS.replace("aws", "aws-cn")]),
+        );
+        assert!(
+            codes(&china)
+                .iter()
+                .all(|c| c.starts_with("other-partition") || c.starts_with("excess-resource"))
+        );
+        let other =
+            codes(&allow(json!(seven), json!(["arn:aws:s3:::other", "arn:aws:s3:::other/*"])));
         assert_eq!(other.iter().filter(|c| c.starts_with("missing-action")).count(), 7);
     }
 
@@ -364,7 +378,9 @@ mod tests {
 
     #[test]
     fn other_documents_are_refused() {
-        for bad in ["", "{", "[]", "{\"Version\": \"2012-10-17\"}", "{\"Statement\": [{\"Effect\": 1}]}"] {
+        for bad in
+            ["", "{", "[]", "{\"Version\": \"2012-10-17\"}", "{\"Statement\": [{\"Effect\": 1}]}"]
+        {
             assert_eq!(policy().check(bad).unwrap_err().kind(), ErrorKind::Document, "{bad}");
         }
     }

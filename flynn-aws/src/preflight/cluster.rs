@@ -88,14 +88,21 @@ fn host(node: &NodeSpec, instance: &Instance, inventory: &Inventory) -> Host {
     if let Some(instance_type) = &instance.instance_type {
         host = host.instance_type(instance_type);
     }
-    if instance.architecture.as_deref().is_some_and(|architecture| architecture.starts_with("arm64")) {
+    if instance
+        .architecture
+        .as_deref()
+        .is_some_and(|architecture| architecture.starts_with("arm64"))
+    {
         host = host.arm(true);
     }
     if let Some(volumes) = &inventory.volumes {
         // Flynn keeps its pool on the largest disk: the root one, unless there is a disk of its own for it.
         let of_instance = instance.block_device_mappings.iter().filter_map(|m| m.ebs.as_ref());
         let sizes = of_instance.filter_map(|ebs| {
-            volumes.iter().find(|volume| volume.volume_id == ebs.volume_id).map(|volume| volume.size)
+            volumes
+                .iter()
+                .find(|volume| volume.volume_id == ebs.volume_id)
+                .map(|volume| volume.size)
         });
         if let Some(size) = sizes.max() {
             host = host.disk(size << 30);
@@ -213,7 +220,10 @@ fn check_groups(
                     findings.push(Finding::warning(
                         "prefix-list",
                         &node.name,
-                        format!("a rule of {} names a prefix list, which is not checked", group.group_name),
+                        format!(
+                            "a rule of {} names a prefix list, which is not checked",
+                            group.group_name
+                        ),
                         "look whether its ranges may reach the ports",
                     ));
                 }
@@ -247,7 +257,10 @@ fn strangers(
     let trusting = |id: &&&str| {
         inventory.group_by_id(id).is_some_and(|group| {
             let from_itself = |permission: &&Permission| {
-                permission.user_id_group_pairs.iter().any(|pair| pair.group_id.as_deref() == Some(**id))
+                permission
+                    .user_id_group_pairs
+                    .iter()
+                    .any(|pair| pair.group_id.as_deref() == Some(**id))
             };
             group.ip_permissions.iter().any(|permission| from_itself(&permission))
         })
@@ -279,9 +292,9 @@ fn rules_of(permission: &Permission, source_of: impl Fn(&str) -> Source) -> Vec<
     // A protocol without ports is treated as everything: it is not one that a cluster opens.
     let protocol = permission.protocol().unwrap_or(Protocol::All);
     let ports = permission.ports().unwrap_or(0..=u16::MAX);
-    let ranges = permission.ranges().map(|range| {
-        if is_world(range) { Source::World } else { Source::Other(range.to_owned()) }
-    });
+    let ranges = permission
+        .ranges()
+        .map(|range| if is_world(range) { Source::World } else { Source::Other(range.to_owned()) });
     let groups = permission.user_id_group_pairs.iter();
     let groups = groups.map(|pair| source_of(pair.group_id.as_deref().unwrap_or_default()));
     ranges.chain(groups).map(|source| Rule::new(source, protocol, ports.clone())).collect()

@@ -168,14 +168,21 @@ impl Instance {
     pub(super) fn private_ips(&self) -> Vec<IpAddr> {
         let interfaces = self.network_interfaces.iter();
         let more = interfaces.flat_map(|interface| &interface.private_ip_addresses);
-        self.private_ip_address.into_iter().chain(more.filter_map(|ip| ip.private_ip_address)).collect()
+        self.private_ip_address
+            .into_iter()
+            .chain(more.filter_map(|ip| ip.private_ip_address))
+            .collect()
     }
 
     /// The ids of its security groups, each once.
     pub(super) fn group_ids(&self) -> Vec<&str> {
         let interfaces = self.network_interfaces.iter().flat_map(|interface| &interface.groups);
-        let mut ids: Vec<&str> =
-            self.security_groups.iter().chain(interfaces).map(|group| group.group_id.as_str()).collect();
+        let mut ids: Vec<&str> = self
+            .security_groups
+            .iter()
+            .chain(interfaces)
+            .map(|group| group.group_id.as_str())
+            .collect();
         ids.sort_unstable();
         ids.dedup();
         ids

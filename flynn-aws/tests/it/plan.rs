@@ -1,7 +1,9 @@
 //! Plans: from nothing, when everything holds, and after drift.
 
 use flynn_aws::ClusterSpec;
-use flynn_aws::plan::{Action, Observed, Plan, PlanOptions, S3Action, Service, Step, operator_policy, script};
+use flynn_aws::plan::{
+    Action, Observed, Plan, PlanOptions, S3Action, Service, Step, operator_policy, script,
+};
 use serde_json::{Value, json};
 
 use crate::spec::{SPEC, spec};
@@ -155,8 +157,12 @@ fn each_drift_is_one_repair() {
         one(|o| o[4]["OwnershipControls"]["Rules"][0]["ObjectOwnership"] = json!("ObjectWriter")),
         ["set the object ownership of the bucket acme-flynn-blobs to BucketOwnerEnforced"]
     );
-    let plan = after(|o| o[5]["Rules"][0]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] = json!(30));
-    let Action::S3(S3Action::SetLifecycle { rules, .. }) = &plan.steps[0].action else { panic!("{plan:?}") };
+    let plan = after(|o| {
+        o[5]["Rules"][0]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] = json!(30)
+    });
+    let Action::S3(S3Action::SetLifecycle { rules, .. }) = &plan.steps[0].action else {
+        panic!("{plan:?}")
+    };
     assert_eq!((rules.len(), plan.steps.len()), (2, 1), "the other rule is kept");
     assert_eq!(
         one(|o| o[8]["PolicyDocument"]["Statement"][0]["Action"] = json!("s3:GetObject")),
@@ -185,7 +191,10 @@ fn a_node_that_left_takes_its_health_check_along() {
     let plan = Plan::new(&spec, &observe(&spec, &outputs));
     let steps = sentences(&plan);
     assert_eq!(steps[0], "create the health check of 203.0.113.13");
-    assert!(steps[1].contains("delete example.com. A (node-203.0.113.12) 203.0.113.12"), "{steps:?}");
+    assert!(
+        steps[1].contains("delete example.com. A (node-203.0.113.12) 203.0.113.12"),
+        "{steps:?}"
+    );
     assert_eq!(steps[2], format!("delete the health check {reference}"));
     let back = plan.steps[2].inverse().unwrap();
     assert_eq!(back.sentence(), "create the health check of 203.0.113.12");
@@ -216,7 +225,10 @@ fn buckets_and_users_of_others_are_not_touched() {
         codes(&plan).join(" ")
     };
     assert_eq!(bucket(|o| o[1] = json!({"LocationConstraint": "EU"})), "bucket-elsewhere");
-    assert_eq!(bucket(|o| o[2]["TagSet"][0]["Value"] = json!("other.com")), "bucket-of-another-cluster");
+    assert_eq!(
+        bucket(|o| o[2]["TagSet"][0]["Value"] = json!("other.com")),
+        "bucket-of-another-cluster"
+    );
     assert_eq!(bucket(|o| o[2]["TagSet"] = json!([])), "bucket-in-use");
     let mut observed = observe(&spec(), &outputs());
     observed.bucket.as_mut().unwrap().foreign = true;
@@ -243,7 +255,9 @@ fn a_second_key_is_made_on_request_and_a_third_never() {
     let plan = Plan::with_options(&spec, &observe(&spec, &outputs), options);
     assert_eq!((codes(&plan), plan.steps.len()), (vec!["two-keys"], 0));
     let told = plan.findings[0].to_string();
-    for part in ["AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE", "created 2026-01-01", "never seen in use"] {
+    for part in
+        ["AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE", "created 2026-01-01", "never seen in use"]
+    {
         assert!(told.contains(part), "{told}");
     }
 }
@@ -299,7 +313,10 @@ fn a_conflict_in_the_zone_stops_the_health_checks_too() {
 fn outputs_of_other_resources_are_refused() {
     let mut observed = Observed::default();
     for (output, says) in [
-        (json!({"User": {"UserName": "joe", "Path": "/"}}), "flynn-blobstore-example.com is wanted"),
+        (
+            json!({"User": {"UserName": "joe", "Path": "/"}}),
+            "flynn-blobstore-example.com is wanted",
+        ),
         (json!({"AccessKey": {"SecretAccessKey": "MARKED"}}), "not about anything"),
         (json!({"Clusters": []}), "[\"Clusters\"]"),
         (json!({"HealthChecks": [{"Id": 1}]}), "list-health-checks is damaged"),
@@ -319,8 +336,11 @@ fn the_script_passes_its_documents_through_a_shell() {
     std::fs::create_dir_all(&home).unwrap();
     let aws = home.join("aws");
     // Answers with an id, and logs one argument per line.
-    std::fs::write(&aws, format!("#!/bin/sh\nprintf '%s\\n' \"$@\" --end >>{0}/log\necho the-id\n", home.display()))
-        .unwrap();
+    std::fs::write(
+        &aws,
+        format!("#!/bin/sh\nprintf '%s\\n' \"$@\" --end >>{0}/log\necho the-id\n", home.display()),
+    )
+    .unwrap();
     let chmod = std::process::Command::new("chmod").arg("+x").arg(&aws).status().unwrap();
     assert!(chmod.success());
     let undo: Vec<Step> = plan.steps.iter().rev().filter_map(Step::inverse).collect();
@@ -340,7 +360,9 @@ fn the_script_passes_its_documents_through_a_shell() {
     let policy = log.lines().find(|line| line.contains("s3:DeleteObject")).unwrap();
     let policy: Value = serde_json::from_str(policy).unwrap();
     assert_eq!(policy, serde_json::to_value(spec().policy()).unwrap());
-    assert!(log.contains("delete-access-key\n--user-name\nflynn-blobstore-example.com\n--access-key-id\nthe-id\n"));
+    assert!(log.contains(
+        "delete-access-key\n--user-name\nflynn-blobstore-example.com\n--access-key-id\nthe-id\n"
+    ));
     std::fs::remove_dir_all(home).unwrap();
 }
 
@@ -348,9 +370,16 @@ fn the_script_passes_its_documents_through_a_shell() {
 fn the_operators_policy_covers_every_step() {
     let policy = operator_policy(&spec()).to_json();
     for action in [
-        "s3:CreateBucket", "s3:DeleteBucket", "s3:PutBucketTagging", "iam:CreateAccessKey",
-        "iam:PutUserPolicy", "route53:ChangeResourceRecordSets", "route53:CreateHealthCheck",
-        "ec2:AuthorizeSecurityGroupIngress", "route53:GetChange", "s3:ListAllMyBuckets",
+        "s3:CreateBucket",
+        "s3:DeleteBucket",
+        "s3:PutBucketTagging",
+        "iam:CreateAccessKey",
+        "iam:PutUserPolicy",
+        "route53:ChangeResourceRecordSets",
+        "route53:CreateHealthCheck",
+        "ec2:AuthorizeSecurityGroupIngress",
+        "route53:GetChange",
+        "s3:ListAllMyBuckets",
     ] {
         assert!(policy.contains(action), "{action}");
     }

@@ -59,11 +59,17 @@ fn each_fault_of_a_host_is_found() {
     let one = |change: fn(&mut [Value; 4])| codes(&spec(), change);
     assert_eq!(one(|d| first(d)["Architecture"] = json!("arm64")), ["arm node1"]);
     assert_eq!(one(|d| first(d)["State"]["Name"] = json!("stopped")), ["not-running node1"]);
-    assert_eq!(one(|d| first(d)["PrivateIpAddress"] = json!("10.9.9.9")), ["private-ip-differs node1"]);
+    assert_eq!(
+        one(|d| first(d)["PrivateIpAddress"] = json!("10.9.9.9")),
+        ["private-ip-differs node1"]
+    );
     assert_eq!(one(|d| first(d)["VpcId"] = json!("vpc-2")), ["vpcs-differ hosts"]);
     assert_eq!(one(|d| d[1]["Volumes"][0]["Size"] = json!(51)), ["disk-sizes-differ hosts"]);
     assert_eq!(one(|d| d[2]["Addresses"] = json!([])).len(), 3);
-    assert_eq!(one(|d| first(d)["PublicIpAddress"] = json!("198.51.100.1")), ["node-not-found node1"]);
+    assert_eq!(
+        one(|d| first(d)["PublicIpAddress"] = json!("198.51.100.1")),
+        ["node-not-found node1"]
+    );
     let gone = one(|d| first(d)["State"]["Name"] = json!("terminated"));
     assert_eq!(gone, ["node-not-found node1", "two-hosts hosts"]);
     let zone = one(|d| first(d)["Placement"]["AvailabilityZone"] = json!("us-east-1b"));
