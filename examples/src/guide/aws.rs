@@ -1,5 +1,8 @@
 //! What the AWS programs share: the specification, and the documents of a plan.
 
+#[cfg(feature = "aws")]
+pub mod apply;
+
 use std::path::Path;
 
 use anyhow::{Context as _, Result};

@@ -60,6 +60,19 @@ impl Zone {
         &self.sets
     }
 
+    /// Returns the changes of a batch that were not made yet: deletions of sets that are there, and other changes to
+    /// sets that differ. So a batch can be sent again after it was sent in part or as a whole.
+    pub fn remaining(&self, batch: &ChangeBatch) -> ChangeBatch {
+        let open = |change: &Change| {
+            let wanted = &change.resource_record_set;
+            let there = self.sets.iter().find(|set| same_key(set, wanted) && same_kind(set, wanted));
+            let holds = there.is_some_and(|set| same_content(set, wanted));
+            if change.action == ChangeAction::Delete { there.is_some() } else { !holds }
+        };
+        let changes = batch.changes.iter().filter(|change| open(change)).cloned().collect();
+        ChangeBatch { comment: batch.comment.clone(), changes }
+    }
+
     /// Compares the zone with a plan.
     ///
     /// Sets that carry our identifier are updated, and deleted when their node left. A record of another kind at the
@@ -359,6 +372,19 @@ mod tests {
             }
             assert!(printed.diff(&plan, false).is_empty());
         }
+    }
+
+    #[test]
+    fn a_batch_can_be_sent_again() {
+        let diff = Zone::default().diff(&plan(), false);
+        let full = applied(&Zone::default(), &diff.batch);
+        assert_eq!(Zone::default().remaining(&diff.batch), diff.batch);
+        assert_eq!(full.remaining(&diff.batch).changes, []);
+        assert_eq!(full.remaining(&diff.inverse), diff.inverse);
+        assert_eq!(Zone::default().remaining(&diff.inverse).changes, []);
+        let mut half = full.clone();
+        half.sets.remove(0);
+        assert_eq!(half.remaining(&diff.batch).changes.len(), 1);
     }
 
     #[test]

@@ -98,7 +98,7 @@ async fn health_checks(client: &Client) -> Result<Vec<HealthCheckState>, Error> 
 }
 
 /// Does one step. A change of records is waited for until every name server has it, for at most five minutes, with the
-/// client's own sleep. Repeating a step that was done is not an error, except for a change of records.
+/// client's own sleep. Repeating a step that was done is not an error: what holds already is not sent.
 ///
 /// # Errors
 /// What AWS says: [`ErrorKind::Conflict`] if the records are not as they were when the plan was made.
@@ -144,6 +144,10 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
                     .remedy("observe Route53 and plan again"));
             };
             let batch = resolve(client, batch.clone()).await?;
+            let batch = records(client, zone.as_str()).await?.remaining(&batch);
+            if batch.changes.is_empty() {
+                return Ok(());
+            }
             let batch = change_batch(&batch).map_err(|why| {
                 Error::new(ErrorKind::Other, call, zone.as_str(), why)
                     .remedy("change the record in the console or by the AWS CLI")

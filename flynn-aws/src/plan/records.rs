@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::bucket::not_observed;
 use super::command::{aws, quote};
 use super::{Observed, Plan};
-use crate::dns::{ChangeBatch, DnsPlan, Domain, HealthCheck, HealthCheckConfig, Zone};
+use crate::dns::{
+    ChangeAction, ChangeBatch, DnsPlan, Domain, HealthCheck, HealthCheckConfig, Zone,
+};
 use crate::spec::ZoneId;
 use crate::{ClusterSpec, Finding};
 
@@ -111,21 +113,28 @@ impl Route53Action {
         sets.filter_map(|set| set.health_check_id.as_deref()?.strip_prefix(REFERENCE))
     }
 
-    /// Returns the batch with ids in the place of caller references.
+    /// Returns the batch with ids in the place of caller references. A deletion whose reference has no id is left out:
+    /// such a record cannot exist.
     ///
     /// # Errors
-    /// The reference for which `id_of` knows no id.
+    /// The reference for which `id_of` has no id.
     pub fn resolve(
-        mut batch: ChangeBatch,
+        batch: ChangeBatch,
         id_of: impl Fn(&str) -> Option<String>,
     ) -> Result<ChangeBatch, String> {
-        for change in &mut batch.changes {
+        let mut changes = Vec::new();
+        for mut change in batch.changes {
             let id = &mut change.resource_record_set.health_check_id;
             if let Some(reference) = id.as_deref().and_then(|id| id.strip_prefix(REFERENCE)) {
-                *id = Some(id_of(reference).ok_or_else(|| reference.to_owned())?);
+                match id_of(reference) {
+                    Some(found) => *id = Some(found),
+                    None if change.action == ChangeAction::Delete => continue,
+                    None => return Err(reference.to_owned()),
+                }
             }
+            changes.push(change);
         }
-        Ok(batch)
+        Ok(ChangeBatch { changes, ..batch })
     }
 
     pub(super) fn sentence(&self) -> String {
@@ -142,9 +151,9 @@ impl Route53Action {
                     .iter()
                     .map(|change| {
                         let action = match change.action {
-                            crate::dns::ChangeAction::Create => "create",
-                            crate::dns::ChangeAction::Delete => "delete",
-                            crate::dns::ChangeAction::Upsert => "set",
+                            ChangeAction::Create => "create",
+                            ChangeAction::Delete => "delete",
+                            ChangeAction::Upsert => "set",
                         };
                         format!("{action} {}", crate::dns::describe(&change.resource_record_set))
                     })

@@ -1,0 +1,220 @@
+//! Applies a plan: undo file first, then the step, one after the other.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use aws_config::BehaviorVersion;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use flynn_aws::blobstore::AccessKey;
+use flynn_aws::live::{iam, route53, s3};
+use flynn_aws::plan::{Action, IamAction, Observed, Plan, Service, Step};
+use flynn_aws::{ClusterSpec, Region};
+use secrecy::ExposeSecret as _;
+
+use crate::output;
+
+/// A client per service.
+pub struct Clients {
+    /// For the bucket, in its region.
+    pub s3: s3::Client,
+    /// For the user or role.
+    pub iam: iam::Client,
+    /// For records and health checks.
+    pub route53: route53::Client,
+}
+
+impl Clients {
+    /// Makes clients as the AWS CLI does: credentials, proxy and `AWS_ENDPOINT_URL` come from the environment and
+    /// `~/.aws`. TLS is rustls on ring.
+    pub async fn from_env(spec: &ClusterSpec) -> Self {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let blobstore = spec.blobstore.as_ref();
+        let region = blobstore.map_or("us-east-1", |blobstore| blobstore.region.as_str()).to_owned();
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .region(aws_config::Region::new(region))
+            .load()
+            .await;
+        let global = blobstore.map_or("us-east-1", |blobstore| global_region(&blobstore.region));
+        let global = config
+            .to_builder()
+            .region(aws_config::Region::new(global))
+            .build();
+        Self {
+            s3: s3::Client::new(&config),
+            iam: iam::Client::new(&global),
+            route53: route53::Client::new(&global),
+        }
+    }
+
+    /// Reads what is there, and adds outputs of the AWS CLI for EC2.
+    ///
+    /// # Errors
+    /// Returns the call that failed, or the file that cannot be used.
+    pub async fn observe(&self, spec: &ClusterSpec, files: &[PathBuf]) -> Result<Observed> {
+        let mut observed = super::read_observed(spec, files)?;
+        s3::observe(&self.s3, spec, &mut observed).await?;
+        iam::observe(&self.iam, spec, &mut observed).await?;
+        route53::observe(&self.route53, spec, &mut observed).await?;
+        Ok(observed)
+    }
+
+    /// Does one step. Steps of EC2 are commands for you to run.
+    async fn apply(&self, step: &Step) -> Result<Option<AccessKey>> {
+        match step.service() {
+            Service::S3 => s3::apply(&self.s3, step).await?,
+            Service::Iam => return Ok(iam::apply(&self.iam, step).await?),
+            Service::Route53 => route53::apply(&self.route53, step).await?,
+            _ => {}
+        }
+        Ok(None)
+    }
+}
+
+/// The region of the services that have one endpoint per partition.
+fn global_region(region: &Region) -> &'static str {
+    match region.partition() {
+        "aws-cn" => "cn-northwest-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    }
+}
+
+/// Asks on the terminal. Without one nobody can answer.
+///
+/// # Errors
+/// Returns an error without a terminal.
+pub fn confirm(question: &str) -> Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("there is no terminal to ask on: use --yes to apply without asking");
+    }
+    output::write(format!("{question} [y/N] ").as_bytes())?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Whether a step is this program's to do.
+pub fn is_live(step: &Step) -> bool {
+    matches!(step.service(), Service::S3 | Service::Iam | Service::Route53)
+}
+
+/// Does the live steps of a plan in order. Each step's inverse is in the undo file before the step runs.
+///
+/// # Errors
+/// Returns the first step that failed. The steps before it are done; running the program again goes on from there.
+pub async fn apply(
+    clients: &Clients,
+    plan: &Plan,
+    undo_file: &Path,
+    key_file: Option<&Path>,
+) -> Result<()> {
+    let steps: Vec<&Step> = plan.steps.iter().filter(|step| is_live(step)).collect();
+    let new_key = steps.iter().any(|step| creates_key(step));
+    let mut key = match (new_key, key_file) {
+        (false, _) => None,
+        (true, Some(path)) => Some((path, create_private(path)?)),
+        (true, None) => bail!("the plan creates an access key: name a new file for it with --key-file"),
+    };
+    let mut undo = append_private(undo_file)?;
+    for (at, step) in steps.iter().enumerate() {
+        let number = format!("[{}/{}]", at + 1, steps.len());
+        output::line(format_args!("{number} {}", step.sentence()))?;
+        if let Some(inverse) = step.inverse() {
+            let line = serde_json::to_string(&inverse).context("cannot write the inverse")?;
+            let written = writeln!(undo, "{line}").and_then(|()| undo.sync_all());
+            written.with_context(|| format!("cannot write {}", undo_file.display()))?;
+        }
+        let done = clients.apply(step).await;
+        if done.is_err() && creates_key(step) {
+            if let Some((path, _)) = &key {
+                // Nothing was written into it.
+                let _ = fs::remove_file(path);
+            }
+        }
+        let new = done.with_context(|| {
+            format!(
+                "step {} of {} failed; run the same command again to go on, or `aws-apply SPEC --undo {}` to go back",
+                at + 1,
+                steps.len(),
+                undo_file.display()
+            )
+        })?;
+        if let (Some(new), Some((path, file))) = (new, &mut key) {
+            write_key(file, &new).with_context(|| format!("cannot write {}", path.display()))?;
+            output::line(format_args!("        key {} is in {}", new.id, path.display()))?;
+        }
+    }
+    if steps.is_empty() {
+        return Ok(());
+    }
+    output::line(format_args!("{} steps done; `aws-apply SPEC --undo {}` goes back", steps.len(), undo_file.display()))?;
+    Ok(())
+}
+
+fn creates_key(step: &Step) -> bool {
+    matches!(step.action, Action::Iam(IamAction::CreateAccessKey { .. }))
+}
+
+/// Undoes what an undo file lists, last step first. Each step that was undone leaves the file.
+///
+/// # Errors
+/// Returns the first step that failed. Run it again to go on.
+pub async fn undo(clients: &Clients, path: &Path) -> Result<()> {
+    let steps = read_undo(path)?;
+    let total = steps.len();
+    for done in 0..total {
+        let Some((step, rest)) = steps.get(..total - done).and_then(<[Step]>::split_last) else { break };
+        output::line(format_args!("[{}/{total}] {}", done + 1, step.sentence()))?;
+        clients.apply(step).await.with_context(|| {
+            format!("step {} of {total} failed; run the same command again to go on", done + 1)
+        })?;
+        let lines: Result<Vec<String>, _> = rest.iter().map(serde_json::to_string).collect();
+        let text: String = lines.context("cannot write the undo file")?.into_iter().map(|l| l + "\n").collect();
+        flynn_config::write_file(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
+    output::line("everything is undone")?;
+    Ok(())
+}
+
+/// Reads an undo file. A last line that a crash cut off belongs to a step that did not run.
+///
+/// # Errors
+/// Returns why the file cannot be read, or the line that is damaged.
+pub fn read_undo(path: &Path) -> Result<Vec<Step>> {
+    let text = super::read_text(path)?;
+    let mut steps = Vec::new();
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        match serde_json::from_str(line) {
+            Ok(step) => steps.push(step),
+            Err(_) if !line.ends_with('\n') => {}
+            Err(_) => bail!("cannot use {}: line {} is not a step", path.display(), at + 1),
+        }
+    }
+    Ok(steps)
+}
+
+/// Creates a file that only its owner can read, and that was not there.
+fn create_private(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    file.with_context(|| format!("cannot create {}, which must not exist", path.display()))
+}
+
+/// Opens a file that only its owner can read, to add to it.
+fn append_private(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+    file.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes a key as the environment that the AWS CLI and these programs read.
+fn write_key(file: &mut File, key: &AccessKey) -> std::io::Result<()> {
+    let secret = key.secret.expose_secret();
+    writeln!(file, "AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={secret}", key.id)?;
+    file.sync_all()
+}
