@@ -8,3 +8,4 @@ mod answers;
 mod clients;
 mod enforcement;
 mod lifecycle;
+mod oracle;

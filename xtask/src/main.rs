@@ -1,5 +1,6 @@
 //! The workspace's chores: `cargo xtask`, without arguments, lists them.
 
+mod emulator;
 mod fuzz;
 mod tree;
 
@@ -12,6 +13,7 @@ const USAGE: &str = "\
 usage: cargo xtask CHORE
 
   test          all tests, the feature sets, the dependency trees; `.ci/run` adds fmt, clippy, docs
+  test-aws      the live calls of flynn-aws against an emulator; needs python3 with venv
   tree          count each crate's dependencies and check what must not be among them
   replay DIR    send recorded exchanges of real controllers to the mock and compare
   bench [NAME]  the benchmarks (client, config, tls), a line `workload: ratio` each
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let done = match args.as_slice() {
         ["test"] => test(),
+        ["test-aws"] => emulator::test(),
         ["tree"] => tree::check(),
         ["replay", dir] => program("replay", &[dir]),
         ["bench"] => bench(&["client", "config", "tls"]),

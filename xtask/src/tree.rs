@@ -24,7 +24,10 @@ pub(crate) const OURS: [&str; 5] =
 const NEVER: [&str; 6] =
     ["aws-lc-rs", "openssl", "native-tls", "rustls-pemfile", "aws-config", "async-std"];
 
-const BUDGETS: [Budget; 5] = [
+/// What an HTTP client, TLS and a credential chain would bring.
+const TRANSPORT: [&str; 6] = ["hyper", "rustls", "aws-lc-rs", "aws-config", "reqwest", "openssl"];
+
+const BUDGETS: [Budget; 7] = [
     Budget { name: "flynn-client", features: &[], most: 115, ours: &[], banned: &NEVER },
     Budget {
         name: "flynn-config",
@@ -37,9 +40,23 @@ const BUDGETS: [Budget; 5] = [
     Budget {
         name: "flynn-aws",
         features: &[],
-        most: 30,
+        most: 20,
         ours: &[],
-        banned: &["tokio", "reqwest", "hyper"],
+        banned: &["tokio", "reqwest", "hyper", "aws-smithy-types", "aws-sdk-s3", "aws-sdk-iam"],
+    },
+    Budget {
+        name: "flynn-aws",
+        features: &["--features", "s3,iam,route53"],
+        most: 125,
+        ours: &[],
+        banned: &TRANSPORT,
+    },
+    Budget {
+        name: "flynn-examples",
+        features: &["--features", "aws"],
+        most: 400,
+        ours: &OURS,
+        banned: &["aws-lc-rs", "openssl", "native-tls"],
     },
     Budget {
         name: "flynn-mock",

@@ -2,15 +2,20 @@
 
 #[cfg(feature = "aws")]
 pub mod apply;
+pub mod bucket;
 
+use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use flynn_aws::ClusterSpec;
 use flynn_aws::blobstore::AccessKey;
 use flynn_aws::plan::{Observed, Plan, operator_policy};
 use flynn_aws::preflight::{Inventory, preflight};
 use serde_json::{Map, Value, json};
+
+/// The largest document that is read, in bytes: a listing of some 10,000 instances.
+const LARGEST: u64 = 64 << 20;
 
 /// A commented specification.
 pub const EXAMPLE: &str = include_str!("aws/example.toml");
@@ -37,10 +42,16 @@ pub fn read_observed(spec: &ClusterSpec, paths: &[impl AsRef<Path>]) -> Result<O
     Ok(observed)
 }
 
+/// Reads a regular file of at most [`LARGEST`] bytes, or standard input.
 fn read_text(path: &Path) -> Result<String> {
     let what = || format!("cannot read {}", path.display());
-    let bytes = flynn_config::read_file(path).with_context(what)?;
-    String::from_utf8(bytes).with_context(what)
+    if path == Path::new("-") {
+        let bytes = flynn_config::read_file(path).with_context(what)?;
+        return String::from_utf8(bytes).with_context(what);
+    }
+    let about = fs::metadata(path).with_context(what)?;
+    ensure!(about.is_file() && about.len() <= LARGEST, "{}: it is not a file of at most 64 MB", what());
+    fs::read_to_string(path).with_context(what)
 }
 
 /// Returns everything that follows from a specification, as one JSON object.

@@ -70,6 +70,13 @@ impl Error {
         }))
     }
 
+    /// Replaces what AWS says, which is escaped and bounded.
+    #[cfg(feature = "route53")]
+    pub(crate) fn message(mut self, message: &str) -> Self {
+        self.0.message = bounded(message);
+        self
+    }
+
     pub(crate) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.0.remedy = remedy.into();
         self

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
 use aws_sdk_route53::types::{self, ChangeStatus};
 use serde_json::{Map, Value, json};
 
+use aws_sdk_route53::config::AsyncSleep as _;
 pub use aws_sdk_route53::{self as sdk, Client};
 
 use super::error::failed;
@@ -153,8 +155,19 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
                     .remedy("change the record in the console or by the AWS CLI")
             })?;
             let change = client.change_resource_record_sets().hosted_zone_id(zone.as_str());
-            let changed =
-                change.change_batch(batch).send().await.map_err(failed(call, zone.as_str()))?;
+            let changed = change.change_batch(batch).send().await.map_err(|error| {
+                let refused = error.as_service_error().and_then(|error| match error {
+                    ChangeResourceRecordSetsError::InvalidChangeBatch(batch) => {
+                        Some(batch.messages().join("; "))
+                    }
+                    _ => None,
+                });
+                let error = failed(call, zone.as_str())(error);
+                match refused.filter(|refused| !refused.is_empty()) {
+                    Some(refused) => error.message(&refused),
+                    None => error,
+                }
+            })?;
             match changed.change_info() {
                 Some(info) => wait(client, info.id(), Duration::from_secs(300)).await,
                 None => Ok(()),

@@ -10,6 +10,7 @@ use aws_sdk_s3::types::{
 };
 use aws_smithy_types::error::operation::BuildError;
 
+use aws_sdk_s3::config::AsyncSleep as _;
 pub use aws_sdk_s3::{self as sdk, Client};
 
 use super::error::failed;

@@ -407,3 +407,65 @@ proptest! {
         prop_assert!(!read.default_backend().is_empty());
     }
 }
+
+/// Strings that people set, each with the words that explain it.
+#[test]
+fn wrong_strings_are_explained() {
+    const ID: &str = "access_key_id=AKIAIOSFODNN7EXAMPLE";
+    const KEY: &str = "secret_access_key=wJalrXUtnFEMI/K7MDENG";
+    let s3 = |rest: &str| format!("backend=s3 {rest}");
+    let full = |bucket: &str, region: &str| s3(&format!("bucket={bucket} region={region} {ID} {KEY}"));
+    let minio = |rest: &str| format!("backend=minio bucket=acme-blobs {ID} {KEY} {rest}");
+    let table: Vec<(String, &str)> = vec![
+        // The guide's own line: no `$`, and a quote that is never closed.
+        (format!("backend=s3 region=AWS_REGION bucket=acme-blobs {ID} {KEY}"), "region is not one that Flynn can use"),
+        (format!("\"backend=s3 region=us-east-1 bucket=acme-blobs {ID} {KEY}"), "does not know the value of backend="),
+        (format!("backend=s3 region=us-east-1 bucket=acme-blobs {ID} {KEY}\""), "is quoted"),
+        (full("acme-blobs", "$AWS_REGION"), "a shell did not expand it"),
+        (full("$BUCKET", "us-east-1"), "a shell did not expand it"),
+        (full("acme-blobs", "us-east-1a"), "region is not one"),
+        (full("acme-blobs", "us-east"), "region is not one"),
+        (full("acme-blobs", "us-east-01"), "region is not one"),
+        (full("acme-blobs", "fips-us-gov-west-1"), "region is not one"),
+        (full("acme-blobs", "eusc-de-east-1"), "region is not one that Flynn can use"),
+        (full("s3://acme-blobs", "us-east-1"), "not one that S3 ever allowed"),
+        (full("acme-blobs/", "us-east-1"), "not one that S3 ever allowed"),
+        (full("arn:aws:s3:::acme-blobs", "us-east-1"), "not one that S3 ever allowed"),
+        (s3(&format!("bucket=acme-blobs {ID} {KEY}")), "parameter region is missing"),
+        (s3(&format!("region=us-east-1 {ID} {KEY}")), "parameter bucket is missing"),
+        (s3(&format!("bucket=acme-blobs region=us-east-1 {ID}")), "secret_access_key is missing"),
+        (s3(&format!("bucket=acme-blobs region=us-east-1 {KEY}")), "access_key_id is missing"),
+        (s3("bucket=acme-blobs region=us-east-1 ec2_role=True"), "access_key_id is missing"),
+        (s3(&format!("bucket=acme-blobs region=us-east-1 {ID} secret_access_key=two words")), "has no \"=\""),
+        (s3(&format!("bucket=acme-blobs region=us-east-1 {ID} secret_access_key=a{}b", '\t')), "no AWS secret has"),
+        (s3(&format!("bucket=acme-blobs region=us-east-1 access_key_id=ASIAIOSFODNN7EXAMPLE {KEY}")), "temporary key"),
+        (s3(&format!("bucket=acme-blobs region=us-east-1 access_key_id=AKIA-X {KEY}")), "other than letters and digits"),
+        (s3(&format!("bucket: acme-blobs region=us-east-1 {ID} {KEY}")), "has no \"=\""),
+        ("s3".to_owned(), "has no \"=\""),
+        ("backend=S3 bucket=acme-blobs".to_owned(), "does not know the value of backend="),
+        ("backend=aws bucket=acme-blobs".to_owned(), "does not know the value of backend="),
+        ("backend=s3,bucket=acme-blobs".to_owned(), "does not know the value of backend="),
+        ("{\"backend\": \"s3\"}".to_owned(), "has no \"=\""),
+        (String::new(), "does not know the value of backend="),
+        (minio("endpoint=https://minio.acme.test"), "has a scheme"),
+        (minio("endpoint=minio.acme.test/acme-blobs"), "is a URL"),
+        (minio("endpoint=acme-blobs.nyc3.digitaloceanspaces.com"), "begins with the bucket"),
+        (minio(""), "parameter endpoint is missing"),
+        ("backend=gcs bucket=acme-blobs key=/home/me/key.json".to_owned(), "not the JSON of a service account"),
+        ("backend=gcs bucket=acme-blobs".to_owned(), "parameter key is missing"),
+        ("backend=azure container=x account_name=y".to_owned(), "account_key is missing"),
+    ];
+    for (definition, says) in &table {
+        let env = [("BACKEND_A", definition.as_str()), ("DEFAULT_BACKEND", "a")];
+        let blobstore = Blobstore::read(env);
+        assert!(!blobstore.starts(), "{definition}");
+        let errors: Vec<String> =
+            blobstore.findings().iter().filter(|f| f.is_error()).map(ToString::to_string).collect();
+        assert!(errors.iter().any(|line| line.contains(says)), "{definition}: {errors:?}");
+        for line in &errors {
+            let remedy = line.rsplit("; ").next().unwrap();
+            assert!(!remedy.is_empty() && line.lines().count() == 1, "{line}");
+        }
+    }
+    assert!(table.len() >= 25);
+}

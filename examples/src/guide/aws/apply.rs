@@ -30,26 +30,25 @@ impl Clients {
     /// Makes clients as the AWS CLI does: credentials, proxy and `AWS_ENDPOINT_URL` come from the environment and
     /// `~/.aws`. TLS is rustls on ring.
     pub async fn from_env(spec: &ClusterSpec) -> Self {
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
         let blobstore = spec.blobstore.as_ref();
-        let region = blobstore.map_or("us-east-1", |blobstore| blobstore.region.as_str()).to_owned();
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http)
-            .region(aws_config::Region::new(region))
-            .load()
-            .await;
+        let region = blobstore.map_or("us-east-1", |blobstore| blobstore.region.as_str());
         let global = blobstore.map_or("us-east-1", |blobstore| global_region(&blobstore.region));
-        let global = config
-            .to_builder()
-            .region(aws_config::Region::new(global))
-            .build();
+        let config = defaults(region).load().await;
+        let global = config.to_builder().region(aws_config::Region::new(global)).build();
         Self {
             s3: s3::Client::new(&config),
             iam: iam::Client::new(&global),
             route53: route53::Client::new(&global),
         }
+    }
+
+    /// Makes a client for a bucket with a key of its own.
+    pub async fn for_bucket(region: &Region, key: &AccessKey) -> s3::Client {
+        use s3::sdk::config::Credentials;
+        let secret = key.secret.expose_secret();
+        let key = Credentials::new(&key.id, secret, None, None, "the blobstore's key");
+        let config = defaults(region.as_str()).credentials_provider(key).load().await;
+        s3::Client::new(&config)
     }
 
     /// Reads what is there, and adds outputs of the AWS CLI for EC2.
@@ -74,6 +73,16 @@ impl Clients {
         }
         Ok(None)
     }
+}
+
+/// The configuration of the AWS CLI, with HTTP and TLS of ours.
+fn defaults(region: &str) -> aws_config::ConfigLoader {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https();
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .http_client(http)
+        .region(aws_config::Region::new(region.to_owned()))
 }
 
 /// The region of the services that have one endpoint per partition.

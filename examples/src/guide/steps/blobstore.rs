@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flynn_aws::blobstore::{
-    Backend, BackendKind, Blobstore, Changes, Migration, S3Access, migrate_command,
+    Backend, BackendKind, Blobstore, BucketCount, Changes, Migration, S3Access, migrate_command,
 };
 use flynn_aws::policy::Policy;
 
+use crate::aws::bucket;
 use crate::cluster;
 use crate::documents;
 use crate::session::Session;
@@ -81,6 +82,16 @@ pub async fn act(session: &mut Session) -> Result<()> {
         documents::write(&path, &policy).await?;
         session.screen.say(format_args!("IAM policy written to {}", path.display()));
     }
+    let before = match bucket::before(&backend).await? {
+        Ok(before) => {
+            session.screen.say(format_args!("the key does what the blobstore needs; the bucket holds {before}"));
+            Some(before)
+        }
+        Err(unchecked) => {
+            session.screen.say(unchecked);
+            None
+        }
+    };
     let changes = Changes::to_default(&backend, &env);
     if !changes.is_empty() {
         // New files may have gone elsewhere meanwhile: what was moved before proves nothing.
@@ -90,13 +101,17 @@ pub async fn act(session: &mut Session) -> Result<()> {
         cluster::change_env(session, change, what).await?;
     }
     if migrated_to(session).await? != Some(mark(&backend)) {
-        migrate(session, &backend).await?;
+        migrate(session, &backend, before).await?;
     }
     Ok(())
 }
 
 /// Runs the job attached, judges it, and leaves the mark.
-async fn migrate(session: &mut Session, backend: &Backend) -> Result<()> {
+async fn migrate(
+    session: &mut Session,
+    backend: &Backend,
+    before: Option<BucketCount>,
+) -> Result<()> {
     let what = "the migration of the blobs failed";
     let app = session.client.app(APP);
     // The job gets the env of the release that is current now.
@@ -115,6 +130,9 @@ async fn migrate(session: &mut Session, backend: &Backend) -> Result<()> {
     }
     let name = backend.name().as_str();
     let done = Migration::judge(name, &env, output.exit_status.into(), &text).context(what)?;
+    if let Some(before) = before {
+        bucket::after(backend, before, &done).await?;
+    }
     session.screen.say(format_args!("{} files moved to {name}", done.moved));
     if done.left_behind > 0 {
         session.screen.say(format_args!("{} old copies could not be deleted", done.left_behind));
