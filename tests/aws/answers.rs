@@ -32,7 +32,9 @@ impl AsyncSleep for NoSleep {
 
 macro_rules! client {
     ($module:ident, $sleep:expr, $rules:expr) => {{
-        use $module::sdk::config::{BehaviorVersion, Config, Credentials, Region, retry::RetryConfig};
+        use $module::sdk::config::{
+            BehaviorVersion, Config, Credentials, Region, retry::RetryConfig,
+        };
         let mut interceptor = MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny);
         for rule in $rules {
             interceptor = interceptor.with_rule(rule);
@@ -92,7 +94,8 @@ fn no_records() -> Rule {
 #[tokio::test]
 async fn a_change_is_waited_for_until_it_is_insync() {
     let sleep = NoSleep::default();
-    let changed = mock!(route53::Client::change_resource_record_sets).then_http_response(|| answer(200, CHANGED));
+    let changed = mock!(route53::Client::change_resource_record_sets)
+        .then_http_response(|| answer(200, CHANGED));
     let status = mock!(route53::Client::get_change)
         .sequence()
         .http_response(|| answer(200, PENDING))
@@ -119,7 +122,10 @@ async fn route53s_refusals_are_told_apart() {
     });
     let client = client!(route53, NoSleep::default(), [&no_records(), &conflict]);
     let error = route53::apply(&client, &change()).await.unwrap_err();
-    assert_eq!((error.kind(), error.call()), (ErrorKind::Conflict, "route53:ChangeResourceRecordSets"));
+    assert_eq!(
+        (error.kind(), error.call()),
+        (ErrorKind::Conflict, "route53:ChangeResourceRecordSets")
+    );
     assert!(error.to_string().contains("already exists"), "{error}");
     assert_eq!(error.request_id(), Some("the-request"));
 
@@ -174,7 +180,9 @@ async fn buckets_of_others_and_elsewhere_are_findings() {
             answer
         })
     };
-    let list = |body: &'static str| mock!(s3::Client::list_buckets).then_http_response(move || answer(200, body));
+    let list = |body: &'static str| {
+        mock!(s3::Client::list_buckets).then_http_response(move || answer(200, body))
+    };
     let codes = |plan: &Plan| plan.findings.iter().map(|f| f.code).collect::<Vec<_>>();
 
     let plan = bucket(&[&head(403, Some("us-east-1")), &list(NOBODYS)]).await.unwrap();
@@ -277,7 +285,8 @@ async fn lost_connections_and_missing_credentials_are_told_apart() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nobody = format!("http://127.0.0.1:{port}");
     let key = Credentials::new("AKIA", "MARKED", None, None, "test");
-    let client = s3::Client::from_conf(base().endpoint_url(&nobody).credentials_provider(key).build());
+    let client =
+        s3::Client::from_conf(base().endpoint_url(&nobody).credentials_provider(key).build());
     let bucket = "acme-blobs".parse().unwrap();
     let error = s3::count(&client, &bucket).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error:?}");
@@ -287,8 +296,13 @@ async fn lost_connections_and_missing_credentials_are_told_apart() {
     let error = s3::count(&client, &bucket).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Credentials, "{error:?}");
 
-    let html = mock!(s3::Client::list_objects_v2).then_http_response(|| answer(502, "<html>Bad gateway</html>"));
+    let html = mock!(s3::Client::list_objects_v2)
+        .then_http_response(|| answer(502, "<html>Bad gateway</html>"));
     let client = client!(s3, NoSleep::default(), [&html]);
     let error = s3::count(&client, &bucket).await.unwrap_err();
-    assert_eq!((error.kind(), error.to_string().lines().count()), (ErrorKind::Unreachable, 1), "{error}");
+    assert_eq!(
+        (error.kind(), error.to_string().lines().count()),
+        (ErrorKind::Unreachable, 1),
+        "{error}"
+    );
 }

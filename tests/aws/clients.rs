@@ -89,7 +89,8 @@ impl Clients {
             let tags = self.s3.get_bucket_tagging().bucket(*bucket).send().await.ok();
             let block = self.s3.get_public_access_block().bucket(*bucket).send().await.ok();
             let owner = self.s3.get_bucket_ownership_controls().bucket(*bucket).send().await.ok();
-            let rules = self.s3.get_bucket_lifecycle_configuration().bucket(*bucket).send().await.ok();
+            let rules =
+                self.s3.get_bucket_lifecycle_configuration().bucket(*bucket).send().await.ok();
             let block = block.and_then(|block| block.public_access_block_configuration);
             settings.push(format!(
                 "{:?} {block:?} {:?} {:?}",
@@ -108,7 +109,8 @@ impl Clients {
         let profiles = profiles.instance_profiles().iter().map(|p| p.instance_profile_name());
         let profiles: Vec<&str> = profiles.filter(|name| name.contains(word)).collect();
         let checks = self.route53.list_health_checks().send().await.unwrap();
-        let checks = checks.health_checks().iter().map(|check| format!("{:?}", check.health_check_config()));
+        let checks =
+            checks.health_checks().iter().map(|check| format!("{:?}", check.health_check_config()));
         let mut checks: Vec<String> = checks.filter(|check| check.contains(word)).collect();
         checks.sort();
         let mut records = Vec::new();
@@ -117,8 +119,15 @@ impl Clients {
                 let sets = self.route53.list_resource_record_sets().hosted_zone_id(zone.id());
                 for set in sets.send().await.unwrap().resource_record_sets() {
                     // The ids of checks that came back differ.
-                    records.push(format!("{} {:?} {:?} {:?} {:?} {}", set.name(), set.r#type(), set.set_identifier(),
-                        set.ttl(), set.resource_records(), set.health_check_id().is_some()));
+                    records.push(format!(
+                        "{} {:?} {:?} {:?} {:?} {}",
+                        set.name(),
+                        set.r#type(),
+                        set.set_identifier(),
+                        set.ttl(),
+                        set.resource_records(),
+                        set.health_check_id().is_some()
+                    ));
                 }
             }
         }
@@ -129,8 +138,9 @@ impl Clients {
 
 /// The address in a variable that `cargo xtask test-aws` sets.
 pub(crate) fn endpoint(variable: &str) -> String {
-    std::env::var(variable)
-        .unwrap_or_else(|_| panic!("{variable} is not set: run these tests by `cargo xtask test-aws`"))
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run these tests by `cargo xtask test-aws`")
+    })
 }
 
 /// A specification whose names no other test uses, and the word that is in all of them.

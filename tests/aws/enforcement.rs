@@ -16,7 +16,9 @@ use crate::clients::{Clients, endpoint, spec};
 fn enforce(endpoint: &str) {
     let address = endpoint.trim_start_matches("http://");
     let mut socket = TcpStream::connect(address).unwrap();
-    let request = format!("POST /moto-api/reset-auth HTTP/1.1\r\nHost: {address}\r\nContent-Length: 1\r\nConnection: close\r\n\r\n0");
+    let request = format!(
+        "POST /moto-api/reset-auth HTTP/1.1\r\nHost: {address}\r\nContent-Length: 1\r\nConnection: close\r\n\r\n0"
+    );
     socket.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
@@ -33,8 +35,10 @@ async fn the_key_does_seven_actions_and_no_other() {
     // A user with one action only.
     let user = format!("{word}-poor");
     admin.iam.create_user().user_name(&user).send().await.unwrap();
-    let policy = format!(r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow",
-        "Action": ["s3:ListBucket", "s3:PutObject"], "Resource": ["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]}}]}}"#);
+    let policy = format!(
+        r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow",
+        "Action": ["s3:ListBucket", "s3:PutObject"], "Resource": ["arn:aws:s3:::{bucket}", "arn:aws:s3:::{bucket}/*"]}}]}}"#
+    );
     let put = admin.iam.put_user_policy().user_name(&user).policy_name("p").policy_document(policy);
     put.send().await.unwrap();
     let poor = admin.iam.create_access_key().user_name(&user).send().await.unwrap();
@@ -66,7 +70,8 @@ async fn the_key_does_seven_actions_and_no_other() {
     assert!(blobstore.s3.list_buckets().send().await.is_err());
 
     // The probe names what a poorer key lacks, and what it could not clean up.
-    let poor = Clients::new(&endpoint, "us-east-1", (poor.access_key_id(), poor.secret_access_key()));
+    let poor =
+        Clients::new(&endpoint, "us-east-1", (poor.access_key_id(), poor.secret_access_key()));
     let found = s3::probe(&poor.s3, &bucket, Duration::ZERO).await.unwrap();
     let told: Vec<String> = found.iter().map(|f| format!("{} {}", f.code, f.subject)).collect();
     for action in ["s3:GetObject", "s3:DeleteObject"] {

@@ -19,7 +19,12 @@ fn undo(steps: &[Step]) -> Vec<Step> {
 #[tokio::test]
 async fn create_repeat_and_undo() {
     let clients = Clients::emulator();
-    for more in ["", "access = \"ec2-role\"", "versioning = true\n[dns]\nrouting = \"multi-value\"", "[dns]\nrouting = \"simple\""] {
+    for more in [
+        "",
+        "access = \"ec2-role\"",
+        "versioning = true\n[dns]\nrouting = \"multi-value\"",
+        "[dns]\nrouting = \"simple\"",
+    ] {
         let (spec, word) = spec(&clients, more).await;
         let before = clients.inventory(&word).await;
         let plan = clients.plan(&spec).await;
@@ -72,17 +77,25 @@ async fn steps_can_be_repeated() {
         let plan = clients.plan(&spec).await;
         for step in &plan.steps {
             clients.apply([step]).await.unwrap();
-            let once = step.sentence().contains("access key") || step.sentence().contains("health check")
+            let once = step.sentence().contains("access key")
+                || step.sentence().contains("health check")
                 || step.sentence().contains("put the role");
             if !once {
-                clients.apply([step]).await.unwrap_or_else(|error| panic!("{}: {error}", step.sentence()));
+                clients
+                    .apply([step])
+                    .await
+                    .unwrap_or_else(|error| panic!("{}: {error}", step.sentence()));
             }
         }
         for step in undo(&plan.steps) {
             clients.apply([&step]).await.unwrap();
-            let gone = step.sentence().contains("the bucket") && !step.sentence().starts_with("delete");
+            let gone =
+                step.sentence().contains("the bucket") && !step.sentence().starts_with("delete");
             if !gone {
-                clients.apply([&step]).await.unwrap_or_else(|error| panic!("{}: {error}", step.sentence()));
+                clients
+                    .apply([&step])
+                    .await
+                    .unwrap_or_else(|error| panic!("{}: {error}", step.sentence()));
             }
         }
     }
@@ -102,7 +115,8 @@ async fn drift_is_repaired_and_the_rest_kept() {
         .expiration(s3::sdk::types::LifecycleExpiration::builder().days(30).build())
         .build()
         .unwrap();
-    let rules = s3::sdk::types::BucketLifecycleConfiguration::builder().rules(rule).build().unwrap();
+    let rules =
+        s3::sdk::types::BucketLifecycleConfiguration::builder().rules(rule).build().unwrap();
     let put = clients.s3.put_bucket_lifecycle_configuration().bucket(&bucket);
     put.lifecycle_configuration(rules).send().await.unwrap();
     clients.s3.delete_public_access_block().bucket(&bucket).send().await.unwrap();
@@ -123,7 +137,8 @@ async fn drift_is_repaired_and_the_rest_kept() {
     let before = clients.inventory(&word).await;
     clients.apply(&plan.steps).await.unwrap();
     assert!(clients.plan(&spec).await.holds());
-    let rules = clients.s3.get_bucket_lifecycle_configuration().bucket(&bucket).send().await.unwrap();
+    let rules =
+        clients.s3.get_bucket_lifecycle_configuration().bucket(&bucket).send().await.unwrap();
     let ids: Vec<_> = rules.rules().iter().filter_map(|rule| rule.id()).collect();
     assert!(ids.contains(&"theirs") && ids.len() == 2, "{ids:?}");
     clients.apply(&undo(&plan.steps)).await.unwrap();
@@ -152,7 +167,13 @@ async fn a_record_of_another_kind_is_replaced_on_request_only() {
     let clients = Clients::emulator();
     let (spec, word) = spec(&clients, "").await;
     let zones = clients.route53.list_hosted_zones().send().await.unwrap();
-    let zone = zones.hosted_zones().iter().find(|zone| zone.name().contains(&word)).unwrap().id().to_owned();
+    let zone = zones
+        .hosted_zones()
+        .iter()
+        .find(|zone| zone.name().contains(&word))
+        .unwrap()
+        .id()
+        .to_owned();
     let batch = serde_json::json!({"Comment": "", "Changes": [{"Action": "CREATE", "ResourceRecordSet": {
         "Name": format!("{word}.example.com."), "Type": "A", "TTL": 300,
         "ResourceRecords": [{"Value": "198.51.100.1"}]}}]});
@@ -162,8 +183,11 @@ async fn a_record_of_another_kind_is_replaced_on_request_only() {
     let before = clients.inventory(&word).await;
     let plan = clients.plan(&spec).await;
     assert!(plan.has_errors());
-    assert!(sentences(&plan).iter().all(|step| !step.contains("record") && !step.contains("health")));
-    let text = serde_json::to_string(&spec).unwrap().replace("\"replace\":false", "\"replace\":true");
+    assert!(
+        sentences(&plan).iter().all(|step| !step.contains("record") && !step.contains("health"))
+    );
+    let text =
+        serde_json::to_string(&spec).unwrap().replace("\"replace\":false", "\"replace\":true");
     let replacing = serde_json::from_str(&text).unwrap();
     let plan = clients.plan(&replacing).await;
     clients.apply(&plan.steps).await.unwrap();
@@ -188,7 +212,8 @@ async fn buckets_in_use_or_elsewhere_are_left_alone() {
 
     let (two, word) = spec(&clients, "").await;
     let europe = s3::sdk::types::BucketLocationConstraint::EuWest1;
-    let europe = s3::sdk::types::CreateBucketConfiguration::builder().location_constraint(europe).build();
+    let europe =
+        s3::sdk::types::CreateBucketConfiguration::builder().location_constraint(europe).build();
     let create = clients.s3.create_bucket().bucket(format!("{word}-blobs"));
     create.create_bucket_configuration(europe).send().await.unwrap();
     let plan = clients.plan(&two).await;

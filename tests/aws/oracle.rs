@@ -62,38 +62,77 @@ fn aws_models_take_our_documents() {
             call("route53", "CreateHealthCheck", serde_json::to_value(check).unwrap());
         }
         for group in serde_json::to_value(spec.security_groups()).unwrap().as_array().unwrap() {
-            call("ec2", "CreateSecurityGroup", json!({"GroupName": group["GroupName"], "Description": group["Description"]}));
-            call("ec2", "AuthorizeSecurityGroupIngress", json!({"GroupId": "sg-1", "IpPermissions": group["IpPermissions"]}));
+            call(
+                "ec2",
+                "CreateSecurityGroup",
+                json!({"GroupName": group["GroupName"], "Description": group["Description"]}),
+            );
+            call(
+                "ec2",
+                "AuthorizeSecurityGroupIngress",
+                json!({"GroupId": "sg-1", "IpPermissions": group["IpPermissions"]}),
+            );
         }
-        for action in plan.steps.iter().flat_map(|step| [Some(&step.action), step.undo.as_ref()]).flatten() {
+        for action in
+            plan.steps.iter().flat_map(|step| [Some(&step.action), step.undo.as_ref()]).flatten()
+        {
             match action {
                 Action::Route53(Route53Action::ChangeRecords { zone, batch }) => {
-                    let batch = Route53Action::resolve(batch.clone(), |_| Some("an-id".to_owned())).unwrap();
-                    call("route53", "ChangeResourceRecordSets", json!({"HostedZoneId": zone, "ChangeBatch": batch}));
+                    let batch = Route53Action::resolve(batch.clone(), |_| Some("an-id".to_owned()))
+                        .unwrap();
+                    call(
+                        "route53",
+                        "ChangeResourceRecordSets",
+                        json!({"HostedZoneId": zone, "ChangeBatch": batch}),
+                    );
                 }
                 Action::Iam(IamAction::CreateUser { user, .. }) => {
                     call("iam", "CreateUser", json!({"UserName": user, "Path": "/flynn/"}));
                 }
                 Action::Iam(IamAction::PutPolicy { policy, document, .. }) => {
                     let document = document.to_string();
-                    call("iam", "PutUserPolicy", json!({"UserName": "u", "PolicyName": policy, "PolicyDocument": document}));
+                    call(
+                        "iam",
+                        "PutUserPolicy",
+                        json!({"UserName": "u", "PolicyName": policy, "PolicyDocument": document}),
+                    );
                 }
                 Action::Iam(IamAction::CreateRole { role, trust, .. }) => {
                     let trust = trust.to_string();
-                    call("iam", "CreateRole", json!({"RoleName": role, "Path": "/flynn/", "AssumeRolePolicyDocument": trust}));
+                    call(
+                        "iam",
+                        "CreateRole",
+                        json!({"RoleName": role, "Path": "/flynn/", "AssumeRolePolicyDocument": trust}),
+                    );
                 }
                 Action::S3(S3Action::SetLifecycle { bucket, rules }) if !rules.is_empty() => {
-                    call("s3", "PutBucketLifecycleConfiguration", json!({"Bucket": bucket, "LifecycleConfiguration": {"Rules": rules}}));
+                    call(
+                        "s3",
+                        "PutBucketLifecycleConfiguration",
+                        json!({"Bucket": bucket, "LifecycleConfiguration": {"Rules": rules}}),
+                    );
                 }
                 Action::S3(S3Action::SetPublicAccess { bucket, block: Some(block) }) => {
-                    call("s3", "PutPublicAccessBlock", json!({"Bucket": bucket, "PublicAccessBlockConfiguration": block}));
+                    call(
+                        "s3",
+                        "PutPublicAccessBlock",
+                        json!({"Bucket": bucket, "PublicAccessBlockConfiguration": block}),
+                    );
                 }
                 Action::S3(S3Action::SetOwnership { bucket, ownership: Some(ownership) }) => {
-                    call("s3", "PutBucketOwnershipControls", json!({"Bucket": bucket,
-                        "OwnershipControls": {"Rules": [{"ObjectOwnership": ownership}]}}));
+                    call(
+                        "s3",
+                        "PutBucketOwnershipControls",
+                        json!({"Bucket": bucket,
+                        "OwnershipControls": {"Rules": [{"ObjectOwnership": ownership}]}}),
+                    );
                 }
                 Action::Ec2(Ec2Action::CreateSecurityGroup { group, description, .. }) => {
-                    call("ec2", "CreateSecurityGroup", json!({"GroupName": group, "Description": description}));
+                    call(
+                        "ec2",
+                        "CreateSecurityGroup",
+                        json!({"GroupName": group, "Description": description}),
+                    );
                 }
                 _ => {}
             }
@@ -107,7 +146,10 @@ fn aws_models_take_our_documents() {
 fn a_dns_library_reads_the_zone_lines() {
     for spec in specs() {
         let plan = spec.dns_plan();
-        ask("zone", &json!({"domain": plan.domain(), "nodes": plan.nodes(), "lines": plan.zone_lines()}));
+        ask(
+            "zone",
+            &json!({"domain": plan.domain(), "nodes": plan.nodes(), "lines": plan.zone_lines()}),
+        );
     }
 }
 
@@ -160,7 +202,9 @@ fn values(kind: &BackendKind) -> Value {
 }
 
 fn random_env(random: &mut fastrand::Rng) -> Vec<(String, String)> {
-    let pick = |random: &mut fastrand::Rng, list: &[&str]| random.choice(list).copied().unwrap_or("").to_owned();
+    let pick = |random: &mut fastrand::Rng, list: &[&str]| {
+        random.choice(list).copied().unwrap_or("").to_owned()
+    };
     let mut env: Vec<(String, String)> = Vec::new();
     for _ in 0..random.usize(0..3) {
         let name = pick(random, &["S3MAIN", "S3MAIN", "A", "B2", "b", "M_X", ""]);
@@ -168,12 +212,32 @@ fn random_env(random: &mut fastrand::Rng) -> Vec<(String, String)> {
         let kind = pick(random, &["s3", "s3", "s3", "minio", "azure", "gcs", "S3", ""]);
         let mut tokens = vec![format!("backend={kind}")];
         for (key, values) in [
-            ("bucket", &["acme-blobs", "acme-blobs", "acme-blobs", "other.blobs", "\"acme\"", ""][..]),
-            ("region", &["us-east-1", "us-east-1", "eu-west-1", "cn-north-1", "AWS_REGION", "us-east-1a", ""]),
-            ("access_key_id", &["AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE", ""]),
+            (
+                "bucket",
+                &["acme-blobs", "acme-blobs", "acme-blobs", "other.blobs", "\"acme\"", ""][..],
+            ),
+            (
+                "region",
+                &[
+                    "us-east-1",
+                    "us-east-1",
+                    "eu-west-1",
+                    "cn-north-1",
+                    "AWS_REGION",
+                    "us-east-1a",
+                    "",
+                ],
+            ),
+            (
+                "access_key_id",
+                &["AKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE", ""],
+            ),
             ("secret_access_key", &["abc/DEF+0=", "abc/DEF+0=", "'abc'", "$SECRET", ""]),
             ("ec2_role", &["true", "True", "false"]),
-            ("endpoint", &["minio.acme.test:9000", "minio.acme.test:9000", "https://minio.acme.test"]),
+            (
+                "endpoint",
+                &["minio.acme.test:9000", "minio.acme.test:9000", "https://minio.acme.test"],
+            ),
             ("insecure", &["true", "TRUE", "no"]),
             ("container", &["blobs", "blobs", ""]),
             ("account_name", &["acme", "acme", ""]),
@@ -213,7 +277,10 @@ fn random_env(random: &mut fastrand::Rng) -> Vec<(String, String)> {
         }
     }
     if random.usize(0..4) > 0 {
-        env.push(("DEFAULT_BACKEND".to_owned(), pick(random, &["s3main", "s3main", "a", "postgres", "S3MAIN", "", "nope"])));
+        env.push((
+            "DEFAULT_BACKEND".to_owned(),
+            pick(random, &["s3main", "s3main", "a", "postgres", "S3MAIN", "", "nope"]),
+        ));
     }
     if random.usize(0..6) == 0 {
         env.push(("AWS_REGION".to_owned(), pick(random, &["us-west-2", "us-east-1", "nowhere"])));

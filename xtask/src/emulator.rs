@@ -33,13 +33,10 @@ pub(crate) fn test() -> Result {
     let enforcing = Emulator::start(&environment, "enforcing")?;
     live.wait()?;
     enforcing.wait()?;
-    let clippy = [&["clippy", "--locked", "--all-targets"], &FEATURES[..], &["--", "-D", "warnings"]];
+    let clippy =
+        [&["clippy", "--locked", "--all-targets"], &FEATURES[..], &["--", "-D", "warnings"]];
     cargo(&clippy.concat())?;
-    let tests = [
-        &["test", "--locked"],
-        &FEATURES[..],
-        &["--lib", "--test", "aws"],
-    ];
+    let tests = [&["test", "--locked"], &FEATURES[..], &["--lib", "--test", "aws"]];
     run(cargo_command(&tests.concat())
         .env("FLYNN_AWS_EMULATOR", &live.endpoint)
         .env("FLYNN_AWS_EMULATOR_IAM", &enforcing.endpoint)

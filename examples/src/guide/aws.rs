@@ -50,7 +50,11 @@ fn read_text(path: &Path) -> Result<String> {
         return String::from_utf8(bytes).with_context(what);
     }
     let about = fs::metadata(path).with_context(what)?;
-    ensure!(about.is_file() && about.len() <= LARGEST, "{}: it is not a file of at most 64 MB", what());
+    ensure!(
+        about.is_file() && about.len() <= LARGEST,
+        "{}: it is not a file of at most 64 MB",
+        what()
+    );
     fs::read_to_string(path).with_context(what)
 }
 

@@ -65,7 +65,8 @@ impl Zone {
     pub fn remaining(&self, batch: &ChangeBatch) -> ChangeBatch {
         let open = |change: &Change| {
             let wanted = &change.resource_record_set;
-            let there = self.sets.iter().find(|set| same_key(set, wanted) && same_kind(set, wanted));
+            let there =
+                self.sets.iter().find(|set| same_key(set, wanted) && same_kind(set, wanted));
             let holds = there.is_some_and(|set| same_content(set, wanted));
             if change.action == ChangeAction::Delete { there.is_some() } else { !holds }
         };

@@ -414,12 +414,19 @@ fn wrong_strings_are_explained() {
     const ID: &str = "access_key_id=AKIAIOSFODNN7EXAMPLE";
     const KEY: &str = "secret_access_key=wJalrXUtnFEMI/K7MDENG";
     let s3 = |rest: &str| format!("backend=s3 {rest}");
-    let full = |bucket: &str, region: &str| s3(&format!("bucket={bucket} region={region} {ID} {KEY}"));
+    let full =
+        |bucket: &str, region: &str| s3(&format!("bucket={bucket} region={region} {ID} {KEY}"));
     let minio = |rest: &str| format!("backend=minio bucket=acme-blobs {ID} {KEY} {rest}");
     let table: Vec<(String, &str)> = vec![
         // The guide's own line: no `$`, and a quote that is never closed.
-        (format!("backend=s3 region=AWS_REGION bucket=acme-blobs {ID} {KEY}"), "region is not one that Flynn can use"),
-        (format!("\"backend=s3 region=us-east-1 bucket=acme-blobs {ID} {KEY}"), "does not know the value of backend="),
+        (
+            format!("backend=s3 region=AWS_REGION bucket=acme-blobs {ID} {KEY}"),
+            "region is not one that Flynn can use",
+        ),
+        (
+            format!("\"backend=s3 region=us-east-1 bucket=acme-blobs {ID} {KEY}"),
+            "does not know the value of backend=",
+        ),
         (format!("backend=s3 region=us-east-1 bucket=acme-blobs {ID} {KEY}\""), "is quoted"),
         (full("acme-blobs", "$AWS_REGION"), "a shell did not expand it"),
         (full("$BUCKET", "us-east-1"), "a shell did not expand it"),
@@ -436,10 +443,24 @@ fn wrong_strings_are_explained() {
         (s3(&format!("bucket=acme-blobs region=us-east-1 {ID}")), "secret_access_key is missing"),
         (s3(&format!("bucket=acme-blobs region=us-east-1 {KEY}")), "access_key_id is missing"),
         (s3("bucket=acme-blobs region=us-east-1 ec2_role=True"), "access_key_id is missing"),
-        (s3(&format!("bucket=acme-blobs region=us-east-1 {ID} secret_access_key=two words")), "has no \"=\""),
-        (s3(&format!("bucket=acme-blobs region=us-east-1 {ID} secret_access_key=a{}b", '\t')), "no AWS secret has"),
-        (s3(&format!("bucket=acme-blobs region=us-east-1 access_key_id=ASIAIOSFODNN7EXAMPLE {KEY}")), "temporary key"),
-        (s3(&format!("bucket=acme-blobs region=us-east-1 access_key_id=AKIA-X {KEY}")), "other than letters and digits"),
+        (
+            s3(&format!("bucket=acme-blobs region=us-east-1 {ID} secret_access_key=two words")),
+            "has no \"=\"",
+        ),
+        (
+            s3(&format!("bucket=acme-blobs region=us-east-1 {ID} secret_access_key=a{}b", '\t')),
+            "no AWS secret has",
+        ),
+        (
+            s3(&format!(
+                "bucket=acme-blobs region=us-east-1 access_key_id=ASIAIOSFODNN7EXAMPLE {KEY}"
+            )),
+            "temporary key",
+        ),
+        (
+            s3(&format!("bucket=acme-blobs region=us-east-1 access_key_id=AKIA-X {KEY}")),
+            "other than letters and digits",
+        ),
         (s3(&format!("bucket: acme-blobs region=us-east-1 {ID} {KEY}")), "has no \"=\""),
         ("s3".to_owned(), "has no \"=\""),
         ("backend=S3 bucket=acme-blobs".to_owned(), "does not know the value of backend="),
@@ -451,7 +472,10 @@ fn wrong_strings_are_explained() {
         (minio("endpoint=minio.acme.test/acme-blobs"), "is a URL"),
         (minio("endpoint=acme-blobs.nyc3.digitaloceanspaces.com"), "begins with the bucket"),
         (minio(""), "parameter endpoint is missing"),
-        ("backend=gcs bucket=acme-blobs key=/home/me/key.json".to_owned(), "not the JSON of a service account"),
+        (
+            "backend=gcs bucket=acme-blobs key=/home/me/key.json".to_owned(),
+            "not the JSON of a service account",
+        ),
         ("backend=gcs bucket=acme-blobs".to_owned(), "parameter key is missing"),
         ("backend=azure container=x account_name=y".to_owned(), "account_key is missing"),
     ];

@@ -128,7 +128,9 @@ pub async fn apply(
     let mut key = match (new_key, key_file) {
         (false, _) => None,
         (true, Some(path)) => Some((path, create_private(path)?)),
-        (true, None) => bail!("the plan creates an access key: name a new file for it with --key-file"),
+        (true, None) => {
+            bail!("the plan creates an access key: name a new file for it with --key-file")
+        }
     };
     let mut undo = append_private(undo_file)?;
     for (at, step) in steps.iter().enumerate() {
@@ -162,7 +164,11 @@ pub async fn apply(
     if steps.is_empty() {
         return Ok(());
     }
-    output::line(format_args!("{} steps done; `aws-apply SPEC --undo {}` goes back", steps.len(), undo_file.display()))?;
+    output::line(format_args!(
+        "{} steps done; `aws-apply SPEC --undo {}` goes back",
+        steps.len(),
+        undo_file.display()
+    ))?;
     Ok(())
 }
 
@@ -178,14 +184,18 @@ pub async fn undo(clients: &Clients, path: &Path) -> Result<()> {
     let steps = read_undo(path)?;
     let total = steps.len();
     for done in 0..total {
-        let Some((step, rest)) = steps.get(..total - done).and_then(<[Step]>::split_last) else { break };
+        let Some((step, rest)) = steps.get(..total - done).and_then(<[Step]>::split_last) else {
+            break;
+        };
         output::line(format_args!("[{}/{total}] {}", done + 1, step.sentence()))?;
         clients.apply(step).await.with_context(|| {
             format!("step {} of {total} failed; run the same command again to go on", done + 1)
         })?;
         let lines: Result<Vec<String>, _> = rest.iter().map(serde_json::to_string).collect();
-        let text: String = lines.context("cannot write the undo file")?.into_iter().map(|l| l + "\n").collect();
-        flynn_config::write_file(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        let text: String =
+            lines.context("cannot write the undo file")?.into_iter().map(|l| l + "\n").collect();
+        flynn_config::write_file(path, text)
+            .with_context(|| format!("cannot write {}", path.display()))?;
     }
     fs::remove_file(path).with_context(|| format!("cannot remove {}", path.display()))?;
     output::line("everything is undone")?;

@@ -64,7 +64,8 @@ mod imp {
         moved: &Migration,
     ) -> Result<()> {
         let client = client(backend).await?;
-        let after = s3::count(&client, backend.bucket()).await.context("cannot count the objects")?;
+        let after =
+            s3::count(&client, backend.bucket()).await.context("cannot count the objects")?;
         moved.verify(before, after).context("the files are not all in the bucket")
     }
 }
@@ -76,7 +77,9 @@ mod imp {
 
     #[allow(clippy::unused_async, reason = "the other build asks S3")]
     pub(super) async fn before(_: &S3Backend) -> Result<Result<BucketCount, &'static str>> {
-        Ok(Err("the bucket and the key are not checked: this program was built without the feature aws"))
+        Ok(Err(
+            "the bucket and the key are not checked: this program was built without the feature aws",
+        ))
     }
 
     #[allow(clippy::unused_async, reason = "the other build asks S3")]

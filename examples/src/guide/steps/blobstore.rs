@@ -84,7 +84,9 @@ pub async fn act(session: &mut Session) -> Result<()> {
     }
     let before = match bucket::before(&backend).await? {
         Ok(before) => {
-            session.screen.say(format_args!("the key does what the blobstore needs; the bucket holds {before}"));
+            session.screen.say(format_args!(
+                "the key does what the blobstore needs; the bucket holds {before}"
+            ));
             Some(before)
         }
         Err(unchecked) => {
