@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::error::Error;
-use crate::ids::{AppId, ReleaseId};
+use crate::ids::{AppId, AppRef, ReleaseId};
 use crate::json::{is_default, null_is_default};
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
@@ -118,7 +118,7 @@ pub struct Apps {
 #[derive(Clone, Debug)]
 pub struct AppHandle {
     pub(crate) client: Client,
-    pub(crate) app: AppId,
+    pub(crate) app: AppRef,
 }
 
 impl Client {
@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// One app, by name or id.
-    pub fn app(&self, name_or_id: impl Into<AppId>) -> AppHandle {
+    pub fn app(&self, name_or_id: impl Into<AppRef>) -> AppHandle {
         AppHandle { client: self.clone(), app: name_or_id.into() }
     }
 }
@@ -153,7 +153,7 @@ impl Apps {
 
 impl AppHandle {
     /// The id or name that this handle was made with.
-    pub fn name_or_id(&self) -> &AppId {
+    pub fn name_or_id(&self) -> &AppRef {
         &self.app
     }
 

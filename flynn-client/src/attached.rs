@@ -16,9 +16,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::{Error, ErrorKind};
 use crate::jobs::{JobOutput, JobStream};
-use crate::transport::{
-    Deadline, Decoder, Duplex, Upgraded, operation, resize, signal, stdin_head,
-};
+use crate::transport::{Deadline, Duplex, Upgraded, operation};
+
+mod frames;
+
+use frames::{Decoder, resize, signal, stdin_head};
 
 /// The connection of an attached job, and what is still to be sent on it. Input and output share it.
 struct Connection {

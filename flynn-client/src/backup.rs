@@ -36,7 +36,9 @@ use crate::ids::BackupId;
 use crate::json::is_default;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Accept, Body, Call, Deadline, Repeat, Request, Spec, is_type, not_a};
+use crate::transport::{
+    Accept, Answer, Body, Call, Deadline, Repeat, Request, Spec, is_type, not_a,
+};
 
 string_enum! {
     /// How a backup went.
@@ -154,10 +156,10 @@ impl IntoFuture for TakeBackup {
                 .accept(Accept::Anything)
                 .slow();
             let deadline = Deadline::after(self.timeout);
-            let (answer, call) = self.client.transport().open(&spec, deadline).await?;
-            let (parts, body) = answer.into_parts();
+            let Answer { parts, body, call } =
+                self.client.transport().open(&spec, deadline).await?;
             if !is_type(&parts.headers, "application/tar") {
-                let error = not_a("tar", &parts.headers).with_status(parts.status);
+                let error = not_a("a tar archive", &parts.headers).with_status(parts.status);
                 return Err(call.name(error, &spec));
             }
             Ok(BackupTar {

@@ -131,7 +131,11 @@ impl GetCapabilities {
     async fn run(self, deadline: Deadline) -> Result<Capabilities, Error> {
         let transport = self.client.transport();
         if let Some(known) = transport.capabilities.get() {
-            return Ok(known.clone());
+            let mut found = Capabilities([Support::No; Capability::ALL.len()]);
+            for (slot, _) in found.0.iter_mut().zip(known).filter(|(_, known)| **known) {
+                *slot = Support::Yes;
+            }
+            return Ok(found);
         }
         let specs = Capability::ALL.map(Capability::probe);
         // Only the status matters: an open answer is dropped unread.
@@ -151,7 +155,11 @@ impl GetCapabilities {
         match trouble {
             Some(error) if found.0.iter().all(|support| *support == Support::Unknown) => Err(error),
             Some(_) => Ok(found),
-            None => Ok(transport.capabilities.get_or_init(|| found).clone()),
+            None => {
+                let known = found.0.map(|support| support == Support::Yes);
+                transport.capabilities.get_or_init(|| Box::from(known));
+                Ok(found)
+            }
         }
     }
 }

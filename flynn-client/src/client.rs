@@ -1,25 +1,34 @@
-//! The client itself: cheap to clone, shared by all that is made from it.
+//! The client itself: a cheap handle on the transport, from which all resources are reached.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::builder::ClientBuilder;
 use crate::transport::Transport;
 
 /// A client of one controller. Clones share connections.
 ///
-/// Resources hang off it: [`apps`](Self::apps), [`app`](Self::app), [`events`](Self::events) ...
+/// | resource | reached by |
+/// |---|---|
+/// | one app | [`app`](Self::app): `flynn.app("www")`, by name or id |
+/// | apps | [`apps`](Self::apps) |
+/// | releases, artifacts | [`releases`](Self::releases), [`artifacts`](Self::artifacts) |
+/// | deployments | [`deployment`](Self::deployment) |
+/// | events | [`events`](Self::events) |
+/// | providers and their resources | [`providers`](Self::providers), [`resources`](Self::resources) |
+/// | routes of all apps | [`routes`](Self::routes) |
+/// | formations of all apps | [`formations`](Self::formations) |
+/// | volumes, log sinks | [`volumes`](Self::volumes), [`sinks`](Self::sinks) |
+/// | the cluster's domain and its backups | [`domain`](Self::domain), [`backup`](Self::backup) |
+/// | status and certificate authority | [`status`](Self::status), [`ping`](Self::ping), [`ca_certificate`](Self::ca_certificate) |
+/// | ACME, managed certificates, hosts (the fork) | [`acme`](Self::acme), [`managed_certificates`](Self::managed_certificates), [`hosts`](Self::hosts) |
+/// | what the server can do | [`capabilities`](Self::capabilities) |
+/// | any other call | [`request`](Self::request) |
 #[derive(Clone)]
 pub struct Client {
     transport: Arc<Transport>,
 }
 
 impl Client {
-    /// Sets up a client of the controller at this URL, `https://controller.<domain>[:port]`.
-    pub fn builder(url: impl Into<String>) -> ClientBuilder {
-        ClientBuilder::new(url.into())
-    }
-
     pub(crate) fn new(transport: Transport) -> Self {
         Self { transport: Arc::new(transport) }
     }
@@ -31,6 +40,16 @@ impl Client {
     /// The controller's URL, without a slash at the end.
     pub fn url(&self) -> &str {
         self.transport.base.as_str().trim_end_matches('/')
+    }
+
+    /// The host in the controller's URL: a name, or an address without brackets.
+    pub fn host(&self) -> &str {
+        self.transport.base.host_str().unwrap_or_default().trim_matches(['[', ']'])
+    }
+
+    /// The port that the client connects to: the one in the URL, otherwise 443 for `https` and 80 for `http`.
+    pub fn port(&self) -> u16 {
+        self.transport.base.port_or_known_default().unwrap_or_default()
     }
 }
 

@@ -45,7 +45,8 @@ use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 mod missing_routes;
 
-pub use missing_routes::{CreateMissingRoutes, FindMissingRoutes, MissingRoute};
+pub use crate::error::MissingRoute;
+pub use missing_routes::{CreateMissingRoutes, FindMissingRoutes};
 
 /// A migration to another domain, as the controller keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 
-use crate::domain::MissingRoute;
 use crate::ids::JobId;
 use crate::json::Json;
 
 mod kind;
 mod line;
+mod missing_route;
 mod pending;
 
 pub use kind::ErrorKind;
 pub(crate) use line::{Line, NAME, kept};
+pub use missing_route::MissingRoute;
 pub use pending::Pending;
 
 /// What failed, why, and in which call.

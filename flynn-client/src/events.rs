@@ -50,7 +50,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::ids::AppId;
+use crate::ids::{AppId, AppRef};
 use crate::json::Json;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
@@ -174,7 +174,7 @@ impl Event {
 #[must_use]
 pub struct Events {
     pub(crate) client: Client,
-    app: Option<AppId>,
+    app: Option<AppRef>,
     object_types: Vec<EventType>,
     object_id: Option<String>,
     past: bool,
@@ -198,7 +198,7 @@ impl Client {
 impl Events {
     /// Those of one app, by name or id. Once the app is deleted the server answers "not found": filter by
     /// [`object_id`](Self::object_id) then.
-    pub fn of_app(mut self, app: impl Into<AppId>) -> Self {
+    pub fn of_app(mut self, app: impl Into<AppRef>) -> Self {
         self.app = Some(app.into());
         self
     }

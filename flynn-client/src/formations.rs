@@ -30,9 +30,9 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::ids::{AppId, ReleaseId};
 use crate::json::{is_false, null_is_default};
+use crate::object_stream::WatchAll;
 use crate::releases::Release;
 use crate::scale::ScaleRequest;
-use crate::since::WatchAll;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
@@ -111,7 +111,7 @@ impl ExpandedFormation {
         self.image_artifact.iter().chain(&self.file_artifacts).chain(&self.artifacts)
     }
 }
-impl crate::since::Marker for ExpandedFormation {
+impl crate::object_stream::Marker for ExpandedFormation {
     fn is_marker(&self) -> bool {
         self.app.is_none()
     }

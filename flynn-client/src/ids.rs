@@ -1,33 +1,47 @@
 //! Ids: newtypes over the strings that the controller uses.
 
-/// Declares newtypes over a string, each an id of one kind of object.
-macro_rules! string_ids {
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Declares newtypes over a string.
+macro_rules! string_types {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
         impl $name {
-            /// Takes any text; what cannot be part of a path is refused when a call is made with it.
-            pub fn new(id: impl Into<String>) -> Self {
-                Self(id.into())
+            /// Takes any text. A call that is made with one that cannot be part of a path is refused.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
             }
 
-            /// The id as text.
+            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// Whether there is no id at all, as in fields that the server left out.
+            /// Whether the text is empty, as in fields that the server left out.
             pub fn is_empty(&self) -> bool {
                 self.0.is_empty()
             }
         }
 
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(&self.0)
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Infallible> {
+                Ok(Self::new(text))
             }
         }
 
@@ -40,24 +54,6 @@ macro_rules! string_ids {
         impl From<$name> for String {
             fn from(id: $name) -> Self {
                 id.0
-            }
-        }
-
-        impl From<String> for $name {
-            fn from(id: String) -> Self {
-                Self(id)
-            }
-        }
-
-        impl From<&String> for $name {
-            fn from(id: &String) -> Self {
-                Self(id.clone())
-            }
-        }
-
-        impl From<&str> for $name {
-            fn from(id: &str) -> Self {
-                Self(id.to_owned())
             }
         }
 
@@ -81,9 +77,34 @@ macro_rules! string_ids {
     )+};
 }
 
-string_ids! {
-    /// Id of an app, a UUID. Calls take the app's name as well.
+/// Lets calls take text for a type.
+macro_rules! from_text {
+    ($($name:ident)+) => {$(
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text)
+            }
+        }
+
+        impl From<&String> for $name {
+            fn from(text: &String) -> Self {
+                Self(text.clone())
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    )+};
+}
+
+string_types! {
+    /// Id of an app, a UUID. Not made from text by `From`, since a name is not an id; see [`AppRef`].
     AppId;
+    /// Id or name of an app: what [`Client::app`](crate::Client::app) takes.
+    AppRef;
     /// Id of a release, a UUID.
     ReleaseId;
     /// Id of an artifact, a UUID.
@@ -94,8 +115,10 @@ string_ids! {
     JobId;
     /// Id of a route with its kind, `http/UUID` or `tcp/UUID`, as the original CLI writes it.
     RouteId;
-    /// Id of a provider, a UUID. Calls take the provider's name as well.
+    /// Id of a provider, a UUID. Not made from text by `From`, since a name is not an id; see [`ProviderRef`].
     ProviderId;
+    /// Id or name of a provider: what [`Client::provider`](crate::Client::provider) takes.
+    ProviderRef;
     /// Id of a resource, a UUID.
     ResourceId;
     /// Id of a volume, a UUID.
@@ -110,17 +133,48 @@ string_ids! {
     BackupId;
     /// Id of a host of the cluster.
     HostId;
-    /// Id of a managed certificate, of the fork.
+    /// Id of a managed certificate (the fork).
     ManagedCertificateId;
 }
-impl AppId {
-    /// Whether this has the form of the server's ids, and so is no name.
-    pub(crate) fn is_uuid(&self) -> bool {
-        self.0.len() == 36
+
+from_text! {
+    AppRef ReleaseId ArtifactId DeploymentId JobId RouteId ProviderRef ResourceId VolumeId SinkId ScaleRequestId
+    MigrationId BackupId HostId ManagedCertificateId
+}
+
+impl AppRef {
+    /// The id, when this has the form of one: an app cannot be named like a UUID.
+    pub fn id(&self) -> Option<AppId> {
+        let is_uuid = self.0.len() == 36
             && self.0.bytes().enumerate().all(|(at, byte)| match at {
                 8 | 13 | 18 | 23 => byte == b'-',
                 _ => byte.is_ascii_hexdigit(),
-            })
+            });
+        is_uuid.then(|| AppId(self.0.clone()))
+    }
+}
+
+impl From<AppId> for AppRef {
+    fn from(id: AppId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<&AppId> for AppRef {
+    fn from(id: &AppId) -> Self {
+        Self(id.0.clone())
+    }
+}
+
+impl From<ProviderId> for ProviderRef {
+    fn from(id: ProviderId) -> Self {
+        Self(id.0)
+    }
+}
+
+impl From<&ProviderId> for ProviderRef {
+    fn from(id: &ProviderId) -> Self {
+        Self(id.0.clone())
     }
 }
 
@@ -133,14 +187,17 @@ mod tests {
         let id: ReleaseId = serde_json::from_str("\"86ac0602\"").unwrap();
         assert_eq!(id, "86ac0602");
         assert_eq!(serde_json::to_string(&id).unwrap(), "\"86ac0602\"");
+        assert_eq!("86ac0602".parse(), Ok(id));
     }
+
     #[test]
-    fn a_name_is_no_uuid() {
-        assert!(AppId::from("11111111-0000-4000-8000-00000000000a").is_uuid());
+    fn a_name_is_not_an_id() {
+        let id = AppRef::from("11111111-0000-4000-8000-00000000000a").id().unwrap();
+        assert_eq!(AppRef::from(&id).as_str(), id.as_str());
         for name in
             ["www", "11111111-0000-4000-8000-00000000000g", "111111111000014000180001000000000001"]
         {
-            assert!(!AppId::from(name).is_uuid(), "{name}");
+            assert_eq!(AppRef::from(name).id(), None, "{name}");
         }
     }
 }

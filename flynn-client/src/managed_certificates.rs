@@ -25,9 +25,9 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::ids::ManagedCertificateId;
 use crate::json::{Json, null_is_default};
+use crate::object_stream::WatchAll;
 use crate::rewrite::rewrite;
 use crate::secret::Secret;
-use crate::since::WatchAll;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
@@ -105,7 +105,7 @@ pub struct IssuanceError {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
-impl crate::since::Marker for ManagedCertificate {
+impl crate::object_stream::Marker for ManagedCertificate {
     fn is_marker(&self) -> bool {
         self.id.is_empty()
     }

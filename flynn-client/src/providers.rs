@@ -17,7 +17,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::ids::ProviderId;
+use crate::ids::{ProviderId, ProviderRef};
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
 
@@ -79,7 +79,7 @@ pub struct Providers {
 #[derive(Clone, Debug)]
 pub struct ProviderHandle {
     pub(crate) client: Client,
-    pub(crate) provider: ProviderId,
+    pub(crate) provider: ProviderRef,
 }
 
 impl Client {
@@ -89,7 +89,7 @@ impl Client {
     }
 
     /// One provider, by name or id.
-    pub fn provider(&self, name_or_id: impl Into<ProviderId>) -> ProviderHandle {
+    pub fn provider(&self, name_or_id: impl Into<ProviderRef>) -> ProviderHandle {
         ProviderHandle { client: self.clone(), provider: name_or_id.into() }
     }
 }

@@ -58,7 +58,7 @@ use crate::apps::AppHandle;
 use crate::client::Client;
 use crate::env::Env;
 use crate::error::{Error, Pending};
-use crate::ids::{AppId, ProviderId, ResourceId};
+use crate::ids::{AppId, AppRef, ProviderId, ProviderRef, ResourceId};
 use crate::json::{Json, null_is_default};
 use crate::providers::ProviderHandle;
 use crate::timestamp::Timestamp;
@@ -99,7 +99,7 @@ fn is_empty(env: &Env) -> bool {
 #[must_use]
 pub struct NewResource {
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    apps: Vec<AppId>,
+    apps: Vec<AppRef>,
     #[serde(skip_serializing_if = "Option::is_none")]
     config: Option<Json>,
 }
@@ -111,12 +111,12 @@ impl NewResource {
     }
 
     /// A resource linked to this app, by name or id.
-    pub fn for_app(app: impl Into<AppId>) -> Self {
+    pub fn for_app(app: impl Into<AppRef>) -> Self {
         Self::unlinked().and_app(app)
     }
 
     /// Links it to this app as well.
-    pub fn and_app(mut self, app: impl Into<AppId>) -> Self {
+    pub fn and_app(mut self, app: impl Into<AppRef>) -> Self {
         self.apps.push(app.into());
         self
     }
@@ -136,7 +136,7 @@ pub struct ExternalResource {
     #[serde(skip_serializing_if = "is_empty")]
     env: Env,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    apps: Vec<AppId>,
+    apps: Vec<AppRef>,
 }
 
 impl ExternalResource {
@@ -152,7 +152,7 @@ impl ExternalResource {
     }
 
     /// Links it to this app, by name or id.
-    pub fn app(mut self, app: impl Into<AppId>) -> Self {
+    pub fn app(mut self, app: impl Into<AppRef>) -> Self {
         self.apps.push(app.into());
         self
     }
@@ -171,7 +171,7 @@ pub struct Resources {
 #[derive(Clone, Debug)]
 pub struct ProviderResources {
     client: Client,
-    provider: ProviderId,
+    provider: ProviderRef,
 }
 
 /// The resources that an app is linked to; made by [`AppHandle::resources`].
@@ -297,7 +297,7 @@ impl ProviderResources {
     /// The server takes the app's id alone here, so a name costs a request more.
     ///
     /// Never recorded with success from a real controller; written from the server's source.
-    pub fn add_app(&self, id: impl Into<ResourceId>, app: impl Into<AppId>) -> AddApp {
+    pub fn add_app(&self, id: impl Into<ResourceId>, app: impl Into<AppRef>) -> AddApp {
         AddApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
     }
 
@@ -307,7 +307,7 @@ impl ProviderResources {
     /// The server's own call removes all links of the app, so this one reads them before and puts
     /// the others back after. In between the app has none, which matters to nothing but who reads
     /// them. Where no link is there, nothing is sent but reads.
-    pub fn remove_app(&self, id: impl Into<ResourceId>, app: impl Into<AppId>) -> RemoveApp {
+    pub fn remove_app(&self, id: impl Into<ResourceId>, app: impl Into<AppRef>) -> RemoveApp {
         RemoveApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
     }
 
@@ -342,11 +342,11 @@ impl ProviderResources {
         Request::json(&self.client, spec)
     }
 
-    async fn id_of(&self, app: AppId, deadline: Deadline) -> Result<AppId, Error> {
-        if app.is_uuid() {
-            return Ok(app);
+    async fn id_of(&self, app: AppRef, deadline: Deadline) -> Result<AppId, Error> {
+        match app.id() {
+            Some(id) => Ok(id),
+            None => Ok(self.client.app(app).get().within(deadline).await?.id),
         }
-        Ok(self.client.app(app).get().within(deadline).await?.id)
     }
 }
 
@@ -386,7 +386,7 @@ operation!(Provision => Resource);
 pub struct AddApp {
     resources: ProviderResources,
     id: ResourceId,
-    app: AppId,
+    app: AppRef,
     timeout: Option<Duration>,
 }
 
@@ -409,7 +409,7 @@ operation!(AddApp => Resource);
 pub struct RemoveApp {
     resources: ProviderResources,
     id: ResourceId,
-    app: AppId,
+    app: AppRef,
     timeout: Option<Duration>,
 }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::Client;
 use crate::ids::SinkId;
 use crate::json::{Json, is_false};
-use crate::since::WatchAll;
+use crate::object_stream::WatchAll;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
@@ -166,7 +166,7 @@ impl NewSink {
         Self { kind, config: config.into() }
     }
 }
-impl crate::since::Marker for Sink {
+impl crate::object_stream::Marker for Sink {
     fn is_marker(&self) -> bool {
         self.id.is_empty()
     }

@@ -43,9 +43,36 @@ macro_rules! string_enum {
             }
         }
 
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self::from(text.as_str())
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = std::convert::Infallible;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                Ok(Self::from(text))
+            }
+        }
+
+        /// By the text of the wire.
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+                self.as_str().cmp(other.as_str())
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
+                f.pad(self.as_str())
             }
         }
 
@@ -75,16 +102,27 @@ macro_rules! string_enum {
 pub(crate) use string_enum;
 
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "the macro makes public types")]
 mod tests {
-    use crate::routes::RouteType;
+    string_enum! {
+        /// For the tests.
+        Kind {
+            /// HTTP.
+            Http = "http",
+            /// TCP.
+            Tcp = "tcp",
+        }
+    }
 
     #[test]
     fn unknown_values_survive() {
         for text in ["\"http\"", "\"quic\"", "\"\""] {
-            let value: RouteType = serde_json::from_str(text).unwrap();
+            let value: Kind = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&value).unwrap(), text);
         }
-        assert_eq!(RouteType::from("tcp"), RouteType::Tcp);
-        assert!(RouteType::default().is_empty());
+        assert_eq!(Kind::from("tcp"), Kind::Tcp);
+        assert_eq!("http".parse(), Ok(Kind::Http));
+        assert!(Kind::Http < Kind::from("quic") && Kind::from("quic") < Kind::Tcp);
+        assert!(Kind::default().is_empty());
     }
 }

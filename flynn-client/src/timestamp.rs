@@ -1,6 +1,9 @@
 //! Times of the wire, kept as they came.
 
+use std::cmp::Ordering;
+use std::convert::Infallible;
 use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -24,12 +27,12 @@ impl Timestamp {
         self.0.is_empty() || self.0.starts_with("0001-01-01T00:00:00")
     }
 
-    /// Nanoseconds since 1970-01-01T00:00:00Z, or `None` when the text is no RFC 3339 time.
+    /// Nanoseconds since 1970-01-01T00:00:00Z, or `None` when the text is not an RFC 3339 time.
     pub fn unix_nanos(&self) -> Option<i128> {
         self.0.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_nanosecond)
     }
 
-    /// The time as the standard library has it, or `None` when the text is no RFC 3339 time or lies
+    /// The time as the standard library has it, or `None` when the text is not an RFC 3339 time or lies
     /// outside of what the platform can hold.
     pub fn to_system_time(&self) -> Option<SystemTime> {
         let nanos = self.unix_nanos()?;
@@ -48,7 +51,30 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.pad(&self.0)
+    }
+}
+
+/// By time; a text that is not a time comes first. Equal times of different spelling are in the order of their
+/// text.
+impl Ord for Timestamp {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.unix_nanos().cmp(&other.unix_nanos()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Timestamp {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Infallible;
+
+    /// Takes any text; [`unix_nanos`](Self::unix_nanos) tells whether it is a time.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self::from(text))
     }
 }
 
@@ -91,6 +117,8 @@ mod tests {
         let time = Timestamp::from(SystemTime::UNIX_EPOCH + Duration::from_millis(1500));
         assert_eq!(time.as_str(), "1970-01-01T00:00:01.5Z");
         assert_eq!(time.unix_nanos(), Some(1_500_000_000));
+        assert!(Timestamp::from("1970-01-01T00:00:01.45Z") < time);
+        assert!(Timestamp::from("1970-01-01T00:00:01.500Z") != time && "soon".parse() < Ok(time));
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::apps::AppHandle;
 use crate::client::Client;
 use crate::ids::{AppId, HostId, JobId, ReleaseId, VolumeId};
 use crate::json::{is_false, null_is_default};
-use crate::since::WatchAll;
+use crate::object_stream::WatchAll;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
@@ -99,7 +99,7 @@ pub struct Volume {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decommissioned_at: Option<Timestamp>,
 }
-impl crate::since::Marker for Volume {
+impl crate::object_stream::Marker for Volume {
     fn is_marker(&self) -> bool {
         self.id.is_empty()
     }

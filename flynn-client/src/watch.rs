@@ -258,7 +258,7 @@ impl Watcher {
             return Err(error);
         }
         self.failures += 1;
-        let wait = self.events.client.transport().retry.backoff(self.failures).max(asked);
+        let wait = self.events.client.transport().settings.retry.backoff(self.failures).max(asked);
         tracing::debug!(kind = ?error.kind(), failures = self.failures, "the event stream is connected again");
         sleep(wait).await;
         Ok(())

@@ -81,7 +81,8 @@ pub(crate) async fn start(
                 match under_way(app, deadline).await {
                     Ok(Some(id)) => return Err(error.with_pending(Pending::Deployment(id))),
                     // It has ended since, or is about to.
-                    Ok(None) if app.client.transport().retry.pause(attempts, again).await => {}
+                    Ok(None)
+                        if app.client.transport().settings.retry.pause(attempts, again).await => {}
                     _ => return Err(error),
                 }
             }

@@ -3,30 +3,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::{Domain, MigrationHandle};
 use crate::client::Client;
-use crate::error::Error;
-use crate::ids::{AppId, RouteId};
+use crate::error::{Error, MissingRoute};
+use crate::ids::AppId;
 use crate::routes::{NewRoute, Route, RouteType, is_under, of_all};
 use crate::transport::{Deadline, operation};
-
-/// A route under the old domain has no counterpart under the new one: whoever drops the old domain loses what
-/// it serves.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct MissingRoute {
-    /// Id of the app that the route is for.
-    pub app_id: AppId,
-    /// The name under the new domain that has no route.
-    pub domain: String,
-    /// The path below it, `/` for all.
-    pub path: String,
-    /// The route under the old domain.
-    pub old_route: RouteId,
-}
 
 impl Domain {
     /// Finds the HTTP routes under the old domain that have no counterpart under the new one: same path, same
@@ -177,7 +159,7 @@ fn missing<'a>(routes: &'a [Route], old: &str, new: &str) -> Vec<(&'a Route, Mis
         .filter(|route| !(is_below && is_under(&route.domain, new)))
         .filter_map(|route| {
             let missing = MissingRoute {
-                app_id: route.parent_ref.strip_prefix("controller/apps/")?.into(),
+                app_id: AppId::new(route.parent_ref.strip_prefix("controller/apps/")?),
                 domain: counterpart(&route.domain, old, new)?,
                 path: if route.path.is_empty() { "/".to_owned() } else { route.path.clone() },
                 old_route: route.id(),

@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{Line, NAME};
 use crate::ids::{
-    AppId, DeploymentId, JobId, MigrationId, ProviderId, ReleaseId, ResourceId, ScaleRequestId,
+    AppId, AppRef, DeploymentId, JobId, MigrationId, ProviderId, ReleaseId, ResourceId,
+    ScaleRequestId,
 };
 
 /// What goes on at the server, or is left half done there, when a call of several steps fails.
@@ -21,7 +22,7 @@ pub enum Pending {
     /// A scale request was accepted for an app's release.
     Scale {
         /// The app, as the caller named it.
-        app: AppId,
+        app: AppRef,
         /// The release whose processes are scaled.
         release: ReleaseId,
         /// The request; empty on servers older than v20170309.0, which have only formations.

@@ -154,7 +154,7 @@ impl CreateRoute {
                 Err(error) if error.message().starts_with(DUPLICATE) => error,
                 answer => return answer,
             };
-            let retry = &self.app.client.transport().retry;
+            let retry = &self.app.client.transport().settings.retry;
             if attempts == MOST_ATTEMPTS
                 || self.is_duplicate(deadline).await
                 || !retry.pause(attempts, deadline).await
@@ -182,7 +182,7 @@ impl CreateRoute {
 
     /// The default service carries the app's name, so an id has to be looked up.
     async fn app_name(&self, deadline: Deadline) -> Result<String, Error> {
-        if self.app.app.is_uuid() {
+        if self.app.app.id().is_some() {
             Ok(self.app.get().within(deadline).await?.name)
         } else {
             Ok(self.app.app.to_string())

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::response::Parts;
 use http::{Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::spec::Accept;
-use super::{Body, Deadline, Spec};
+use super::{Answer, Deadline, Spec};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 
@@ -36,27 +37,21 @@ pub(crate) async fn upgrade(
         .accept(Accept::Anything)
         .header(CONNECTION, HeaderValue::from_static("Upgrade"))
         .header(UPGRADE, PROTOCOL);
-    let (answer, call) = client.transport().open(&spec, deadline).await?;
-    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+    let Answer { parts, call, .. } = client.transport().open(&spec, deadline).await?;
+    if parts.status != StatusCode::SWITCHING_PROTOCOLS {
         let error = Error::new(
             ErrorKind::Unexpected,
             "the connection was not handed over; what was asked for may run detached",
         )
-        .with_status(answer.status());
+        .with_status(parts.status);
         return Err(call.name(error, &spec));
     }
-    deadline.limit(take_over(answer)).await.map_err(|error| call.name(error, &spec))
+    deadline.limit(take_over(parts)).await.map_err(|error| call.name(error, &spec))
 }
 
-async fn take_over(answer: Response<Body>) -> Result<Upgraded, Error> {
-    let (parts, body) = answer.into_parts();
-    let Some(body) = body.into_wire() else {
-        return Err(Error::new(
-            ErrorKind::Connection,
-            "a layer has replaced the body of the upgrade",
-        ));
-    };
-    let answer = reqwest::Response::from(Response::from_parts(parts, body));
+/// The connection comes with the head of the answer, so layers may have replaced the body.
+async fn take_over(parts: Parts) -> Result<Upgraded, Error> {
+    let answer = reqwest::Response::from(Response::from_parts(parts, reqwest::Body::default()));
     match answer.upgrade().await {
         Ok(upgraded) => Ok(Upgraded(Box::new(upgraded))),
         Err(error) => Err(Error::new(ErrorKind::Connection, "the connection was not handed over")

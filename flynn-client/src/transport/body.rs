@@ -1,30 +1,32 @@
-//! Bodies of answers.
+//! Bodies of requests and answers.
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 
-use crate::error::{BoxError, Error};
+use crate::error::{BoxError, Error, ErrorKind};
 
-/// Body of an answer, as services put in with [`ClientBuilder::layer`](crate::ClientBuilder::layer) see it.
+/// The body of a request or an answer, as a [`layer`](crate::ClientBuilder::layer) sees it.
 ///
 /// `Debug` does not show the content.
 pub struct Body(Repr);
 
 enum Repr {
-    Full(Full<Bytes>),
+    /// Empty once it was read.
+    Whole(Bytes),
     Wire(reqwest::Body),
     Boxed(UnsyncBoxBody<Bytes, BoxError>),
 }
 
 impl Body {
-    /// No content.
+    /// A body without content.
     pub fn empty() -> Self {
-        Self::from(Bytes::new())
+        Self(Repr::Whole(Bytes::new()))
     }
 
     /// A body of your own, for layers that answer themselves or change what passes.
@@ -33,25 +35,62 @@ impl Body {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self(Repr::Boxed(body.map_err(Into::into).boxed_unsync()))
+        let mut body = Some(body);
+        if let Some(body) = (&mut body as &mut dyn Any).downcast_mut::<Option<Self>>() {
+            return body.take().unwrap_or_default();
+        }
+        match body {
+            Some(body) => Self(Repr::Boxed(body.map_err(Into::into).boxed_unsync())),
+            None => Self::empty(),
+        }
     }
 
     pub(crate) fn wire(body: reqwest::Body) -> Self {
         Self(Repr::Wire(body))
     }
 
-    /// The body in reqwest's terms, for upgrades; `None` when a layer has replaced it.
-    pub(crate) fn into_wire(self) -> Option<reqwest::Body> {
-        match self.0 {
-            Repr::Wire(body) => Some(body),
-            Repr::Full(_) | Repr::Boxed(_) => None,
+    /// Reads the body to its end, or to the limit.
+    pub(crate) async fn collect(mut self, limit: usize) -> Result<Bytes, Error> {
+        let too_large = || Error::new(ErrorKind::TooLarge, format!("more than {limit} bytes"));
+        let hint = http_body::Body::size_hint(&self);
+        if hint.lower() > limit as u64 {
+            return Err(too_large());
         }
+        let mut first = Bytes::new();
+        let mut all = Vec::new();
+        while let Some(frame) = self.frame().await {
+            let Ok(data) = frame?.into_data() else { continue };
+            if first.is_empty() && all.is_empty() {
+                // Most answers are one piece, which needs no copy.
+                first = data;
+                continue;
+            }
+            if all.is_empty() {
+                let known = usize::try_from(hint.lower()).unwrap_or(limit);
+                all.reserve_exact(known.max(first.len() + data.len()));
+                all.extend_from_slice(&first);
+            }
+            if all.len() + data.len() > limit {
+                return Err(too_large());
+            }
+            all.extend_from_slice(&data);
+        }
+        if !all.is_empty() {
+            return Ok(all.into());
+        }
+        if first.len() > limit { Err(too_large()) } else { Ok(first) }
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
     }
 }
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Self(Repr::Full(Full::new(bytes)))
+        Self(Repr::Whole(bytes))
     }
 }
 
@@ -70,7 +109,8 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match &mut self.get_mut().0 {
-            Repr::Full(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Repr::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Repr::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Repr::Wire(body) => Pin::new(body).poll_frame(cx).map_err(super::wire::broken),
             Repr::Boxed(body) => Pin::new(body).poll_frame(cx).map_err(super::wire::foreign),
         }
@@ -78,7 +118,7 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Repr::Full(body) => body.is_end_stream(),
+            Repr::Whole(bytes) => bytes.is_empty(),
             Repr::Wire(body) => body.is_end_stream(),
             Repr::Boxed(body) => body.is_end_stream(),
         }
@@ -86,7 +126,7 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Repr::Full(body) => body.size_hint(),
+            Repr::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Repr::Wire(body) => body.size_hint(),
             Repr::Boxed(body) => body.size_hint(),
         }

@@ -49,7 +49,7 @@ impl Deadline {
     }
 
     pub(crate) fn error() -> Error {
-        Error::new(ErrorKind::Timeout, "the deadline of the whole call has passed")
+        Error::new(ErrorKind::Timeout, "the call's deadline has passed")
     }
 }
 

@@ -1,55 +1,55 @@
-//! The door for middleware: below retries, above authentication.
+//! Layers of the caller: below retries, above authentication.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::future::BoxFuture;
-use url::Origin;
 
 use super::Body;
-use super::wire::{Wire, foreign, url_of};
+use super::wire::{Wire, foreign};
 use crate::error::{BoxError, Error};
 
-/// What a layer stands around: the next layer, or the innermost service that adds the key and sends.
+/// What a layer stands around: the next layer, or the innermost service, which adds the key and sends.
 ///
 /// See [`ClientBuilder::layer`](crate::ClientBuilder::layer).
-#[derive(Clone)]
 pub struct Service(Repr);
 
 enum Repr {
-    Wire { wire: Wire, origin: Origin },
+    Wire(Arc<Wire>),
     Layered(Box<dyn CloneService>),
 }
 
+type Answer = BoxFuture<'static, Result<http::Response<Body>, Error>>;
+
 impl Service {
-    /// `origin` is where the key belongs.
-    pub(crate) fn new(wire: Wire, origin: Origin) -> Self {
-        Self(Repr::Wire { wire, origin })
+    /// The innermost one.
+    pub(crate) fn new(wire: Wire) -> Self {
+        Self(Repr::Wire(Arc::new(wire)))
     }
 
-    pub(crate) fn layered<S>(service: S) -> Self
+    pub(crate) fn layered<S, B>(service: S) -> Self
     where
-        S: tower_service::Service<http::Request<Bytes>, Response = http::Response<Body>>
+        S: tower_service::Service<http::Request<Body>, Response = http::Response<B>>
             + Clone
             + Send
             + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send + 'static,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
     {
-        Self(Repr::Layered(Box::new(Cloneable(service))))
+        Self(Repr::Layered(Box::new(Layered(service))))
     }
 }
 
-impl Clone for Repr {
+impl Clone for Service {
     fn clone(&self) -> Self {
-        match self {
-            Self::Wire { wire, origin } => {
-                Self::Wire { wire: wire.clone(), origin: origin.clone() }
-            }
-            Self::Layered(service) => Self::Layered(service.clone_box()),
-        }
+        Self(match &self.0 {
+            Repr::Wire(wire) => Repr::Wire(Arc::clone(wire)),
+            Repr::Layered(service) => Repr::Layered(service.clone_box()),
+        })
     }
 }
 
@@ -59,28 +59,23 @@ impl fmt::Debug for Service {
     }
 }
 
-impl tower_service::Service<http::Request<Bytes>> for Service {
+impl tower_service::Service<http::Request<Body>> for Service {
     type Response = http::Response<Body>;
     type Error = Error;
-    type Future = BoxFuture<'static, Result<Self::Response, Error>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match &mut self.0 {
-            Repr::Wire { .. } => Poll::Ready(Ok(())),
+            Repr::Wire(_) => Poll::Ready(Ok(())),
             Repr::Layered(service) => service.poll_ready(cx),
         }
     }
 
-    fn call(&mut self, request: http::Request<Bytes>) -> Self::Future {
+    fn call(&mut self, request: http::Request<Body>) -> Answer {
         match &mut self.0 {
-            Repr::Wire { wire, origin } => {
-                let (wire, origin) = (wire.clone(), origin.clone());
-                Box::pin(async move {
-                    let url = url_of(request.uri())?;
-                    let wire = if url.origin() == origin { wire } else { wire.without_key() };
-                    let (parts, body) = request.into_parts();
-                    wire.send(parts.method, url, parts.headers, body).await
-                })
+            Repr::Wire(wire) => {
+                let wire = Arc::clone(wire);
+                Box::pin(async move { wire.send(request).await })
             }
             Repr::Layered(service) => service.call(request),
         }
@@ -91,23 +86,22 @@ impl tower_service::Service<http::Request<Bytes>> for Service {
 trait CloneService: Send {
     fn clone_box(&self) -> Box<dyn CloneService>;
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
-    fn call(
-        &mut self,
-        request: http::Request<Bytes>,
-    ) -> BoxFuture<'static, Result<http::Response<Body>, Error>>;
+    fn call(&mut self, request: http::Request<Body>) -> Answer;
 }
 
 #[derive(Clone)]
-struct Cloneable<S>(S);
+struct Layered<S>(S);
 
-impl<S> CloneService for Cloneable<S>
+impl<S, B> CloneService for Layered<S>
 where
-    S: tower_service::Service<http::Request<Bytes>, Response = http::Response<Body>>
+    S: tower_service::Service<http::Request<Body>, Response = http::Response<B>>
         + Clone
         + Send
         + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
 {
     fn clone_box(&self) -> Box<dyn CloneService> {
         Box::new(self.clone())
@@ -117,32 +111,8 @@ where
         self.0.poll_ready(cx).map_err(foreign)
     }
 
-    fn call(
-        &mut self,
-        request: http::Request<Bytes>,
-    ) -> BoxFuture<'static, Result<http::Response<Body>, Error>> {
+    fn call(&mut self, request: http::Request<Body>) -> Answer {
         let answer = self.0.call(request);
-        Box::pin(async move { answer.await.map_err(foreign) })
-    }
-}
-
-/// The outermost service, shared by all clones of a client.
-#[derive(Debug)]
-pub(crate) struct Layers(Mutex<Service>);
-
-impl Layers {
-    pub(crate) fn new(outermost: Service) -> Self {
-        Self(Mutex::new(outermost))
-    }
-
-    /// Sends one attempt through all layers.
-    pub(crate) async fn call(
-        &self,
-        request: http::Request<Bytes>,
-    ) -> Result<http::Response<Body>, Error> {
-        use tower_service::Service as _;
-        let mut service = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        std::future::poll_fn(|cx| service.poll_ready(cx)).await?;
-        service.call(request).await
+        Box::pin(async move { Ok(answer.await.map_err(foreign)?.map(Body::new)) })
     }
 }

@@ -1,21 +1,28 @@
-//! Everything that moves bytes: from a call's [`Spec`] to its decoded answer.
+//! Everything that moves bytes. The way of a call, from top to bottom:
 //!
-//! A resource file makes a [`Spec`] (what to send) and wraps it into a [`Request`] (what comes back);
-//! awaiting that runs the retry loop of `send`, in which every attempt passes the layers, gets its key
-//! in `auth` and goes out through `wire`.
+//! 1. A resource describes a call as a [`Spec`] and wraps it: [`Request`] reads the answer as a whole,
+//!    [`Connect`] opens a stream, `upgrade` takes the connection over.
+//! 2. Awaiting it runs [`Transport::whole`] or [`Transport::open`] (`send`): attempts within the deadline, as
+//!    the [`RetryPolicy`] allows.
+//! 3. An attempt is one `http` request. It passes the caller's layers (`layer`), of which there may be none.
+//! 4. [`Wire`] adds the key and sends.
+//! 5. Back in `send`, the head of the answer is judged (`answer`, `redirect`) and the body read (`body`).
+//! 6. [`Request`] decodes the body; [`EventSource`] takes it apart with `sse`.
+//!
+//! Nothing here knows a resource.
 
 mod answer;
 mod attach;
 mod auth;
 mod body;
 mod deadline;
-mod frames;
 mod layer;
 mod proxy;
 mod redirect;
 mod request;
 mod retry;
 mod send;
+mod settings;
 mod spec;
 mod sse;
 mod stream;
@@ -26,14 +33,13 @@ pub(crate) use attach::{Duplex, Upgraded, upgrade};
 pub(crate) use auth::Auth;
 pub use body::Body;
 pub(crate) use deadline::{Deadline, operation};
-pub(crate) use frames::{Decoder, resize, signal, stdin_head};
-pub(crate) use layer::Layers;
 pub use layer::Service;
 pub(crate) use proxy::{Proxies, proxy_url};
 pub use request::Request;
 pub(crate) use request::list_limit;
 pub use retry::RetryPolicy;
-pub(crate) use send::{Answer, Call, Limits, Transport};
+pub(crate) use send::{Answer, Call, Transport};
+pub(crate) use settings::Settings;
 pub(crate) use spec::{Accept, Repeat, Spec};
 pub(crate) use sse::Parser;
 pub use stream::{Connect, EventSource};

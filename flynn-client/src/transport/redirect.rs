@@ -1,20 +1,19 @@
-//! Redirects: only reads, only within the origin.
+//! Redirects: only GET and HEAD are followed, and only within the origin.
 
 use http::{HeaderMap, Method, StatusCode, header};
 use url::Url;
 
 use crate::error::{Error, ErrorKind};
 
-/// How many redirects one attempt follows.
+/// How many redirects a call follows.
 pub(crate) const MAX_HOPS: u32 = 5;
 
-/// Whether a status sends the client elsewhere.
+/// Whether a status is a redirect.
 pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// Where to go on, or the error that names the target: the key never leaves its origin, and nothing but a
-/// read is repeated at another place.
+/// The target to ask next, or the error that names it.
 pub(crate) fn follow(
     method: &Method,
     from: &Url,
@@ -23,17 +22,17 @@ pub(crate) fn follow(
 ) -> Result<Url, Error> {
     let location = headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
     let Some(location) = location else {
-        return Err(Error::new(ErrorKind::Redirect, "to nowhere: there is no Location"));
+        return Err(Error::new(ErrorKind::Redirect, "there is no Location header"));
     };
     let Ok(target) = from.join(location) else {
-        return Err(Error::new(ErrorKind::Redirect, "to what is no URL"));
+        return Err(Error::new(ErrorKind::Redirect, "the Location header is not a URL"));
     };
     let reason = if target.origin() != from.origin() {
-        "to another origin"
+        "the target is another origin"
     } else if *method != Method::GET && *method != Method::HEAD {
-        "of a call that is no read"
+        "only GET and HEAD are followed"
     } else if hops >= MAX_HOPS {
-        "too often"
+        "too many redirects"
     } else {
         return Ok(target);
     };

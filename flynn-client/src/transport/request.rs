@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::{Answer, Deadline, Spec, content_type};
+use super::{Answer, Deadline, RetryPolicy, Spec, content_type};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::json::{decode, decode_list, decode_object, not_json};
@@ -29,10 +29,16 @@ pub struct Request<T> {
 }
 
 impl<T> Request<T> {
-    /// Deadline of the whole call, retries included. Unless set, the retry policy and the client's
-    /// `attempt_timeout` alone bound it.
+    /// Sets the deadline of the whole call, retries included. Without it, the retry policy and the client's
+    /// `attempt_timeout` bound the call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the retry policy of this call, instead of the client's.
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.spec.retry = Some(policy);
         self
     }
 
@@ -85,7 +91,7 @@ impl Request<()> {
 
 /// How many objects a list of an answer may have.
 pub(crate) fn list_limit(client: &Client) -> usize {
-    client.transport().limits.list
+    client.transport().settings.limits.list
 }
 
 impl<T> fmt::Debug for Request<T> {

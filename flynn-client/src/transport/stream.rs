@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::spec::Accept;
 use super::sse::{Message, Parser};
-use super::{Body, Call, Deadline, Spec, is_type, not_a};
+use super::{Answer, Body, Call, Deadline, Spec, is_type, not_a};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, kept};
 use crate::json::{LIST, decode_object};
@@ -77,15 +77,15 @@ impl<T: 'static> IntoFuture for Connect<T> {
             let deadline =
                 if self.timeout.is_some() { Deadline::after(self.timeout) } else { self.deadline };
             let transport = self.client.transport();
-            let (answer, call) = transport.open(&self.spec, deadline).await?;
-            if !is_type(answer.headers(), "text/event-stream") {
-                let error = not_a("event stream", answer.headers()).with_status(answer.status());
+            let Answer { parts, body, call } = transport.open(&self.spec, deadline).await?;
+            if !is_type(&parts.headers, "text/event-stream") {
+                let error = not_a("an event stream", &parts.headers).with_status(parts.status);
                 return Err(call.name(error, &self.spec));
             }
             Ok(EventSource {
                 open: Some(Open {
-                    body: answer.into_body(),
-                    parser: Parser::new(transport.limits.event),
+                    body,
+                    parser: Parser::new(transport.settings.limits.event),
                     idle: self.idle.map(|time| (time, Box::pin(sleep(time)))),
                 }),
                 spec: self.spec,

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Uri, header};
 use url::Url;
 
 use super::{Body, Proxies};
@@ -35,52 +34,70 @@ pub(crate) enum Proxy {
 ///
 /// On a shared connection, streams would use up the number that the server allows at a time (200 and more stop
 /// every call), and dropping many of them quickly makes HTTP/2 close the connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Wire {
     shared: reqwest::Client,
     own: reqwest::Client,
     authorization: Option<HeaderValue>,
+    /// The origin that the key belongs to, in both forms that are needed.
+    base: Url,
+    base_uri: Uri,
 }
 
 impl Wire {
     pub(crate) fn new(
         options: &WireOptions,
         authorization: Option<HeaderValue>,
+        base: Url,
     ) -> Result<Self, Error> {
         Ok(Self {
             shared: connections(options, Sharing::Shared)?,
             own: connections(options, Sharing::Own)?,
             authorization,
+            base_uri: Uri::try_from(base.as_str())
+                .map_err(|error| config("the URL cannot be written as a URI").caused_by(error))?,
+            base,
         })
     }
 
-    /// For another origin than the controller's.
-    pub(crate) fn without_key(self) -> Self {
-        Self { authorization: None, ..self }
-    }
-
-    /// Sends one attempt and waits for the headers of its answer.
+    /// Sends one attempt and waits for the head of its answer.
     pub(crate) async fn send(
         &self,
-        method: Method,
-        url: Url,
-        mut headers: HeaderMap,
-        body: Bytes,
+        request: http::Request<Body>,
     ) -> Result<http::Response<Body>, Error> {
-        // A caller of the escape hatch may bring its own.
-        if let (Some(value), false) =
-            (&self.authorization, headers.contains_key(header::AUTHORIZATION))
+        let (parts, body) = request.into_parts();
+        let (url, is_home) = self.url(&parts.uri)?;
+        let mut headers = parts.headers;
+        // The key never leaves its origin. A caller of the escape hatch, or a layer, may bring its own.
+        if let Some(value) = &self.authorization
+            && is_home
+            && !headers.contains_key(header::AUTHORIZATION)
         {
             headers.insert(header::AUTHORIZATION, value.clone());
         }
         let client = if wants_own_connection(&headers) { &self.own } else { &self.shared };
-        let mut request = reqwest::Request::new(method, url);
+        let mut request = reqwest::Request::new(parts.method, url);
         *request.headers_mut() = headers;
+        let body = body.collect(usize::MAX).await?;
         if !body.is_empty() {
             *request.body_mut() = Some(body.into());
         }
         let answer = client.execute(request).await.map_err(failed)?;
         Ok(http::Response::from(answer).map(Body::wire))
+    }
+
+    /// The URL of a request that has passed the layers, and whether it is of the client's own origin.
+    fn url(&self, uri: &Uri) -> Result<(Url, bool), Error> {
+        if uri.authority() == self.base_uri.authority() && uri.scheme() == self.base_uri.scheme() {
+            let mut url = self.base.clone();
+            url.set_path(uri.path());
+            url.set_query(uri.query());
+            return Ok((url, true));
+        }
+        let url = Url::parse(&uri.to_string())
+            .map_err(|_| Error::invalid_input("a layer made a request without a full URL"))?;
+        let is_home = url.origin() == self.base.origin();
+        Ok((url, is_home))
     }
 }
 
@@ -140,12 +157,6 @@ fn config(message: &str) -> Error {
     Error::new(ErrorKind::Config, message)
 }
 
-/// The URL of a request that has passed the layers.
-pub(crate) fn url_of(uri: &http::Uri) -> Result<Url, Error> {
-    Url::parse(&uri.to_string())
-        .map_err(|_| Error::invalid_input("a layer made a request without a full URL"))
-}
-
 /// The host and port of a URL.
 fn target(url: &Url) -> String {
     let port = url.port_or_known_default().unwrap_or_default();
@@ -166,9 +177,9 @@ fn failed(error: reqwest::Error) -> Error {
     let message = match kind {
         ErrorKind::Connect | ErrorKind::Tls => {
             let target = error.url().map(target).unwrap_or_default();
-            format!("to {target}: {}", reason(&error))
+            format!("{target}: {}", reason(&error))
         }
-        ErrorKind::Connection => format!("before the answer: {}", reason(&error)),
+        ErrorKind::Connection => format!("no answer came: {}", reason(&error)),
         _ => String::new(),
     };
     Error::new(kind, message).caused_by(error.without_url())
@@ -176,7 +187,7 @@ fn failed(error: reqwest::Error) -> Error {
 
 /// An answer whose body broke off.
 pub(crate) fn broken(error: reqwest::Error) -> Error {
-    let message = format!("within the body of the answer: {}", reason(&error));
+    let message = format!("the answer is incomplete: {}", reason(&error));
     Error::new(ErrorKind::Connection, message).caused_by(error.without_url())
 }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
+use flynn_client::AppId;
 use flynn_client::Client;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -54,7 +55,9 @@ const WAITS: [Wait; 6] = [
         )],
     },
     Wait {
-        make: |c| c.app_deletion("a1").wait().into_future().map(|done| done.map(drop)).boxed(),
+        make: |c| {
+            c.app_deletion(AppId::new("a1")).wait().into_future().map(|done| done.map(drop)).boxed()
+        },
         before: &[(
             "GET /events",
             r#"[{"id":1,"object_type":"app_deletion","object_id":"a1","data":{"error":"not yet"}}]"#,

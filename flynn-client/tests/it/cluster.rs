@@ -6,7 +6,7 @@ use flynn_client::deployments::DeploymentStatus;
 use flynn_client::events::EventType;
 use flynn_client::releases::{NewRelease, ProcessType};
 use flynn_client::routes::NewRoute;
-use flynn_client::{AppId, Client, ErrorKind};
+use flynn_client::{Client, ErrorKind};
 use flynn_mock::{MockController, Races, ServerAge};
 use futures_util::{StreamExt, TryStreamExt};
 
@@ -224,7 +224,7 @@ async fn routes_that_a_migration_loses_are_missed_and_made() {
             // Whoever drops the old domain is not locked out.
             for route in client.routes().list().under_domain("old.example.com").await.unwrap() {
                 let app = route.parent_ref.rsplit('/').next().unwrap();
-                let moved = mock.client().app(AppId::from(app)).routes();
+                let moved = mock.client().app(app).routes();
                 moved.delete(&route).await.unwrap();
             }
             assert_eq!(mock.client().domain().get().await.unwrap(), "new.example.com");

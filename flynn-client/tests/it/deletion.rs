@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flynn_client::AppId;
 use flynn_client::apps::NewApp;
 use flynn_client::deletion::DeletionStep;
 use flynn_client::releases::NewRelease;
@@ -71,11 +72,12 @@ async fn files_of_a_release_that_go_unseen_are_pending() {
 #[tokio::test]
 async fn failures_are_steps_on_the_way() {
     let server = Server::play([events(&(frame(1, "a job will not stop") + &frame(2, "")))]).await;
-    let gone = server.client().app_deletion(ID).wait().await.unwrap();
+    let gone = server.client().app_deletion(AppId::new(ID)).wait().await.unwrap();
     assert_eq!(gone.app_id, ID);
     assert!(gone.deleted_routes.is_empty());
     let server_again = Server::play([events(&(frame(1, "not yet") + &frame(2, "")))]).await;
-    let steps: Vec<_> = server_again.client().app_deletion(ID).watch().try_collect().await.unwrap();
+    let steps: Vec<_> =
+        server_again.client().app_deletion(AppId::new(ID)).watch().try_collect().await.unwrap();
     assert!(
         matches!(&steps[..], [DeletionStep::Failed(why), DeletionStep::Done(_)] if why == "not yet")
     );
@@ -87,10 +89,11 @@ async fn failures_are_steps_on_the_way() {
 #[tokio::test]
 async fn a_timeout_tells_the_servers_trouble() {
     let server = Server::play([open_events(&frame(1, "a job will not stop"))]).await;
-    let wait = server.client().app_deletion(ID).wait().timeout(Duration::from_millis(300));
+    let wait =
+        server.client().app_deletion(AppId::new(ID)).wait().timeout(Duration::from_millis(300));
     let error = wait.await.unwrap_err();
     assert!(error.is_timeout() && error.message().contains("a job will not stop"), "{error:?}");
-    assert_eq!(error.pending(), Some(&Pending::AppDeletion(ID.into())));
+    assert_eq!(error.pending(), Some(&Pending::AppDeletion(AppId::new(ID))));
 }
 
 #[tokio::test]
@@ -98,7 +101,7 @@ async fn a_lost_answer_is_no_reason_to_delete_twice() {
     let server = Server::play([json(200, APP), Step::Drop]).await;
     let error = server.client().app("www").delete().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
-    assert_eq!(error.pending(), Some(&Pending::AppDeletion(ID.into())));
+    assert_eq!(error.pending(), Some(&Pending::AppDeletion(AppId::new(ID))));
     assert_eq!(server.lines(), ["GET /apps/www".to_owned(), format!("DELETE /apps/{ID}")]);
 }
 
@@ -109,6 +112,6 @@ async fn gone_is_gone_when_the_stream_is_lost_for_good() {
         _ => answer(404, "", ""),
     })
     .await;
-    let gone = server.client().app_deletion(ID).wait().await.unwrap();
+    let gone = server.client().app_deletion(AppId::new(ID)).wait().await.unwrap();
     assert_eq!(gone.app_id, ID);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use flynn_client::AppId;
 use flynn_client::{Client, ErrorKind, RetryPolicy};
 use futures_core::future::BoxFuture;
 
@@ -372,7 +373,7 @@ type Wait = (&'static str, fn(&Client) -> BoxFuture<'static, Result<(), flynn_cl
 const WAITS: [Wait; 4] = [
     ("deployment", |c| wait(c.deployment("d1").wait().timeout(SOON))),
     ("scaling", |c| wait(c.app("www").scaling("r1", "q1").wait().timeout(SOON))),
-    ("deletion", |c| wait(c.app_deletion("a1").wait().timeout(SOON))),
+    ("deletion", |c| wait(c.app_deletion(AppId::new("a1")).wait().timeout(SOON))),
     ("migration", |c| wait(c.domain().migration("m1").wait().timeout(SOON))),
 ];
 

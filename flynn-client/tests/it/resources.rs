@@ -3,6 +3,7 @@
 use flynn_client::Pending;
 use flynn_client::apps::NewApp;
 use flynn_client::resources::{ExternalResource, NewResource, Resource};
+use flynn_client::{AppId, ProviderId};
 use flynn_mock::{MockController, ServerAge};
 
 use crate::server::{Server, Step, answer, json};
@@ -78,8 +79,10 @@ async fn links_that_could_not_be_put_back_are_named() {
     })
     .await;
     let error = server.client().provider("p1").resources().remove_app("r1", APP).await.unwrap_err();
-    let lost =
-        Pending::ResourceLinks { app: APP.into(), resources: vec![("p2".into(), "r2".into())] };
+    let lost = Pending::ResourceLinks {
+        app: AppId::new(APP),
+        resources: vec![(ProviderId::new("p2"), "r2".into())],
+    };
     assert_eq!(error.pending(), Some(&lost));
     // The one after the failure was put back all the same.
     let final_line = server.lines().pop().unwrap();

@@ -1,5 +1,6 @@
 //! All futures and streams can be moved to other threads and outlive what they were made from.
 
+use flynn_client::AppId;
 use flynn_client::apps::NewApp;
 use flynn_client::releases::NewRelease;
 use flynn_client::routes::NewRoute;
@@ -23,7 +24,7 @@ fn everything_is_send_and_static() {
     future(app.update());
     future(app.release());
     future(app.release_opt());
-    future(client.releases().create(NewRelease::of_app("1")));
+    future(client.releases().create(NewRelease::of_app(AppId::new("1"))));
     future(app.env().get());
     future(app.env().set([("A", "1")]));
     future(app.env().replace(Env::new()));
@@ -51,8 +52,8 @@ fn everything_is_send_and_static() {
     future(app.scaling("1", "2").wait());
     stream(app.scaling("1", "2").watch());
     future(app.delete());
-    future(client.app_deletion("1").wait());
-    stream(client.app_deletion("1").watch());
+    future(client.app_deletion(AppId::new("1")).wait());
+    stream(client.app_deletion(AppId::new("1")).watch());
     future(app.log());
     future(app.log().follow());
     future(client.formations().stream());

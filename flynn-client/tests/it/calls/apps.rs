@@ -1,5 +1,6 @@
 //! Calls about apps and what belongs to them.
 
+use flynn_client::AppId;
 use flynn_client::apps::NewApp;
 use flynn_client::jobs::Job;
 use flynn_client::releases::NewRelease;
@@ -55,7 +56,7 @@ pub(super) fn releases() -> Vec<Call> {
         Again "GET /releases/r1" => Optional(RELEASE),
             run(c.releases().get_opt("r1"));
         Once "POST /releases" => Json(RELEASE),
-            run(c.releases().create(NewRelease::of_app("a").env("SECRET", ENV_VALUE)));
+            run(c.releases().create(NewRelease::of_app(AppId::new("a")).env("SECRET", ENV_VALUE)));
         Again "GET /apps/www/release" => Json(RELEASE),
             run(c.app("www").release());
         Again "GET /apps/www/release" => Optional(RELEASE),

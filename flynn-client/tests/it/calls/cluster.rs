@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use flynn_client::AppId;
 use flynn_client::apps::App;
 use flynn_client::artifacts::{ArtifactType, NewArtifact};
 use flynn_client::domain::ClusterCertificate;
@@ -105,7 +106,7 @@ pub(super) fn resources() -> Vec<Call> {
             [("GET /apps/www", APP)],
             run(c.provider("pg").resources().add_app("r1", "www"));
         Again "DELETE /providers/pg/resources/r1/apps/11111111-0000-4000-8000-000000000001" => Json(RESOURCE),
-            run(c.provider("pg").resources().remove_app_everywhere("r1", APP_ID));
+            run(c.provider("pg").resources().remove_app_everywhere("r1", AppId::new(APP_ID)));
         Again "DELETE /providers/pg/resources/r1/apps/11111111-0000-4000-8000-000000000001" => Json(RESOURCE),
             [
                 ("GET /apps/www", APP),

@@ -2,6 +2,7 @@
 
 use std::future::IntoFuture;
 
+use flynn_client::AppId;
 use flynn_client::apps::NewApp;
 use flynn_client::artifacts::NewArtifact;
 use flynn_client::events::{EventType, Events};
@@ -229,7 +230,7 @@ fn update_app(c: &Client, app: &str, body: &Value) -> Option<Made> {
 
 fn new_release(body: &Value) -> Option<NewRelease> {
     let mut release =
-        NewRelease::of_app(text(body, "app_id").unwrap_or_else(|| "an-app".to_owned()));
+        NewRelease::of_app(AppId::new(text(body, "app_id").unwrap_or_else(|| "an-app".to_owned())));
     for artifact in body.get("artifacts").and_then(Value::as_array).into_iter().flatten() {
         release = release.artifact(artifact.as_str()?);
     }

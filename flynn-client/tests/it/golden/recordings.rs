@@ -1,5 +1,5 @@
-//! The recorded exchanges with real controllers: a checked-in choice, and all of them where the
-//! folder `shared/recordings` lies beside the workspace.
+//! The recorded exchanges with real controllers: a checked-in choice, and those of a folder that the variable
+//! `FLYNN_RECORDINGS` names.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -187,10 +187,9 @@ impl Exchange {
     }
 }
 
-/// Whether the folder with all recordings is there.
+/// A folder with further recordings, when `FLYNN_RECORDINGS` names one.
 pub(crate) fn folder() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/recordings");
-    folder.is_dir().then_some(folder)
+    std::env::var_os("FLYNN_RECORDINGS").map(PathBuf::from)
 }
 
 /// Every exchange, file by file.

@@ -1,11 +1,13 @@
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use flynn_client::{Body, Service};
+use futures_util::StreamExt as _;
 use http::{Request, Response};
 
-use crate::server::{Server, Step, json};
+use crate::server::{Server, Step, events, json};
 
 /// Notes the headers of what passes.
 #[derive(Clone)]
@@ -15,8 +17,8 @@ struct Note<S> {
     notes: Arc<Mutex<Vec<(&'static str, http::HeaderMap)>>>,
 }
 
-impl<S: tower_service::Service<Request<Bytes>, Response = Response<Body>>>
-    tower_service::Service<Request<Bytes>> for Note<S>
+impl<S: tower_service::Service<Request<Body>, Response = Response<Body>>>
+    tower_service::Service<Request<Body>> for Note<S>
 {
     type Response = Response<Body>;
     type Error = S::Error;
@@ -26,7 +28,7 @@ impl<S: tower_service::Service<Request<Bytes>, Response = Response<Body>>>
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Bytes>) -> S::Future {
+    fn call(&mut self, request: Request<Body>) -> S::Future {
         self.notes.lock().unwrap().push((self.name, request.headers().clone()));
         self.inner.call(request)
     }
@@ -60,16 +62,16 @@ async fn each_attempt_passes_and_the_key_is_not_seen() {
 async fn a_layer_that_leads_elsewhere_does_not_take_the_key_along() {
     #[derive(Clone)]
     struct Elsewhere(Service, http::Uri);
-    impl tower_service::Service<Request<Bytes>> for Elsewhere {
+    impl tower_service::Service<Request<Body>> for Elsewhere {
         type Response = Response<Body>;
         type Error = flynn_client::Error;
-        type Future = <Service as tower_service::Service<Request<Bytes>>>::Future;
+        type Future = <Service as tower_service::Service<Request<Body>>>::Future;
 
         fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
             self.0.poll_ready(cx)
         }
 
-        fn call(&mut self, mut request: Request<Bytes>) -> Self::Future {
+        fn call(&mut self, mut request: Request<Body>) -> Self::Future {
             *request.uri_mut() = self.1.clone();
             self.0.call(request)
         }
@@ -85,16 +87,16 @@ async fn a_layer_that_leads_elsewhere_does_not_take_the_key_along() {
 async fn a_layer_may_bring_an_authorization_of_its_own() {
     #[derive(Clone)]
     struct Signed(Service);
-    impl tower_service::Service<Request<Bytes>> for Signed {
+    impl tower_service::Service<Request<Body>> for Signed {
         type Response = Response<Body>;
         type Error = flynn_client::Error;
-        type Future = <Service as tower_service::Service<Request<Bytes>>>::Future;
+        type Future = <Service as tower_service::Service<Request<Body>>>::Future;
 
         fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
             self.0.poll_ready(cx)
         }
 
-        fn call(&mut self, mut request: Request<Bytes>) -> Self::Future {
+        fn call(&mut self, mut request: Request<Body>) -> Self::Future {
             request.headers_mut().insert("authorization", "Bearer fresh".parse().unwrap());
             self.0.call(request)
         }
@@ -109,7 +111,7 @@ async fn a_layer_may_bring_an_authorization_of_its_own() {
 async fn a_layer_may_answer_by_itself() {
     #[derive(Clone)]
     struct Canned;
-    impl tower_service::Service<Request<Bytes>> for Canned {
+    impl tower_service::Service<Request<Body>> for Canned {
         type Response = Response<Body>;
         type Error = std::convert::Infallible;
         type Future = std::future::Ready<Result<Response<Body>, Self::Error>>;
@@ -118,7 +120,7 @@ async fn a_layer_may_answer_by_itself() {
             Poll::Ready(Ok(()))
         }
 
-        fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        fn call(&mut self, request: Request<Body>) -> Self::Future {
             assert_eq!(request.uri().path(), "/apps/www");
             std::future::ready(Ok(Response::new(Body::from(r#"{"name":"canned"}"#.to_owned()))))
         }
@@ -134,7 +136,7 @@ async fn a_layer_may_answer_by_itself() {
 async fn a_layers_own_error_is_a_lost_connection() {
     #[derive(Clone)]
     struct Failing(Service);
-    impl tower_service::Service<Request<Bytes>> for Failing {
+    impl tower_service::Service<Request<Body>> for Failing {
         type Response = Response<Body>;
         type Error = Box<dyn std::error::Error + Send + Sync>;
         type Future = std::future::Ready<Result<Response<Body>, Self::Error>>;
@@ -143,7 +145,7 @@ async fn a_layers_own_error_is_a_lost_connection() {
             self.0.poll_ready(cx).map_err(Into::into)
         }
 
-        fn call(&mut self, _: Request<Bytes>) -> Self::Future {
+        fn call(&mut self, _: Request<Body>) -> Self::Future {
             std::future::ready(Err("out of order".into()))
         }
     }
@@ -152,4 +154,58 @@ async fn a_layers_own_error_is_a_lost_connection() {
     let error = client.apps().list().await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (flynn_client::ErrorKind::Connection, 4));
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "out of order");
+}
+
+/// A body of another type, as tracing and metrics put around that of an answer.
+struct Around(Body);
+
+impl http_body::Body for Around {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.0).poll_frame(cx).map_err(std::io::Error::other)
+    }
+}
+
+#[derive(Clone)]
+struct Wrapping(Service);
+
+impl tower_service::Service<Request<Body>> for Wrapping {
+    type Response = Response<Around>;
+    type Error = flynn_client::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Around>, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let answer = self.0.call(request);
+        Box::pin(async move { Ok(answer.await?.map(Around)) })
+    }
+}
+
+#[tokio::test]
+async fn a_layer_may_put_a_body_of_its_own_around_calls_streams_and_upgrades() {
+    let server = Server::play([
+        json(200, "[]"),
+        events("data: {\"id\":7}\n\n"),
+        json(200, r#"{"id":"r1"}"#),
+        Step::Send(
+            "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n\
+             \x05\0\0\0\x03"
+                .to_owned(),
+        ),
+    ])
+    .await;
+    let client = server.builder().layer(tower_layer::layer_fn(Wrapping)).build().unwrap();
+    assert!(client.apps().list().await.unwrap().is_empty());
+    let mut stream = client.events().stream().await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().id, 7);
+    let attached = client.app("www").jobs().run(["x"]).attached().await.unwrap();
+    assert_eq!(attached.output().await.unwrap().exit_status, 3);
 }

@@ -63,7 +63,7 @@ async fn refused_connections_are_tried_again_for_every_call() {
         Client::builder(format!("http://{address}")).no_proxy().retry(quick).build().unwrap();
     let error = client.apps().create(NewApp::named("www")).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Connect, 3));
-    let text = format!("no connection: to {address}: connection refused (POST /apps, 3 attempts)");
+    let text = format!("cannot connect: {address}: connection refused (POST /apps, 3 attempts)");
     assert_eq!(error.to_string(), text);
 }
 
@@ -73,7 +73,7 @@ async fn a_name_that_nobody_knows_is_named() {
     let error = client.retry(RetryPolicy::none()).build().unwrap().ping().await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "no connection: to controller.invalid:80: name not resolved (GET /ping)"
+        "cannot connect: controller.invalid:80: name not resolved (GET /ping)"
     );
 }
 

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use flynn_client::{Body, Error, ErrorKind, RetryPolicy, Service};
 use flynn_mock::MockController;
 use http::{Request, Response, Version};
@@ -18,7 +17,7 @@ struct Versions {
     seen: Arc<Mutex<Vec<Version>>>,
 }
 
-impl tower_service::Service<Request<Bytes>> for Versions {
+impl tower_service::Service<Request<Body>> for Versions {
     type Response = Response<Body>;
     type Error = Error;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
@@ -27,7 +26,7 @@ impl tower_service::Service<Request<Bytes>> for Versions {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         let (answer, seen) = (self.inner.call(request), Arc::clone(&self.seen));
         Box::pin(async move {
             let answer = answer.await?;
