@@ -1,8 +1,7 @@
 //! The cluster's ACME settings (the fork randy-girard/flynn).
 //!
-//! None of these calls was ever recorded: they are written from the fork's source
-//! (commit a67b62e). Servers of the upstream project answer
-//! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+//! Servers of the upstream project answer [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+//! [`managed_certificates`](crate::managed_certificates) shows the whole flow.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -28,12 +27,12 @@ use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
-/// How the cluster gets certificates by ACME.
+/// How the cluster obtains certificates by ACME.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct AcmeConfig {
-    /// Whether it gets any.
+    /// Whether it obtains any.
     pub enabled: bool,
     /// The account's contact; required to enable.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -41,11 +40,11 @@ pub struct AcmeConfig {
     /// The ACME directory; empty means Let's Encrypt's production one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub directory_url: String,
-    /// Whether its terms of service were agreed to; required to enable.
+    /// Whether you agree to the directory's terms of service; required to enable.
     #[serde(skip_serializing_if = "is_false")]
     pub terms_of_service_agreed: bool,
-    /// The account's private key as PEM. The server keeps it to itself: it is empty
-    /// in answers, and leaving it empty in an update keeps the one there is.
+    /// The account's private key as PEM (SEC1). The server does not return it: it is empty in answers, and an
+    /// update that leaves it out keeps it.
     #[serde(skip_serializing_if = "Secret::is_empty")]
     pub account_key: Secret,
     /// Whether the server holds an account key.
@@ -58,6 +57,7 @@ pub struct AcmeConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
+
 const PATH: &str = "/acme/config";
 
 /// The cluster's ACME settings; made by [`Client::acme`].
@@ -67,14 +67,14 @@ pub struct Acme {
 }
 
 impl Client {
-    /// How the cluster gets certificates by ACME (the fork).
+    /// The cluster's ACME settings (the fork).
     pub fn acme(&self) -> Acme {
         Acme { client: self.clone() }
     }
 }
 
 impl Acme {
-    /// The settings, without the account's private key: `GET /acme/config`.
+    /// Gets the settings, without the account's private key: `GET /acme/config`.
     ///
     /// # Errors
     /// Unsupported, except by the fork.
@@ -82,8 +82,15 @@ impl Acme {
         Request::json(&self.client, Spec::get(PATH, []))
     }
 
-    /// Changes the settings: reads them, changes what is named, writes all of them back
-    /// (`PUT /acme/config`). The account's private key stays unless a new one is given.
+    /// Enables ACME with this contact, and **agrees to the terms of service** of the directory. The other settings
+    /// stay.
+    pub fn enable(&self, contact_email: impl Into<String>) -> UpdateAcme {
+        self.update().enabled(true).contact_email(contact_email).terms_of_service_agreed(true)
+    }
+
+    /// Changes the settings: reads them, changes what you name, and writes all of them back
+    /// (`PUT /acme/config`), since the server clears what is left out. The account's private key stays unless you
+    /// set a new one.
     pub fn update(&self) -> UpdateAcme {
         UpdateAcme {
             client: self.client.clone(),
@@ -105,27 +112,27 @@ pub struct UpdateAcme {
 }
 
 impl UpdateAcme {
-    /// Whether the cluster gets certificates; needs a contact and agreement to the terms.
+    /// Sets whether the cluster obtains certificates; needs a contact and agreement to the terms.
     pub fn enabled(self, yes: bool) -> Self {
         self.set("enabled", yes)
     }
 
-    /// The account's contact.
+    /// Sets the account's contact.
     pub fn contact_email(self, address: impl Into<String>) -> Self {
         self.set("contact_email", address.into())
     }
 
-    /// The ACME directory; empty for Let's Encrypt's production one.
+    /// Sets the ACME directory; empty for Let's Encrypt's production one.
     pub fn directory_url(self, url: impl Into<String>) -> Self {
         self.set("directory_url", url.into())
     }
 
-    /// Whether the directory's terms of service are agreed to.
+    /// Sets whether you agree to the directory's terms of service.
     pub fn terms_of_service_agreed(self, yes: bool) -> Self {
         self.set("terms_of_service_agreed", yes)
     }
 
-    /// The account's private key as PEM.
+    /// Sets the account's private key as PEM (SEC1).
     pub fn account_key(mut self, key_pem: impl Into<Secret>) -> Self {
         self.account_key = Some(key_pem.into());
         self

@@ -14,8 +14,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha512_256};
 
 use crate::client::Client;
+use crate::error::Error;
 use crate::ids::ArtifactId;
 use crate::json::{Json, is_default, null_is_default};
 use crate::string_enum::string_enum;
@@ -25,11 +27,11 @@ use crate::transport::{Repeat, Request, Spec};
 string_enum! {
     /// The kind of an artifact.
     ArtifactType {
-        /// An image manifest of Flynn's own: the kind of later servers.
+        /// An image in Flynn's own format: the kind of later servers.
         Flynn = "flynn",
-        /// A Docker image by the URI of its registry (v2016; later servers answer 500).
+        /// A Docker image by the URI of its registry (servers of 2016; later ones answer 500).
         Docker = "docker",
-        /// A tarball, such as a slug in the blobstore (v2016; later servers answer 500).
+        /// A tarball, such as a slug in the blobstore (servers of 2016; later ones answer 500).
         File = "file",
     }
 }
@@ -45,19 +47,19 @@ pub struct Artifact {
     /// The kind.
     #[serde(rename = "type", skip_serializing_if = "ArtifactType::is_empty")]
     pub kind: ArtifactType,
-    /// Where it can be had.
+    /// Where its content is.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub uri: String,
-    /// Free pairs; `blobstore=true` marks a file of the cluster's own blobstore.
+    /// Metadata; `blobstore=true` marks a file of the cluster's own blobstore.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
     /// The image manifest of a `flynn` artifact, as it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Json>,
-    /// Digests of what `uri` names, by algorithm (`sha512_256`).
+    /// Hex digests of the content at `uri`, by algorithm (`sha512_256`).
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub hashes: BTreeMap<String, String>,
-    /// Size in bytes of what `uri` names; 0 when unknown.
+    /// Size in bytes of the content at `uri`; 0 when unknown.
     #[serde(skip_serializing_if = "is_default")]
     pub size: i64,
     /// URI template (RFC 6570, variable `id`) of the image's layers.
@@ -68,7 +70,7 @@ pub struct Artifact {
     pub created_at: Option<Timestamp>,
 }
 
-/// An artifact to be registered.
+/// A new artifact.
 #[derive(Clone, Debug, Serialize)]
 #[must_use]
 pub struct NewArtifact {
@@ -88,7 +90,38 @@ pub struct NewArtifact {
 }
 
 impl NewArtifact {
-    /// An artifact of this kind, to be had at this URI.
+    /// A Docker image by the URI of its registry, `https://registry.example.com?name=web&id=sha256:..`. For
+    /// servers of 2016; later ones take [`flynn`](Self::flynn) images only.
+    pub fn docker(uri: impl Into<String>) -> Self {
+        Self::new(ArtifactType::Docker, uri)
+    }
+
+    /// An image of later servers: the URI of its manifest, and the manifest's text byte for byte, from which size
+    /// and hash are computed.
+    ///
+    /// ```
+    /// use flynn_client::artifacts::NewArtifact;
+    ///
+    /// let manifest = r#"{"_type":"application/vnd.flynn.image.manifest.v1+json"}"#;
+    /// let image = NewArtifact::flynn("https://dl.example.com/web.json", manifest)?
+    ///     .layer_url_template("https://dl.example.com/layers/{id}.squashfs");
+    /// # Ok::<(), flynn_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), when the manifest is not JSON.
+    pub fn flynn(uri: impl Into<String>, manifest: impl AsRef<str>) -> Result<Self, Error> {
+        let text = manifest.as_ref();
+        let json: Json = serde_json::from_str(text)
+            .map_err(|error| Error::invalid_input("the manifest is not JSON").caused_by(error))?;
+        let digest: String =
+            Sha512_256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let size = i64::try_from(text.len())
+            .map_err(|_| Error::invalid_input("the manifest is too large"))?;
+        Ok(Self::new(ArtifactType::Flynn, uri).manifest(json).hash("sha512_256", digest).size(size))
+    }
+
+    /// An artifact of this kind at this URI.
     pub fn new(kind: ArtifactType, uri: impl Into<String>) -> Self {
         Self {
             kind,
@@ -101,37 +134,38 @@ impl NewArtifact {
         }
     }
 
-    /// Adds one pair of meta data.
+    /// Adds a pair of metadata.
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.meta.insert(key.into(), value.into());
         self
     }
 
-    /// The image manifest. Without one the server downloads it from the URI, and refuses a `flynn`
-    /// artifact that has no size.
+    /// Sets the image manifest. Without it the server downloads the manifest from the URI, and refuses a `flynn`
+    /// artifact without a size.
     pub fn manifest(mut self, manifest: impl Into<Json>) -> Self {
         self.manifest = Some(manifest.into());
         self
     }
 
-    /// Adds a digest of what the URI names, by algorithm (`sha512_256`).
+    /// Adds a hex digest of the content at the URI, by algorithm (`sha512_256`).
     pub fn hash(mut self, algorithm: impl Into<String>, digest: impl Into<String>) -> Self {
         self.hashes.insert(algorithm.into(), digest.into());
         self
     }
 
-    /// Size in bytes of what the URI names.
+    /// Sets the size in bytes of the content at the URI.
     pub fn size(mut self, bytes: i64) -> Self {
         self.size = bytes;
         self
     }
 
-    /// URI template (RFC 6570, variable `id`) of the image's layers.
+    /// Sets the URI template (RFC 6570, variable `id`) of the image's layers.
     pub fn layer_url_template(mut self, template: impl Into<String>) -> Self {
         self.layer_url_template = template.into();
         self
     }
 }
+
 /// All artifacts; made by [`Client::artifacts`].
 #[derive(Clone, Debug)]
 pub struct Artifacts {
@@ -146,7 +180,7 @@ impl Client {
 }
 
 impl Artifacts {
-    /// Every artifact, the newest first: `GET /artifacts`.
+    /// Lists all artifacts, newest first: `GET /artifacts`.
     ///
     /// # Errors
     /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
@@ -154,17 +188,17 @@ impl Artifacts {
         Request::list(&self.client, Spec::get("/artifacts", []))
     }
 
-    /// Registers an artifact: `POST /artifacts`. One of the same type and URI is answered as it
-    /// is, with its own id and meta data, so the call may be repeated.
+    /// Registers an artifact: `POST /artifacts`. The call is idempotent: when there is one of the same type and
+    /// URI, the server returns it with its own id and metadata.
     ///
     /// # Errors
-    /// A validation error for a missing or unknown type, or a manifest without size. Later
-    /// servers answer 500 to the types of v2016.
+    /// A validation error for a missing or unknown type, or a manifest without a size. Later servers answer 500
+    /// to the types of 2016.
     pub fn create(&self, artifact: NewArtifact) -> Request<Artifact> {
         Request::json(&self.client, Spec::post("/artifacts", [], Repeat::Safe).body(artifact))
     }
 
-    /// One artifact: `GET /artifacts/:id`.
+    /// Gets an artifact: `GET /artifacts/:id`.
     ///
     /// # Errors
     /// Not found, when there is no such artifact.
@@ -172,7 +206,7 @@ impl Artifacts {
         Request::json(&self.client, one(&id.into()))
     }
 
-    /// One artifact, or `None` when there is no such artifact.
+    /// Gets an artifact, or `None` when there is no such artifact.
     ///
     /// # Errors
     /// Those of every call, see [`ErrorKind`](crate::ErrorKind).

@@ -232,6 +232,24 @@ impl ClientBuilder {
         self
     }
 
+    /// The same scheme, port, proxy and address for another host of the cluster, without key, TLS and layers.
+    pub(crate) fn at_sibling(mut self, host: &str) -> Self {
+        let settings = &mut self.0;
+        if let Ok(mut url) = url::Url::parse(&settings.url)
+            && url.set_host(Some(host)).is_ok()
+        {
+            url.set_path("/");
+            settings.url = url.into();
+        }
+        settings.resolve =
+            (settings.resolve.iter()).map(|(_, address)| (host.to_owned(), *address)).collect();
+        settings.auth = Auth::None;
+        settings.tls = None;
+        settings.plain_http = false;
+        settings.wraps.clear();
+        self
+    }
+
     /// Makes the client. Nothing is connected yet, and no runtime is needed.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What the server can do, found out without side effects.
+//! What the server can do, asked without side effects.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -58,8 +58,8 @@ impl Capability {
         Self::JobsStats,
     ];
 
-    /// A call that changes nothing and tells. No object has the nil UUID, so where one is named the server
-    /// answers 404: with an empty body when it knows the path, with text when it does not.
+    /// A call that changes nothing and tells. No object has the nil UUID, so the server answers 404 where it is
+    /// named: with an empty body when it knows the path, with text when it does not.
     fn probe(self) -> Spec {
         match self {
             Self::Sinks => Spec::get("/sinks/{sink}", [NIL]),
@@ -70,7 +70,8 @@ impl Capability {
             Self::Volumes => Spec::get("/apps/{app}/volumes", [NIL]),
             Self::AllRoutes => Spec::get("/routes", []).of_router(),
             Self::Acme => Spec::get("/acme/config", []),
-            Self::ManagedCertificates => Spec::get("/managed-certificates/{certificate}", [NIL]),
+            // One that does not exist is a 500.
+            Self::ManagedCertificates => Spec::get("/managed-certificates", []),
             Self::Hosts => Spec::get("/hosts", []),
             Self::ClusterStats => Spec::get("/cluster/stats", []),
             Self::JobsStats => Spec::get("/apps/{app}/jobs-stats", [NIL]),
@@ -87,39 +88,41 @@ pub enum Support {
     Yes,
     /// It cannot; a call would be [`Unsupported`](ErrorKind::Unsupported).
     No,
-    /// It did not say: it failed, or refused.
+    /// It did not say: it failed, or the token may not ask.
     Unknown,
 }
 
-/// What a server can do; made by [`Client::capabilities`].
+/// What a server can do; returned by [`Client::capabilities`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities([Support; Capability::ALL.len()]);
 
 impl Capabilities {
-    /// Whether the server can do this.
+    /// Returns whether the server can do this.
     pub fn get(&self, capability: Capability) -> Support {
         self.iter()
             .find(|(of, _)| *of == capability)
             .map_or(Support::Unknown, |(_, support)| support)
     }
 
-    /// Everything that was asked, with the answers.
+    /// Iterates over all questions and answers.
     pub fn iter(&self) -> impl Iterator<Item = (Capability, Support)> + '_ {
         Capability::ALL.into_iter().zip(self.0)
     }
 }
 
 impl Client {
-    /// What the server can do. It is asked once per client, clones included, as long as it answered everything.
+    /// Asks what the server can do. Once the server has answered every question, the client and its clones
+    /// remember the answers.
     pub fn capabilities(&self) -> GetCapabilities {
         GetCapabilities { client: self.clone(), timeout: None }
     }
 }
 
-/// Asking what the server can do; made by [`Client::capabilities`].
+/// The questions what the server can do; made by [`Client::capabilities`].
 ///
 /// # Errors
-/// The first probe's, when none was answered: the server cannot be reached, or the key is wrong.
+/// The error of the first question, when none was answered: the server cannot be reached, or the key is wrong. A
+/// 403 is an answer, [`Support::Unknown`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct GetCapabilities {
@@ -141,10 +144,15 @@ impl GetCapabilities {
         // Only the status matters: an open answer is dropped unread.
         let answers = join_all(specs.iter().map(|spec| transport.open(spec, deadline))).await;
         let mut found = Capabilities([Support::Unknown; Capability::ALL.len()]);
-        let mut trouble = None;
+        let (mut trouble, mut all_told) = (None, true);
         for (slot, answer) in found.0.iter_mut().zip(answers) {
             *slot = match answer.map(drop) {
                 Err(error) if error.is_unsupported() => Support::No,
+                // A token of an app may not ask.
+                Err(error) if error.is_forbidden() => {
+                    all_told = false;
+                    Support::Unknown
+                }
                 Err(error) if !tells(&error) => {
                     trouble.get_or_insert(error);
                     Support::Unknown
@@ -155,6 +163,7 @@ impl GetCapabilities {
         match trouble {
             Some(error) if found.0.iter().all(|support| *support == Support::Unknown) => Err(error),
             Some(_) => Ok(found),
+            None if !all_told => Ok(found),
             None => {
                 let known = found.0.map(|support| support == Support::Yes);
                 transport.capabilities.get_or_init(|| Box::from(known));
@@ -166,7 +175,7 @@ impl GetCapabilities {
 
 operation!(GetCapabilities => Capabilities);
 
-/// Whether an error comes from behind the path that was asked for.
+/// Whether an error shows that the server knows the path.
 fn tells(error: &Error) -> bool {
     matches!(
         error.kind(),

@@ -105,6 +105,8 @@ string_enum! {
         SinkDeletion = "sink_deletion",
         /// A volume changed.
         Volume = "volume",
+        /// A managed certificate changed; the data holds its private key (the fork).
+        ManagedCertificate = "managed_certificate",
         /// A formation changed: the old form of a scale request, still sent beside it.
         Scale = "scale",
     }

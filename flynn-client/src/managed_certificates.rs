@@ -1,52 +1,60 @@
-//! Managed certificates: issued and renewed by the cluster itself (the fork
-//! randy-girard/flynn).
+//! Managed certificates: the cluster obtains and renews them by ACME (the fork randy-girard/flynn).
 //!
-//! None of these calls was ever recorded: they are written from the fork's source
-//! (commit a67b62e). Servers of the upstream project answer
-//! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+//! Servers of the upstream project answer [`ErrorKind::Unsupported`].
 //!
-//! ```
-//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
-//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
-//! # let flynn = mock.client();
-//! match flynn.managed_certificates().list().await {
-//!     Ok(all) => all.iter().for_each(|one| println!("{} {}", one.domain, one.status)),
-//!     Err(error) => assert!(error.is_unsupported()), // not the fork
+//! ```no_run
+//! # async fn f(flynn: flynn_client::Client) -> Result<(), flynn_client::Error> {
+//! use std::time::Duration;
+//! use flynn_client::routes::NewRoute;
+//!
+//! flynn.acme().enable("ops@example.com").await?;
+//! let route = NewRoute::http("www.example.com").managed_certificate("www.example.com");
+//! flynn.app("www").routes().create(route).await?;
+//!
+//! let certificates = flynn.managed_certificates();
+//! let issued = certificates.wait("www.example.com").timeout(Duration::from_secs(300));
+//! match issued.on_step(|certificate| println!("{}", certificate.status)).await {
+//!     Ok(certificate) => println!("expires {:?}", certificate.expires_at),
+//!     Err(error) => println!("{error}"), // says why; `certificates.retry(id)` tries again
 //! }
-//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! # Ok(()) }
 //! ```
 
+use std::fmt;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::ask::told_or_asked;
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
+use crate::events::{Event, EventType};
 use crate::ids::ManagedCertificateId;
 use crate::json::{Json, null_is_default};
 use crate::object_stream::WatchAll;
-use crate::rewrite::rewrite;
 use crate::secret::Secret;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 string_enum! {
-    /// Where a managed certificate is.
+    /// State of a managed certificate.
     ManagedCertificateStatus {
-        /// Waiting for its first issue.
+        /// Waiting to be issued.
         Pending = "pending",
-        /// Issued, and on its route.
+        /// Issued, and set on its route.
         Issued = "issued",
-        /// The last try failed.
+        /// The last attempt failed. It is not repeated by itself; see [`ManagedCertificates::retry`].
         Failed = "failed",
         /// Issued, and being renewed.
         Renewing = "renewing",
     }
 }
 
-/// A certificate that the cluster gets by ACME for a route.
+/// A certificate that the cluster obtains by ACME for a route.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -56,10 +64,10 @@ pub struct ManagedCertificate {
     pub id: ManagedCertificateId,
     /// The domain it is for.
     pub domain: String,
-    /// The http route it is for, without its `http/`.
+    /// UUID of the HTTP route it is for, without `http/`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub route_id: String,
-    /// Where it is.
+    /// Its state.
     pub status: ManagedCertificateStatus,
     /// The chain as PEM, once issued.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -70,22 +78,23 @@ pub struct ManagedCertificate {
     /// When it expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Why the last try failed.
+    /// Why the last attempt failed. The June 2026 state of the fork says it in the event alone; see
+    /// [`reason`](Self::reason).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub last_error: String,
-    /// When the last try failed.
+    /// When the last attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error_at: Option<Timestamp>,
     /// The ACME order's URL.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub order_url: String,
-    /// Errors of issuing (deprecated by the fork in favour of `last_error`).
+    /// Errors of the last attempt; in events, not in answers.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<IssuanceError>,
     /// The certificate (deprecated by the fork in favour of `cert` and `key`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Json>,
-    /// When it was asked for.
+    /// When it was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// When it last changed.
@@ -93,7 +102,7 @@ pub struct ManagedCertificate {
     pub updated_at: Option<Timestamp>,
 }
 
-/// An error of issuing a certificate.
+/// Why a certificate could not be issued.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -105,11 +114,26 @@ pub struct IssuanceError {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
+
+impl ManagedCertificate {
+    /// Why the last attempt failed, if it is known: [`last_error`](Self::last_error), or else the
+    /// [`errors`](Self::errors).
+    pub fn reason(&self) -> Option<String> {
+        if !self.last_error.is_empty() {
+            return Some(self.last_error.clone());
+        }
+        let errors = self.errors.iter().map(|error| format!("{} {}", error.kind, error.detail));
+        Some(errors.collect::<Vec<_>>().join("; ")).filter(|errors| !errors.is_empty())
+    }
+}
+
 impl crate::object_stream::Marker for ManagedCertificate {
     fn is_marker(&self) -> bool {
         self.id.is_empty()
     }
 }
+
+const ALL: &str = "/managed-certificates";
 const ONE: &str = "/managed-certificates/{certificate}";
 
 /// The managed certificates; made by [`Client::managed_certificates`].
@@ -126,42 +150,49 @@ impl Client {
 }
 
 impl ManagedCertificates {
-    /// Every managed certificate: `GET /managed-certificates`.
+    /// Lists all managed certificates: `GET /managed-certificates`.
     ///
     /// # Errors
     /// Unsupported, except by the fork.
     pub fn list(&self) -> Request<Vec<ManagedCertificate>> {
-        Request::list(&self.client, Spec::get("/managed-certificates", []))
+        Request::list(&self.client, Spec::get(ALL, []))
     }
 
-    /// Managed certificates as they change, after those there are: `GET /managed-certificates` as a
-    /// stream.
+    /// Streams managed certificates: those there are, then those that change (`GET /managed-certificates`).
     pub fn stream(&self) -> WatchAll<ManagedCertificate> {
-        WatchAll::new(&self.client, "/managed-certificates")
+        WatchAll::new(&self.client, ALL)
     }
 
-    /// One managed certificate: `GET /managed-certificates/:id`.
-    ///
-    /// # Errors
-    /// Not found, when there is no such certificate. Unsupported, except by the fork.
-    pub fn get(&self, id: impl Into<ManagedCertificateId>) -> Request<ManagedCertificate> {
-        Request::json(&self.client, Spec::get(ONE, [id.into().as_str()]))
+    /// Gets a managed certificate: `GET /managed-certificates/:id`.
+    pub fn get(&self, id: impl Into<ManagedCertificateId>) -> GetManagedCertificate {
+        GetManagedCertificate { client: self.client.clone(), id: id.into(), timeout: None }
     }
 
-    /// One managed certificate, or `None` when there is no such certificate.
-    ///
-    /// # Errors
-    /// Unsupported, except by the fork.
-    pub fn get_opt(
-        &self,
-        id: impl Into<ManagedCertificateId>,
-    ) -> Request<Option<ManagedCertificate>> {
-        Request::optional(&self.client, Spec::get(ONE, [id.into().as_str()]))
+    /// Gets a managed certificate, or `None` when there is no such certificate.
+    pub fn get_opt(&self, id: impl Into<ManagedCertificateId>) -> GetOptManagedCertificate {
+        GetOptManagedCertificate { get: self.get(id), timeout: None }
     }
 
-    /// Changes a managed certificate: reads it, changes what is named, writes all of it back
-    /// (`PUT /managed-certificates/:id`). It is how the cluster's ACME worker reports; one that is
-    /// set to `issued` with certificate and key goes to its route at once.
+    /// Waits until the certificate of a domain is issued, or has failed. Ask for it first: with
+    /// [`NewRoute::managed_certificate`](crate::routes::NewRoute::managed_certificate) or
+    /// [`UpdateRoute::managed_certificate`](crate::routes::UpdateRoute::managed_certificate).
+    pub fn wait(&self, domain: impl Into<String>) -> WaitForCertificate {
+        WaitForCertificate {
+            client: self.client.clone(),
+            domain: domain.into(),
+            on_step: None,
+            timeout: None,
+        }
+    }
+
+    /// Has the cluster try again to obtain a certificate whose last attempt failed: sets it to `pending`.
+    pub fn retry(&self, id: impl Into<ManagedCertificateId>) -> UpdateManagedCertificate {
+        self.update(id).status(&ManagedCertificateStatus::Pending)
+    }
+
+    /// Changes a managed certificate: reads it, changes what you name, and writes it back
+    /// (`PUT /managed-certificates/:id`). This is how the cluster's ACME worker reports. One that is set to
+    /// `issued` with certificate and key is set on its route at once.
     pub fn update(&self, id: impl Into<ManagedCertificateId>) -> UpdateManagedCertificate {
         UpdateManagedCertificate {
             client: self.client.clone(),
@@ -173,7 +204,168 @@ impl ManagedCertificates {
     }
 }
 
+/// Reads a certificate. The server answers 500 when there is none of that id, so the list decides.
+async fn read<T: DeserializeOwned + 'static>(
+    client: &Client,
+    id: &ManagedCertificateId,
+    deadline: Deadline,
+) -> Result<T, Error> {
+    let spec = Spec::get(ONE, [id.as_str()]);
+    let error = match Request::json(client, spec).within(deadline).await {
+        Err(error) if error.kind() == ErrorKind::Server && !error.is_retryable() => error,
+        result => return result,
+    };
+    match client.managed_certificates().list().within(deadline).await {
+        Ok(all) if all.iter().all(|certificate| certificate.id != *id) => {
+            Err(error.with_kind(ErrorKind::NotFound).with_message(String::new()))
+        }
+        _ => Err(error),
+    }
+}
+
+/// A certificate to be read; made by [`ManagedCertificates::get`].
+///
+/// # Errors
+/// Not found, when there is no such certificate. Unsupported, except by the fork.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct GetManagedCertificate {
+    client: Client,
+    id: ManagedCertificateId,
+    timeout: Option<Duration>,
+}
+
+impl GetManagedCertificate {
+    async fn run(self, deadline: Deadline) -> Result<ManagedCertificate, Error> {
+        read(&self.client, &self.id, deadline).await
+    }
+}
+
+operation!(GetManagedCertificate => ManagedCertificate);
+
+/// A certificate to be read, if there is one; made by [`ManagedCertificates::get_opt`].
+///
+/// # Errors
+/// Unsupported, except by the fork.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct GetOptManagedCertificate {
+    get: GetManagedCertificate,
+    timeout: Option<Duration>,
+}
+
+impl GetOptManagedCertificate {
+    async fn run(self, deadline: Deadline) -> Result<Option<ManagedCertificate>, Error> {
+        match self.get.run(deadline).await {
+            Err(error) if error.is_not_found() => Ok(None),
+            result => result.map(Some),
+        }
+    }
+}
+
+operation!(GetOptManagedCertificate => Option<ManagedCertificate>);
+
+type OnStep = Box<dyn FnMut(&ManagedCertificate) + Send>;
+
+/// Waiting for a certificate; made by [`ManagedCertificates::wait`].
+///
+/// # Errors
+/// [`ErrorKind::Failed`] with the reason, when it could not be issued; [`ErrorKind::NotFound`], when no route asks
+/// for a certificate of the domain; [`ErrorKind::Timeout`].
+#[must_use = "nothing is sent until it is awaited"]
+pub struct WaitForCertificate {
+    client: Client,
+    domain: String,
+    on_step: Option<OnStep>,
+    timeout: Option<Duration>,
+}
+
+impl WaitForCertificate {
+    /// Calls this with each state of the certificate.
+    pub fn on_step(mut self, on_step: impl FnMut(&ManagedCertificate) + Send + 'static) -> Self {
+        self.on_step = Some(Box::new(on_step));
+        self
+    }
+
+    async fn run(mut self, deadline: Deadline) -> Result<ManagedCertificate, Error> {
+        let client = self.client.clone();
+        let all = client.managed_certificates();
+        // Connected first, so that no event after the list is missed.
+        let events = client.events().object_types([EventType::ManagedCertificate]).watch();
+        let mut events = deadline.limit(events.begin()).await?;
+        let domain = self.domain;
+        let known = all.list().within(deadline).await?;
+        let known = known.into_iter().find(|certificate| certificate.domain == domain);
+        let Some(known) = known else {
+            let message = format!("no route asks for a managed certificate of {domain}");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        };
+        if let Some(on_step) = &mut self.on_step {
+            on_step(&known);
+        }
+        if known.status == ManagedCertificateStatus::Issued {
+            return Ok(known);
+        }
+        if known.status == ManagedCertificateStatus::Failed {
+            let past = client.events().object_id(known.id.as_str()).count(20).list();
+            let past = past.run(deadline).await.unwrap_or_default();
+            let reason = past.iter().find_map(|event| of(event, &known.id)?.reason());
+            return Err(failed(&domain, known.reason().or(reason)));
+        }
+        let id = known.id;
+        let mut on_step = self.on_step;
+        let told = async {
+            while let Some(event) = events.next().await {
+                let Some(told) = of(&event?, &id) else { continue };
+                if let Some(on_step) = &mut on_step {
+                    on_step(&told);
+                }
+                match told.status {
+                    ManagedCertificateStatus::Issued => return Ok(Ok(())),
+                    ManagedCertificateStatus::Failed => return Ok(Err(told.reason())),
+                    _ => {}
+                }
+            }
+            Err(Error::new(ErrorKind::Connection, "the events have ended"))
+        };
+        let ask = || async {
+            let certificate = all.get(&id).run(deadline).await.ok()?;
+            match certificate.status {
+                ManagedCertificateStatus::Issued => Some(Ok(())),
+                ManagedCertificateStatus::Failed => Some(Err(certificate.reason())),
+                _ => None,
+            }
+        };
+        match deadline.limit(told_or_asked(told, ask)).await? {
+            Ok(()) => all.get(&id).run(deadline).await,
+            Err(reason) => Err(failed(&domain, reason)),
+        }
+    }
+}
+
+operation!(WaitForCertificate => ManagedCertificate);
+
+impl fmt::Debug for WaitForCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitForCertificate").field("domain", &self.domain).finish_non_exhaustive()
+    }
+}
+
+/// The certificate of an event, when it is this one.
+fn of(event: &Event, id: &ManagedCertificateId) -> Option<ManagedCertificate> {
+    (event.object_id == id.as_str()).then(|| event.decode().ok()).flatten()
+}
+
+fn failed(domain: &str, reason: Option<String>) -> Error {
+    let reason = reason.unwrap_or_else(|| "the server does not say why".to_owned());
+    let message = format!("the certificate of {domain} could not be issued: {reason}");
+    Error::new(ErrorKind::Failed, message)
+}
+
 /// A change of a managed certificate; made by [`ManagedCertificates::update`].
+///
+/// # Errors
+/// Not found, when there is no such certificate. Unsupported, except by the fork.
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateManagedCertificate {
@@ -185,24 +377,24 @@ pub struct UpdateManagedCertificate {
 }
 
 impl UpdateManagedCertificate {
-    /// Where it is.
+    /// Sets its state.
     pub fn status(self, status: &ManagedCertificateStatus) -> Self {
         self.set("status", status.as_str())
     }
 
-    /// The chain and its private key, both as PEM.
+    /// Sets the chain and its private key, both as PEM.
     pub fn certificate(mut self, chain_pem: impl Into<String>, key_pem: impl Into<Secret>) -> Self {
         self.key = Some(key_pem.into());
         self.set("cert", chain_pem)
     }
 
-    /// When it expires.
+    /// Sets when it expires.
     pub fn expires_at(self, at: impl Into<Timestamp>) -> Self {
         let at = at.into();
         self.set("expires_at", at.as_str())
     }
 
-    /// Why the last try failed, and when.
+    /// Sets why and when the last attempt failed.
     pub fn last_error(self, message: impl Into<String>, at: impl Into<Timestamp>) -> Self {
         let at = at.into();
         self.set("last_error", message).set("last_error_at", at.as_str())
@@ -214,14 +406,14 @@ impl UpdateManagedCertificate {
     }
 
     async fn run(self, deadline: Deadline) -> Result<ManagedCertificate, Error> {
-        let mut changes = self.changes;
+        let mut document: Map<String, Value> = read(&self.client, &self.id, deadline).await?;
+        document.extend(self.changes);
         if let Some(key) = self.key {
-            changes.insert("key".to_owned(), key.expose().into());
+            document.insert("key".to_owned(), key.expose().into());
         }
         // Writing the same object again leaves the same object.
-        let segments = [self.id.as_str()];
-        let (read, write) = (Spec::get(ONE, segments), Spec::put(ONE, segments, Repeat::Safe));
-        rewrite(&self.client, read, write, changes, deadline).await
+        let write = Spec::put(ONE, [self.id.as_str()], Repeat::Safe).body(&document);
+        Request::json(&self.client, write).within(deadline).await
     }
 }
 

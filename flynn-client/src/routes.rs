@@ -88,6 +88,10 @@ pub struct Route {
     /// The domain, of HTTP routes; `*.example.com` is possible.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub domain: String,
+    /// The domain whose managed certificate the route has; empty where the route's certificate is not managed
+    /// (the fork).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub managed_certificate_domain: String,
     /// Certificate and key; without one the router's default serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,

@@ -1,4 +1,4 @@
-//! Is it alive? The controller's own status, the status app's, and the cluster's CA certificate.
+//! Status of the controller and of the cluster, and the cluster's CA certificate.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -10,7 +10,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! The status app is a server of its own, which also knows the health of every service:
+//! The status app is a server of its own, which knows the health of every service:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -18,7 +18,7 @@
 //! use flynn_client::StatusClient;
 //!
 //! let cluster = StatusClient::builder(url) // https://status.example.com
-//!     .resolve("status.example.com", address) // only where DNS does not say it
+//!     .resolve("status.example.com", address) // only where DNS does not know it
 //!     .build_status()?;
 //! for (service, health) in cluster.status().await?.detail {
 //!     println!("{service}: {}", health.status);
@@ -35,37 +35,37 @@ use crate::builder::ClientBuilder;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::json::{LIST, decode_object, null_is_default};
+use crate::secret::Secret;
 use crate::string_enum::string_enum;
 use crate::transport::{Accept, Request, Spec};
 
 string_enum! {
-    /// Well or not.
+    /// Whether something is healthy.
     Health {
-        /// Well.
+        /// Healthy.
         Healthy = "healthy",
-        /// Not well.
+        /// Not healthy.
         Unhealthy = "unhealthy",
     }
 }
 
-/// What a status endpoint answers.
+/// Status of the controller, or of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Status {
-    /// Well or not.
+    /// Whether it is healthy.
     pub status: Health,
-    /// Version of what answered, such as `v20161015.2`.
+    /// Version of the server that answered, such as `v20161015.2`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
-    /// The services of the cluster, by name; only the status app has them. Built from the server's source: no
-    /// recording has one.
+    /// The services of the cluster, by name; only the status app lists them.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub detail: BTreeMap<String, ServiceStatus>,
 }
 
 impl Status {
-    /// Whether all is well.
+    /// Whether everything is healthy.
     pub fn is_healthy(&self) -> bool {
         self.status == Health::Healthy
     }
@@ -76,15 +76,16 @@ impl Status {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ServiceStatus {
-    /// Well or not.
+    /// Whether the service is healthy.
     pub status: Health,
-    /// Its version.
+    /// Version of the service.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
 }
+
 /// A client of the status app, `https://status.<domain>`.
 ///
-/// Its key is the status app's own `AUTH_KEY`, not the controller's; from private addresses none is asked.
+/// Its key is the status app's own `AUTH_KEY`, not the controller's. From private addresses it needs none.
 #[derive(Clone, Debug)]
 pub struct StatusClient {
     client: Client,
@@ -100,13 +101,45 @@ impl ClientBuilder {
     }
 }
 
+impl Client {
+    /// Sets up a client of the same cluster's status app: `status.<domain>` where this client's host is
+    /// `controller.<domain>`, with the same port, proxy, timeouts and address ([`resolve`](ClientBuilder::resolve)).
+    ///
+    /// The key is the status app's own `AUTH_KEY`. TLS settings are not taken over, since the status app serves
+    /// the router's certificate and not the controller's: set [`rustls_config`](ClientBuilder::rustls_config) for
+    /// what it serves, or trust Mozilla's roots.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+    /// # let flynn = mock.client();
+    /// let env = flynn.app("status").release().await?.env;
+    /// let key = env.get("AUTH_KEY").unwrap_or_default();
+    /// let status = flynn.status_client(key)?.build_status()?;
+    /// assert!(status.status().await?.is_healthy());
+    /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`], when the client's host does not begin with `controller.`.
+    pub fn status_client(&self, key: impl Into<Secret>) -> Result<ClientBuilder, Error> {
+        let Some(domain) = self.host().strip_prefix("controller.") else {
+            let message = "the controller's host does not begin with `controller.`, so the status app's is unknown";
+            return Err(Error::new(ErrorKind::Config, message));
+        };
+        let host = format!("status.{domain}");
+        Ok(self.to_builder().at_sibling(&host).key(key))
+    }
+}
+
 impl StatusClient {
     /// Sets up a client of the status app at this URL.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         Client::builder(url)
     }
 
-    /// Status of the cluster and its services: `GET /`. An unhealthy cluster is an answer, not an error.
+    /// Returns the status of the cluster and its services: `GET /`. An unhealthy cluster is an answer, not an
+    /// error.
     ///
     /// # Errors
     /// Those of every call, see [`ErrorKind`].
@@ -116,7 +149,8 @@ impl StatusClient {
 }
 
 impl Client {
-    /// Status of the controller: `GET /.well-known/status`. An unhealthy one is an answer, not an error.
+    /// Returns the status of the controller: `GET /.well-known/status`. An unhealthy one is an answer, not an
+    /// error.
     ///
     /// # Errors
     /// Those of every call, see [`ErrorKind`].
@@ -124,8 +158,8 @@ impl Client {
         status(self, Spec::get("/.well-known/status", []))
     }
 
-    /// Whether somebody is there: `GET /ping`, which needs no key. With
-    /// [`resolve`](ClientBuilder::resolve), the router of one node is asked.
+    /// Asks whether the controller answers: `GET /ping`, which needs no key. With
+    /// [`resolve`](ClientBuilder::resolve) this checks the router of one node.
     ///
     /// # Errors
     /// Those of every call, see [`ErrorKind`].
@@ -133,7 +167,8 @@ impl Client {
         Request::unit(self, Spec::get("/ping", []).accept(Accept::Anything))
     }
 
-    /// PEM of the cluster's own authority: `GET /ca-cert`, which needs no key (and refuses a wrong one).
+    /// Returns the PEM of the cluster's own certificate authority: `GET /ca-cert`, which needs no key (and refuses
+    /// a wrong one).
     ///
     /// # Errors
     /// Those of every call, see [`ErrorKind`].
@@ -141,7 +176,7 @@ impl Client {
         Request::new(self, Spec::get("/ca-cert", []).accept(Accept::Anything), |_, body| {
             match String::from_utf8(body?.into()) {
                 Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => Ok(pem),
-                _ => Err(Error::new(ErrorKind::Decode, "the answer is no certificate")),
+                _ => Err(Error::new(ErrorKind::Decode, "the answer is not a certificate")),
             }
         })
     }
@@ -156,6 +191,6 @@ fn status(client: &Client, spec: Spec) -> Request<Status> {
         let envelope: Envelope = decode_object(&body?, LIST)?;
         envelope
             .data
-            .ok_or_else(|| Error::new(ErrorKind::Server, "it failed instead of saying its status"))
+            .ok_or_else(|| Error::new(ErrorKind::Server, "the server answered without its status"))
     })
 }

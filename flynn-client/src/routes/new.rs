@@ -33,6 +33,8 @@ pub struct NewRoute {
     drain_backends: bool,
     #[serde(skip_serializing_if = "is_false")]
     disable_keep_alives: bool,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    managed_certificate_domain: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<Certificate>,
 }
@@ -80,6 +82,13 @@ impl NewRoute {
     pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
         self.certificate =
             Some(Certificate { cert: cert.into(), key: key.into(), ..Certificate::default() });
+        self
+    }
+
+    /// Has the cluster obtain a certificate for this domain by ACME and renew it (the fork). It wins over
+    /// [`certificate`](Self::certificate). ACME must be enabled: see [`Acme::enable`](crate::acme::Acme::enable).
+    pub fn managed_certificate(mut self, domain: impl Into<String>) -> Self {
+        self.managed_certificate_domain = domain.into();
         self
     }
 

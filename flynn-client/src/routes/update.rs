@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{AppRoutes, Route};
 use crate::error::{Error, ErrorKind};
@@ -30,7 +30,8 @@ impl AppRoutes {
 /// Domain and `drain_backends` cannot be changed: make another route.
 ///
 /// # Errors
-/// Not found; a validation error for certificate and key that do not belong together.
+/// Not found; a validation error for certificate and key that do not belong together; a conflict for a
+/// [`certificate`](UpdateRoute::certificate) of a route whose certificate is managed.
 #[derive(Clone)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateRoute {
@@ -61,6 +62,18 @@ impl UpdateRoute {
             self.fault = Some("the certificate or its key is empty");
         }
         self.set("certificate", json!({ "cert": cert, "key": key.expose() }))
+    }
+
+    /// Has the cluster obtain a certificate for this domain by ACME and renew it (the fork). The route's
+    /// certificate is dropped at once: until the new one is issued the router's default serves.
+    pub fn managed_certificate(self, domain: impl Into<String>) -> Self {
+        self.set(MANAGED, domain.into())
+    }
+
+    /// Ends the management of the route's certificate (the fork). The route keeps the certificate it has, unless
+    /// you set [`certificate`](Self::certificate) as well.
+    pub fn detach_managed_certificate(self) -> Self {
+        self.set(MANAGED, Value::Null)
     }
 
     /// Leads to another service.
@@ -112,8 +125,20 @@ impl UpdateRoute {
         let Some(route) = document.as_object_mut() else {
             return Err(Error::new(ErrorKind::Decode, "the route is no JSON object"));
         };
+        let changes = |name| self.changes.iter().any(|(changed, _)| *changed == name);
+        if is_managed(route) && changes("certificate") && !changes(MANAGED) {
+            // The server would ignore the certificate without a word.
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "the route's certificate is managed by ACME; call `detach_managed_certificate()` too to set your own",
+            ));
+        }
         for (name, value) in self.changes {
-            route.insert(name.to_owned(), value);
+            if value.is_null() {
+                route.remove(name);
+            } else {
+                route.insert(name.to_owned(), value);
+            }
         }
         // v2016 goes by these of the body, later servers by the URL.
         let (kind, uuid) = self.id.as_str().split_once('/').unwrap_or_default();
@@ -125,3 +150,9 @@ impl UpdateRoute {
 }
 
 operation!(UpdateRoute => Route);
+
+const MANAGED: &str = "managed_certificate_domain";
+
+fn is_managed(route: &Map<String, Value>) -> bool {
+    route.get(MANAGED).and_then(Value::as_str).is_some_and(|domain| !domain.is_empty())
+}

@@ -4,11 +4,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 
+use super::Spec;
 use super::retry::retry_after;
 use crate::error::{Error, ErrorKind, Line, NAME, kept};
+use crate::ids::AppRef;
 use crate::json::{Json, not_json};
 
 /// Body of the controller's errors.
@@ -107,6 +109,28 @@ pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
     error.with_status(status).with_retry_after(retry_after(&parts.headers, SystemTime::now()))
 }
 
+/// What a token must have for a call. The server does not say; this is how it decides: it compares the grants of
+/// apps with the path as it stands.
+pub(crate) fn missing_grant(spec: &Spec) -> String {
+    let mut segments = spec.path.split('/').skip(1);
+    let app = match (segments.next(), segments.next()) {
+        (Some("apps"), Some(app)) => app,
+        _ => {
+            return "it needs the scope `cluster:admin`: grants of apps do not cover it".to_owned();
+        }
+    };
+    let grant = match spec.method {
+        Method::GET | Method::HEAD => "`app:read`",
+        _ if segments.next() == Some("deploy") => "`app:deploy`",
+        _ => "`app:write`",
+    };
+    let hint = match AppRef::from(app).id() {
+        Some(_) => "",
+        None => "; a grant holds the app's id, so name the app by its id",
+    };
+    format!("it needs the grant {grant} for this app, or the scope `cluster:admin`{hint}")
+}
+
 /// The controller quotes the value of a variable without a name.
 fn without_value(mut message: String) -> String {
     if let Some(at) = message.find(" (tried to set ") {
@@ -124,8 +148,11 @@ fn foreign(parts: &Parts, body: &Bytes) -> String {
     if body.starts_with(UNKNOWN_PATH) {
         return "unknown path or method".to_owned();
     }
-    let what = not_json(body).unwrap_or("JSON of another shape");
-    format!("{what} instead of a controller's error, {}", content_type(&parts.headers))
+    let what = match not_json(body) {
+        Some(what) => format!("{what} instead of JSON"),
+        None => "JSON of another shape than a controller's error".to_owned(),
+    };
+    format!("{what}, {}", content_type(&parts.headers))
 }
 
 #[cfg(test)]

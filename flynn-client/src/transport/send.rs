@@ -14,7 +14,7 @@ use tower_service::Service as _;
 use tracing::Instrument;
 use url::Url;
 
-use super::answer::{error_of, has_data, refuse_coding};
+use super::answer::{error_of, has_data, missing_grant, refuse_coding};
 use super::redirect::{follow, is_redirect};
 use super::retry::Failures;
 use super::wire::CLOSE;
@@ -233,6 +233,10 @@ impl Transport {
             return Ok(Response::from_parts(parts, body.into()));
         }
         let error = error_of(&parts, &body);
+        if error.is_forbidden() {
+            let message = format!("{}; {}", error.message(), missing_grant(spec));
+            return Err(error.with_message(message));
+        }
         // Go's router takes an escaped slash for a plain one, and so does not find the path. No object has one.
         let has_slash = error.is_unsupported() && spec.path.contains("%2F");
         Err(if has_slash { error.with_kind(ErrorKind::NotFound) } else { error })

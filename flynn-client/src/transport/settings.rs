@@ -210,18 +210,32 @@ fn user_agent(suffix: Option<&str>) -> Result<HeaderValue, Error> {
     }
 }
 
-/// What is trusted without a config of the caller's.
-fn default_tls(needed: bool) -> Result<rustls::ClientConfig, Error> {
+/// What is trusted, and by which provider, without a config of the caller's.
+fn default_tls(is_https: bool) -> Result<rustls::ClientConfig, Error> {
     #[cfg(feature = "webpki-roots")]
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     #[cfg(not(feature = "webpki-roots"))]
     let roots = rustls::RootCertStore::empty();
-    if needed && roots.is_empty() {
+    if is_https && roots.is_empty() {
         return Err(config("an https URL needs `rustls_config`, or the feature `webpki-roots`"));
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
+    let Some(provider) = provider() else {
+        return Err(config(
+            "there is no crypto provider: enable the feature `ring` or `aws-lc-rs`",
+        ));
+    };
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| config("TLS cannot be set up").caused_by(error))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// The provider that the features name; what the process has installed does not matter.
+fn provider() -> Option<rustls::crypto::CryptoProvider> {
+    #[cfg(feature = "aws-lc-rs")]
+    return Some(rustls::crypto::aws_lc_rs::default_provider());
+    #[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+    return Some(rustls::crypto::ring::default_provider());
+    #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
+    None
 }

@@ -1,9 +1,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use flynn_client::{Client, ErrorKind, rustls};
+use flynn_client::{Client, ErrorKind, RetryPolicy, rustls};
 
-use crate::server::{Server, answer};
+use crate::server::{Server, Step, answer, json};
 
 fn tls() -> Arc<rustls::ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -78,4 +78,61 @@ async fn what_resolve_cannot_do_is_refused() {
         .layer(tower_layer::layer_fn(|inner| inner))
         .build()
         .unwrap();
+}
+
+#[tokio::test]
+async fn a_client_is_made_from_another() {
+    let server = Server::play(vec![json(200, "[]"); 3]).await;
+    let flynn = server.builder().user_agent_suffix("tool/1").build().unwrap();
+    let rotated = flynn.with_key("new-key").unwrap();
+    let once = rotated.with_retry(RetryPolicy::none()).unwrap();
+    for client in [&flynn, &rotated, &once] {
+        client.apps().list().await.unwrap();
+    }
+    let seen = server.seen();
+    let keys: Vec<_> = seen.iter().map(|seen| seen.header("authorization").unwrap()).collect();
+    assert_eq!(keys, ["Basic OnRoZS1rZXk=", "Basic Om5ldy1rZXk=", "Basic Om5ldy1rZXk="]);
+    assert!(seen.iter().all(|seen| seen.header("user-agent").unwrap().ends_with("tool/1")));
+    assert!(flynn.with_key("a\nb").is_ok(), "a key is encoded");
+    assert!(flynn.to_builder().bearer_token("a\nb").build().is_err());
+}
+
+#[tokio::test]
+async fn a_call_may_have_a_retry_policy_of_its_own() {
+    let server = Server::play(vec![Step::Drop; 5]).await;
+    let flynn = server.client();
+    let error = flynn.apps().list().retry(RetryPolicy::none()).await.unwrap_err();
+    assert_eq!(error.attempts(), 1);
+    assert_eq!(flynn.apps().list().await.unwrap_err().attempts(), 4);
+}
+
+#[test]
+fn host_and_port_are_those_of_the_url() {
+    for (url, host, port) in [
+        ("https://Controller.Example.com", "controller.example.com", 443),
+        ("http://controller.example.com:8080/flynn", "controller.example.com", 8080),
+        ("http://[::1]", "::1", 80),
+    ] {
+        let client = Client::builder(url).build().unwrap();
+        assert_eq!((client.host(), client.port()), (host, port));
+    }
+}
+
+#[tokio::test]
+async fn the_status_app_is_reached_like_the_controller() {
+    let server = Server::play([json(200, r#"{"data":{"status":"healthy"}}"#)]).await;
+    let flynn =
+        Client::builder(format!("http://controller.example.com:{}/x", server.address.port()))
+            .key("the-key")
+            .resolve("controller.example.com", server.address)
+            .build()
+            .unwrap();
+    let status = flynn.status_client("status-key").unwrap().build_status().unwrap();
+    assert!(status.status().await.unwrap().is_healthy());
+    let seen = server.seen();
+    assert_eq!(seen[0].line(), "GET /");
+    assert!(seen[0].header("host").unwrap().starts_with("status.example.com:"));
+    assert_eq!(seen[0].header("authorization"), Some("Basic OnN0YXR1cy1rZXk="));
+    let other = Client::builder("http://flynn.example.com").build().unwrap();
+    assert_eq!(other.status_client("k").unwrap_err().kind(), ErrorKind::Config);
 }

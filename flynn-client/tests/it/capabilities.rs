@@ -40,3 +40,23 @@ async fn what_was_not_answered_is_unknown_and_asked_again() {
     let server = Server::play(vec![answer(401, "", ""); Capability::ALL.len()]).await;
     assert!(server.client().capabilities().await.unwrap_err().is_unauthorized());
 }
+
+#[tokio::test]
+async fn a_token_that_may_not_ask_learns_nothing_and_that_is_not_an_error() {
+    let forbidden =
+        r#"{"code":"forbidden","message":"this credential is not allowed","retry":false}"#;
+    let server = Server::answering(move |_| json(403, forbidden)).await;
+    let can = server.client().capabilities().await.unwrap();
+    assert!(can.iter().all(|(_, support)| support == Support::Unknown));
+    let flynn = server.client();
+    let by_name = flynn.app("www").release().await.unwrap_err();
+    assert!(by_name.is_forbidden() && by_name.message().contains("by its id"), "{by_name}");
+    let by_id = flynn.app("11111111-0000-4000-8000-00000000000a");
+    let error = by_id.set_release("r1").await.unwrap_err();
+    assert!(
+        error.message().ends_with("`app:write` for this app, or the scope `cluster:admin`"),
+        "{error}"
+    );
+    let error = flynn.events().list().await.unwrap_err();
+    assert!(error.message().contains("needs the scope `cluster:admin`"), "{error}");
+}

@@ -25,6 +25,7 @@ mod go_client;
 mod golden;
 mod jobs;
 mod logs;
+mod managed_certificates;
 mod raw;
 mod resources;
 mod routes;

@@ -71,7 +71,7 @@ async fn a_pin_holds_through_a_proxy() {
     let error = client.apps().list().await.unwrap_err();
     assert!(error.is_tls() && error.attempts() == 1, "{error:?}");
     let text = error.to_string();
-    assert!(text.starts_with("TLS failed: to controller.example.com:"), "{text}");
+    assert!(text.starts_with("TLS failed: controller.example.com:"), "{text}");
     assert!(text.contains("pin") && text.contains(&mock.pin().to_string()), "{text}");
     assert!(other.requests().is_empty(), "the key did not leave");
 }
