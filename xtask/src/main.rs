@@ -51,7 +51,7 @@ fn main() -> ExitCode {
 }
 
 /// Feature sets that must build besides the default one.
-const FEATURE_SETS: [&[&str]; 6] = [
+const FEATURE_SETS: [&[&str]; 7] = [
     &["-p", "flynn-client", "--no-default-features"],
     &["-p", "flynn-client", "--no-default-features", "--features", "aws-lc-rs,webpki-roots"],
     &["-p", "flynn-tls", "--no-default-features"],

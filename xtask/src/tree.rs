@@ -27,7 +27,7 @@ const NEVER: [&str; 6] =
 /// What an HTTP client, TLS and a credential chain would bring.
 const TRANSPORT: [&str; 6] = ["hyper", "rustls", "aws-lc-rs", "aws-config", "reqwest", "openssl"];
 
-const BUDGETS: [Budget; 9] = [
+const BUDGETS: [Budget; 8] = [
     Budget { name: "flynn-client", features: &[], most: 120, ours: &[], banned: &NEVER },
     Budget {
         name: "flynn-client",
