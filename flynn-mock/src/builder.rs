@@ -9,9 +9,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::controller::MockController;
-use crate::engine::{
+use crate::dialect::ServerAge;
+use crate::life::{
     Certifier, ClusterCertificate, Command, Crash, Delays, Engine, Errand, Options, Pace, Program,
-    Programs, ProviderApis, Provision, Races, ServerAge, StartOrder,
+    Programs, ProviderApis, Provision, Races, StartOrder,
 };
 use crate::seed::AppSeed;
 use crate::server::clock::Clock;

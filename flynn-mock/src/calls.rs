@@ -1,150 +1,294 @@
-//! From a path to its handler, as the real server's router finds it.
+//! The calls of the controller: one table of methods, paths, operations and handlers.
 
-use std::borrow::Cow;
+mod dispatch;
+mod unknown;
 
-use http::{HeaderValue, Method, StatusCode, header};
+use http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::engine::{Answer, Engine, Request, ServerAge};
-use crate::wire::Reply;
+use crate::api::answer::Reply;
+use crate::api::call::Call;
+use crate::api::{
+    apps, artifacts, backups, deployments, domain, events, formations, jobs, logs, providers,
+    releases, resources, routes, sinks, status, volumes,
+};
+use crate::dialect::ServerAge::{self, V2016, V2021};
+use crate::life::Engine;
+use crate::store::NO_TEXT;
+use crate::wire::Request;
 
-/// One call: the request and the parameters of its path.
-pub(crate) struct Call<'a> {
-    pub(crate) request: &'a Request,
-    params: Vec<String>,
-}
-
-impl Call<'_> {
-    /// The n-th parameter of the path, decoded.
-    pub(crate) fn param(&self, n: usize) -> &str {
-        self.params.get(n).map_or("", String::as_str)
-    }
-
-    /// The first value of a query parameter, decoded; empty when it is missing.
-    pub(crate) fn query(&self, name: &str) -> String {
-        self.query_all(name).into_iter().next().unwrap_or_default()
-    }
-
-    /// All values of a query parameter.
-    pub(crate) fn query_all(&self, name: &str) -> Vec<String> {
-        query_pairs(&self.request.query)
-            .filter(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
-            .collect()
-    }
-}
-
-/// Whether each `%` begins an escape.
-fn is_well_escaped(text: &str) -> bool {
-    text.split('%')
-        .skip(1)
-        .all(|after| after.get(..2).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())))
-}
-
-/// The decoded pairs of a query, as Go reads them: separated by `&` or `;`, those with a bad escape
-/// left out.
-pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    fn decode(text: &str) -> Option<Cow<'_, str>> {
-        if !is_well_escaped(text) {
-            return None;
-        }
-        let spaced =
-            if text.contains('+') { Cow::Owned(text.replace('+', " ")) } else { text.into() };
-        Some(match percent_decode_str(&spaced).decode_utf8_lossy() {
-            Cow::Borrowed(same) if same == text => Cow::Borrowed(text),
-            other => Cow::Owned(other.into_owned()),
-        })
-    }
-    query.split(['&', ';']).filter(|pair| !pair.is_empty()).filter_map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((decode(name)?, decode(value)?))
-    })
-}
-
-/// The ages that know a path.
-#[derive(Clone, Copy, PartialEq)]
-enum Since {
-    Always,
-    /// Not in 2016 yet.
-    Later,
-}
+pub(crate) use self::dispatch::{handle, read};
 
 type Handler = fn(&mut Engine, &Call<'_>) -> Reply;
 
-use Since::{Always, Later};
+/// One call of the table.
+struct Row {
+    method: Method,
+    /// The path; a part that begins with `:` is a parameter.
+    pattern: &'static str,
+    /// The first release that has the call.
+    since: ServerAge,
+    op: Op,
+    name: &'static str,
+    /// `None` where the call is answered before handlers are looked for.
+    handler: Option<Handler>,
+}
 
-/// Every call that the controller knows.
-const CALLS: &[(&str, &str, Since, Handler)] = &[
-    ("GET", "/apps", Always, Engine::list_apps),
-    ("POST", "/apps", Always, Engine::create_app),
-    ("GET", "/apps/:a", Always, Engine::get_app),
-    ("POST", "/apps/:a", Always, Engine::update_app),
-    ("DELETE", "/apps/:a", Always, Engine::delete_app),
-    ("POST", "/apps/:a/meta", Always, Engine::update_app_meta),
-    ("POST", "/apps/:a/gc", Always, Engine::collect_garbage),
-    ("GET", "/apps/:a/log", Always, Engine::app_log),
-    ("GET", "/releases", Always, Engine::list_releases),
-    ("POST", "/releases", Always, Engine::create_release),
-    ("GET", "/releases/:r", Always, Engine::get_release),
-    ("GET", "/apps/:a/releases", Always, Engine::list_app_releases),
-    ("DELETE", "/apps/:a/releases/:r", Always, Engine::delete_release),
-    ("GET", "/apps/:a/release", Always, Engine::get_app_release),
-    ("PUT", "/apps/:a/release", Always, Engine::set_app_release),
-    ("GET", "/artifacts", Always, Engine::list_artifacts),
-    ("POST", "/artifacts", Always, Engine::create_artifact),
-    ("GET", "/artifacts/:id", Always, Engine::get_artifact),
-    ("POST", "/apps/:a/deploy", Always, Engine::create_deployment),
-    ("GET", "/apps/:a/deployments", Always, Engine::list_deployments),
-    ("GET", "/deployments/:d", Always, Engine::get_deployment),
-    ("GET", "/formations", Always, Engine::list_or_stream_formations),
-    ("GET", "/apps/:a/formations", Always, Engine::list_app_formations),
-    ("GET", "/apps/:a/formations/:r", Always, Engine::get_formation),
-    ("PUT", "/apps/:a/formations/:r", Always, Engine::put_formation),
-    ("DELETE", "/apps/:a/formations/:r", Always, Engine::delete_formation),
-    ("PUT", "/apps/:a/scale/:r", Later, Engine::put_scale_request),
-    ("GET", "/active-jobs", Always, Engine::list_active_jobs),
-    ("GET", "/apps/:a/jobs", Always, Engine::list_jobs),
-    ("POST", "/apps/:a/jobs", Always, Engine::run_job),
-    ("GET", "/apps/:a/jobs/:j", Always, Engine::get_job),
-    ("PUT", "/apps/:a/jobs/:j", Always, Engine::put_job),
-    ("DELETE", "/apps/:a/jobs/:j", Always, Engine::kill_job),
-    ("GET", "/routes", Later, Engine::list_routes),
-    ("GET", "/apps/:a/routes", Always, Engine::list_app_routes),
-    ("POST", "/apps/:a/routes", Always, Engine::create_route),
-    ("GET", "/apps/:a/routes/:t/:id", Always, Engine::get_route),
-    ("PUT", "/apps/:a/routes/:t/:id", Always, Engine::update_route),
-    ("DELETE", "/apps/:a/routes/:t/:id", Always, Engine::delete_route),
-    ("GET", "/providers", Always, Engine::list_providers),
-    ("POST", "/providers", Always, Engine::create_provider),
-    ("GET", "/providers/:p", Always, Engine::get_provider),
-    ("GET", "/resources", Always, Engine::list_resources),
-    ("GET", "/providers/:p/resources", Always, Engine::list_provider_resources),
-    ("POST", "/providers/:p/resources", Always, Engine::provision_resource),
-    ("GET", "/providers/:p/resources/:r", Always, Engine::get_resource),
-    ("PUT", "/providers/:p/resources/:r", Always, Engine::put_resource),
-    ("DELETE", "/providers/:p/resources/:r", Always, Engine::delete_resource),
-    ("PUT", "/providers/:p/resources/:r/apps/:a", Always, Engine::add_resource_app),
-    ("DELETE", "/providers/:p/resources/:r/apps/:a", Always, Engine::remove_resource_app),
-    ("GET", "/apps/:a/resources", Always, Engine::list_app_resources),
-    ("GET", "/events", Always, Engine::list_or_stream_events),
-    ("GET", "/events/:id", Always, Engine::get_event),
-    ("GET", "/volumes", Later, Engine::list_or_stream_volumes),
-    ("PUT", "/volumes/:v", Later, Engine::put_volume),
-    ("GET", "/apps/:a/volumes", Later, Engine::list_app_volumes),
-    ("GET", "/apps/:a/volumes/:v", Later, Engine::get_volume),
-    ("PUT", "/apps/:a/volumes/:v/decommission", Later, Engine::decommission_volume),
-    ("GET", "/sinks", Later, Engine::list_or_stream_sinks),
-    ("POST", "/sinks", Later, Engine::create_sink),
-    ("GET", "/sinks/:s", Later, Engine::get_sink),
-    ("DELETE", "/sinks/:s", Later, Engine::delete_sink),
-    ("PUT", "/domain", Always, Engine::migrate_domain),
-    ("GET", "/backup", Always, Engine::backup),
-    ("GET", "/ca-cert", Always, Engine::ca_certificate),
-    ("GET", "/.well-known/status", Always, Engine::controller_status),
-];
+macro_rules! calls {
+    ($(
+        $(#[$doc:meta])*
+        $name:ident = $method:ident $path:literal $(since $since:ident)? $(=> $handler:path)?;
+    )+) => {
+        /// An operation of the controller's API: what a [`Fault`](crate::Fault) applies to, and
+        /// how recorded requests are found.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Op {
+            /// Any request, including those to other hosts and unknown paths.
+            Any,
+            $(
+                $(#[$doc])*
+                #[doc = concat!("\n\n`", stringify!($method), " ", $path, "`")]
+                $name,
+            )+
+        }
 
-/// The parameters, when the path fits the pattern. `same` compares fixed parts.
-fn fit(pattern: &str, path: &str, same: fn(&str, &str) -> bool) -> Option<Vec<String>> {
+        /// Every call, in the order in which paths are matched.
+        const CALLS: &[Row] = &[$(Row {
+            method: Method::$method,
+            pattern: $path,
+            since: calls!(@since $($since)?),
+            op: Op::$name,
+            name: stringify!($name),
+            handler: calls!(@handler $($handler)?),
+        },)+];
+    };
+    (@since) => { V2016 };
+    (@since $since:ident) => { $since };
+    (@handler) => { None };
+    (@handler $handler:path) => { Some($handler) };
+}
+
+calls! {
+    /// Checks that the controller is there.
+    Ping = GET "/ping";
+    /// Reads the controller's own health.
+    Status = GET "/.well-known/status" => status::get;
+    /// Reads the health of every service from the status app, at `status.DOMAIN`.
+    StatusApp = GET "/";
+    /// Reads the certificate of the cluster's CA.
+    CaCertificate = GET "/ca-cert" => domain::ca_certificate;
+    /// Makes a backup, or reads the record of the latest one.
+    Backup = GET "/backup" => backups::get;
+    /// Starts a domain migration.
+    DomainMigrate = PUT "/domain" => domain::migrate;
+    /// Lists the apps.
+    AppList = GET "/apps" => apps::list;
+    /// Creates an app.
+    AppCreate = POST "/apps" => apps::create;
+    /// Reads an app.
+    AppGet = GET "/apps/:app" => apps::get;
+    /// Changes an app.
+    AppUpdate = POST "/apps/:app" => apps::update;
+    /// Replaces an app's metadata.
+    AppMeta = POST "/apps/:app/meta" => apps::update_meta;
+    /// Deletes an app.
+    AppDelete = DELETE "/apps/:app" => apps::delete;
+    /// Deletes old releases of an app.
+    AppGc = POST "/apps/:app/gc" => apps::collect_garbage;
+    /// Reads or follows an app's log.
+    AppLog = GET "/apps/:app/log" => logs::get;
+    /// Lists the releases of all apps.
+    ReleaseList = GET "/releases" => releases::list;
+    /// Creates a release.
+    ReleaseCreate = POST "/releases" => releases::create;
+    /// Reads a release.
+    ReleaseGet = GET "/releases/:release" => releases::get;
+    /// Lists the releases of an app.
+    AppReleases = GET "/apps/:app/releases" => releases::list_of_app;
+    /// Reads an app's current release.
+    AppRelease = GET "/apps/:app/release" => releases::get_current;
+    /// Sets an app's current release.
+    AppReleaseSet = PUT "/apps/:app/release" => releases::set_current;
+    /// Deletes a release.
+    ReleaseDelete = DELETE "/apps/:app/releases/:release" => releases::delete;
+    /// Lists the artifacts.
+    ArtifactList = GET "/artifacts" => artifacts::list;
+    /// Creates an artifact.
+    ArtifactCreate = POST "/artifacts" => artifacts::create;
+    /// Reads an artifact.
+    ArtifactGet = GET "/artifacts/:artifact" => artifacts::get;
+    /// Starts a deployment.
+    Deploy = POST "/apps/:app/deploy" => deployments::create;
+    /// Lists the deployments of an app.
+    DeploymentList = GET "/apps/:app/deployments" => deployments::list;
+    /// Reads a deployment.
+    DeploymentGet = GET "/deployments/:deployment" => deployments::get;
+    /// Lists the active formations of all apps, or streams every formation.
+    FormationListAll = GET "/formations" => formations::list_or_stream;
+    /// Lists the formations of an app.
+    FormationList = GET "/apps/:app/formations" => formations::list_of_app;
+    /// Reads a formation.
+    FormationGet = GET "/apps/:app/formations/:release" => formations::get;
+    /// Sets the process counts of a formation.
+    FormationPut = PUT "/apps/:app/formations/:release" => formations::put;
+    /// Deletes a formation.
+    FormationDelete = DELETE "/apps/:app/formations/:release" => formations::delete;
+    /// Creates a scale request.
+    Scale = PUT "/apps/:app/scale/:release" since V2021 => formations::put_scale_request;
+    /// Runs a one-off job, attached or not.
+    JobRun = POST "/apps/:app/jobs" => jobs::run;
+    /// Lists the jobs of an app.
+    JobList = GET "/apps/:app/jobs" => jobs::list_of_app;
+    /// Reads a job.
+    JobGet = GET "/apps/:app/jobs/:job" => jobs::get;
+    /// Stores a job's state, as the scheduler does.
+    JobPut = PUT "/apps/:app/jobs/:job" => jobs::put;
+    /// Kills a job.
+    JobKill = DELETE "/apps/:app/jobs/:job" => jobs::kill;
+    /// Lists the active jobs of all apps.
+    JobListActive = GET "/active-jobs" => jobs::list_active;
+    /// Lists the routes of all apps.
+    RouteListAll = GET "/routes" since V2021 => routes::list;
+    /// Lists the routes of an app.
+    RouteList = GET "/apps/:app/routes" => routes::list_of_app;
+    /// Creates a route.
+    RouteCreate = POST "/apps/:app/routes" => routes::create;
+    /// Reads a route.
+    RouteGet = GET "/apps/:app/routes/:type/:id" => routes::get;
+    /// Changes a route.
+    RouteUpdate = PUT "/apps/:app/routes/:type/:id" => routes::update;
+    /// Deletes a route.
+    RouteDelete = DELETE "/apps/:app/routes/:type/:id" => routes::delete;
+    /// Lists the providers.
+    ProviderList = GET "/providers" => providers::list;
+    /// Creates a provider.
+    ProviderCreate = POST "/providers" => providers::create;
+    /// Reads a provider.
+    ProviderGet = GET "/providers/:provider" => providers::get;
+    /// Lists the resources of all providers.
+    ResourceListAll = GET "/resources" => resources::list;
+    /// Lists the resources of a provider.
+    ResourceList = GET "/providers/:provider/resources" => resources::list_of_provider;
+    /// Lists the resources of an app.
+    AppResources = GET "/apps/:app/resources" => resources::list_of_app;
+    /// Provisions a resource.
+    ResourceProvision = POST "/providers/:provider/resources" => resources::provision;
+    /// Reads a resource.
+    ResourceGet = GET "/providers/:provider/resources/:resource" => resources::get;
+    /// Registers a resource that exists elsewhere.
+    ResourcePut = PUT "/providers/:provider/resources/:resource" => resources::put;
+    /// Deletes a resource.
+    ResourceDelete = DELETE "/providers/:provider/resources/:resource" => resources::delete;
+    /// Adds an app to a resource.
+    ResourceAppAdd = PUT "/providers/:provider/resources/:resource/apps/:app" => resources::add_app;
+    /// Removes all resources from an app.
+    ResourceAppRemove = DELETE "/providers/:provider/resources/:resource/apps/:app" => resources::remove_app;
+    /// Lists or streams events.
+    EventList = GET "/events" => events::list_or_stream;
+    /// Reads an event.
+    EventGet = GET "/events/:event" => events::get;
+    /// Lists or streams the volumes of all apps.
+    VolumeListAll = GET "/volumes" since V2021 => volumes::list_or_stream;
+    /// Stores a volume's state, as the scheduler does.
+    VolumePut = PUT "/volumes/:volume" since V2021 => volumes::put;
+    /// Lists the volumes of an app.
+    VolumeList = GET "/apps/:app/volumes" since V2021 => volumes::list_of_app;
+    /// Reads a volume.
+    VolumeGet = GET "/apps/:app/volumes/:volume" since V2021 => volumes::get;
+    /// Decommissions a volume.
+    VolumeDecommission = PUT "/apps/:app/volumes/:volume/decommission" since V2021 => volumes::decommission;
+    /// Lists or streams the log sinks.
+    SinkList = GET "/sinks" since V2021 => sinks::list_or_stream;
+    /// Creates a log sink.
+    SinkCreate = POST "/sinks" since V2021 => sinks::create;
+    /// Reads a log sink.
+    SinkGet = GET "/sinks/:sink" since V2021 => sinks::get;
+    /// Deletes a log sink.
+    SinkDelete = DELETE "/sinks/:sink" since V2021 => sinks::delete;
+}
+
+impl Op {
+    /// The operation of a method and a path without its query; `None` when no controller has it.
+    pub fn of(method: &Method, path: &str) -> Option<Self> {
+        let path = decoded(path);
+        let row =
+            CALLS.iter().find(|row| row.method == *method && fit(row.pattern, &path).is_some());
+        row.map(|row| row.op)
+    }
+
+    /// All operations with the calls that are known, in the order of the table.
+    pub fn all() -> impl Iterator<Item = (Self, &'static Method, &'static str)> {
+        CALLS.iter().map(|row| (row.op, &row.method, row.pattern))
+    }
+
+    /// The name of its variant, such as `AppList`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        CALLS.iter().find(|row| row.op == self).map_or("Any", |row| row.name)
+    }
+
+    /// The operation of this [`name`](Self::name).
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        let row = CALLS.iter().find(|row| row.name == name).map(|row| row.op);
+        row.or_else(|| (name == "Any").then_some(Self::Any))
+    }
+
+    /// Whether it reads or changes routes.
+    pub(crate) fn is_of_routes(self) -> bool {
+        matches!(
+            self,
+            Self::RouteListAll
+                | Self::RouteList
+                | Self::RouteCreate
+                | Self::RouteGet
+                | Self::RouteUpdate
+                | Self::RouteDelete
+        )
+    }
+
+    /// Whether it can answer with a stream of events.
+    pub(crate) fn streams(self) -> bool {
+        matches!(
+            self,
+            Self::Any
+                | Self::EventList
+                | Self::AppLog
+                | Self::FormationListAll
+                | Self::VolumeListAll
+                | Self::SinkList
+        )
+    }
+
+    /// Whether the answer to a request is such a stream, unless the request is refused.
+    pub(crate) fn asks_for_stream(request: &Request) -> bool {
+        let accept = request.header_text("accept");
+        match Self::of(&request.method, &request.path) {
+            Some(Self::EventList) => accept != "application/json",
+            Some(op) => op.streams() && accept.contains("text/event-stream"),
+            None => false,
+        }
+    }
+
+    /// Whether the request is this operation.
+    pub(crate) fn covers(self, request: &Request) -> bool {
+        self == Self::Any || Self::of(&request.method, &request.path) == Some(self)
+    }
+}
+
+/// The path as the handlers see it.
+fn decoded(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().replace('\u{fffd}', NO_TEXT)
+}
+
+/// The parameters, when the path fits the pattern.
+fn fit(pattern: &str, path: &str) -> Option<Vec<String>> {
+    fit_by(pattern, path, |wanted, given| wanted == given)
+}
+
+/// The same; `same` compares the fixed parts.
+fn fit_by(pattern: &str, path: &str, same: fn(&str, &str) -> bool) -> Option<Vec<String>> {
     let (mut wanted, mut given) = (pattern.split('/'), path.split('/').peekable());
     let mut params = Vec::new();
     loop {
@@ -163,169 +307,65 @@ fn fit(pattern: &str, path: &str, same: fn(&str, &str) -> bool) -> Option<Vec<St
     }
 }
 
-fn exactly(a: &str, b: &str) -> bool {
-    a == b
-}
-
-fn ignoring_case(a: &str, b: &str) -> bool {
-    a.eq_ignore_ascii_case(b)
-}
-
-fn known(
-    age: ServerAge,
-    method: &Method,
-) -> impl Iterator<Item = &'static (&'static str, &'static str, Since, Handler)> {
+/// The calls with this method that a release has.
+fn known(age: ServerAge, method: &Method) -> impl Iterator<Item = (&'static Row, Handler)> {
     let method = method.clone();
-    CALLS.iter().filter(move |(verb, _, since, _)| {
-        method == *verb && (age == ServerAge::V2021 || *since == Always)
-    })
+    CALLS
+        .iter()
+        .filter(move |row| row.method == method && row.since <= age)
+        .filter_map(|row| Some((row, row.handler?)))
 }
-
-/// What the database takes for no text: it stands for invalid UTF-8 too.
-pub(crate) const NO_TEXT: &str = "\0";
 
 /// Finds the handler of a request and its parameters.
-pub(crate) fn find(age: ServerAge, request: &Request) -> Option<(Handler, Call<'_>)> {
-    let mut path = percent_decode_str(&request.path).decode_utf8_lossy();
-    if path.contains('\u{fffd}') {
-        path = path.replace('\u{fffd}', NO_TEXT).into();
-    }
-    known(age, &request.method).find_map(|(_, pattern, _, handler)| {
-        let params = fit(pattern, &path, exactly)?;
-        Some((*handler, Call { request, params }))
+fn find(age: ServerAge, request: &Request) -> Option<(Handler, Call<'_>)> {
+    let path = decoded(&request.path);
+    known(age, &request.method).find_map(|(row, handler)| {
+        let params = fit(row.pattern, &path)?;
+        Some((handler, Call { request, params }))
     })
-}
-
-/// The answer to a path that Go's HTTP server does not even read, if it is one.
-pub(crate) fn malformed(age: ServerAge, request: &Request) -> Option<Answer> {
-    (!is_well_escaped(&request.path)).then(|| {
-        let content_type = match age {
-            ServerAge::V2016 => "text/plain",
-            ServerAge::V2021 => "text/plain; charset=utf-8",
-        };
-        let mut answer = Answer::full(StatusCode::BAD_REQUEST, content_type, "400 Bad Request");
-        answer.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-        answer
-    })
-}
-
-/// The answer to a path that has no handler: a redirect to one that has, or the text 404.
-pub(crate) fn not_found(age: ServerAge, request: &Request) -> Answer {
-    let path = percent_decode_str(&request.path).decode_utf8_lossy();
-    if let Some(target) = redirect_target(age, &request.method, &path) {
-        return redirect(request, &target);
-    }
-    let mut answer =
-        Answer::full(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n");
-    answer.headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-    answer
-}
-
-/// Where the path without its last slash, or in lower case, leads.
-fn redirect_target(age: ServerAge, method: &Method, path: &str) -> Option<String> {
-    if let Some(shorter) = path.strip_suffix('/').filter(|shorter| !shorter.is_empty()) {
-        let direct =
-            known(age, method).find(|(_, pattern, ..)| fit(pattern, shorter, exactly).is_some());
-        if let Some((_, pattern, ..)) = direct {
-            let last = pattern.rsplit('/').next();
-            let deeper = format!("{pattern}/");
-            let goes_on = known(age, method).any(|(_, other, ..)| other.starts_with(&deeper));
-            // The router's tree has no node for the slash between a parameter and what follows it.
-            let is_param = last.is_some_and(|part| part.starts_with(':'));
-            return (!(is_param && goes_on)).then(|| shorter.to_owned());
-        }
-    }
-    let clean = clean(path);
-    let (_, pattern, ..) = known(age, method)
-        .find(|(_, pattern, ..)| fit(pattern, &clean, ignoring_case).is_some())?;
-    let fixed: Vec<&str> = pattern
-        .split('/')
-        .zip(clean.split('/'))
-        .map(|(wanted, given)| if wanted.starts_with(':') { given } else { wanted })
-        .collect();
-    Some(fixed.join("/")).filter(|fixed| fixed != path)
-}
-
-/// The path without empty parts, `.` and `..`.
-fn clean(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
-
-fn redirect(request: &Request, target: &str) -> Answer {
-    let mut location = target.to_owned();
-    if !request.query.is_empty() {
-        location = format!("{location}?{}", request.query);
-    }
-    let mut answer = if request.method == Method::GET {
-        let escaped = location.replace('&', "&amp;");
-        Answer::full(
-            StatusCode::MOVED_PERMANENTLY,
-            "text/html; charset=utf-8",
-            format!("<a href=\"{escaped}\">Moved Permanently</a>.\n\n"),
-        )
-    } else {
-        Answer::empty(StatusCode::TEMPORARY_REDIRECT)
-    };
-    if let Ok(value) = HeaderValue::from_str(&location) {
-        answer.headers.insert(header::LOCATION, value);
-    }
-    answer
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn status(method: Method, path: &str) -> StatusCode {
-        not_found(ServerAge::V2016, &Request::new(method, path)).status
+    #[test]
+    fn paths_find_their_operation() {
+        for (method, path, op) in [
+            (Method::GET, "/apps", Some(Op::AppList)),
+            (Method::GET, "/apps/www", Some(Op::AppGet)),
+            (Method::GET, "/%61pps/www", Some(Op::AppGet)),
+            (Method::PUT, "/apps/www/routes/http/1", Some(Op::RouteUpdate)),
+            (Method::GET, "/apps//release", Some(Op::AppRelease)),
+            (Method::GET, "/apps/", None),
+            (Method::PATCH, "/apps", None),
+            (Method::GET, "/apps/www/nosuch", None),
+        ] {
+            assert_eq!(Op::of(&method, path), op, "{method} {path}");
+        }
     }
 
     #[test]
-    fn slashes_and_case() {
-        assert_eq!(status(Method::GET, "/apps/"), StatusCode::MOVED_PERMANENTLY);
-        assert_eq!(status(Method::POST, "/apps/"), StatusCode::TEMPORARY_REDIRECT);
-        assert_eq!(status(Method::GET, "/Apps"), StatusCode::MOVED_PERMANENTLY);
-        assert_eq!(status(Method::GET, "/apps/x/"), StatusCode::NOT_FOUND);
-        assert_eq!(status(Method::GET, "/deployments/x/"), StatusCode::MOVED_PERMANENTLY);
-        assert_eq!(status(Method::GET, "/"), StatusCode::NOT_FOUND);
-        assert_eq!(status(Method::GET, "/sinks/"), StatusCode::NOT_FOUND);
-        assert_eq!(status(Method::GET, "/./x/../apps"), StatusCode::MOVED_PERMANENTLY);
-    }
-
-    #[test]
-    fn queries_are_read_as_go_reads_them() {
-        let pairs = |query: &str| -> Vec<(String, String)> {
-            query_pairs(query).map(|(a, b)| (a.into_owned(), b.into_owned())).collect()
-        };
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        assert_eq!(
-            pairs("a=1&b;c=x+y%20z&&d=%2"),
-            [pair("a", "1"), pair("b", ""), pair("c", "x y z")]
-        );
-        assert_eq!(pairs("a=1=2&%61=3"), [pair("a", "1=2"), pair("a", "3")]);
-    }
-
-    #[test]
-    fn a_bad_escape_in_the_path() {
-        let bad = |path: &str| malformed(ServerAge::V2021, &Request::new(Method::GET, path));
-        assert_eq!(bad("/apps/%zz").map(|answer| answer.status), Some(StatusCode::BAD_REQUEST));
-        assert!(bad("/apps/100%").is_some());
-        assert!(bad("/apps/%41").is_none());
+    fn operations_have_names() {
+        for (op, ..) in Op::all() {
+            assert_eq!(Op::from_name(op.name()), Some(op));
+        }
+        assert_eq!(Op::from_name(Op::Any.name()), Some(Op::Any));
+        assert_eq!(Op::from_name("NoSuch"), None);
     }
 
     #[test]
     fn an_empty_parameter_in_the_middle_is_one() {
         let request = Request::new(Method::GET, "/apps//release");
-        let (_, call) = find(ServerAge::V2016, &request).unwrap();
+        let (_, call) = find(V2016, &request).unwrap();
         assert_eq!(call.param(0), "");
-        assert!(find(ServerAge::V2016, &Request::new(Method::GET, "/apps/")).is_none());
+        assert!(find(V2016, &Request::new(Method::GET, "/apps/")).is_none());
+    }
+
+    #[test]
+    fn a_release_has_the_calls_since_it() {
+        let request = Request::new(Method::GET, "/sinks");
+        assert!(find(V2016, &request).is_none());
+        assert!(find(V2021, &request).is_some());
     }
 }

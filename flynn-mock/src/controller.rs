@@ -12,8 +12,8 @@ use flynn_tls::{ClientTls, Pin};
 use jiff::Timestamp;
 
 use crate::builder::Builder;
-use crate::engine::{Engine, Pace, Request};
-use crate::op::Op;
+use crate::calls::{self, Op};
+use crate::life::{Engine, Pace};
 use crate::server::clock::Clock;
 use crate::server::fault::{Fault, FaultHandle};
 use crate::server::hub::Hub;
@@ -21,6 +21,7 @@ use crate::server::requests::{Recorder, Requests};
 use crate::server::runtime;
 use crate::server::{self, Listener, Tasks};
 use crate::state::State;
+use crate::wire::Request;
 
 /// A running mock of a Flynn cluster's controller, router and status app.
 ///
@@ -143,9 +144,9 @@ impl MockController {
     /// The certificate of the cluster's own CA, as `GET /ca-cert` answers it.
     #[track_caller]
     pub fn ca_pem(&self) -> String {
-        let answer = self
-            .hub
-            .with(|inner| inner.engine.handle(&Request::new(http::Method::GET, "/ca-cert")));
+        let answer = self.hub.with(|inner| {
+            calls::handle(&mut inner.engine, &Request::new(http::Method::GET, "/ca-cert"))
+        });
         String::from_utf8_lossy(answer.bytes()).into_owned()
     }
 
@@ -318,20 +319,6 @@ impl MockController {
         });
     }
 
-    /// Makes the status app report a service, such as `postgres`, as healthy or not.
-    ///
-    /// ```
-    /// use flynn_mock::MockController;
-    ///
-    /// let mock = MockController::builder().start_blocking();
-    /// mock.set_healthy("postgres", false);
-    /// # let _ = mock;
-    /// ```
-    #[track_caller]
-    pub fn set_healthy(&self, service: &str, healthy: bool) {
-        self.hub.with(|inner| inner.engine.set_healthy(service, healthy));
-    }
-
     /// Makes the status app report this version of a service (default: `dev`). A service that cannot be
     /// reached has none.
     #[track_caller]
@@ -348,6 +335,32 @@ impl MockController {
     #[track_caller]
     pub fn end_streams(&self) {
         self.hub.with(|inner| inner.engine.end_streams("controller: shutting down"));
+    }
+
+    /// Makes the controller answer every request with 503 `service_unavailable`, as it does while
+    /// it shuts down.
+    #[track_caller]
+    pub fn set_shutting_down(&self, on: bool) {
+        self.hub.with(|inner| inner.engine.set_shutting_down(on));
+    }
+
+    /// Makes the status app report a service, such as `postgres`, as healthy or not.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::MockController;
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// mock.set_healthy("postgres", false);
+    /// let cluster = mock.status_client().status().await?;
+    /// assert!(!cluster.is_healthy());
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn set_healthy(&self, service: &str, healthy: bool) {
+        self.hub.with(|inner| inner.engine.set_healthy(service, healthy));
     }
 }
 

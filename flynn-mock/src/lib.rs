@@ -58,9 +58,8 @@ mod builder;
 mod calls;
 pub mod conformance;
 mod controller;
-pub mod engine;
+mod dialect;
 mod life;
-mod op;
 mod seed;
 mod server;
 mod state;
@@ -73,11 +72,12 @@ mod wire;
 pub use jiff;
 
 pub use self::builder::Builder;
+pub use self::calls::Op;
 pub use self::controller::MockController;
-pub use self::engine::{
-    Command, Crash, Delays, Errand, Input, Output, Pace, Program, Provision, Races, ServerAge,
+pub use self::dialect::ServerAge;
+pub use self::life::{
+    Command, Crash, Delays, Errand, Input, Output, Pace, Program, Provision, Races,
 };
-pub use self::op::Op;
 pub use self::seed::AppSeed;
 pub use self::server::fault::{Fault, FaultHandle};
 pub use self::server::requests::{Iter, RecordedRequest, Requests};

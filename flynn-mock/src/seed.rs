@@ -6,7 +6,9 @@ use http::Method;
 use http::header::{AUTHORIZATION, HeaderValue};
 use serde_json::{Map, Value, json};
 
-use crate::engine::{Engine, Request};
+use crate::calls;
+use crate::life::Engine;
+use crate::wire::Request;
 
 /// An app to start with: made through the controller's own API, so that it is what a user would
 /// have got, events included.
@@ -112,7 +114,7 @@ impl AppSeed {
         let app = call(engine, &Method::POST, "/apps", &app.into())?;
         let path = format!("/apps/{name}/routes");
         for route in routes {
-            let first = engine.read(&path).unwrap_or_default();
+            let first = calls::read(engine, &path).unwrap_or_default();
             call(engine, &Method::POST, &path, &like(route.clone(), first.get(0)))?;
         }
         if !release {
@@ -154,7 +156,7 @@ fn like(mut route: Value, first: Option<&Value>) -> Value {
 
 /// An image to run: one of the cluster's own, since a release without any cannot run.
 fn image(engine: &mut Engine) -> Result<Value, String> {
-    let artifacts = engine.read("/artifacts").unwrap_or_default();
+    let artifacts = calls::read(engine, "/artifacts").unwrap_or_default();
     let newest = artifacts.get(0).and_then(|artifact| artifact.get("id"));
     newest.cloned().ok_or_else(|| "the cluster has no artifact".to_owned())
 }
@@ -169,7 +171,7 @@ pub(crate) fn call(
     let request = Request::new(method.clone(), path)
         .header(AUTHORIZATION, authorization(engine)?)
         .json(body.to_string());
-    let answer = engine.handle(&request);
+    let answer = calls::handle(engine, &request);
     if !answer.status.is_success() {
         let why = without_secrets(answer.bytes());
         return Err(format!("{method} {path} is answered {}{why}", answer.status));

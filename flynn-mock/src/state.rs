@@ -19,6 +19,7 @@ use flynn_client::sinks::Sink;
 use flynn_client::volumes::Volume;
 use serde::de::DeserializeOwned;
 
+use crate::calls;
 use crate::server::hub::Hub;
 
 /// What is in the cluster, read when a method is called, without a request that
@@ -66,7 +67,7 @@ impl State {
 
     #[track_caller]
     fn read<T: DeserializeOwned>(&self, path: String) -> Result<T, Missing> {
-        let document = self.hub.with(|inner| inner.engine.read(&path));
+        let document = self.hub.with(|inner| calls::read(&mut inner.engine, &path));
         let Some(document) = document else { return Err(Missing { path }) };
         match serde_json::from_value(document) {
             Ok(value) => Ok(value),

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use flynn_aws::blobstore::Blobstore;
-use flynn_mock::engine::Programs;
 use flynn_mock::{Builder, Command, Delays, Input, MockController, Output, Program, ServerAge};
 use flynn_tls::generate::Ca;
 use jiff::SignedDuration;
@@ -128,7 +127,7 @@ fn delays() -> Delays {
 /// alone; anything else as in every mock.
 pub fn program(command: &Command) -> Box<dyn Program> {
     if !command.args.first().is_some_and(|arg| arg.starts_with("/bin/flynn-blobstore")) {
-        return Programs::default().run(command);
+        return command.default_program();
     }
     let log = migrate(command);
     Box::new(move |input| match input {

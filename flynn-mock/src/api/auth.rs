@@ -4,8 +4,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Method, StatusCode};
 
-use crate::calls::query_pairs;
-use crate::engine::{Answer, Engine, Request, ServerAge};
+use crate::api::answer::Answer;
+use crate::api::call::query_pairs;
+use crate::dialect::ServerAge;
+use crate::life::Engine;
+use crate::wire::Request;
 
 /// User and password of HTTP basic authentication.
 pub(crate) fn basic(request: &Request) -> Option<(String, String)> {
@@ -24,28 +27,6 @@ pub(crate) fn query_key(request: &Request) -> String {
         .find(|(name, _)| name == "key")
         .map(|(_, value)| value.into_owned())
         .unwrap_or_default()
-}
-
-impl Engine {
-    /// Whether the controller lets the request in.
-    pub(crate) fn authorized(&self, request: &Request) -> bool {
-        let (user, mut password) = basic(request).unwrap_or_default();
-        if password.is_empty() && request.path == "/ca-cert" {
-            return true;
-        }
-        match self.options.age {
-            ServerAge::V2016 => {
-                let streams = request.header_text("accept").contains("text/event-stream");
-                if password.is_empty() && (streams || request.path == "/backup") {
-                    password = query_key(request);
-                }
-            }
-            // Here the password is a signed token, and the mock signs none.
-            ServerAge::V2021 if user == "Bearer" => return false,
-            ServerAge::V2021 => {}
-        }
-        !password.is_empty() && self.keys().contains(&password)
-    }
 }
 
 /// Answers a CORS preflight, if the request is one.
@@ -78,4 +59,24 @@ pub(crate) fn allow_origin(age: ServerAge, request: &Request, answer: &mut Answe
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
+}
+
+/// Whether the controller lets the request in.
+pub(crate) fn authorized(engine: &Engine, request: &Request) -> bool {
+    let (user, mut password) = basic(request).unwrap_or_default();
+    if password.is_empty() && request.path == "/ca-cert" {
+        return true;
+    }
+    match engine.options.age {
+        ServerAge::V2016 => {
+            let streams = request.header_text("accept").contains("text/event-stream");
+            if password.is_empty() && (streams || request.path == "/backup") {
+                password = query_key(request);
+            }
+        }
+        // Here the password is a signed token, and the mock signs none.
+        ServerAge::V2021 if user == "Bearer" => return false,
+        ServerAge::V2021 => {}
+    }
+    !password.is_empty() && engine.keys().contains(&password)
 }

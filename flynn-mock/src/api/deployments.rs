@@ -1,140 +1,30 @@
 //! Deployments as objects: making, listing, reading them. How they proceed is in `rollout`.
 
-use std::collections::BTreeMap;
+use crate::api::answer::{Reply, json};
+use crate::api::call::Call;
+use crate::api::releases::named_release;
+use crate::life::Engine;
+use crate::store::{Deployment, newest_first};
+use crate::wire::Fail;
 
-use serde::Serialize;
-
-use crate::api::formations::Formation;
-use crate::calls::Call;
-use crate::engine::{Engine, ServerAge};
-use crate::life::work::Task;
-use crate::store::state::{Counts, Tags, newest_first, total};
-use crate::wire::{Fail, Reply, Time, empty, json};
-
-/// A deployment of a release.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Deployment {
-    pub(crate) id: String,
-    pub(crate) app: String,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) old_release: String,
-    pub(crate) new_release: String,
-    pub(crate) strategy: String,
-    pub(crate) status: String,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) processes: Counts,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) tags: Tags,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) deploy_timeout: i32,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) deploy_batch_size: Option<i64>,
-    pub(crate) created_at: Option<Time>,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) finished_at: Option<Time>,
+/// `GET /deployments/:d`
+pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
+    let id = call.param(0);
+    json(engine.tables.deployments.iter().find(|d| d.id == id).ok_or(Fail::NotFound)?)
 }
 
-impl Engine {
-    /// `GET /deployments/:d`
-    pub(crate) fn get_deployment(&mut self, call: &Call<'_>) -> Reply {
-        let id = call.param(0);
-        json(self.state.deployments.iter().find(|d| d.id == id).ok_or(Fail::NotFound)?)
-    }
-
-    /// `GET /apps/:a/deployments`
-    pub(crate) fn list_deployments(&mut self, call: &Call<'_>) -> Reply {
-        let app = &self.state.app(call.param(0))?.id;
-        let of_app = self.state.deployments.iter().filter(|d| d.app == *app);
-        json(&newest_first(of_app, |deployment| deployment.created_at))
-    }
-
-    /// `POST /apps/:a/deploy`
-    pub(crate) fn create_deployment(&mut self, call: &Call<'_>) -> Reply {
-        let app = self.state.app(call.param(0))?.id.clone();
-        let release = self.named_release(call)?.id;
-        let deployment = self.deploy(&app, &release)?;
-        // The reply does not know the size of a batch.
-        json(&Deployment { deploy_batch_size: None, ..deployment })
-    }
-
-    /// Starts a deployment; finishes it at once when nothing runs.
-    pub(crate) fn deploy(&mut self, app: &str, release: &str) -> Result<Deployment, Fail> {
-        let app = self.state.app(app)?.clone();
-        let formation = match self.state.formation(&app.id, &app.release) {
-            Ok(formation) => formation.clone(),
-            Err(_) => Formation::default(),
-        };
-        let processes = formation.processes.unwrap_or_default();
-        let idle = total(&processes) == 0;
-        let old = self.state.app_release(&app).map(|r| r.id.clone()).unwrap_or_default();
-        let busy =
-            self.state.deployments.iter().any(|d| d.app == app.id && d.finished_at.is_none());
-        // In 2021 all of it is one transaction; in 2016 the app has its release by then.
-        if busy && (self.options.age == ServerAge::V2021 || !idle) {
-            return Err(in_progress());
-        }
-        let now = self.now;
-        let begun = self.time();
-        if idle {
-            self.set_release_at(begun, &app.id, release)?;
-        }
-        if busy {
-            return Err(in_progress());
-        }
-        let batch = app.meta.get("flynn-deploy-batch-size").and_then(|n| n.parse().ok());
-        let newer = self.options.age == ServerAge::V2021;
-        let at = if newer { begun } else { self.time() };
-        let deployment = Deployment {
-            id: self.ids.uuid(),
-            app: app.id.clone(),
-            old_release: old,
-            new_release: release.to_owned(),
-            strategy: app.strategy.clone(),
-            status: if idle { "complete" } else { "pending" }.to_owned(),
-            processes,
-            tags: formation.tags.filter(|_| newer).unwrap_or_default(),
-            deploy_timeout: app.deploy_timeout,
-            deploy_batch_size: batch.filter(|_| newer),
-            created_at: Some(at),
-            finished_at: idle.then(|| if newer { Time::new(now) } else { Time::precise(now) }),
-        };
-        let mut row = deployment.clone();
-        row.finished_at = row.finished_at.map(|at| Time::new(at.timestamp()));
-        self.state.deployments.push(row);
-        let status = deployment.status.clone();
-        // In 2016 the pending event has a transaction of its own.
-        let at = if newer || idle { at } else { self.time() };
-        self.deployment_event(at, &deployment, &status, None);
-        if !idle {
-            self.enqueue(Task::Deploy { deployment: deployment.id.clone() });
-        }
-        Ok(deployment)
-    }
-
-    /// Records a deployment's new status.
-    pub(crate) fn deployment_event(
-        &mut self,
-        at: Time,
-        d: &Deployment,
-        status: &str,
-        error: Option<&str>,
-    ) {
-        let fields = [
-            ("app", Some(d.app.as_str())),
-            ("deployment", Some(d.id.as_str())),
-            ("release", Some(d.new_release.as_str())),
-            ("status", Some(status)),
-            ("error", error),
-        ];
-        let data: BTreeMap<&str, &str> =
-            fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-        if let Some(row) = self.state.deployments.iter_mut().find(|row| row.id == d.id) {
-            status.clone_into(&mut row.status);
-        }
-        self.event(at, &d.app, "deployment", &d.id, &data);
-    }
+/// `GET /apps/:a/deployments`
+pub(crate) fn list(engine: &mut Engine, call: &Call<'_>) -> Reply {
+    let app = &engine.tables.app(call.param(0))?.id;
+    let of_app = engine.tables.deployments.iter().filter(|d| d.app == *app);
+    json(&newest_first(of_app, |deployment| deployment.created_at))
 }
 
-fn in_progress() -> Fail {
-    Fail::invalid("Cannot create deploy, there is already one in progress for this app.")
+/// `POST /apps/:a/deploy`
+pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
+    let app = engine.tables.app(call.param(0))?.id.clone();
+    let release = named_release(engine, call)?.id;
+    let deployment = engine.deploy(&app, &release)?;
+    // The reply does not know the size of a batch.
+    json(&Deployment { deploy_batch_size: None, ..deployment })
 }

@@ -1,10 +1,13 @@
 //! The handlers, one file per resource.
 
+pub(crate) mod answer;
 pub(crate) mod apps;
 pub(crate) mod artifacts;
 pub(crate) mod auth;
-pub(crate) mod backup;
+pub(crate) mod backups;
+pub(crate) mod call;
 pub(crate) mod deployments;
+pub(crate) mod domain;
 pub(crate) mod events;
 pub(crate) mod formations;
 pub(crate) mod jobs;

@@ -6,10 +6,12 @@ use std::net::IpAddr;
 use http::StatusCode;
 use serde::Serialize;
 
+use crate::api::answer::{Answer, Reply};
 use crate::api::auth::{basic, query_key};
-use crate::calls::Call;
-use crate::engine::{Answer, Engine, Request};
-use crate::wire::Reply;
+use crate::api::call::Call;
+use crate::life::Engine;
+use crate::store::{HEALTHY, Health, UNHEALTHY, VERSION};
+use crate::wire::Request;
 
 /// JSON as the status handlers write it: indented, with a line end.
 fn pretty(status: StatusCode, body: &impl Serialize) -> Answer {
@@ -37,29 +39,6 @@ const SERVICES: [&str; 13] = [
 /// How many of the [`SERVICES`] a cluster needs to be healthy.
 const NEEDED: usize = 10;
 
-/// What a service says of itself.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Health {
-    pub(crate) status: &'static str,
-    /// None of a service that cannot be reached.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) version: Option<String>,
-}
-
-impl Health {
-    pub(crate) fn new(healthy: bool) -> Self {
-        Self {
-            status: if healthy { HEALTHY } else { UNHEALTHY },
-            version: Some(VERSION.to_owned()),
-        }
-    }
-}
-
-const HEALTHY: &str = "healthy";
-const UNHEALTHY: &str = "unhealthy";
-/// What a server says that was not built as a release.
-const VERSION: &str = "dev";
-
 #[derive(Serialize)]
 struct Document<T> {
     data: T,
@@ -70,38 +49,6 @@ struct Cluster {
     status: &'static str,
     detail: BTreeMap<&'static str, Health>,
     version: &'static str,
-}
-
-impl Engine {
-    /// `GET /.well-known/status` of the controller
-    #[allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "a handler")]
-    pub(crate) fn controller_status(&mut self, _: &Call<'_>) -> Reply {
-        Ok(pretty(StatusCode::OK, &Document { data: Health::new(true) }))
-    }
-
-    /// Any request to the status app.
-    pub(crate) fn status_app(&self, request: &Request) -> Answer {
-        let key = self.state.env("status", "web", "AUTH_KEY").unwrap_or_default();
-        let (_, password) = basic(request).unwrap_or_default();
-        let given = if password.is_empty() { query_key(request) } else { password };
-        let trusted = match request.header_text("x-forwarded-for").rsplit(", ").next() {
-            None | Some("") => is_private(request.peer),
-            Some(last) => last.parse().is_ok_and(is_private),
-        };
-        if !trusted && (key.is_empty() || given != key) {
-            return Answer::empty(StatusCode::UNAUTHORIZED);
-        }
-        let health =
-            |name: &str| self.services.get(name).cloned().unwrap_or_else(|| Health::new(true));
-        let detail = SERVICES.iter().map(|name| (*name, health(name))).collect();
-        let all = SERVICES.iter().take(NEEDED).all(|name| health(name).status == HEALTHY);
-        let (status, code) = if all {
-            (HEALTHY, StatusCode::OK)
-        } else {
-            (UNHEALTHY, StatusCode::INTERNAL_SERVER_ERROR)
-        };
-        pretty(code, &Document { data: Cluster { status, detail, version: VERSION } })
-    }
 }
 
 /// Whether the status app trusts the address without a key.
@@ -118,17 +65,32 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// `GET /.well-known/status` of the controller
+#[allow(clippy::unnecessary_wraps, reason = "a handler")]
+pub(crate) fn get(_: &mut Engine, _: &Call<'_>) -> Reply {
+    Ok(pretty(StatusCode::OK, &Document { data: Health::new(true) }))
+}
 
-    #[test]
-    fn private_addresses() {
-        for text in ["10.1.2.3", "100.64.0.1", "192.0.2.1", "::1", "fd00::1", "127.0.0.1"] {
-            assert!(is_private(text.parse().unwrap()), "{text}");
-        }
-        for text in ["8.8.8.8", "100.128.0.1", "2001:db9::1"] {
-            assert!(!is_private(text.parse().unwrap()), "{text}");
-        }
+/// Any request to the status app.
+pub(crate) fn status_app(engine: &Engine, request: &Request) -> Answer {
+    let key = engine.tables.env("status", "web", "AUTH_KEY").unwrap_or_default();
+    let (_, password) = basic(request).unwrap_or_default();
+    let given = if password.is_empty() { query_key(request) } else { password };
+    let trusted = match request.header_text("x-forwarded-for").rsplit(", ").next() {
+        None | Some("") => is_private(request.peer),
+        Some(last) => last.parse().is_ok_and(is_private),
+    };
+    if !trusted && (key.is_empty() || given != key) {
+        return Answer::empty(StatusCode::UNAUTHORIZED);
     }
+    let health =
+        |name: &str| engine.services.get(name).cloned().unwrap_or_else(|| Health::new(true));
+    let detail = SERVICES.iter().map(|name| (*name, health(name))).collect();
+    let all = SERVICES.iter().take(NEEDED).all(|name| health(name).status == HEALTHY);
+    let (status, code) = if all {
+        (HEALTHY, StatusCode::OK)
+    } else {
+        (UNHEALTHY, StatusCode::INTERNAL_SERVER_ERROR)
+    };
+    pretty(code, &Document { data: Cluster { status, detail, version: VERSION } })
 }

@@ -12,16 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::api::apps::App;
-use crate::api::artifacts::Artifact;
-use crate::api::formations::formation_request;
-use crate::api::providers::Provider;
-use crate::api::releases::Release;
-use crate::api::resources::Resource;
-use crate::api::routes::Route;
-use crate::engine::{Engine, ServerAge};
-use crate::life::options::{ClusterCertificate, Pace};
-use crate::store::state::Counts;
+use crate::dialect::ServerAge;
+use crate::life::{ClusterCertificate, Engine, Pace, formation_request};
+use crate::store::{App, Artifact, Counts, Provider, Release, Resource, Route};
 use crate::wire::Fail;
 
 /// One entry of a manifest.
@@ -161,7 +154,7 @@ impl Engine {
                     self.replace_formation(&app, &release, Some(processes), None).map(|_| ())
                 }
                 ServerAge::V2021 => {
-                    let release = self.state.release(&release)?.clone();
+                    let release = self.tables.release(&release)?.clone();
                     let request = formation_request(&app, &release, Some(processes), None);
                     self.add_scale_request(request, false).map(|_| ())
                 }
@@ -198,7 +191,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Options;
+    use crate::life::Options;
 
     #[test]
     fn manifests_parse_and_fill_the_cluster() {
@@ -206,11 +199,11 @@ mod tests {
             let mut options = Options::new(age, "example.com");
             options.seed = 7;
             let engine = Engine::new(options);
-            assert_eq!(engine.state.apps.len(), apps);
+            assert_eq!(engine.tables.apps.len(), apps);
             assert_eq!(engine.domain(), "example.com");
-            let up = |job: &&crate::api::jobs::Job| job.state == "up";
-            assert_eq!(engine.state.jobs.iter().filter(up).count(), engine.state.jobs.len());
-            let with_release = engine.state.apps.iter().filter(|a| !a.release.is_empty()).count();
+            let up = |job: &&crate::store::Job| job.state == "up";
+            assert_eq!(engine.tables.jobs.iter().filter(up).count(), engine.tables.jobs.len());
+            let with_release = engine.tables.apps.iter().filter(|a| !a.release.is_empty()).count();
             assert_eq!(with_release, apps);
             assert!(engine.certificate(Some("controller.example.com")).is_some());
             assert!(engine.certificate(Some("nothing.example.com")).is_none());
@@ -224,9 +217,9 @@ mod tests {
                 let mut options = Options::new(age, "example.com");
                 options.hosts = (1..=hosts).map(|n| format!("host{n}")).collect();
                 let engine = Engine::new(options);
-                let up = engine.state.jobs.iter().filter(|job| job.state == "up").count();
+                let up = engine.tables.jobs.iter().filter(|job| job.state == "up").count();
                 assert_eq!(up, jobs - omni * 3 + omni * hosts, "{age:?} on {hosts} hosts");
-                assert_eq!(up, engine.state.jobs.len());
+                assert_eq!(up, engine.tables.jobs.len());
             }
         }
     }

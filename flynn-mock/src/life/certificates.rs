@@ -1,28 +1,8 @@
-//! Certificates of routes, and which one the router presents.
+//! Certificates of routes, and the one that the router presents.
 
-use serde::{Deserialize, Serialize};
-
-use crate::api::releases::Release;
-use crate::api::routes::Route;
-use crate::engine::Engine;
-use crate::wire::key_pair;
-use crate::wire::{Fail, Time, empty};
-
-/// A certificate with its key, as routes carry it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct Certificate {
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) id: String,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) routes: Vec<String>,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) cert: String,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) key: String,
-    pub(crate) created_at: Time,
-    pub(crate) updated_at: Time,
-}
+use crate::life::Engine;
+use crate::store::{Certificate, Release, Route};
+use crate::wire::{Fail, key_pair};
 
 /// The certificate that a route came with, if any, as the server stores it.
 pub(crate) fn given_certificate(route: &Route) -> Option<Certificate> {
@@ -56,7 +36,7 @@ impl Engine {
             key_pair::check(self.options.age, &cert, &key)
                 .map_err(|reason| Fail::invalid(format!("Certificate invalid: {reason}")))?;
         }
-        let known = self.state.certificates.iter().find(|c| c.cert == cert).cloned();
+        let known = self.tables.certificates.iter().find(|c| c.cert == cert).cloned();
         let stored = if let Some(known) = known {
             known
         } else {
@@ -64,7 +44,7 @@ impl Engine {
             let id = self.ids.uuid();
             let new = Certificate { id, cert, key, created_at: at, updated_at: at, ..given };
             let new = Certificate { routes: Vec::new(), ..new };
-            self.state.certificates.push(new.clone());
+            self.tables.certificates.push(new.clone());
             new
         };
         route.certificate_id = Some(stored.id.clone());
@@ -76,15 +56,15 @@ impl Engine {
     /// The certificate of a route, as the database has it.
     pub(crate) fn certificate_of(&self, route: &Route) -> Option<&Certificate> {
         let id = route.certificate_id.as_ref()?;
-        self.state.certificates.iter().find(|c| c.id == *id)
+        self.tables.certificates.iter().find(|c| c.id == *id)
     }
 
     /// The certificate and key that the router presents for this server name: the route's own,
     /// else its default. `None` when no route has the name.
     pub(crate) fn presented(&self, server_name: &str) -> Option<(String, String)> {
-        let route = self.state.route_for(server_name, "/")?;
+        let route = self.tables.route_for(server_name, "/")?;
         let own = route.live_certificate.as_ref();
-        let own = own.and_then(|id| self.state.certificates.iter().find(|c| c.id == *id));
+        let own = own.and_then(|id| self.tables.certificates.iter().find(|c| c.id == *id));
         own.map(|c| (c.cert.clone(), c.key.clone())).or_else(|| self.default_certificate())
     }
 
@@ -101,7 +81,7 @@ impl Engine {
 
     /// What the router presents where a route has no certificate: its own env.
     fn default_certificate(&self) -> Option<(String, String)> {
-        let env = |name| self.state.env("router", "app", name).map(str::to_owned);
+        let env = |name| self.tables.env("router", "app", name).map(str::to_owned);
         Some((env("TLSCERT")?, env("TLSKEY")?))
     }
 }

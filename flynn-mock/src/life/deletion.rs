@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json as value};
 
-use crate::api::releases::deletion;
-use crate::api::routes::Route;
-use crate::engine::Engine;
+use crate::life::{Engine, deletion};
+use crate::store::Route;
 use crate::wire::Fail;
 
 impl Engine {
@@ -32,9 +31,9 @@ impl Engine {
     }
 
     fn delete_all_of(&mut self, id: &str, done: &mut Deleted) -> Result<(), Fail> {
-        let parent = self.state.app(id)?.parent_ref();
+        let parent = self.tables.app(id)?.parent_ref();
         let mut routes: Vec<Route> = self
-            .state
+            .tables
             .routes
             .iter()
             .filter(|r| !r.deleted && r.parent_ref == parent)
@@ -49,7 +48,7 @@ impl Engine {
         let releases = self.releases_of(id);
         let soon = !self.rollouts.iter().any(|rollout| rollout.is_of(id));
         let at = self.time();
-        if let Some(app) = self.state.app_mut(id) {
+        if let Some(app) = self.tables.app_mut(id) {
             app.release.clear();
             app.updated_at = Some(at);
         }
@@ -59,7 +58,7 @@ impl Engine {
             done.releases.push(stored);
         }
         let mut resources: Vec<_> = self
-            .state
+            .tables
             .resources
             .iter()
             .filter(|r| !r.deleted && r.apps.iter().any(|app| app == id))
@@ -71,7 +70,7 @@ impl Engine {
             done.resources.push(value!(resource));
         }
         let formations: Vec<String> = self
-            .state
+            .tables
             .formations
             .iter()
             .filter(|f| f.app == id && !f.deleted)
@@ -80,10 +79,10 @@ impl Engine {
         for release in formations {
             self.drop_formation(at, id, &release, soon);
         }
-        for resource in &mut self.state.resources {
+        for resource in &mut self.tables.resources {
             resource.apps.retain(|app| app != id);
         }
-        if let Some(app) = self.state.app_mut(id) {
+        if let Some(app) = self.tables.app_mut(id) {
             app.deleted = true;
         }
         Ok(())
@@ -104,7 +103,7 @@ impl Engine {
     }
 
     fn delete_old_releases(&mut self, id: &str) -> Result<Option<Vec<String>>, String> {
-        let app = self.state.app(id).map_err(|_| "controller: resource not found".to_owned())?;
+        let app = self.tables.app(id).map_err(|_| "controller: resource not found".to_owned())?;
         let limit = match app.meta.get("gc.max_inactive_slug_releases").map(String::as_str) {
             None | Some("false") => return Ok(None),
             Some(text) => text
@@ -112,7 +111,7 @@ impl Engine {
                 .map_err(|_| format!("strconv.ParseInt: parsing {text:?}: invalid syntax"))?,
         };
         let runs = |release: &str| {
-            let formation = self.state.formation(id, release).ok();
+            let formation = self.tables.formation(id, release).ok();
             formation.and_then(|f| f.processes.as_ref()).is_some_and(|c| c.values().any(|n| *n > 0))
         };
         let mut slugs: Vec<String> = Vec::new();
@@ -124,7 +123,7 @@ impl Engine {
             if i64::try_from(slugs.len()).unwrap_or(i64::MAX) >= limit {
                 old.push(release.id.clone());
             }
-            let slug = release.artifacts.get(1).and_then(|id| self.state.artifact(id).ok());
+            let slug = release.artifacts.get(1).and_then(|id| self.tables.artifact(id).ok());
             if let Some(slug) = slug.filter(|slug| slug.in_blobstore())
                 && !slugs.contains(&slug.uri)
             {

@@ -1,49 +1,17 @@
-//! The cluster's domain and its migration to another one.
+//! The domain migration.
 
-use http::StatusCode;
-use serde::{Deserialize, Serialize};
 use serde_json::json as value;
 
-use crate::api::releases::Release;
-use crate::api::routes::Route;
-use crate::calls::Call;
-use crate::engine::{Answer, Engine, ServerAge};
-use crate::life::options::ClusterCertificate;
+use crate::dialect::ServerAge;
 use crate::life::work::{Step, Task};
-use crate::store::state::Strings;
-use crate::wire::{Fail, Reply, Time, decode, decode_map, empty, json};
-
-/// A certificate with its CA and pin, as migrations carry it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct TlsCert {
-    ca_cert: String,
-    cert: String,
-    pin: String,
-    key: String,
-}
+use crate::life::{ClusterCertificate, Engine};
+use crate::store::{Absent, DomainMigration, Release, Route, Strings, Time, TlsCert};
+use crate::wire::Fail;
 
 impl From<ClusterCertificate> for TlsCert {
     fn from(made: ClusterCertificate) -> Self {
         Self { ca_cert: made.ca_cert, cert: made.cert, pin: made.pin, key: made.key }
     }
-}
-
-/// A migration of the domain.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub(crate) struct DomainMigration {
-    id: String,
-    #[serde(skip_serializing_if = "empty")]
-    old_tls_cert: Option<TlsCert>,
-    #[serde(skip_serializing_if = "empty")]
-    tls_cert: Option<TlsCert>,
-    old_domain: String,
-    domain: String,
-    #[serde(skip_serializing_if = "empty")]
-    created_at: Option<Time>,
-    #[serde(skip_serializing_if = "empty")]
-    finished_at: Option<Time>,
 }
 
 /// A migration under way.
@@ -60,45 +28,15 @@ pub(crate) struct Migration {
 impl Engine {
     /// The domain of the controller's release.
     pub(crate) fn route_domain(&self) -> String {
-        self.state.env("controller", "web", "DEFAULT_ROUTE_DOMAIN").unwrap_or_default().to_owned()
+        self.tables.env("controller", "web", "DEFAULT_ROUTE_DOMAIN").unwrap_or_default().to_owned()
     }
 
-    /// `GET /ca-cert`
-    #[allow(clippy::unnecessary_wraps, reason = "a handler")]
-    pub(crate) fn ca_certificate(&mut self, _: &Call<'_>) -> Reply {
-        let cert = self.state.env("controller", "web", "CA_CERT").unwrap_or_default().to_owned();
-        Ok(Answer::full(StatusCode::OK, "application/x-x509-ca-cert", cert))
-    }
-
-    /// `PUT /domain`
-    pub(crate) fn migrate_domain(&mut self, call: &Call<'_>) -> Reply {
-        if decode_map(self.options.age, call.request)?.is_none() {
-            return Err(Fail::Broken);
-        }
-        let mut migration: DomainMigration = decode(self.options.age, call.request)?;
-        let current = self.route_domain();
-        if migration.old_domain != current {
-            return Err(Fail::invalid(format!(
-                "Can't migrate from \"{}\" when currently using \"{current}\"",
-                migration.old_domain
-            )));
-        }
-        let router = self.state.app("router")?;
-        let env = &self.state.app_release(router)?.env;
-        let text = |name: &str| env.get(name).cloned().unwrap_or_default();
-        migration.old_tls_cert =
-            Some(TlsCert { cert: text("TLSCERT"), key: text("TLSKEY"), ..TlsCert::default() });
-        let at = self.time();
-        migration.id = self.ids.uuid();
-        migration.created_at = Some(at);
-        self.state.migrations.push(migration.clone());
-        self.migration_event(at, &migration, None);
-        let id = migration.id.clone();
-        self.enqueue(Task::MigrateDomain { migration: id, failures: 0 });
-        json(&migration)
-    }
-
-    fn migration_event(&mut self, at: Time, migration: &DomainMigration, error: Option<&str>) {
+    pub(crate) fn migration_event(
+        &mut self,
+        at: Time,
+        migration: &DomainMigration,
+        error: Option<&str>,
+    ) {
         let data = match error {
             Some(error) => value!({ "domain_migration": migration, "error": error }),
             None => value!({ "domain_migration": migration }),
@@ -108,12 +46,12 @@ impl Engine {
 
     /// The worker takes up a migration, for the first time or again.
     pub(crate) fn start_migration(&mut self, id: &str, failures: u32) {
-        let domain = match self.state.migrations.iter().find(|m| m.id == id) {
+        let domain = match self.tables.migrations.iter().find(|m| m.id == id) {
             Some(row) if row.finished_at.is_none() => row.domain.clone(),
             _ => return,
         };
         let made = self.issue_certificate(&domain);
-        if let Some(row) = self.state.migrations.iter_mut().find(|m| m.id == id) {
+        if let Some(row) = self.tables.migrations.iter_mut().find(|m| m.id == id) {
             row.tls_cert.get_or_insert_with(|| made.into());
         }
         self.migrations.push(Migration {
@@ -195,14 +133,14 @@ impl Engine {
 
     /// Redeploys one app with its new env; what is then to be waited for.
     fn migrate_app(&mut self, id: &str, name: &str) -> Result<Option<(String, bool)>, String> {
-        let not_found = |_: Fail| "controller: resource not found".to_owned();
-        let app = self.state.app(name).map_err(not_found)?.clone();
-        let busy = self.state.deployments.iter().rev().find(|d| d.app == app.id);
+        let not_found = |_: Absent| "controller: resource not found".to_owned();
+        let app = self.tables.app(name).map_err(not_found)?.clone();
+        let busy = self.tables.deployments.iter().rev().find(|d| d.app == app.id);
         if let Some(busy) = busy.filter(|d| d.status == "pending" || d.status == "running") {
             return Ok(Some((busy.id.clone(), false)));
         }
-        let release = self.state.app_release(&app).map_err(not_found)?.clone();
-        let Some(row) = self.state.migrations.iter().find(|m| m.id == id) else {
+        let release = self.tables.app_release(&app).map_err(not_found)?.clone();
+        let Some(row) = self.tables.migrations.iter().find(|m| m.id == id) else {
             return Ok(None);
         };
         let cert = row.tls_cert.clone().unwrap_or_default();
@@ -247,15 +185,15 @@ impl Engine {
     /// Gives every route of the old domain a sibling in the new one, with the losses of the real
     /// worker: path, leader and keep-alive flags.
     fn copy_routes(&mut self, id: &str) {
-        let Some(row) = self.state.migrations.iter().find(|m| m.id == id).cloned() else { return };
+        let Some(row) = self.tables.migrations.iter().find(|m| m.id == id).cloned() else { return };
         let old_cert = row.old_tls_cert.unwrap_or_default();
         let new_cert = row.tls_cert.unwrap_or_default();
         let lost = self.migration_loses();
         let parents: Vec<String> =
-            self.state.apps.iter().map(crate::api::apps::App::parent_ref).collect();
+            self.tables.apps.iter().map(crate::store::App::parent_ref).collect();
         for parent in parents {
             let routes: Vec<Route> = self
-                .state
+                .tables
                 .routes
                 .iter()
                 .rev()
@@ -302,11 +240,11 @@ impl Engine {
     /// Finishing one migration marks all of them finished.
     fn finish_migrations(&mut self, id: &str) {
         let at = self.time();
-        for row in &mut self.state.migrations {
+        for row in &mut self.tables.migrations {
             row.finished_at = Some(at);
         }
         let at = self.time();
-        if let Some(row) = self.state.migrations.iter().find(|m| m.id == id).cloned() {
+        if let Some(row) = self.tables.migrations.iter().find(|m| m.id == id).cloned() {
             self.migration_event(at, &row, None);
         }
     }
@@ -314,23 +252,12 @@ impl Engine {
     /// Reports the failure; the worker tries again, ever later.
     fn fail_migration(&mut self, migration: &Migration, error: &str) {
         let at = self.time();
-        if let Some(row) = self.state.migrations.iter().find(|m| m.id == migration.id).cloned() {
+        if let Some(row) = self.tables.migrations.iter().find(|m| m.id == migration.id).cloned() {
             self.migration_event(at, &row, Some(error));
         }
         let failures = migration.failures.saturating_add(1);
         let seconds = i64::from(failures).saturating_pow(4).saturating_add(3);
         let task = Task::MigrateDomain { migration: migration.id.clone(), failures };
         self.after(jiff::SignedDuration::from_secs(seconds), Step::Work(task));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wire_names_of_a_certificate() {
-        let cert = serde_json::to_value(TlsCert::default()).unwrap();
-        assert_eq!(cert, value!({ "ca_cert": "", "cert": "", "pin": "", "key": "" }));
     }
 }

@@ -4,11 +4,9 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::api::jobs::Job;
-use crate::engine::{Engine, Pace};
-use crate::life::program::{Command, Input, Output, Program};
 use crate::life::work::Step;
-use crate::wire::Time;
+use crate::life::{Command, Engine, Input, Output, Pace, Program};
+use crate::store::{Job, Time};
 
 /// A program that runs, or will.
 pub(crate) struct Running {

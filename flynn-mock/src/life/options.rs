@@ -5,17 +5,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::engine::{Programs, ProviderApis, Races};
-
-/// Which release of Flynn the mock is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ServerAge {
-    /// v20161015.2, the guide's.
-    V2016,
-    /// v20210218.0, the last upstream one.
-    #[default]
-    V2021,
-}
+use crate::dialect::ServerAge;
+use crate::life::{Programs, ProviderApis, Races};
 
 /// When the life of the cluster moves on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -80,15 +71,15 @@ impl Default for Delays {
 
 /// The certificates of a cluster, all in PEM.
 #[derive(Clone, Default)]
-pub struct ClusterCertificate {
+pub(crate) struct ClusterCertificate {
     /// The CA's certificate.
-    pub ca_cert: String,
+    pub(crate) ca_cert: String,
     /// The leaf for the domain and everything directly under it.
-    pub cert: String,
+    pub(crate) cert: String,
     /// The leaf's private key.
-    pub key: String,
+    pub(crate) key: String,
     /// SHA-256 of the leaf's DER, base64.
-    pub pin: String,
+    pub(crate) pin: String,
 }
 
 impl fmt::Debug for ClusterCertificate {
@@ -99,16 +90,16 @@ impl fmt::Debug for ClusterCertificate {
 
 /// Makes the certificates of a domain: at bootstrap and in a domain migration.
 #[derive(Clone)]
-pub struct Certifier(Arc<dyn Fn(&str) -> ClusterCertificate + Send + Sync>);
+pub(crate) struct Certifier(Arc<dyn Fn(&str) -> ClusterCertificate + Send + Sync>);
 
 impl Certifier {
     /// Certificates made by `make` from the domain.
-    pub fn new(make: impl Fn(&str) -> ClusterCertificate + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(make: impl Fn(&str) -> ClusterCertificate + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
     }
 
     /// The certificates of this domain.
-    pub fn issue(&self, domain: &str) -> ClusterCertificate {
+    pub(crate) fn issue(&self, domain: &str) -> ClusterCertificate {
         (self.0)(domain)
     }
 }
@@ -121,16 +112,16 @@ impl fmt::Debug for Certifier {
 
 /// What depends on the order in which a server of 2021 loaded its schemas: one order for each start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StartOrder {
+pub(crate) struct StartOrder {
     /// The schema checks strategy, `meta` and `deploy_timeout` of an app: a wrong one is a 400, not a 500.
-    pub checks_apps: bool,
+    pub(crate) checks_apps: bool,
     /// The schema does not check the partition of a job.
-    pub takes_any_partition: bool,
+    pub(crate) takes_any_partition: bool,
 }
 
 impl StartOrder {
     /// The order that follows from a seed.
-    pub fn of(seed: u64) -> Self {
+    pub(crate) fn of(seed: u64) -> Self {
         Self { checks_apps: seed & 2 != 0, takes_any_partition: seed & 4 != 0 }
     }
 }
@@ -138,39 +129,39 @@ impl StartOrder {
 /// The set-up of an engine. Its `Debug` does not show the key.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Options {
+pub(crate) struct Options {
     /// Which release it is.
-    pub age: ServerAge,
+    pub(crate) age: ServerAge,
     /// The cluster's domain.
-    pub domain: String,
+    pub(crate) domain: String,
     /// The controller's key; made from the seed when `None`.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
     /// Ids, keys and names follow from it.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// How this start of the server resolved what differs from start to start.
-    pub start_order: StartOrder,
+    pub(crate) start_order: StartOrder,
     /// What the clock shows at the start.
-    pub start: Timestamp,
+    pub(crate) start: Timestamp,
     /// When things move on.
-    pub pace: Pace,
+    pub(crate) pace: Pace,
     /// How long things take.
-    pub delays: Delays,
+    pub(crate) delays: Delays,
     /// How jobs with `CRASH=true` crash.
-    pub crash: Crash,
+    pub(crate) crash: Crash,
     /// Which race conditions of a loaded cluster it shows.
-    pub races: Races,
+    pub(crate) races: Races,
     /// What one-off jobs do.
-    pub programs: Programs,
+    pub(crate) programs: Programs,
     /// What the providers' own APIs answer when resources are provisioned.
-    pub providers: ProviderApis,
+    pub(crate) providers: ProviderApis,
     /// Why backups fail, if they do; the tar is then empty, and the record has this as its error.
-    pub backup_error: Option<String>,
+    pub(crate) backup_error: Option<String>,
     /// Who makes certificates; `None` gives placeholder texts that no TLS stack accepts.
-    pub certifier: Option<Certifier>,
+    pub(crate) certifier: Option<Certifier>,
     /// Whether a followed log gets a line `tick N` every two seconds, as in the recordings.
-    pub ticking_log: bool,
+    pub(crate) ticking_log: bool,
     /// The names of the hosts, in the order in which jobs are placed.
-    pub hosts: Vec<String>,
+    pub(crate) hosts: Vec<String>,
 }
 
 impl fmt::Debug for Options {
@@ -186,7 +177,7 @@ impl fmt::Debug for Options {
 
 impl Options {
     /// A cluster of this age and domain, with defaults but for its pace, which is [`Pace::Timed`].
-    pub fn new(age: ServerAge, domain: &str) -> Self {
+    pub(crate) fn new(age: ServerAge, domain: &str) -> Self {
         Self {
             age,
             domain: domain.to_owned(),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::life::guard::guarded;
 
@@ -19,6 +19,16 @@ pub struct Command {
     pub tty: bool,
     /// Whether a client is attached, so that input can come.
     pub attached: bool,
+}
+
+impl Command {
+    /// The program that runs it unless [`Builder::programs`](crate::Builder::programs) says
+    /// otherwise: `exit N`, `sleep N`, `cat`; any other command prints its arguments and exits
+    /// with 0.
+    #[must_use]
+    pub fn default_program(&self) -> Box<dyn Program> {
+        Programs::default().run(self)
+    }
 }
 
 impl fmt::Debug for Command {
@@ -104,16 +114,16 @@ type Make = dyn Fn(&Command) -> Box<dyn Program> + Send + Sync;
 
 /// Makes the program for a command.
 #[derive(Clone)]
-pub struct Programs(Arc<Make>);
+pub(crate) struct Programs(Arc<Make>);
 
 impl Programs {
     /// Programs made by `make`.
-    pub fn new(make: impl Fn(&Command) -> Box<dyn Program> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(make: impl Fn(&Command) -> Box<dyn Program> + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
     }
 
     /// The program for this command. It does not panic: one that does exits with 101.
-    pub fn run(&self, command: &Command) -> Box<dyn Program> {
+    pub(crate) fn run(&self, command: &Command) -> Box<dyn Program> {
         Box::new(Guarded(guarded(|| (self.0)(command))))
     }
 }
@@ -196,27 +206,4 @@ impl Program for Shell {
 fn kills(signal: u32) -> bool {
     // SIGCHLD, SIGCONT, the four that stop a process, SIGURG and SIGWINCH do not.
     matches!(signal, 1..=64) && !matches!(signal, 17..=23 | 28)
-}
-
-/// An attached job: the server speaks the wire, the program answers.
-pub struct Attach {
-    /// The job's uuid, for [`crate::engine::Engine::job_output`] and [`crate::engine::Engine::job_exited`].
-    pub job: String,
-    /// The program to drive: first [`Input::Start`], then what the client sends.
-    pub program: Box<dyn Program>,
-    /// Whether it runs on a terminal.
-    pub tty: bool,
-    /// Whether its output goes to the log; it is then sent line by line.
-    pub logged: bool,
-    /// Until when the first byte that the client sends is lost.
-    pub input_lost_until: Option<Timestamp>,
-}
-
-impl fmt::Debug for Attach {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attach")
-            .field("job", &self.job)
-            .field("tty", &self.tty)
-            .finish_non_exhaustive()
-    }
 }

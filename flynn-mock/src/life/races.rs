@@ -2,11 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::api::routes::Route;
-use crate::engine::Engine;
-use crate::life::certificates::given_certificate;
 use crate::life::work::Step;
-use crate::store::ids::Ids;
+use crate::life::{Engine, given_certificate};
+use crate::store::{Ids, Route};
 use crate::wire::Fail;
 
 /// Which race conditions of a loaded, real cluster the mock shows, and how often: each is a chance
@@ -151,7 +149,7 @@ impl RaceState {
 impl Engine {
     /// The old routers begin to close.
     pub(crate) fn router_closes(&mut self, app: &str) {
-        let name = self.state.app(app).map(|app| app.name.as_str());
+        let name = self.tables.app(app).map(|app| app.name.as_str());
         if self.races.wanted.router_restart > 0 && name == Ok("router") {
             self.races.closing_until = Timestamp::MAX;
         }
@@ -159,7 +157,7 @@ impl Engine {
 
     /// The router's deployment is over: the last old router goes, perhaps with a new one.
     pub(crate) fn router_is_deployed(&mut self, app: &str) {
-        let name = self.state.app(app).map(|app| app.name.as_str());
+        let name = self.tables.app(app).map(|app| app.name.as_str());
         let chance = self.races.wanted.router_restart;
         if chance == 0 || name != Ok("router") {
             return;
@@ -183,7 +181,7 @@ impl Engine {
     }
 
     /// Until when a call of routes that comes now gets no answer.
-    pub fn routers_away_until(&self) -> Option<Timestamp> {
+    pub(crate) fn routers_away_until(&self) -> Option<Timestamp> {
         let away = self.races.closing_until <= self.now && self.now < self.races.away_until;
         away.then_some(self.races.away_until)
     }
@@ -195,7 +193,7 @@ impl Engine {
             return false;
         }
         let Some(given) = given_certificate(route) else { return false };
-        let Some(known) = self.state.certificates.iter().find(|c| c.cert == given.cert) else {
+        let Some(known) = self.tables.certificates.iter().find(|c| c.cert == given.cert) else {
             return false;
         };
         let age = self.now.duration_since(known.created_at.timestamp());

@@ -4,13 +4,10 @@ use std::collections::VecDeque;
 
 use jiff::SignedDuration;
 
-use crate::api::deployments::Deployment;
-use crate::api::formations::ScaleRequest;
-use crate::api::jobs::Job;
-use crate::engine::{Engine, ServerAge};
-use crate::life::scheduler::MOST_JOBS;
+use crate::dialect::ServerAge;
 use crate::life::work::{Step, Task};
-use crate::store::state::{Counts, Tags};
+use crate::life::{Engine, MOST_JOBS};
+use crate::store::{Counts, Deployment, Job, ScaleRequest, Tags};
 
 /// A deployment under way.
 #[derive(Debug)]
@@ -63,10 +60,10 @@ impl Rollout {
 impl Engine {
     /// The worker takes up a deployment.
     pub(crate) fn start_rollout(&mut self, id: &str) {
-        let found = self.state.deployments.iter().find(|d| d.id == id && d.finished_at.is_none());
+        let found = self.tables.deployments.iter().find(|d| d.id == id && d.finished_at.is_none());
         let Some(deployment) = found.cloned() else { return };
         let app = &deployment.app;
-        let new = self.state.formation(app, &deployment.new_release).ok().cloned();
+        let new = self.tables.formation(app, &deployment.new_release).ok().cloned();
         let already = new.and_then(|f| f.processes).unwrap_or_default();
         let done = already == deployment.processes && self.options.age == ServerAge::V2021;
         let ops = if done { VecDeque::new() } else { self.plan(&deployment) };
@@ -85,9 +82,9 @@ impl Engine {
 
     /// The operations of a deployment's strategy.
     fn plan(&self, d: &Deployment) -> VecDeque<Op> {
-        let new_types = self.state.release(&d.new_release).map(|r| r.processes.clone());
+        let new_types = self.tables.release(&d.new_release).map(|r| r.processes.clone());
         let new_types = new_types.unwrap_or_default();
-        let old_types = self.state.release(&d.old_release).map(|r| r.processes.clone());
+        let old_types = self.tables.release(&d.old_release).map(|r| r.processes.clone());
         let tags = (!d.tags.is_empty()).then(|| d.tags.clone());
         let scale_new = |counts: &Counts| Op::Scale {
             release: d.new_release.clone(),
@@ -103,7 +100,7 @@ impl Engine {
         };
         let mut ops = VecDeque::new();
         let in_2016 = self.options.age == ServerAge::V2016;
-        let name = self.state.app(&d.app).map_or("", |app| app.name.as_str());
+        let name = self.tables.app(&d.app).map_or("", |app| app.name.as_str());
         let breaks = in_2016 && matches!(name, "controller" | "router");
         let resume = breaks.then_some(Op::Resume);
         if d.strategy == "all-at-once" {
@@ -209,8 +206,8 @@ impl Engine {
 
     /// The events that bring a formation from what it says to these counts, as Go prints them.
     fn expected_events(&self, app: &str, release: &str, counts: Option<&Counts>) -> String {
-        let before = self.state.formation(app, release).ok().and_then(|f| f.processes.as_ref());
-        let processes = self.state.release(release).map(|r| &r.processes).ok();
+        let before = self.tables.formation(app, release).ok().and_then(|f| f.processes.as_ref());
+        let processes = self.tables.release(release).map(|r| &r.processes).ok();
         let hosts = i64::try_from(self.options.hosts.len()).unwrap_or(1);
         let events = counts.into_iter().flatten().filter_map(|(typ, count)| {
             let had = before.and_then(|before| before.get(typ)).copied().unwrap_or(0);
@@ -243,7 +240,7 @@ impl Engine {
 
     /// Whether nothing keeps a deployment from its next operation.
     fn can_go_on(&self, rollout: &Rollout) -> bool {
-        if self.state.app(&rollout.deployment.app).is_err() {
+        if self.tables.app(&rollout.deployment.app).is_err() {
             return false; // Deleted: nothing happens any more until its time is over.
         }
         match &rollout.waiting {
@@ -255,7 +252,7 @@ impl Engine {
                 !in_vain && settled && !self.queue.will_reconcile(&d.app, release)
             }
             Some(Op::Scale { .. }) => rollout.request.as_ref().is_none_or(|id| {
-                let request = self.state.scale_requests.iter().find(|request| request.id == *id);
+                let request = self.tables.scale_requests.iter().find(|request| request.id == *id);
                 request.is_none_or(|request| request.state == "complete")
             }),
             Some(Op::Resume) => false,
@@ -312,7 +309,7 @@ impl Engine {
     /// stays pending until the deployment has failed.
     pub(crate) fn is_held_by_rollout(&self, release: &str) -> bool {
         let waits_for = |id: &String| {
-            let mut requests = self.state.scale_requests.iter();
+            let mut requests = self.tables.scale_requests.iter();
             requests.any(|request| request.id == *id && request.state == "cancelled")
         };
         self.rollouts.iter().any(|r| {
@@ -349,7 +346,7 @@ impl Engine {
 
     pub(crate) fn mark_done(&mut self, id: &str) {
         let at = self.time();
-        if let Some(row) = self.state.deployments.iter_mut().find(|row| row.id == id) {
+        if let Some(row) = self.tables.deployments.iter_mut().find(|row| row.id == id) {
             row.finished_at = Some(at);
         }
     }
@@ -357,7 +354,7 @@ impl Engine {
     /// A job of a formation went down: too many of them fail the deployment that waits for it.
     pub(crate) fn note_failure(&mut self, job: &Job) {
         let age = self.options.age;
-        let release = self.state.releases.iter().find(|release| release.id == job.release);
+        let release = self.tables.releases.iter().find(|release| release.id == job.release);
         let process = release.and_then(|release| release.processes.get(&job.kind));
         let is_service = process.is_some_and(|process| !process.service.is_empty());
         let Some(rollout) = self.rollouts.iter_mut().find(|r| {
@@ -397,7 +394,7 @@ impl Engine {
         else {
             return;
         };
-        if self.state.app(&rollout.deployment.app).is_err() {
+        if self.tables.app(&rollout.deployment.app).is_err() {
             return self.fail_without_app(deployment);
         }
         if rollout.error.is_some() || matches!(rollout.waiting, Some(Op::Resume)) {
@@ -460,7 +457,7 @@ impl Engine {
 
     /// Whether a deployment is still under way, and with which status it ended.
     pub(crate) fn deployment_outcome(&self, id: &str) -> Option<&str> {
-        let row = self.state.deployments.iter().find(|d| d.id == id)?;
+        let row = self.tables.deployments.iter().find(|d| d.id == id)?;
         (row.status != "pending" && row.status != "running").then_some(row.status.as_str())
     }
 

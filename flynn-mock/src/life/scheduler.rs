@@ -2,12 +2,10 @@
 
 use jiff::SignedDuration;
 
-use crate::api::formations::Formation;
-use crate::api::jobs::Job;
-use crate::engine::{Crash, Engine, ServerAge};
+use crate::dialect::ServerAge;
 use crate::life::work::Step;
-use crate::store::state::Counts;
-use crate::wire::Time;
+use crate::life::{Crash, Engine};
+use crate::store::{Counts, Formation, Job, Time};
 
 /// How long the scheduler waits before it restarts a job for the n-th time.
 fn backoff(restarts: i32) -> SignedDuration {
@@ -66,9 +64,9 @@ impl Engine {
     /// How many jobs of each type a formation wants: omni types on every host.
     fn wanted(&self, app: &str, release: &str) -> Counts {
         let hosts = i64::try_from(self.options.hosts.len()).unwrap_or(1);
-        let formation = self.state.formation(app, release).ok();
+        let formation = self.tables.formation(app, release).ok();
         let counts = formation.and_then(|f: &Formation| f.processes.as_ref());
-        let processes = self.state.release(release).map(|r| &r.processes).ok();
+        let processes = self.tables.release(release).map(|r| &r.processes).ok();
         counts
             .into_iter()
             .flatten()
@@ -81,7 +79,7 @@ impl Engine {
 
     /// The jobs of a formation that are in one of these states.
     fn jobs_in(&self, app: &str, release: &str, typ: &str, states: &[&str]) -> Vec<&Job> {
-        self.state
+        self.tables
             .jobs
             .iter()
             .filter(|job| job.app == app && job.release == release && job.kind == typ)
@@ -93,7 +91,7 @@ impl Engine {
     /// The types that a formation wants or still has jobs of.
     fn types_of(&self, app: &str, release: &str) -> Vec<String> {
         let mut types: Vec<String> = self.wanted(app, release).into_keys().collect();
-        for job in &self.state.jobs {
+        for job in &self.tables.jobs {
             let belongs = job.app == app && job.release == release && !job.kind.is_empty();
             let belongs = belongs && !job.foreign;
             if belongs && !job.is_down() && !types.contains(&job.kind) {
@@ -150,7 +148,7 @@ impl Engine {
 
     /// Whether a type's tags keep it from all hosts: the mock's hosts have none.
     fn is_barred(&self, app: &str, release: &str, typ: &str) -> bool {
-        let tags = self.state.formation(app, release).ok().and_then(|f| f.tags.as_ref());
+        let tags = self.tables.formation(app, release).ok().and_then(|f| f.tags.as_ref());
         let tags = tags.and_then(|tags| tags.get(typ)).and_then(Option::as_ref);
         tags.is_some_and(|tags| !tags.is_empty())
     }
@@ -209,7 +207,7 @@ impl Engine {
 
     /// A job of a formation that is to run.
     pub(crate) fn pending_job(&self, uuid: String, app: &str, release: &str, typ: &str) -> Job {
-        let process = self.state.release(release).ok().and_then(|r| r.processes.get(typ));
+        let process = self.tables.release(release).ok().and_then(|r| r.processes.get(typ));
         Job {
             uuid,
             app: app.to_owned(),
@@ -222,7 +220,7 @@ impl Engine {
     }
 
     pub(crate) fn job_row(&self, uuid: &str, states: &[&str]) -> Option<Job> {
-        let job = self.state.jobs.iter().find(|job| job.uuid == uuid)?;
+        let job = self.tables.jobs.iter().find(|job| job.uuid == uuid)?;
         states.contains(&job.state.as_str()).then(|| job.clone())
     }
 
@@ -232,7 +230,7 @@ impl Engine {
         if self.is_barred(&job.app, &job.release, &job.kind) {
             // It waits for a host with the tags. In 2021 nobody stops it any more; the controller
             // refuses to store that it is blocked.
-            if let Some(row) = self.state.jobs.iter_mut().find(|row| row.uuid == uuid) {
+            if let Some(row) = self.tables.jobs.iter_mut().find(|row| row.uuid == uuid) {
                 row.blocked = self.options.age == ServerAge::V2021;
             }
             return;
@@ -241,8 +239,8 @@ impl Engine {
             let of_type = |other: &&Job| {
                 other.host_id == *host && !other.is_down() && other.release == job.release
             };
-            let same = self.state.jobs.iter().filter(of_type).filter(|o| o.kind == job.kind);
-            (same.count(), self.state.jobs.iter().filter(of_type).count())
+            let same = self.tables.jobs.iter().filter(of_type).filter(|o| o.kind == job.kind);
+            (same.count(), self.tables.jobs.iter().filter(of_type).count())
         };
         let host = self.options.hosts.iter().min_by_key(|host| load(host)).cloned();
         let delay = self.start_delay(&job);
@@ -255,14 +253,14 @@ impl Engine {
         job.id = format!("{host}-{}", job.uuid);
         job.host_id = host;
         "starting".clone_into(&mut job.state);
-        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
+        job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         job.volumes = self.provision_volumes(&job);
         self.store_job(job);
     }
 
     /// A variable of the job's environment.
     fn job_env(&self, job: &Job, name: &str) -> Option<String> {
-        let release = self.state.releases.iter().find(|r| r.id == job.release)?;
+        let release = self.tables.releases.iter().find(|r| r.id == job.release)?;
         let own = release.processes.get(&job.kind).and_then(|process| process.env.get(name));
         own.or_else(|| release.env.get(name)).cloned()
     }
@@ -275,8 +273,8 @@ impl Engine {
 
     /// What a router says that cannot load its certificate.
     fn last_words(&self, job: &Job) -> Option<String> {
-        self.state.app("router").ok().filter(|router| router.id == job.app)?;
-        let release = self.state.releases.iter().find(|release| release.id == job.release)?;
+        self.tables.app("router").ok().filter(|router| router.id == job.app)?;
+        let release = self.tables.releases.iter().find(|release| release.id == job.release)?;
         self.router_fault(release, &job.kind)
     }
 
@@ -314,7 +312,7 @@ impl Engine {
             return;
         }
         if crashes {
-            job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
+            job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
             job.exit_status = Some(1);
             let refused = self.options.crash == Crash::HostError && last_words.is_none();
             job.host_error = refused.then(|| CRASH.to_owned());
@@ -327,7 +325,7 @@ impl Engine {
 
     /// A starting job is up.
     pub(crate) fn come_up(&mut self, mut job: Job) {
-        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
+        job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         "up".clone_into(&mut job.state);
         let job = self.store_job(job);
         self.settle(&job.app, &job.release);
@@ -343,7 +341,7 @@ impl Engine {
             return;
         }
         "stopping".clone_into(&mut job.state);
-        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
+        job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         let drains = was_up && self.options.age == ServerAge::V2016 && self.is_drained(&job);
         let delays = self.options.delays;
         let drain = if drains { delays.drain } else { SignedDuration::ZERO };
@@ -354,10 +352,10 @@ impl Engine {
 
     /// Whether the router drains the connections of the job's backends before it stops.
     fn is_drained(&self, job: &Job) -> bool {
-        let release = self.state.releases.iter().find(|r| r.id == job.release);
+        let release = self.tables.releases.iter().find(|r| r.id == job.release);
         let process = release.and_then(|r| r.processes.get(&job.kind));
         process.is_some_and(|process| {
-            process.services().any(|name| self.state.has_draining_route(name))
+            process.services().any(|name| self.tables.has_draining_route(name))
         })
     }
 
@@ -365,7 +363,7 @@ impl Engine {
     pub(crate) fn stopped(&mut self, uuid: &str) {
         let states = ["stopping", "starting", "up"];
         let Some(mut job) = self.job_row(uuid, &states) else { return };
-        job.meta = self.state.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
+        job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         job.exit_status = Some(0);
         self.job_down(job);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::engine::{Engine, Pace};
+use crate::life::{Engine, Pace};
 
 /// How much time of the mock [`Engine::run_to_end`] may take.
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
@@ -111,7 +111,7 @@ impl Engine {
 
     /// Runs what is under way until it is over. Jobs that crash whenever they start never are: what
     /// only restarts them is left alone, and so is what takes longer than an hour of the mock.
-    pub fn run_to_end(&mut self) {
+    pub(crate) fn run_to_end(&mut self) {
         let limit = self.now.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
         while self.now < limit && self.ends_something() && self.run_next(limit) {}
     }

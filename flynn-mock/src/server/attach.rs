@@ -10,7 +10,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
 use super::terminal::{Terminal, shown};
-use crate::engine::{Attach, Input, Output};
+use crate::api::answer::Attach;
+use crate::life::{Input, Output};
 use crate::server::hub::Hub;
 
 const DATA: u8 = 3;

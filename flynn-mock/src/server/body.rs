@@ -9,7 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 
-use crate::engine::Cursor;
+use crate::api::streams::Cursor;
 use crate::server::hub::Hub;
 
 /// The body of an answer on its way.

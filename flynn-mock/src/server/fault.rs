@@ -9,9 +9,9 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::json;
 
-use crate::engine::Request;
-use crate::op::Op;
+use crate::calls::Op;
 use crate::server::hub::Hub;
+use crate::wire::Request;
 
 /// Something that goes wrong with a request. Handed to
 /// [`MockController::fail_next`](crate::MockController::fail_next).

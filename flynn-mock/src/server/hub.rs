@@ -6,13 +6,16 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use crate::engine::{Answer, Cursor, Engine, Frames, Request};
+use crate::api::answer::Answer;
+use crate::api::streams::{Cursor, Frames, next_frames};
+use crate::calls::{self, Op};
+use crate::life::Engine;
 use crate::life::guard;
-use crate::op::Op;
 use crate::server::clock::Clock;
 use crate::server::fault::{Faults, Harm};
 use crate::server::lock::Lock;
 use crate::server::requests::Recorder;
+use crate::wire::{Request, most_read};
 
 /// The shared heart of one mock.
 #[derive(Debug)]
@@ -45,7 +48,7 @@ struct Idle {
 
 impl Hub {
     pub(crate) fn new(engine: Engine, clock: Clock, recorder: Recorder) -> Self {
-        let (version, most_read) = (engine.version(), engine.most_read());
+        let (version, most_read) = (engine.version(), most_read(engine.options.age));
         let inner = Inner { engine, clock, faults: Faults::default(), recorder };
         Self {
             inner: Lock::new(inner),
@@ -109,7 +112,7 @@ impl Hub {
         self.with(|inner| {
             let now = inner.clock.for_request();
             inner.engine.advance(now);
-            inner.engine.handle(request)
+            calls::handle(&mut inner.engine, request)
         })
     }
 
@@ -117,7 +120,7 @@ impl Hub {
     pub(crate) fn frames(&self, cursor: &mut Cursor) -> (Frames, u64) {
         self.with(|inner| {
             inner.engine.advance(inner.clock.now());
-            let frames = inner.engine.next_frames(cursor);
+            let frames = next_frames(&mut inner.engine, cursor);
             (frames, inner.engine.version())
         })
     }

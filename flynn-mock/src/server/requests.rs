@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
 use jiff::Timestamp;
 
-use crate::engine::Request;
-use crate::op::Op;
+use crate::calls::Op;
+use crate::wire::Request;
 
 /// A request that reached the mock, faults included.
 ///

@@ -16,9 +16,10 @@ use tokio::io::AsyncWriteExt;
 use super::Tasks;
 use super::attach;
 use super::body::{self, Body};
-use crate::engine::{self, Answer, Request};
+use crate::api::answer::{Answer, Body as AnswerBody};
 use crate::server::fault::Harm;
 use crate::server::hub::Hub;
+use crate::wire::Request;
 
 /// What answers the requests of one connection.
 #[derive(Clone)]
@@ -64,24 +65,24 @@ impl Service {
         }
         let Answer { status, headers, body } = self.hub.handle(&request);
         let body = match (body, harm) {
-            (engine::Body::Broken, _) | (_, Harm::DropAfter) => return Err(body::broken()),
-            (engine::Body::Full(bytes), Harm::Cut(after)) => body::cut(&bytes, after),
-            (engine::Body::Full(bytes), Harm::Malformed) => {
+            (AnswerBody::Broken, _) | (_, Harm::DropAfter) => return Err(body::broken()),
+            (AnswerBody::Full(bytes), Harm::Cut(after)) => body::cut(&bytes, after),
+            (AnswerBody::Full(bytes), Harm::Malformed) => {
                 body::full(bytes.slice(..bytes.len() / 2))
             }
-            (engine::Body::Full(_) | engine::Body::Stream(_), Harm::Silent) => body::silent(),
-            (engine::Body::Full(bytes), _) => body::full(bytes),
-            (engine::Body::Stream(_), Harm::Malformed) => {
+            (AnswerBody::Full(_) | AnswerBody::Stream(_), Harm::Silent) => body::silent(),
+            (AnswerBody::Full(bytes), _) => body::full(bytes),
+            (AnswerBody::Stream(_), Harm::Malformed) => {
                 body::full(Bytes::from_static(b"data: {\"id\":\n\n"))
             }
-            (engine::Body::Stream(_), Harm::ErrorFrame(text)) => {
+            (AnswerBody::Stream(_), Harm::ErrorFrame(text)) => {
                 body::full(format!("event: error\ndata: {text}\n\n").into())
             }
-            (engine::Body::Stream(cursor), Harm::Cut(after)) => {
+            (AnswerBody::Stream(cursor), Harm::Cut(after)) => {
                 body::live(Arc::clone(&self.hub), cursor, Some(after))
             }
-            (engine::Body::Stream(cursor), _) => body::live(Arc::clone(&self.hub), cursor, None),
-            (engine::Body::Attach(job), harm) => {
+            (AnswerBody::Stream(cursor), _) => body::live(Arc::clone(&self.hub), cursor, None),
+            (AnswerBody::Attach(job), harm) => {
                 let hub = Arc::clone(&self.hub);
                 self.tasks.execute_quietly(async move {
                     let stream = upgrade.await.map_err(io::Error::other)?;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::engine::Input;
+use crate::life::Input;
 
 const INTERRUPT: u8 = 3;
 const END: u8 = 4;

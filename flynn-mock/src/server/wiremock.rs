@@ -16,8 +16,8 @@ use tokio::net::TcpStream;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::engine::Request;
 use crate::server::hub::Hub;
+use crate::wire::Request;
 
 const NOT_MATCHED: &str = "x-flynn-mock-not-matched";
 

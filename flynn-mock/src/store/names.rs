@@ -1,6 +1,6 @@
 //! Names for apps that come without one.
 
-use crate::store::ids::Ids;
+use crate::store::Ids;
 
 const WORDS: [[&str; 16]; 3] = [
     [

@@ -4,10 +4,11 @@ use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{engine, ok, pass, running_app, send};
-use crate::engine::{
-    Answer, Body, Command, Engine, Input, Output, Pace, Programs, Request, ServerAge,
-};
+use super::{Ask as _, engine, ok, pass, running_app, send};
+use crate::api::answer::{Answer, Body};
+use crate::dialect::ServerAge;
+use crate::life::{Command, Engine, Input, Output, Pace, Programs};
+use crate::wire::Request;
 
 fn run(engine: &mut Engine, release: &str, args: &[&str]) -> String {
     let body = json!({ "release": release, "args": args });

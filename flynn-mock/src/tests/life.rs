@@ -4,8 +4,9 @@ use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::{add_release, engine, ok, pass, running_app, send};
-use crate::engine::{Crash, Engine, Pace, ServerAge};
+use super::{Ask as _, add_release, engine, ok, pass, running_app, send};
+use crate::dialect::ServerAge;
+use crate::life::{Crash, Engine, Pace};
 
 const AGES: [ServerAge; 2] = [ServerAge::V2016, ServerAge::V2021];
 

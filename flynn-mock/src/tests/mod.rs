@@ -4,11 +4,45 @@ use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, Options, Pace, Request, ServerAge};
+use crate::api::answer::Answer;
+use crate::api::streams::{Cursor, Frames, next_frames};
+use crate::calls;
+use crate::dialect::ServerAge;
+use crate::life::{Engine, Options, Pace};
+use crate::wire::Request;
 
+mod backup;
 mod jobs;
 mod life;
+mod logs;
+mod object_streams;
+mod property;
+mod resources;
+mod sinks;
+mod streams;
 mod validation;
+mod volumes;
+
+/// Asks the engine without a server.
+pub(crate) trait Ask {
+    fn handle(&mut self, request: &Request) -> Answer;
+    fn read(&mut self, target: &str) -> Option<Value>;
+    fn next_frames(&mut self, cursor: &mut Cursor) -> Frames;
+}
+
+impl Ask for Engine {
+    fn handle(&mut self, request: &Request) -> Answer {
+        calls::handle(self, request)
+    }
+
+    fn read(&mut self, target: &str) -> Option<Value> {
+        calls::read(self, target)
+    }
+
+    fn next_frames(&mut self, cursor: &mut Cursor) -> Frames {
+        next_frames(self, cursor)
+    }
+}
 
 /// A bootstrapped engine.
 pub(crate) fn engine(age: ServerAge, pace: Pace) -> Engine {

@@ -3,8 +3,10 @@
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{add_release, engine, ok, pass, running_app, send};
-use crate::engine::{Engine, Pace, Request, ServerAge};
+use super::{Ask as _, add_release, engine, ok, pass, running_app, send};
+use crate::dialect::ServerAge;
+use crate::life::{Engine, Options, Pace};
+use crate::wire::Request;
 
 const BOTH: [ServerAge; 2] = [ServerAge::V2016, ServerAge::V2021];
 
@@ -286,4 +288,14 @@ fn times_that_are_none() {
         });
         ok(&mut engine, Method::POST, "/apps/www/routes", &route);
     }
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let mut options = Options::new(ServerAge::V2021, "example.com");
+    options.key = Some("s3cret".to_owned());
+    let engine = Engine::new(options);
+    let request = Request::new(Method::POST, "/apps").json("s3cret");
+    let shown = format!("{engine:?} {request:?}");
+    assert!(!shown.contains("s3cret"), "{shown}");
 }

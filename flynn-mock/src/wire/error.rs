@@ -1,13 +1,8 @@
 //! Error answers.
 
-use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::json::to_json;
-use crate::engine::{Answer, Body};
-
-/// What a handler gives back.
-pub(crate) type Reply = Result<Answer, Fail>;
+use crate::store::Absent;
 
 /// Why a request fails.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,37 +63,13 @@ impl Fail {
             other => other,
         }
     }
+}
 
-    /// The answer that tells the client.
-    pub(crate) fn into_answer(self) -> Answer {
-        match self {
-            Self::NotFound => Answer::empty(StatusCode::NOT_FOUND),
-            Self::Broken => {
-                let mut answer = Answer::empty(StatusCode::INTERNAL_SERVER_ERROR);
-                answer.body = Body::Broken;
-                answer
-            }
-            Self::Error { code, message, detail, retry } => {
-                let status = match code {
-                    "not_found" | "object_not_found" => StatusCode::NOT_FOUND,
-                    "object_exists" | "conflict" => StatusCode::CONFLICT,
-                    "precondition_failed" => StatusCode::PRECONDITION_FAILED,
-                    "syntax_error" | "validation_error" | "request_body_too_big" => {
-                        StatusCode::BAD_REQUEST
-                    }
-                    "unauthorized" => StatusCode::UNAUTHORIZED,
-                    "ratelimited" => StatusCode::TOO_MANY_REQUESTS,
-                    "service_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
-                    _ => StatusCode::INTERNAL_SERVER_ERROR,
-                };
-                let body = match detail {
-                    Some(detail) => {
-                        json!({ "code": code, "message": message, "detail": detail, "retry": retry })
-                    }
-                    None => json!({ "code": code, "message": message, "retry": retry }),
-                };
-                Answer::full(status, "application/json", to_json(&body))
-            }
+impl From<Absent> for Fail {
+    fn from(absent: Absent) -> Self {
+        match absent {
+            Absent::NoRow => Self::NotFound,
+            Absent::NotText => Self::database(),
         }
     }
 }

@@ -10,7 +10,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::parse::Json;
-use super::time::BAD_TIME;
+use crate::store::BAD_TIME;
 
 /// Why a value does not fit its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

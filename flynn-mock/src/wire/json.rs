@@ -1,19 +1,14 @@
 //! Bodies as Go's `encoding/json` reads and writes them.
 
-use http::StatusCode;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::error::{Fail, Reply};
+use super::error::Fail;
 use super::into::Misfit;
 use super::parse::{self, Broken, Json};
-use crate::engine::{Answer, Request, ServerAge};
-
-/// Whether Go's `omitempty` leaves the value out.
-pub(crate) fn empty<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
+use super::request::Request;
+use crate::dialect::ServerAge;
 
 /// JSON text with `&`, `<` and `>` escaped.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
@@ -41,12 +36,6 @@ fn escaped(text: String) -> String {
         }
     }
     escaped
-}
-
-/// A 200 with this document.
-#[allow(clippy::unnecessary_wraps, reason = "handlers end with it")]
-pub(crate) fn json(value: &impl Serialize) -> Reply {
-    Ok(Answer::full(StatusCode::OK, "application/json", to_json(value)))
 }
 
 /// How many bytes of a body the server reads. That of 2016 reads all of it; the mock then reads no
@@ -110,28 +99,6 @@ pub(crate) fn decode_map(
         Json::Null => Ok(None),
         Json::Object(fields) => Ok(Some(parse::into_map(fields))),
         _ => Err(Fail::syntax()),
-    }
-}
-
-/// Writes a document as it comes out of the database's `jsonb`: the keys of each object by their length,
-/// then by their bytes.
-pub(crate) fn jsonb<S: Serializer>(document: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
-    document.as_ref().map(Jsonb).serialize(to)
-}
-
-struct Jsonb<'a>(&'a Value);
-
-impl Serialize for Jsonb<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Value::Object(fields) => {
-                let mut fields: Vec<_> = fields.iter().collect();
-                fields.sort_by_key(|(name, _)| (name.len(), *name));
-                to.collect_map(fields.into_iter().map(|(name, value)| (name, Jsonb(value))))
-            }
-            Value::Array(items) => to.collect_seq(items.iter().map(Jsonb)),
-            other => other.serialize(to),
-        }
     }
 }
 

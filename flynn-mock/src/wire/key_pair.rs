@@ -12,7 +12,7 @@ use x509_parser::asn1_rs::{self, Any, Class, FromDer, Oid, Tag};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use crate::engine::ServerAge;
+use crate::dialect::ServerAge;
 use crate::wire::pem::{self, Block};
 
 const RSA: Oid<'_> = asn1_rs::oid!(1.2.840.113549.1.1.1);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::error::Fail;
-use crate::engine::ServerAge;
+use crate::dialect::ServerAge;
 
 /// The deployment strategies that the schema of each age knows.
 fn strategies(age: ServerAge) -> &'static [&'static str] {

@@ -3,13 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flynn_mock::ServerAge;
-use flynn_mock::engine::{Answer, Body, Cursor, Engine, Options, Pace, Request};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Method};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+
+use super::Ask as _;
+use crate::api::answer::{Answer, Body};
+use crate::api::streams::Cursor;
+use crate::dialect::ServerAge;
+use crate::life::{Engine, Options, Pace};
+use crate::wire::Request;
 
 /// A well-formed call on objects chosen by number among those that are there; one past the end
 /// is an object that is not.

@@ -4,15 +4,19 @@
 
 use std::collections::BTreeMap;
 
-use flynn_mock::ServerAge;
-use flynn_mock::engine::{Body, Cursor, Engine, Options, Pace, Request};
 use http::header::{ACCEPT, AUTHORIZATION};
 use http::{HeaderValue, Method};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::property::config;
+use super::Ask as _;
+use super::property::config;
+use crate::api::answer::Body;
+use crate::api::streams::Cursor;
+use crate::dialect::ServerAge;
+use crate::life::{Engine, Options, Pace};
+use crate::wire::Request;
 
 const APPS: [&str; 2] = ["one", "two"];
 const ZERO: &str = "00000000-0000-0000-0000-000000000000";

@@ -2,22 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::apps::App;
-use crate::api::artifacts::Artifact;
-use crate::api::backup::Backup;
-use crate::api::deployments::Deployment;
-use crate::api::formations::{Formation, ScaleRequest};
-use crate::api::jobs::Job;
-use crate::api::providers::Provider;
-use crate::api::releases::Release;
-use crate::api::resources::Resource;
-use crate::api::routes::Route;
-use crate::api::sinks::Sink;
-use crate::api::volumes::Volume;
-use crate::calls::NO_TEXT;
-use crate::life::certificates::Certificate;
-use crate::life::domain::DomainMigration;
-use crate::wire::Fail;
+use crate::store::{
+    App, Artifact, Backup, Certificate, Deployment, DomainMigration, Formation, Job, Provider,
+    Release, Resource, Route, ScaleRequest, Sink, Volume,
+};
+
+/// What the database takes for no text: it stands for invalid UTF-8 too.
+pub(crate) const NO_TEXT: &str = "\0";
+
+/// Why a lookup finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// There is no such row.
+    NoRow,
+    /// The database refuses the name: it is not text.
+    NotText,
+}
+
+/// Whether Go's `omitempty` leaves the value out.
+pub(crate) fn empty<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 
 /// Counts of processes by type.
 pub(crate) type Counts = BTreeMap<String, i64>;
@@ -34,7 +39,7 @@ pub(crate) type Tags = BTreeMap<String, Option<Strings>>;
 
 /// Everything that the cluster's database holds, in the order of creation.
 #[derive(Debug, Default)]
-pub(crate) struct State {
+pub(crate) struct Tables {
     pub(crate) apps: Vec<App>,
     pub(crate) releases: Vec<Release>,
     pub(crate) artifacts: Vec<Artifact>,
@@ -52,16 +57,16 @@ pub(crate) struct State {
     pub(crate) backups: Vec<Backup>,
 }
 
-impl State {
+impl Tables {
     /// The app with this id or name.
-    pub(crate) fn app(&self, id_or_name: &str) -> Result<&App, Fail> {
+    pub(crate) fn app(&self, id_or_name: &str) -> Result<&App, Absent> {
         is_text(id_or_name)?;
         let mut alive = self.apps.iter().filter(|app| !app.deleted);
         alive
             .clone()
             .find(|app| app.id == id_or_name)
             .or_else(|| alive.find(|app| app.name == id_or_name))
-            .ok_or(Fail::NotFound)
+            .ok_or(Absent::NoRow)
     }
 
     pub(crate) fn app_mut(&mut self, id: &str) -> Option<&mut App> {
@@ -69,31 +74,31 @@ impl State {
     }
 
     /// The release with this id.
-    pub(crate) fn release(&self, id: &str) -> Result<&Release, Fail> {
+    pub(crate) fn release(&self, id: &str) -> Result<&Release, Absent> {
         self.releases
             .iter()
             .find(|release| release.id == id && !release.deleted)
-            .ok_or(Fail::NotFound)
+            .ok_or(Absent::NoRow)
     }
 
     /// The release that the app runs.
-    pub(crate) fn app_release(&self, app: &App) -> Result<&Release, Fail> {
+    pub(crate) fn app_release(&self, app: &App) -> Result<&Release, Absent> {
         self.release(&app.release)
     }
 
-    pub(crate) fn artifact(&self, id: &str) -> Result<&Artifact, Fail> {
+    pub(crate) fn artifact(&self, id: &str) -> Result<&Artifact, Absent> {
         self.artifacts
             .iter()
             .find(|artifact| artifact.id == id && !artifact.deleted)
-            .ok_or(Fail::NotFound)
+            .ok_or(Absent::NoRow)
     }
 
     /// The formation of an app's release.
-    pub(crate) fn formation(&self, app: &str, release: &str) -> Result<&Formation, Fail> {
+    pub(crate) fn formation(&self, app: &str, release: &str) -> Result<&Formation, Absent> {
         self.formations
             .iter()
             .find(|f| f.app == app && f.release == release && !f.deleted)
-            .ok_or(Fail::NotFound)
+            .ok_or(Absent::NoRow)
     }
 
     /// A value of the env of an app's process: the process's own, else the release's.
@@ -109,8 +114,8 @@ impl State {
 }
 
 /// The database refuses to look for what is no text.
-pub(crate) fn is_text(text: &str) -> Result<(), Fail> {
-    if text.contains(NO_TEXT) { Err(Fail::database()) } else { Ok(()) }
+pub(crate) fn is_text(text: &str) -> Result<(), Absent> {
+    if text.contains(NO_TEXT) { Err(Absent::NotText) } else { Ok(()) }
 }
 
 /// The items newest first.

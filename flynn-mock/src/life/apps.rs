@@ -1,0 +1,75 @@
+//! Apps: what is filled in, stored and told by events.
+
+use serde_json::Map;
+
+use crate::life::Engine;
+use crate::store::{App, Time, app_name_for, stored_uuid};
+use crate::wire::{self, Fail};
+
+/// How long a deployment may take, in seconds, unless the app says otherwise.
+const DEFAULT_DEPLOY_TIMEOUT: i32 = 120;
+
+impl Engine {
+    /// Adds an app with everything that is filled in, and its default route.
+    pub(crate) fn add_app(&mut self, mut app: App) -> Result<App, Fail> {
+        if app.name.is_empty() {
+            app.name = app_name_for(&mut self.ids);
+        }
+        if app.id.is_empty() {
+            app.id = self.ids.uuid();
+        }
+        let id = stored_uuid(&app.id).ok_or_else(Fail::unknown)?;
+        if app.strategy.is_empty() {
+            "all-at-once".clone_into(&mut app.strategy);
+        }
+        if app.deploy_timeout == 0 {
+            app.deploy_timeout = DEFAULT_DEPLOY_TIMEOUT;
+        }
+        app.meta.entry("gc.max_inactive_slug_releases".to_owned()).or_insert("10".to_owned());
+        if self.tables.apps.iter().any(|other| other.id == id) {
+            return Err(Fail::database());
+        }
+        if self.tables.apps.iter().any(|other| other.name == app.name && !other.deleted) {
+            let message = format!("application \"{}\" already exists", app.name);
+            return Err(Fail::new("object_exists", message));
+        }
+        wire::strategy(crate::dialect::ServerAge::V2021, &app.strategy)?;
+        let at = self.time();
+        (app.created_at, app.updated_at) = (Some(at), Some(at));
+        // A release in the body is echoed, not stored; so is another spelling of the id.
+        let stored = App { id: id.clone(), release: String::new(), ..app.clone() };
+        self.tables.apps.push(stored);
+        self.event(at, &id, "app", &app.id, &app);
+        self.add_default_route(&app);
+        Ok(app)
+    }
+
+    /// Makes a release the app's.
+    pub(crate) fn set_release(&mut self, app: &str, release: &str) -> Result<(), Fail> {
+        let at = self.time();
+        self.set_release_at(at, app, release)
+    }
+
+    /// Makes a release the app's within a transaction that began before.
+    pub(crate) fn set_release_at(
+        &mut self,
+        at: Time,
+        app: &str,
+        release: &str,
+    ) -> Result<(), Fail> {
+        let previous =
+            self.tables.app(app).and_then(|app| self.tables.app_release(app)).ok().cloned();
+        let next = self.tables.release(release)?.clone();
+        if let Some(row) = self.tables.app_mut(app) {
+            release.clone_into(&mut row.release);
+            row.updated_at = Some(at);
+        }
+        let mut data = Map::new();
+        if let Some(previous) = previous {
+            data.insert("prev_release".to_owned(), previous.stored());
+        }
+        data.insert("release".to_owned(), next.stored());
+        self.event(at, app, "app_release", release, &data);
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! Deployments: how one starts. `rollout` carries it out.
+
+use std::collections::BTreeMap;
+
+use crate::dialect::ServerAge;
+use crate::life::Engine;
+use crate::life::work::Task;
+use crate::store::{Deployment, Formation, Time, total};
+use crate::wire::Fail;
+
+fn in_progress() -> Fail {
+    Fail::invalid("Cannot create deploy, there is already one in progress for this app.")
+}
+
+impl Engine {
+    /// Starts a deployment; finishes it at once when nothing runs.
+    pub(crate) fn deploy(&mut self, app: &str, release: &str) -> Result<Deployment, Fail> {
+        let app = self.tables.app(app)?.clone();
+        let formation = match self.tables.formation(&app.id, &app.release) {
+            Ok(formation) => formation.clone(),
+            Err(_) => Formation::default(),
+        };
+        let processes = formation.processes.unwrap_or_default();
+        let idle = total(&processes) == 0;
+        let old = self.tables.app_release(&app).map(|r| r.id.clone()).unwrap_or_default();
+        let busy =
+            self.tables.deployments.iter().any(|d| d.app == app.id && d.finished_at.is_none());
+        // In 2021 all of it is one transaction; in 2016 the app has its release by then.
+        if busy && (self.options.age == ServerAge::V2021 || !idle) {
+            return Err(in_progress());
+        }
+        let now = self.now;
+        let begun = self.time();
+        if idle {
+            self.set_release_at(begun, &app.id, release)?;
+        }
+        if busy {
+            return Err(in_progress());
+        }
+        let batch = app.meta.get("flynn-deploy-batch-size").and_then(|n| n.parse().ok());
+        let newer = self.options.age == ServerAge::V2021;
+        let at = if newer { begun } else { self.time() };
+        let deployment = Deployment {
+            id: self.ids.uuid(),
+            app: app.id.clone(),
+            old_release: old,
+            new_release: release.to_owned(),
+            strategy: app.strategy.clone(),
+            status: if idle { "complete" } else { "pending" }.to_owned(),
+            processes,
+            tags: formation.tags.filter(|_| newer).unwrap_or_default(),
+            deploy_timeout: app.deploy_timeout,
+            deploy_batch_size: batch.filter(|_| newer),
+            created_at: Some(at),
+            finished_at: idle.then(|| if newer { Time::new(now) } else { Time::precise(now) }),
+        };
+        let mut row = deployment.clone();
+        row.finished_at = row.finished_at.map(|at| Time::new(at.timestamp()));
+        self.tables.deployments.push(row);
+        let status = deployment.status.clone();
+        // In 2016 the pending event has a transaction of its own.
+        let at = if newer || idle { at } else { self.time() };
+        self.deployment_event(at, &deployment, &status, None);
+        if !idle {
+            self.enqueue(Task::Deploy { deployment: deployment.id.clone() });
+        }
+        Ok(deployment)
+    }
+
+    /// Records a deployment's new status.
+    pub(crate) fn deployment_event(
+        &mut self,
+        at: Time,
+        d: &Deployment,
+        status: &str,
+        error: Option<&str>,
+    ) {
+        let fields = [
+            ("app", Some(d.app.as_str())),
+            ("deployment", Some(d.id.as_str())),
+            ("release", Some(d.new_release.as_str())),
+            ("status", Some(status)),
+            ("error", error),
+        ];
+        let data: BTreeMap<&str, &str> =
+            fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        if let Some(row) = self.tables.deployments.iter_mut().find(|row| row.id == d.id) {
+            status.clone_into(&mut row.status);
+        }
+        self.event(at, &d.app, "deployment", &d.id, &data);
+    }
+}

@@ -1,0 +1,190 @@
+//! The cluster: its tables, its clock and what is under way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::life::domain::Migration;
+use crate::life::oneoff::Running;
+use crate::life::races::RaceState;
+use crate::life::rollout::Rollout;
+use crate::life::work::Queue;
+use crate::life::{Options, Output, Pace};
+use crate::store::{EventLog, Health, Ids, Line, Tables, Time};
+
+/// A mocked cluster. Its `Debug` shows nothing of what it holds.
+pub(crate) struct Engine {
+    pub(crate) options: Options,
+    pub(crate) now: Timestamp,
+    /// The latest time that the database has given out.
+    pub(crate) last: Time,
+    pub(crate) version: u64,
+    pub(crate) ids: Ids,
+    pub(crate) tables: Tables,
+    pub(crate) events: EventLog,
+    pub(crate) queue: Queue,
+    pub(crate) rollouts: Vec<Rollout>,
+    pub(crate) migrations: Vec<Migration>,
+    pub(crate) programs: BTreeMap<String, Running>,
+    /// One-off jobs whose output does not go to the log.
+    pub(crate) quiet_jobs: BTreeSet<String>,
+    pub(crate) log: Vec<Line>,
+    pub(crate) last_line: Timestamp,
+    /// How often all streams were ended, and what they were told last.
+    pub(crate) generation: u64,
+    pub(crate) farewell: String,
+    /// Services that do not report the usual health.
+    pub(crate) services: BTreeMap<String, Health>,
+    pub(crate) shutting_down: bool,
+    pub(crate) races: RaceState,
+    /// When the first of the open streams wants to be polled although nothing has changed.
+    pub(crate) next_wake: Option<Timestamp>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("age", &self.options.age)
+            .field("now", &self.now)
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// A freshly bootstrapped cluster.
+    pub(crate) fn new(options: Options) -> Self {
+        let mut engine = Self {
+            now: options.start,
+            last: Time::default(),
+            version: 0,
+            ids: Ids::new(options.seed),
+            tables: Tables::default(),
+            events: EventLog::default(),
+            queue: Queue::default(),
+            rollouts: Vec::new(),
+            migrations: Vec::new(),
+            programs: BTreeMap::new(),
+            quiet_jobs: BTreeSet::new(),
+            log: Vec::new(),
+            last_line: Timestamp::MIN,
+            generation: 0,
+            farewell: String::new(),
+            services: BTreeMap::new(),
+            shutting_down: false,
+            races: RaceState::new(options.races, options.seed),
+            next_wake: None,
+            options,
+        };
+        engine.bootstrap();
+        engine
+    }
+
+    /// At the pace [`Pace::AtOnce`] everything that was set off is done at once.
+    pub(crate) fn settle_at_once(&mut self) {
+        if self.options.pace == Pace::AtOnce {
+            self.run_due(self.now);
+        }
+    }
+
+    /// The time of the database: each transaction begins later than every one before.
+    pub(crate) fn time(&mut self) -> Time {
+        self.last = Time::new(self.now).max(self.last.next());
+        self.last
+    }
+
+    /// Moves the clock to `now` (never back) and, unless the pace is [`Pace::ByHand`], runs what
+    /// is due by then.
+    pub(crate) fn advance(&mut self, now: Timestamp) {
+        if self.options.pace != Pace::ByHand {
+            self.run_due(now);
+        }
+        self.now = self.now.max(now);
+        if self.next_wake.is_some_and(|wake| wake <= self.now) {
+            self.next_wake = None;
+            self.version += 1;
+        }
+    }
+
+    /// When the next step is due; `None` when nothing is under way.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.next_step_due()
+    }
+
+    /// Runs the next step, moving the clock to its time; `false` when nothing is under way.
+    pub(crate) fn step(&mut self) -> bool {
+        self.run_next(Timestamp::MAX)
+    }
+
+    /// What the clock shows.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Grows with every change that a stream could see, and with every step that is planned.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Ends every open stream with an error frame, as a controller does that shuts down.
+    pub(crate) fn end_streams(&mut self, message: &str) {
+        self.generation += 1;
+        message.clone_into(&mut self.farewell);
+        self.version += 1;
+    }
+
+    /// While it shuts down, the controller answers every request with `service_unavailable`.
+    pub(crate) fn set_shutting_down(&mut self, on: bool) {
+        self.shutting_down = on;
+    }
+
+    /// Makes the status app report a service, such as `postgres`, as healthy or not.
+    pub(crate) fn set_healthy(&mut self, service: &str, healthy: bool) {
+        let version = self.services.get(service).map(|known| known.version.clone());
+        let mut health = Health::new(healthy);
+        health.version = version.unwrap_or(health.version);
+        self.services.insert(service.to_owned(), health);
+    }
+
+    /// Makes the status app report this version of a service; none of one that cannot be reached.
+    pub(crate) fn set_service_version(&mut self, service: &str, version: Option<&str>) {
+        let health = self.services.entry(service.to_owned()).or_insert_with(|| Health::new(true));
+        health.version = version.map(str::to_owned);
+    }
+
+    /// Records what an attached job wrote, for the app's log.
+    pub(crate) fn job_output(&mut self, job: &str, output: &Output) {
+        self.log_output(job, output);
+    }
+
+    /// Records that an attached job's program has exited; when the job will be down, unless it is.
+    pub(crate) fn job_exited(&mut self, job: &str, status: i32) -> Option<Timestamp> {
+        let down = self.exit_one_off(job, status);
+        self.settle_at_once();
+        down
+    }
+
+    /// The exit status of a job that is down; `None` until it is.
+    pub(crate) fn job_ended(&self, job: &str) -> Option<i32> {
+        let job = self.tables.jobs.iter().find(|row| row.uuid == job)?;
+        job.is_down().then(|| job.exit_status.unwrap_or_default())
+    }
+
+    /// The controller's present keys, the first one first.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let keys = self.tables.env("controller", "web", "AUTH_KEY").unwrap_or_default();
+        keys.split(',').map(str::to_owned).collect()
+    }
+
+    /// The cluster's present domain, `DEFAULT_ROUTE_DOMAIN` of the controller.
+    pub(crate) fn domain(&self) -> String {
+        self.route_domain()
+    }
+
+    /// The certificate and key (PEM) that the router presents for this server name; `None` when no
+    /// route has the name (the real router then sends the TLS alert `internal_error`).
+    pub(crate) fn certificate(&self, server_name: Option<&str>) -> Option<(String, String)> {
+        self.presented(server_name?)
+    }
+}

@@ -1,0 +1,304 @@
+//! Formations and scale requests: how many of each process run.
+
+use std::collections::VecDeque;
+
+use serde_json::{Map, Value, json as value};
+
+use crate::dialect::ServerAge;
+use crate::life::Engine;
+use crate::store::{Counts, Formation, Release, ScaleRequest, Tags, Time};
+use crate::wire::Fail;
+
+/// The scale request that a `PUT` or `DELETE` of a formation amounts to: without processes,
+/// everything goes down.
+pub(crate) fn formation_request(
+    app: &str,
+    release: &Release,
+    processes: Option<Counts>,
+    tags: Option<Tags>,
+) -> ScaleRequest {
+    let zero = || release.processes.keys().map(|typ| (typ.clone(), 0)).collect();
+    ScaleRequest {
+        app: app.to_owned(),
+        release: release.id.clone(),
+        new_processes: Some(Some(processes.unwrap_or_else(zero))),
+        new_tags: Some(tags),
+        ..ScaleRequest::default()
+    }
+}
+
+impl Engine {
+    /// A formation with its app, release and artifacts in full.
+    pub(crate) fn expanded(&self, formation: &Formation) -> Value {
+        let mut doc = Map::new();
+        let mut set = |name: &str, part: Value| doc.insert(name.to_owned(), part);
+        let app = self.tables.apps.iter().find(|app| app.id == formation.app);
+        let release = self.tables.releases.iter().find(|r| r.id == formation.release);
+        if let Some(app) = app {
+            set("app", value!(app));
+        }
+        if let Some(release) = release {
+            let mut shown = release.clone();
+            if self.options.age == ServerAge::V2021 {
+                // Whoever made it, it is shown as the formation's app's.
+                shown.app_id.clone_from(&formation.app);
+            }
+            set("release", shown.stored());
+            let mut artifacts: VecDeque<Value> = release
+                .artifacts
+                .iter()
+                .map(|id| self.tables.artifact(id).map_or(Value::Null, |a| value!(a)))
+                .collect();
+            let list = match self.options.age {
+                ServerAge::V2021 => "artifacts",
+                ServerAge::V2016 => {
+                    if let Some(image) = artifacts.pop_front() {
+                        set("artifact", image);
+                    }
+                    "file_artifacts"
+                }
+            };
+            if !artifacts.is_empty() {
+                set(list, artifacts.into_iter().collect());
+            }
+        }
+        let own = value!(formation);
+        for name in ["processes", "tags"] {
+            if let Some(map) = own.get(name) {
+                set(name, map.clone());
+            }
+        }
+        set("updated_at", value!(formation.updated_at.unwrap_or_default()));
+        if formation.deleted {
+            set("deleted", true.into());
+        }
+        if let Some(request) = self.pending_scale_request(formation) {
+            // The query does not read the time of the last change, and a `null` is nothing to it.
+            let request = ScaleRequest {
+                new_processes: request.new_processes.clone().filter(Option::is_some),
+                new_tags: request.new_tags.clone().filter(Option::is_some),
+                updated_at: None,
+                ..request.clone()
+            };
+            set("pending_scale_request", value!(request));
+        }
+        doc.into()
+    }
+
+    fn pending_scale_request(&self, formation: &Formation) -> Option<&ScaleRequest> {
+        self.tables.scale_requests.iter().rev().find(|request| {
+            request.app == formation.app
+                && request.release == formation.release
+                && request.state == "pending"
+        })
+    }
+
+    /// Deletes a formation as clients do, with a `scale` event.
+    pub(crate) fn remove_formation(&mut self, app: &str, release: &str) -> Result<(), Fail> {
+        let row = self.tables.formation(app, release)?.clone();
+        match self.options.age {
+            ServerAge::V2016 => {
+                let at = self.time();
+                self.drop_formation(at, app, release, true);
+                self.scale_event(at, app, release, None, row.processes.as_ref());
+            }
+            ServerAge::V2021 => {
+                let release = self.tables.release(release)?.clone();
+                let request = formation_request(app, &release, None, row.tags);
+                self.add_scale_request(request, true)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Marks a formation deleted and lets the scheduler know: soon, or at its next sync.
+    pub(crate) fn drop_formation(&mut self, at: Time, app: &str, release: &str, soon: bool) {
+        let row = self
+            .tables
+            .formations
+            .iter_mut()
+            .find(|f| f.app == app && f.release == release && !f.deleted);
+        if let Some(row) = row {
+            row.deleted = true;
+            row.processes = None;
+            row.updated_at = Some(at);
+            if soon || self.options.age == ServerAge::V2016 {
+                self.schedule_reconcile(app, release);
+            } else {
+                self.schedule_sync(app, release);
+            }
+        }
+    }
+
+    /// Replaces the whole formation, as the 2016 server does.
+    pub(crate) fn replace_formation(
+        &mut self,
+        app: &str,
+        release: &str,
+        processes: Option<Counts>,
+        tags: Option<Tags>,
+    ) -> Result<Formation, Fail> {
+        let unknown = self.unknown_types(release, processes.as_ref())?;
+        if !unknown.is_empty() {
+            return Err(Fail::invalid(format!(
+                "Requested formation includes process types that do not exist in release. \
+                 Invalid process types: [{}]",
+                unknown.join(", ")
+            )));
+        }
+        let before = self.tables.formation(app, release).ok().and_then(|f| f.processes.clone());
+        let at = self.time();
+        self.scale_event(at, app, release, processes.as_ref(), before.as_ref());
+        let formation = self.store_formation(at, app, release, processes, tags);
+        self.schedule_reconcile(app, release);
+        Ok(formation)
+    }
+
+    /// The process types that the release does not have.
+    fn unknown_types(&self, release: &str, counts: Option<&Counts>) -> Result<Vec<String>, Fail> {
+        let release = self.tables.release(release)?;
+        let types = counts.into_iter().flat_map(|counts| counts.keys());
+        Ok(types.filter(|typ| !release.processes.contains_key(*typ)).cloned().collect())
+    }
+
+    fn store_formation(
+        &mut self,
+        at: Time,
+        app: &str,
+        release: &str,
+        processes: Option<Counts>,
+        tags: Option<Tags>,
+    ) -> Formation {
+        let formation = Formation {
+            app: app.to_owned(),
+            release: release.to_owned(),
+            processes,
+            tags,
+            created_at: Some(at),
+            updated_at: Some(at),
+            deleted: false,
+        };
+        let mut rows = self.tables.formations.iter_mut();
+        if let Some(row) = rows.find(|f| f.app == app && f.release == release) {
+            *row = Formation { created_at: row.created_at, ..formation };
+            return row.clone();
+        }
+        self.tables.formations.push(formation.clone());
+        formation
+    }
+
+    /// The `scale` event that every change of a formation makes.
+    fn scale_event(
+        &mut self,
+        at: Time,
+        app: &str,
+        release: &str,
+        processes: Option<&Counts>,
+        before: Option<&Counts>,
+    ) {
+        let mut data = Map::new();
+        data.insert("release".to_owned(), release.into());
+        if self.options.age == ServerAge::V2016 || processes.is_some() {
+            data.insert("processes".to_owned(), value!(processes));
+        }
+        if let Some(before) = before.filter(|before| !before.is_empty()) {
+            data.insert("prev_processes".to_owned(), value!(before));
+        }
+        self.event(at, app, "scale", &format!("{app}:{release}"), &data);
+    }
+
+    /// Adds a scale request, cancels the earlier ones and changes the formation.
+    pub(crate) fn add_scale_request(
+        &mut self,
+        mut request: ScaleRequest,
+        delete: bool,
+    ) -> Result<ScaleRequest, Fail> {
+        if request.new_processes.is_none() && request.new_tags.is_none() {
+            return Err(Fail::invalid("scale request must have either processes or tags set"));
+        }
+        let wanted = request.new_processes.clone().flatten();
+        let unknown = self.unknown_types(&request.release, wanted.as_ref())?;
+        if !unknown.is_empty() {
+            return Err(Fail::invalid(format!(
+                "requested scale includes process types that do not exist in the release: {}",
+                unknown.join(", ")
+            )));
+        }
+        let (app, release) = (request.app.clone(), request.release.clone());
+        let before = self.tables.formation(&app, &release).ok().cloned().unwrap_or_default();
+        let at = self.time();
+        let cancelled = self.cancel_scale_requests(at, &app, &release);
+        request.id = self.ids.uuid();
+        "pending".clone_into(&mut request.state);
+        request.old_processes = before.processes.clone().unwrap_or_default();
+        request.old_tags = before.tags.clone().unwrap_or_default();
+        let (mut processes, mut tags) = (before.processes, before.tags);
+        let sent_tags = request.new_tags.clone();
+        match &request.new_processes {
+            None => request.new_processes = Some(processes.clone()),
+            Some(new) => processes
+                .get_or_insert_default()
+                .extend(new.iter().flatten().map(|(typ, n)| (typ.clone(), *n))),
+        }
+        match &request.new_tags {
+            None => request.new_tags = Some(tags.clone()),
+            Some(new) => {
+                for (typ, values) in new.iter().flatten() {
+                    tags.get_or_insert_default().insert(typ.clone(), values.clone());
+                }
+            }
+        }
+        if delete {
+            self.drop_formation(at, &app, &release, true);
+        } else {
+            self.store_formation(at, &app, &release, processes, tags);
+        }
+        (request.created_at, request.updated_at) = (Some(at), Some(at));
+        // Later events show the tags only if they were sent.
+        self.tables.scale_requests.push(ScaleRequest { new_tags: sent_tags, ..request.clone() });
+        self.event(at, &app, "scale_request", &request.id, &request);
+        for old in &cancelled {
+            self.event(at, &app, "scale_request_cancelation", &old.id, old);
+        }
+        let counts = request.new_processes.as_ref().and_then(Option::as_ref);
+        self.scale_event(at, &app, &release, counts, Some(&request.old_processes));
+        self.schedule_reconcile(&app, &release);
+        for old in &cancelled {
+            self.note_cancelled(&old.id);
+        }
+        Ok(request)
+    }
+
+    /// Cancels all earlier scale requests of a formation, even completed ones; newest first.
+    fn cancel_scale_requests(&mut self, at: Time, app: &str, release: &str) -> Vec<ScaleRequest> {
+        let mut cancelled = Vec::new();
+        for row in &mut self.tables.scale_requests {
+            if row.app == app && row.release == release && row.state != "cancelled" {
+                "cancelled".clone_into(&mut row.state);
+                row.updated_at = Some(at);
+                cancelled.push(row.clone());
+            }
+        }
+        cancelled.reverse();
+        cancelled
+    }
+
+    /// Completes the pending scale request of a formation, once its jobs are as it wants them.
+    pub(crate) fn complete_scale_request(&mut self, app: &str, release: &str) {
+        if self.is_held_by_rollout(release) {
+            return;
+        }
+        let at = self.time();
+        let row = self
+            .tables
+            .scale_requests
+            .iter_mut()
+            .rev()
+            .find(|row| row.app == app && row.release == release && row.state == "pending");
+        let Some(row) = row else { return };
+        "complete".clone_into(&mut row.state);
+        row.updated_at = Some(at);
+        let request = row.clone();
+        self.event(at, app, "scale_request", &request.id, &request);
+    }
+}

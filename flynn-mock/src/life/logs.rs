@@ -1,0 +1,52 @@
+//! What jobs write to their app's log.
+
+use jiff::SignedDuration;
+
+use crate::life::{Engine, Output};
+use crate::store::{Job, Line, Time};
+
+impl Engine {
+    fn log_line(&mut self, job: &Job, stream: &'static str, msg: String) {
+        // Lines of one job never share a time.
+        let at = self.last_line.max(self.now);
+        let at = at.checked_add(SignedDuration::from_nanos(1)).unwrap_or(at);
+        self.last_line = at;
+        self.log.push(Line {
+            host_id: job.host_id.clone(),
+            job_id: job.id.clone(),
+            msg,
+            process_type: (!job.kind.is_empty()).then(|| job.kind.clone()),
+            source: "app",
+            stream,
+            timestamp: Time::precise(at),
+            app: job.app.clone(),
+        });
+        self.version += 1;
+    }
+
+    /// What every job of a formation writes when it comes up.
+    pub(crate) fn log_start(&mut self, job: &Job) {
+        let msg = format!("Starting {}: {}", job.kind, job.args.join(" "));
+        self.log_line(job, "stdout", msg);
+        self.log_line(job, "stdout", "listening on port 8080".to_owned());
+    }
+
+    /// What a job writes that crashes at its start.
+    pub(crate) fn log_crash(&mut self, job: &Job, words: &str) {
+        self.log_line(job, "stderr", words.to_owned());
+    }
+
+    /// Adds what a one-off job wrote to its app's log, unless the job asked not to.
+    pub(crate) fn log_output(&mut self, uuid: &str, output: &Output) {
+        let (stream, bytes) = match output {
+            Output::Stdout(bytes) => ("stdout", bytes),
+            Output::Stderr(bytes) => ("stderr", bytes),
+            _ => return,
+        };
+        let job = self.tables.jobs.iter().find(|job| job.uuid == uuid).cloned();
+        let Some(job) = job.filter(|_| !self.quiet_jobs.contains(uuid)) else { return };
+        for line in String::from_utf8_lossy(bytes).lines() {
+            self.log_line(&job, stream, line.to_owned());
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The providers' own APIs, which hand out resources.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::life::guard::guarded;
+use crate::store::{Ids, Strings};
+
+/// What a provider's own API hands out.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Provision {
+    /// What the provider calls it, such as `/databases/NAME`.
+    pub external_id: String,
+    /// The credentials, as variables for an app's environment.
+    pub env: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Provision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Provision")
+            .field("external_id", &self.external_id)
+            .field("env", &self.env.keys().collect::<Vec<_>>())
+            .finish()
+    }
+}
+
+/// What is asked of a provider's own API.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Errand<'a> {
+    /// Hand out a new resource, with the `config` of the request.
+    Provision(&'a Value),
+    /// Take this one back.
+    Deprovision(&'a str),
+}
+
+type Answering =
+    dyn Fn(&str, &Errand<'_>, &mut dyn FnMut() -> String) -> Option<Provision> + Send + Sync;
+
+/// The providers' own APIs, told apart by their URL.
+#[derive(Clone)]
+pub(crate) struct ProviderApis(Arc<Answering>);
+
+impl ProviderApis {
+    /// APIs that are answered by `answer`, from the provider's URL, what is asked, and a source
+    /// of 32 random hexadecimal digits; `None` is a refusal, after which the controller answers
+    /// 500. What is handed out when something is taken back is ignored.
+    pub(crate) fn new(
+        answer: impl Fn(&str, &Errand<'_>, &mut dyn FnMut() -> String) -> Option<Provision>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self(Arc::new(answer))
+    }
+
+    /// Asks the API at `url`; a panic of the user's code is a refusal.
+    pub(crate) fn ask(&self, url: &str, errand: &Errand<'_>, ids: &mut Ids) -> Option<Provision> {
+        guarded(|| (self.0)(url, errand, &mut || ids.hex(32))).flatten()
+    }
+}
+
+impl fmt::Debug for ProviderApis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProviderApis(..)")
+    }
+}
+
+impl Default for ProviderApis {
+    /// The APIs of the four appliances; anything else is unreachable.
+    fn default() -> Self {
+        Self::new(|url, _, secret| {
+            let (service, _) = url.strip_prefix("http://")?.split_once("-api.discoverd/")?;
+            appliance(service, secret)
+        })
+    }
+}
+
+/// The made-up credentials of an appliance.
+fn appliance(service: &str, secret: &mut dyn FnMut() -> String) -> Option<Provision> {
+    let host = format!("leader.{service}.discoverd");
+    let (name, password) = (secret(), secret());
+    let url = |scheme: &str, port: u16| {
+        ("DATABASE_URL", format!("{scheme}://{name}:{password}@{host}:{port}/{name}"))
+    };
+    let env = match service {
+        "postgres" => vec![
+            url("postgres", 5432),
+            ("FLYNN_POSTGRES", service.to_owned()),
+            ("PGDATABASE", name.clone()),
+            ("PGHOST", host.clone()),
+            ("PGPASSWORD", password.clone()),
+            ("PGUSER", name.clone()),
+        ],
+        "mariadb" => vec![
+            url("mysql", 3306),
+            ("FLYNN_MYSQL", service.to_owned()),
+            ("MYSQL_DATABASE", name.clone()),
+            ("MYSQL_HOST", host.clone()),
+            ("MYSQL_PWD", password.clone()),
+            ("MYSQL_USER", name.clone()),
+        ],
+        "mongodb" => vec![
+            url("mongodb", 27017),
+            ("FLYNN_MONGO", service.to_owned()),
+            ("MONGO_DATABASE", name.clone()),
+            ("MONGO_HOST", host.clone()),
+            ("MONGO_PWD", password.clone()),
+            ("MONGO_USER", name.clone()),
+        ],
+        "redis" => {
+            let service = format!("redis-{name}");
+            let host = format!("leader.{service}.discoverd");
+            vec![
+                ("FLYNN_REDIS", service),
+                ("REDIS_HOST", host.clone()),
+                ("REDIS_PASSWORD", password.clone()),
+                ("REDIS_PORT", "6379".to_owned()),
+                ("REDIS_URL", format!("redis://:{password}@{host}:6379")),
+            ]
+        }
+        _ => return None,
+    };
+    let kind = if service == "redis" { "clusters" } else { "databases" };
+    Some(Provision {
+        external_id: format!("/{kind}/{name}"),
+        env: env.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Strings>(),
+    })
+}

@@ -1,0 +1,23 @@
+//! Providers: adding one.
+
+use crate::life::Engine;
+use crate::store::Provider;
+use crate::wire::Fail;
+
+impl Engine {
+    /// Adds a provider; its name and its URL must be new.
+    pub(crate) fn add_provider(&mut self, mut provider: Provider) -> Result<Provider, Fail> {
+        let same = |other: &Provider| other.name == provider.name || other.url == provider.url;
+        if self.tables.providers.iter().any(same) {
+            return Err(Fail::database());
+        }
+        let at = self.time();
+        if provider.id.is_empty() {
+            provider.id = self.ids.uuid();
+        }
+        (provider.created_at, provider.updated_at) = (Some(at), Some(at));
+        self.tables.providers.push(provider.clone());
+        self.event(at, "", "provider", &provider.id, &provider);
+        Ok(provider)
+    }
+}

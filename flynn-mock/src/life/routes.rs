@@ -1,0 +1,288 @@
+//! Routes: what the database checks, adding, changing and removing them.
+
+use serde_json::json as value;
+
+use crate::dialect::ServerAge;
+use crate::life::Engine;
+use crate::store::{App, Route};
+use crate::wire::Fail;
+
+/// Why the database refuses a route.
+enum Refusal {
+    Duplicate,
+    Reserved,
+    Invalid,
+    Other(Fail),
+}
+
+impl Refusal {
+    /// The answer to a creation: most carry the route as it came.
+    fn creating(self, route: &Route) -> Fail {
+        let fail = match self {
+            Self::Duplicate => Fail::new("conflict", "Duplicate route"),
+            Self::Reserved => Fail::new("conflict", "Port reserved for HTTP/HTTPS traffic"),
+            Self::Invalid => Fail::invalid("Invalid route"),
+            Self::Other(fail) => return fail,
+        };
+        fail.with_detail(value!(route))
+    }
+}
+
+/// The longest domain that the database takes.
+const LONGEST_DOMAIN: usize = 255;
+
+/// A tcp route has no more than this.
+fn tcp_only(row: Route) -> Route {
+    Route {
+        domain: String::new(),
+        sticky: false,
+        path: String::new(),
+        certificate_id: None,
+        live_certificate: None,
+        disable_keep_alives: false,
+        ..row
+    }
+}
+
+/// The path with slashes at both ends; `None` when it does not begin with one.
+fn normal_path(path: &str) -> Option<String> {
+    match path {
+        "" => Some("/".to_owned()),
+        _ if !path.starts_with('/') => None,
+        _ if path.ends_with('/') => Some(path.to_owned()),
+        _ => Some(format!("{path}/")),
+    }
+}
+
+impl Engine {
+    /// A route as it is read back.
+    pub(crate) fn stored_route(&self, route: &Route) -> Route {
+        Route { certificate: self.certificate_of(route).cloned(), ..route.clone() }
+    }
+
+    /// The route that every app of a user gets.
+    pub(crate) fn add_default_route(&mut self, app: &App) {
+        let domain = self.domain();
+        if app.is_system() || domain.is_empty() {
+            return;
+        }
+        let route = Route {
+            kind: "http".to_owned(),
+            parent_ref: app.parent_ref(),
+            service: format!("{}-web", app.name),
+            domain: format!("{}.{domain}", app.name),
+            drain_backends: true,
+            ..Route::default()
+        };
+        // The real server only logs what goes wrong here.
+        let _ = self.add_route(route, true);
+    }
+
+    /// Adds a route. `checked` is off for certificates that the cluster made itself.
+    pub(crate) fn add_route(&mut self, mut route: Route, checked: bool) -> Result<Route, Fail> {
+        let given = route.clone();
+        let mut row = self.insertable(&route).map_err(|refusal| refusal.creating(&given))?;
+        if checked && self.loses_certificate(&row) {
+            return Err(Refusal::Duplicate.creating(&given));
+        }
+        let at = self.time();
+        row.id = self.ids.uuid();
+        (row.created_at, row.updated_at) = (at, at);
+        self.add_route_certificate(&mut row, checked)?;
+        row.live_certificate.clone_from(&row.certificate_id);
+        (route.id, route.created_at, route.updated_at) = (row.id.clone(), at, at);
+        route.certificate = row.certificate.take().or(route.certificate);
+        if self.options.age == ServerAge::V2021 || route.kind == "tcp" {
+            route.path.clone_from(&row.path);
+            route.port = row.port;
+        }
+        (row.tls_cert, row.tls_key) = (String::new(), String::new());
+        if route.kind == "tcp" {
+            row = tcp_only(row);
+        }
+        self.tables.routes.push(row.clone());
+        self.route_event("route", &row, &route);
+        Ok(route)
+    }
+
+    /// What the database makes of a new route, or why it refuses it.
+    fn insertable(&mut self, route: &Route) -> Result<Route, Refusal> {
+        let in_2021 = self.options.age == ServerAge::V2021;
+        let mut row = route.clone();
+        if route.kind == "tcp" {
+            if in_2021 && matches!(route.port, 80 | 443) {
+                return Err(Refusal::Reserved);
+            }
+            if route.port == 0 {
+                row.port = self.free_port().ok_or(Refusal::Other(Fail::database()))?;
+            }
+        } else {
+            if in_2021 && route.port > 0 {
+                return Err(Refusal::Invalid);
+            }
+            if !in_2021 {
+                row.port = 0;
+            }
+        }
+        if in_2021 && self.drains_differently(&row) {
+            return Err(Refusal::Invalid);
+        }
+        let fail = || Refusal::Other(Fail::database());
+        if route.kind == "tcp" {
+            if row.service.is_empty() || !(1..65535).contains(&row.port) {
+                return Err(fail());
+            }
+            let mut others = self.tables.routes.iter().filter(|o| !o.deleted && o.kind == "tcp");
+            let taken = others.any(|o| o.port == row.port);
+            return if taken { Err(Refusal::Duplicate) } else { Ok(row) };
+        }
+        row.path = normal_path(&row.path).ok_or(Refusal::Invalid)?;
+        if row.path != "/" && !self.has_default(&row.domain) {
+            return Err(Refusal::Invalid);
+        }
+        if row.service.is_empty() || row.domain.is_empty() || row.port < 0 {
+            return Err(fail());
+        }
+        if row.domain.len() > LONGEST_DOMAIN {
+            return Err(fail());
+        }
+        let mut http = self.tables.routes.iter().filter(|o| !o.deleted && o.kind == "http");
+        if !row.id.is_empty() && http.any(|o| o.id == row.id) {
+            return Err(Refusal::Duplicate);
+        }
+        if self.is_taken(&row) { Err(Refusal::Duplicate) } else { Ok(row) }
+    }
+
+    /// A port of the range for which there never was a route: the lowest, in 2016 any.
+    fn free_port(&mut self) -> Option<i32> {
+        let tcp =
+            |port: &i32| self.tables.routes.iter().any(|r| r.kind == "tcp" && r.port == *port);
+        let free: Vec<i32> = (3000..=3500).filter(|port| !tcp(port)).collect();
+        match self.options.age {
+            ServerAge::V2021 => free.first().copied(),
+            ServerAge::V2016 => {
+                let [a, b, ..] = self.ids.key();
+                let draw = usize::from(u16::from_le_bytes([a, b]));
+                free.get(draw.checked_rem(free.len())?).copied()
+            }
+        }
+    }
+
+    /// Whether another route of the service drains its backends and this one does not, or the
+    /// other way round. The server looks at http routes alone, for tcp routes too.
+    fn drains_differently(&self, route: &Route) -> bool {
+        self.tables
+            .routes
+            .iter()
+            .filter(|o| !o.deleted && o.kind == "http" && o.service == route.service)
+            .any(|o| o.drain_backends != route.drain_backends)
+    }
+
+    fn has_default(&self, domain: &str) -> bool {
+        let mut http = self.tables.routes.iter().filter(|o| !o.deleted && o.kind == "http");
+        http.any(|o| o.domain == domain && o.path == "/")
+    }
+
+    fn is_taken(&self, route: &Route) -> bool {
+        let mut http = self.tables.routes.iter().filter(|o| !o.deleted && o.kind == "http");
+        http.any(|o| {
+            o.id != route.id
+                && o.domain == route.domain
+                && o.path == route.path
+                && o.port == route.port
+        })
+    }
+
+    pub(crate) fn change_route(&mut self, mut route: Route) -> Result<Route, Fail> {
+        let in_2016 = self.options.age == ServerAge::V2016;
+        let old = self.tables.routes.iter().find(|o| {
+            !o.deleted
+                && o.kind == route.kind
+                && o.id == route.id
+                && match o.kind.as_str() {
+                    "http" => o.domain == route.domain,
+                    _ => !in_2016 || o.port == route.port,
+                }
+        });
+        let mut row = old.cloned().ok_or(Fail::NotFound)?;
+        row.parent_ref.clone_from(&route.parent_ref);
+        row.service.clone_from(&route.service);
+        row.leader = route.leader;
+        if !in_2016 {
+            row.port = route.port;
+            row.disable_keep_alives = route.disable_keep_alives;
+        }
+        if row.kind == "http" {
+            row.sticky = route.sticky;
+            row.path = normal_path(&route.path).ok_or_else(Fail::database)?;
+            let orphan = row.path != "/" && !self.has_default(&row.domain);
+            if orphan || self.is_taken(&row) || !(0..65535).contains(&row.port) {
+                return Err(Fail::database());
+            }
+        } else if !(1..65535).contains(&row.port) || self.is_port_taken(&row) {
+            return Err(Fail::database());
+        }
+        if row.service.is_empty() || (!in_2016 && self.drains_differently(&row)) {
+            return Err(Fail::database());
+        }
+        row.updated_at = self.time();
+        // The reply is what was sent, with what the database has in its columns.
+        route = Route {
+            certificate: route.certificate,
+            tls_cert: route.tls_cert,
+            tls_key: route.tls_key,
+            port: if in_2016 { route.port } else { row.port },
+            certificate_id: None,
+            ..row.clone()
+        };
+        if self.loses_certificate(&route) {
+            return Err(Fail::database());
+        }
+        self.add_route_certificate(&mut route, true)?;
+        let new = route.certificate_id.take();
+        row.certificate_id = new.clone().or(row.certificate_id);
+        // Routers of 2021 take the certificate from the event, and that has only the new one.
+        row.live_certificate = if in_2016 { row.certificate_id.clone() } else { new };
+        let slot = self.tables.routes.iter_mut().find(|o| o.id == row.id && o.kind == row.kind);
+        if let Some(slot) = slot {
+            *slot = row.clone();
+        }
+        self.route_event("route", &row, &route);
+        Ok(route)
+    }
+
+    fn is_port_taken(&self, route: &Route) -> bool {
+        let mut tcp = self.tables.routes.iter().filter(|o| !o.deleted && o.kind == "tcp");
+        tcp.any(|o| o.id != route.id && o.port == route.port)
+    }
+
+    /// Deletes a route that no other depends on.
+    pub(crate) fn remove_route(&mut self, route: &Route) -> Result<(), Fail> {
+        let mut http = self.tables.routes.iter().filter(|o| !o.deleted && o.kind == "http");
+        let needed = route.kind == "http"
+            && route.path == "/"
+            && http.any(|o| o.domain == route.domain && o.path != "/");
+        if needed {
+            return Err(Fail::invalid("Route has dependent routes"));
+        }
+        let row = self.tables.routes.iter_mut().find(|o| o.id == route.id && o.kind == route.kind);
+        if let Some(row) = row {
+            row.deleted = true;
+        }
+        let stored = self.stored_route(route);
+        self.time();
+        self.route_event("route_deletion", route, &stored);
+        Ok(())
+    }
+
+    /// Records a change of a route. The events of 2016 come from the router, without
+    /// certificates.
+    fn route_event(&mut self, kind: &'static str, row: &Route, reply: &Route) {
+        let app = row.parent_ref.strip_prefix("controller/apps/").unwrap_or_default().to_owned();
+        let (at, data) = match self.options.age {
+            ServerAge::V2016 => (self.time(), Route { certificate: None, ..row.clone() }),
+            ServerAge::V2021 => (self.last, reply.clone()),
+        };
+        self.event(at, &app, kind, &row.id, &data);
+    }
+}

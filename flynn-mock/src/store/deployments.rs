@@ -1,0 +1,28 @@
+//! Deployments.
+
+use serde::Serialize;
+
+use crate::store::{Counts, Tags, Time, empty};
+
+/// A deployment of a release.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(crate) struct Deployment {
+    pub(crate) id: String,
+    pub(crate) app: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) old_release: String,
+    pub(crate) new_release: String,
+    pub(crate) strategy: String,
+    pub(crate) status: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) processes: Counts,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) tags: Tags,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) deploy_timeout: i32,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) deploy_batch_size: Option<i64>,
+    pub(crate) created_at: Option<Time>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) finished_at: Option<Time>,
+}

@@ -1,0 +1,60 @@
+//! Jobs.
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::{Strings, Time, empty};
+
+/// A job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Job {
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) id: String,
+    pub(crate) uuid: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) host_id: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) app: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) release: String,
+    #[serde(rename = "type", skip_serializing_if = "empty")]
+    pub(crate) kind: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) state: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) args: Vec<String>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) volumes: Vec<String>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) meta: Strings,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) exit_status: Option<i32>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) host_error: Option<String>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) run_at: Option<Time>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) restarts: Option<i32>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) created_at: Option<Time>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) updated_at: Option<Time>,
+    /// No host may run it; known to the scheduler alone.
+    #[serde(skip)]
+    pub(crate) blocked: bool,
+    /// A client has stored it; the scheduler does not know it.
+    #[serde(skip)]
+    pub(crate) foreign: bool,
+}
+
+impl Job {
+    /// Whether it has ended.
+    pub(crate) fn is_down(&self) -> bool {
+        matches!(self.state.as_str(), "down" | "crashed" | "failed")
+    }
+
+    /// The job as it is read: the database has microseconds, events carry what was sent.
+    pub(crate) fn stored(&self) -> Self {
+        Self { run_at: self.run_at.map(|at| Time::new(at.timestamp())), ..self.clone() }
+    }
+}

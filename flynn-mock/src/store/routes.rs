@@ -1,0 +1,74 @@
+//! Routes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::store::{Certificate, Tables, Time, empty};
+
+/// A route of the router to a service.
+#[allow(clippy::struct_excessive_bools, reason = "the wire has them")]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Route {
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) id: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) parent_ref: String,
+    pub(crate) service: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) port: i32,
+    pub(crate) leader: bool,
+    pub(crate) created_at: Time,
+    pub(crate) updated_at: Time,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) domain: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) certificate: Option<Certificate>,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) tls_cert: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) tls_key: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) sticky: bool,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) path: String,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) drain_backends: bool,
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) disable_keep_alives: bool,
+    /// The stored certificate.
+    #[serde(skip)]
+    pub(crate) certificate_id: Option<String>,
+    /// The certificate that live routers present.
+    #[serde(skip)]
+    pub(crate) live_certificate: Option<String>,
+    #[serde(skip)]
+    pub(crate) deleted: bool,
+}
+
+impl Tables {
+    /// Whether a service has a route whose backends are drained before they stop.
+    pub(crate) fn has_draining_route(&self, service: &str) -> bool {
+        self.routes.iter().any(|r| !r.deleted && r.service == service && r.drain_backends)
+    }
+
+    /// The http route that serves a host and path: exact names before wildcards, the longest
+    /// path first.
+    pub(crate) fn route_for(&self, host: &str, path: &str) -> Option<&Route> {
+        let host = host.to_ascii_lowercase();
+        let mut names = vec![host.clone()];
+        let mut rest = host.as_str();
+        while let Some((_, parent)) = rest.split_once('.') {
+            names.push(format!("*.{parent}"));
+            rest = parent;
+        }
+        names.iter().find_map(|name| {
+            self.routes
+                .iter()
+                .filter(|r| !r.deleted && r.kind == "http" && r.domain == *name)
+                .filter(|r| path.starts_with(&r.path) || format!("{path}/") == r.path)
+                .max_by_key(|r| r.path.len())
+        })
+    }
+}
