@@ -1,10 +1,11 @@
 //! How a mock is set up.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::panic::Location;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -209,6 +210,21 @@ impl Builder {
         self
     }
 
+    /// The cluster's certificates: the first ones are those of its bootstrap, each of the next ones those
+    /// of a domain migration. Where they run out, and for fields that are empty, the mock makes its own.
+    /// With them and a [`seed`](Self::seed) its answers can be compared with recorded ones.
+    pub fn certificates(
+        mut self,
+        given: impl IntoIterator<Item = ClusterCertificate>,
+    ) -> Self {
+        let given: Mutex<VecDeque<_>> = Mutex::new(given.into_iter().collect());
+        self.options.certifier = Some(Certifier::new(move |domain| {
+            let mut given = given.lock().unwrap_or_else(PoisonError::into_inner);
+            completed(given.pop_front().unwrap_or_default(), domain)
+        }));
+        self
+    }
+
     /// Whether a followed log gets a line `tick N` every two seconds (default: it does).
     pub fn ticking_log(mut self, on: bool) -> Self {
         self.options.ticking_log = on;
@@ -338,6 +354,20 @@ fn certificates(domain: &str) -> ClusterCertificate {
         pin: made.leaf.pin().to_string(),
     })
     .unwrap_or_default()
+}
+
+/// Certificates with what they lack. A certificate without its key is of no use.
+fn completed(given: ClusterCertificate, domain: &str) -> ClusterCertificate {
+    let mut made = certificates(domain);
+    if !given.ca_cert.is_empty() {
+        made.ca_cert = given.ca_cert;
+    }
+    if !given.cert.is_empty() && !given.key.is_empty() {
+        let pin = flynn_tls::Pin::from_pem(&given.cert).map(|pin| pin.to_string());
+        made.pin = if given.pin.is_empty() { pin.unwrap_or_default() } else { given.pin };
+        (made.cert, made.key) = (given.cert, given.key);
+    }
+    made
 }
 
 /// Differs from run to run and from mock to mock.

@@ -178,7 +178,9 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
     }
     let mut env = if new.release_env { release.env.clone() } else { Strings::new() };
     env.extend(new.env.clone());
-    let command = Command { args: args.clone(), env, tty: new.tty, attached };
+    let cells = |n: i64| u16::try_from(n).unwrap_or_default();
+    let size = (cells(new.tty_lines), cells(new.tty_columns));
+    let command = Command { args: args.clone(), env, tty: new.tty, size, attached };
     let job = Job { args, meta: new.meta.clone(), ..Job::default() };
     let job = engine.start_one_off(&app.id, &release.id, job, command, !new.disable_log);
     if attached {

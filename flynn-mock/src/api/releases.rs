@@ -72,6 +72,7 @@ pub(crate) fn delete(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.id.clone();
     let release = engine.tables.release(call.param(1))?.id.clone();
     // The scheduler hears nothing of a deleted release.
-    engine.remove_release(&app, &release, false)?;
+    let sync = engine.next_sync();
+    engine.remove_release(&app, &release, Some(sync))?;
     Ok(Answer::empty(http::StatusCode::OK))
 }

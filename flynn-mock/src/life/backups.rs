@@ -185,6 +185,7 @@ impl Engine {
             args: args.to_vec(),
             env: own.map(|(name, value)| (name, value.clone())).collect(),
             tty: false,
+            size: (0, 0),
             attached: true,
         };
         let job = Job { args: args.to_vec(), ..Job::default() };

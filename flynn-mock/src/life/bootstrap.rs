@@ -114,7 +114,7 @@ impl Engine {
             ("key", key.to_owned()),
             ("cert", pem(&made.cert)),
             ("tls_key", pem(&made.key)),
-            ("ca_cert", pem(&made.ca_cert)),
+            ("ca_cert", made.ca_cert.replace('\n', "\\n")),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();

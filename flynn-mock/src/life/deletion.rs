@@ -1,10 +1,14 @@
 //! The worker's deletions: apps, old releases, files.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json as value};
 
 use crate::life::{Engine, deletion};
 use crate::store::Route;
 use crate::wire::Fail;
+
+/// How long the jobs of an app live on that was deleted while it was deployed.
+const ORPHANED: SignedDuration = SignedDuration::from_secs(40);
 
 impl Engine {
     /// Deletes an app with its routes, releases and resources.
@@ -46,7 +50,8 @@ impl Engine {
             done.routes.push(value!(stored));
         }
         let releases = self.releases_of(id);
-        let soon = !self.rollouts.iter().any(|rollout| rollout.is_of(id));
+        let deploys = self.rollouts.iter().any(|rollout| rollout.is_of(id));
+        let hears_in = deploys.then_some(ORPHANED);
         let at = self.time();
         if let Some(app) = self.tables.app_mut(id) {
             app.release.clear();
@@ -54,7 +59,7 @@ impl Engine {
         }
         for release in releases {
             let stored = release.stored();
-            self.remove_release(id, &release.id, soon)?;
+            self.remove_release(id, &release.id, hears_in)?;
             done.releases.push(stored);
         }
         let mut resources: Vec<_> = self
@@ -77,7 +82,7 @@ impl Engine {
             .map(|f| f.release.clone())
             .collect();
         for release in formations {
-            self.drop_formation(at, id, &release, soon);
+            self.drop_formation(at, id, &release, hears_in);
         }
         for resource in &mut self.tables.resources {
             resource.apps.retain(|app| app != id);
@@ -134,7 +139,7 @@ impl Engine {
             return Ok(None);
         }
         // The next collection tries again what cannot be deleted now.
-        old.retain(|release| self.remove_release(id, release, true).is_ok());
+        old.retain(|release| self.remove_release(id, release, None).is_ok());
         Ok(Some(old))
     }
 

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json as value};
 
 use crate::dialect::ServerAge;
 use crate::life::Engine;
+use crate::life::work::Step;
 use crate::store::{Counts, Formation, Release, ScaleRequest, Tags, Time};
 use crate::wire::Fail;
 
@@ -99,7 +101,7 @@ impl Engine {
         match self.options.age {
             ServerAge::V2016 => {
                 let at = self.time();
-                self.drop_formation(at, app, release, true);
+                self.drop_formation(at, app, release, None);
                 self.scale_event(at, app, release, None, row.processes.as_ref());
             }
             ServerAge::V2021 => {
@@ -111,8 +113,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Marks a formation deleted and lets the scheduler know: soon, or at its next sync.
-    pub(crate) fn drop_formation(&mut self, at: Time, app: &str, release: &str, soon: bool) {
+    /// Marks a formation deleted. The scheduler hears of it soon, or when so much time is over.
+    pub(crate) fn drop_formation(
+        &mut self,
+        at: Time,
+        app: &str,
+        release: &str,
+        hears_in: Option<SignedDuration>,
+    ) {
         let row = self
             .tables
             .formations
@@ -122,10 +130,12 @@ impl Engine {
             row.deleted = true;
             row.processes = None;
             row.updated_at = Some(at);
-            if soon || self.options.age == ServerAge::V2016 {
-                self.schedule_reconcile(app, release);
-            } else {
-                self.schedule_sync(app, release);
+            match hears_in.filter(|_| self.options.age == ServerAge::V2021) {
+                None => self.schedule_reconcile(app, release),
+                Some(wait) => {
+                    let (app, release) = (app.to_owned(), release.to_owned());
+                    self.later(wait, Step::Reconcile { app, release });
+                }
             }
         }
     }
@@ -249,7 +259,7 @@ impl Engine {
             }
         }
         if delete {
-            self.drop_formation(at, &app, &release, true);
+            self.drop_formation(at, &app, &release, None);
         } else {
             self.store_formation(at, &app, &release, processes, tags);
         }

@@ -49,7 +49,7 @@ impl Engine {
             self.quiet_jobs.insert(uuid.clone());
         }
         let job = self.store_job(job);
-        self.later(self.options.delays.start, Step::Run { job: uuid });
+        self.later(self.options.delays.one_off, Step::Run { job: uuid });
         job
     }
 
@@ -86,14 +86,12 @@ impl Engine {
         }
     }
 
-    /// A one-off job's program exits; when the job will be down. However short, a job is up for as
-    /// long as it takes to stop one.
+    /// A one-off job's program exits; when the job will be down: not before it was up.
     pub(crate) fn exit_one_off(&mut self, uuid: &str, status: i32) -> Option<Timestamp> {
         let job = self.job_row(uuid, &["starting", "up"])?;
-        let delays = self.options.delays;
-        let shortest = delays.start.saturating_add(delays.stop);
         let began = job.created_at.map_or(self.now, Time::timestamp);
-        let down = began.checked_add(shortest).unwrap_or(self.now).max(self.now);
+        let up = began.checked_add(self.options.delays.one_off).unwrap_or(self.now);
+        let down = up.max(self.now);
         let step = Step::Exited { job: uuid.to_owned(), status };
         self.later(down.duration_since(self.now), step);
         (self.options.pace == Pace::Timed).then_some(down)

@@ -42,6 +42,8 @@ pub struct Delays {
     pub place: SignedDuration,
     /// From `starting` to `up`; the job's env `START_DELAY` (milliseconds) wins.
     pub start: SignedDuration,
+    /// From the request of a one-off job to `up`.
+    pub one_off: SignedDuration,
     /// From the request to stop a job to `down`.
     pub stop: SignedDuration,
     /// How long the router drains a job's connections before it stops (2016 only).
@@ -60,6 +62,7 @@ impl Default for Delays {
         Self {
             place: SignedDuration::from_millis(12),
             start: SignedDuration::from_millis(150),
+            one_off: SignedDuration::from_millis(20),
             stop: SignedDuration::from_millis(100),
             drain: SignedDuration::from_secs(10),
             work: SignedDuration::from_millis(10),
@@ -71,15 +74,15 @@ impl Default for Delays {
 
 /// The certificates of a cluster, all in PEM.
 #[derive(Clone, Default)]
-pub(crate) struct ClusterCertificate {
+pub struct ClusterCertificate {
     /// The CA's certificate.
-    pub(crate) ca_cert: String,
+    pub ca_cert: String,
     /// The leaf for the domain and everything directly under it.
-    pub(crate) cert: String,
+    pub cert: String,
     /// The leaf's private key.
-    pub(crate) key: String,
+    pub key: String,
     /// SHA-256 of the leaf's DER, base64.
-    pub(crate) pin: String,
+    pub pin: String,
 }
 
 impl fmt::Debug for ClusterCertificate {

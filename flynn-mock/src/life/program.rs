@@ -17,13 +17,15 @@ pub struct Command {
     pub env: std::collections::BTreeMap<String, String>,
     /// Whether it runs on a terminal.
     pub tty: bool,
+    /// The lines and columns of its terminal at the start; 0 when the request names none.
+    pub size: (u16, u16),
     /// Whether a client is attached, so that input can come.
     pub attached: bool,
 }
 
 impl Command {
     /// The program that runs it unless [`Builder::programs`](crate::Builder::programs) says
-    /// otherwise: `exit N`, `sleep N`, `cat`; any other command prints its arguments and exits
+    /// otherwise: `exit N`, `sleep N`, `cat`, `echo`; any other command prints its arguments and exits
     /// with 0.
     #[must_use]
     pub fn default_program(&self) -> Box<dyn Program> {
@@ -151,7 +153,7 @@ impl fmt::Debug for Programs {
 }
 
 impl Default for Programs {
-    /// `exit N`, `sleep N`, `cat`; anything else prints its arguments and exits with 0.
+    /// `exit N`, `sleep N`, `cat`, `echo`; anything else prints its arguments and exits with 0.
     fn default() -> Self {
         Self::new(|command| Box::new(Shell::new(command)))
     }
@@ -178,6 +180,7 @@ impl Shell {
             Some(&"exit") => Act::Exit(number(words.get(1)).unwrap_or(0)),
             Some(&"sleep") => Act::Sleep(words.get(1).and_then(|n| n.parse().ok()).unwrap_or(0)),
             Some(&"cat") if command.attached => Act::Cat,
+            Some(&"echo") => Act::Print(words.get(1..).unwrap_or_default().join(" ")),
             _ => Act::Print(words.join(" ")),
         };
         Self { act }

@@ -1,5 +1,6 @@
 //! Releases: what is checked, filled in and deleted.
 
+use jiff::SignedDuration;
 use serde_json::Value;
 
 use crate::dialect::ServerAge;
@@ -111,12 +112,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Deletes a release, its formation (which the scheduler hears of soon or at its next sync) and the artifacts that nothing else refers to.
+    /// Deletes a release, its formation (see [`drop_formation`](Self::drop_formation)) and the artifacts
+    /// that nothing else refers to.
     pub(crate) fn remove_release(
         &mut self,
         app: &str,
         release: &str,
-        soon: bool,
+        hears_in: Option<SignedDuration>,
     ) -> Result<(), Fail> {
         let shared: Vec<String> = self
             .tables
@@ -129,7 +131,7 @@ impl Engine {
             return Err(Fail::invalid("cannot delete current app release"));
         }
         let at = self.time();
-        self.drop_formation(at, app, release, soon);
+        self.drop_formation(at, app, release, hears_in);
         if !shared.is_empty() {
             let data = deletion("", release, Some(&shared), None);
             self.event(at, app, "release_deletion", release, &data);

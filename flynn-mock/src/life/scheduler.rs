@@ -53,12 +53,10 @@ impl Engine {
         }
     }
 
-    /// Lets the scheduler look at a formation at its next sync.
-    pub(crate) fn schedule_sync(&mut self, app: &str, release: &str) {
-        let (app, release) = (app.to_owned(), release.to_owned());
+    /// The time until the scheduler's next sync.
+    pub(crate) fn next_sync(&self) -> SignedDuration {
         let running = self.now.duration_since(self.options.start).as_secs();
-        let wait = SYNC.as_secs() - running.rem_euclid(SYNC.as_secs());
-        self.later(SignedDuration::from_secs(wait), Step::Reconcile { app, release });
+        SignedDuration::from_secs(SYNC.as_secs() - running.rem_euclid(SYNC.as_secs()))
     }
 
     /// How many jobs of each type a formation wants: omni types on every host.

@@ -67,7 +67,7 @@ async fn all(mut stream: Attached) -> Vec<u8> {
 async fn the_recorded_order_of_frames() {
     let mock = MockController::builder().start().await;
     let stream = attach(&mock, &["echo", "hello", "world"], false).await;
-    let wanted = [frame(1, b"echo hello world\n"), ending(0)].concat();
+    let wanted = [frame(1, b"hello world\n"), ending(0)].concat();
     assert_eq!(all(stream).await, wanted);
 }
 
@@ -149,7 +149,7 @@ async fn a_cut_attach_breaks_in_the_middle() {
     let mut stream = attach(&mock, &["echo", "hello"], false).await;
     let mut bytes = Vec::new();
     let _ = stream.read_to_end(&mut bytes).await;
-    assert_eq!(bytes, frame(1, b"echo hello\n")[..8]);
+    assert_eq!(bytes, frame(1, b"hello\n")[..8]);
 }
 
 #[tokio::test]

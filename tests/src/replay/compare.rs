@@ -80,6 +80,17 @@ pub fn body(recorded: &str, mock: &str, names: &mut Names) -> Differences {
     differences
 }
 
+/// Compares two tars by the names of their members. The contents of a backup are dumps of databases.
+pub fn tar(recorded: &str, mock: &str) -> Differences {
+    let members = |tar: &str| -> Vec<String> {
+        let paths = tar.split("flynn-backup-").skip(1);
+        let names = paths.filter_map(|path| path.split('\0').next()?.split_once('/'));
+        names.map(|(_, name)| name.to_owned()).collect()
+    };
+    let (recorded, mock) = (members(recorded), members(mock));
+    if recorded == mock { Vec::new() } else { vec![format!("{recorded:?}, mock {mock:?}")] }
+}
+
 /// Compares texts line by line; lines of JSON (logs) field by field.
 fn lines(recorded: &str, mock: &str, names: &mut Names, differences: &mut Differences) {
     if !recorded.trim_start().starts_with('{') {

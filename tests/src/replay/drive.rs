@@ -1,12 +1,14 @@
 //! One run from its first request to its last, against one freshly bootstrapped mock whose clock
 //! follows the recorded one.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use flynn_mock::{Crash, MockController, Pace};
+use flynn_mock::{ClusterCertificate, Crash, Errand, MockController, Pace, Provision};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::attach;
 use super::compare::{self, Differences};
 use super::events;
 use super::gap;
@@ -15,13 +17,14 @@ use super::missed::Missed;
 use super::names::Names;
 use super::recording::{Closed, Exchange, Run};
 use super::rewrite::{self, Keys};
+use super::shell::Shell;
 use super::wire::Connection;
 use super::{Result, report};
 
 /// The cluster was bootstrapped shortly before the first recorded request.
 const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 
-/// Why backups of the recorded clusters fail: their controllers cannot reach themselves by name.
+/// Why backups of some recorded clusters fail: their controllers cannot reach themselves by name.
 const UNREACHABLE: &str = "error getting controller app details: no route to controller.discoverd";
 
 /// A request that takes longer stays open while later ones run.
@@ -48,6 +51,8 @@ struct Driver<'a> {
     names: Names,
     keys: Keys,
     missed: Missed,
+    /// What the next provider that is asked answers: the recorded ones were stand-ins.
+    provision: Arc<Mutex<Option<Provision>>>,
     open: Vec<Open<'a>>,
     over: Vec<Exchanged<'a>>,
     asked: Asked,
@@ -59,6 +64,8 @@ struct Open<'a> {
     at: Option<(usize, usize)>,
     exchange: &'a Exchange,
     connection: Connection,
+    /// What an attached job sent.
+    attached: Option<Vec<u8>>,
 }
 
 /// Replays a run. `others` are the other runs, of which one may be its prelude.
@@ -70,7 +77,8 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
     let Some(first) = prelude.iter().chain(run.exchanges()).next() else { return Ok(Vec::new()) };
     let keys = Keys::of(prelude.iter().chain(run.exchanges()));
     let start = first.time.saturating_sub(BEFORE).map_err(|e| e.to_string())?;
-    let mock = MockController::builder()
+    let provision = Arc::new(Mutex::new(None));
+    let builder = MockController::builder()
         .bootstrapped(domain(run))
         .server(run.age)
         .key(keys.first.clone())
@@ -78,9 +86,20 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
         .tick(SignedDuration::ZERO)
         .pace(Pace::Timed)
         .crash(crash(run))
-        // A stand-in cluster has no discoverd.
-        .backup_error(UNREACHABLE)
-        .start_blocking();
+        .provider_apis({
+            let answer = Arc::clone(&provision);
+            move |_, errand, _| match errand {
+                Errand::Provision(_) => lock(&answer).take(),
+                _ => Some(Provision::default()),
+            }
+        })
+        .certificates([recorded_certificate(run)])
+        .programs(|command| match Shell::of(command) {
+            Some(shell) => Box::new(shell),
+            None => command.default_program(),
+        });
+    let builder = if backups_fail(run) { builder.backup_error(UNREACHABLE) } else { builder };
+    let mock = builder.start_blocking();
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().map_err(|e| e.to_string())?;
     let mut driver = Driver {
@@ -89,10 +108,12 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
         names: Names::default(),
         keys,
         missed: Missed::of(run),
+        provision,
         open: Vec::new(),
         over: Vec::new(),
         asked: Asked::new(),
     };
+    gap::bridge_status_key(&driver.mock, &driver.keys)?;
     for exchange in &prelude {
         driver.finish_until(exchange.time)?;
         driver.send(None, exchange)?;
@@ -150,6 +171,43 @@ fn domain(run: &Run) -> String {
     of_host.or_else(of_env).or_else(of_route).unwrap_or_else(|| "example.com".to_owned())
 }
 
+/// What the provider answered whom this exchange asked.
+fn provided(exchange: &Exchange) -> Option<Provision> {
+    let resource: Value = serde_json::from_str(&exchange.response_body).ok()?;
+    let env = resource.get("env")?.as_object()?.iter();
+    Some(Provision {
+        external_id: resource.get("external_id")?.as_str()?.to_owned(),
+        env: env.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The certificates that a run shows its cluster to have had from the start.
+fn recorded_certificate(run: &Run) -> ClusterCertificate {
+    let before = || run.exchanges().take_while(|exchange| exchange.path != "/domain");
+    let answer = |path| before().find(|exchange| exchange.path == path && exchange.status == 200);
+    let routes = answer("/apps/controller/routes").map(|exchange| &exchange.response_body);
+    let routes: Value = routes.and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
+    let field = |name| routes.pointer(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    ClusterCertificate {
+        ca_cert: answer("/ca-cert").map(|e| e.response_body.clone()).unwrap_or_default(),
+        cert: field("/0/certificate/cert"),
+        key: field("/0/certificate/key"),
+        ..ClusterCertificate::default()
+    }
+}
+
+/// Whether a backup of this cluster is an empty tar.
+fn backups_fail(run: &Run) -> bool {
+    let mut backups = run.exchanges().filter(|exchange| {
+        exchange.path.starts_with("/backup") && !exchange.response_body.is_empty()
+    });
+    backups.any(|backup| backup.response_body.bytes().all(|byte| byte == 0))
+}
+
 /// How the stand-in hosts of a run let jobs crash: what it shows of one.
 fn crash(run: &Run) -> Crash {
     let shows = |text: &str| run.exchanges().any(|exchange| exchange.response_body.contains(text));
@@ -163,6 +221,8 @@ fn crash(run: &Run) -> Crash {
 impl<'a> Driver<'a> {
     /// Sends a request; what is not answered at once stays open.
     fn send(&mut self, at: Option<(usize, usize)>, exchange: &'a Exchange) -> Result<()> {
+        *lock(&self.provision) = provided(exchange);
+        gap::bridge_health(&self.mock, exchange);
         gap::bridge_key(&self.mock, exchange, &self.keys)?;
         gap::bridge_certificate(&self.mock, exchange, &self.keys, &mut self.names)?;
         self.mock.advance_to(exchange.time);
@@ -174,7 +234,16 @@ impl<'a> Driver<'a> {
         let patience = if long { GLANCE } else { PATIENCE };
         let stream = exchange.closed == Closed::Client;
         let done = connection.wait(patience, |reply| stream || reply.ended)?;
-        let open = Open { at, exchange, connection };
+        let mut attached = None;
+        if connection.reply().is_some_and(|reply| reply.status == 101) {
+            let mock = &self.mock;
+            let start = exchange.time;
+            attached = Some(attach::play(exchange, &mut connection, |after| {
+                mock.advance_to(start.saturating_add(after).map_err(|e| e.to_string())?);
+                Ok(())
+            })?);
+        }
+        let open = Open { at, exchange, connection, attached };
         if (done || open.connection.is_closed()) && !stream {
             self.keep(&open);
         } else {
@@ -261,8 +330,13 @@ impl<'a> Driver<'a> {
     fn keep(&mut self, open: &Open<'a>) {
         let reply = open.connection.reply();
         let closed = open.connection.is_closed();
-        let exchanged =
-            Exchanged { at: open.at.unwrap_or_default(), exchange: open.exchange, reply, closed };
+        let exchanged = Exchanged {
+            at: open.at.unwrap_or_default(),
+            exchange: open.exchange,
+            reply,
+            closed,
+            attached: open.attached.clone(),
+        };
         judge::compare_one(&exchanged, &mut self.names);
         if open.at.is_some() {
             self.over.push(exchanged);

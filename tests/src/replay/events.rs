@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::compare::{self, Differences};
-use super::names::Names;
+use super::names::{Names, short};
 
 /// Recorded times this close are the same instant.
 const SIMULTANEOUS: SignedDuration = SignedDuration::from_millis(60);
@@ -167,7 +167,10 @@ pub fn compare(recorded: &str, mock: &str, names: &mut Names) -> Differences {
     let (left, right) = (frames(recorded), frames(mock));
     let mut differences = Differences::new();
     if left.data.len() != right.data.len() {
-        differences.push(format!("{} events, mock {}", left.data.len(), right.data.len()));
+        let more = right.data.get(left.data.len()..).unwrap_or_default();
+        let more: Vec<String> = more.iter().map(|event| short(&event.to_string())).collect();
+        let count = (left.data.len(), right.data.len());
+        differences.push(format!("{} events, mock {} {more:?}", count.0, count.1));
     }
     let order = pair(&left.data, &right.data, names);
     for (n, (a, at)) in left.data.iter().zip(order).enumerate() {

@@ -8,6 +8,7 @@
 //!   never been given. It gets `AUTH_KEY=new,old`, deployed.
 //! - A change of the router's certificate: the answer to `PUT /domain` shows one that no request and
 //!   no answer has shown before. The router gets it as `TLSCERT` and `TLSKEY`, deployed.
+//! - The key of the status app, and the health and versions of the services that it asks.
 //! - Apps, releases and deployments that later events list: see [`missed`](super::missed).
 //! - The whole beginning of a run: another run of that age did the same up to there, with ids of
 //!   its own. Its requests are sent as a prelude that is not judged.
@@ -44,6 +45,33 @@ pub fn bridge_key(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Re
     deploy(mock, &keys.first, "controller", &[("AUTH_KEY", &both)])?;
     // Until the new key counts, and no longer: the recorded clock goes on from here.
     wait(mock, || Ok(call(mock, &key, "GET", "/apps/controller", None)?.is_some()))
+}
+
+/// Gives the mock's status app the key that the recorded one had.
+///
+/// # Errors
+/// When the mock cannot be reached.
+pub fn bridge_status_key(mock: &MockController, keys: &Keys) -> Result<()> {
+    let Some(key) = &keys.status else { return Ok(()) };
+    let release = deploy(mock, &keys.first, "status", &[("AUTH_KEY", key)])?;
+    wait(mock, || {
+        let app = call(mock, &keys.first, "GET", "/apps/status", None)?;
+        Ok(app.and_then(|app| app.get("release").cloned()) == release)
+    })
+}
+
+/// Makes the services around the mock as healthy as those around the recorded server, and as old: the
+/// status app only asks them.
+pub fn bridge_health(mock: &MockController, exchange: &Exchange) {
+    if !exchange.is_of_status_app() {
+        return;
+    }
+    let answer: Value = serde_json::from_str(&exchange.response_body).unwrap_or_default();
+    let services = answer.pointer("/data/detail").and_then(Value::as_object);
+    for (name, service) in services.into_iter().flatten() {
+        mock.set_healthy(name, service.get("status").is_some_and(|status| status == "healthy"));
+        mock.set_service_version(name, service.get("version").and_then(Value::as_str));
+    }
 }
 
 /// Makes the mock's router have the certificate that a recorded migration replaced.

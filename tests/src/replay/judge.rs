@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::attach;
 use super::compare::{self, Differences};
 use super::events;
 use super::names::Names;
@@ -37,6 +38,8 @@ pub struct Exchanged<'a> {
     pub reply: Option<Reply>,
     /// Whether the mock has closed the connection.
     pub closed: bool,
+    /// What an attached job sent.
+    pub attached: Option<Vec<u8>>,
 }
 
 /// The ids that requests have named, with the mock's.
@@ -131,6 +134,12 @@ pub fn compare_one(exchanged: &Exchanged<'_>, names: &mut Names) -> Differences 
             differences.push("the mock ends it by itself".to_owned());
         }
         _ => {}
+    }
+    if let Some(attached) = exchanged.attached.as_ref().filter(|_| !exchange.attach.is_empty()) {
+        return [differences, attach::compare(exchange, attached)].concat();
+    }
+    if exchange.content_type() == "application/tar" {
+        return [differences, compare::tar(&exchange.response_body, &body)].concat();
     }
     differences.extend(if exchange.is_event_stream() {
         events::compare(&exchange.response_body, &body, names)

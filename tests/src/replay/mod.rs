@@ -12,12 +12,15 @@
 //! - [`events`]: streams, where what is simultaneous has no order.
 //! - [`rewrite`]: a recorded request in the mock's terms.
 //! - [`wire`]: HTTP/1.1 without a library, so that nothing is smoothed over.
+//! - [`attach`]: what goes over an upgraded connection.
+//! - [`shell`]: what the recorded one-off jobs ran.
 //! - [`gap`]: what the recordings leave out and later ones need.
 //! - [`missed`]: objects that only later events show.
 //! - [`drive`]: one run from its first request to its last.
 //! - [`judge`]: the verdict on a run, twins told apart.
 //! - [`report`]: counts and prints.
 
+pub mod attach;
 pub mod compare;
 pub mod drive;
 pub mod events;
@@ -28,6 +31,7 @@ pub mod names;
 pub mod recording;
 pub mod report;
 pub mod rewrite;
+pub mod shell;
 pub mod tokens;
 pub mod wire;
 

@@ -39,6 +39,38 @@ pub struct Exchange {
     pub closed: Closed,
     /// How long it took.
     pub duration_ms: i64,
+    /// What went over the connection after an upgrade.
+    #[serde(default)]
+    pub attach: Vec<Sent>,
+}
+
+/// Bytes of an attached job.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Sent {
+    /// Who sent them.
+    pub dir: Side,
+    /// When, after the start of the exchange.
+    pub ms: i64,
+    /// The bytes, in base64.
+    pub data: String,
+}
+
+impl Sent {
+    /// The bytes.
+    pub fn bytes(&self) -> Vec<u8> {
+        use base64::Engine as _;
+        base64::engine::general_purpose::STANDARD.decode(&self.data).unwrap_or_default()
+    }
+}
+
+/// A side of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The client.
+    Request,
+    /// The server.
+    Response,
 }
 
 /// Who ended an exchange.
@@ -61,6 +93,16 @@ impl Exchange {
             .unwrap_or(Timestamp::MAX)
     }
 
+    /// The key in its query.
+    pub fn query_key(&self) -> Option<&str> {
+        self.path.split(['?', '&']).skip(1).find_map(|pair| pair.strip_prefix("key="))
+    }
+
+    /// Whether the status app was asked, not the controller.
+    pub fn is_of_status_app(&self) -> bool {
+        self.host.starts_with("status.")
+    }
+
     /// Whether it is a mere repetition of `other`: same request, same answer.
     pub fn repeats(&self, other: &Self) -> bool {
         let key = |exchange: &Self| {
@@ -79,11 +121,14 @@ impl Exchange {
         key(self) == key(other)
     }
 
+    /// The type of the answer's body.
+    pub fn content_type(&self) -> &str {
+        self.response_headers.get("Content-Type").map_or("", String::as_str)
+    }
+
     /// Whether the answer is a server-sent event stream.
     pub fn is_event_stream(&self) -> bool {
-        self.response_headers
-            .get("Content-Type")
-            .is_some_and(|kind| kind.starts_with("text/event-stream"))
+        self.content_type().starts_with("text/event-stream")
     }
 }
 

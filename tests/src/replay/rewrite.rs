@@ -15,6 +15,8 @@ pub struct Keys {
     pub first: String,
     /// Those that came later, in the order in which the recordings show them.
     pub later: Vec<String>,
+    /// The one of the status app, if a request shows it.
+    pub status: Option<String>,
 }
 
 impl Keys {
@@ -22,7 +24,11 @@ impl Keys {
     /// one being the one that all system apps share.
     pub fn of<'a>(exchanges: impl Iterator<Item = &'a Exchange>) -> Self {
         let mut counts: Vec<(String, usize)> = Vec::new();
+        let mut status = None;
         for exchange in exchanges {
+            if exchange.is_of_status_app() && exchange.status != 401 {
+                status = status.or(exchange.query_key().map(str::to_owned));
+            }
             for body in [&exchange.request_body, &exchange.response_body] {
                 for line in body.lines() {
                     let line = line.strip_prefix("data: ").unwrap_or(line);
@@ -31,16 +37,14 @@ impl Keys {
                     }
                 }
             }
-            for pair in exchange.path.split(['?', '&']) {
-                if let Some(key) = pair.strip_prefix("key=") {
-                    count(key, &mut counts);
-                }
+            if let Some(key) = exchange.query_key().filter(|_| !exchange.is_of_status_app()) {
+                count(key, &mut counts);
             }
         }
         let first = counts.iter().max_by_key(|(_, count)| *count).map(|(key, _)| key.clone());
         let first = first.unwrap_or_else(|| "0".repeat(32));
         let later = counts.into_iter().map(|(key, _)| key).filter(|key| *key != first).collect();
-        Self { first, later }
+        Self { first, later, status }
     }
 
     /// The password of a recorded request, of which only the length is known: a key of that
@@ -139,7 +143,11 @@ fn authorization(shown: &str, exchange: &Exchange, names: &Names, keys: &Keys) -
     };
     let (user, rest) = basic.split_once('"')?;
     let length = rest.trim_end_matches(')').rsplit('=').next()?.parse().ok()?;
-    let password = keys.password(length, exchange.status != 401);
+    let accepted = exchange.status != 401;
+    let password = match &keys.status {
+        Some(key) if exchange.is_of_status_app() && accepted => key.clone(),
+        _ => keys.password(length, accepted),
+    };
     let credentials = format!("{}:{}", text(user, names), text(&password, names));
     Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(credentials)))
 }

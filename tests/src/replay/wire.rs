@@ -145,6 +145,36 @@ impl Connection {
         Some(reply)
     }
 
+    /// Sends more, on a connection that was upgraded.
+    ///
+    /// # Errors
+    /// When the mock does not take it.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.write_all(bytes).map_err(|e| format!("writing to the mock: {e}"))
+    }
+
+    /// What has come since the connection was upgraded.
+    pub fn upgraded(&self) -> &[u8] {
+        let end = self.received.windows(4).position(|window| window == b"\r\n\r\n");
+        end.and_then(|end| self.received.get(end + 4..)).unwrap_or_default()
+    }
+
+    /// Waits until enough has come on an upgraded connection, it is closed, or `patience` is over.
+    ///
+    /// # Errors
+    /// When the socket fails.
+    pub fn wait_upgraded(
+        &mut self,
+        patience: Duration,
+        enough: impl Fn(&[u8]) -> bool,
+    ) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        while !enough(self.upgraded()) && !self.closed && Instant::now() < deadline {
+            self.read_all()?;
+        }
+        Ok(())
+    }
+
     /// Whether the server has closed the connection.
     pub fn is_closed(&self) -> bool {
         self.closed
