@@ -213,10 +213,7 @@ impl Builder {
     /// The cluster's certificates: the first ones are those of its bootstrap, each of the next ones those
     /// of a domain migration. Where they run out, and for fields that are empty, the mock makes its own.
     /// With them and a [`seed`](Self::seed) its answers can be compared with recorded ones.
-    pub fn certificates(
-        mut self,
-        given: impl IntoIterator<Item = ClusterCertificate>,
-    ) -> Self {
+    pub fn certificates(mut self, given: impl IntoIterator<Item = ClusterCertificate>) -> Self {
         let given: Mutex<VecDeque<_>> = Mutex::new(given.into_iter().collect());
         self.options.certifier = Some(Certifier::new(move |domain| {
             let mut given = given.lock().unwrap_or_else(PoisonError::into_inner);

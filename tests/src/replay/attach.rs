@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::Result;
 use super::compare::Differences;
 use super::recording::{Exchange, Side};
 use super::wire::Connection;
-use super::Result;
 
 /// How long an attached job may take, in real time, for what it sends at once.
 const PATIENCE: Duration = Duration::from_secs(2);
