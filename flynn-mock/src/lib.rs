@@ -76,7 +76,8 @@ pub use self::calls::Op;
 pub use self::controller::MockController;
 pub use self::dialect::ServerAge;
 pub use self::life::{
-    ClusterCertificate, Command, Crash, Delays, Errand, Input, Output, Pace, Program, Provision, Races,
+    ClusterCertificate, Command, Crash, Delays, Errand, Input, Output, Pace, Program, Provision,
+    Races,
 };
 pub use self::seed::AppSeed;
 pub use self::server::fault::{Fault, FaultHandle};

@@ -50,8 +50,10 @@ async fn the_seed_decides_what_differs_from_start_to_start() {
 async fn routes() {
     let mock = MockController::builder().start().await;
     app(&mock).await;
-    let route = |domain: &str| json!({"type": "http", "domain": domain, "service": "www-web",
-                                    "drain_backends": true});
+    let route = |domain: &str| {
+        json!({"type": "http", "domain": domain, "service": "www-web",
+                                    "drain_backends": true})
+    };
     let made = post(&mock, "/apps/www/routes", route("a.test")).await;
     let mut again = route("b.test");
     again["id"] = made["id"].clone();
