@@ -5,11 +5,10 @@ use rustls_pki_types::CertificateDer;
 use crate::error::{Error, ErrorKind};
 use crate::{Certificate, file_kind, pem};
 
-/// The certificates of one file: a leaf and, usually, the intermediates that lead from it to a
-/// root.
+/// The certificates of one file: a leaf and usually the intermediates between it and a root.
 ///
-/// Anything around the PEM blocks is ignored; the order of the file is kept, and
-/// [`ordered`](Self::ordered) puts it right.
+/// Text around the PEM blocks is ignored. The order of the file is kept; [`ordered`](Self::ordered)
+/// corrects it.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {
@@ -17,7 +16,7 @@ use crate::{Certificate, file_kind, pem};
 /// # let ca = flynn_tls::generate::Ca::new("x")?;
 /// # let (leaf, issuer) = (ca.issue(&["example.com"])?.certificate_pem(), ca.certificate_pem());
 ///
-/// // A file in the wrong order, with Windows line ends and words between.
+/// // A file in the wrong order, with Windows line ends and text in between.
 /// let file = format!("{issuer}and the leaf:\n{leaf}").replace('\n', "\r\n");
 /// let bundle = Bundle::from_pem(&file)?;
 /// assert_eq!(bundle.leaf().subject(), "CN=example.com");
@@ -37,8 +36,8 @@ impl Bundle {
     /// Reads all certificates of a PEM file, or the one of a DER file.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when there is none (a key, a request, PKCS#12 and what else is
-    /// handed in by mistake is named as such) or one is damaged, with the line of its block.
+    /// [`ErrorKind::Certificate`] if there is no certificate, or one is damaged. The message says
+    /// what the file contains instead (a key, a request, PKCS#12 …) or which line is wrong.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
         let mut skipped_by_go = None;
@@ -55,28 +54,28 @@ impl Bundle {
         Ok(Self { certificates, holds_key, skipped_by_go })
     }
 
-    /// Takes certificates in DER, such as a server presented them.
+    /// Reads certificates in DER, such as a server presents.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when there is none or one cannot be read.
+    /// [`ErrorKind::Certificate`] if there is none, or one cannot be read.
     pub fn from_der<D: Into<CertificateDer<'static>>>(
         chain: impl IntoIterator<Item = D>,
     ) -> Result<Self, Error> {
         let certificates =
             chain.into_iter().map(Certificate::from_der).collect::<Result<Vec<_>, _>>()?;
         if certificates.is_empty() {
-            return Err(Error::new(ErrorKind::Certificate, "no certificate given"));
+            return Err(Error::new(ErrorKind::Certificate, "no certificates: pass at least one"));
         }
         Ok(Self { certificates, holds_key: false, skipped_by_go: None })
     }
 
-    /// The certificates in the order of the file.
+    /// Returns the certificates in the order of the file.
     pub fn certificates(&self) -> &[Certificate] {
         &self.certificates
     }
 
-    /// The server's certificate: the one that no other of the bundle is issued by, the first of
-    /// them that is no CA.
+    /// Returns the server's certificate: the first one that is not a CA and did not issue another
+    /// certificate of the bundle.
     pub fn leaf(&self) -> &Certificate {
         // Both positions exist: a bundle is never empty.
         #[expect(clippy::indexing_slicing)]
@@ -94,7 +93,7 @@ impl Bundle {
             .map_or(0, |(i, _)| i)
     }
 
-    /// The leaf's position, its issuer's, and so on, as far as the bundle goes.
+    /// Returns the positions of the leaf, its issuer, and so on.
     pub(crate) fn path(&self) -> Vec<usize> {
         let mut path = vec![self.leaf_position()];
         while let Some(last) = path.last().and_then(|&i| self.certificates.get(i)) {
@@ -114,8 +113,8 @@ impl Bundle {
         path
     }
 
-    /// The same certificates with the leaf first and each issuer after what it issued; duplicates
-    /// are left out, and those that have no part in the chain come last.
+    /// Sorts the certificates: the leaf first, then the issuer of each. Duplicates are removed, and
+    /// certificates that are not part of the chain come last.
     pub fn ordered(&self) -> Self {
         let path = self.path();
         let rest = (0..self.certificates.len()).filter(|i| !path.contains(i));
@@ -130,23 +129,22 @@ impl Bundle {
         Self { certificates, holds_key: false, skipped_by_go: None }
     }
 
-    /// All certificates in canonical PEM, in their order, without anything around them: what every
-    /// TLS server reads, and what to send to a cluster.
+    /// Writes all certificates in canonical PEM, in their order, without text around them.
     ///
-    /// A file that [`from_pem`](Self::from_pem) reads is not always one that Flynn's router reads.
-    /// Send this text instead of the file's.
+    /// Send this to a cluster instead of the file: [`from_pem`](Self::from_pem) reads files that
+    /// Flynn's router cannot read.
     pub fn to_pem(&self) -> String {
         self.certificates.iter().map(Certificate::to_pem).collect()
     }
 
-    /// Whether the file also holds a private key, which then travels wherever the bundle does.
+    /// Returns whether the file also contains a private key.
     pub fn holds_key(&self) -> bool {
         self.holds_key
     }
 }
 
 impl Bundle {
-    /// Why Flynn's own programs do not find one of the certificates in the file, and its line.
+    /// Returns the line of a certificate that Go does not find in the file, and why.
     pub(crate) fn skipped_by_go(&self) -> Option<(Option<usize>, &'static str)> {
         self.skipped_by_go
     }

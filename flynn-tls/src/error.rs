@@ -20,25 +20,25 @@ struct Inner {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A text that should be a pin is not one.
+    /// The text is not a pin.
     Pin,
-    /// A text that should be a moment is not RFC 3339.
+    /// The text is not a time in RFC 3339.
     Time,
-    /// A file that should hold certificates does not, or not readable ones.
+    /// The file does not contain certificates, or one is damaged.
     Certificate,
-    /// A file that should hold a private key does not, or not a readable one.
+    /// The file does not contain a private key, or it is damaged.
     Key,
-    /// A client configuration cannot be made from what was given.
+    /// The TLS configuration cannot be made from the settings.
     Config,
-    /// A host name that TLS cannot ask for.
+    /// TLS cannot ask for this host name.
     Name,
     /// The connection to the server failed.
     Connect,
-    /// The server took longer than allowed.
+    /// The server did not answer in time.
     Timeout,
-    /// The server was reached, and the TLS handshake with it failed.
+    /// The TLS handshake failed.
     Handshake,
-    /// A test certificate cannot be made as asked.
+    /// The test certificate cannot be made.
     Generate,
 }
 
@@ -55,17 +55,17 @@ impl Error {
         Self(Box::new(Inner { kind, message: message.into(), source: Some(source.into()) }))
     }
 
-    /// What kind of failure this is.
+    /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// True when a server did not answer in time.
+    /// Returns whether the server did not answer in time.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
-    /// True when no connection to the server could be made.
+    /// Returns whether the connection to the server failed.
     pub fn is_connect(&self) -> bool {
         self.kind() == ErrorKind::Connect
     }

@@ -1,5 +1,5 @@
-//! Says what a file is that holds not what was asked for. Nothing of its content is quoted, since
-//! it may be a key.
+//! Recognises files that are not what the caller asked for. Their content may be a key, so it is
+//! never quoted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -91,15 +91,15 @@ fn recognise(file: &[u8], wanted: Wanted) -> Result<Thing, String> {
             return Err(format!("the PEM block at line {} cannot be read: {why}", block.line));
         }
         return Err(format!(
-            "the PEM block at line {} has the label {:?}, which is another kind",
+            "the PEM block at line {} has the label {:?}, which is something else",
             block.line, block.label
         ));
     }
     Err(if pem::is_der(file) {
-        "it is DER, but cut short, damaged, or of another kind"
+        "it is DER, but cut short, damaged, or something else"
     } else if pem::contains(file, b"--BEGIN ") {
-        "a BEGIN is there, but not as `-----BEGIN …-----` on a line of its own, so the line breaks \
-         were lost or written as \\n, or dashes are missing"
+        "its BEGIN is not on a line of its own as `-----BEGIN …-----`: line breaks were lost or \
+         written as \\n, or dashes are missing"
     } else if file.trim_ascii().is_empty() {
         "it is empty"
     } else if is_utf16(file) {
@@ -107,7 +107,7 @@ fn recognise(file: &[u8], wanted: Wanted) -> Result<Thing, String> {
     } else if is_bare_base64(file) {
         "this is base64 without its BEGIN and END lines"
     } else {
-        "no PEM block in it"
+        "there is no PEM block in the file"
     }
     .to_owned())
 }
@@ -179,7 +179,7 @@ impl Thing {
             Self::EncryptedKey => "an encrypted key",
             Self::Request => "a certificate request (CSR)",
             Self::PublicKey => "a public key",
-            Self::Parameters => "nothing but parameters of a key",
+            Self::Parameters => "only the parameters of a key",
             Self::RevocationList => "a revocation list (CRL)",
             Self::Pkcs7 => "PKCS#7",
             Self::Pkcs12 => "PKCS#12",
@@ -199,14 +199,14 @@ impl Thing {
     /// How to come by what was wanted.
     fn hint(self, wanted: Wanted) -> &'static str {
         match (self, wanted) {
-            (Self::Request, Wanted::Certificate) => "hand in what the CA made of it",
+            (Self::Request, Wanted::Certificate) => "use the certificate that the CA issued for it",
             (Self::Pkcs7, Wanted::Certificate) => "convert it with `openssl pkcs7 -print_certs`",
-            (Self::Pkcs7, Wanted::Key) => "it never holds one",
+            (Self::Pkcs7, Wanted::Key) => "PKCS#7 never contains one",
             (Self::Pkcs12, Wanted::Certificate) => "convert it with `openssl pkcs12 -nokeys`",
             (Self::Pkcs12, Wanted::Key) => "convert it with `openssl pkcs12 -nocerts -nodes`",
             (Self::EncryptedKey, Wanted::Key) => "decrypt it with `openssl pkey`",
             (Self::JavaKeystore, _) => "export it with `keytool -importkeystore`, as PKCS#12",
-            (Self::Ssh | Self::Putty | Self::Pgp, Wanted::Key) => "TLS has keys of its own",
+            (Self::Ssh | Self::Putty | Self::Pgp, Wanted::Key) => "TLS needs another format",
             _ => "",
         }
     }
@@ -237,14 +237,14 @@ mod tests {
             (encode("ENCRYPTED PRIVATE KEY", &[1]), "private key, not a certificate", ""),
             (certificate.clone(), "", "a certificate, not a private key"),
             (encode("CERTIFICATE REQUEST", &[1]), "(CSR), not", "(CSR), not"),
-            (encode("NEW CERTIFICATE REQUEST", &[1]), "what the CA made", "(CSR), not"),
-            (encode("PKCS7", &[1]), "openssl pkcs7", "never holds one"),
+            (encode("NEW CERTIFICATE REQUEST", &[1]), "that the CA issued", "(CSR), not"),
+            (encode("PKCS7", &[1]), "openssl pkcs7", "never contains one"),
             (encode("X509 CRL", &[1]), "revocation list", "revocation list"),
             (encode("PUBLIC KEY", &[1]), "a public key", "a public key"),
             (encode("EC PARAMETERS", &[1]), "parameters", "parameters"),
             (encode("OPENSSH PRIVATE KEY", &[1]), "an SSH key", "an SSH key"),
             (encode("PGP PUBLIC KEY BLOCK", &[1]), "PGP", "PGP"),
-            (encode("MESSAGE", &[1]), "line 1 has the label \"MESSAGE\"", "another kind"),
+            (encode("MESSAGE", &[1]), "line 1 has the label \"MESSAGE\"", "something else"),
             ("ssh-ed25519 AAAA me".into(), "an SSH key", "an SSH key"),
             ("PuTTY-User-Key-File-3: x".into(), "a PuTTY key", "a PuTTY key"),
             (" \n".into(), "it is empty", "it is empty"),

@@ -9,10 +9,10 @@ use crate::error::{Error, ErrorKind};
 use crate::pem::{self, Block, Body};
 use crate::{Certificate, KeyKind, file_kind};
 
-/// A private key: PKCS#8, PKCS#1 (RSA) or SEC1 (elliptic curves), not encrypted.
+/// A private key, read from PKCS#8, PKCS#1 (RSA) or SEC1 (elliptic curves).
 ///
-/// Whatever the file looks like, the key is kept and written as plain PKCS#8. Neither `Debug` nor
-/// any error shows a part of it.
+/// The key is always kept and written as PKCS#8 without encryption. Neither `Debug` nor errors
+/// show any part of it.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {
@@ -23,7 +23,7 @@ use crate::{Certificate, KeyKind, file_kind};
 /// let key = PrivateKey::from_pem(&key_pem)?;
 /// assert_eq!(key.kind().to_string(), "P-256");
 ///
-/// // A byte order mark and old line ends: openssl reads this file, the router does not.
+/// // OpenSSL reads this file with a byte order mark and old line ends, but the router does not.
 /// let mangled = format!("\u{feff}{}", key_pem.replace('\n', "\r"));
 /// assert_eq!(PrivateKey::from_pem(mangled)?.secret_pem(), key_pem);
 ///
@@ -59,13 +59,12 @@ pub enum KeyMatch {
 }
 
 impl PrivateKey {
-    /// Reads the first private key of a PEM file, or a DER file; certificates and curve parameters
-    /// around it are skipped. The content of a block counts, not which kind of private key its
-    /// label names.
+    /// Reads the first private key of a PEM file, or a DER file. Certificates and curve parameters
+    /// around it are skipped, and the format is detected from the content, not from the label.
     ///
     /// # Errors
-    /// [`ErrorKind::Key`] when the file holds no key (the error says what it holds), when the key is
-    /// encrypted (the router cannot decrypt it), damaged, or of another format (OpenSSH).
+    /// [`ErrorKind::Key`] if the file contains no key (the message says what it contains), or if the
+    /// key is encrypted, damaged, or in another format (OpenSSH).
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
         if pem::is_der(file) {
@@ -100,37 +99,36 @@ impl PrivateKey {
         }
     }
 
-    /// Reads a private key in DER of any of the three formats.
+    /// Reads a private key in DER, in any of the three formats.
     ///
     /// # Errors
-    /// [`ErrorKind::Key`] when it is none of them.
+    /// [`ErrorKind::Key`] if it is in another format or damaged.
     pub fn from_der(key: &[u8]) -> Result<Self, Error> {
         read(key).ok_or_else(|| {
             Error::new(ErrorKind::Key, format!("the private key cannot be read: {NO_FORMAT}"))
         })
     }
 
-    /// The kind and size of the key.
+    /// Returns the kind and size of the key.
     pub fn kind(&self) -> &KeyKind {
         &self.kind
     }
 
-    /// The key in PKCS#8, as rustls takes it. This is the secret itself.
+    /// Returns the key in PKCS#8, as rustls takes it. This is the secret itself.
     pub fn secret_der(&self) -> &PrivateKeyDer<'static> {
         &self.der
     }
 
-    /// The key in canonical PEM, PKCS#8: what every TLS server reads, and what to send to a
-    /// cluster. This is the secret itself.
+    /// Writes the key as PKCS#8 in canonical PEM. This is the secret itself.
     ///
-    /// A file that [`from_pem`](Self::from_pem) reads is not always one that Flynn's router reads:
-    /// with a byte order mark, indentation or old line ends before it, the router takes the key and
-    /// then serves no certificate at all. Send this text instead of the file's.
+    /// Send this to a cluster instead of the file: [`from_pem`](Self::from_pem) reads files that
+    /// Flynn's router cannot read. With a byte order mark, indentation or old line ends, the router
+    /// accepts the key and then serves no certificate at all.
     pub fn secret_pem(&self) -> String {
         pem::encode("PRIVATE KEY", self.der.secret_der())
     }
 
-    /// Why Flynn's own programs do not find the key in the file that it was read from.
+    /// Returns why Go does not find the key in the file that it was read from.
     pub(crate) fn skipped_by_go(&self) -> Option<&'static str> {
         self.skipped_by_go
     }
@@ -150,11 +148,11 @@ impl PrivateKey {
         Some((parts.value(SEQUENCE)?.raw, parts.value(OCTET_STRING)?.content))
     }
 
-    /// Tells whether this is the key of `certificate`.
+    /// Returns whether this is the key of `certificate`.
     ///
-    /// The parts of an RSA key are compared with each other and with the certificate. Of other
-    /// kinds the crypto provider computes the public key; where it cannot, the public part in the
-    /// file is compared.
+    /// The parts of an RSA key are compared with each other and with the certificate. For other
+    /// kinds, the crypto provider computes the public key; if it cannot, the public key in the file
+    /// is compared.
     pub fn matches(&self, certificate: &Certificate, provider: &CryptoProvider) -> KeyMatch {
         let Some(wanted) = public_bits(certificate.public_key()) else {
             return KeyMatch::Unknown;
@@ -185,9 +183,9 @@ impl PrivateKey {
         }
     }
 
-    /// Tells whether the crypto provider can load the key, to sign handshakes with. Sound keys that
-    /// a provider cannot load are those of rare kinds or sizes, and RSA keys with an exponent below
-    /// 65537, with more than two primes, or without the values of the Chinese remainder theorem.
+    /// Returns whether the crypto provider can load the key to sign handshakes. Providers refuse
+    /// rare kinds and sizes, and RSA keys with an exponent below 65537, with more than two primes,
+    /// or without the values of the Chinese remainder theorem.
     pub fn is_usable_by(&self, provider: &CryptoProvider) -> bool {
         provider.key_provider.load_private_key(self.der.clone_key()).is_ok()
     }
@@ -209,7 +207,7 @@ fn damaged(line: usize, why: &str) -> Error {
 fn encrypted() -> Error {
     Error::new(
         ErrorKind::Key,
-        "the private key is encrypted, which a router cannot use: decrypt it with `openssl pkey`",
+        "the private key is encrypted, and a router cannot decrypt it: decrypt it with `openssl pkey`",
     )
 }
 

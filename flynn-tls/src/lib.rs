@@ -1,19 +1,18 @@
-//! Pins and certificates that a person can trust and understand: for people who run or automate a
-//! Flynn cluster.
+//! Certificate pins, TLS that checks them, and checks of certificates for Flynn clusters.
 //!
-//! A Flynn client trusts its controller by a *pin*, the SHA-256 of the controller's certificate.
-//! When that certificate is replaced, every client fails; when it is broken, the router does. This
-//! crate makes TLS configurations from pins, says why a pin no longer fits, and finds what is
-//! wrong with a certificate before anybody installs it.
+//! A Flynn client trusts its controller by a *pin*: the SHA-256 of the controller's certificate.
+//! When that certificate is replaced, every client fails; when it is broken, the router fails. This
+//! crate makes TLS configurations from pins, explains why a pin no longer matches, and finds what is
+//! wrong with a certificate before you install it.
 //!
-//! | question | answer |
+//! | task | API |
 //! |---|---|
-//! | how do I connect by pin? | [`ClientTls`] makes a [`rustls::ClientConfig`] |
-//! | why did it fail? | [`pin_mismatch`] finds the [`PinMismatch`] in any error; [`PinMismatch::causes`] ranks the reasons |
-//! | what is the new pin? | [`Pin::from_pem`] of a file, [`Probe`] of a live server |
-//! | is this certificate good? | [`check()`] tells everything at once |
-//! | what does each node present? | [`Probe::connect_to`], [`probe_many`] |
-//! | certificates for my tests? | the module `generate` (feature `generate`) |
+//! | connect by pin | [`ClientTls`] makes a [`rustls::ClientConfig`] |
+//! | explain a failure | [`pin_mismatch`] finds the [`PinMismatch`] in any error; [`PinMismatch::causes`] ranks the causes |
+//! | compute a pin | [`Pin::from_pem`] of a file, [`Probe`] of a live server |
+//! | check a certificate | [`check()`] reports everything at once |
+//! | compare the nodes of a cluster | [`Probe::connect_to`], [`probe_many`] |
+//! | make certificates for tests | the module [`generate`] (feature `generate`) |
 //!
 //! ```
 //! use flynn_tls::{Bundle, ClientTls, Pin, Requirements, check};
@@ -21,12 +20,12 @@
 //! # fn main() -> Result<(), flynn_tls::Error> {
 //! # let issued = flynn_tls::generate::Ca::new("CA")?.issue(&["example.com", "*.example.com"])?;
 //! # let pem = issued.certificate_pem();
-//! // During a rotation both the old and the new certificate are accepted.
+//! // Accept both the old and the new certificate during a rotation.
 //! let old: Pin = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=".parse()?;
 //! let new = Pin::from_pem(&pem)?;
 //! let config = ClientTls::pinned([old, new]).config()?;
 //!
-//! // Before it is installed: every finding with a code, an explanation and a remedy.
+//! // Check a certificate before you install it.
 //! let bundle = Bundle::from_pem(pem.as_bytes())?;
 //! let report = check(&bundle, None, &Requirements::new().domain("example.com"));
 //! for finding in report.findings() {
@@ -40,14 +39,21 @@
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `ring` | yes | ring as the provider where none is handed over |
-//! | `aws-lc-rs` | | aws-lc-rs as that provider where `ring` is off; both together compile |
+//! | `ring` | yes | ring as the default crypto provider |
+//! | `aws-lc-rs` | | aws-lc-rs as the default crypto provider, unless `ring` is enabled too |
 //! | `probe` | yes | [`Probe`], on tokio |
 //! | `webpki-roots` | yes | Mozilla's roots |
-//! | `platform` | | `Roots::platform`, the platform's own verifier |
-//! | `generate` | | the module `generate`: certificates for tests, on rcgen |
+//! | `platform` | | [`Roots::platform`], the platform's own verifier |
+//! | `serde` | | `Serialize` for [`Finding`], [`Report`], [`Code`] and [`Severity`] |
+//! | `generate` | | the module [`generate`]: certificates for tests, on rcgen |
 //!
-//! The provider that a process may have installed is never used and never needed.
+//! The crate neither uses nor needs the crypto provider that the process may have installed.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Links to items of features that are off.
+#![cfg_attr(
+    not(all(feature = "probe", feature = "platform", feature = "generate")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 
 mod bundle;
 mod certificate;
@@ -82,3 +88,7 @@ pub use probe::{Presented, Probe, probe, probe_many};
 pub use rustls;
 pub use rustls_pki_types as pki_types;
 pub use time::Time;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

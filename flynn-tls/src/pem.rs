@@ -116,7 +116,7 @@ pub(crate) fn blocks(file: &[u8]) -> impl Iterator<Item = Block<'_>> {
                 if let Some(label) = mangled_begin(line.text, file.get(line.end..)) {
                     let why = format!(
                         "line {} is not `-----BEGIN …-----` alone: its line breaks were lost, or \
-                         something stands before or behind it",
+                         there is text before or after it",
                         line.number
                     );
                     let (body, skipped_by_go) = (Body::Damaged(why), None);
@@ -142,7 +142,7 @@ pub(crate) fn blocks(file: &[u8]) -> impl Iterator<Item = Block<'_>> {
     })
 }
 
-const GLUED: &str = "an END and a BEGIN stand in one line, put a line break between them in line";
+const GLUED: &str = "an END and a BEGIN are on one line: insert a line break between them in line";
 
 /// The label of a BEGIN or END line. Without its line breaks a whole file is one line that begins
 /// and ends as such a line does: what is between must not pass for a label, which is shown.
@@ -262,7 +262,7 @@ fn skipped_by_go(raw: &[u8], first: bool) -> Option<&'static str> {
     const INDENTED: &str = "it is indented";
     const LINE_ENDS: &str = "its lines do not end in line feeds";
     if first && raw.starts_with(BOM) {
-        return Some("a byte order mark stands before it");
+        return Some("there is a byte order mark before it");
     }
     if raw.first().is_some_and(u8::is_ascii_whitespace) {
         return Some(INDENTED);
@@ -289,12 +289,12 @@ fn skipped_by_go(raw: &[u8], first: bool) -> Option<&'static str> {
         );
     }
     if !ends(begin) || !ends(end) {
-        return Some("something other than blanks stands behind its BEGIN or END");
+        return Some("there is text after its BEGIN or END");
     }
     let base64 = body.iter().skip_while(|line| line.contains(&b':')).copied().flatten();
     let base64: Vec<u8> = base64.copied().filter(|b| !b" \t\r".contains(b)).collect();
     if !base64.iter().all(|&b| is_base64(b)) {
-        return Some("it holds characters that are not base64");
+        return Some("it contains characters that are not base64");
     }
     GO.decode(&base64).err().map(|_| "its base64 lacks its padding")
 }
@@ -378,7 +378,7 @@ fn certificate(block: Block<'_>) -> Option<Result<Located, Error>> {
         }
         // Others skip it, and take the next certificate for the first.
         Body::Der(der) if Certificate::from_der(der.clone()).is_ok() => {
-            let why = format!("its label is {:?}, it should be \"CERTIFICATE\"", block.label);
+            let why = format!("its label is {:?}, change it to \"CERTIFICATE\"", block.label);
             return Some(Err(damaged(line, &why)));
         }
         Body::Damaged(why) if block.label.is_empty() => {

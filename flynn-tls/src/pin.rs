@@ -10,10 +10,10 @@ use sha2::{Digest as _, Sha256};
 use crate::Certificate;
 use crate::error::{Error, ErrorKind};
 
-/// The SHA-256 of a leaf certificate's DER, written in standard base64: what Flynn keeps as
+/// The SHA-256 of a leaf certificate's DER, written in standard base64. Flynn stores it as
 /// `TLSPin` in `~/.flynnrc`.
 ///
-/// The same value comes from
+/// This command prints the same value:
 /// `openssl x509 -outform DER | openssl dgst -binary -sha256 | openssl base64`.
 ///
 /// ```
@@ -27,31 +27,31 @@ use crate::error::{Error, ErrorKind};
 pub struct Pin([u8; 32]);
 
 impl Pin {
-    /// The pin of a certificate in DER. Any bytes are accepted: nothing is parsed.
+    /// Computes the pin of a certificate in DER. The bytes are not parsed.
     pub fn from_der(der: &[u8]) -> Self {
         Self(Sha256::digest(der).into())
     }
 
-    /// The pin of a certificate as rustls hands it over.
+    /// Computes the pin of a certificate.
     pub fn of(certificate: &CertificateDer<'_>) -> Self {
         Self::from_der(certificate)
     }
 
-    /// The pin of the first certificate of a PEM file (or of a DER file), as the openssl pipe takes
-    /// it.
+    /// Computes the pin of the first certificate of a PEM file, or of a DER file, like the openssl
+    /// command above.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when the file holds no certificate, or one that cannot be read:
-    /// nothing could ever be pinned by it.
+    /// [`ErrorKind::Certificate`] if the file contains no certificate, or the first one cannot be
+    /// read. The pin of a later certificate is never returned.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         Certificate::from_pem(file).map(|certificate| certificate.pin())
     }
 
-    /// A pin from the SHA-256 fingerprint in hexadecimal, with or without colons, as browsers
-    /// and `openssl x509 -fingerprint -sha256` show it (openssl's whole line is good as well).
+    /// Reads a SHA-256 fingerprint in hexadecimal, with or without colons, as browsers and
+    /// `openssl x509 -fingerprint -sha256` show it. You can pass openssl's whole line.
     ///
     /// # Errors
-    /// [`ErrorKind::Pin`] when it is not 32 bytes of hexadecimal.
+    /// [`ErrorKind::Pin`] if it is not 32 bytes of hexadecimal.
     pub fn from_hex(text: &str) -> Result<Self, Error> {
         parse_hex(text.trim()).map(Self).ok_or_else(|| {
             Error::new(
@@ -61,12 +61,12 @@ impl Pin {
         })
     }
 
-    /// The 32 bytes of the hash.
+    /// Returns the 32 bytes of the hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Lower-case hexadecimal without colons.
+    /// Returns the hash in lower-case hexadecimal without colons.
     pub fn to_hex(&self) -> String {
         hex(&self.0)
     }
@@ -108,16 +108,15 @@ fn parse_hex(text: &str) -> Option<[u8; 32]> {
 impl FromStr for Pin {
     type Err = Error;
 
-    /// Reads standard base64 of exactly 32 bytes, as `TLSPin` holds it. Blanks around it are
-    /// ignored, because people paste.
+    /// Reads standard base64 of exactly 32 bytes. White space around it is ignored.
     fn from_str(text: &str) -> Result<Self, Error> {
         let text = text.trim();
         if text.is_empty() {
             return Err(Error::new(ErrorKind::Pin, "the pin is empty"));
         }
         if text.starts_with("sha256/") {
-            let message = "not a pin of a certificate but of a public key (sha256/…), which Flynn \
-                           does not use";
+            let message = "this is the pin of a public key (sha256/…), and Flynn uses pins of \
+                           certificates";
             return Err(Error::new(ErrorKind::Pin, message));
         }
         if let Ok(bytes) = STANDARD.decode(text) {
@@ -134,7 +133,7 @@ impl FromStr for Pin {
         Err(Error::new(
             ErrorKind::Pin,
             if parse_hex(text).is_some() {
-                "not a pin but a hexadecimal fingerprint: pins are base64, use Pin::from_hex"
+                "this is a hexadecimal fingerprint, and pins are base64: use Pin::from_hex"
             } else {
                 "not a pin: expected the base64 of 32 bytes (44 characters, the last one `=`)"
             },
@@ -154,7 +153,7 @@ impl fmt::Debug for Pin {
     }
 }
 
-/// The pins a client accepts: one, or the old and the new one while a certificate is replaced.
+/// The pins that a client accepts: usually one, or the old and the new one during a rotation.
 ///
 /// ```
 /// use flynn_tls::{Pin, PinSet};
@@ -167,22 +166,22 @@ impl fmt::Debug for Pin {
 pub struct PinSet(BTreeSet<Pin>);
 
 impl PinSet {
-    /// Whether `pin` is one of them.
+    /// Returns whether `pin` is in the set.
     pub fn contains(&self, pin: &Pin) -> bool {
         self.0.contains(pin)
     }
 
-    /// The pins, in the order of their bytes.
+    /// Returns the pins in the order of their bytes.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Pin> + Clone {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// Returns the number of pins.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// True for a set that accepts nothing.
+    /// Returns whether the set is empty, so that it accepts nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -249,7 +248,7 @@ impl Extend<Pin> for PinSet {
 }
 
 impl fmt::Display for PinSet {
-    /// The pins, separated by ` or `.
+    /// Writes the pins, separated by ` or `.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, pin) in self.iter().enumerate() {
             write!(f, "{}{pin}", if i == 0 { "" } else { " or " })?;

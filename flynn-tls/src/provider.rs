@@ -4,10 +4,10 @@ use rustls::crypto::CryptoProvider;
 
 use crate::error::Error;
 
-/// The provider used where none is handed over: ring if it is compiled in, else aws-lc-rs.
+/// Returns the default provider: ring if it is compiled in, otherwise aws-lc-rs.
 ///
-/// The one that the process may have installed is never asked, so that the same call does the
-/// same in every program.
+/// The provider that the process may have installed is never used, so that a call does the same in
+/// every program.
 #[allow(clippy::unnecessary_wraps, reason = "without both features there is none")]
 pub(crate) fn default() -> Result<Arc<CryptoProvider>, Error> {
     #[cfg(feature = "ring")]
@@ -17,6 +17,6 @@ pub(crate) fn default() -> Result<Arc<CryptoProvider>, Error> {
     #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
     Err(Error::new(
         crate::error::ErrorKind::Config,
-        "no crypto provider: hand one over, or enable the feature `ring` or `aws-lc-rs`",
+        "no crypto provider: pass one, or enable the feature `ring` or `aws-lc-rs`",
     ))
 }

@@ -7,34 +7,34 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::error::{Error, ErrorKind};
 
-/// A moment, in whole seconds of UTC, as certificates write them (years 1950 to 9999).
+/// A time in whole seconds of UTC, from the year 1950 to 9999, as in certificates.
 ///
-/// Shown as RFC 3339: `2027-01-31T23:59:59Z`.
+/// `Display` and `FromStr` use RFC 3339: `2027-01-31T23:59:59Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(i64);
 
 impl Time {
-    /// The clock of this machine.
+    /// Returns the time of this machine's clock.
     pub fn now() -> Self {
         Self::from(SystemTime::now())
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Creates a time from seconds since 1970-01-01T00:00:00Z.
     pub const fn from_unix(seconds: i64) -> Self {
         Self(seconds)
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z, negative before.
+    /// Returns the seconds since 1970-01-01T00:00:00Z; negative before.
     pub const fn unix(self) -> i64 {
         self.0
     }
 
-    /// This moment and `days` more (fewer when negative).
+    /// Adds days; negative ones are subtracted.
     pub const fn plus_days(self, days: i32) -> Self {
         Self(self.0.saturating_add(days as i64 * 86_400))
     }
 
-    /// Whole days from `earlier` to this moment, rounded towards the past.
+    /// Returns the whole days since `earlier`, rounded down.
     pub const fn days_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0).div_euclid(86_400)
     }
@@ -62,7 +62,7 @@ impl From<SystemTime> for Time {
 impl FromStr for Time {
     type Err = Error;
 
-    /// Reads RFC 3339, with any offset; parts of a second are dropped.
+    /// Reads RFC 3339 with any offset. Fractions of a second are dropped.
     fn from_str(text: &str) -> Result<Self, Error> {
         text.parse::<Timestamp>().map(|t| Self(t.as_second())).map_err(|e| {
             let message = format!("{text:?} is not a time such as 2027-01-31T23:59:59Z");

@@ -49,7 +49,7 @@ fn every_fault_is_printed_with_its_code_and_decides_the_exit_status() {
         }
         let lines = files.check(&arguments);
         let out = text(&lines.stdout);
-        let line = out.lines().find(|l| l.contains(&format!(" {code}: ")));
+        let line = out.lines().find(|l| l.contains(&format!(" [{code}] ")));
         let line = line.unwrap_or_else(|| panic!("{code}: {out}"));
         assert!(!out.contains("PRIVATE"), "{out}");
 
@@ -151,7 +151,7 @@ fn the_json_has_a_stable_shape() {
     assert_eq!(members(certificate).join(" "), facts);
     assert_eq!(certificate["pin"], issued.pin().to_string());
     assert_eq!(certificate["names"], serde_json::json!(["example.com", "10.0.0.1"]));
-    let finding = "certificate code explanation remedy severity";
+    let finding = "code explanation remedy severity subject";
     assert_eq!(members(&value["findings"][0]).join(" "), finding);
 }
 

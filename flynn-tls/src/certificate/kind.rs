@@ -4,7 +4,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum KeyKind {
-    /// RSA with a modulus of so many bits.
+    /// RSA, with the number of bits of the modulus.
     Rsa(u32),
     /// ECDSA on P-256.
     #[default]
@@ -15,13 +15,13 @@ pub enum KeyKind {
     P521,
     /// Ed25519.
     Ed25519,
-    /// Anything else: its object identifier (of the curve, for elliptic keys).
+    /// Anything else: the object identifier of the curve or the algorithm.
     Other(String),
 }
 
 impl KeyKind {
-    /// Who cannot use a key of this kind; `None` for the kinds that Go's servers load and at least
-    /// some of the common clients accept.
+    /// Returns who cannot use a key of this kind; `None` for kinds that Go's servers load and some
+    /// common clients accept.
     pub(crate) fn refused_by(&self) -> Option<&'static str> {
         let Self::Other(oid) = self else { return None };
         Some(match oid.as_str() {
@@ -44,7 +44,7 @@ impl KeyKind {
         })
     }
 
-    /// Too short to be safe: RSA below 2048 bits.
+    /// Returns whether it is too short to be safe: RSA below 2048 bits.
     pub fn is_weak(&self) -> bool {
         matches!(self, Self::Rsa(bits) if *bits < 2048)
     }
@@ -78,7 +78,7 @@ impl fmt::Display for KeyKind {
     }
 }
 
-/// The algorithm of a signature.
+/// A signature algorithm.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Signature {
     oid: String,
@@ -89,12 +89,12 @@ impl Signature {
         Self { oid }
     }
 
-    /// Its object identifier in dotted form.
+    /// Returns the object identifier in dotted form.
     pub fn oid(&self) -> &str {
         &self.oid
     }
 
-    /// The name openssl gives it, or the object identifier.
+    /// Returns OpenSSL's name for it, or the object identifier.
     pub fn name(&self) -> &str {
         match self.oid.as_str() {
             "1.2.840.113549.1.1.2" => "md2WithRSAEncryption",
@@ -117,7 +117,7 @@ impl Signature {
         }
     }
 
-    /// Made with a broken hash (MD2, MD5, SHA-1), which every client refuses.
+    /// Returns whether it uses a broken hash (MD2, MD5, SHA-1), which every client refuses.
     pub fn is_weak(&self) -> bool {
         let name = self.name();
         name.starts_with("md") || name.starts_with("sha1") || name.ends_with("SHA1")

@@ -18,9 +18,9 @@ use crate::text::shown;
 use crate::{Pin, Time, pem};
 use facts::Facts;
 
-/// A certificate and what it says.
+/// An X.509 certificate.
 ///
-/// Reading one proves nothing about it: see [`check`](crate::check()) for a judgement.
+/// Reading it verifies nothing: use [`check`](crate::check()) for that.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {
@@ -41,7 +41,7 @@ impl Certificate {
     /// Reads one certificate in DER.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) when it is not X.509, or something follows it.
+    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if it is not X.509, or other data follows it.
     pub fn from_der(der: impl Into<CertificateDer<'static>>) -> Result<Self, Error> {
         let der = der.into();
         let facts = Facts::read(&der)?;
@@ -51,38 +51,38 @@ impl Certificate {
     /// Reads the first certificate of a PEM file, or a DER file.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) when there is none (a key or a request is named as such), or it
-    /// is damaged.
+    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if there is none (the message says
+    /// what the file contains instead), or it is damaged.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         pem::first_certificate(file.as_ref())
     }
 
-    /// Its DER, as rustls takes it.
+    /// Returns the DER, as rustls takes it.
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der
     }
 
-    /// One PEM block.
+    /// Writes the certificate as one PEM block.
     pub fn to_pem(&self) -> String {
         pem::encode("CERTIFICATE", &self.der)
     }
 
-    /// What Flynn would keep as `TLSPin` for it.
+    /// Computes the pin, which Flynn stores as `TLSPin`.
     pub fn pin(&self) -> Pin {
         Pin::of(&self.der)
     }
 
-    /// The subject, as `CN=example.com, O=Flynn`; control characters are escaped.
+    /// Returns the subject, such as `CN=example.com, O=Flynn`, with control characters escaped.
     pub fn subject(&self) -> &str {
         &self.facts.subject
     }
 
-    /// The issuer, written as the [`subject`](Self::subject).
+    /// Returns the issuer, written like the [`subject`](Self::subject).
     pub fn issuer(&self) -> &str {
         &self.facts.issuer
     }
 
-    /// The subject's last common name.
+    /// Returns the last common name of the subject.
     pub fn common_name(&self) -> Option<&str> {
         self.facts.common_name.as_deref()
     }
@@ -92,7 +92,7 @@ impl Certificate {
         format!("certificate {} ({})", at + 1, self.title())
     }
 
-    /// What to call it in a sentence: its common name, else its first name, else its subject.
+    /// Returns what to call it in a sentence: its common name, its first name, or its subject.
     pub(crate) fn title(&self) -> String {
         let name = self.common_name().map(str::to_owned).or_else(|| self.names().iter().next());
         match name {
@@ -102,112 +102,112 @@ impl Certificate {
         }
     }
 
-    /// The subject alternative names: the only ones that clients look at.
+    /// Returns the subject alternative names, the only names that clients look at.
     pub fn names(&self) -> &Names {
         &self.facts.names
     }
 
-    /// The first moment of its validity.
+    /// Returns the start of the validity, inclusive.
     pub fn not_before(&self) -> Time {
         self.facts.not_before
     }
 
-    /// The last moment of its validity.
+    /// Returns the end of the validity, inclusive.
     pub fn not_after(&self) -> Time {
         self.facts.not_after
     }
 
-    /// Whether `at` is within its validity, both ends included.
+    /// Returns whether it is valid at this time.
     pub fn is_valid_at(&self, at: Time) -> bool {
         self.not_before() <= at && at <= self.not_after()
     }
 
-    /// The kind and size of its public key.
+    /// Returns the kind and size of the public key.
     pub fn key(&self) -> &KeyKind {
         &self.facts.key
     }
 
-    /// Its `SubjectPublicKeyInfo` in DER.
+    /// Returns the `SubjectPublicKeyInfo` in DER.
     pub fn public_key(&self) -> &[u8] {
         self.der.get(self.facts.public_key.clone()).unwrap_or_default()
     }
 
-    /// How its issuer signed it.
+    /// Returns the algorithm of its signature.
     pub fn signature(&self) -> &Signature {
         &self.facts.signature
     }
 
-    /// The serial number in lower-case hexadecimal, two digits a byte, without leading zero bytes;
-    /// a minus in front where a CA made a negative one.
+    /// Returns the serial number in lower-case hexadecimal, two digits per byte, without leading zero
+    /// bytes, and with a minus sign if it is negative.
     pub fn serial(&self) -> &str {
         &self.facts.serial
     }
 
-    /// The X.509 version: 1 or 3, rarely 2.
+    /// Returns the X.509 version: 1, 2 or 3.
     pub fn version(&self) -> u32 {
         self.facts.version
     }
 
-    /// Whether it may sign other certificates (basic constraints say CA).
+    /// Returns whether it is a CA certificate by its basic constraints.
     pub fn is_ca(&self) -> bool {
         self.facts.is_ca
     }
 
-    /// Whether its key usage, if it has one, lets it sign other certificates (`keyCertSign`).
-    /// rustls does not ask, openssl and Go do.
+    /// Returns whether the key usage, if there is one, includes `keyCertSign`. OpenSSL and Go require
+    /// it of issuers; rustls does not check.
     pub fn may_sign_certificates(&self) -> bool {
         self.facts.may_sign
     }
 
-    /// Whether its extended key usage, if it has one, allows TLS servers.
+    /// Returns whether the extended key usage, if there is one, includes TLS servers.
     pub fn is_for_servers(&self) -> bool {
         self.facts.for_servers
     }
 
-    /// Whether subject and issuer are the same, as in a root, or in a leaf that nobody signed.
+    /// Returns whether subject and issuer are the same, as in a root or a self-signed leaf.
     pub fn is_self_issued(&self) -> bool {
         self.raw_subject() == self.raw_issuer()
     }
 
-    /// Whether its key usage, if it has one, allows a server to sign its handshakes
-    /// (`digitalSignature`).
+    /// Returns whether the key usage, if there is one, includes `digitalSignature`, which a server
+    /// needs for its handshakes.
     pub fn may_sign_handshakes(&self) -> bool {
         self.facts.may_authenticate
     }
 
-    /// Whether it demands that the server staples an OCSP answer (`must-staple`).
+    /// Returns whether it requires stapled OCSP responses (must-staple).
     pub fn must_staple(&self) -> bool {
         self.facts.must_staple
     }
 
-    /// Why Go cannot read its public key although the kind is known.
+    /// Returns why Go cannot read the public key although its kind is known.
     pub(crate) fn unreadable_by_go(&self) -> Option<&'static str> {
         self.facts.unreadable_by_go
     }
 
-    /// The rules of RFC 5280 that strict clients insist on, and it breaks.
+    /// Returns the rules of RFC 5280 that it breaks and strict clients enforce.
     pub(crate) fn breaches(&self) -> &[&'static str] {
         &self.facts.breaches
     }
 
-    /// The critical extensions, by object identifier, that rustls-webpki does not process and must
-    /// therefore refuse. Others may know more of them, such as certificate policies.
+    /// Returns the object identifiers of critical extensions that rustls-webpki does not process and
+    /// must therefore refuse. Other clients process more, such as certificate policies.
     pub fn unknown_critical_extensions(&self) -> &[String] {
         &self.facts.unknown_critical
     }
 
-    /// SHA-256 of the whole certificate, as openssl and browsers show it: `AB:CD:…`.
+    /// Returns the SHA-256 of the certificate as OpenSSL and browsers show it: `AB:CD:…`.
     pub fn fingerprint(&self) -> String {
         colons(self.pin().as_bytes())
     }
 
-    /// SHA-256 of the public key alone, which stays when a certificate is renewed with its key.
+    /// Returns the SHA-256 of the public key, which stays the same if a renewal keeps the key.
     pub fn key_fingerprint(&self) -> String {
         colons(Pin::from_der(self.public_key()).as_bytes())
     }
 
-    /// Whether the certificate was issued under `issuer`'s name (and, where both say it, with its
-    /// key identifier). No signature is verified.
+    /// Returns whether the certificate names `issuer` as its issuer, by name and, if both have one,
+    /// by key identifier. The signature is not verified.
     pub fn names_as_issuer(&self, issuer: &Self) -> bool {
         self.facts.raw_issuer(&self.der) == issuer.facts.raw_subject(&issuer.der)
             && match (&self.facts.authority_key_id, &issuer.facts.subject_key_id) {
@@ -216,23 +216,23 @@ impl Certificate {
             }
     }
 
-    /// Whether its issuer calls itself what the throw-away CA of a Flynn cluster does (Flynn's
-    /// `pkg/tlscert`): a root, which nobody else has.
+    /// Returns whether the issuer's name is that of the CA that a Flynn bootstrap makes (Flynn's
+    /// `pkg/tlscert`). It is a root that only the cluster has.
     pub(crate) fn is_of_flynns_own_ca(&self) -> bool {
         self.issuer().contains("OU=Flynn Ephemeral CA")
     }
 
-    /// The subject's name in DER.
+    /// Returns the subject's name in DER.
     pub(crate) fn raw_subject(&self) -> &[u8] {
         self.facts.raw_subject(&self.der)
     }
 
-    /// The issuer's name in DER.
+    /// Returns the issuer's name in DER.
     pub(crate) fn raw_issuer(&self) -> &[u8] {
         self.facts.raw_issuer(&self.der)
     }
 
-    /// Whether both name the same issuer.
+    /// Returns whether both name the same issuer.
     pub(crate) fn has_issuer_of(&self, other: &Self) -> bool {
         self.facts.raw_issuer(&self.der) == other.facts.raw_issuer(&other.der)
             && match (&self.facts.authority_key_id, &other.facts.authority_key_id) {
@@ -241,8 +241,8 @@ impl Certificate {
             }
     }
 
-    /// Whether `issuer`'s key verifies this certificate's signature; `None` when none of the
-    /// algorithms fits.
+    /// Returns whether the key of `issuer` verifies this certificate's signature; `None` if there is
+    /// no algorithm for it.
     pub(crate) fn is_signed_by(
         &self,
         issuer: &Self,
@@ -300,7 +300,7 @@ impl TryFrom<&CertificateDer<'_>> for Certificate {
     }
 }
 
-/// An address in a subject alternative name, which holds its 4 or 16 bytes.
+/// Reads an address from its 4 or 16 bytes in a subject alternative name.
 fn address(bytes: &[u8]) -> Option<IpAddr> {
     if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
         return Some(v4.into());

@@ -14,32 +14,32 @@ pub struct Names {
 }
 
 impl Names {
-    /// The DNS names, wildcards included, as written in the certificate.
+    /// Returns the DNS names, including wildcards, as written in the certificate.
     pub fn dns(&self) -> &[String] {
         &self.dns
     }
 
-    /// The IP addresses.
+    /// Returns the IP addresses.
     pub fn addresses(&self) -> &[IpAddr] {
         &self.addresses
     }
 
-    /// Names that no TLS client looks at (mail addresses, URIs …), each with its kind in front.
+    /// Returns names that TLS clients ignore, such as mail addresses and URIs, prefixed with their
+    /// kind.
     pub fn others(&self) -> &[String] {
         &self.others
     }
 
-    /// True without any name.
+    /// Returns whether there are no names.
     pub fn is_empty(&self) -> bool {
         self.dns.is_empty() && self.addresses.is_empty() && self.others.is_empty()
     }
 
-    /// Whether a client that asks for `host` would find it here: a name in any case, `host` with or
-    /// without the root's dot; a wildcard stands for exactly one first label, so `*.example.com`
-    /// covers neither `example.com` nor `a.b.example.com`. A `host` that is itself a wildcard is
-    /// covered by the same wildcard only; addresses by the same address only.
+    /// Returns whether a client finds `host` among the names.
     ///
-    /// International names are compared in their `xn--` form: pass them so.
+    /// Case and a dot at the end of `host` do not matter. A wildcard stands for exactly one first
+    /// label, so `*.example.com` covers neither `example.com` nor `a.b.example.com`. If `host` is a
+    /// wildcard, only the same wildcard covers it. Write international names in their `xn--` form.
     pub fn covers(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);
         let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
@@ -53,7 +53,7 @@ impl Names {
         self.dns.iter().any(|name| matches(name, host))
     }
 
-    /// The names in the order DNS, addresses, others.
+    /// Returns all names: DNS names, addresses, others.
     pub fn iter(&self) -> impl Iterator<Item = String> + '_ {
         let addresses = self.addresses.iter().map(ToString::to_string);
         self.dns.iter().cloned().chain(addresses).chain(self.others.iter().cloned())
@@ -77,8 +77,8 @@ fn matches(name: &str, host: &str) -> bool {
 }
 
 impl fmt::Display for Names {
-    /// Separated by commas; control characters are escaped. Of more than 20 names the first 20 and
-    /// how many more there are, unless all are asked for (`{:#}`).
+    /// Writes the names separated by commas, with control characters escaped. `{}` writes at most 20
+    /// names and the number of the others, `{:#}` writes all.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 20;
         let all = self.dns.len() + self.addresses.len() + self.others.len();

@@ -1,37 +1,37 @@
 use std::fmt;
 
-/// What is known about a [`PinMismatch`](super::PinMismatch); `None` where it cannot be told.
+/// What is known about a [`PinMismatch`](super::PinMismatch). `None` means unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Evidence {
-    /// Whether the presented certificate covers the host's name. Unknown for an IP address, which
-    /// certificates of a cluster do not name.
+    /// Whether the presented certificate covers the host name. Unknown for IP addresses, which the
+    /// certificates of a cluster do not contain.
     pub name_covered: Option<bool>,
-    /// Whether its chain leads to a public root, whatever the dates say.
+    /// Whether its chain leads to a public root, regardless of dates.
     pub publicly_trusted: Option<bool>,
-    /// Whether it has the same issuer as a certificate handed to
-    /// [`ClientTls::known`](super::ClientTls::known), or is issued by it.
+    /// Whether a certificate from [`ClientTls::known`](super::ClientTls::known) issued it or has the
+    /// same issuer.
     pub same_issuer: Option<bool>,
-    /// Whether its issuer calls itself what Flynn's own throw-away CAs do.
+    /// Whether its issuer has the name of the CA that a Flynn bootstrap makes.
     pub issued_by_flynn: bool,
-    /// Where its validity stands.
+    /// Whether it is valid now.
     pub validity: Option<Validity>,
-    /// Whether an expected pin is that of something near the presented certificate.
+    /// Whether an expected pin was made from the wrong part of the presented chain.
     pub pin_mistake: Option<PinMistake>,
 }
 
-/// Where a certificate's validity stands.
+/// Whether a certificate is valid now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Validity {
-    /// It has not begun.
+    /// It is not valid yet.
     Future,
-    /// It is in date.
+    /// It is valid.
     Current,
-    /// It is over.
+    /// It has expired.
     Past,
 }
 
-/// What an expected pin was made of by mistake.
+/// What an expected pin was made from by mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PinMistake {
@@ -39,12 +39,12 @@ pub enum PinMistake {
     PublicKey,
     /// The PEM text of the presented certificate, or of the presented chain.
     PemText,
-    /// A CA certificate of the presented chain that issued the presented certificate, itself or
-    /// through others, by their signatures.
+    /// A CA certificate of the presented chain that issued the presented certificate, directly or
+    /// through other CAs, as their signatures show.
     Issuer,
 }
 
-/// Why a pin may not fit. The table of evidence is at
+/// Why a pin may not match. The table of evidence is at
 /// [`PinMismatch::causes`](super::PinMismatch::causes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -57,26 +57,26 @@ pub enum Cause {
     PinOfIssuer,
     /// Another server answers, or the router has no route for the name.
     OtherServer,
-    /// The server still has a certificate that is over.
+    /// The server still has an expired certificate.
     StaleCertificate,
     /// The server has a certificate that is not valid yet, or the clock is wrong.
     EarlyCertificate,
     /// The certificate was replaced by a new one of a public CA.
     Replaced,
-    /// The certificate was made again by the CA that made the one before.
+    /// The certificate was renewed by the same CA.
     Reissued,
-    /// The cluster made itself new certificates.
+    /// The cluster made new certificates for itself.
     ClusterRemade,
-    /// The certificate was replaced, and neither a public CA nor anything known vouches for the
-    /// new one.
+    /// The certificate was replaced, and neither a public CA nor a known issuer vouches for the new
+    /// one.
     ReplacedUnvouched,
-    /// Somebody on the way answers instead of the server.
+    /// Something between the client and the server answers instead of the server.
     Intercepted,
-    /// The evidence is not enough.
+    /// There is not enough evidence.
     CannotTell,
 }
 
-/// A row of the table: the cause holds when all of its evidence is there.
+/// A row of the table: a cause and its evidence.
 type Row = (Cause, fn(&Evidence) -> bool);
 
 /// The rows, the likeliest cause first.
@@ -114,8 +114,8 @@ fn current(e: Evidence) -> bool {
 }
 
 impl Evidence {
-    /// The causes that this evidence speaks for, the likeliest first;
-    /// [`CannotTell`](Cause::CannotTell) alone when it speaks for none.
+    /// Returns the causes that fit this evidence, the likeliest first, or
+    /// [`CannotTell`](Cause::CannotTell) if none fits.
     pub fn causes(&self) -> Vec<Cause> {
         let mut causes: Vec<_> =
             TABLE.iter().filter(|(_, holds)| holds(self)).map(|(cause, _)| *cause).collect();
@@ -127,7 +127,7 @@ impl Evidence {
 }
 
 impl Cause {
-    /// What happened, in words that follow "probably".
+    /// Returns what happened, as text that can follow "probably".
     pub fn explanation(self) -> &'static str {
         match self {
             Self::PinOfKey => "the pin was made from the public key, not from the certificate",
@@ -143,15 +143,17 @@ impl Cause {
             Self::Replaced => "the certificate was replaced by a new one of a public CA",
             Self::Reissued => "the certificate was renewed by the same CA",
             Self::ClusterRemade => {
-                "the cluster made itself new certificates (bootstrap or domain migration)"
+                "the cluster made new certificates for itself (bootstrap or domain migration)"
             }
             Self::ReplacedUnvouched => "the certificate was replaced (renewed or migrated)",
-            Self::Intercepted => "something between here and the server answers in its place",
-            Self::CannotTell => "the cause cannot be told",
+            Self::Intercepted => {
+                "something between this client and the server answers in its place"
+            }
+            Self::CannotTell => "the cause is unknown",
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::PinOfKey | Self::PinOfPemText | Self::PinOfIssuer => {
@@ -166,12 +168,12 @@ impl Cause {
                 "compare with the certificate file that was installed, then store the new pin as TLSPin"
             }
             Self::ReplacedUnvouched => {
-                "compute the pin of the certificate file that was installed, and if it is the \
-                 presented one store it as TLSPin"
+                "compute the pin of the installed certificate file; if it is the presented one, store \
+                 it as TLSPin"
             }
             Self::ClusterRemade => {
-                "ask who did it, compare with the certificate on the server, then store the new pin \
-                 as TLSPin"
+                "find out who did it, compare with the certificate on the server itself, then store \
+                 the new pin as TLSPin"
             }
             Self::Intercepted => "keep the pin: look for a proxy, try another network",
             Self::CannotTell => {
@@ -328,12 +330,12 @@ mod tests {
         }
     }
 
-    /// An impostor chooses everything that the other causes are concluded from.
+    /// An attacker chooses most of the evidence.
     #[test]
     fn nobody_is_told_to_store_a_pin_before_comparing_it() {
         for (cause, _) in TABLE {
             let remedy = cause.remedy();
-            let compares = ["compare with", "compute the pin of the certificate file", "do not"]
+            let compares = ["compare with", "compute the pin of the installed", "do not"]
                 .iter()
                 .find_map(|words| remedy.find(words));
             if let Some(stores) = remedy.find("store ") {

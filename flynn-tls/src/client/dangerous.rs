@@ -1,24 +1,24 @@
 use super::{ClientTls, Trust};
 
-/// The ways to give up checks, from [`ClientTls::dangerous`].
+/// Disables checks. Returned by [`ClientTls::dangerous`].
 ///
 /// ```
 /// use flynn_tls::ClientTls;
 ///
-/// // To go on working while a renewal is late, knowing what that gives up.
+/// // Keep working while a renewal is late.
 /// let config = ClientTls::webpki().dangerous().accept_expired().config()?;
 /// # Ok::<(), flynn_tls::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-#[must_use = "each of its methods gives the `ClientTls` back"]
+#[must_use = "its methods return the `ClientTls`"]
 pub struct Dangerous(pub(super) ClientTls);
 
 impl Dangerous {
-    /// Accepts a certificate whatever names it carries.
+    /// Accepts certificates for other names.
     ///
-    /// Gives up: knowing *which* server of the trusted CAs answers. With public roots that is
-    /// anybody on the internet who owns any domain; with a private CA, any of its servers.
-    /// [`ClientTls::pinned`] has this anyway, and is not changed.
+    /// You no longer know *which* server answers. With public roots it can be anyone who owns a
+    /// domain; with a private CA, any of its servers. [`ClientTls::pinned`] does not check names
+    /// anyway.
     pub fn accept_other_names(mut self) -> ClientTls {
         if let Trust::Chain { leniency, .. } = &mut self.0.trust {
             leniency.names = true;
@@ -26,12 +26,12 @@ impl Dangerous {
         self.0
     }
 
-    /// Accepts certificates after their end, intermediates too. The whole chain is judged for a
-    /// moment in the past at which none of them was over, so a leaf that ended before its
-    /// intermediate was issued (anew) is still refused, as not valid yet.
+    /// Accepts expired certificates, including intermediates. The chain is verified for a time in
+    /// the past at which none of them had expired; a leaf that expired before its intermediate was
+    /// issued is still refused.
     ///
-    /// Gives up: protection from keys that were lost or sold long ago, since CAs forget about
-    /// expired certificates. [`ClientTls::pinned`] has this anyway, and is not changed.
+    /// You lose protection from keys that leaked long ago, because CAs do not revoke expired
+    /// certificates. [`ClientTls::pinned`] does not check dates anyway.
     pub fn accept_expired(mut self) -> ClientTls {
         if let Trust::Chain { leniency, .. } = &mut self.0.trust {
             leniency.expiry = true;
@@ -39,10 +39,9 @@ impl Dangerous {
         self.0
     }
 
-    /// Accepts every certificate, pins and roots forgotten.
+    /// Accepts every certificate, without pins and roots.
     ///
-    /// Gives up: everything except that the server has the key of whatever it presents. Anyone
-    /// on the way can read and change all traffic, and with it Flynn's controller key.
+    /// Anyone on the network can read and change all traffic, including Flynn's controller key.
     pub fn accept_any_certificate(mut self) -> ClientTls {
         self.0.trust = Trust::Anyone;
         self.0

@@ -7,16 +7,16 @@ use super::Roots;
 use super::causes::{Cause, Evidence, PinMistake, Validity};
 use crate::{Certificate, Pin, PinSet, Time, pem};
 
-/// The server's leaf certificate has none of the expected pins; no byte of a request was sent.
+/// The server's leaf certificate has none of the expected pins. No byte of a request was sent.
 ///
-/// Found in a request's error with [`pin_mismatch`](crate::pin_mismatch). Its `Display` is one
-/// line: both pins, whose certificate it is, the likeliest cause and what to do.
+/// [`pin_mismatch`](crate::pin_mismatch) finds it in the error of a request. `Display` writes one
+/// line: both pins, the certificate's subject and issuer, the likeliest cause and what to do.
 ///
 /// ```
 /// use flynn_tls::PinMismatch;
 ///
-/// /// For a table with a column each. Never offer the presented pin as the one to store: it may be
-/// /// an impostor's, and only a comparison with the installed file shows whose it is.
+/// /// A row of a table. Never offer the presented pin as the one to store: it may be an
+/// /// attacker's, and only a comparison with the installed file shows whose it is.
 /// fn row(mismatch: &PinMismatch) -> [String; 3] {
 ///     let server = mismatch.server_name().to_owned();
 ///     [server, mismatch.explanation(), mismatch.remedy().to_owned()]
@@ -33,7 +33,7 @@ pub struct PinMismatch {
     evidence: Evidence,
 }
 
-/// What a mismatch is judged by besides the pins.
+/// The facts of a handshake that explain a mismatch.
 pub(super) struct Handshake<'a> {
     pub(super) leaf: &'a CertificateDer<'a>,
     pub(super) intermediates: &'a [CertificateDer<'a>],
@@ -67,72 +67,72 @@ impl PinMismatch {
         }
     }
 
-    /// The pins that would have been accepted.
+    /// Returns the pins that would have been accepted.
     pub fn expected(&self) -> &PinSet {
         &self.expected
     }
 
-    /// The pin of what the server presented.
+    /// Returns the pin of the presented certificate.
     pub fn presented(&self) -> Pin {
         self.presented
     }
 
-    /// The leaf certificate presented, with its subject, issuer, names and dates; `None` when it
-    /// is not readable as X.509.
+    /// Returns the presented leaf certificate; `None` if it is not X.509.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.leaf.as_ref()
     }
 
-    /// How many certificates the server presented.
+    /// Returns the number of certificates that the server presented.
     pub fn chain_length(&self) -> usize {
         self.chain_length
     }
 
-    /// Whether the chain leads to a public root, whatever its dates say; `None` when that cannot
-    /// be told (without the feature `webpki-roots`).
+    /// Returns whether the chain leads to a public root, regardless of its dates; `None` without the
+    /// feature `webpki-roots`.
     pub fn publicly_trusted(&self) -> Option<bool> {
         self.evidence.publicly_trusted
     }
 
-    /// The host name that was asked for.
+    /// Returns the requested host name.
     pub fn server_name(&self) -> &str {
         &self.server_name
     }
 
-    /// What the causes are concluded from.
+    /// Returns the evidence for the causes.
     pub fn evidence(&self) -> &Evidence {
         &self.evidence
     }
 
-    /// Why the pin may not fit, the likeliest cause first; never empty.
+    /// Returns the possible causes, the likeliest first. There is at least one.
     ///
-    /// Every row whose evidence is there counts, from the top:
+    /// Each row of this table whose evidence is there adds its cause, in this order:
     ///
     /// | evidence | cause |
     /// |---|---|
     /// | an expected pin is the SHA-256 of the presented public key | [`PinOfKey`](Cause::PinOfKey) |
     /// | … of the presented PEM text | [`PinOfPemText`](Cause::PinOfPemText) |
     /// | … of a CA in the presented chain whose signatures lead to the presented certificate | [`PinOfIssuer`](Cause::PinOfIssuer) |
-    /// | the name is not covered | [`OtherServer`](Cause::OtherServer) |
-    /// | name covered, expired | [`StaleCertificate`](Cause::StaleCertificate) |
-    /// | name covered, not yet valid | [`EarlyCertificate`](Cause::EarlyCertificate) |
-    /// | name covered, in date, publicly trusted | [`Replaced`](Cause::Replaced) |
-    /// | name covered, in date, not known to be publicly trusted, same issuer as known | [`Reissued`](Cause::Reissued) |
-    /// | issuer `OU=Flynn Ephemeral CA`, not publicly trusted, not known to be the same CA | [`ClusterRemade`](Cause::ClusterRemade) |
-    /// | name covered, in date, not publicly trusted, another issuer than known | [`Intercepted`](Cause::Intercepted) |
-    /// | name covered, in date, neither publicly trusted nor of a known issuer nor of such a Flynn CA, as far as can be told | [`ReplacedUnvouched`](Cause::ReplacedUnvouched) |
-    /// | the same, and no certificate known from before | [`Intercepted`](Cause::Intercepted), after it |
+    /// | the certificate does not cover the name | [`OtherServer`](Cause::OtherServer) |
+    /// | it covers the name and has expired | [`StaleCertificate`](Cause::StaleCertificate) |
+    /// | it covers the name and is not valid yet | [`EarlyCertificate`](Cause::EarlyCertificate) |
+    /// | it covers the name, is valid and publicly trusted | [`Replaced`](Cause::Replaced) |
+    /// | it covers the name, is valid, is not known to be publicly trusted, and has the known issuer | [`Reissued`](Cause::Reissued) |
+    /// | its issuer is `OU=Flynn Ephemeral CA`, not publicly trusted, and not known to be the same CA | [`ClusterRemade`](Cause::ClusterRemade) |
+    /// | it covers the name, is valid, is not publicly trusted, and has another issuer than the known one | [`Intercepted`](Cause::Intercepted) |
+    /// | it covers the name, is valid, and nothing is known that vouches for it | [`ReplacedUnvouched`](Cause::ReplacedUnvouched) |
+    /// | the same, and no earlier certificate is known | [`Intercepted`](Cause::Intercepted) too |
     /// | none of these | [`CannotTell`](Cause::CannotTell) |
     ///
-    /// The causes are likely ones, no proof: whoever answers chose everything in the certificate
-    /// but the signature of a public CA, which signs for whoever controls the DNS. So every
-    /// remedy that ends in a new pin begins with a comparison. An expected pin of any other certificate
-    /// that is sent along is no evidence: an impostor can send the right one behind his own.
+    /// The causes are likely, not proved. An attacker chooses everything in a certificate except
+    /// the signature of a public CA, and a public CA signs for whoever controls the DNS. Therefore
+    /// every remedy that ends with a new pin starts with a comparison. If an expected pin is that of
+    /// another certificate in the chain, that proves nothing: an attacker can send the right
+    /// certificate behind his own.
     pub fn causes(&self) -> Vec<Cause> {
         self.evidence.causes()
     }
 
-    /// What was presented instead of what, and the likeliest cause, in one line.
+    /// Returns both pins, the certificate and the likeliest cause in one line.
     pub fn explanation(&self) -> String {
         let (server, presented, expected) = (&self.server_name, self.presented, &self.expected);
         let leaf = self.leaf.as_ref().map_or_else(String::new, |leaf| {
@@ -147,12 +147,12 @@ impl PinMismatch {
         )
     }
 
-    /// What to do about the likeliest cause. It never says to store a pin before comparing it.
+    /// Returns what to do about the likeliest cause. It never says to store a pin before comparing it.
     pub fn remedy(&self) -> &'static str {
         self.likeliest().remedy()
     }
 
-    /// The likeliest of the [`causes`](Self::causes).
+    /// Returns the first of the [`causes`](Self::causes).
     pub fn likeliest(&self) -> Cause {
         self.causes().first().copied().unwrap_or(Cause::CannotTell)
     }
@@ -195,8 +195,8 @@ impl Handshake<'_> {
         (!self.known.is_empty()).then(|| self.known.iter().any(same))
     }
 
-    /// The CAs of the chain that did issue the leaf, one above the other. Whoever answers may send
-    /// any certificate along, the right one too: only signatures show which belong to his.
+    /// Returns the CAs of the chain that issued the leaf, by their signatures. A server can send any
+    /// other certificate too.
     fn issuers(&self, leaf: &Certificate) -> Vec<Certificate> {
         let rest = self.intermediates.iter().filter_map(|der| Certificate::try_from(der).ok());
         let mut cas: Vec<_> = rest.filter(Certificate::is_ca).collect();
@@ -243,7 +243,7 @@ fn validity(leaf: &Certificate, at: Time) -> Validity {
     }
 }
 
-/// As much of a stranger's text as fits on a line.
+/// Cuts text of a server to fit on a line.
 fn clipped(text: &str) -> String {
     const MOST: usize = 120;
     match text.char_indices().nth(MOST) {
@@ -252,7 +252,7 @@ fn clipped(text: &str) -> String {
     }
 }
 
-/// The sentence of `Display`, because rustls shows an error that it carries in no other way.
+/// Writes the same as `Display`, because rustls shows the errors that it carries by `Debug`.
 impl fmt::Debug for PinMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PinMismatch({self})")

@@ -25,21 +25,18 @@ use crate::{Bundle, Certificate, PinSet, provider};
 use chain::{Anchored, Leniency};
 use pinned::Pinned;
 
-/// Makes [`rustls::ClientConfig`]s that trust a server in one of four ways.
+/// Builds a [`rustls::ClientConfig`] that trusts servers in one of four ways.
 ///
-/// | made by | trusts | gives up |
+/// | constructor | trusts | does not check |
 /// |---|---|---|
-/// | [`pinned`](Self::pinned) | a leaf certificate with one of the pins, whatever it says | CA, names, validity (as Flynn's own client does) |
-/// | [`pinned_and_webpki`](Self::pinned_and_webpki) | a pinned leaf that is publicly trusted as well | nothing |
-/// | [`webpki`](Self::webpki) | a leaf for the host's name, in date, that leads to a public root | nothing |
-/// | [`private_ca`](Self::private_ca) | the same, leading to CAs that you name, and to no other | nothing |
+/// | [`pinned`](Self::pinned) | a leaf certificate with one of the pins | CA, names, validity (like Flynn's own client) |
+/// | [`pinned_and_webpki`](Self::pinned_and_webpki) | a pinned leaf that is publicly trusted too | |
+/// | [`webpki`](Self::webpki) | a valid leaf for the host name with a chain to a public root | |
+/// | [`private_ca`](Self::private_ca) | a valid leaf for the host name with a chain to one of your CAs | |
 ///
 /// In every mode the server must prove in the handshake that it has the certificate's key.
 ///
-/// Every [`config`](Self::config) has a session store of its own, and rustls resumes a session
-/// only under the very verifier that accepted its certificate: a session made under one pin set
-/// is never resumed under another, not even when a configuration is cloned, its verifier
-/// exchanged, or a store handed from one configuration to another.
+/// A TLS session is resumed only by the configuration, and under the pins, that it was made with.
 ///
 /// ```
 /// use flynn_tls::{ClientTls, Pin};
@@ -64,37 +61,35 @@ enum Trust {
 }
 
 impl ClientTls {
-    /// Trusts a server whose leaf certificate has one of these pins, and checks nothing else of
-    /// the certificate: not who issued it, not its names, not its dates. Flynn's own client does
-    /// the same. The handshake's signature is verified.
+    /// Trusts a server whose leaf certificate has one of these pins. Issuer, names and dates of the
+    /// certificate are not checked, as in Flynn's own client. The signature of the handshake is
+    /// verified.
     ///
-    /// A wrong pin is a [`PinMismatch`]. A certificate that has a right pin but cannot be used to
-    /// verify a signature (X.509 v1, RSA below 2048 bits, P-521 on ring) is [`Unverifiable`]; over
-    /// TLS 1.2 most servers with P-521 end the handshake before they show theirs. The
-    /// pin is looked at first: about a stranger's certificate nothing else is said.
+    /// If the pin is wrong, the connection fails with a [`PinMismatch`]. If the pin is right but the
+    /// certificate cannot verify signatures (X.509 v1, RSA below 2048 bits, P-521 on ring), it fails
+    /// with [`Unverifiable`]. Over TLS 1.2 most servers with P-521 end the handshake first.
     pub fn pinned(pins: impl Into<PinSet>) -> Self {
         Self::trusting(Trust::Pins(pins.into()))
     }
 
     /// Trusts a server whose leaf certificate has one of these pins *and* passes all checks of
-    /// [`webpki`](Self::webpki). The pin is looked at first.
+    /// [`webpki`](Self::webpki). The pin is checked first.
     pub fn pinned_and_webpki(pins: impl Into<PinSet>) -> Self {
         Self::chain(Some(pins.into()), Roots::public())
     }
 
-    /// Trusts what browsers trust: a certificate for the host's name, in date, that leads to one
-    /// of Mozilla's roots (feature `webpki-roots`), or to the roots given to
-    /// [`roots`](Self::roots).
+    /// Trusts what browsers trust: a valid certificate for the host name with a chain to one of
+    /// Mozilla's roots (feature `webpki-roots`), or to the roots set by [`roots`](Self::roots).
     pub fn webpki() -> Self {
         Self::chain(None, Roots::public())
     }
 
-    /// Trusts certificates for the host's name, in date, that lead to one of the CAs in `pem`,
-    /// and no other: such as what a Flynn controller answers to `GET /ca-cert`.
+    /// Trusts valid certificates for the host name with a chain to one of the CAs in `pem`. A Flynn
+    /// controller returns its CA for `GET /ca-cert`.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when `pem` holds no certificate, or one that cannot be read or
-    /// trusted.
+    /// [`ErrorKind::Certificate`] if `pem` contains no certificate, or one cannot be read or used as
+    /// a root.
     pub fn private_ca(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Ok(Self::chain(None, Roots::from_pem(pem)?))
     }
@@ -107,8 +102,8 @@ impl ClientTls {
         Self { trust, known: Vec::new(), provider: None }
     }
 
-    /// Exchanges the roots of a mode that checks the chain; [`pinned`](Self::pinned) has none and
-    /// stays as it is.
+    /// Replaces the roots of a mode that checks the chain. [`pinned`](Self::pinned) has none and does
+    /// not change.
     pub fn roots(mut self, new: Roots) -> Self {
         if let Trust::Chain { roots, .. } = &mut self.trust {
             *roots = new;
@@ -116,30 +111,30 @@ impl ClientTls {
         self
     }
 
-    /// Certificates from before, such as the one that was pinned or the cluster's CA: they help to
+    /// Adds certificates from before, such as the pinned one or the cluster's CA. They help to
     /// explain a [`PinMismatch`] and are never trusted.
     pub fn known(mut self, before: &Bundle) -> Self {
         self.known.extend_from_slice(before.certificates());
         self
     }
 
-    /// Uses this crypto provider instead of ring (or aws-lc-rs, when only that is compiled in).
+    /// Uses this crypto provider instead of the default one.
     pub fn provider(mut self, provider: Arc<CryptoProvider>) -> Self {
         self.provider = Some(provider);
         self
     }
 
-    /// The ways to give up checks. Each says what it gives up.
+    /// Disables checks. Each method says what you lose.
     pub fn dangerous(self) -> Dangerous {
         Dangerous(self)
     }
 
-    /// Makes the configuration: TLS 1.2 and 1.3, no client certificate, no ALPN (set
+    /// Builds the configuration: TLS 1.2 and 1.3, no client certificate, no ALPN (set
     /// `alpn_protocols` yourself), sessions kept in memory.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] without pins, without roots, without a provider, or with a provider
-    /// that lacks what TLS 1.2 or 1.3 needs.
+    /// [`ErrorKind::Config`] if there are no pins, no roots or no crypto provider, or if the provider
+    /// does not support TLS 1.2 and 1.3.
     pub fn config(self) -> Result<ClientConfig, Error> {
         let provider = match self.provider {
             Some(provider) => provider,
@@ -149,7 +144,11 @@ impl ClientTls {
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| {
-                Error::because(ErrorKind::Config, "the crypto provider cannot do TLS", e)
+                Error::because(
+                    ErrorKind::Config,
+                    "the crypto provider does not support TLS 1.2 and 1.3",
+                    e,
+                )
             })?;
         Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
     }

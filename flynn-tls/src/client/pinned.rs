@@ -12,7 +12,7 @@ use super::unverifiable::Unverifiable;
 use crate::error::{Error, ErrorKind};
 use crate::{Certificate, Pin, PinSet, Time};
 
-/// Compares the leaf's pin, then asks `chain` if there is one, and verifies signatures itself.
+/// Compares the leaf's pin, then asks `chain` if there is one. Verifies handshake signatures.
 #[derive(Debug)]
 pub(super) struct Pinned {
     pins: PinSet,
@@ -30,13 +30,16 @@ impl Pinned {
         provider: &CryptoProvider,
     ) -> Result<Self, Error> {
         if pins.is_empty() {
-            return Err(Error::new(ErrorKind::Config, "no pin given: nothing would be accepted"));
+            return Err(Error::new(
+                ErrorKind::Config,
+                "there are no pins, so no server would be accepted: pass at least one",
+            ));
         }
         Ok(Self { pins, chain, known, algorithms: provider.signature_verification_algorithms })
     }
 }
 
-/// Wraps an error of ours so that rustls carries it, as `search` knows to find it.
+/// Wraps an error of this crate so that rustls carries it and `search` finds it.
 fn refuse(why: impl std::error::Error + Send + Sync + 'static) -> rustls::Error {
     rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
 }

@@ -8,7 +8,7 @@ use super::chain::{Anchored, Leniency};
 use crate::error::{Error, ErrorKind};
 use crate::{file_kind, pem};
 
-/// Whom a chain of certificates must lead to.
+/// The roots that a chain of certificates must lead to.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {
@@ -16,7 +16,7 @@ use crate::{file_kind, pem};
 /// # let ca = flynn_tls::generate::Ca::new("x")?;
 /// # let (ca_pem, pin) = (ca.certificate_pem(), ca.issue(&["x"])?.pin());
 ///
-/// // The pinned certificate, and only if the cluster's own CA issued it for this name.
+/// // Accept the pinned certificate only if the cluster's own CA issued it for the host name.
 /// let roots = Roots::from_pem(&ca_pem)?;
 /// let config = ClientTls::pinned_and_webpki(pin).roots(roots).config()?;
 /// # Ok(())
@@ -35,34 +35,39 @@ enum Kind {
 }
 
 impl Roots {
-    /// Mozilla's roots where the feature `webpki-roots` is on, else the platform's (feature
-    /// `platform`); without both, making a configuration fails.
+    /// Uses Mozilla's roots (feature `webpki-roots`), otherwise the platform's (feature `platform`).
+    /// Without both features, building a configuration fails.
     pub fn public() -> Self {
         Self(Kind::Public)
     }
 
-    /// Mozilla's roots, compiled in.
+    /// Uses Mozilla's roots, which are compiled in.
     #[cfg(feature = "webpki-roots")]
     pub fn mozilla() -> Self {
         Self(Kind::Store(mozilla()))
     }
 
-    /// The platform's own verifier and trust settings, with what an administrator added there.
+    /// Uses the platform's own verifier and trust settings, including roots that an administrator
+    /// added.
     #[cfg(feature = "platform")]
     pub fn platform() -> Self {
         Self(Kind::Platform)
     }
 
-    /// The certificates of a PEM file (or the one of a DER file), and no others.
+    /// Uses the certificates of a PEM file, or of a DER file.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] when there is none, or one cannot be read or trusted.
+    /// [`ErrorKind::Certificate`] if there is none, or one cannot be read or used as a root.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
         let mut store = RootCertStore::empty();
         for found in pem::certificates(file) {
             store.add(found?.der).map_err(|e| {
-                Error::because(ErrorKind::Certificate, "a CA certificate cannot be trusted", e)
+                Error::because(
+                    ErrorKind::Certificate,
+                    "a CA certificate cannot be used as a root",
+                    e,
+                )
             })?;
         }
         if store.is_empty() {
@@ -96,9 +101,10 @@ impl Roots {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
         match self.0 {
-            Kind::Store(roots) if roots.is_empty() => {
-                Err(Error::new(ErrorKind::Config, "no root certificate to trust"))
-            }
+            Kind::Store(roots) if roots.is_empty() => Err(Error::new(
+                ErrorKind::Config,
+                "there are no root certificates to trust: pass at least one",
+            )),
             Kind::Store(roots) => Ok(Arc::new(Anchored::new(roots, leniency, provider))),
             #[cfg(feature = "webpki-roots")]
             Kind::Public => Ok(Arc::new(Anchored::new(mozilla(), leniency, provider))),
@@ -137,7 +143,7 @@ fn platform(
     if leniency != Leniency::default() {
         return Err(Error::new(
             ErrorKind::Config,
-            "the platform's verifier cannot leave out single checks: use other roots",
+            "the platform's verifier cannot skip single checks: use other roots",
         ));
     }
     rustls_platform_verifier::Verifier::new(Arc::clone(provider))

@@ -5,8 +5,8 @@ use rustls::{CertificateError, OtherError};
 
 use super::{PinMismatch, Unverifiable};
 
-/// Finds the [`PinMismatch`] that made a request fail, however deep it lies: through the errors of
-/// reqwest, hyper, [`std::io`] and everything that tells its `source()`.
+/// Finds the [`PinMismatch`] that made a request fail, anywhere in the chain of an error: through
+/// the errors of reqwest, hyper, [`std::io`] and all others that implement `source()`.
 ///
 /// ```
 /// # fn example(error: Box<dyn std::error::Error>) {
@@ -19,12 +19,12 @@ pub fn pin_mismatch<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a PinMi
     find(error)
 }
 
-/// Finds the [`Unverifiable`] that made a request fail, as [`pin_mismatch`] does.
+/// Finds the [`Unverifiable`] that made a request fail, like [`pin_mismatch`].
 pub fn unverifiable<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Unverifiable> {
     find(error)
 }
 
-/// Errors are not nested deeper than this, unless they go round.
+/// Limits the search, in case an error is its own source.
 const DEEPEST: usize = 64;
 
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
@@ -39,8 +39,8 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-/// What an error holds: `source()` alone steps over what is inside of an [`io::Error`], and
-/// [`rustls::Error`] tells no source at all.
+/// Returns the next error of a chain. `source()` alone skips the error inside an [`io::Error`], and
+/// [`rustls::Error`] does not implement it.
 fn inner<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
     if let Some(inside) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         return Some(inside);

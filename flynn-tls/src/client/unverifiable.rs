@@ -6,8 +6,8 @@ use rustls::pki_types::CertificateDer;
 use crate::der::{Reader, SEQUENCE};
 use crate::{Certificate, KeyKind, Pin};
 
-/// The certificate has a right pin, but no handshake signature can be verified with it, so
-/// nothing would show that the server has its key.
+/// The server's certificate has the right pin, but cannot verify the signature of a handshake, so
+/// the server cannot prove that it has the key.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the server's certificate has the right pin {presented}, but {reason}")]
 pub struct Unverifiable {
@@ -35,12 +35,12 @@ pub enum Reason {
 }
 
 impl Unverifiable {
-    /// The pin of the certificate.
+    /// Returns the pin of the certificate.
     pub fn presented(&self) -> Pin {
         self.presented
     }
 
-    /// What is the matter with it.
+    /// Returns why.
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
@@ -77,7 +77,7 @@ fn can_verify(leaf: &Certificate, algorithms: &WebPkiSupportedAlgorithms) -> boo
     })
 }
 
-/// The sentence of `Display`, because rustls shows an error that it carries in no other way.
+/// Writes the same as `Display`, because rustls shows the errors that it carries by `Debug`.
 impl fmt::Debug for Unverifiable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Unverifiable({self})")

@@ -6,22 +6,22 @@ use super::{Ca, Issued};
 use crate::error::Error;
 use crate::{KeyKind, Time};
 
-/// What a Flynn bootstrap leaves: a CA of its own and the certificate that all system routes
-/// share.
+/// The certificates of a Flynn bootstrap, made by [`bootstrap`]: the cluster's CA, and the
+/// certificate that all system routes share.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
-    /// `O=Flynn, OU=Flynn Ephemeral CA`; its certificate is what `GET /ca-cert` answers.
+    /// The CA, `O=Flynn, OU=Flynn Ephemeral CA`. `GET /ca-cert` returns its certificate.
     pub ca: Ca,
-    /// For the domain and its wildcard. It shows no issuer, as the real one.
+    /// The certificate for the domain and its wildcard, without its CA in the chain.
     pub leaf: Issued,
 }
 
-/// The certificates of a fresh cluster at `domain`: valid for five years, names `domain` and
-/// `*.domain`, the leaf served without its CA (from Flynn's `pkg/tlscert` and `pkg/certgen`; the
-/// real ones have RSA-2048 keys, these are P-256 so that tests start at once).
+/// Makes the certificates of a new cluster at `domain`, like Flynn's `pkg/tlscert` and
+/// `pkg/certgen`: valid for five years, for `domain` and `*.domain`, and served without the CA. Real
+/// ones have RSA 2048 keys; these have P-256 keys, because they are faster to make.
 ///
 /// # Errors
-/// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when the domain is not ASCII.
+/// [`ErrorKind::Generate`](crate::ErrorKind::Generate) if the domain is not ASCII.
 pub fn bootstrap(domain: &str) -> Result<Bootstrap, Error> {
     let mut subject = DistinguishedName::new();
     subject.push(DnType::OrganizationName, "Flynn");

@@ -5,21 +5,21 @@ use super::{Ca, Issued, Leaf};
 use crate::error::{Error, ErrorKind};
 use crate::{Code, KeyKind, Time, pem};
 
-/// Files with one fault, from [`broken`].
+/// Files with one fault, made by [`broken`].
 #[derive(Clone)]
 pub struct Broken {
     /// The fault.
     pub code: Code,
-    /// The certificate's file.
+    /// The certificate file.
     pub chain_pem: String,
-    /// The key's file, to hand to [`check`](crate::check()) with it.
+    /// The certificate and the key to check it with.
     pub key: Issued,
-    /// The CA that it comes from, or should.
+    /// The CA that issued it, or should have.
     pub ca: Ca,
 }
 
 impl Broken {
-    /// The private key in PEM.
+    /// Returns the private key in PEM.
     pub fn key_pem(&self) -> String {
         self.key.key_pem()
     }
@@ -32,14 +32,14 @@ impl fmt::Debug for Broken {
     }
 }
 
-/// Files for `domain` and its wildcard with the fault that [`check`](crate::check()) reports under
-/// `code`, and as few others as it allows. Check them with
+/// Makes files for `domain` and its wildcard with the fault that [`check`](crate::check()) reports
+/// under `code`, and as few others as possible. Check them with
 /// [`Requirements::domain`](crate::Requirements::domain) and
 /// [`from_ca`](crate::Requirements::from_ca).
 ///
 /// # Errors
-/// [`ErrorKind::Generate`] for [`Code::Unchecked`], which is no fault of a file, and for a domain
-/// that is not ASCII.
+/// [`ErrorKind::Generate`] for [`Code::Unchecked`], which is not a fault of a file, and if the domain
+/// is not ASCII.
 pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
     let root = Ca::new("Test root")?;
     let ca = root.intermediate("Test intermediate")?;
@@ -135,7 +135,7 @@ pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
         Code::MustStaple => leaf(good().must_staple()),
         Code::NotStrict => leaf(good().without_authority_key_id()),
         Code::Unchecked => {
-            Err(Error::new(ErrorKind::Generate, "no file can be the reason for not being checked"))
+            Err(Error::new(ErrorKind::Generate, "`unchecked` is not a fault of a file"))
         }
     }
 }

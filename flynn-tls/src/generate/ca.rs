@@ -11,7 +11,7 @@ use super::{Issued, failed};
 use crate::error::Error;
 use crate::{KeyKind, Pin, Time, pem};
 
-/// A certificate authority that lives in memory. Cloning shares the key.
+/// A certificate authority in memory. Clones share the key.
 #[derive(Clone)]
 pub struct Ca {
     pub(super) issuer: Arc<Issuer<'static, KeyPair>>,
@@ -20,36 +20,36 @@ pub struct Ca {
 }
 
 impl Ca {
-    /// A self-signed CA, valid from ten years ago for twenty.
+    /// Makes a self-signed CA, valid from ten years ago to ten years from now.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when the name cannot be encoded or the
-    /// system gives no random bytes.
+    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) if the name cannot be encoded or there is
+    /// no randomness.
     pub fn new(common_name: &str) -> Result<Self, Error> {
         Self::with_key(common_name, &KeyKind::P256)
     }
 
-    /// As [`new`](Self::new) with another kind of key.
+    /// Makes a CA like [`new`](Self::new) with another kind of key.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub fn with_key(common_name: &str, key: &KeyKind) -> Result<Self, Error> {
         Self::of_params(params(named(common_name)), key, None)
     }
 
-    /// A CA below this one: what it issues has both above it.
+    /// Makes a CA that this one issues.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub fn intermediate(&self, common_name: &str) -> Result<Self, Error> {
         Self::of_params(params(named(common_name)), &KeyKind::P256, Some(self))
     }
 
-    /// As [`intermediate`](Self::intermediate), with a validity of its own: the chain of many a
-    /// server broke on an intermediate that was over.
+    /// Makes a CA like [`intermediate`](Self::intermediate), with a validity of its own, such as one
+    /// that has expired.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub fn intermediate_valid(
         &self,
         common_name: &str,
@@ -61,11 +61,10 @@ impl Ca {
         Self::of_params(params, &KeyKind::P256, Some(self))
     }
 
-    /// A CA below this one whose certificates must not have another CA between (path length 0)
-    /// and are good for `domain` alone (name constraints).
+    /// Makes a CA that this one issues with path length 0 and a name constraint to `domain`.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// The same as [`new`](Self::new).
     pub fn constrained(&self, common_name: &str, domain: &str) -> Result<Self, Error> {
         let mut params = params(named(common_name));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -95,27 +94,27 @@ impl Ca {
         Ok(Self { issuer: Arc::new(Issuer::new(params, pair)), chain })
     }
 
-    /// A server certificate for these names (DNS names, wildcards, IP addresses), valid from
-    /// yesterday for one year. The first one is the subject's common name.
+    /// Issues a server certificate for these names (DNS names, wildcards, IP addresses), valid from
+    /// yesterday for one year. The first name is the subject's common name.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) when a name is not ASCII (write
+    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) if a name is not ASCII (write
     /// international names in their `xn--` form).
     pub fn issue(&self, names: &[&str]) -> Result<Issued, Error> {
         self.leaf(names).issue()
     }
 
-    /// As [`issue`](Self::issue), with every property open to change before it is made.
+    /// Prepares a certificate like [`issue`](Self::issue) does, so that you can change its properties.
     pub fn leaf(&self, names: &[&str]) -> Leaf {
         Leaf::new(Some(self.clone()), names)
     }
 
-    /// The CA's own certificate in PEM.
+    /// Returns the CA's own certificate in PEM.
     pub fn certificate_pem(&self) -> String {
         pem::encode("CERTIFICATE", self.certificate_der())
     }
 
-    /// The CA's own certificate in DER.
+    /// Returns the CA's own certificate in DER.
     pub fn certificate_der(&self) -> &CertificateDer<'static> {
         static NONE: CertificateDer<'static> = CertificateDer::from_slice(&[]);
         // The chain starts with the CA itself.
@@ -129,7 +128,7 @@ fn named(common_name: &str) -> DistinguishedName {
     subject
 }
 
-/// Those of a CA. It is good ten years back too, so that leaves may be over already.
+/// The parameters of a CA. It was valid ten years ago, so that it can issue expired leaves.
 pub(super) fn params(subject: DistinguishedName) -> CertificateParams {
     let now = Time::now();
     let mut params = CertificateParams::default();

@@ -4,7 +4,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use crate::{Pin, pem};
 
-/// A certificate that was made, with its key and the certificates above it.
+/// A certificate with its key and its issuers.
 #[derive(Clone)]
 pub struct Issued {
     pub(super) certificate: CertificateDer<'static>,
@@ -14,57 +14,56 @@ pub struct Issued {
 }
 
 impl Issued {
-    /// The leaf alone, in PEM.
+    /// Returns the leaf in PEM.
     pub fn certificate_pem(&self) -> String {
         pem::encode("CERTIFICATE", &self.certificate)
     }
 
-    /// The leaf first, then what signed it, up to and with the CA.
+    /// Returns the chain from the leaf to the root.
     pub fn chain_pem(&self) -> String {
         self.chain().iter().map(|der| pem::encode("CERTIFICATE", der)).collect()
     }
 
-    /// The leaf first, then the intermediates, without the root: what a public CA hands out.
+    /// Returns the leaf and the intermediates without the root, as a public CA delivers them.
     pub fn chain_pem_without_root(&self) -> String {
         let chain = self.chain();
         let above = chain.len().saturating_sub(1).max(1);
         chain.iter().take(above).map(|der| pem::encode("CERTIFICATE", der)).collect()
     }
 
-    /// The leaf first, then what signed it, up to and with the CA.
+    /// Returns the chain from the leaf to the root.
     pub fn chain(&self) -> Vec<CertificateDer<'static>> {
         std::iter::once(&self.certificate).chain(&self.issuers).cloned().collect()
     }
 
-    /// The same certificate that shows only itself: a chain of one, as Flynn's own bootstrap
-    /// serves it.
+    /// Removes the issuers, so that the chain is only the leaf, as after a Flynn bootstrap.
     pub fn without_issuers(mut self) -> Self {
         self.issuers.clear();
         self
     }
 
-    /// The same certificate beside the key of another: nothing that it signs verifies.
+    /// Replaces the key with that of another certificate, so that they do not match.
     pub fn with_key_of(mut self, other: &Self) -> Self {
         self.key.clone_from(&other.key);
         self
     }
 
-    /// The private key, PKCS#8 in PEM.
+    /// Returns the private key as PKCS#8 in PEM.
     pub fn key_pem(&self) -> String {
         pem::encode("PRIVATE KEY", &self.key)
     }
 
-    /// The private key as rustls takes it.
+    /// Returns the private key as rustls takes it.
     pub fn key_der(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.clone()).into()
     }
 
-    /// The leaf in DER.
+    /// Returns the leaf in DER.
     pub fn certificate_der(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
-    /// The leaf's pin.
+    /// Returns the pin of the leaf.
     pub fn pin(&self) -> Pin {
         Pin::of(&self.certificate)
     }

@@ -9,8 +9,8 @@ use crate::{KeyKind, PrivateKey};
 /// The object identifier of a curve that Go does not know.
 pub(super) const SECP256K1: &str = "1.3.132.0.10";
 
-/// A key to issue a certificate for. ring makes the common kinds; of RSA and P-521, which it
-/// cannot make, there is one fixed key a size, known to the whole world.
+/// A key to issue a certificate for. ring makes the common kinds. For those that it cannot make there
+/// is one fixed, published key each.
 pub(super) struct Key {
     /// PKCS#8.
     pub(super) der: Vec<u8>,

@@ -14,7 +14,7 @@ use super::{Ca, Issued, failed};
 use crate::error::{Error, ErrorKind};
 use crate::{KeyKind, Time};
 
-/// A server certificate about to be made: change what a test needs to be odd, then
+/// A server certificate before it is made. Change what your test needs, then call
 /// [`issue`](Self::issue).
 ///
 /// ```
@@ -44,7 +44,7 @@ pub struct Leaf {
     odd: Odd,
 }
 
-/// What makes a certificate unlike one of a sensible CA.
+/// The faults of a certificate.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own")]
 struct Odd {
@@ -59,7 +59,7 @@ struct Odd {
 }
 
 impl Leaf {
-    /// A certificate that is signed with its own key, by no CA.
+    /// Prepares a certificate that is signed with its own key instead of by a CA.
     pub fn self_signed(names: &[&str]) -> Self {
         Self::new(None, names)
     }
@@ -80,91 +80,90 @@ impl Leaf {
         }
     }
 
-    /// The validity, both ends included.
+    /// Sets the validity, including both ends.
     pub fn valid(mut self, not_before: Time, not_after: Time) -> Self {
         (self.not_before, self.not_after) = (not_before, not_after);
         self
     }
 
-    /// The kind of key: P-256 (unless set), P-384, Ed25519, or the fixed test keys of RSA 1024,
-    /// 2048, 3072 and 4096 bits and of P-521.
+    /// Sets the kind of key. The default is P-256; also available are P-384, Ed25519, and fixed test
+    /// keys of RSA 1024, 2048, 3072 and 4096, P-521 and secp256k1.
     pub fn key(mut self, key: KeyKind) -> Self {
         self.key = key;
         self
     }
 
-    /// The key of a certificate from before, as after a renewal that keeps it.
+    /// Uses the key of another certificate, as a renewal that keeps the key does.
     pub fn key_of(mut self, before: &Issued) -> Self {
         self.kept_key = Some(before.key.clone());
         self
     }
 
-    /// The subject's common name, if it should not be the first name.
+    /// Sets the subject's common name. The default is the first name.
     pub fn common_name(mut self, name: &str) -> Self {
         self.subject.push(DnType::CommonName, name);
         self
     }
 
-    /// The subject's organisation.
+    /// Sets the subject's organisation.
     pub fn organization(mut self, name: &str) -> Self {
         self.subject.push(DnType::OrganizationName, name);
         self
     }
 
-    /// X.509 v1, which has no extensions and therefore no names but the subject.
+    /// Makes it X.509 v1, without extensions and so without alternative names.
     pub fn version_1(mut self) -> Self {
         self.odd.version_1 = true;
         self
     }
 
-    /// Says that it is signed with SHA-1. No library of today makes such signatures, so it does
-    /// not verify.
+    /// Declares a SHA-1 signature. Modern libraries cannot make one, so it does not verify.
     pub fn sha1(mut self) -> Self {
         self.odd.claims_sha1 = true;
         self
     }
 
-    /// Marks it as a CA certificate, as `openssl req -x509` does with self-signed ones.
+    /// Marks it as a CA certificate, as `openssl req -x509` does.
     pub fn marked_as_ca(mut self) -> Self {
         self.odd.is_ca = true;
         self
     }
 
-    /// For TLS clients only, by its extended key usage.
+    /// Restricts it to TLS clients by its extended key usage.
     pub fn for_clients(mut self) -> Self {
         self.odd.usage = Some(ExtendedKeyUsagePurpose::ClientAuth);
         self
     }
 
-    /// Leaves `digitalSignature` out of its key usage.
+    /// Omits `digitalSignature` from its key usage.
     pub fn only_encrypting(mut self) -> Self {
         self.odd.only_encrypting = true;
         self
     }
 
-    /// Demands that servers staple an OCSP answer.
+    /// Requires servers to staple OCSP responses.
     pub fn must_staple(mut self) -> Self {
         self.odd.must_staple = true;
         self
     }
 
-    /// Leaves out the authority key identifier, which RFC 5280 demands.
+    /// Omits the authority key identifier, which RFC 5280 requires.
     pub fn without_authority_key_id(mut self) -> Self {
         self.odd.without_authority = true;
         self
     }
 
-    /// Adds a critical extension with this object identifier, which nobody knows.
+    /// Adds a critical extension with this object identifier and meaningless content.
     pub fn critical_extension(mut self, oid: &[u64]) -> Self {
         self.odd.critical.push(oid.to_vec());
         self
     }
 
-    /// Makes it.
+    /// Makes the certificate.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`] when a name cannot be encoded, there is no key of the kind, or a
-    /// self-signed one is wanted of RSA 1024 or P-521, which ring cannot sign with.
+    /// [`ErrorKind::Generate`] if a name cannot be encoded, if there is no key of the kind, or for a
+    /// self-signed certificate with RSA 1024, P-521 or secp256k1, which ring cannot sign with.
     pub fn issue(self) -> Result<Issued, Error> {
         let key = match &self.kept_key {
             Some(pkcs8) => Key::of_pkcs8(pkcs8)?,
@@ -271,7 +270,8 @@ fn alternative_name(name: &str) -> Result<SanType, Error> {
         return Ok(SanType::IpAddress(address));
     }
     name.try_into().map(SanType::DnsName).map_err(|e: rcgen::Error| {
-        let message = format!("{name:?} is not ASCII: write international names as xn--");
+        let message =
+            format!("{name:?} is not ASCII: write international names in their xn-- form");
         Error::because(ErrorKind::Generate, message, e)
     })
 }

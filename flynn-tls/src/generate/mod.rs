@@ -1,8 +1,7 @@
-//! Certificates for tests: a CA, leaves of it, what a Flynn bootstrap leaves, and every fault that
-//! [`check`](crate::check()) knows.
+//! Makes certificates for tests: CAs, server certificates, those of a Flynn bootstrap, and one for
+//! every fault that [`check`](crate::check()) reports.
 //!
-//! Keys are made with ring; P-256 is the default because it takes well under a millisecond, also
-//! in debug builds. Nothing here is for production: keys are kept in memory in clear.
+//! Do not use this in production. Keys are made with ring and kept unprotected in memory.
 //!
 //! ```
 //! use flynn_tls::generate::Ca;

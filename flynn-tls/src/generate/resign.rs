@@ -1,4 +1,4 @@
-//! Certificates that rcgen does not write: its own are taken apart, changed, and signed again.
+//! Changes certificates of rcgen in ways that it does not support, and signs them again.
 
 use rcgen::SigningKey;
 use rustls_pki_types::CertificateDer;
@@ -8,7 +8,7 @@ use super::key::bit_string;
 use crate::der::{self, INTEGER, Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
 
-/// What is to be different.
+/// The changes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Change<'a> {
     /// Another public key, as `SubjectPublicKeyInfo`.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::error::{Error, ErrorKind};
 
-/// How long one of several addresses may keep the others waiting.
+/// Limits how long one of several addresses is tried before the next.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) async fn resolve(

@@ -6,9 +6,9 @@ use tokio::task::JoinSet;
 use super::{Presented, Probe};
 use crate::error::{Error, ErrorKind};
 
-/// Runs several probes, at most `limit` at a time, and answers in their order.
+/// Runs several probes, at most `limit` at a time. Returns the results in the order of the probes.
 ///
-/// Dropping the future stops them all.
+/// Dropping the future stops all probes.
 ///
 /// ```no_run
 /// # async fn f(nodes: Vec<std::net::IpAddr>) {

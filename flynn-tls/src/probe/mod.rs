@@ -20,8 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::provider;
 use witness::Witness;
 
-/// Asks a live server what it presents, without trusting it: nothing but a TLS handshake is
-/// sent.
+/// Asks a live server for its certificate, without trusting it. Only a TLS handshake is sent.
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), flynn_tls::Error> {
@@ -30,7 +29,7 @@ use witness::Witness;
 /// let presented = Probe::new("controller.example.com", 443).run().await?;
 /// println!("{} {}", presented.pin(), presented.leaf()?.not_after());
 ///
-/// // What does this node present for the same name?
+/// // Ask one node of the cluster for the same name.
 /// let node = Probe::new("controller.example.com", 443).connect_to(([10, 0, 0, 1], 443));
 /// println!("{}", node.run().await?.pin());
 /// # Ok(())
@@ -48,17 +47,18 @@ pub struct Probe {
     provider: Option<Arc<CryptoProvider>>,
 }
 
-/// What `host:port` presents to a client that asks for the name `server_name`: the short form of
-/// [`Probe`], with its timeout of ten seconds.
+/// Asks `host:port` for the certificate of `server_name`, with a timeout of 10 seconds. See [`Probe`]
+/// for more settings.
 ///
 /// # Errors
-/// As [`Probe::run`].
+/// The same as [`Probe::run`].
 pub async fn probe(host: &str, port: u16, server_name: &str) -> Result<Presented, Error> {
     Probe::new(host, port).server_name(server_name).run().await
 }
 
 impl Probe {
-    /// Asks `host` (a name or an IP address, IPv6 with or without brackets) for its own name.
+    /// Creates a probe that asks `host` for its own name. `host` is a name or an IP address, IPv6 with
+    /// or without brackets.
     pub fn new(host: &str, port: u16) -> Self {
         Self {
             host: without_brackets(host).to_owned(),
@@ -71,27 +71,27 @@ impl Probe {
         }
     }
 
-    /// Asks for another name (or address, as in [`new`](Self::new)) than the one connected to.
+    /// Asks for this name or address instead of the host's.
     pub fn server_name(mut self, name: &str) -> Self {
         self.server_name = Some(without_brackets(name).to_owned());
         self
     }
 
-    /// Connects to this address, whatever the host's name resolves to: one node of a cluster.
+    /// Connects to this address, such as one node of a cluster, instead of resolving the host.
     pub fn connect_to(mut self, address: impl Into<SocketAddr>) -> Self {
         self.address = Some(address.into());
         self
     }
 
-    /// How long everything together may take: resolving, connecting, the handshake. Ten seconds
-    /// unless set.
+    /// Sets the timeout of the whole probe: resolving, connecting and the handshake. The default is
+    /// 10 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// The protocols offered by ALPN, each of 1 to 255 bytes; `h2` and `http/1.1` unless set. None:
-    /// no ALPN at all.
+    /// Sets the protocols to offer by ALPN, each of 1 to 255 bytes. The default is `h2` and
+    /// `http/1.1`; an empty list disables ALPN.
     pub fn alpn<P: Into<Vec<u8>>>(mut self, protocols: impl IntoIterator<Item = P>) -> Self {
         self.alpn = protocols.into_iter().map(Into::into).collect();
         self
@@ -103,16 +103,16 @@ impl Probe {
         self
     }
 
-    /// Connects, shakes hands, and hangs up.
+    /// Connects, performs the handshake, and disconnects.
     ///
-    /// A server that shows its certificate and then breaks the handshake off (because it wants
-    /// one of us, say) has presented it: that is a success, with
-    /// [`completed`](Presented::completed) false.
+    /// If a server presents its certificate and then ends the handshake, for example because it
+    /// requires a client certificate, that is a success with [`completed`](Presented::completed)
+    /// false.
     ///
     /// # Errors
-    /// [`ErrorKind::Name`] for a name that TLS cannot ask for, [`ErrorKind::Connect`],
-    /// [`ErrorKind::Timeout`], [`ErrorKind::Handshake`] when no certificate was seen, and
-    /// [`ErrorKind::Config`] without a crypto provider, or for a protocol that ALPN cannot offer.
+    /// [`ErrorKind::Name`] if TLS cannot ask for the name, [`ErrorKind::Connect`],
+    /// [`ErrorKind::Timeout`], [`ErrorKind::Handshake`] if the server presented no certificate, and
+    /// [`ErrorKind::Config`] without a crypto provider or with an ALPN protocol of a wrong length.
     pub async fn run(self) -> Result<Presented, Error> {
         let what = self.describe();
         match tokio::time::timeout(self.timeout, self.shake_hands(&what)).await {
@@ -124,7 +124,7 @@ impl Probe {
         }
     }
 
-    /// `host:port`, and the address where another one is connected to.
+    /// Returns `host:port`, with the address if one was set.
     fn describe(&self) -> String {
         let host = if self.host.contains(':') {
             format!("[{}]:{}", self.host, self.port)
@@ -144,7 +144,8 @@ impl Probe {
         })?;
         // The length has one byte, and rustls does not look.
         if let Some(odd) = self.alpn.iter().find(|name| !(1..=255).contains(&name.len())) {
-            let message = format!("ALPN has no protocol names of {} bytes", odd.len());
+            let message =
+                format!("an ALPN protocol has {} bytes: it must have 1 to 255", odd.len());
             return Err(Error::new(ErrorKind::Config, message));
         }
         let provider = match &self.provider {
@@ -154,7 +155,13 @@ impl Probe {
         let witness = Arc::new(Witness::new(&provider));
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(|e| Error::because(ErrorKind::Config, "the crypto provider cannot do TLS", e))?
+            .map_err(|e| {
+                Error::because(
+                    ErrorKind::Config,
+                    "the crypto provider does not support TLS 1.2 and 1.3",
+                    e,
+                )
+            })?
             .dangerous()
             .with_custom_certificate_verifier(Arc::clone(&witness) as _)
             .with_no_client_auth();
@@ -185,7 +192,7 @@ impl Probe {
     }
 }
 
-/// IPv6 as URLs write it.
+/// Removes the brackets of an IPv6 address in a URL.
 fn without_brackets(host: &str) -> &str {
     host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host)
 }

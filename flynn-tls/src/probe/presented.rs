@@ -37,59 +37,59 @@ impl Presented {
         }
     }
 
-    /// The address that answered.
+    /// Returns the address that answered.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The certificates in the order of the server, the leaf first. There is at least one.
+    /// Returns the certificates in the order of the server, the leaf first. There is at least one.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.chain
     }
 
-    /// The leaf's pin.
+    /// Returns the pin of the leaf.
     pub fn pin(&self) -> Pin {
         self.chain.first().map_or_else(|| Pin::from_der(&[]), Pin::of)
     }
 
-    /// The leaf, read.
+    /// Reads the leaf.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) when it is not X.509.
+    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if it is not X.509.
     pub fn leaf(&self) -> Result<Certificate, Error> {
         Certificate::from_der(self.chain.first().cloned().unwrap_or_else(|| Vec::new().into()))
     }
 
-    /// All of them, read, to be checked.
+    /// Reads all certificates, for [`check`](crate::check()).
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) when one is not X.509.
+    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if one is not X.509.
     pub fn bundle(&self) -> Result<Bundle, Error> {
         Bundle::from_der(self.chain.iter().cloned())
     }
 
-    /// Whether the server proved that it has the leaf's key. False also where the crypto provider
-    /// cannot verify with such a key.
+    /// Returns whether the server proved that it has the leaf's key. Also false if the crypto provider
+    /// cannot verify with this kind of key.
     pub fn key_proved(&self) -> bool {
         self.proved
     }
 
-    /// Whether the handshake came to its end.
+    /// Returns whether the handshake was completed.
     pub fn completed(&self) -> bool {
         self.completed
     }
 
-    /// TLS 1.2 or 1.3; `None` for a handshake that did not come to its end.
+    /// Returns the TLS version; `None` if the handshake was not completed.
     pub fn protocol(&self) -> Option<ProtocolVersion> {
         self.protocol
     }
 
-    /// The cipher suite; `None` for a handshake that did not come to its end.
+    /// Returns the cipher suite; `None` if the handshake was not completed.
     pub fn cipher(&self) -> Option<CipherSuite> {
         self.cipher
     }
 
-    /// The protocol chosen by ALPN, if any.
+    /// Returns the protocol chosen by ALPN.
     pub fn alpn(&self) -> Option<&[u8]> {
         self.alpn.as_deref()
     }

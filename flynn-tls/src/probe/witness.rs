@@ -7,14 +7,14 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
-/// Writes down what a server presents and lets it pass.
+/// Records what a server presents, and accepts it.
 #[derive(Debug)]
 pub(super) struct Witness {
     algorithms: WebPkiSupportedAlgorithms,
     seen: Mutex<Option<Testimony>>,
 }
 
-/// What was seen of a server.
+/// What a server presented.
 #[derive(Debug, Clone)]
 pub(super) struct Testimony {
     pub(super) chain: Vec<CertificateDer<'static>>,
@@ -72,7 +72,7 @@ impl ServerCertVerifier for Witness {
         Ok(self.note(verify_tls13_signature(message, cert, dss, &self.algorithms).is_ok()))
     }
 
-    /// Everything, so that no server hides its certificate for want of a common scheme.
+    /// Offers all schemes, so that every server presents its certificate.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         use SignatureScheme as S;
         vec![

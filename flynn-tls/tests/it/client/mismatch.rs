@@ -148,7 +148,7 @@ async fn the_certificate_itself_tells_the_cause() {
     assert_eq!(by_address.evidence().name_covered, None);
     assert_eq!(by_address.causes(), [Cause::CannotTell]);
     let line = by_address.to_string();
-    assert!(line.contains(": the cause cannot be told; compare"), "{line}");
+    assert!(line.contains(": the cause is unknown; compare"), "{line}");
 }
 
 #[tokio::test]
