@@ -183,7 +183,7 @@ impl Artifacts {
     /// Lists all artifacts, newest first: `GET /artifacts`.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// As every call, see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<Artifact>> {
         Request::list(&self.client, Spec::get("/artifacts", []))
     }
@@ -209,7 +209,7 @@ impl Artifacts {
     /// Gets an artifact, or `None` when there is no such artifact.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// As every call, see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, id: impl Into<ArtifactId>) -> Request<Option<Artifact>> {
         Request::optional(&self.client, one(&id.into()))
     }

@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, BytesMut};
 use futures_core::Stream;
-use futures_util::StreamExt as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::{Error, ErrorKind};
 use crate::jobs::{JobOutput, JobStream};
-use crate::transport::{Deadline, Duplex, Upgraded, operation};
+use crate::transport::{Deadline, Duplex, Upgraded, operation, stream_next};
 
 mod frames;
 
@@ -319,6 +318,8 @@ impl AttachedOutput {
         }
     }
 }
+
+stream_next!(AttachedOutput => JobOutput);
 
 impl Stream for AttachedOutput {
     type Item = Result<JobOutput, Error>;

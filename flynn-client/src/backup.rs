@@ -37,7 +37,7 @@ use crate::json::is_default;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{
-    Accept, Answer, Body, Call, Deadline, Repeat, Request, Spec, is_type, not_a,
+    Accept, Answer, Body, Call, Deadline, Repeat, Request, Spec, is_type, not_a, stream_next,
 };
 
 string_enum! {
@@ -204,6 +204,8 @@ impl BackupTar {
         self.size
     }
 }
+
+stream_next!(BackupTar => Bytes);
 
 impl Stream for BackupTar {
     type Item = Result<Bytes, Error>;

@@ -58,62 +58,63 @@ impl Client {
 }
 
 impl ClientBuilder {
-    /// The cluster's key (`Key` in `~/.flynnrc`).
+    /// Sets the cluster's key (`Key` in `~/.flynnrc`).
     pub fn key(mut self, key: impl Into<Secret>) -> Self {
         self.0.auth = Auth::Key(secret(key));
         self
     }
 
-    /// A signed token, which servers from v20200803.1 on accept instead of the key.
+    /// Sets a signed token, which servers from v20200803.1 on accept instead of the key.
     pub fn bearer_token(mut self, token: impl Into<Secret>) -> Self {
         self.0.auth = Auth::Bearer(secret(token));
         self
     }
 
-    /// Another user and password, as a proxy in front of the controller may want.
+    /// Sets a user and password, for a proxy in front of the controller that asks for them.
     pub fn basic_auth(mut self, user: impl Into<String>, password: impl Into<Secret>) -> Self {
         self.0.auth = Auth::Basic { user: user.into(), password: secret(password) };
         self
     }
 
-    /// How TLS is done: `flynn_tls::ClientTls` makes one from a pin. Without it, Mozilla's roots on ring
-    /// (feature `webpki-roots`). ALPN is set by this crate.
+    /// Sets the TLS configuration. `flynn_tls::ClientTls` makes one from a pin. Without it the client trusts
+    /// Mozilla's roots (feature `webpki-roots`), on the crypto provider that the features choose (`ring` or
+    /// `aws-lc-rs`). This crate sets ALPN itself.
     ///
-    /// With an `http://` URL it is an error of [`build`](Self::build): the key and all secrets would travel in
-    /// clear text, and the pin would protect nothing. Without a config such a URL is allowed, for clients inside
-    /// of a cluster; whoever is on the way between client and controller can read and change everything.
+    /// Together with an `http://` URL it is an error of [`build`](Self::build): the key and all secrets would
+    /// travel in clear text, and the pin would protect nothing. Without it an `http://` URL is allowed, for
+    /// clients inside of a cluster. Everybody between client and controller can then read and change everything.
     pub fn rustls_config(mut self, config: impl Into<Arc<rustls::ClientConfig>>) -> Self {
         self.0.tls = Some(config.into());
         self
     }
 
-    /// Settings that give up protection.
+    /// Gives access to the settings that weaken protection.
     pub fn dangerous(self) -> Dangerous {
         Dangerous(self)
     }
 
-    /// Connects to this address instead of what DNS says for the URL's host, in any of its spellings; the name in
-    /// URL, TLS and `Host` stays. This is also how one node of the cluster is asked. The last address counts.
+    /// Connects to this address for the URL's host, whatever DNS says. URL, TLS and `Host` keep the name. Use it
+    /// to reach one node of the cluster. The last address counts.
     ///
-    /// A port in the URL wins; the address may then carry the same one, or 0. It counts for connections that
-    /// this client makes itself: what goes through a [`proxy`](Self::proxy) is resolved there.
+    /// A port in the URL wins: the address must then have the same port, or 0. A [`proxy`](Self::proxy) resolves
+    /// names itself.
     ///
-    /// What would have no effect is an error of [`build`](Self::build): another host than the URL's, unless there
-    /// is a [`layer`](Self::layer) that may lead to it, and a URL with an address for a host.
+    /// A setting that would have no effect is an error of [`build`](Self::build): a host that is not the URL's,
+    /// unless there is a [`layer`](Self::layer) that may lead to it, or a URL whose host is an address.
     pub fn resolve(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
         self.0.resolve.push((host.into(), address));
         self
     }
 
-    /// Sends everything through this HTTP proxy (`[http://][user:password@]host:port`). TLS, and with it a pin,
-    /// is checked end to end, with the controller.
+    /// Sends everything through this HTTP proxy (`[http://][user:password@]host:port`). TLS is end to end, so a
+    /// pin is still checked against the controller.
     ///
-    /// Without it `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are honoured, unless
-    /// [`resolve`](Self::resolve) says where to connect to. They are read as Go, which Flynn's own CLI is written
-    /// in, and curl read them; where the two differ:
-    /// - The upper-case spelling wins (Go), and `localhost` and loopback addresses are connected to directly (Go).
-    /// - `.example.com` in `NO_PROXY` is `example.com` too (curl), and so is `*.example.com`.
-    /// - Proxies other than `http://` are errors of [`build`](Self::build).
+    /// Without it the client honours `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, unless
+    /// [`resolve`](Self::resolve) is set. It reads them as Go, the language of Flynn's own CLI, and curl do. Where
+    /// the two differ:
+    /// - The upper-case spelling wins (Go). `localhost` and loopback addresses need no proxy (Go).
+    /// - `.example.com` and `*.example.com` in `NO_PROXY` include `example.com` (curl).
+    /// - A proxy other than `http://` is an error of [`build`](Self::build).
     pub fn proxy(mut self, url: impl Into<Secret>) -> Self {
         self.0.proxy = Some(secret(url));
         self
@@ -125,49 +126,50 @@ impl ClientBuilder {
         self
     }
 
-    /// How often and how long calls are repeated that may be repeated.
+    /// Sets the limits for retrying calls.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.0.retry = policy;
         self
     }
 
-    /// Deadline of one attempt: of the whole answer, or of the headers where a stream follows. 30 s unless set.
+    /// Sets the timeout of one attempt, 30 s by default: for the whole answer, or for the headers of a stream.
     ///
-    /// HTTP/2 connections are pinged every third of it (100 ms to 20 s), and given up, with the calls on them,
-    /// when the answer takes as long: a short deadline asks for a network that is quick throughout. Streams have
-    /// HTTP/1.1 connections of their own, with TCP keep-alive.
+    /// An HTTP/2 connection is pinged at a third of this interval (100 ms to 20 s) while calls wait. When the ping
+    /// is not answered within the same time, the connection is closed and its calls fail. So a short timeout
+    /// needs a network that is always fast. Streams have HTTP/1.1 connections of their own, with TCP keep-alive.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.0.attempt_timeout = timeout;
         self
     }
 
-    /// Deadline of name resolution, TCP and TLS together. 10 s unless set.
+    /// Sets the timeout for name resolution, TCP and TLS together, 10 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.0.connect_timeout = timeout;
         self
     }
 
-    /// Bytes at which reading an answer stops with [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). 128 MiB unless set; streams and
-    /// backups are not bounded as a whole.
+    /// Sets the maximum size of an answer in bytes, 128 MiB by default. A larger one fails with
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). Streams and backups are not bounded as a whole.
     pub fn max_answer_size(mut self, bytes: usize) -> Self {
         self.0.limits.answer = bytes;
         self
     }
 
-    /// Bytes at which reading one event, log line or attach frame stops. 16 MiB unless set.
+    /// Sets the maximum size of one event, log line or attach frame in bytes, 16 MiB by default.
     pub fn max_event_size(mut self, bytes: usize) -> Self {
         self.0.limits.event = bytes;
         self
     }
 
-    /// Objects at which decoding a list stops with [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). 100,000 unless set. Objects of all
-    /// depths are bounded as well, by ten times as many: `{}` takes 3 bytes of an answer and hundreds of memory.
+    /// Sets the maximum number of objects in a list, 100,000 by default. A longer list fails with
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). An answer may have ten times as many objects of all
+    /// depths. The number matters besides the size: `{}` takes 3 bytes of an answer and hundreds of memory.
     pub fn max_list_length(mut self, objects: usize) -> Self {
         self.0.limits.list = objects;
         self
     }
 
-    /// Put after this crate's own `User-Agent`, such as `my-tool/1.2`.
+    /// Appends to this crate's own `User-Agent`, such as `my-tool/1.2`.
     pub fn user_agent_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.0.user_agent_suffix = Some(suffix.into());
         self
@@ -266,7 +268,7 @@ fn secret(text: impl Into<Secret>) -> SecretString {
     SecretString::from(text.into().expose())
 }
 
-/// Settings that give up protection; made by [`ClientBuilder::dangerous`].
+/// Settings that weaken protection; made by [`ClientBuilder::dangerous`].
 #[must_use]
 pub struct Dangerous(ClientBuilder);
 

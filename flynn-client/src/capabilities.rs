@@ -81,12 +81,12 @@ impl Capability {
 
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
-/// Whether the server can.
+/// An answer about a [`Capability`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Support {
     /// It can.
     Yes,
-    /// It cannot; a call would be [`Unsupported`](ErrorKind::Unsupported).
+    /// It cannot. A call would fail with [`Unsupported`](ErrorKind::Unsupported).
     No,
     /// It did not say: it failed, or the token may not ask.
     Unknown,

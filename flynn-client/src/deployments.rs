@@ -57,7 +57,7 @@ use crate::ids::{AppId, DeploymentId, JobId, ReleaseId};
 use crate::json::{is_default, null_is_default};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Request, Spec, operation};
+use crate::transport::{Deadline, Request, Spec, operation, stream_next};
 
 mod deploy;
 
@@ -222,6 +222,8 @@ pub struct DeploymentProgress {
     events: EventWatch,
     ended: bool,
 }
+
+stream_next!(DeploymentProgress => DeploymentEvent);
 
 impl Stream for DeploymentProgress {
     type Item = Result<DeploymentEvent, Error>;

@@ -41,7 +41,7 @@ use crate::events::{Event, EventType, EventWatch, Events};
 use crate::ids::MigrationId;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Repeat, Request, Spec, operation, stream_next};
 
 mod missing_routes;
 
@@ -338,6 +338,8 @@ pub struct MigrationProgress {
     events: EventWatch,
     ended: bool,
 }
+
+stream_next!(MigrationProgress => DomainMigrationEvent);
 
 impl Stream for MigrationProgress {
     type Item = Result<DomainMigrationEvent, Error>;

@@ -1,4 +1,4 @@
-//! The one error of this crate.
+//! The error of this crate.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -54,76 +54,75 @@ struct Inner {
 }
 
 impl Error {
-    /// The sort of the error, for `match`; the predicates below read better where one kind matters.
+    /// Returns the kind of the error. Where one kind matters, the predicates below read better.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind.unwrap_or(ErrorKind::Unexpected)
     }
 
-    /// The object named in the call does not exist.
+    /// The object of the call does not exist.
     ///
-    /// Troubleshooting: names and ids are exact; UUIDs are lower case. A call that the *server* does
-    /// not know is [`is_unsupported`](Self::is_unsupported) instead.
+    /// Names and ids are case-sensitive; UUIDs are lower case. A call that the *server* does not know is
+    /// [`is_unsupported`](Self::is_unsupported) instead.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// Something of that name, or a rival change, is there already (409, or a running deployment).
+    /// An object of that name exists, or another change is in the way (409, or a running deployment).
     pub fn is_conflict(&self) -> bool {
         matches!(self.kind(), ErrorKind::Conflict | ErrorKind::DeploymentInProgress)
     }
 
-    /// The content of the request was refused, by the server (400) or before it was sent.
+    /// The server refused the content of the request (400), or the client did before it was sent.
     ///
-    /// Troubleshooting: [`message`](Self::message) says what, [`detail`](Self::detail) often names the field.
+    /// [`message`](Self::message) says why, and [`detail`](Self::detail) often names the field.
     pub fn is_validation(&self) -> bool {
         matches!(self.kind(), ErrorKind::Validation | ErrorKind::InvalidInput)
     }
 
-    /// The key or token was refused (401).
+    /// The server refused the key or token (401).
     ///
-    /// Troubleshooting: the key is the cluster's `Key` in `~/.flynnrc`; after a key rotation it is the new one.
+    /// The key is `Key` of the cluster in `~/.flynnrc`. After a key rotation it is the new one.
     pub fn is_unauthorized(&self) -> bool {
         self.kind() == ErrorKind::Unauthorized
     }
 
-    /// The key or token does not allow this (403).
+    /// The key or token does not allow the call (403).
     pub fn is_forbidden(&self) -> bool {
         self.kind() == ErrorKind::Forbidden
     }
 
-    /// A precondition does not hold (412).
+    /// A precondition failed (412).
     pub fn is_precondition_failed(&self) -> bool {
         self.kind() == ErrorKind::PreconditionFailed
     }
 
-    /// The server asks to slow down (429).
+    /// The server asks the client to slow down (429).
     pub fn is_rate_limited(&self) -> bool {
         self.kind() == ErrorKind::RateLimited
     }
 
-    /// Time ran out, of one attempt or of the whole call.
+    /// An attempt, or the whole call, timed out.
     ///
-    /// Troubleshooting: what was begun may go on at the server; [`pending`](Self::pending) names it.
+    /// The server may still be working on it; [`pending`](Self::pending) names the operation.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
-    /// The server lacks this call.
+    /// The server does not have this call.
     ///
-    /// Troubleshooting: [`Client::capabilities`](crate::Client::capabilities) tells beforehand.
+    /// Ask [`Client::capabilities`](crate::Client::capabilities) first to avoid it.
     pub fn is_unsupported(&self) -> bool {
         self.kind() == ErrorKind::Unsupported
     }
 
-    /// No connection could be made: name, network, port or proxy.
+    /// The client could not connect: check name, network, port and proxy.
     pub fn is_connect(&self) -> bool {
         self.kind() == ErrorKind::Connect
     }
 
     /// TLS failed before anything was sent.
     ///
-    /// Troubleshooting: walk [`source`](StdError::source), or hand the error to `flynn_tls::pin_mismatch`,
-    /// which tells the expected pin from the presented one.
+    /// Pass the error to `flynn_tls::pin_mismatch` to learn the expected pin and the presented one.
     pub fn is_tls(&self) -> bool {
         self.kind() == ErrorKind::Tls
     }
@@ -133,15 +132,15 @@ impl Error {
         self.kind() == ErrorKind::DeploymentInProgress
     }
 
-    /// The server carried the operation out, and the operation failed.
+    /// The server carried out the operation, and it failed.
     pub fn is_failed(&self) -> bool {
         self.kind() == ErrorKind::Failed
     }
 
-    /// The same call may succeed later without any change: the network, the load or a restart was at fault.
+    /// The same call may succeed later: the network, the load or a restart was the cause.
     ///
-    /// Flynn marks every database error as retryable, permanent ones too; so this is a hint, and the
-    /// client's own retries are bounded.
+    /// This is a hint. Flynn marks every database error as retryable, permanent ones too, so bound your retries as
+    /// the client does.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.kind(),
@@ -153,11 +152,11 @@ impl Error {
         ) || self.0.retry
     }
 
-    /// The server may have carried the call out, although no answer says so: the connection broke, the time
-    /// ran out, somebody else answered, or the answer could not be read.
+    /// The server may have carried out the call, although no answer says so: the connection broke, the call timed
+    /// out, a proxy answered, or the answer could not be read.
     ///
-    /// Look for what the call was to make before you send it again. True also when an earlier attempt of the
-    /// call ended so, whatever became of the last one.
+    /// Check whether the call took effect before you send it again. It is also true when an earlier attempt of
+    /// the call ended that way.
     pub fn may_have_acted(&self) -> bool {
         if self.0.may_have_acted {
             return true;
@@ -175,93 +174,93 @@ impl Error {
             }
     }
 
-    /// Status of the answer, when there was one.
+    /// Returns the status of the answer, when there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// The controller's own code, such as `validation_error` or `object_exists`.
+    /// Returns the controller's own code, such as `validation_error` or `object_exists`.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// What the controller, or this crate, has to say about it.
+    /// Returns the message of the controller, or of this crate. It can hold line ends; `{}` escapes them.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The controller's detail: `{"field": ..}` of validation errors, the whole route, *with its private
-    /// key*, of route errors.
+    /// Returns the controller's detail: `{"field": ..}` of validation errors, the whole route, **with its private
+    /// key**, of route errors.
     pub fn detail(&self) -> Option<&Json> {
         self.0.detail.as_ref()
     }
 
-    /// Method of the call.
+    /// Returns the method of the call.
     pub fn method(&self) -> Option<&Method> {
         self.0.method.as_ref()
     }
 
-    /// Path of the call, without query.
+    /// Returns the path of the call, without query.
     pub fn path(&self) -> Option<&str> {
         self.0.path.as_deref()
     }
 
-    /// How often the request was sent; 0 when it was refused before.
+    /// Returns how often the request was sent; 0 when it was refused before.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// The `X-Request-Id` of the call, which the controller writes into its own log.
+    /// Returns the `X-Request-Id` of the call, which the controller writes into its own log.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// How long the server asked to wait (`Retry-After`).
+    /// Returns how long the server asked to wait (`Retry-After`).
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Where a redirect that was not followed leads.
+    /// Returns the target of a redirect that was refused.
     pub fn redirect_target(&self) -> Option<&str> {
         self.0.redirect_target.as_deref()
     }
 
-    /// What goes on at the server, with the id to go on from.
+    /// Returns the operation that continues at the server, with the id to resume it by.
     pub fn pending(&self) -> Option<&Pending> {
         self.0.pending.first()
     }
 
-    /// Everything that goes on or was left half done, the most important first: a release that was made
-    /// may have found another deployment in its way.
+    /// Returns everything that continues at the server or is left unfinished, most important first: a release that
+    /// was created, and the other deployment that was in its way.
     pub fn all_pending(&self) -> &[Pending] {
         &self.0.pending
     }
 
-    /// The job that made a deployment fail, where it could be told.
+    /// Returns the job because of which a deployment failed, when it is known.
     pub fn failed_job(&self) -> Option<&JobId> {
         self.0.failed_job.as_ref()
     }
 
-    /// The last lines that the failed job wrote, oldest first. Not part of `Display`: an app may log secrets.
+    /// Returns the last log lines of the failed job, oldest first. `Display` leaves them out, since an app may log
+    /// secrets.
     pub fn log_tail(&self) -> &[String] {
         &self.0.log_tail
     }
 
-    /// The routes that a domain migration has not made, or that could not be made in its stead.
+    /// Returns the routes that a domain migration has not created, or that could not be created afterwards.
     pub fn missing_routes(&self) -> &[MissingRoute] {
         &self.0.missing_routes
     }
 }
 
-/// Making errors.
+/// Constructors, for layers and tests.
 impl Error {
-    /// An error of your own, for services put in with [`ClientBuilder::layer`](crate::ClientBuilder::layer)
-    /// and for tests. The client's retries go by its kind.
+    /// Creates an error, for a [`layer`](crate::ClientBuilder::layer) or a test. Its kind decides about retries.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Arc::new(Inner { kind: Some(kind), message: message.into(), ..Inner::default() }))
     }
 
-    /// With the cause, for [`source`](StdError::source).
+    /// Adds the cause, for [`source`](StdError::source).
     pub fn caused_by(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.inner().source = Some(Arc::from(source.into()));
         self
@@ -331,7 +330,7 @@ impl Error {
     }
 
     pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
-        // What was refused before it was sent has nothing going on.
+        // A call that was refused before it was sent left nothing behind.
         if self.kind() != ErrorKind::InvalidInput {
             self.inner().pending.push(pending);
         }

@@ -54,7 +54,7 @@ use crate::ids::{AppId, AppRef};
 use crate::json::Json;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Connect, Deadline, Request, Spec, list_limit, operation};
+use crate::transport::{Connect, Deadline, Request, Spec, list_limit, operation, stream_next};
 
 pub use crate::watch::EventWatch;
 
@@ -400,6 +400,8 @@ impl Pages {
 /// Events page by page, the newest first; made by [`ListEvents::pages`]. After an error it ends.
 #[must_use = "nothing is sent until it is polled"]
 pub struct EventPages(BoxStream<'static, Result<Vec<Event>, Error>>);
+
+stream_next!(EventPages => Vec<Event>);
 
 impl Stream for EventPages {
     type Item = Result<Vec<Event>, Error>;

@@ -1,8 +1,6 @@
-//! Hosts and what they and their jobs use (the fork randy-girard/flynn).
+//! Hosts, and the resources that they and their jobs use (the fork randy-girard/flynn).
 //!
-//! None of these calls was ever recorded: they are written from the fork's source
-//! (commit a67b62e). Servers of the upstream project answer
-//! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+//! Servers of the upstream project answer [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -33,14 +31,14 @@ use crate::transport::{Request, Spec};
 pub struct Host {
     /// Its id: the first part of the ids of its jobs.
     pub id: HostId,
-    /// Its tags, which formations can ask for.
+    /// Its tags, which a formation can ask for.
     #[serde(deserialize_with = "null_is_default")]
     pub tags: BTreeMap<String, String>,
     /// Where its own API listens, as `ip:port` (inside the cluster).
     pub addr: String,
 }
 
-/// What a host uses. Sizes are bytes; counters run since the host's start.
+/// Usage of a host. Sizes are in bytes; counters start with the host.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -93,7 +91,7 @@ pub struct HostStats {
     pub total_jobs_count: u32,
 }
 
-/// What a job uses. Sizes are bytes; counters run since the job's start.
+/// Usage of a job. Sizes are in bytes; counters start with the job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -154,6 +152,7 @@ pub struct JobStats {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub process_type: String,
 }
+
 /// The hosts of the cluster; made by [`Client::hosts`].
 #[derive(Clone, Debug)]
 pub struct Hosts {
@@ -168,7 +167,7 @@ impl Client {
 }
 
 impl Hosts {
-    /// Every host: `GET /hosts`.
+    /// Lists all hosts: `GET /hosts`.
     ///
     /// # Errors
     /// Unsupported, except by the fork.
@@ -176,7 +175,7 @@ impl Hosts {
         Request::list(&self.client, Spec::get("/hosts", []))
     }
 
-    /// What one host uses: `GET /hosts/:id/stats`.
+    /// Gets the usage of a host: `GET /hosts/:id/stats`.
     ///
     /// # Errors
     /// Unsupported, except by the fork, which answers 500 for a host that does not exist.
@@ -184,7 +183,7 @@ impl Hosts {
         Request::json(&self.client, Spec::get("/hosts/{host}/stats", [host.into().as_str()]))
     }
 
-    /// What all hosts use: `GET /cluster/stats`. Hosts that do not answer are missing.
+    /// Lists the usage of all hosts: `GET /cluster/stats`. Hosts that do not answer are left out.
     ///
     /// # Errors
     /// Unsupported, except by the fork.
@@ -192,8 +191,8 @@ impl Hosts {
         Request::list(&self.client, Spec::get("/cluster/stats", []))
     }
 
-    /// What all jobs of the cluster use: `GET /cluster/jobs-stats`. Jobs of hosts that do not answer
-    /// are missing.
+    /// Lists the usage of all jobs of the cluster: `GET /cluster/jobs-stats`. Jobs of hosts that do not answer are
+    /// left out.
     ///
     /// # Errors
     /// Unsupported, except by the fork.
@@ -203,7 +202,7 @@ impl Hosts {
 }
 
 impl AppHandle {
-    /// What the app's jobs use: `GET /apps/:a/jobs-stats` (the fork).
+    /// Lists the usage of the app's jobs: `GET /apps/:a/jobs-stats` (the fork).
     ///
     /// # Errors
     /// Not found, when there is no such app. Unsupported, except by the fork.

@@ -15,17 +15,17 @@ macro_rules! string_types {
         pub struct $name(String);
 
         impl $name {
-            /// Takes any text. A call that is made with one that cannot be part of a path is refused.
+            /// Wraps any text. A call refuses one that cannot be part of a path.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
 
-            /// The text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
 
-            /// Whether the text is empty, as in fields that the server left out.
+            /// Returns whether the text is empty, as in a field that the server left out.
             pub fn is_empty(&self) -> bool {
                 self.0.is_empty()
             }
@@ -143,7 +143,7 @@ from_text! {
 }
 
 impl AppRef {
-    /// The id, when this has the form of one: an app cannot be named like a UUID.
+    /// Returns the id, when this has the form of one. An app's name never looks like a UUID.
     pub fn id(&self) -> Option<AppId> {
         let is_uuid = self.0.len() == 36
             && self.0.bytes().enumerate().all(|(at, byte)| match at {

@@ -1,4 +1,4 @@
-//! Typed async client of a [Flynn](https://github.com/flynn/flynn) controller.
+//! Async client for the controller of a [Flynn](https://github.com/flynn/flynn) cluster.
 //!
 //! ```no_run
 //! # async fn f() -> Result<(), flynn_client::Error> {
@@ -11,19 +11,22 @@
 //! # Ok(()) }
 //! ```
 //!
-//! - **Calls** give owned values that are sent when they are awaited, and may be given a `timeout` of the whole
-//!   call before that; see [`Request`].
-//! - **Handles** (`flynn.app("www")`, `flynn.deployment(id)`) cost no request. What goes on at the server
-//!   (deploying, scaling, deleting, migrating) is waited for, watched, or dropped and gone on with by id.
-//! - **Errors** are one type, [`Error`], with predicates and the call's context. [`Error::pending`] names what
-//!   goes on at the server when a call of several steps has failed.
-//! - **Streams** are [`Stream`]s, read with `futures_util::TryStreamExt` or the like; they are `Send`, and not
-//!   `Sync`: one task reads them.
-//! - **Keys** are given as anything that makes a [`Secret`]: text, or the `secrecy::SecretString` that
-//!   `flynn_config` reads from `~/.flynnrc`.
+//! # Concepts
 //!
-//! - **Retries** are bounded and go by what a call does, not by its method; see [`RetryPolicy`].
-//! - **Secrets** (keys, env values, raw JSON) show in no `Debug`, no error and no span.
+//! - **Calls** are values that are sent when you await them. Before that you can set a `timeout` for the whole
+//!   call; see [`Request`].
+//! - **Handles** such as `flynn.app("www")` and `flynn.deployment(id)` make no request.
+//! - **Long operations** (deploy, scale, delete, migrate) return a handle as soon as the server has accepted. Await
+//!   its `wait()`, watch its progress, or drop it and resume it later by id.
+//! - **Errors** are one type, [`Error`], with predicates and the context of the call. [`Error::pending`] names an
+//!   operation that continues at the server after a call has failed.
+//! - **Streams** implement
+//!   [`Stream`](https://docs.rs/futures-core/latest/futures_core/stream/trait.Stream.html). A stream's `next()`
+//!   needs no other crate.
+//! - **Retries** are bounded, and depend on what a call does and not on its method; see [`RetryPolicy`].
+//! - **Secrets** (keys, env values, raw JSON) never appear in `Debug` output, errors or spans.
+//!
+//! # A client with more settings
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -47,15 +50,23 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! Which servers: releases v20161015.2 to v20210218.0 and the additions of the fork randy-girard/flynn.
+//! # Servers
 //!
-//! Calls whose docs say "never recorded" are written from the servers' source; all others were compared with
-//! exchanges of real controllers, requests and answers.
+//! The client works with Flynn v20161015.2 to v20210218.0 and with the fork randy-girard/flynn. Its calls were
+//! compared with recorded exchanges of real controllers. The docs of a call say so where it was only written from
+//! the server's source ("never recorded"). [`Client::capabilities`] tells what a server can do.
 //!
 //! # Features
-//! - `webpki-roots` (default): Mozilla's roots when no `rustls_config` is given.
-
-#![cfg_attr(doc, doc = "\nComing from the Go client: [`go_client`] names what does the same.")]
+//!
+//! Features choose what is used when you set no [`rustls_config`](ClientBuilder::rustls_config):
+//!
+//! - `ring` (default): the crypto provider ring.
+//! - `aws-lc-rs`: the crypto provider aws-lc-rs, also when `ring` is enabled.
+//! - `webpki-roots` (default): trusts Mozilla's roots.
+#![cfg_attr(
+    doc,
+    doc = "\n# Coming from the Go client\n\n[`go_client`] lists its methods and their counterparts."
+)]
 
 mod ask;
 mod attached;
@@ -73,39 +84,61 @@ mod timestamp;
 mod transport;
 mod watch;
 
-pub mod acme;
+// In the order in which the page of `Client` lists their calls.
 pub mod apps;
+
+pub mod releases;
+
 pub mod artifacts;
-pub mod backup;
-pub mod capabilities;
-pub mod deletion;
+
 pub mod deployments;
-pub mod domain;
-pub mod env;
+
 pub mod events;
+
+pub mod providers;
+
+pub mod resources;
+
+pub mod routes;
+
 pub mod formations;
+
+pub mod volumes;
+
+pub mod sinks;
+
+pub mod domain;
+
+pub mod backup;
+
+pub mod status;
+
+pub mod acme;
+pub mod managed_certificates;
+
 pub mod hosts;
+
+pub mod capabilities;
+pub mod raw;
+
+pub mod deletion;
+pub mod env;
 pub mod jobs;
 pub mod logs;
-pub mod managed_certificates;
-pub mod providers;
-pub mod raw;
-pub mod releases;
-pub mod resources;
-pub mod routes;
 pub mod scale;
-pub mod sinks;
-pub mod status;
-pub mod volumes;
 
 #[cfg(doc)]
 #[doc = include_str!("../docs/go-client.md")]
 pub mod go_client {}
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 #[doc(no_inline)]
 pub use futures_core::Stream;
 #[doc(no_inline)]
-pub use {bytes, http, secrecy};
+pub use {bytes, http, http_body, secrecy, tower_layer, tower_service};
 
 pub use builder::{ClientBuilder, Dangerous};
 pub use client::Client;

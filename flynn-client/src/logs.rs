@@ -32,7 +32,9 @@ use crate::ids::{HostId, JobId};
 use crate::json::{LIST, decode_object};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Accept, Connect, Deadline, EventSource, Parser, Request, Spec, operation};
+use crate::transport::{
+    Accept, Connect, Deadline, EventSource, Parser, Request, Spec, operation, stream_next,
+};
 
 string_enum! {
     /// The stream of a job that a line was written to.
@@ -244,6 +246,8 @@ pub struct LogLines {
     follow: bool,
     done: bool,
 }
+
+stream_next!(LogLines => LogLine);
 
 impl Stream for LogLines {
     type Item = Result<LogLine, Error>;

@@ -1,4 +1,4 @@
-//! Streams of objects: what there is first, then what changes.
+//! Streams of objects: the existing ones first, then the changes.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -13,17 +13,17 @@ use serde::de::DeserializeOwned;
 use crate::client::Client;
 use crate::error::Error;
 use crate::timestamp::Timestamp;
-use crate::transport::{Connect, EventSource, Spec};
+use crate::transport::{Connect, EventSource, Spec, stream_next};
 
 /// One item of a stream of objects.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Change<T> {
-    /// An object that was there when the stream began.
+    /// An object that existed when the stream began.
     Existing(T),
-    /// All that was there has come.
+    /// All existing objects have come.
     CaughtUp,
-    /// An object that is new, or has changed.
+    /// An object that is new or has changed.
     Changed(T),
 }
 
@@ -33,7 +33,7 @@ pub(crate) trait Marker {
     fn is_marker(&self) -> bool;
 }
 
-/// A call that opens a stream of objects: awaiting it gives the [`Changes`] once the server has accepted.
+/// A call that opens a stream of objects. Awaiting it returns the [`Changes`] once the server has accepted.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct WatchAll<T> {
     client: Client,
@@ -56,19 +56,19 @@ impl<T> WatchAll<T> {
         }
     }
 
-    /// Leaves out what has not changed since then.
+    /// Leaves out objects that have not changed since this time.
     pub fn since(mut self, time: impl Into<Timestamp>) -> Self {
         self.since = time.into();
         self
     }
 
-    /// Deadline until the server has accepted; the stream itself has none.
+    /// Sets the deadline for the server to accept. The stream itself has none.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Ends the stream with a timeout when nothing, not even a keep-alive, has come for so long.
+    /// Ends the stream with a timeout when nothing has come for this long, not even a keep-alive.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = Some(timeout);
         self
@@ -102,11 +102,13 @@ impl<T: 'static> IntoFuture for WatchAll<T> {
     }
 }
 
-/// Objects of one connection, those there are before those that change. Dropping it closes the connection.
+/// Objects of one connection, the existing ones before the changes. Dropping it closes the connection.
 pub struct Changes<T> {
     source: EventSource<T>,
     caught_up: bool,
 }
+
+stream_next!(Changes<T> => Change<T>);
 
 impl<T: DeserializeOwned + Marker> Stream for Changes<T> {
     type Item = Result<Change<T>, Error>;

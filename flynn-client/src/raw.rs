@@ -1,4 +1,4 @@
-//! The escape hatch: calls that this crate does not know.
+//! Calls that this crate does not know.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -13,7 +13,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! What it sends is up to the caller, and so is whether it may be sent again:
+//! You decide what is sent, and whether it may be sent again:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -27,7 +27,7 @@
 //!
 //! let events = flynn.request(Method::GET, "/events").query("past", "true");
 //! let mut events = events.stream::<Event>().await?;
-//! println!("{}", events.try_next().await?.expect("the stream goes on").object_type);
+//! println!("{}", events.try_next().await?.expect("the stream stays open").object_type);
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
@@ -45,19 +45,20 @@ use crate::json::{LIST, decode};
 use crate::transport::{Connect, Deadline, Repeat, Request, Spec, list_limit, operation};
 
 impl Client {
-    /// Any call: a method and a path from the root of the API, percent-encoded where need be, without query.
+    /// Prepares any call: a method, and a path from the root of the API without query. Percent-encode the path
+    /// where it needs it; encoded dots and control characters are refused.
     ///
-    /// It passes the same retries, layers, limits and error mapping as all calls. Unless
-    /// [`repeatable`](RawRequest::repeatable) is said it counts as one that must not happen twice.
+    /// The call has the retries, layers, limits and errors of all calls. It counts as one that must not happen
+    /// twice, unless you say [`repeatable`](RawRequest::repeatable).
     pub fn request(&self, method: Method, path: impl AsRef<str>) -> RawRequest {
         RawRequest { client: self.clone(), spec: Spec::raw(method, path.as_ref()), timeout: None }
     }
 }
 
-/// A call that this crate does not know; made by [`Client::request`]. Awaiting it gives the raw answer.
+/// A call that this crate does not know; made by [`Client::request`]. Await it to get the raw answer.
 ///
 /// # Errors
-/// Those of every call, see [`ErrorKind`](crate::ErrorKind); a status that is no success is an error too.
+/// As every call, see [`ErrorKind`](crate::ErrorKind). A status other than 2xx is an error too.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct RawRequest {
     client: Client,
@@ -66,7 +67,7 @@ pub struct RawRequest {
 }
 
 impl RawRequest {
-    /// Adds one pair to the query.
+    /// Adds a pair to the query.
     pub fn query(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.spec = self.spec.query(name.as_ref(), value.as_ref());
         self
@@ -78,25 +79,25 @@ impl RawRequest {
         self
     }
 
-    /// Sends this as JSON.
+    /// Sets a JSON body.
     pub fn json<T: Serialize + ?Sized>(mut self, body: &T) -> Self {
         self.spec = self.spec.body(body);
         self
     }
 
-    /// Sends these bytes; say with [`header`](Self::header) what they are, unless they are JSON.
+    /// Sets the body. Set `Content-Type` with [`header`](Self::header), unless it is JSON.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.spec.body = body.into();
         self
     }
 
-    /// Sending it twice does what sending it once does, so it is sent again when its answer was lost.
+    /// Declares the call idempotent, so it is sent again when its answer was lost.
     pub fn repeatable(mut self) -> Self {
         self.spec.repeat = Repeat::Safe;
         self
     }
 
-    /// The answer's JSON as a type.
+    /// Decodes the answer's JSON.
     pub fn decode<T: DeserializeOwned>(self) -> Request<T> {
         let request = Request::new(&self.client, self.spec, |client, body| {
             decode(&body?, list_limit(client))
@@ -107,7 +108,7 @@ impl RawRequest {
         }
     }
 
-    /// The answer as a stream of server-sent events, each of them JSON.
+    /// Reads the answer as a stream of server-sent events with JSON data.
     pub fn stream<T: DeserializeOwned>(self) -> Connect<T> {
         let connect = Connect::new(&self.client, self.spec);
         match self.timeout {
@@ -138,7 +139,7 @@ impl fmt::Debug for RawRequest {
     }
 }
 
-/// A success, as it came.
+/// The answer to a [`RawRequest`].
 #[derive(Clone)]
 pub struct RawAnswer {
     status: StatusCode,
@@ -147,25 +148,25 @@ pub struct RawAnswer {
 }
 
 impl RawAnswer {
-    /// Its status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Its headers.
+    /// Returns the headers.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// Its whole body.
+    /// Returns the whole body.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// Its body, decoded from JSON.
+    /// Decodes the body from JSON.
     ///
     /// # Errors
-    /// A decode error.
+    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode).
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         decode(&self.body, LIST)
     }

@@ -1,4 +1,4 @@
-//! Secret text inside of wire types.
+//! Secret text in wire types.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Text that `Debug` does not show and that is wiped when dropped: keys, private keys, tokens.
 ///
-/// It is written out by `Serialize`, as the wire needs it.
+/// `Serialize` writes the text, as the wire needs it.
 #[derive(Clone, Default)]
 pub struct Secret(SecretString);
 
@@ -17,12 +17,12 @@ impl Secret {
         Self(SecretString::from(text.into()))
     }
 
-    /// The text itself.
+    /// Returns the text.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether there is nothing to hide.
+    /// Returns whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.expose().is_empty()
     }

@@ -142,7 +142,7 @@ impl StatusClient {
     /// error.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`].
+    /// As every call, see [`ErrorKind`].
     pub fn status(&self) -> Request<Status> {
         status(&self.client, Spec::get("/", []))
     }
@@ -153,7 +153,7 @@ impl Client {
     /// error.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`].
+    /// As every call, see [`ErrorKind`].
     pub fn status(&self) -> Request<Status> {
         status(self, Spec::get("/.well-known/status", []))
     }
@@ -162,7 +162,7 @@ impl Client {
     /// [`resolve`](ClientBuilder::resolve) this checks the router of one node.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`].
+    /// As every call, see [`ErrorKind`].
     pub fn ping(&self) -> Request<()> {
         Request::unit(self, Spec::get("/ping", []).accept(Accept::Anything))
     }
@@ -171,7 +171,7 @@ impl Client {
     /// a wrong one).
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`].
+    /// As every call, see [`ErrorKind`].
     pub fn ca_certificate(&self) -> Request<String> {
         Request::new(self, Spec::get("/ca-cert", []).accept(Accept::Anything), |_, body| {
             match String::from_utf8(body?.into()) {

@@ -8,12 +8,12 @@ macro_rules! string_enum {
         #[non_exhaustive]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
-            /// A value that this version of the crate does not know, kept as it came.
+            /// A value that this version of the crate does not know.
             Other(String),
         }
 
         impl $name {
-            /// The value as the wire has it.
+            /// Returns the value as the wire has it.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)+
@@ -21,7 +21,7 @@ macro_rules! string_enum {
                 }
             }
 
-            /// Whether the server left the value out.
+            /// Returns whether the server left the value out.
             pub fn is_empty(&self) -> bool {
                 self.as_str().is_empty()
             }

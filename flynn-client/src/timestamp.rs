@@ -17,22 +17,22 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(Box<str>);
 
 impl Timestamp {
-    /// The text of the wire.
+    /// Returns the text of the wire.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this is Go's zero time (or nothing at all), which stands for "not set".
+    /// Returns whether this is Go's zero time, or empty: both mean "not set".
     pub fn is_zero(&self) -> bool {
         self.0.is_empty() || self.0.starts_with("0001-01-01T00:00:00")
     }
 
-    /// Nanoseconds since 1970-01-01T00:00:00Z, or `None` when the text is not an RFC 3339 time.
+    /// Returns the nanoseconds since 1970-01-01T00:00:00Z, or `None` when the text is not an RFC 3339 time.
     pub fn unix_nanos(&self) -> Option<i128> {
         self.0.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_nanosecond)
     }
 
-    /// The time as the standard library has it, or `None` when the text is not an RFC 3339 time or lies
+    /// Converts to the time of the standard library, or `None` when the text is not an RFC 3339 time or lies
     /// outside of what the platform can hold.
     pub fn to_system_time(&self) -> Option<SystemTime> {
         let nanos = self.unix_nanos()?;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::error::{Error, ErrorKind};
 use crate::events::{Event, Events};
-use crate::transport::EventSource;
+use crate::transport::{EventSource, stream_next};
 
 /// Events across connections; made by [`Events::watch`].
 ///
@@ -83,6 +83,8 @@ impl EventWatch {
         Ok(self)
     }
 }
+
+stream_next!(EventWatch => Event);
 
 impl Stream for EventWatch {
     type Item = Result<Event, Error>;

@@ -16,7 +16,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Pending};
 use crate::events::{Event, EventType, EventWatch, Events};
 use crate::ids::{AppId, ReleaseId};
-use crate::transport::Deadline;
+use crate::transport::{Deadline, stream_next};
 
 /// What is deleted in the background: an [`AppDeletion`] or a [`ReleaseDeletion`]. It cannot be implemented
 /// elsewhere.
@@ -142,6 +142,8 @@ pub struct DeletionProgress<D> {
     events: Option<EventWatch>,
     what: std::marker::PhantomData<fn() -> D>,
 }
+
+stream_next!(DeletionProgress<D> => DeletionStep<D>);
 
 impl<D: Deletion> Stream for DeletionProgress<D> {
     type Item = Result<DeletionStep<D>, Error>;

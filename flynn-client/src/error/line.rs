@@ -63,7 +63,8 @@ fn changes_the_line(char: char) -> bool {
 /// The beginning of a server's text, as much as an error keeps.
 pub(crate) fn kept(mut text: String) -> String {
     if text.len() > KEPT {
-        text.truncate(text.floor_char_boundary(KEPT));
+        let end = (0..=KEPT).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
         text.shrink_to_fit();
     }
     text

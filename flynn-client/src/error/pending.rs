@@ -1,4 +1,4 @@
-//! What a call has left behind.
+//! Operations that continue without their call.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::ids::{
     ScaleRequestId,
 };
 
-/// What goes on at the server, or is left half done there, when a call of several steps fails.
+/// An operation that continues at the server, or is left unfinished there, after a call has failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pending {

@@ -111,11 +111,10 @@ fn decode_error(error: &serde_json::Error, text: &[u8]) -> Error {
 /// What a body is that does not even begin like JSON, such as the page of a proxy.
 pub(crate) fn not_json(body: &[u8]) -> Option<&'static str> {
     match body.trim_ascii_start() {
-        [] => None,
         [b'<', ..] => Some("HTML"),
-        [b'{' | b'[' | b'"' | b'-' | b'0'..=b'9', ..] => None,
-        text if std::str::from_utf8(text).is_err() => Some("binary data"),
+        [] | [b'{' | b'[' | b'"' | b'-' | b'0'..=b'9', ..] => None,
         text if [&b"true"[..], b"false", b"null"].iter().any(|word| text.starts_with(word)) => None,
+        text if std::str::from_utf8(text).is_err() => Some("binary data"),
         _ => Some("text"),
     }
 }

@@ -19,7 +19,7 @@ use crate::formations::{Formation, Processes};
 use crate::ids::{ReleaseId, ScaleRequestId};
 use crate::jobs::{Job, JobState};
 use crate::releases::Release;
-use crate::transport::{Deadline, operation};
+use crate::transport::{Deadline, operation, stream_next};
 
 impl AppHandle {
     /// A scaling that was accepted before, by its ids; the request's is empty on servers before
@@ -170,6 +170,8 @@ pub enum ScaleStep {
 pub struct ScaleProgress {
     steps: BoxStream<'static, Result<ScaleStep, Error>>,
 }
+
+stream_next!(ScaleProgress => ScaleStep);
 
 impl Stream for ScaleProgress {
     type Item = Result<ScaleStep, Error>;

@@ -1,4 +1,4 @@
-//! What an answer that is no success means.
+//! Reading the heads and the error bodies of answers.
 
 use std::time::SystemTime;
 
@@ -26,7 +26,7 @@ struct Fault {
     retry: bool,
 }
 
-/// Whether a body is an answer wrapped in `data`, as that of an unhealthy status is.
+/// Whether a body is wrapped in `data`, as an unhealthy status is.
 pub(crate) fn has_data(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Wrapped {
@@ -35,14 +35,14 @@ pub(crate) fn has_data(body: &[u8]) -> bool {
     serde_json::from_slice::<Wrapped>(body).is_ok_and(|wrapped| wrapped.data.is_some())
 }
 
-/// Whether an answer is of a media type, in any case and with any parameters.
+/// Whether an answer has a media type; case and parameters do not matter.
 pub(crate) fn is_type(headers: &HeaderMap, essence: &str) -> bool {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let given = given.and_then(|given| given.split(';').next()).unwrap_or_default();
     given.trim().eq_ignore_ascii_case(essence)
 }
 
-/// What an answer of another media type than was asked for is called.
+/// The error for an answer of another media type than was asked for.
 pub(crate) fn not_a(wanted: &str, headers: &HeaderMap) -> Error {
     let message = format!("not {wanted}, {}", content_type(headers));
     Error::new(ErrorKind::Decode, message)
@@ -62,14 +62,15 @@ pub(crate) fn refuse_coding(headers: &HeaderMap) -> Result<(), Error> {
     match codings.find(|coding| !matches!(&*coding.trim().to_ascii_lowercase(), "" | "identity")) {
         Some(coding) => {
             let coding = Line(coding.trim(), NAME);
-            let message = format!("the answer is coded as {coding:?}, which was not asked for");
+            let message =
+                format!("the answer has the content encoding {coding:?}, which was not asked for");
             Err(Error::new(ErrorKind::Decode, message))
         }
         None => Ok(()),
     }
 }
 
-/// What Go's router answers for a path or a method that the server does not have [seen].
+/// The body of Go's router for a path or a method that the server does not have [seen].
 const UNKNOWN_PATH: &[u8] = b"404 page not found";
 
 /// The kind that goes with a status.
@@ -88,13 +89,13 @@ pub(crate) fn kind_of(status: StatusCode) -> ErrorKind {
     }
 }
 
-/// The error that a whole answer stands for.
+/// The error that an answer stands for.
 pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
     let status = parts.status;
     let fault = serde_json::from_slice::<Fault>(body).ok();
     let kind = match kind_of(status) {
         ErrorKind::NotFound if body.starts_with(UNKNOWN_PATH) => ErrorKind::Unsupported,
-        // A missing object has an empty body or a JSON one; any other text is somebody else's.
+        // A missing object has an empty body or a JSON one; any other text comes from another server.
         ErrorKind::NotFound if fault.is_none() && !body.is_empty() => ErrorKind::Unexpected,
         kind => kind,
     };
@@ -139,8 +140,7 @@ fn without_value(mut message: String) -> String {
     message
 }
 
-/// What can be said about a body that is not the controller's JSON: never the body itself, which a proxy
-/// or another server wrote.
+/// Describes a body that is not the controller's JSON. A proxy or another server wrote it, so it is not shown.
 fn foreign(parts: &Parts, body: &Bytes) -> String {
     if body.is_empty() {
         return String::new();

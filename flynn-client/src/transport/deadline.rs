@@ -58,7 +58,7 @@ impl Deadline {
 macro_rules! operation {
     ($name:ident => $output:ty) => {
         impl $name {
-            /// Deadline of the whole call, waiting included. Unless set there is none.
+            /// Sets the deadline of the whole call, waiting included. Without it there is none.
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.timeout = Some(timeout);
                 self

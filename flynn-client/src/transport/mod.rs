@@ -43,4 +43,5 @@ pub(crate) use settings::Settings;
 pub(crate) use spec::{Accept, Repeat, Spec};
 pub(crate) use sse::Parser;
 pub use stream::{Connect, EventSource};
+pub(crate) use stream::{next, stream_next};
 pub(crate) use wire::{Proxy, Wire, WireOptions};

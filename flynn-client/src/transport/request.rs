@@ -1,4 +1,4 @@
-//! A call of one request: owned, to be awaited.
+//! Calls of one request.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -13,12 +13,12 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::json::{decode, decode_list, decode_object, not_json};
 
-/// Makes the call's result from the body of a success, or from the error.
+/// Makes the call's result of the body of a success, or of the error.
 type Finish<T> = fn(&Client, Result<Bytes, Error>) -> Result<T, Error>;
 
-/// A call that is sent when it is awaited, and gives a `T`.
+/// A call that is sent when you await it, and returns a `T`.
 ///
-/// It owns all that it needs; its future is `Send + 'static`.
+/// It owns everything it needs; its future is `Send + 'static`.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Request<T> {
     client: Client,
@@ -69,7 +69,7 @@ impl<T: DeserializeOwned> Request<Vec<T>> {
 }
 
 impl<T: DeserializeOwned> Request<Option<T>> {
-    /// A call that answers with one JSON object, or with a 404 that is no error.
+    /// A call that answers with one JSON object, or with a 404 that means `None`.
     pub(crate) fn optional(client: &Client, spec: Spec) -> Self {
         Self::new(client, spec, |client, body| match body {
             Err(error) if error.is_not_found() => Ok(None),
@@ -79,8 +79,8 @@ impl<T: DeserializeOwned> Request<Option<T>> {
 }
 
 impl Request<()> {
-    /// A call whose answer says nothing more. It is empty or an object; anything else is the page of
-    /// some other server, and no proof that the call was carried out.
+    /// A call whose answer has no content of interest. It must be empty or JSON: the page of a proxy does not prove
+    /// that the call was carried out.
     pub(crate) fn unit(client: &Client, spec: Spec) -> Self {
         Self::new(client, spec, |client, body| match body? {
             body if body.is_empty() => Ok(()),

@@ -1,4 +1,4 @@
-//! When a call is sent again.
+//! Retries.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,13 +7,13 @@ use http::{HeaderMap, StatusCode, header};
 use super::{Deadline, Repeat};
 use crate::error::{Error, ErrorKind};
 
-/// How often, how long and how fast a call is repeated that may be repeated.
+/// Limits for retrying calls.
 ///
-/// *Which* calls may be repeated after what is not up to the policy: a read is, after a lost connection,
-/// 429, 502, 503, 504 and `retry: true`; what must not happen twice is only when it cannot have
-/// happened: nothing was sent, or the server said so with 429 or 503.
+/// Each operation declares whether it may be retried. An idempotent call is retried after a lost connection, a
+/// timeout, 429, 502, 503, 504 and `retry: true`. Any other call is retried only when the server cannot have acted:
+/// nothing was sent, or it refused with 429 or 503.
 ///
-/// Reads of routes, and the `PUT` of a whole route, are also repeated on a plain 500: see
+/// Reads of routes, and the `PUT` of a whole route, are also retried after a plain 500: see
 /// [`router_restart`](Self::router_restart).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
@@ -27,18 +27,17 @@ pub struct RetryPolicy {
 /// The failed attempts of one call.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
-    /// Those that count against [`RetryPolicy::max_attempts`].
+    /// Failures that count against [`RetryPolicy::max_attempts`].
     counted: u32,
-    /// Those that a restarting router caused.
+    /// Failures that a restarting router caused.
     router: u32,
 }
 
-/// The longest wait while a router restarts: it takes a second as a rule.
+/// The longest delay while a router restarts, which takes about a second.
 const ROUTER_DELAY: Duration = Duration::from_secs(1);
 
 impl Default for RetryPolicy {
-    /// At most 4 attempts, waits of 0.1 s doubling to 5 s, none begun later than 30 s after the first. A
-    /// restarting router is waited for 10 s.
+    /// At most 4 attempts within 30 s, with delays from 0.1 s that double up to 5 s; 10 s for a restarting router.
     fn default() -> Self {
         Self {
             max_attempts: 4,
@@ -51,37 +50,36 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Every call is sent once.
+    /// Sends every call once.
     pub fn none() -> Self {
         Self { max_attempts: 1, router_restart: Duration::ZERO, ..Self::default() }
     }
 
-    /// How often a call is sent at most, the first time included. 0 counts as 1.
+    /// Sets the maximum number of attempts, the first one included. 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// The first wait, and the upper bound that the doubling stops at.
+    /// Sets the first delay, and the longest. Each delay is twice the one before, with jitter.
     pub fn delays(mut self, first: Duration, longest: Duration) -> Self {
         self.base = first;
         self.max_delay = longest;
         self
     }
 
-    /// No attempt begins later than this after the first one began.
+    /// Sets the time after which no further attempt begins.
     pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;
         self
     }
 
-    /// How long reads of routes, and the `PUT` of a whole route, are repeated through a plain 500. 10 s unless
-    /// set; zero repeats none.
+    /// Sets how long reads of routes, and the `PUT` of a whole route, are retried after a plain 500; 10 s by
+    /// default, zero for no retry.
     ///
-    /// While the router app is redeployed, the old router closes its database, is still asked by the
-    /// controller, and answers 500 with `retry: false` [seen]. Permanent errors look the same, so the operation
-    /// decides and not the answer, and every other call fails at once. These attempts do not count against
-    /// [`max_attempts`](Self::max_attempts). None begins later than this after the first attempt began.
+    /// While the router app is redeployed, the controller still asks the old router, which has closed its database
+    /// and answers 500 with `retry: false` [seen]. Permanent errors look the same, so other calls fail at once.
+    /// These attempts do not count against [`max_attempts`](Self::max_attempts).
     pub fn router_restart(mut self, elapsed: Duration) -> Self {
         self.router_restart = elapsed;
         self
@@ -109,8 +107,8 @@ impl RetryPolicy {
         (elapsed.checked_add(wait)? <= most).then_some(wait)
     }
 
-    /// Waits before an operation asks once more for what the server refused for the moment; false when it
-    /// should give up instead: the deadline is nearer, or nothing is to be sent twice.
+    /// Waits before an operation asks again for something that the server refused for the moment. Returns false
+    /// when it should give up: the deadline is nearer, or the policy allows one attempt.
     pub(crate) async fn pause(&self, attempts: u32, deadline: Deadline) -> bool {
         let wait = self.backoff(attempts);
         if self.max_attempts == 1 || deadline.remaining().is_some_and(|left| left <= wait) {
@@ -120,8 +118,7 @@ impl RetryPolicy {
         true
     }
 
-    /// Half of the exponential step at least, all of it at most: clients that failed together do not
-    /// come back together.
+    /// Half of the exponential step or more: with jitter, clients that failed together do not come back together.
     pub(crate) fn backoff(&self, attempts: u32) -> Duration {
         let doubling = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
         let step = self.base.saturating_mul(doubling).min(self.max_delay);
@@ -129,7 +126,7 @@ impl RetryPolicy {
     }
 }
 
-/// What a router without its database answers, and what permanent errors look like.
+/// The answer of a router without its database, and of permanent errors.
 fn is_plain_500(error: &Error) -> bool {
     error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR) && !error.server_says_retry()
 }

@@ -1,4 +1,4 @@
-//! What a call sends, as a value that can be looked at without a network.
+//! A call as a value, before it is sent.
 
 use bytes::Bytes;
 use http::header::HeaderValue;

@@ -22,7 +22,7 @@ impl Message {
         self.event == "error"
     }
 
-    /// Whether it is no item of the stream, such as the `ping` of a proxy.
+    /// Whether it is not an item of the stream, such as the `ping` of a proxy.
     pub(crate) fn is_foreign(&self) -> bool {
         !matches!(&*self.event, "" | "message" | "error")
     }
@@ -31,7 +31,7 @@ impl Message {
 /// Finds the events in a stream of bytes.
 #[derive(Debug)]
 pub(crate) struct Parser {
-    /// What has come and not been taken apart, from `start` on.
+    /// Bytes that were not parsed yet, from `start` on.
     buffer: Vec<u8>,
     start: usize,
     /// Up to here the buffer holds no line end.
@@ -137,7 +137,7 @@ impl Parser {
         if length > self.limit {
             return Err(Error::new(
                 ErrorKind::TooLarge,
-                format!("an event of more than {} bytes", self.limit),
+                format!("an event has more than {} bytes", self.limit),
             ));
         }
         Ok(())

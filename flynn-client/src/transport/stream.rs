@@ -1,4 +1,4 @@
-//! Event streams: one connection, as an `impl Stream`.
+//! Event streams of one connection.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -20,7 +20,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, kept};
 use crate::json::{LIST, decode_object};
 
-/// A call that opens a stream: awaiting it gives the [`EventSource`] once the server has accepted.
+/// A call that opens a stream. Awaiting it returns the [`EventSource`] once the server has accepted.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Connect<T> {
     client: Client,
@@ -43,14 +43,14 @@ impl<T> Connect<T> {
         }
     }
 
-    /// Deadline until the server has accepted; the stream itself has none.
+    /// Sets the deadline for the server to accept. The stream itself has none.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Ends the stream with a timeout when nothing, not even a keep-alive, has come for so long. A
-    /// controller sends a keep-alive every 30 s on `/events`.
+    /// Ends the stream with a timeout when nothing has come for this long, not even a keep-alive. A controller
+    /// sends one every 30 s on `/events`.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = Some(timeout);
         self
@@ -96,10 +96,10 @@ impl<T: 'static> IntoFuture for Connect<T> {
     }
 }
 
-/// The items of one connection. Dropping it closes the connection; no task runs behind it.
+/// The items of one connection. Dropping it closes the connection; there is no background task.
 ///
-/// It ends with an item that is an error when the server says so ([`ErrorKind::Stream`]) or the connection
-/// breaks, and simply ends when the server closes it in good order.
+/// The last item is an error when the server sends one ([`ErrorKind::Stream`]) or the connection breaks. The stream
+/// just ends when the server closes it.
 pub struct EventSource<T> {
     /// `None` once the stream has ended.
     open: Option<Open>,
@@ -167,7 +167,7 @@ impl<T: DeserializeOwned> Stream for EventSource<T> {
     }
 }
 
-/// The text of an error frame: the server's own words.
+/// The error that the server has sent.
 fn server_error(message: &Message) -> Error {
     Error::new(ErrorKind::Stream, kept(String::from_utf8_lossy(&message.data).into_owned()))
 }
@@ -180,3 +180,26 @@ impl<T> fmt::Debug for EventSource<T> {
             .finish_non_exhaustive()
     }
 }
+
+/// The next item of a stream.
+pub(crate) async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
+}
+
+/// Gives a stream its `next()`.
+macro_rules! stream_next {
+    ($name:ident $(<$parameter:ident>)? => $item:ty) => {
+        impl$(<$parameter>)? $name$(<$parameter>)?
+        where
+            Self: futures_core::Stream<Item = Result<$item, $crate::Error>> + Unpin,
+        {
+            /// Returns the next item, or `None` at the end of the stream. Nothing is lost when the future is dropped.
+            pub async fn next(&mut self) -> Option<Result<$item, $crate::Error>> {
+                $crate::transport::next(self).await
+            }
+        }
+    };
+}
+pub(crate) use stream_next;
+
+stream_next!(EventSource<T> => T);

@@ -1,7 +1,6 @@
 //! Every error is one line of bounded length, whatever a server says.
 
 use flynn_client::{Client, Error};
-use futures_util::StreamExt as _;
 
 use crate::server::{Server, events, json};
 

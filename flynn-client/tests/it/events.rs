@@ -1,6 +1,6 @@
 use flynn_client::ErrorKind;
 use flynn_client::events::EventType;
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::TryStreamExt;
 
 use crate::server::{Server, Step, answer, events, json, open_events};
 

@@ -1,5 +1,4 @@
 use flynn_client::Client;
-use futures_util::StreamExt as _;
 use http::Method;
 use serde_json::json;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use flynn_client::scale::{ScaleState, ScaleStep};
 use flynn_client::{ErrorKind, Pending};
 use flynn_mock::{MockController, ServerAge};
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::TryStreamExt as _;
 
 use crate::server::{Server, Step, answer, events, json, open_events};
 

@@ -1,6 +1,5 @@
 use flynn_client::ErrorKind;
 use flynn_client::apps::NewApp;
-use futures_util::StreamExt as _;
 
 use crate::server::{Server, Step, answer, events, json};
 

@@ -44,7 +44,6 @@ async fn the_whole_call_has_a_deadline() {
 
 #[tokio::test]
 async fn the_deadline_of_an_attempt_does_not_end_streams() {
-    use futures_util::StreamExt;
     let server = Server::play([open_events("data: {\"id\":1}\n\n")]).await;
     let client = server.builder().attempt_timeout(SHORT).build().unwrap();
     let mut stream = client.events().stream().await.unwrap();
@@ -55,7 +54,6 @@ async fn the_deadline_of_an_attempt_does_not_end_streams() {
 
 #[tokio::test]
 async fn the_longest_times_there_are_mean_for_ever() {
-    use futures_util::StreamExt;
     let server = Server::play([json(200, "[]"), open_events(":\ndata: {\"id\":1}\n\n")]).await;
     let client =
         server.builder().attempt_timeout(Duration::MAX).connect_timeout(Duration::MAX).build();
@@ -67,7 +65,6 @@ async fn the_longest_times_there_are_mean_for_ever() {
 
 #[tokio::test]
 async fn a_silent_stream_ends_after_its_idle_time() {
-    use futures_util::StreamExt;
     let server = Server::play([open_events(":\n"), events("")]).await;
     let mut stream = server.client().events().stream().idle_timeout(SHORT).await.unwrap();
     assert!(stream.next().await.unwrap().unwrap_err().is_timeout());

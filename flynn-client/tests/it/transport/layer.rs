@@ -4,7 +4,6 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use flynn_client::{Body, Service};
-use futures_util::StreamExt as _;
 use http::{Request, Response};
 
 use crate::server::{Server, Step, events, json};
