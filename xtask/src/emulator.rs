@@ -11,6 +11,8 @@ use crate::{Result, cargo, cargo_command, root, run};
 
 /// The packages of the environment, with their versions.
 const REQUIREMENTS: &str = "tests/aws/requirements.txt";
+/// The emulator.
+const PROGRAM: &str = "tests/aws/emulator.py";
 /// How long the emulator may take to answer. Its first start compiles its modules.
 const START: Duration = Duration::from_secs(120);
 /// What the tests need, in both crates.
@@ -78,7 +80,8 @@ impl Emulator {
         let log = environment.join(format!("{name}.log"));
         let output = File::create(&log).map_err(|why| format!("{}: {why}", log.display()))?;
         let child = Command::new(environment.join("bin/python"))
-            .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
+            .arg(root().join(PROGRAM))
+            .arg(port.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output)

@@ -70,10 +70,13 @@ impl Error {
         }))
     }
 
-    /// Replaces what AWS says, which is escaped and bounded.
+    /// Sets what AWS refused, where the SDK did not read it. The message is escaped and bounded.
     #[cfg(feature = "route53")]
-    pub(crate) fn message(mut self, message: &str) -> Self {
-        self.0.message = bounded(message);
+    pub(super) fn refused(mut self, code: &str, message: &str) -> Self {
+        self.0.kind = kind_of(code, 400);
+        self.0.remedy = remedy(self.0.kind, self.0.call, Some(code)).to_owned();
+        self.0.code = Some(code.to_owned());
+        self.0.message = format!("{code}: {}", bounded(message));
         self
     }
 

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsError;
 use aws_sdk_route53::types::{self, ChangeStatus};
 use serde_json::{Map, Value, json};
 
@@ -155,16 +154,13 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
                     .remedy("change the record in the console or by the AWS CLI")
             })?;
             let change = client.change_resource_record_sets().hosted_zone_id(zone.as_str());
-            let changed = change.change_batch(batch).send().await.map_err(|error| {
-                let refused = error.as_service_error().and_then(|error| match error {
-                    ChangeResourceRecordSetsError::InvalidChangeBatch(batch) => {
-                        Some(batch.messages().join("; "))
-                    }
-                    _ => None,
-                });
+            let changed = change.change_batch(batch).send().await;
+            let changed = changed.map_err(|error| {
+                let refused =
+                    error.raw_response().and_then(|answer| refusal(answer.body().bytes()?));
                 let error = failed(call, zone.as_str())(error);
-                match refused.filter(|refused| !refused.is_empty()) {
-                    Some(refused) => error.message(&refused),
+                match refused {
+                    Some(refused) => error.refused("InvalidChangeBatch", &refused),
                     None => error,
                 }
             })?;
@@ -176,17 +172,25 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
     }
 }
 
+/// The messages of an `InvalidChangeBatch`. It has a form of its own, which the SDK does not read.
+fn refusal(body: &[u8]) -> Option<String> {
+    let (_, rest) = std::str::from_utf8(body).ok()?.split_once("<InvalidChangeBatch")?;
+    let messages = rest.split("<Message>").skip(1).filter_map(|part| part.split_once("</Message>"));
+    let messages: Vec<&str> = messages.map(|(message, _)| message).collect();
+    (!messages.is_empty()).then(|| messages.join("; "))
+}
+
 fn incomplete<E: std::fmt::Display>(call: &'static str, name: &str) -> impl FnOnce(E) -> Error {
     let name = name.to_owned();
     move |error| Error::new(ErrorKind::Other, call, &name, error.to_string())
 }
 
-/// Waits until every name server has a change, asking every five seconds, with the client's own sleep.
+/// Waits until every name server has a change, asking every four seconds, with the client's own sleep.
 ///
 /// # Errors
 /// [`ErrorKind::Unreachable`] after `limit`: the change was accepted and still spreads.
 pub async fn wait(client: &Client, change: &str, limit: Duration) -> Result<(), Error> {
-    const PAUSE: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_secs(4);
     let call = "route53:GetChange";
     let mut waited = Duration::ZERO;
     loop {

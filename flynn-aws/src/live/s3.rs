@@ -22,7 +22,8 @@ use crate::plan::{
 };
 use crate::{BucketName, ClusterSpec, Finding};
 
-/// Reads the state of the specification's bucket into [`Observed::bucket`]. Does nothing without a blobstore.
+/// Reads the state of the specification's bucket into [`Observed::bucket`]. Does nothing without a blobstore. Versioning
+/// is read only if the specification wants it.
 ///
 /// # Errors
 /// [`ErrorKind::Denied`] if a call that only reads is not allowed, and other kinds. A bucket that does not exist, or
@@ -33,7 +34,11 @@ pub async fn observe(
     observed: &mut Observed,
 ) -> Result<(), Error> {
     if let Some(blobstore) = &spec.blobstore {
-        observed.bucket = Some(state(client, &blobstore.bucket).await?);
+        let mut state = state(client, &blobstore.bucket).await?;
+        if blobstore.versioning && state.exists && !state.foreign {
+            state.versioning = versioning(client, blobstore.bucket.as_str()).await?;
+        }
+        observed.bucket = Some(state);
     }
     Ok(())
 }
@@ -73,6 +78,12 @@ async fn state(client: &Client, bucket: &BucketName) -> Result<BucketState, Erro
     Ok(state)
 }
 
+async fn versioning(client: &Client, name: &str) -> Result<Option<String>, Error> {
+    let versioning = client.get_bucket_versioning().bucket(name).send().await;
+    let versioning = versioning.map_err(failed("s3:GetBucketVersioning", name))?;
+    Ok(versioning.status().map(|status| status.as_str().to_owned()))
+}
+
 /// Whether the account owns the bucket.
 async fn is_own(client: &Client, name: &str) -> Result<bool, Error> {
     let listed = client.list_buckets().send().await;
@@ -107,9 +118,6 @@ async fn settings(client: &Client, name: &str, state: &mut BucketState) -> Resul
     if let Some(rules) = found(rules.map_err(failed("s3:GetLifecycleConfiguration", name)))? {
         state.lifecycle = rules.rules().iter().map(lifecycle::to_json).collect();
     }
-    let versioning = client.get_bucket_versioning().bucket(name).send().await;
-    let versioning = versioning.map_err(failed("s3:GetBucketVersioning", name))?;
-    state.versioning = versioning.status().map(|status| status.as_str().to_owned());
     let objects = client.list_objects_v2().bucket(name).max_keys(1).send().await;
     let objects = objects.map_err(failed("s3:ListBucket", name))?;
     state.in_use = !objects.contents().is_empty();
@@ -249,7 +257,7 @@ pub async fn count(client: &Client, bucket: &BucketName) -> Result<BucketCount, 
 
 /// The pause while a new key is still refused.
 const PAUSE: Duration = Duration::from_secs(2);
-/// The least size of a part of a multipart upload that is not the last one does not matter: there is one part only.
+/// What the probe writes.
 const PROBE: &[u8] = b"flynn-aws probe";
 
 /// Does with the client's key what the blobstore does, and reports the actions that it lacks.
@@ -290,6 +298,9 @@ pub async fn probe(
     probe.note(uploads.map_err(failed("s3:ListBucketMultipartUploads", name)))?;
     let id = upload.and_then(|upload| upload.upload_id);
     if let Some(id) = &id {
+        let part = client.upload_part().bucket(name).key(&key).upload_id(id).part_number(1);
+        let part = part.body(ByteStream::from_static(PROBE)).send().await;
+        probe.note(part.map_err(failed("s3:PutObject", name)))?;
         let parts = client.list_parts().bucket(name).key(&key).upload_id(id).send().await;
         probe.note(parts.map_err(failed("s3:ListMultipartUploadParts", name)))?;
         let abort = client.abort_multipart_upload().bucket(name).key(&key).upload_id(id);

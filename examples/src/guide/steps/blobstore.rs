@@ -82,7 +82,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
         documents::write(&path, &policy).await?;
         session.screen.say(format_args!("IAM policy written to {}", path.display()));
     }
-    let before = match bucket::before(&backend).await? {
+    let before = match Box::pin(bucket::before(&backend)).await? {
         Ok(before) => {
             session.screen.say(format_args!(
                 "the key does what the blobstore needs; the bucket holds {before}"
@@ -133,7 +133,7 @@ async fn migrate(
     let name = backend.name().as_str();
     let done = Migration::judge(name, &env, output.exit_status.into(), &text).context(what)?;
     if let Some(before) = before {
-        bucket::after(backend, before, &done).await?;
+        Box::pin(bucket::after(backend, before, &done)).await?;
     }
     session.screen.say(format_args!("{} files moved to {name}", done.moved));
     if done.left_behind > 0 {
