@@ -1,7 +1,9 @@
-//! `aws-apply` against the emulator that `cargo xtask test-aws` starts.
+//! `aws-apply` and `move-blobs` against the emulator that `cargo xtask test-aws` starts.
 
 // clippy knows `#[test]` functions as tests, not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
+
+mod blobs;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -385,3 +385,69 @@ fn the_operators_policy_covers_every_step() {
     }
     assert!(!policy.contains("\"s3:*\"") && !policy.contains("\"iam:*\""));
 }
+
+mod any_input {
+    use flynn_aws::policy::Policy;
+    use flynn_aws::preflight::{Inventory, preflight};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any JSON value, with the field names of the AWS CLI among its keys.
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a-z0-9./:*-]{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            let keys = "Name|Type|Key|Value|Id|Rules|IpPermissions|GroupId|Statement|Effect|Action|Resource|[A-Z][a-z]{0,5}";
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::btree_map(keys, inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        /// No output makes a reader panic, and a refusal is one line.
+        #[test]
+        fn is_read_or_refused(which in 0..14_usize, key in "[A-Za-z]{1,12}", with in value()) {
+            let mut output = outputs().swap_remove(which);
+            // One field anywhere becomes something else.
+            let mut at = &mut output;
+            loop {
+                let next = match at {
+                    Value::Object(map) if !map.is_empty() => {
+                        let name = map.keys().min_by_key(|name| name.len().abs_diff(key.len())).cloned();
+                        name.and_then(|name| map.get_mut(&name))
+                    }
+                    Value::Array(list) => list.first_mut(),
+                    _ => None,
+                };
+                match next {
+                    Some(next) if next.is_object() || next.is_array() => at = next,
+                    Some(next) => {
+                        *next = with;
+                        break;
+                    }
+                    None => break,
+                }
+            }
+            let text = output.to_string();
+            let mut observed = Observed::default();
+            match observed.read(&spec(), &text) {
+                Ok(()) => drop(Plan::new(&spec(), &observed)),
+                Err(error) => prop_assert_eq!(error.to_string().lines().count(), 1),
+            }
+            let mut inventory = Inventory::default();
+            if inventory.read(&text).is_ok() {
+                preflight(&spec(), &inventory);
+            }
+            let policy: Policy = spec().policy().unwrap();
+            let _ = policy.check(&text);
+        }
+    }
+}
