@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What was refused.
+/// The kinds of refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -42,9 +42,9 @@ pub struct Finding {
     pub severity: Severity,
     /// The variable, host, rule or record that it is about.
     pub subject: String,
-    /// What is wrong and what follows from it.
+    /// The problem and its consequence.
     pub explanation: String,
-    /// What to do about it.
+    /// The remedy, in the imperative.
     pub remedy: String,
 }
 

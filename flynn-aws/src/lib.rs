@@ -1,5 +1,5 @@
-//! What a [Flynn](https://github.com/flynn/flynn) cluster needs on AWS: the blobstore's bucket, key and env variables,
-//! the IAM policy, the DNS records and health checks, the security groups, and checks of its hosts.
+//! Plans and checks what a [Flynn](https://github.com/flynn/flynn) cluster needs on AWS: the blobstore's bucket, key and
+//! env variables, the IAM policy, the DNS records and health checks, the security groups, and checks of its hosts.
 //!
 //! Describe the cluster in a [`ClusterSpec`], read what is there into an [`Observed`](plan::Observed), and compare both
 //! in a [`Plan`](plan::Plan). The plan's steps are sentences, commands of the AWS CLI, and their inverses. By default

@@ -1,4 +1,4 @@
-//! Plans: what to change on AWS so that it is as a [`ClusterSpec`] says.
+//! Compares AWS with a [`ClusterSpec`] and plans the changes.
 //!
 //! A plan compares what was [observed](Observed) with what is wanted. Its [steps](Step) are in the order to run. Each
 //! has a sentence, the command of the AWS CLI that does it, and the step that undoes it. A plan is empty when
@@ -58,17 +58,17 @@ pub(crate) use observed::region_of_location;
 use crate::policy::{Policy, Statement};
 use crate::{ClusterSpec, Finding};
 
-/// What to change, and what stands in the way.
+/// The changes to make, and the problems that were found.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[non_exhaustive]
 pub struct Plan {
     /// The steps, in the order to run.
     pub steps: Vec<Step>,
-    /// What is wrong or surprising. A service with an error among them has no steps.
+    /// The problems. A service with an error among them has no steps.
     pub findings: Vec<Finding>,
 }
 
-/// What a [`Plan`] may do besides what the specification says.
+/// Options of a [`Plan`] that are not part of the specification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PlanOptions {
@@ -122,9 +122,9 @@ impl Plan {
 #[serde(into = "StepDocument", from = "StepDocument")]
 #[non_exhaustive]
 pub struct Step {
-    /// What to do.
+    /// The change.
     pub action: Action,
-    /// What undoes it, if anything does.
+    /// The change that undoes it, if there is one.
     pub undo: Option<Action>,
 }
 
@@ -205,7 +205,7 @@ pub enum Service {
     Ec2,
 }
 
-/// What a [`Step`] does.
+/// The change of a [`Step`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "service", content = "change", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -262,7 +262,7 @@ macro_rules! actions {
 
 actions!(S3Action => S3, IamAction => Iam, Route53Action => Route53, Ec2Action => Ec2);
 
-/// What reading AWS needs before a plan is made, besides what its steps need.
+/// The actions that observing needs, besides those of the steps.
 const READS: [&str; 26] = [
     "ec2:DescribeAddresses",
     "ec2:DescribeInstances",

@@ -30,7 +30,7 @@ pub const BLOBSTORE_ACTIONS: [&str; 7] = [
     "s3:ListBucketMultipartUploads",
 ];
 
-/// What the `minio` backend needs besides: it asks for the bucket's location.
+/// The further action of the `minio` backend, which asks for the bucket's location.
 const MINIO_ACTION: &str = "s3:GetBucketLocation";
 
 /// An IAM policy document, as `aws iam put-user-policy --policy-document` takes it.
@@ -40,7 +40,7 @@ const MINIO_ACTION: &str = "s3:GetBucketLocation";
 pub struct Policy {
     /// The version of the policy language, always `2012-10-17`.
     pub version: String,
-    /// What is allowed.
+    /// The statements.
     pub statement: Vec<Statement>,
 }
 

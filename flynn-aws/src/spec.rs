@@ -165,7 +165,7 @@ pub struct DnsSpec {
     pub zone_id: Option<ZoneId>,
     /// How Route53 answers.
     pub routing: Routing,
-    /// Whether conflicting records are replaced. Without it, they are reported and nothing is changed.
+    /// Replaces conflicting records. Without it, they are reported and nothing is changed.
     pub replace: bool,
     /// Makes the health checks' caller references differ from those of checks that were deleted a few days ago.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -191,7 +191,7 @@ pub struct BlobstoreSpec {
     /// The name of the IAM user, or of the role and instance profile. Default: `flynn-blobstore-<domain>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<IamName>,
-    /// Whether S3 keeps old versions of objects. Blobs in S3 are in no backup, so consider it.
+    /// Keeps old versions of objects. Blobs in S3 are in no backup, so consider it.
     #[serde(default)]
     pub versioning: bool,
 }
@@ -230,7 +230,7 @@ pub struct NetworkSpec {
     pub group: Option<GroupName>,
     /// Who may use SSH.
     pub ssh_from: Vec<Cidr>,
-    /// Whether ports 3000 to 3500 are public, which TCP routes use.
+    /// Opens the ports 3000 to 3500, which TCP routes use.
     pub tcp_routes: bool,
     /// One group per external service, such as `production-elasticsearch`. It allows everything from itself.
     pub services: Vec<GroupName>,

@@ -177,7 +177,7 @@ fn check(
     read.filter(|_| !refused)
 }
 
-/// What a server of a version cannot do although later ones can.
+/// Finds a backend that a server of a version is too old for.
 fn version_finding(backend: &Backend, version: FlynnVersion) -> Option<Finding> {
     let variable = backend.name().variable();
     match backend.kind() {
@@ -253,7 +253,7 @@ fn default_backend(
     name.to_owned()
 }
 
-/// What to change in a release's env. All of it belongs into one release.
+/// Changes of a release's env. Make them in one release.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Changes {

@@ -115,7 +115,7 @@ pub enum MigrationError {
     },
 }
 
-/// What a bucket holds.
+/// The number and size of the objects in a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BucketCount {
     /// The number of objects.
@@ -144,7 +144,7 @@ pub enum MigrationEvent {
         /// The backend that the file goes to.
         target: String,
     },
-    /// A file could not be moved. The job goes on with the others.
+    /// A file could not be moved. The job continues with the others.
     MoveFailed {
         /// The line: name and reason.
         line: String,

@@ -149,7 +149,7 @@ impl Issues {
         self.0.push(Issue::Warning { code, explanation, remedy });
     }
 
-    /// What a constructor returns: the backend, or the first error.
+    /// Returns the backend, or the first error.
     pub(super) fn or_error<T>(self, backend: Option<T>) -> Result<T, Error> {
         let mut errors = self.0.into_iter().filter_map(|issue| match issue {
             Issue::Refused(error) => Some(error),

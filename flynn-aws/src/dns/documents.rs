@@ -23,13 +23,13 @@ pub struct ChangeBatch {
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct Change {
-    /// What to do.
+    /// The action.
     pub action: ChangeAction,
     /// The records.
     pub resource_record_set: ResourceRecordSet,
 }
 
-/// What a [`Change`] does.
+/// The action of a [`Change`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 #[non_exhaustive]
@@ -57,7 +57,7 @@ pub struct ResourceRecordSet {
     /// The share of the answers, 0 to 255.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<u8>,
-    /// Whether the set is one of the up to eight that one answer contains.
+    /// True for one of up to eight sets that one answer contains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_value_answer: Option<bool>,
     /// How long resolvers may cache an answer, in seconds. Aliases have none.
@@ -140,10 +140,10 @@ pub struct HealthCheckConfig {
     pub request_interval: u32,
     /// How many consecutive failures make a node unhealthy.
     pub failure_threshold: u32,
-    /// Whether the check is off: it then counts as healthy.
+    /// True if the check is off. It then counts as healthy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-    /// Whether healthy and unhealthy are exchanged.
+    /// True if healthy and unhealthy are exchanged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inverted: bool,
 }

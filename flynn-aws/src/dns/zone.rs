@@ -16,7 +16,7 @@ pub struct Zone {
     sets: Vec<ResourceRecordSet>,
 }
 
-/// What to change in a [`Zone`] so that it holds a [`DnsPlan`].
+/// The difference between a [`Zone`] and a [`DnsPlan`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ZoneDiff {

@@ -21,13 +21,13 @@ const ABORT_AFTER: u32 = 7;
 #[serde(default)]
 #[non_exhaustive]
 pub struct BucketState {
-    /// Whether it exists.
+    /// True if it exists.
     pub exists: bool,
-    /// Whether it belongs to another account.
+    /// True if it belongs to another account.
     pub foreign: bool,
     /// Its region, if known.
     pub region: Option<String>,
-    /// Whether it holds objects.
+    /// True if it holds objects.
     pub in_use: bool,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
@@ -128,7 +128,7 @@ pub enum S3Action {
     SetVersioning {
         /// The bucket.
         bucket: BucketName,
-        /// Whether it is enabled.
+        /// True to enable it, false to suspend it.
         enabled: bool,
     },
 }

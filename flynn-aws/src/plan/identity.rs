@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::bucket::{OWNER_TAG, not_observed};
-use super::command::{aws, json as quoted, quote};
+use super::command::{json as quoted, quote};
 use super::{Observed, Plan, PlanOptions};
 use crate::policy::Policy;
 use crate::spec::{Access, IamName};
@@ -24,7 +24,7 @@ const MOST_KEYS: usize = 2;
 #[serde(default)]
 #[non_exhaustive]
 pub struct UserState {
-    /// Whether it exists.
+    /// True if it exists.
     pub exists: bool,
     /// Its path.
     pub path: String,
@@ -43,7 +43,7 @@ pub struct UserState {
 pub struct KeyState {
     /// The id.
     pub id: String,
-    /// Whether it can be used.
+    /// True if it can be used.
     pub active: bool,
     /// When it was created, as AWS writes it.
     pub created: Option<String>,
@@ -56,7 +56,7 @@ pub struct KeyState {
 #[serde(default)]
 #[non_exhaustive]
 pub struct RoleState {
-    /// Whether the role exists.
+    /// True if the role exists.
     pub exists: bool,
     /// The role's path.
     pub path: String,
@@ -64,7 +64,7 @@ pub struct RoleState {
     pub tags: BTreeMap<String, String>,
     /// The role's inline policies by name.
     pub policies: BTreeMap<String, Value>,
-    /// Whether the instance profile exists.
+    /// True if the instance profile exists.
     pub profile_exists: bool,
     /// The roles in the instance profile.
     pub profile_roles: Vec<String>,
@@ -211,84 +211,61 @@ impl IamAction {
         }
     }
 
+    /// Names need no quotes: [`IamName`] allows no character that a shell acts on.
     pub(super) fn command(&self) -> String {
         let tag = |cluster: &str| quote(&format!("Key={OWNER_TAG},Value={cluster}"));
         match self {
             Self::CreateUser { user, cluster } => format!(
-                "{} --tags {}",
-                aws(["iam", "create-user", "--path", PATH, "--user-name", user.as_str()]),
+                "aws iam create-user --path {PATH} --user-name {user} --tags {}",
                 tag(cluster)
             ),
-            Self::DeleteUser { user } => aws(["iam", "delete-user", "--user-name", user.as_str()]),
+            Self::DeleteUser { user } => format!("aws iam delete-user --user-name {user}"),
             Self::CreateRole { role, cluster, trust } => format!(
-                "{} --assume-role-policy-document {} --tags {}",
-                aws(["iam", "create-role", "--path", PATH, "--role-name", role.as_str()]),
+                "aws iam create-role --path {PATH} --role-name {role} --assume-role-policy-document {} --tags {}",
                 quoted(trust),
                 tag(cluster)
             ),
-            Self::DeleteRole { role } => aws(["iam", "delete-role", "--role-name", role.as_str()]),
+            Self::DeleteRole { role } => format!("aws iam delete-role --role-name {role}"),
             Self::PutPolicy { identity, policy, document } => {
                 let (word, name) = identity.parts();
                 format!(
-                    "{} --policy-document {}",
-                    aws([
-                        "iam",
-                        &format!("put-{word}-policy"),
-                        &format!("--{word}-name"),
-                        name,
-                        "--policy-name",
-                        policy,
-                    ]),
+                    "aws iam put-{word}-policy --{word}-name {name} --policy-name {} --policy-document {}",
+                    quote(policy),
                     quoted(document)
                 )
             }
             Self::DeletePolicy { identity, policy } => {
                 let (word, name) = identity.parts();
-                let (call, option) = (format!("delete-{word}-policy"), format!("--{word}-name"));
-                aws(["iam", &call, &option, name, "--policy-name", policy])
+                let policy = quote(policy);
+                format!("aws iam delete-{word}-policy --{word}-name {name} --policy-name {policy}")
             }
             Self::CreateAccessKey { user } => {
-                aws(["iam", "create-access-key", "--user-name", user.as_str()])
+                format!("aws iam create-access-key --user-name {user}")
             }
             Self::DeleteNewAccessKeys { user, keep } => {
-                let list = aws([
-                    "iam",
-                    "list-access-keys",
-                    "--user-name",
-                    user.as_str(),
-                    "--query",
-                    "AccessKeyMetadata[].AccessKeyId",
-                    "--output",
-                    "text",
-                ]);
                 let mut known = String::new();
                 for id in keep {
                     known.push_str(" -e ");
                     known.push_str(&quote(id));
                 }
-                let delete = aws(["iam", "delete-access-key", "--user-name", user.as_str()]);
                 format!(
-                    "{list} | tr '\\t' '\\n' | grep -vxF -e '' -e None{known} | while read -r id; do {delete} \
-                     --access-key-id \"$id\"; done"
+                    "aws iam list-access-keys --user-name {user} --query 'AccessKeyMetadata[].AccessKeyId' --output text \
+                     | tr '\\t' '\\n' | grep -vxF -e '' -e None{known} | while read -r id; do aws iam \
+                     delete-access-key --user-name {user} --access-key-id \"$id\"; done"
                 )
             }
-            Self::CreateInstanceProfile { profile } => aws([
-                "iam",
-                "create-instance-profile",
-                "--path",
-                PATH,
-                "--instance-profile-name",
-                profile.as_str(),
-            ]),
+            Self::CreateInstanceProfile { profile } => format!(
+                "aws iam create-instance-profile --path {PATH} --instance-profile-name {profile}"
+            ),
             Self::DeleteInstanceProfile { profile } => {
-                aws(["iam", "delete-instance-profile", "--instance-profile-name", profile.as_str()])
+                format!("aws iam delete-instance-profile --instance-profile-name {profile}")
             }
-            Self::AddRoleToInstanceProfile { profile } => {
-                role_of_profile("add-role-to-instance-profile", profile)
-            }
-            Self::RemoveRoleFromInstanceProfile { profile } => {
-                role_of_profile("remove-role-from-instance-profile", profile)
-            }
+            Self::AddRoleToInstanceProfile { profile } => format!(
+                "aws iam add-role-to-instance-profile --instance-profile-name {profile} --role-name {profile}"
+            ),
+            Self::RemoveRoleFromInstanceProfile { profile } => format!(
+                "aws iam remove-role-from-instance-profile --instance-profile-name {profile} --role-name {profile}"
+            ),
         }
     }
 
@@ -331,11 +308,6 @@ impl IamAction {
             }
         }
     }
-}
-
-fn role_of_profile(call: &str, profile: &IamName) -> String {
-    let name = profile.as_str();
-    aws(["iam", call, "--instance-profile-name", name, "--role-name", name])
 }
 
 pub(super) fn plan(spec: &ClusterSpec, observed: &Observed, options: PlanOptions, plan: &mut Plan) {

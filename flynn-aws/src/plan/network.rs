@@ -16,9 +16,9 @@ use crate::spec::{GroupName, VpcId};
 pub struct SecurityGroup {
     /// The name.
     pub name: GroupName,
-    /// What it is for.
+    /// Its purpose.
     pub description: String,
-    /// What it lets in.
+    /// The rules for incoming traffic.
     pub ingress: Vec<Ingress>,
 }
 
@@ -81,7 +81,7 @@ pub enum Ec2Action {
         group: GroupName,
         /// Its VPC; without one, the account's default VPC.
         vpc: Option<VpcId>,
-        /// What it is for.
+        /// Its purpose.
         description: String,
         /// The cluster that it belongs to, for its tag.
         cluster: String,
@@ -99,7 +99,7 @@ pub enum Ec2Action {
         group: GroupName,
         /// Its VPC.
         vpc: Option<VpcId>,
-        /// What to let in.
+        /// The rule to add.
         ingress: Ingress,
     },
     /// Stops letting traffic in.
@@ -108,7 +108,7 @@ pub enum Ec2Action {
         group: GroupName,
         /// Its VPC.
         vpc: Option<VpcId>,
-        /// What not to let in any more.
+        /// The rule to remove.
         ingress: Ingress,
     },
 }

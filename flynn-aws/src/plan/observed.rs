@@ -1,4 +1,4 @@
-//! What is on AWS now: from the output of the AWS CLI, or from live calls.
+//! The state of AWS: from the output of the AWS CLI, or from live calls.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,9 @@ use crate::dns::Zone;
 use crate::preflight::Inventory;
 use crate::{ClusterSpec, Error, ErrorKind};
 
-/// What was observed. A field is `None` if it was not: a plan then takes it as missing and says so.
+/// The state of AWS as it was observed.
+///
+/// A field is `None` if nothing is known about it. A plan then assumes that it does not exist, and says so.
 ///
 /// Fill it from outputs of the AWS CLI with [`read`](Self::read), or from the live functions of this crate.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -32,7 +34,7 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// What a plan sees when nothing exists yet but the hosted zone.
+    /// The state in which only the hosted zone exists.
     pub(super) fn nothing(spec: &ClusterSpec) -> Self {
         let zones = match &spec.dns.zone_id {
             Some(_) => Vec::new(),

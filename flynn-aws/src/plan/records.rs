@@ -19,7 +19,7 @@ pub struct HostedZone {
     pub id: String,
     /// The name, with or without a final dot.
     pub name: String,
-    /// Whether only a VPC can see it.
+    /// True if only a VPC can see it.
     #[serde(default)]
     pub private: bool,
 }
@@ -61,7 +61,7 @@ pub struct ZoneState {
 pub struct HealthCheckState {
     /// The id.
     pub id: String,
-    /// What it was created with.
+    /// The reference that it was created with.
     pub caller_reference: String,
     /// The settings; `None` for a kind of check that this crate does not make.
     pub config: Option<HealthCheckConfig>,
@@ -101,9 +101,9 @@ pub enum Route53Action {
     },
 }
 
-/// What a script says when it is run without the id of the hosted zone.
+/// The zone of a command that was planned without knowing it. The shell says what to set.
 const UNKNOWN_ZONE: &str = "\"${ZONE_ID:?set it to the id of the hosted zone}\"";
-/// What the id of a health check that does not exist yet begins with.
+/// The start of an id that stands for a health check which does not exist yet.
 const REFERENCE: &str = "caller-reference:";
 
 impl Route53Action {

@@ -201,7 +201,7 @@ impl Policy {
         ))
     }
 
-    /// What a statement allows beyond this policy.
+    /// Reports everything that a statement allows beyond this policy.
     fn excess(&self, statement: &WrittenStatement, findings: &mut Vec<Finding>) {
         let own = |of: fn(&Statement) -> &Vec<String>| self.statement.iter().flat_map(of);
         if statement.not_action.is_some() {

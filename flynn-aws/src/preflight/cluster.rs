@@ -10,7 +10,7 @@ use crate::{ClusterSpec, Finding, Severity};
 
 /// Checks whether the hosts of a cluster are as its specification says and fit for Flynn. Reports everything at once.
 ///
-/// What the inventory does not tell is not judged. A [`Severity::Critical`] finding says that internal ports can be
+/// Nothing is reported about what the inventory does not contain. A [`Severity::Critical`] finding says that internal ports can be
 /// reached from outside.
 pub fn preflight(spec: &ClusterSpec, inventory: &Inventory) -> Vec<Finding> {
     let mut findings = Vec::new();

@@ -22,7 +22,7 @@ pub struct Rule {
     ports: RangeInclusive<u16>,
 }
 
-/// Who may send.
+/// The sender.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -42,7 +42,7 @@ impl Source {
     }
 }
 
-/// What may be sent.
+/// The protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -61,15 +61,15 @@ pub enum Protocol {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Ingress {
-    /// What may be sent.
+    /// The protocol.
     pub protocol: Protocol,
-    /// To which ports; all of them for protocols without ports.
+    /// The ports; all of them for protocols without ports.
     pub ports: RangeInclusive<u16>,
-    /// Who may send.
+    /// The sender.
     pub source: IngressSource,
 }
 
-/// Who may send, in a rule of a security group.
+/// The sender, in a rule of a security group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -12,7 +12,7 @@ pub const REFUSED_INSTANCE_TYPES: [&str; 4] = ["t1.micro", "t2.micro", "t2.small
 /// measure inside the instance.
 const LEAST_MEMORY: u64 = 2_000_000_000;
 
-/// A host of a cluster. What is not given is not judged.
+/// A host of a cluster. Only what you set is checked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Host {
     name: String,
