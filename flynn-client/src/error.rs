@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 
 use crate::ids::JobId;
 use crate::json::Json;
+use crate::releases::ReleaseDiff;
 
 mod kind;
 mod line;
@@ -50,6 +51,7 @@ struct Inner {
     failed_job: Option<JobId>,
     log_tail: Vec<String>,
     missing_routes: Vec<MissingRoute>,
+    conflicting_changes: Option<(ReleaseDiff, ReleaseDiff)>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -174,6 +176,13 @@ impl Error {
             }
     }
 
+    /// The failure may pass without any change, so a stream is worth reconnecting: the errors of
+    /// [`is_retryable`](Self::is_retryable), and an error with which the server ended a stream, as a controller that
+    /// restarts does.
+    pub fn is_transient(&self) -> bool {
+        self.is_retryable() || self.kind() == ErrorKind::Stream
+    }
+
     /// Returns the status of the answer, when there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
@@ -245,6 +254,11 @@ impl Error {
     /// secrets.
     pub fn log_tail(&self) -> &[String] {
         &self.0.log_tail
+    }
+
+    /// The changes of two writers of a release that do not fit together: the one of this call, and the other one.
+    pub fn conflicting_changes(&self) -> Option<(&ReleaseDiff, &ReleaseDiff)> {
+        self.0.conflicting_changes.as_ref().map(|(ours, theirs)| (ours, theirs))
     }
 
     /// Returns the routes that a domain migration has not created, or that could not be created afterwards.
@@ -340,6 +354,15 @@ impl Error {
     pub(crate) fn with_failed_job(mut self, job: JobId, log_tail: Vec<String>) -> Self {
         self.inner().failed_job = Some(job);
         self.inner().log_tail = log_tail;
+        self
+    }
+
+    pub(crate) fn with_conflicting_changes(
+        mut self,
+        ours: ReleaseDiff,
+        theirs: ReleaseDiff,
+    ) -> Self {
+        self.inner().conflicting_changes = Some((ours, theirs));
         self
     }
 

@@ -32,7 +32,13 @@ use crate::json::{Json, is_default, is_false, null_is_default};
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
 
-/// A release. Made once, never changed.
+mod change;
+mod diff;
+
+pub use change::{ChangeRelease, PreviewRelease, ReleaseChange, ReleasePreview};
+pub use diff::{ChangeKind, FieldChange, ReleaseDiff};
+
+/// A release. It is never changed; see [`AppHandle::change_release`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -43,23 +49,23 @@ pub struct Release {
     /// The app it belongs to; empty before v20161214.1.
     #[serde(skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
-    /// What jobs run, lowest layer first.
+    /// The artifacts that its jobs run, lowest layer first.
     #[serde(
         rename = "artifacts",
         deserialize_with = "null_is_default",
         skip_serializing_if = "Vec::is_empty"
     )]
     pub artifact_ids: Vec<ArtifactId>,
-    /// Variables of all processes.
+    /// Environment variables of all process types.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_default")]
     pub env: Env,
-    /// Free pairs; `git=true` marks what a push has made.
+    /// Metadata; `git=true` marks a release that a git push made.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
-    /// Kinds of processes by name, such as `web`.
+    /// Process types by name, such as `web`.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub processes: BTreeMap<String, ProcessType>,
-    /// When it was made.
+    /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// The first artifact again, for old clients; only on reads.
@@ -68,13 +74,13 @@ pub struct Release {
 }
 
 impl Release {
-    /// Whether a git push made it. Its commands are started through `/runner/init`.
+    /// Returns whether a git push made it. Its commands start through `/runner/init`.
     pub fn is_git_deploy(&self) -> bool {
         self.meta.get("git").is_some_and(|value| value == "true")
     }
 }
 
-/// How jobs of one kind are run.
+/// How the jobs of a process type run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -83,28 +89,28 @@ pub struct ProcessType {
     /// Program and arguments.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// Variables of this process alone; they win over the release's.
+    /// Environment variables of this process type, which win over the release's.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_default")]
     pub env: Env,
     /// Ports that a job listens on.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<Port>,
-    /// Volumes that a job is given.
+    /// Volumes of each job.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<VolumeRequest>,
-    /// One job on every host for each one asked for.
+    /// Runs its count of jobs on every host.
     #[serde(skip_serializing_if = "is_false")]
     pub omni: bool,
-    /// In the network of the host.
+    /// Uses the network of the host.
     #[serde(skip_serializing_if = "is_false")]
     pub host_network: bool,
-    /// In the process namespace of the host.
+    /// Uses the process namespace of the host.
     #[serde(skip_serializing_if = "is_false")]
     pub host_pid_namespace: bool,
-    /// The service that says when a job is up.
+    /// The service in discovery that tells when a job is up.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub service: String,
-    /// Started again by the host after a reboot.
+    /// The host starts it again after a reboot.
     #[serde(skip_serializing_if = "is_false")]
     pub resurrect: bool,
     /// Limits by name: `cpu` (milli-CPU), `memory` and `temp_disk` (bytes), `max_fd`.
@@ -125,10 +131,10 @@ pub struct ProcessType {
     /// Control groups may be written.
     #[serde(skip_serializing_if = "is_false")]
     pub writeable_cgroups: bool,
-    /// Old form of `args`, appended to them by the server at every creation.
+    /// Old form of `args`. The server appends it to them at every creation.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub cmd: Vec<String>,
-    /// Old form of `args`, put in their place by the server at every creation.
+    /// Old form of `args`. The server replaces them with it at every creation.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub entrypoint: Vec<String>,
     /// Old form of one volume at `/data`.
@@ -141,6 +147,52 @@ impl ProcessType {
     pub fn running<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
         Self { args: args.into_iter().map(Into::into).collect(), ..Self::default() }
     }
+
+    /// A process that serves HTTP on port 8080, which it also finds in `PORT`, as a git push makes it.
+    ///
+    /// Its service has no name yet: [`ChangeRelease::process`] names it `<app>-<process type>`, to which the app's
+    /// routes lead; elsewhere name it with [`service`](Self::service).
+    pub fn web<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
+        let check = Some(json!({ "type": "tcp" }).into());
+        let service = Service { name: String::new(), create: true, check };
+        let port = Port { port: 8080, proto: "tcp".to_owned(), service: Some(service) };
+        Self { ports: vec![port], ..Self::running(args) }
+    }
+
+    /// Names its service and those of its ports.
+    pub fn service(mut self, name: impl Into<String>) -> Self {
+        self.service = name.into();
+        for port in &mut self.ports {
+            if let Some(service) = &mut port.service {
+                service.name.clone_from(&self.service);
+            }
+        }
+        self
+    }
+
+    /// Sets a variable of this process type.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    fn services(&mut self) -> impl Iterator<Item = &mut Service> {
+        self.ports.iter_mut().filter_map(|port| port.service.as_mut())
+    }
+
+    pub(crate) fn has_unnamed_service(&mut self) -> bool {
+        self.services().any(|service| service.name.is_empty())
+    }
+
+    /// Names the services that have no name.
+    pub(crate) fn name_services(&mut self, name: &str) {
+        for service in self.services().filter(|service| service.name.is_empty()) {
+            name.clone_into(&mut service.name);
+        }
+        if self.service.is_empty() {
+            name.clone_into(&mut self.service);
+        }
+    }
 }
 
 /// A port that a job listens on.
@@ -148,11 +200,11 @@ impl ProcessType {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Port {
-    /// Number; 0: the host picks one and says it in `PORT`.
+    /// The number; with 0 the host picks one and sets `PORT`.
     pub port: u16,
     /// `tcp` or `udp`.
     pub proto: String,
-    /// The service that the port is announced as.
+    /// The service in discovery that announces the port.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Service>,
 }
@@ -165,20 +217,20 @@ pub struct Service {
     /// Name, such as `www-web`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Made when it does not exist.
+    /// Creates the service when it does not exist.
     #[serde(skip_serializing_if = "is_false")]
     pub create: bool,
-    /// How jobs are found to be alive.
+    /// The health check.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Json>,
 }
 
-/// A volume that a job is given.
+/// A volume of a job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct VolumeRequest {
-    /// Where it is mounted.
+    /// Its mount point.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
     /// Destroyed with the job.
@@ -186,27 +238,27 @@ pub struct VolumeRequest {
     pub delete_on_stop: bool,
 }
 
-/// What a job is promised and what it may take, in the unit of the resource.
+/// How much of a resource a job is promised and may use at most, in the unit of the resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ResourceLimit {
-    /// Promised.
+    /// The promised amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<i64>,
-    /// At most.
+    /// The most that it may use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
 }
 
 impl ResourceLimit {
-    /// The same amount promised and as the limit.
+    /// Promises this amount, which is also the limit.
     pub fn exactly(amount: i64) -> Self {
         Self { request: Some(amount), limit: Some(amount) }
     }
 }
 
-/// A release to be made.
+/// A new release.
 #[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 pub struct NewRelease {
@@ -223,30 +275,30 @@ pub struct NewRelease {
 }
 
 impl NewRelease {
-    /// A release of this app, whose *id* is needed: with a name the server answers 500.
+    /// A release of this app. It needs the app's id: with a name the server answers 500.
     pub fn of_app(app: impl Into<AppId>) -> Self {
         Self { app_id: app.into(), ..Self::default() }
     }
 
-    /// Adds an artifact on top of those added before.
+    /// Adds an artifact as the top layer.
     pub fn artifact(mut self, artifact: impl Into<ArtifactId>) -> Self {
         self.artifact_ids.push(artifact.into());
         self
     }
 
-    /// Sets a variable.
+    /// Sets an environment variable.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.insert(name.into(), value.into());
         self
     }
 
-    /// Adds one pair of meta data.
+    /// Adds metadata.
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.meta.insert(key.into(), value.into());
         self
     }
 
-    /// Adds a kind of process.
+    /// Adds a process type.
     pub fn process(mut self, name: impl Into<String>, process: ProcessType) -> Self {
         self.processes.insert(name.into(), process);
         self
@@ -266,15 +318,15 @@ impl Client {
 }
 
 impl Releases {
-    /// Every release, the newest first: `GET /releases`.
+    /// Lists every release, newest first: `GET /releases`.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<Release>> {
         Request::list(&self.client, Spec::get("/releases", []))
     }
 
-    /// One release: `GET /releases/:r`.
+    /// Reads a release: `GET /releases/:r`.
     ///
     /// # Errors
     /// Not found, when there is no such release.
@@ -282,19 +334,19 @@ impl Releases {
         Request::json(&self.client, one(&id.into()))
     }
 
-    /// One release, or `None` when there is no such release.
+    /// Reads a release, or `None` when there is no such release.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, id: impl Into<ReleaseId>) -> Request<Option<Release>> {
         Request::optional(&self.client, one(&id.into()))
     }
 
-    /// Makes a release, which runs nowhere until it is deployed: `POST /releases`.
+    /// Creates a release: `POST /releases`. It runs nowhere until it is deployed.
     ///
     /// # Errors
-    /// A server error when the app or an artifact does not exist (500, with `retry: true` although
-    /// it never heals), a validation error for an empty name of a variable.
+    /// A server error when the app or an artifact does not exist (500, with `retry: true` although a retry never
+    /// succeeds); a validation error for a variable with an empty name.
     pub fn create(&self, release: NewRelease) -> Request<Release> {
         Request::json(&self.client, Spec::post("/releases", [], Repeat::Never).body(release))
     }
@@ -305,7 +357,7 @@ fn one(id: &ReleaseId) -> Spec {
 }
 
 impl AppHandle {
-    /// The current release: `GET /apps/:a/release`.
+    /// Reads the current release: `GET /apps/:a/release`.
     ///
     /// # Errors
     /// Not found, when the app does not exist or has no release yet.
@@ -313,10 +365,10 @@ impl AppHandle {
         Request::json(&self.client, self.release_spec())
     }
 
-    /// The current release, or `None` when there is none, or no such app.
+    /// Reads the current release, or `None` when there is none, or no such app.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn release_opt(&self) -> Request<Option<Release>> {
         Request::optional(&self.client, self.release_spec())
     }
@@ -325,7 +377,7 @@ impl AppHandle {
         Spec::get("/apps/{app}/release", [self.app.as_str()])
     }
 
-    /// Releases of the app, the newest first: `GET /apps/:a/releases`. v2016 lists only those with a
+    /// Lists the releases of the app, newest first: `GET /apps/:a/releases`. Servers of 2016 list only releases with a
     /// formation.
     ///
     /// # Errors
@@ -334,8 +386,8 @@ impl AppHandle {
         Request::list(&self.client, Spec::get("/apps/{app}/releases", [self.app.as_str()]))
     }
 
-    /// Makes a release the current one *without* deploying it: `PUT /apps/:a/release`. Running jobs stay as
-    /// they are; [`deploy`](Self::deploy) is what is wanted nearly always.
+    /// Makes a release the current one *without* deploying it: `PUT /apps/:a/release`. Running jobs do not change; you
+    /// nearly always want [`deploy`](Self::deploy).
     ///
     /// # Errors
     /// A validation error when there is no such release.

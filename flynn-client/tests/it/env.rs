@@ -9,6 +9,14 @@ const RELEASE: &str = r#"{"id":"r1","app_id":"a1","artifacts":["x"],"artifact":"
 const MADE: &str = r#"{"id":"r2","app_id":"a1"}"#;
 const DEPLOYED: &str = r#"{"id":"d1","app":"a1","new_release":"r2","status":"complete","finished_at":"2026-11-22T21:54:53Z"}"#;
 
+fn release() -> Pending {
+    Pending::Release { app: "www".into(), release: "r2".into() }
+}
+
+fn other() -> Pending {
+    Pending::Deployment { app: "www".into(), deployment: "d0".into() }
+}
+
 #[tokio::test]
 async fn one_release_one_deploy_and_nothing_lost() {
     let server =
@@ -120,7 +128,7 @@ async fn what_is_half_done_is_named() {
         Server::play([json(200, RELEASE), json(200, "[]"), json(200, MADE), json(400, down)]).await;
     let error = server.client().app("www").env().set([("A", "s3cret")]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Validation);
-    assert_eq!(error.pending(), Some(&Pending::Release("r2".into())));
+    assert_eq!(error.pending(), Some(&release()));
     assert!(!format!("{error:?} {error}").contains("s3cret"));
 }
 
@@ -138,16 +146,13 @@ async fn another_deployment_in_the_way_and_the_release_are_both_named() {
     .await;
     let error = server.client().app("www").env().set([("A", "2")]).await.unwrap_err();
     assert!(error.is_deployment_in_progress());
-    assert_eq!(
-        error.all_pending(),
-        [Pending::Deployment("d0".into()), Pending::Release("r2".into())]
-    );
+    assert_eq!(error.all_pending(), [other(), release()]);
 
     // Seen before anything is made, nothing is left behind.
     let server = Server::play([json(200, RELEASE), json(200, running)]).await;
     let error = server.client().app("www").env().set([("A", "2")]).await.unwrap_err();
     assert!(error.is_deployment_in_progress());
-    assert_eq!(error.all_pending(), [Pending::Deployment("d0".into())]);
+    assert_eq!(error.all_pending(), [other()]);
     assert_eq!(server.lines(), ["GET /apps/www/release", "GET /apps/www/deployments"]);
 }
 
@@ -167,7 +172,7 @@ async fn a_deployment_whose_acceptance_was_lost_is_waited_for() {
         ])
         .await;
         let change = server.client().app("www").env().set([("A", "2")]).await;
-        assert_eq!(change.as_ref().is_ok_and(flynn_client::env::EnvChange::changed), ok);
+        assert_eq!(change.as_ref().is_ok_and(flynn_client::releases::ReleaseChange::changed), ok);
         assert_eq!(change.is_err_and(|error| error.is_failed()), !ok);
     }
     let server = Server::play([
@@ -179,7 +184,10 @@ async fn a_deployment_whose_acceptance_was_lost_is_waited_for() {
     ])
     .await;
     let error = server.client().app("www").env().set([("A", "2")]).await.unwrap_err();
-    assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
+    assert_eq!(
+        error.all_pending(),
+        [Pending::PerhapsDeployed { app: "www".into(), release: "r2".into() }]
+    );
 }
 
 #[tokio::test]
