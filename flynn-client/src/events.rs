@@ -1,4 +1,4 @@
-//! Events: everything that changed, listed, read one by one, or watched live.
+//! Events: every change of the cluster, as a list, a stream, or a watch that reconnects.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -10,7 +10,7 @@
 //!
 //! let mut apps = flynn.events().object_types([EventType::App]).stream().await?;
 //! flynn.apps().create(NewApp::named("www")).await?;
-//! let event = apps.try_next().await?.expect("the stream goes on");
+//! let event = apps.try_next().await?.expect("the stream does not end");
 //! assert_eq!(event.object_type, EventType::App);
 //!
 //! let all = flynn.events().object_types([EventType::App]).list().await?;
@@ -18,7 +18,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! A watch outlives its connections, and the program too when it notes the last id:
+//! A watch outlives its connections, and also the program, when it stores the last id:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -28,7 +28,7 @@
 //!
 //! let jobs = flynn.events().of_app("router").object_types([EventType::Job]);
 //! let mut watch = jobs.clone().past().count(1).watch(); // the newest one there is, then new ones
-//! let event = watch.try_next().await?.expect("a watch goes on");
+//! let event = watch.try_next().await?.expect("a watch does not end");
 //! println!("{} is {}", event.object_id, event.job()?.state);
 //! let _later = jobs.watch().after(event.id);
 //!
@@ -56,50 +56,52 @@ use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Connect, Deadline, Request, Spec, list_limit, operation, stream_next};
 
-pub use crate::watch::EventWatch;
+mod watch;
+
+pub use watch::EventWatch;
 
 string_enum! {
-    /// What an event is about.
+    /// The type of the object that an event is about.
     EventType {
-        /// An app was made or changed.
+        /// An app was created or changed.
         App = "app",
-        /// An app was deleted, or its deletion failed for now (`error`).
+        /// An app was deleted, or its deletion failed and is tried again (`error`).
         AppDeletion = "app_deletion",
-        /// An app got another current release.
+        /// Another release became the current one of an app.
         AppRelease = "app_release",
-        /// A deployment went on.
+        /// A deployment changed its status.
         Deployment = "deployment",
         /// A job changed its state.
         Job = "job",
-        /// A scale request was made or completed.
+        /// A scale request was created or completed.
         ScaleRequest = "scale_request",
-        /// A scale request was called off (the server spells it with one `l`); from v20190730.0 on.
+        /// A scale request was cancelled (the server spells it with one `l`); from v20190730.0 on.
         ScaleRequestCancelation = "scale_request_cancelation",
-        /// A release was made.
+        /// A release was created.
         Release = "release",
         /// A release was deleted.
         ReleaseDeletion = "release_deletion",
-        /// An artifact was made.
+        /// An artifact was created.
         Artifact = "artifact",
-        /// A provider was made.
+        /// A provider was created.
         Provider = "provider",
         /// A resource was provisioned.
         Resource = "resource",
         /// A resource was deleted.
         ResourceDeletion = "resource_deletion",
-        /// A resource was taken from an app.
+        /// A resource was removed from an app.
         ResourceAppDeletion = "resource_app_deletion",
-        /// A route was made or changed.
+        /// A route was created or changed.
         Route = "route",
         /// A route was deleted.
         RouteDeletion = "route_deletion",
-        /// A domain migration began, failed for now, or ended.
+        /// A domain migration began, failed and is tried again, or ended.
         DomainMigration = "domain_migration",
-        /// A backup of the cluster went on.
+        /// A backup of the cluster changed its state.
         ClusterBackup = "cluster_backup",
-        /// Old releases of an app were collected.
+        /// Old releases of an app were deleted.
         AppGarbageCollection = "app_garbage_collection",
-        /// A log sink was made.
+        /// A log sink was created.
         Sink = "sink",
         /// A log sink was deleted.
         SinkDeletion = "sink_deletion",
@@ -112,24 +114,24 @@ string_enum! {
     }
 }
 
-/// Something that happened.
+/// An event.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Event {
-    /// Number, rising; what a resumed stream goes on from.
+    /// Its id, a rising number; a stream resumes after it.
     #[serde(skip_serializing_if = "crate::json::is_default")]
     pub id: i64,
     /// The app; empty for artifacts, providers, sinks and the domain.
     #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
-    /// What it is about.
+    /// The type of its object.
     #[serde(skip_serializing_if = "EventType::is_empty")]
     pub object_type: EventType,
-    /// Id of what it is about.
+    /// The id of its object.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub object_id: String,
-    /// The object, or what changed of it. It can hold keys and private keys.
+    /// The object or its change. It can hold keys and private keys.
     #[serde(skip_serializing_if = "Json::is_null")]
     pub data: Json,
     /// When it happened.
@@ -138,7 +140,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The data in the form that goes with [`object_type`](Self::object_type).
+    /// Decodes the data, whose shape depends on [`object_type`](Self::object_type).
     ///
     /// # Errors
     /// A decode error when it has another shape.
@@ -171,7 +173,7 @@ impl Event {
         Err(Error::new(ErrorKind::Decode, message))
     }
 }
-/// Events, all of them until filtered; made by [`Client::events`].
+/// The events of the cluster; made by [`Client::events`]. Filters narrow them.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Events {
@@ -198,38 +200,38 @@ impl Client {
 }
 
 impl Events {
-    /// Those of one app, by name or id. Once the app is deleted the server answers "not found": filter by
+    /// Only events of one app, by name or id. When the app was deleted, the server answers "not found": filter by
     /// [`object_id`](Self::object_id) then.
     pub fn of_app(mut self, app: impl Into<AppRef>) -> Self {
         self.app = Some(app.into());
         self
     }
 
-    /// Those about these kinds of objects.
+    /// Only events about objects of these types.
     pub fn object_types(mut self, types: impl IntoIterator<Item = EventType>) -> Self {
         self.object_types = types.into_iter().collect();
         self
     }
 
-    /// Those about one object.
+    /// Only events about one object.
     pub fn object_id(mut self, id: impl Into<String>) -> Self {
         self.object_id = Some(id.into());
         self
     }
 
-    /// Streams begin with the events that are there already, the oldest first.
+    /// Starts streams with past events, oldest first.
     pub fn past(mut self) -> Self {
         self.past = true;
         self
     }
 
-    /// Of the past events, only the newest so many. Lists stop after so many.
+    /// Limits past events to the newest `count`, and lists to `count` events.
     pub fn count(mut self, count: u32) -> Self {
         self.count = Some(count);
         self
     }
 
-    /// The events there are, the newest first, read page by page: `GET /events`, asked for JSON. Without
+    /// Lists the events, newest first, page by page: `GET /events`, as JSON. Without
     /// [`count`](Self::count), at most as many as
     /// [`ClientBuilder::max_list_length`](crate::ClientBuilder::max_list_length) allows, 100,000 unless set;
     /// [`pages`](ListEvents::pages) has no bound.
@@ -237,7 +239,7 @@ impl Events {
         ListEvents { events: self.clone(), before: None, since: None, page: 500, timeout: None }
     }
 
-    /// One event: `GET /events/:id`.
+    /// Reads an event: `GET /events/:id`.
     ///
     /// # Errors
     /// Not found, when there is no such event.
@@ -245,11 +247,11 @@ impl Events {
         Request::json(&self.client, Spec::get("/events/{event}", [&id.to_string()]))
     }
 
-    /// New events as they happen, on one connection: `GET /events`. Awaiting it gives the stream once the
-    /// server has accepted, so that what is done after that is not missed.
+    /// Streams new events on one connection: `GET /events`. Returns once the server has accepted, so nothing that you do
+    /// after that is missed.
     ///
     /// # Errors
-    /// Not found for an app that does not exist; then those of the stream, as its last item.
+    /// Not found for an app that does not exist. The stream ends with an error when the connection does.
     pub fn stream(&self) -> Connect<Event> {
         let mut spec = self.spec();
         if self.past {
@@ -258,7 +260,7 @@ impl Events {
         Connect::new(&self.client, spec)
     }
 
-    /// Goes on after this event, whatever the filters say about past ones.
+    /// Resumes after this event, whatever the filters say about past ones.
     pub(crate) fn stream_after(&self, last: i64) -> Connect<Event> {
         let header = http::HeaderName::from_static("last-event-id");
         // No `count`: it would keep only the newest of what was missed.
@@ -269,10 +271,9 @@ impl Events {
         self.past
     }
 
-    /// New events as they happen, across connections: it reconnects, resumes after the last event seen,
-    /// drops duplicates, and gives up on what will not heal.
+    /// Streams new events across connections: it reconnects, resumes after the last event and drops duplicates.
     pub fn watch(self) -> EventWatch {
-        EventWatch::new(self)
+        EventWatch::of(self)
     }
 
     fn spec(&self) -> Spec {
@@ -285,7 +286,7 @@ impl Events {
     }
 }
 
-/// A list of events; made by [`Events::list`].
+/// Lists events; made by [`Events::list`].
 ///
 /// # Errors
 /// [`ErrorKind::TooLarge`], when there are more events than a list may have.
@@ -312,7 +313,7 @@ impl ListEvents {
         self
     }
 
-    /// How many events one request asks for; 500 unless set.
+    /// Sets how many events one request asks for; 500 by default.
     pub fn page_size(mut self, events: u32) -> Self {
         self.page = events.max(1);
         self

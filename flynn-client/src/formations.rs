@@ -1,4 +1,4 @@
-//! Formations: how many jobs of which type an app's release runs.
+//! Formations: how many jobs of each process type a release runs.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -27,10 +27,11 @@ use serde_json::{Map, Value};
 use crate::apps::{App, AppHandle};
 use crate::artifacts::Artifact;
 use crate::client::Client;
+use crate::document::{self, merge};
 use crate::error::Error;
 use crate::ids::{AppId, ReleaseId};
 use crate::json::{is_false, null_is_default};
-use crate::object_stream::WatchAll;
+use crate::object_stream::{Object, WatchAll};
 use crate::releases::Release;
 use crate::scale::ScaleRequest;
 use crate::timestamp::Timestamp;
@@ -42,7 +43,7 @@ pub type Processes = BTreeMap<String, i64>;
 /// Host tags that a process type's jobs ask for, by process type.
 pub type Tags = BTreeMap<String, BTreeMap<String, String>>;
 
-/// How many jobs of which type a release runs.
+/// How many jobs of each process type a release runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -53,14 +54,13 @@ pub struct Formation {
     /// The release.
     #[serde(rename = "release")]
     pub release_id: ReleaseId,
-    /// Counts by process type; of an `omni` type, jobs *a host*. The answer to a
-    /// PUT repeats what was sent, not what is now wanted of types left out.
+    /// Counts by process type; for an `omni` type, jobs per host. The answer to a PUT repeats only what was sent.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub processes: Processes,
     /// Tags by process type.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: Tags,
-    /// When it was made.
+    /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// When it last changed.
@@ -68,7 +68,7 @@ pub struct Formation {
     pub updated_at: Option<Timestamp>,
 }
 
-/// A formation with all that it names.
+/// A formation with the objects that it refers to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -97,7 +97,7 @@ pub struct ExpandedFormation {
     /// When it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// Whether it was deleted (streams only).
+    /// It was deleted (streams only).
     #[serde(skip_serializing_if = "is_false")]
     pub deleted: bool,
     /// The scale request under way, if any (later servers).
@@ -111,11 +111,19 @@ impl ExpandedFormation {
         self.image_artifact.iter().chain(&self.file_artifacts).chain(&self.artifacts)
     }
 }
-impl crate::object_stream::Marker for ExpandedFormation {
-    fn is_marker(&self) -> bool {
-        self.app.is_none()
+
+impl Object for ExpandedFormation {
+    fn key(&self) -> String {
+        let id = |id: Option<&str>| id.unwrap_or_default().to_owned();
+        let app = id(self.app.as_ref().map(|app| app.id.as_str()));
+        if app.is_empty() { app } else { app + &id(self.release.as_ref().map(|it| it.id.as_str())) }
+    }
+
+    fn changed_at(&self) -> Option<&Timestamp> {
+        self.updated_at.as_ref()
     }
 }
+
 const ONE: &str = "/apps/{app}/formations/{release}";
 
 /// The formations of all apps; made by [`Client::formations`].
@@ -138,30 +146,29 @@ impl Client {
 }
 
 impl AppHandle {
-    /// The app's formations, one a release.
+    /// The formations of the app, one per release.
     pub fn formations(&self) -> AppFormations {
         AppFormations { app: self.clone() }
     }
 }
 
 impl Formations {
-    /// Every formation that wants jobs, with all that it names, the one that changed last first:
-    /// `GET /formations?active=true`.
+    /// Lists every formation that has jobs, the last changed first: `GET /formations?active=true`.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn active(&self) -> Request<Vec<ExpandedFormation>> {
         Request::list(&self.client, Spec::get("/formations", []).query("active", "true"))
     }
 
-    /// Formations as they change, after those there are: `GET /formations` as a stream.
+    /// Streams the existing formations, then every change: `GET /formations` as a stream.
     pub fn stream(&self) -> WatchAll<ExpandedFormation> {
         WatchAll::new(&self.client, "/formations")
     }
 }
 
 impl AppFormations {
-    /// Every formation of the app, the newest first: `GET /apps/:a/formations`.
+    /// Lists the formations of the app, newest first: `GET /apps/:a/formations`.
     ///
     /// # Errors
     /// Not found, when there is no such app.
@@ -172,7 +179,7 @@ impl AppFormations {
         )
     }
 
-    /// The formation of one release: `GET /apps/:a/formations/:r`.
+    /// Reads the formation of a release: `GET /apps/:a/formations/:r`.
     ///
     /// # Errors
     /// Not found, when there is no such app, or the release has no formation.
@@ -180,15 +187,16 @@ impl AppFormations {
         Request::json(&self.app.client, self.one(&release.into()))
     }
 
-    /// The formation of one release, or `None` when it has none.
+    /// Reads the formation of a release, or `None` when it has none.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, release: impl Into<ReleaseId>) -> Request<Option<Formation>> {
         Request::optional(&self.app.client, self.one(&release.into()))
     }
 
-    /// The formation of one release with all that it names: `GET /apps/:a/formations/:r?expand=true`.
+    /// Reads the formation of a release with app, release and artifacts:
+    /// `GET /apps/:a/formations/:r?expand=true`.
     ///
     /// # Errors
     /// Not found, when there is no such app, or the release has no formation.
@@ -200,9 +208,12 @@ impl AppFormations {
         Spec::get(ONE, [self.app.app.as_str(), release.as_str()])
     }
 
-    /// Changes the formation of a release: reads it, if there is one, changes what is named, writes
-    /// all of it back (`PUT /apps/:a/formations/:r`). The call of old servers; where there are scale
-    /// requests, [`AppHandle::scale`] is the better one, and works on old servers too.
+    /// Changes the formation of a release: reads it, sets the counts that you name and writes everything back
+    /// (`PUT /apps/:a/formations/:r`). [`AppHandle::scale`] is better: it can be waited for, and works on every server.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app or release; a validation error for process types that the release does not
+    /// have, or a release without artifacts.
     pub fn update(&self, release: impl Into<ReleaseId>) -> UpdateFormation {
         UpdateFormation {
             app: self.app.clone(),
@@ -224,11 +235,7 @@ impl AppFormations {
     }
 }
 
-/// A change of a formation; made by [`AppFormations::update`].
-///
-/// # Errors
-/// When awaited: not found, when there is no such app or release; a validation error for process
-/// types that the release does not have, or a release without artifacts.
+/// Changes a formation; made by [`AppFormations::update`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateFormation {
@@ -240,13 +247,13 @@ pub struct UpdateFormation {
 }
 
 impl UpdateFormation {
-    /// How many jobs of this type; of an `omni` type, how many a host.
+    /// Sets how many jobs of this type run; for an `omni` type, how many per host.
     pub fn process(mut self, process_type: impl Into<String>, count: i64) -> Self {
         self.processes.insert(process_type.into(), count.into());
         self
     }
 
-    /// All host tags that jobs of this type ask for, instead of those before; none clears them.
+    /// Replaces the host tags of a process type; an empty list clears them.
     pub fn tags<K: Into<String>, V: Into<String>>(
         mut self,
         process_type: impl Into<String>,
@@ -265,17 +272,16 @@ impl UpdateFormation {
     pub(crate) async fn run(self, deadline: Deadline) -> Result<Formation, Error> {
         let client = &self.app.client;
         let segments = [self.app.app.as_str(), self.release.as_str()];
-        let read =
-            Request::<Option<Map<String, Value>>>::optional(client, Spec::get(ONE, segments));
-        let mut document = read.within(deadline).await?.unwrap_or_default();
+        let read = document::read(client, Spec::get(ONE, segments), deadline).await?;
+        let mut document = read.unwrap_or_default();
         // A PUT without counts would stop every job.
         merge(&mut document, "processes", self.processes);
         if !self.tags.is_empty() {
             merge(&mut document, "tags", self.tags);
         }
         // Writing the same counts again wants the same jobs.
-        let spec = Spec::put(ONE, segments, Repeat::Safe).body(&document);
-        Request::json(client, spec).within(deadline).await
+        let write = Spec::put(ONE, segments, Repeat::Safe);
+        document::write(client, write, &document, deadline).await
     }
 }
 
@@ -286,14 +292,4 @@ pub(crate) fn host_tags<K: Into<String>, V: Into<String>>(
     tags: impl IntoIterator<Item = (K, V)>,
 ) -> Value {
     tags.into_iter().map(|(key, value)| (key.into(), Value::String(value.into()))).collect()
-}
-
-/// Puts pairs into an object inside of a document, which is made when it is not there.
-fn merge(document: &mut Map<String, Value>, field: &str, changes: Map<String, Value>) {
-    match document.get_mut(field) {
-        Some(Value::Object(known)) => known.extend(changes),
-        _ => {
-            document.insert(field.to_owned(), Value::Object(changes));
-        }
-    }
 }

@@ -11,8 +11,27 @@
 //! }
 //!
 //! let mut follow = flynn.app("controller").log().lines(1).follow().await?;
-//! let line = follow.try_next().await?.expect("a log that is followed has no end");
+//! let line = follow.try_next().await?.expect("a log that is followed ends with an error");
 //! assert!(!line.job_id.is_empty());
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+//!
+//! A watch reconnects and resumes, and tells where lines may be missing:
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! use flynn_client::logs::LogItem;
+//!
+//! let mut log = flynn.app("controller").log().lines(1).watch();
+//! while let Some(item) = log.next().await {
+//!     match item? {
+//!         LogItem::Line(line) => println!("{}", line.msg),
+//!         LogItem::Gap(_) => eprintln!("lines may be missing here"),
+//!         _ => {}
+//!     }
+//! #   break;
+//! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
@@ -35,6 +54,11 @@ use crate::timestamp::Timestamp;
 use crate::transport::{
     Accept, Connect, Deadline, EventSource, Parser, Request, Spec, operation, stream_next,
 };
+
+mod watch;
+
+use watch::Chunk;
+pub use watch::{Gap, LogItem, LogWatch};
 
 string_enum! {
     /// The stream of a job that a line was written to.
@@ -76,9 +100,12 @@ pub struct LogLine {
     pub timestamp: Option<Timestamp>,
 }
 impl AppHandle {
-    /// The app's log: `GET /apps/:a/log`, as a stream of events, since only that tells the end of the
-    /// log from a connection that broke. Standard output and error, unless
-    /// [`streams`](ReadLog::streams) says otherwise.
+    /// Reads the app's log: `GET /apps/:a/log`, standard output and standard error by default.
+    ///
+    /// It is read as an event stream, which alone tells the end of the log from a broken connection.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app. A job that does not exist has an empty log.
     pub fn log(&self) -> ReadLog {
         ReadLog {
             app: self.clone(),
@@ -91,10 +118,7 @@ impl AppHandle {
     }
 }
 
-/// The lines there are; made by [`AppHandle::log`].
-///
-/// # Errors
-/// When awaited: not found, when there is no such app. An unknown job has an empty log.
+/// Reads a log; made by [`AppHandle::log`]. Awaiting it returns the lines that the cluster still has.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ReadLog {
@@ -107,38 +131,51 @@ pub struct ReadLog {
 }
 
 impl ReadLog {
-    /// Only the last so many; all that the cluster still has, unless set.
+    /// Limits the old lines to the last `count`. By default all old lines are read, but [`follow`](Self::follow) and
+    /// [`watch`](Self::watch) start with none.
     pub fn lines(mut self, count: u32) -> Self {
         self.lines = Some(count);
         self
     }
 
-    /// Only those of one job.
+    /// Only lines of one job.
     pub fn job(mut self, id: impl Into<JobId>) -> Self {
         self.job = Some(id.into());
         self
     }
 
-    /// Only those of jobs of this type; the empty type is that of one-off jobs.
+    /// Only lines of jobs of this process type; one-off jobs have the empty type.
     pub fn process_type(mut self, process_type: impl Into<String>) -> Self {
         self.process_type = Some(process_type.into());
         self
     }
 
-    /// Only those written to these streams.
+    /// Only lines of these streams.
     pub fn streams(mut self, streams: impl IntoIterator<Item = LogStream>) -> Self {
         self.streams = streams.into_iter().collect();
         self
     }
 
-    /// The lines there are, one by one: for logs that are too long to hold.
+    /// Streams the old lines, for logs that are too long to hold in memory.
     pub fn stream(&self) -> FollowLog {
         FollowLog { log: self.clone(), follow: false, idle: None }
     }
 
-    /// The lines there are, and then new ones as they are written.
+    /// Streams new lines as they are written, on one connection.
+    ///
+    /// Old lines come first only when [`lines`](Self::lines) asks for them; without it the server sends none. The
+    /// stream ends with an error when the connection or the server does: [`watch`](Self::watch) reconnects.
     pub fn follow(&self) -> FollowLog {
         FollowLog { log: self.clone(), follow: true, idle: None }
+    }
+
+    /// Streams new lines across connections. Old lines come first only when [`lines`](Self::lines) asks for them.
+    ///
+    /// The server cannot resume a log, so a new connection asks for the last 1,000 lines
+    /// ([`overlap`](LogWatch::overlap)) and skips up to the last line seen, by its time, host, job and text. When that
+    /// line is not among them, a [`LogItem::Gap`] comes first.
+    pub fn watch(&self) -> LogWatch {
+        LogWatch::of(self.clone())
     }
 
     fn spec(&self, follow: bool) -> Spec {
@@ -188,7 +225,7 @@ fn no_end() -> Error {
 
 operation!(ReadLog => Vec<LogLine>);
 
-/// A log line by line: awaiting it gives the [`LogLines`] once the server has accepted.
+/// Opens a log as a stream; returns the [`LogLines`] once the server has accepted.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct FollowLog {
@@ -198,14 +235,14 @@ pub struct FollowLog {
 }
 
 impl FollowLog {
-    /// Deadline until the server has accepted; the lines themselves have none.
+    /// Limits the time until the server accepts; the stream has no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.log.timeout = Some(timeout);
         self
     }
 
-    /// Ends the stream with a timeout when nothing, not even a keep-alive, has come for so long. The
-    /// controller sends a keep-alive every 30 s.
+    /// Ends the stream with a timeout error when nothing, not even a keep-alive, has come for so long. The server
+    /// sends a keep-alive every 30 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = Some(timeout);
         self
@@ -231,16 +268,7 @@ impl IntoFuture for FollowLog {
     }
 }
 
-/// What the server wraps lines in.
-#[derive(Deserialize)]
-struct Chunk {
-    #[serde(default)]
-    event: String,
-    #[serde(default)]
-    data: Option<LogLine>,
-}
-
-/// Lines of one connection. Dropping it closes the connection.
+/// The lines of one connection. Dropping it closes the connection.
 pub struct LogLines {
     source: EventSource<Chunk>,
     follow: bool,
@@ -264,10 +292,10 @@ impl Stream for LogLines {
                 }
                 None => {
                     this.done = true;
-                    // A log that is followed ends when the controller does.
-                    if !this.follow {
-                        return Poll::Ready(Some(Err(no_end())));
-                    }
+                    return Poll::Ready(Some(Err(match this.follow {
+                        false => no_end(),
+                        true => Error::new(ErrorKind::Connection, "the server ended the log"),
+                    })));
                 }
             }
         }

@@ -27,13 +27,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::ask::told_or_asked;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::events::{Event, EventType};
 use crate::ids::ManagedCertificateId;
 use crate::json::{Json, null_is_default};
-use crate::object_stream::WatchAll;
+use crate::object_stream::{Object, WatchAll};
+use crate::operation::told_or_asked;
 use crate::secret::Secret;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
@@ -126,9 +126,13 @@ impl ManagedCertificate {
     }
 }
 
-impl crate::object_stream::Marker for ManagedCertificate {
-    fn is_marker(&self) -> bool {
-        self.id.is_empty()
+impl Object for ManagedCertificate {
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn changed_at(&self) -> Option<&Timestamp> {
+        self.updated_at.as_ref()
     }
 }
 

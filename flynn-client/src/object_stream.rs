@@ -1,5 +1,7 @@
-//! Streams of objects: the existing ones first, then the changes.
+//! Streams of objects: the existing ones first, then every change.
 
+use std::cmp::Ordering;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::future::IntoFuture;
 use std::pin::Pin;
@@ -13,9 +15,11 @@ use serde::de::DeserializeOwned;
 use crate::client::Client;
 use crate::error::Error;
 use crate::timestamp::Timestamp;
-use crate::transport::{Connect, EventSource, Spec, stream_next};
+use crate::transport::{Connect, EventSource, Spec};
+use crate::watch::Watch;
+use crate::watch::source::Source;
 
-/// One item of a stream of objects.
+/// An item of a stream of objects.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Change<T> {
@@ -27,13 +31,16 @@ pub enum Change<T> {
     Changed(T),
 }
 
-/// Objects that can end a backlog.
-pub(crate) trait Marker {
-    /// Whether this is the object without id that the server sends after the backlog.
-    fn is_marker(&self) -> bool;
+/// An object of a stream.
+pub trait Object {
+    /// Its id; empty for the object that the server sends after the existing ones.
+    fn key(&self) -> String;
+
+    /// When it changed.
+    fn changed_at(&self) -> Option<&Timestamp>;
 }
 
-/// A call that opens a stream of objects. Awaiting it returns the [`Changes`] once the server has accepted.
+/// Opens a stream of objects on one connection; returns the [`Changes`] once the server has accepted.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct WatchAll<T> {
     client: Client,
@@ -56,19 +63,19 @@ impl<T> WatchAll<T> {
         }
     }
 
-    /// Leaves out objects that have not changed since this time.
+    /// Leaves out objects that have not changed since then.
     pub fn since(mut self, time: impl Into<Timestamp>) -> Self {
         self.since = time.into();
         self
     }
 
-    /// Sets the deadline for the server to accept. The stream itself has none.
+    /// Limits the time until the server accepts; the stream has no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Ends the stream with a timeout when nothing has come for this long, not even a keep-alive.
+    /// Ends the stream with a timeout error when nothing, not even a keep-alive, has come for so long.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = Some(timeout);
         self
@@ -81,6 +88,102 @@ impl<T> fmt::Debug for WatchAll<T> {
             .field("path", &self.path)
             .field("since", &self.since)
             .finish_non_exhaustive()
+    }
+}
+
+impl<T: Object + DeserializeOwned + Send + 'static> WatchAll<T> {
+    /// Streams the objects across connections.
+    ///
+    /// After a break it continues with the objects that have changed since the newest one it has seen, as
+    /// [`Change::Changed`]. [`Change::CaughtUp`] comes once. An object that was deleted while there was no connection
+    /// is missed, unless the server keeps deleted objects.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+    /// # let flynn = mock.client();
+    /// use flynn_client::Change;
+    ///
+    /// let mut formations = flynn.formations().stream().watch();
+    /// while let Some(change) = formations.next().await {
+    ///     match change? {
+    ///         Change::Existing(formation) | Change::Changed(formation) => {
+    ///             println!("{:?}", formation.processes);
+    ///         }
+    ///         _ => break, // all existing ones have come
+    ///     }
+    /// }
+    /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
+    /// ```
+    pub fn watch(self) -> ObjectWatch<T> {
+        let watch = Watch::new(ObjectCursor {
+            client: self.client,
+            path: self.path,
+            since: self.since,
+            newest: HashSet::new(),
+            caught_up: false,
+            item: std::marker::PhantomData,
+        });
+        match self.idle {
+            Some(idle) => watch.idle_timeout(idle),
+            None => watch,
+        }
+    }
+}
+
+/// Objects across connections; made by [`WatchAll::watch`].
+pub type ObjectWatch<T> = Watch<ObjectCursor<T>>;
+
+/// The objects that a watch has seen.
+pub struct ObjectCursor<T> {
+    client: Client,
+    path: &'static str,
+    /// When the newest object changed.
+    since: Timestamp,
+    /// The objects that changed then.
+    newest: HashSet<String>,
+    caught_up: bool,
+    item: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
+    type Message = T;
+    type Item = Change<T>;
+
+    fn client(&self) -> &Client {
+        &self.client
+    }
+
+    async fn connect(&mut self, idle: Duration) -> Result<EventSource<T>, Error> {
+        let spec = Spec::get(self.path, []).query("since", self.since.as_str());
+        Connect::new(&self.client, spec).idle_timeout(idle).await
+    }
+
+    fn take(&mut self, object: T, items: &mut VecDeque<Change<T>>) {
+        let key = object.key();
+        if key.is_empty() {
+            if !std::mem::replace(&mut self.caught_up, true) {
+                items.push_back(Change::CaughtUp);
+            }
+            return;
+        }
+        if let Some(time) = object.changed_at() {
+            let (time, newest) = (time.clone(), &mut self.newest);
+            match time.unix_nanos().cmp(&self.since.unix_nanos()) {
+                Ordering::Greater => {
+                    self.since = time;
+                    newest.clear();
+                    newest.insert(key);
+                }
+                // The server repeats what changed at the time that the stream resumes from.
+                Ordering::Equal if !newest.insert(key) => return,
+                _ => {}
+            }
+        }
+        items.push_back(match self.caught_up {
+            false => Change::Existing(object),
+            true => Change::Changed(object),
+        });
     }
 }
 
@@ -102,15 +205,13 @@ impl<T: 'static> IntoFuture for WatchAll<T> {
     }
 }
 
-/// Objects of one connection, the existing ones before the changes. Dropping it closes the connection.
+/// The objects of one connection. Dropping it closes the connection.
 pub struct Changes<T> {
     source: EventSource<T>,
     caught_up: bool,
 }
 
-stream_next!(Changes<T> => Change<T>);
-
-impl<T: DeserializeOwned + Marker> Stream for Changes<T> {
+impl<T: DeserializeOwned + Object> Stream for Changes<T> {
     type Item = Result<Change<T>, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -119,7 +220,7 @@ impl<T: DeserializeOwned + Marker> Stream for Changes<T> {
         Poll::Ready(item.map(|object| {
             let object = object?;
             Ok(match this.caught_up {
-                false if object.is_marker() => {
+                false if object.key().is_empty() => {
                     this.caught_up = true;
                     Change::CaughtUp
                 }

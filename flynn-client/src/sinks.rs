@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::Client;
 use crate::ids::SinkId;
 use crate::json::{Json, is_false};
-use crate::object_stream::WatchAll;
+use crate::object_stream::{Object, WatchAll};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
@@ -29,9 +29,9 @@ use crate::transport::{Repeat, Request, Spec};
 string_enum! {
     /// The kind of a sink.
     SinkKind {
-        /// A syslog server: the only kind that the API lets one create.
+        /// A syslog server: the only kind that the API can create.
         Syslog = "syslog",
-        /// The cluster's own log aggregator (managed by the hosts).
+        /// The cluster's own log aggregator, which the hosts manage.
         LogAggregator = "logaggregator",
     }
 }
@@ -41,9 +41,9 @@ string_enum! {
     SyslogFormat {
         /// Octet counting, RFC 6587 (the server's default).
         Rfc6587 = "rfc6587",
-        /// One message a line.
+        /// One message per line.
         Newline = "newline",
-        /// One message a line, the prefix before the syslog header.
+        /// One message per line, with the prefix before the syslog header.
         PrefixedNewline = "prefixed_newline",
     }
 }
@@ -57,14 +57,13 @@ pub struct Sink {
     pub id: SinkId,
     /// Its kind.
     pub kind: SinkKind,
-    /// Whether the hosts manage it themselves.
+    /// The hosts manage it.
     #[serde(skip_serializing_if = "is_false")]
     pub host_managed: bool,
-    /// Its configuration as it was sent: see [`SyslogConfig`]. Absent from the
-    /// stream's word that a sink was deleted.
+    /// Its configuration, see [`SyslogConfig`]. Absent when a stream tells that the sink was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<Json>,
-    /// When it was made.
+    /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// When it last changed.
@@ -72,25 +71,24 @@ pub struct Sink {
     pub updated_at: Option<Timestamp>,
 }
 
-/// The configuration of a syslog sink. `Debug` shows neither URL nor prefix: both carry tokens of log
-/// services.
+/// The configuration of a syslog sink. `Debug` shows neither URL nor prefix, which hold tokens of log services.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct SyslogConfig {
-    /// `syslog://host:514` (TCP) or `syslog+tls://host:6514`. The controller checks
-    /// nothing of it: a wrong one fails silently on the hosts.
+    /// `syslog://host:514` (TCP) or `syslog+tls://host:6514`. The controller does not check it: a wrong one fails
+    /// silently on the hosts.
     pub url: String,
     /// A Go template put before each message.
     #[serde(rename = "template", skip_serializing_if = "String::is_empty")]
     pub prefix: String,
-    /// Send ids of apps instead of their names.
+    /// Sends the ids of apps instead of their names.
     #[serde(skip_serializing_if = "is_false")]
     pub use_ids: bool,
-    /// Do not check the syslog server's certificate.
+    /// Does not check the syslog server's certificate.
     #[serde(skip_serializing_if = "is_false")]
     pub insecure: bool,
-    /// Add RFC 5424 structured data.
+    /// Adds RFC 5424 structured data.
     #[serde(skip_serializing_if = "is_false")]
     pub structured_data: bool,
     /// How messages are framed.
@@ -127,7 +125,7 @@ impl SyslogConfig {
         self
     }
 
-    /// Accepts any certificate of the syslog server.
+    /// Does not check the syslog server's certificate.
     pub fn insecure(mut self, yes: bool) -> Self {
         self.insecure = yes;
         self
@@ -146,7 +144,7 @@ impl SyslogConfig {
     }
 }
 
-/// A sink to be made.
+/// A new sink.
 #[derive(Clone, Debug, Serialize)]
 #[must_use]
 pub struct NewSink {
@@ -161,16 +159,22 @@ impl NewSink {
         Self::new(SinkKind::Syslog, Json::encode(config).unwrap_or_default())
     }
 
-    /// A sink of any kind; servers to date take `syslog` alone.
+    /// A sink of any kind; servers accept only `syslog`.
     pub fn new(kind: SinkKind, config: impl Into<Json>) -> Self {
         Self { kind, config: config.into() }
     }
 }
-impl crate::object_stream::Marker for Sink {
-    fn is_marker(&self) -> bool {
-        self.id.is_empty()
+
+impl Object for Sink {
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn changed_at(&self) -> Option<&Timestamp> {
+        self.updated_at.as_ref()
     }
 }
+
 /// The log sinks; made by [`Client::sinks`].
 #[derive(Clone, Debug)]
 pub struct Sinks {
@@ -185,7 +189,7 @@ impl Client {
 }
 
 impl Sinks {
-    /// Every sink, the one that changed last first: `GET /sinks`.
+    /// Lists every sink, the last changed first: `GET /sinks`.
     ///
     /// # Errors
     /// Unsupported before v20161215.2.
@@ -193,15 +197,13 @@ impl Sinks {
         Request::list(&self.client, Spec::get("/sinks", []))
     }
 
-    /// Sinks as they change, after those there are: `GET /sinks` as a stream. A deleted sink comes
-    /// once more, without configuration.
-    ///
-    /// Never recorded with success from a real controller; written from the server's source.
+    /// Streams the existing sinks, then every change: `GET /sinks` as a stream. A deleted sink comes once more, without
+    /// configuration.
     pub fn stream(&self) -> WatchAll<Sink> {
         WatchAll::new(&self.client, "/sinks")
     }
 
-    /// Makes a sink: `POST /sinks`. The configuration is not checked by the server.
+    /// Creates a sink: `POST /sinks`. The server does not check the configuration.
     ///
     /// # Errors
     /// A validation error for any kind but `syslog`. Unsupported before v20161215.2.

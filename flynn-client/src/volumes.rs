@@ -22,13 +22,13 @@ use crate::apps::AppHandle;
 use crate::client::Client;
 use crate::ids::{AppId, HostId, JobId, ReleaseId, VolumeId};
 use crate::json::{is_false, null_is_default};
-use crate::object_stream::WatchAll;
+use crate::object_stream::{Object, WatchAll};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
 
 string_enum! {
-    /// What a volume holds.
+    /// The type of a volume.
     VolumeType {
         /// Data that jobs write.
         Data = "data",
@@ -40,21 +40,20 @@ string_enum! {
 }
 
 string_enum! {
-    /// Where a volume is in its life.
+    /// The state of a volume.
     VolumeState {
-        /// Asked for, not there yet.
+        /// Requested, not created yet.
         Pending = "pending",
-        /// There.
+        /// It exists.
         Created = "created",
-        /// Gone.
+        /// It was destroyed.
         Destroyed = "destroyed",
     }
 }
 
 /// A volume on one host.
 ///
-/// The answer to a decommission has only the id and two times; every other
-/// field is empty there.
+/// The answer to a decommission has only the id and two times; every other field is empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -63,10 +62,10 @@ pub struct Volume {
     pub id: VolumeId,
     /// The host it is on.
     pub host_id: HostId,
-    /// What it holds.
+    /// Its type.
     #[serde(rename = "type")]
     pub kind: VolumeType,
-    /// Where it is in its life.
+    /// Its state.
     pub state: VolumeState,
     /// The app it was made for.
     #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
@@ -80,30 +79,36 @@ pub struct Volume {
     /// The process type of that job.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub job_type: String,
-    /// Where the job sees it.
+    /// Its mount point in the job.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// Whether it goes when the job stops.
+    /// It is destroyed when the job stops.
     #[serde(skip_serializing_if = "is_false")]
     pub delete_on_stop: bool,
-    /// Free pairs.
+    /// Metadata.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
-    /// When it was made.
+    /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// When it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// When it was decommissioned: no new job gets it from then on.
+    /// When it was decommissioned; no new job gets it since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decommissioned_at: Option<Timestamp>,
 }
-impl crate::object_stream::Marker for Volume {
-    fn is_marker(&self) -> bool {
-        self.id.is_empty()
+
+impl Object for Volume {
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn changed_at(&self) -> Option<&Timestamp> {
+        self.updated_at.as_ref()
     }
 }
+
 /// All volumes; made by [`Client::volumes`].
 #[derive(Clone, Debug)]
 pub struct Volumes {
@@ -131,7 +136,7 @@ impl AppHandle {
 }
 
 impl Volumes {
-    /// Every volume, the one that changed last first: `GET /volumes`.
+    /// Lists every volume, the last changed first: `GET /volumes`.
     ///
     /// # Errors
     /// Unsupported before v20170310.0.
@@ -139,17 +144,13 @@ impl Volumes {
         Request::list(&self.client, Spec::get("/volumes", []))
     }
 
-    /// Volumes as they change, after those there are: `GET /volumes` as a stream.
-    ///
-    /// Never recorded with success from a real controller; written from the server's source.
+    /// Streams the existing volumes, then every change: `GET /volumes` as a stream.
     pub fn stream(&self) -> WatchAll<Volume> {
         WatchAll::new(&self.client, "/volumes")
     }
 
-    /// Tells the controller of a volume, by the volume's id: `PUT /volumes/:v`. It is the
-    /// scheduler's way to report what the hosts have; it makes no disk anywhere.
-    ///
-    /// Never recorded with success from a real controller; written from the server's source.
+    /// Writes a volume's record: `PUT /volumes/:v`. Schedulers report the volumes of the hosts with it; it creates no
+    /// disk.
     ///
     /// # Errors
     /// A validation error for an unknown type or state. Unsupported before v20170310.0.
@@ -160,7 +161,7 @@ impl Volumes {
 }
 
 impl AppVolumes {
-    /// The app's volumes, the one that changed last first: `GET /apps/:a/volumes`.
+    /// Lists the volumes of the app, the last changed first: `GET /apps/:a/volumes`.
     ///
     /// # Errors
     /// Not found, when there is no such app. Unsupported before v20170310.0.
@@ -168,7 +169,7 @@ impl AppVolumes {
         Request::list(&self.app.client, Spec::get("/apps/{app}/volumes", [self.app.app.as_str()]))
     }
 
-    /// One volume of the app: `GET /apps/:a/volumes/:v`.
+    /// Reads a volume of the app: `GET /apps/:a/volumes/:v`.
     ///
     /// # Errors
     /// Not found, when the app has no such volume. Unsupported before v20170310.0.
@@ -176,7 +177,7 @@ impl AppVolumes {
         Request::json(&self.app.client, self.one(&id.into()))
     }
 
-    /// One volume of the app, or `None` when it has no such volume.
+    /// Reads a volume of the app, or `None` when it has no such volume.
     ///
     /// # Errors
     /// Unsupported before v20170310.0.
@@ -188,8 +189,8 @@ impl AppVolumes {
         Spec::get("/apps/{app}/volumes/{volume}", [self.app.app.as_str(), id.as_str()])
     }
 
-    /// Keeps a volume from being given to new jobs: `PUT /apps/:a/volumes/:v/decommission`.
-    /// Doing it again only moves the time. The answer has the id and two times, nothing else.
+    /// Decommissions a volume, so that no new job gets it: `PUT /apps/:a/volumes/:v/decommission`. A second time only
+    /// changes the time. The answer has only the id and two times.
     ///
     /// # Errors
     /// Not found, when the app has no such volume. Unsupported before v20170310.0.

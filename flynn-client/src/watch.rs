@@ -1,6 +1,6 @@
-//! Watching events across connections.
+//! Streams that outlive their connections: they reconnect, resume and drop duplicates.
 
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,90 +9,137 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
 use futures_util::stream::{StreamExt, unfold};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::events::{Event, Events};
-use crate::transport::{EventSource, stream_next};
+use crate::transport::EventSource;
 
-/// Events across connections; made by [`Events::watch`].
+/// What a [`Watch`] follows. It cannot be implemented outside of this crate.
+pub trait Watched: source::Source {}
+
+impl<S: source::Source> Watched for S {}
+
+pub(crate) mod source {
+    use std::collections::VecDeque;
+    use std::time::Duration;
+
+    use serde::de::DeserializeOwned;
+
+    use super::{Client, Error, EventSource};
+
+    pub trait Source: Send + Unpin + 'static {
+        /// What the server sends.
+        type Message: DeserializeOwned + Send + 'static;
+        /// What the watch yields.
+        type Item: Send + 'static;
+
+        fn client(&self) -> &Client;
+
+        /// Opens a stream that starts where the last one broke off, with this idle timeout.
+        fn connect(
+            &mut self,
+            idle: Duration,
+        ) -> impl Future<Output = Result<EventSource<Self::Message>, Error>> + Send;
+
+        /// Takes a message; what is new goes to the items.
+        fn take(&mut self, message: Self::Message, items: &mut VecDeque<Self::Item>);
+
+        /// How long the stream may be silent before [`settle`](Self::settle) is called.
+        fn settles_after(&self) -> Option<Duration> {
+            None
+        }
+
+        /// Gives what was held back until it is clear how it continues what came before.
+        fn settle(&mut self, _items: &mut VecDeque<Self::Item>) {}
+    }
+}
+
+/// A stream that outlives its connections.
 ///
-/// Errors that may heal (a lost connection, a restarting controller, an error frame) are not items: the
-/// watch connects again and goes on after the last event it gave, an event that was numbered before it and
-/// committed after it included. It waits for as long as the server asks (`Retry-After`), and gives up at once
-/// when that is longer than its [`patience`](Self::patience). The first item that is an error is the last one.
+/// It reconnects when the connection breaks, falls silent for its [`idle_timeout`](Self::idle_timeout) or ends with an
+/// error that may heal, such as a restarting controller ([`Error::is_transient`]). It then resumes after the last item,
+/// drops duplicates, and waits for as long as the server asks (`Retry-After`). It gives up on errors that do not heal,
+/// such as a wrong key or an app that was deleted, and after its [`patience`](Self::patience). An error is its last
+/// item.
+///
+/// Nothing is sent until it is polled for the first time, or [begun](Self::begin). Dropping it closes the connection.
 #[must_use = "nothing is sent until it is polled"]
-pub struct EventWatch {
+pub struct Watch<S: Watched> {
+    source: Option<S>,
     options: Options,
-    events: Option<Events>,
-    items: Option<BoxStream<'static, Result<Event, Error>>>,
+    items: Option<BoxStream<'static, Result<S::Item, Error>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Options {
-    after: Option<i64>,
     idle: Duration,
     patience: Duration,
 }
 
-impl EventWatch {
-    pub(crate) fn new(events: Events) -> Self {
+impl<S: Watched> Watch<S> {
+    pub(crate) fn new(source: S) -> Self {
         Self {
+            source: Some(source),
             options: Options {
-                after: None,
                 // Two keep-alives, which come every 30 s, and some slack.
                 idle: Duration::from_secs(75),
                 patience: Duration::from_secs(300),
             },
-            events: Some(events),
             items: None,
         }
     }
 
-    /// Begins after this event, as an earlier watch left off.
-    pub fn after(mut self, id: i64) -> Self {
-        self.options.after = Some(id);
+    /// Changes the source; without effect once the watch has begun.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut S)) -> Self {
+        if let Some(source) = &mut self.source {
+            change(source);
+        }
         self
     }
 
-    /// Connects again when nothing, not even a keep-alive, has come for so long. 75 s unless set.
+    /// Reconnects when nothing, not even a keep-alive, has come for so long; 75 s by default. The server sends a
+    /// keep-alive every 30 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.options.idle = timeout;
         self
     }
 
-    /// Gives up when no connection that holds could be made for so long. Five minutes unless set.
+    /// Gives up when no connection has held for so long; five minutes by default.
     ///
-    /// One that broke or fell silent soon after it was made does not hold, nor does one on which nothing ever
-    /// came before its [`idle_timeout`](Self::idle_timeout).
+    /// A connection that breaks or falls silent soon after it was made does not count, nor does one on which nothing
+    /// came before the [`idle_timeout`](Self::idle_timeout). A `Retry-After` that is longer ends the watch at once.
     pub fn patience(mut self, time: Duration) -> Self {
         self.options.patience = time;
         self
     }
 
-    /// Connects now instead of when it is polled first: what happens after this is not missed.
+    /// Connects now instead of at the first poll, so that nothing that happens from now on is missed.
     ///
     /// # Errors
-    /// As the stream's last item: what does not heal, or does not within the watch's patience.
+    /// An error that does not heal, or did not within the [`patience`](Self::patience).
     pub async fn begin(mut self) -> Result<Self, Error> {
-        if let Some(events) = self.events.take() {
-            let mut watcher = Watcher::new(events, self.options);
+        if let Some(source) = self.source.take() {
+            let mut watcher = Watcher::new(source, self.options);
             watcher.begin().await?;
             self.items = Some(unfold(Some(watcher), step).boxed());
         }
         Ok(self)
     }
+
+    /// The next item, or `None` after an error.
+    pub async fn next(&mut self) -> Option<Result<S::Item, Error>> {
+        StreamExt::next(self).await
+    }
 }
 
-stream_next!(EventWatch => Event);
+impl<S: Watched> Stream for Watch<S> {
+    type Item = Result<S::Item, Error>;
 
-impl Stream for EventWatch {
-    type Item = Result<Event, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        if let Some(events) = this.events.take() {
-            let watcher = Watcher::new(events, this.options);
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if let Some(source) = this.source.take() {
+            let watcher = Watcher::new(source, this.options);
             this.items = Some(unfold(Some(watcher), step).boxed());
         }
         match &mut this.items {
@@ -102,84 +149,44 @@ impl Stream for EventWatch {
     }
 }
 
-impl fmt::Debug for EventWatch {
+impl<S: Watched> fmt::Debug for Watch<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventWatch").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Watch").field("options", &self.options).finish_non_exhaustive()
     }
 }
 
-async fn step(watcher: Option<Watcher>) -> Option<(Result<Event, Error>, Option<Watcher>)> {
+async fn step<S: Watched>(
+    watcher: Option<Watcher<S>>,
+) -> Option<(Result<S::Item, Error>, Option<Watcher<S>>)> {
     let mut watcher = watcher?;
     match watcher.next().await {
-        Ok(event) => Some((Ok(event), Some(watcher))),
+        Ok(item) => Some((Ok(item), Some(watcher))),
         Err(error) => Some((Err(error), None)),
     }
 }
 
 /// The state between two items.
-struct Watcher {
-    events: Events,
+struct Watcher<S: Watched> {
+    source: S,
     options: Options,
-    connection: Option<EventSource<Event>>,
+    connection: Option<EventSource<S::Message>>,
     connected_at: Instant,
-    seen: Seen,
+    items: VecDeque<S::Item>,
     failures: u32,
     failing_since: Option<Instant>,
 }
 
-/// A connection that has lived so long was a good one, even without an event.
+/// A connection that has lived so long was a good one, even without an item.
 const GOOD: Duration = Duration::from_secs(10);
 
-/// The last events seen, by their ids. Order alone does not tell a duplicate: the server numbers events when
-/// they are written and sends them when they are committed, so 8 can come before 7. An event that is numbered
-/// far below the newest is a repetition.
-#[derive(Default)]
-struct Seen {
-    first: Option<i64>,
-    newest: Option<i64>,
-    recent: BTreeSet<i64>,
-}
-
-impl Seen {
-    /// How far below the newest an event is old: as many as a server lets a reader fall behind.
-    const OLD: i64 = 1000;
-    /// How far an event may be numbered below one that was committed before it.
-    const LATE: i64 = 32;
-
-    /// Notes an event; false when it was seen before.
-    fn insert(&mut self, id: i64) -> bool {
-        let newest = self.newest.map_or(id, |newest| newest.max(id));
-        let oldest = newest.saturating_sub(Self::OLD);
-        if id < oldest || !self.recent.insert(id) {
-            return false;
-        }
-        while self.recent.first().is_some_and(|first| *first < oldest) {
-            self.recent.pop_first();
-        }
-        self.first.get_or_insert(id);
-        self.newest = Some(newest);
-        true
-    }
-
-    /// Where to go on from: before the newest, since one below it may have been committed while nobody listened,
-    /// but not before the first.
-    fn resume(&self) -> Option<i64> {
-        self.newest.map(|newest| newest.saturating_sub(Self::LATE)).max(self.first)
-    }
-}
-
-impl Watcher {
-    fn new(events: Events, options: Options) -> Self {
-        let mut seen = Seen::default();
-        if let Some(id) = options.after {
-            seen.insert(id);
-        }
+impl<S: Watched> Watcher<S> {
+    fn new(source: S, options: Options) -> Self {
         Self {
-            events,
+            source,
             options,
             connection: None,
             connected_at: Instant::now(),
-            seen,
+            items: VecDeque::new(),
             failures: 0,
             failing_since: None,
         }
@@ -192,22 +199,32 @@ impl Watcher {
         Ok(())
     }
 
-    async fn next(&mut self) -> Result<Event, Error> {
+    async fn next(&mut self) -> Result<S::Item, Error> {
         loop {
-            let error = match self.connected().await {
-                Ok(connection) => match connection.next().await {
-                    Some(Ok(event)) => {
-                        // What was seen before comes back with every connection and proves nothing.
-                        if self.seen.insert(event.id) {
-                            (self.failures, self.failing_since) = (0, None);
-                            return Ok(event);
-                        }
-                        continue;
-                    }
-                    Some(Err(error)) => error,
-                    None => Error::new(ErrorKind::Connection, "the server closed the stream"),
+            if let Some(item) = self.items.pop_front() {
+                // What was seen before comes back with every connection and proves nothing; this is new.
+                (self.failures, self.failing_since) = (0, None);
+                return Ok(item);
+            }
+            let settles_after = self.source.settles_after();
+            let message = match self.connected().await {
+                Ok(connection) => match settles_after {
+                    None => Ok(StreamExt::next(connection).await),
+                    Some(time) => timeout(time, StreamExt::next(connection)).await.map_err(|_| ()),
                 },
-                Err(error) => error,
+                Err(error) => Ok(Some(Err(error))),
+            };
+            let error = match message {
+                Err(()) => {
+                    self.source.settle(&mut self.items);
+                    continue;
+                }
+                Ok(Some(Ok(message))) => {
+                    self.source.take(message, &mut self.items);
+                    continue;
+                }
+                Ok(Some(Err(error))) => error,
+                Ok(None) => Error::new(ErrorKind::Connection, "the server closed the stream"),
             };
             if self.connection.take().is_some()
                 && self.lived(&error) >= GOOD.min(self.options.patience)
@@ -218,50 +235,36 @@ impl Watcher {
         }
     }
 
-    /// How long the connection that has ended was of use. The silence that ended it is no part of that: a
-    /// connection on which nothing ever came, behind a proxy that holds the events back, was of none.
+    /// How long the connection that has ended was of use. The silence that ended it does not count: a connection on
+    /// which nothing ever came, behind a proxy that holds everything back, was of none.
     fn lived(&self, error: &Error) -> Duration {
         let silence = if error.is_timeout() { self.options.idle } else { Duration::ZERO };
         self.connected_at.elapsed().saturating_sub(silence)
     }
 
-    async fn connected(&mut self) -> Result<&mut EventSource<Event>, Error> {
+    async fn connected(&mut self) -> Result<&mut EventSource<S::Message>, Error> {
         let connection = if let Some(connection) = self.connection.take() {
             connection
         } else {
-            let connection = self.connect().await?;
+            let connection = self.source.connect(self.options.idle).await?;
             self.connected_at = Instant::now();
             connection
         };
         Ok(self.connection.insert(connection))
     }
 
-    async fn connect(&mut self) -> Result<EventSource<Event>, Error> {
-        if self.seen.first.is_none() && !self.events.wants_past() {
-            // A place to resume from, should the connection break before its first event.
-            let newest = self.events.client.events().count(1).list().await?;
-            if let Some(event) = newest.first().filter(|event| event.id > 0) {
-                self.seen.insert(event.id);
-            }
-        }
-        let connect = match self.seen.resume() {
-            Some(last) => self.events.stream_after(last),
-            None => self.events.stream(),
-        };
-        connect.idle_timeout(self.options.idle).await
-    }
-
     /// Waits before the next connection, or gives up.
     async fn pause(&mut self, error: Error) -> Result<(), Error> {
-        let heals = error.is_retryable() || error.kind() == ErrorKind::Stream;
         let since = *self.failing_since.get_or_insert_with(Instant::now);
         let asked = error.retry_after().unwrap_or_default();
-        if !heals || since.elapsed().saturating_add(asked) > self.options.patience {
+        let waits = since.elapsed().saturating_add(asked) <= self.options.patience;
+        if !error.is_transient() || !waits {
             return Err(error);
         }
         self.failures += 1;
-        let wait = self.events.client.transport().settings.retry.backoff(self.failures).max(asked);
-        tracing::debug!(kind = ?error.kind(), failures = self.failures, "the event stream is connected again");
+        let wait =
+            self.source.client().transport().settings.retry.backoff(self.failures).max(asked);
+        tracing::debug!(kind = ?error.kind(), failures = self.failures, "reconnecting the stream");
         sleep(wait).await;
         Ok(())
     }

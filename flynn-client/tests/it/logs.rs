@@ -1,10 +1,11 @@
 //! Logs.
 
 use flynn_client::ErrorKind;
-use flynn_client::logs::LogStream;
+use flynn_client::logs::{LogItem, LogStream};
+use flynn_client::{Change, Client};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 
-use crate::server::{Server, answer, events};
+use crate::server::{Server, Step, answer, events, open_events};
 
 const LINE: &str = "data: {\"event\":\"message\",\"data\":{\"job_id\":\"h-1\",\"msg\":\"hello\",\"stream\":\"stderr\"}}\n\n";
 const END: &str = "data: {\"event\":\"eof\"}\n\n";
@@ -51,9 +52,9 @@ async fn a_log_without_its_end_mark_is_not_whole() {
         items[0].is_ok()
             && items[1].as_ref().is_err_and(|error| error.kind() == ErrorKind::Connection)
     );
-    // One that is followed has no end of its own.
+    // One that is followed ends with an error.
     let items: Vec<_> = log.follow().await.unwrap().collect().await;
-    assert_eq!(items.len(), 1);
+    assert!(items[0].is_ok() && items[1].is_err() && items.len() == 2);
 }
 
 #[tokio::test]
@@ -74,4 +75,97 @@ async fn a_log_is_bounded() {
     let server = Server::play([events(&LINE.repeat(100)), answer(200, "", "x")]).await;
     let flynn = server.builder().max_answer_size(500).build().unwrap();
     assert_eq!(flynn.app("www").log().await.unwrap_err().kind(), ErrorKind::TooLarge);
+}
+
+/// Lines with these texts and times.
+fn lines(numbers: impl IntoIterator<Item = u32>) -> String {
+    let line = |n| {
+        format!(
+            "data: {{\"event\":\"message\",\"data\":{{\"host_id\":\"h\",\"job_id\":\"h-1\",\"msg\":\"{n}\",\"timestamp\":\"2026-11-22T21:54:00.{n:09}Z\"}}}}\n\n"
+        )
+    };
+    numbers.into_iter().map(line).collect()
+}
+
+/// What a watch yields until it gives up: the texts, and `gap`.
+async fn watched(client: &Client, overlap: u32) -> Vec<String> {
+    let watch = client.app("www").log().watch().overlap(overlap);
+    let items: Vec<_> = watch.collect().await;
+    let text = |item: Result<LogItem, flynn_client::Error>| match item {
+        Ok(LogItem::Line(line)) => line.msg,
+        Ok(LogItem::Gap(gap)) => format!("gap after {}", gap.after.unwrap().as_str()),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => error.kind().to_string(),
+    };
+    items.into_iter().map(text).collect()
+}
+
+#[tokio::test]
+async fn a_watch_resumes_after_the_last_line() {
+    let server = Server::play([
+        events(&lines([1, 2])),
+        Step::Drop,
+        events(&(lines([1, 2, 3]) + "event: error\ndata: controller: shutting down\n\n")),
+        events(&lines([2, 3, 4])),
+        answer(404, "", ""),
+    ])
+    .await;
+    let seen = watched(&server.client(), 1000).await;
+    assert_eq!(seen, ["1", "2", "3", "4", "not found"]);
+    let queries: Vec<_> = server.seen().iter().map(|seen| seen.query().to_owned()).collect();
+    assert_eq!(queries[0], "follow=true&stream_types=stdout%2Cstderr");
+    assert!(queries[1..].iter().all(|query| query.contains("lines=1000")), "{queries:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lines_that_are_missing_are_a_gap() {
+    // More lines than are asked for, and a log that was begun anew.
+    let server = Server::play([
+        events(&lines([1, 2])),
+        events(&lines([5, 6, 7])),
+        open_events(&lines([8])),
+        answer(404, "", ""),
+    ])
+    .await;
+    let client = server.client();
+    let watch = client.app("www").log().watch().overlap(2);
+    let watch = watch.idle_timeout(std::time::Duration::from_secs(5));
+    let seen: Vec<_> = watch.collect().await;
+    let text = |item: &Result<LogItem, flynn_client::Error>| match item {
+        Ok(LogItem::Line(line)) => line.msg.clone(),
+        Ok(_) => "gap".to_owned(),
+        Err(_) => "end".to_owned(),
+    };
+    let texts: Vec<_> = seen.iter().map(text).collect();
+    assert_eq!(texts, ["1", "2", "gap", "5", "6", "7", "gap", "8", "end"]);
+    let Some(Ok(LogItem::Gap(gap))) = seen.get(2) else { panic!() };
+    assert_eq!(gap.after.as_ref().unwrap().as_str(), "2026-11-22T21:54:00.000000002Z");
+}
+
+#[tokio::test]
+async fn objects_are_watched_across_connections() {
+    let volume = |id: &str, second: u32| {
+        format!("data: {{\"id\":\"{id}\",\"updated_at\":\"2026-11-22T21:54:{second:02}Z\"}}\n\n")
+    };
+    let marker = "data: {\"id\":\"\"}\n\n";
+    let server = Server::play([
+        events(&(volume("a", 1) + &volume("b", 2) + marker + &volume("c", 3))),
+        events(&(volume("c", 3) + &volume("d", 3) + marker + &volume("a", 4))),
+        answer(404, "", "404 page not found\n"),
+    ])
+    .await;
+    let watch = server.client().volumes().stream().watch();
+    let items: Vec<_> = watch.collect().await;
+    let text = |item: &Result<Change<flynn_client::volumes::Volume>, _>| match item {
+        Ok(Change::Existing(volume)) => format!("existing {}", volume.id),
+        Ok(Change::Changed(volume)) => format!("changed {}", volume.id),
+        Ok(_) => "caught up".to_owned(),
+        Err(_) => "end".to_owned(),
+    };
+    assert_eq!(
+        items.iter().map(text).collect::<Vec<_>>(),
+        ["existing a", "existing b", "caught up", "changed c", "changed d", "changed a", "end"]
+    );
+    let queries: Vec<_> = server.seen().iter().map(|seen| seen.query().to_owned()).collect();
+    assert_eq!(queries[1], "since=2026-11-22T21%3A54%3A03Z");
 }

@@ -1,0 +1,144 @@
+//! Where a watch of a log resumes.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::{LogLine, ReadLog};
+use crate::client::Client;
+use crate::error::Error;
+use crate::ids::{HostId, JobId};
+use crate::timestamp::Timestamp;
+use crate::transport::{Connect, EventSource};
+use crate::watch::Watch;
+use crate::watch::source::Source;
+
+/// An item of a log that is watched.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum LogItem {
+    /// A line.
+    Line(LogLine),
+    /// Lines may be missing here: the last one before the break was not among those that the server still had.
+    Gap(Gap),
+}
+
+/// A gap in a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Gap {
+    /// When the last line before the gap was written.
+    pub after: Option<Timestamp>,
+}
+
+/// A log across connections; made by [`ReadLog::watch`].
+pub type LogWatch = Watch<LogCursor>;
+
+impl LogWatch {
+    pub(super) fn of(log: ReadLog) -> Self {
+        Self::new(LogCursor { log, overlap: OVERLAP, last: None, held: None })
+    }
+
+    /// How many old lines a new connection asks for to find the last line again; 1,000 by default. More lines than
+    /// that between two connections are a [`Gap`].
+    pub fn overlap(self, lines: u32) -> Self {
+        self.with(|cursor| cursor.overlap = lines.max(1))
+    }
+}
+
+const OVERLAP: u32 = 1000;
+
+/// How long a new connection may be silent before the last line counts as gone from the log.
+const SETTLES_AFTER: Duration = Duration::from_secs(2);
+
+/// What the server wraps lines in.
+#[derive(Deserialize)]
+pub struct Chunk {
+    #[serde(default)]
+    pub(super) event: String,
+    #[serde(default)]
+    pub(super) data: Option<LogLine>,
+}
+
+/// What tells a line from others.
+#[derive(PartialEq)]
+struct Mark {
+    time: Option<Timestamp>,
+    host: HostId,
+    job: JobId,
+    text: String,
+}
+
+impl Mark {
+    fn of(line: &LogLine) -> Self {
+        Self {
+            time: line.timestamp.clone(),
+            host: line.host_id.clone(),
+            job: line.job_id.clone(),
+            text: line.msg.clone(),
+        }
+    }
+}
+
+/// The last line that a watch has seen.
+pub struct LogCursor {
+    log: ReadLog,
+    overlap: u32,
+    last: Option<Mark>,
+    /// Lines of a new connection, until the last line is among them.
+    held: Option<Vec<LogLine>>,
+}
+
+impl LogCursor {
+    fn give(&mut self, line: LogLine, items: &mut VecDeque<LogItem>) {
+        self.last = Some(Mark::of(&line));
+        items.push_back(LogItem::Line(line));
+    }
+}
+
+impl Source for LogCursor {
+    type Message = Chunk;
+    type Item = LogItem;
+
+    fn client(&self) -> &Client {
+        &self.log.app.client
+    }
+
+    async fn connect(&mut self, idle: Duration) -> Result<EventSource<Chunk>, Error> {
+        let resumes = self.last.is_some();
+        self.held = resumes.then(Vec::new);
+        let log = match resumes {
+            true => self.log.clone().lines(self.overlap),
+            false => self.log.clone(),
+        };
+        Connect::new(&log.app.client, log.spec(true)).idle_timeout(idle).await
+    }
+
+    fn take(&mut self, chunk: Chunk, items: &mut VecDeque<LogItem>) {
+        let Some(line) = chunk.data else { return };
+        let Some(held) = &mut self.held else { return self.give(line, items) };
+        if self.last.as_ref() == Some(&Mark::of(&line)) {
+            // Everything up to here was seen before the break.
+            self.held = None;
+            return;
+        }
+        held.push(line);
+        if held.len() >= self.overlap as usize {
+            self.settle(items);
+        }
+    }
+
+    fn settles_after(&self) -> Option<Duration> {
+        self.held.as_ref().map(|_| SETTLES_AFTER)
+    }
+
+    fn settle(&mut self, items: &mut VecDeque<LogItem>) {
+        let Some(held) = self.held.take() else { return };
+        let after = self.last.as_ref().and_then(|last| last.time.clone());
+        items.push_back(LogItem::Gap(Gap { after }));
+        for line in held {
+            self.give(line, items);
+        }
+    }
+}
