@@ -1,24 +1,19 @@
-//! Backups of the whole cluster.
+//! Backups of the whole cluster, verified against the server's record.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
 //! # let flynn = mock.client();
-//! use flynn_client::backup::BackupStatus;
-//! use futures_util::TryStreamExt;
-//!
-//! let mut tar = flynn.backup().tar().await?;
-//! while let Some(_bytes) = tar.try_next().await? {
-//!     // Write them to a file.
-//! }
-//! let record = flynn.backup().latest().await?;
-//! assert_eq!(record.status, BackupStatus::Complete);
-//! assert_eq!(u64::try_from(record.size).ok(), Some(tar.size()));
+//! let mut file = Vec::new(); // or a tokio::fs::File
+//! let backup = flynn.backup().save(&mut file).await?;
+//! assert!(backup.is_verified());
+//! assert_eq!(backup.size, file.len() as u64);
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -26,12 +21,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
+use futures_util::StreamExt as _;
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha512};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::ids::BackupId;
 use crate::json::is_default;
 use crate::string_enum::string_enum;
@@ -41,21 +39,18 @@ use crate::transport::{
 };
 
 string_enum! {
-    /// How a backup went.
+    /// The state of a backup.
     BackupStatus {
         /// It is being made.
         Running = "running",
-        /// It was made completely.
+        /// It is complete.
         Complete = "complete",
-        /// It was broken off: the tar that was sent lacks members.
+        /// It has failed: the tar lacks members.
         Error = "error",
     }
 }
 
-/// What the controller remembers of a backup.
-///
-/// Never recorded from a real controller; written from the server's source
-/// (v20161015.2 and v20210218.0 agree).
+/// The controller's record of a backup.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -63,7 +58,7 @@ pub struct BackupRecord {
     /// Its id.
     #[serde(skip_serializing_if = "BackupId::is_empty")]
     pub id: BackupId,
-    /// How it went.
+    /// Its state.
     pub status: BackupStatus,
     /// SHA-512 of the tar stream, in hex; empty unless complete.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -71,16 +66,16 @@ pub struct BackupRecord {
     /// Size of the tar stream in bytes; 0 unless complete.
     #[serde(skip_serializing_if = "is_default")]
     pub size: i64,
-    /// Why it was broken off.
+    /// Why it failed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
-    /// When it was begun.
+    /// When it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// When the record last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// When it ended, well or not.
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
 }
@@ -100,36 +95,47 @@ impl Client {
 }
 
 impl Backup {
-    /// Has a backup made and gives it as it comes, as a tar: `GET /backup`. Blobs that are kept in S3
-    /// and its like are not in it.
+    /// Makes a backup, writes it to `writer` as a tar and compares it with the server's record of it: `GET /backup`.
+    /// Memory stays constant. Blobs that are kept in S3 and the like are not part of a backup.
     ///
-    /// **A tar that ends well is no proof**: a failure half-way ends it in good order, with members
-    /// missing. [`latest`](Self::latest) tells size, SHA-512 and the error.
+    /// # Errors
+    /// - [`ErrorKind::Failed`] when the backup has failed or is incomplete: its record has an error, or another size
+    ///   or SHA-512 than what was received. A tar that ends well is no proof.
+    /// - [`ErrorKind::Connection`] when the connection is lost.
+    /// - [`ErrorKind::Io`] when `writer` fails.
+    ///
+    /// What was written is of no use then.
+    pub fn save<W: AsyncWrite + Send + Unpin>(&self, writer: W) -> SaveBackup<'_, W> {
+        SaveBackup { backup: self, writer, on_progress: None, timeout: None }
+    }
+
+    /// Makes a backup and returns it as a stream and an `AsyncRead`: `GET /backup`.
+    ///
+    /// A tar that ends well is no proof of a complete backup: after a failure the server ends the tar in good order,
+    /// with members missing. [`save`](Self::save) compares it with the server's record.
     pub fn tar(&self) -> TakeBackup {
         TakeBackup { client: self.client.clone(), timeout: None }
     }
 
-    /// The record of the latest backup: `GET /backup`, asked for JSON.
-    ///
-    /// Never recorded from a real controller; written from the server's source.
+    /// Reads the record of the latest backup: `GET /backup`, as JSON.
     ///
     /// # Errors
-    /// Not found, when there never was a backup.
+    /// Not found, when there was never a backup.
     pub fn latest(&self) -> Request<BackupRecord> {
         Request::json(&self.client, Spec::get(PATH, []))
     }
 
-    /// The record of the latest backup, or `None` when there never was one.
+    /// Reads the record of the latest backup, or `None` when there was never one.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn latest_opt(&self) -> Request<Option<BackupRecord>> {
         Request::optional(&self.client, Spec::get(PATH, []))
     }
 }
 
-/// A backup to be made; made by [`Backup::tar`]. Awaiting it gives the [`BackupTar`] once the first
-/// bytes come, which can take a minute.
+/// Makes a backup; made by [`Backup::tar`]. Returns the [`BackupTar`] once the server sends it, which can take a
+/// minute.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct TakeBackup {
@@ -138,7 +144,7 @@ pub struct TakeBackup {
 }
 
 impl TakeBackup {
-    /// Deadline until the backup begins to come; ten minutes unless set. The rest has none.
+    /// Limits the time until the server sends the backup; ten minutes by default. The rest has no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -151,7 +157,7 @@ impl IntoFuture for TakeBackup {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            // Each attempt has every database dumped, and its own record.
+            // Each attempt dumps every database, and has a record of its own.
             let spec = Spec::new(http::Method::GET, PATH, [], Repeat::Never)
                 .accept(Accept::Anything)
                 .slow();
@@ -165,6 +171,7 @@ impl IntoFuture for TakeBackup {
             Ok(BackupTar {
                 file_name: file_name(&parts.headers),
                 body: Some(body),
+                rest: Bytes::new(),
                 size: 0,
                 spec,
                 call,
@@ -183,10 +190,12 @@ fn file_name(headers: &HeaderMap) -> Option<String> {
     (plain && !name.is_empty() && !name.starts_with('.')).then(|| name.to_owned())
 }
 
-/// The bytes of a backup. Dropping it ends the backup.
+/// The bytes of a backup, as a stream and as an [`AsyncRead`]. Dropping it ends the backup.
 pub struct BackupTar {
     file_name: Option<String>,
     body: Option<Body>,
+    /// What a reader has not taken yet.
+    rest: Bytes,
     size: u64,
     /// For errors, which say in which call they happened.
     spec: Spec,
@@ -199,7 +208,7 @@ impl BackupTar {
         self.file_name.as_deref()
     }
 
-    /// Bytes that have come so far.
+    /// How many bytes have been received.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -231,12 +240,172 @@ impl Stream for BackupTar {
     }
 }
 
+impl AsyncRead for BackupTar {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.rest.is_empty() {
+            match ready!(self.as_mut().poll_next(cx)) {
+                Some(Ok(bytes)) => self.rest = bytes,
+                Some(Err(error)) => return Poll::Ready(Err(io::Error::other(error))),
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        let length = self.rest.len().min(buffer.remaining());
+        buffer.put_slice(&self.rest.split_to(length));
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl fmt::Debug for BackupTar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BackupTar")
             .field("file_name", &self.file_name)
             .field("size", &self.size)
             .finish_non_exhaustive()
+    }
+}
+
+/// A backup that was saved.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct SavedBackup {
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its SHA-512, in hex.
+    pub sha512: String,
+    /// The name that the server gives it, `flynn-backup-YYYY-MM-DD_HHMMSS.tar`.
+    pub file_name: Option<String>,
+    /// The server's record of it, with which size and SHA-512 agree; `None` when the server has none.
+    pub record: Option<BackupRecord>,
+}
+
+impl SavedBackup {
+    /// Returns whether the server's record confirms that it is complete.
+    pub fn is_verified(&self) -> bool {
+        self.record.is_some()
+    }
+}
+
+type OnProgress<'a> = Box<dyn FnMut(u64) + Send + 'a>;
+
+/// Saves a backup; made by [`Backup::save`].
+#[must_use = "nothing is sent until it is awaited"]
+pub struct SaveBackup<'a, W> {
+    backup: &'a Backup,
+    writer: W,
+    on_progress: Option<OnProgress<'a>>,
+    timeout: Option<Duration>,
+}
+
+/// How long the server may take to write its record after the last byte.
+const RECORD_LAG: Duration = Duration::from_secs(30);
+const RECORD_PAUSE: Duration = Duration::from_millis(200);
+
+impl<'a, W: AsyncWrite + Send + Unpin + 'a> SaveBackup<'a, W> {
+    /// Limits the time of the whole backup. Without it there is no limit, except ten minutes until the server sends
+    /// the first byte.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Calls `on_progress` with the number of bytes written so far, after each piece.
+    pub fn on_progress(mut self, on_progress: impl FnMut(u64) + Send + 'a) -> Self {
+        self.on_progress = Some(Box::new(on_progress));
+        self
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<SavedBackup, Error> {
+        let Self { backup, mut writer, mut on_progress, .. } = self;
+        let before = backup.latest_opt().within(deadline).await?.map(|record| record.id);
+        let mut tar = deadline.limit(backup.tar().into_future()).await?;
+        let mut hash = Sha512::new();
+        deadline
+            .limit(async {
+                while let Some(bytes) = tar.next().await {
+                    let bytes = bytes?;
+                    hash.update(&bytes);
+                    writer.write_all(&bytes).await.map_err(cannot_write)?;
+                    if let Some(on_progress) = &mut on_progress {
+                        on_progress(tar.size());
+                    }
+                }
+                writer.flush().await.map_err(cannot_write)
+            })
+            .await?;
+        let sha512 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut saved = SavedBackup {
+            size: tar.size(),
+            sha512,
+            file_name: tar.file_name().map(str::to_owned),
+            record: None,
+        };
+        saved.record = backup.record_after(before.as_ref(), deadline).await;
+        saved.verify()?;
+        Ok(saved)
+    }
+}
+
+fn cannot_write(error: io::Error) -> Error {
+    Error::new(ErrorKind::Io, "cannot write the backup").caused_by(error)
+}
+
+impl SavedBackup {
+    fn verify(&self) -> Result<(), Error> {
+        let Some(record) = &self.record else { return Ok(()) };
+        let fault = match record.status {
+            BackupStatus::Error if record.error.is_empty() => "no reason given".to_owned(),
+            BackupStatus::Error => record.error.clone(),
+            _ if u64::try_from(record.size) != Ok(self.size) => {
+                format!("received {} bytes of {}", self.size, record.size)
+            }
+            _ if !record.sha512.eq_ignore_ascii_case(&self.sha512) => {
+                "its SHA-512 is not the one that the server computed".to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::new(ErrorKind::Failed, format!("the backup is incomplete: {fault}")))
+    }
+}
+
+impl Backup {
+    /// Reads the record of the backup that was made after `before`, once it has ended; `None` when there is none.
+    async fn record_after(
+        &self,
+        before: Option<&BackupId>,
+        deadline: Deadline,
+    ) -> Option<BackupRecord> {
+        let deadline = deadline.at_most(RECORD_LAG);
+        loop {
+            let latest = self.latest_opt().within(deadline).await.ok()?;
+            let record = latest.filter(|record| Some(&record.id) != before)?;
+            if record.status != BackupStatus::Running {
+                return Some(record);
+            }
+            if deadline.remaining().is_some_and(|left| left <= RECORD_PAUSE) {
+                return None;
+            }
+            tokio::time::sleep(RECORD_PAUSE).await;
+        }
+    }
+}
+
+impl<'a, W: AsyncWrite + Send + Unpin + 'a> IntoFuture for SaveBackup<'a, W> {
+    type Output = Result<SavedBackup, Error>;
+    type IntoFuture = BoxFuture<'a, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let deadline = Deadline::after(self.timeout);
+        Box::pin(self.run(deadline))
+    }
+}
+
+impl<W> fmt::Debug for SaveBackup<'_, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SaveBackup").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 

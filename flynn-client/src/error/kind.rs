@@ -58,6 +58,9 @@ pub enum ErrorKind {
     /// The answer is not one that a controller gives: another server, or a proxy, has answered.
     #[error("not an answer of a controller")]
     Unexpected,
+    /// Reading or writing on your own side failed, such as a backup's file or a job's input.
+    #[error("local input or output failed")]
+    Io,
     /// The caller's input was refused before anything was sent.
     #[error("invalid input")]
     InvalidInput,

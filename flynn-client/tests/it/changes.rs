@@ -80,6 +80,77 @@ async fn a_backup_is_a_tar_with_a_name_and_a_record() {
     assert_eq!((record.status, record.sha512.len()), (BackupStatus::Complete, 128));
 }
 
+/// A cluster with this latest record before and after its backup.
+async fn backed_up(before: Option<&'static str>, after: Option<&'static str>) -> Server {
+    let taken = std::sync::atomic::AtomicBool::new(false);
+    Server::answering(move |seen| {
+        use std::sync::atomic::Ordering::Relaxed;
+        if seen.header("accept") != Some("application/json") {
+            taken.store(true, Relaxed);
+            return answer(200, "Content-Type: application/tar\r\n", "tar");
+        }
+        match if taken.load(Relaxed) { after } else { before } {
+            Some(record) => json(200, record),
+            None => answer(404, "", ""),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_backup_is_saved_and_verified() {
+    // SHA-512 of "tar".
+    const COMPLETE: &str = r#"{"id":"b2","status":"complete","size":3,"sha512":"HASH"}"#;
+    let complete: &'static str = Box::leak(COMPLETE.replace("HASH", TAR).into_boxed_str());
+    let old = Some(r#"{"id":"b1","status":"complete","size":9,"sha512":"00"}"#);
+    for (before, after, verified) in [
+        (None, Some(complete), Some(true)),
+        (old, Some(complete), Some(true)),
+        (old, old, Some(false)),
+        (None, None, Some(false)),
+        (old, Some(r#"{"id":"b2","status":"error","error":"pg_dump failed"}"#), None),
+        (old, Some(r#"{"id":"b2","status":"complete","size":4,"sha512":"00"}"#), None),
+        (old, Some(r#"{"id":"b2","status":"complete","size":3,"sha512":"00"}"#), None),
+    ] {
+        let server = backed_up(before, after).await;
+        let (mut file, mut written) = (Vec::new(), 0);
+        let backup = server.client().backup();
+        let saved = backup.save(&mut file).on_progress(|bytes| written = bytes).await;
+        assert_eq!((file.as_slice(), written), (&b"tar"[..], 3));
+        match saved {
+            Ok(saved) => {
+                assert_eq!((Some(saved.is_verified()), saved.size), (verified, 3), "{after:?}");
+                assert_eq!(saved.sha512, TAR);
+            }
+            Err(error) => assert!(error.is_failed() && verified.is_none(), "{error}"),
+        }
+    }
+}
+
+const TAR: &str = "5aa4cad81553320574eb72ee92bd45a1f0575528e257749dff298b2a33df9e7fc7f5c1c87fc1c8fde230f1234cca3a99bf8625a0ff7bb3238eb7e5473f9b43c0";
+
+#[tokio::test]
+async fn a_backup_that_is_cut_or_cannot_be_written_is_an_error() {
+    let mock = MockController::builder().bootstrapped("example.com").start().await;
+    let mut file = Vec::new();
+    let saved = mock.client().backup().save(&mut file).await.unwrap();
+    assert!(saved.is_verified() && saved.size == file.len() as u64);
+    let mut read = Vec::new();
+    let mut tar = mock.client().backup().tar().await.unwrap();
+    tokio::io::AsyncReadExt::read_to_end(&mut tar, &mut read).await.unwrap();
+    assert_eq!(read.len() as u64, tar.size());
+
+    let cut = "HTTP/1.1 200 OK\r\nContent-Type: application/tar\r\nContent-Length: 99\r\n\r\nhalf";
+    let server =
+        Server::play([answer(404, "", ""), crate::server::Step::SendAndClose(cut.into())]).await;
+    let error = server.client().backup().save(&mut Vec::new()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connection);
+    let server = backed_up(None, None).await;
+    let (mut closed, _) = tokio::io::duplex(1);
+    let error = server.client().backup().save(&mut closed).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+}
+
 #[tokio::test]
 async fn what_is_no_tar_is_no_backup() {
     let server = Server::play([answer(200, "Content-Type: text/html\r\n", "<html>")]).await;
