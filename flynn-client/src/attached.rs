@@ -21,6 +21,10 @@ mod frames;
 
 use frames::{Decoder, resize, signal, stdin_head};
 
+mod streams;
+
+pub use streams::{AttachedExit, AttachedReader, Control, DriveAttached, ExitStatus};
+
 /// The connection of an attached job, and what is still to be sent on it. Input and output share it.
 struct Connection {
     stream: Box<dyn Duplex + Unpin>,

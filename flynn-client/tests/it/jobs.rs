@@ -156,3 +156,102 @@ async fn errors_before_the_upgrade_are_ordinary() {
         "a proxy ate the upgrade"
     );
 }
+
+#[tokio::test]
+async fn one_future_drives_input_output_signals_and_sizes() {
+    use flynn_client::jobs::Control;
+
+    let (attached, mut job, _) = attach().await;
+    let (mut stdout, out) = tokio::io::duplex(64);
+    let (mut stderr, err) = tokio::io::duplex(64);
+    let (send, controls) = futures_channel();
+    let run = tokio::spawn(attached.run(&b"hi"[..], out, err).controls(controls).into_future());
+    let mut sent = vec![0; 8 + 6];
+    job.read_exact(&mut sent).await.unwrap();
+    assert_eq!(sent, b"\x03\0\0\0\0\x02hi\x03\0\0\0\0\0");
+    // After the end of the input too.
+    send.send(Control::Signal(15)).await.unwrap();
+    send.send(Control::Resize { lines: 24, columns: 80 }).await.unwrap();
+    let mut sent = vec![0; 5 + 5];
+    job.read_exact(&mut sent).await.unwrap();
+    assert_eq!(sent, b"\x04\0\0\0\x0f\x06\0\x18\0\x50");
+    // A prompt without an end of line shows at once.
+    job.write_all(b"\x03\x01\0\0\0\x02> \x03\x02\0\0\0\x01!").await.unwrap();
+    let (mut prompt, mut warning) = ([0; 2], [0; 1]);
+    stdout.read_exact(&mut prompt).await.unwrap();
+    stderr.read_exact(&mut warning).await.unwrap();
+    assert_eq!((&prompt, &warning), (b"> ", b"!"));
+    job.write_all(b"\x05\0\0\0\x07").await.unwrap();
+    let status = run.await.unwrap().unwrap();
+    assert_eq!((status.code(), status.success()), (7, false));
+    assert_eq!(status.to_string(), "exit status 7");
+}
+
+type Controls = flynn_client::jobs::Control;
+
+/// A channel whose receiver is a stream.
+fn futures_channel()
+-> (tokio::sync::mpsc::Sender<Controls>, impl futures_core::Stream<Item = Controls> + Send) {
+    let (send, receive) = tokio::sync::mpsc::channel(4);
+    let stream = futures_util::stream::unfold(receive, |mut receive| async {
+        receive.recv().await.map(|control| (control, receive))
+    });
+    (send, stream)
+}
+
+#[tokio::test]
+async fn a_job_that_reads_no_input_still_tells_how_it_ended() {
+    let (attached, mut job, _) = attach().await;
+    job.write_all(b"\x05\0\0\0\0").await.unwrap();
+    let (sink, endless) = (tokio::io::sink, tokio::io::repeat(b'x'));
+    let status = attached.run(endless, sink(), sink()).await.unwrap();
+    assert!(status.success());
+    drop(job);
+
+    // What cannot be written here is not the connection's fault.
+    let (attached, mut job, _) = attach().await;
+    job.write_all(b"\x03\x01\0\0\0\x02ok").await.unwrap();
+    let (closed, _) = tokio::io::duplex(1);
+    let error = attached.run(tokio::io::empty(), closed, sink()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+}
+
+#[tokio::test]
+async fn output_is_read_stream_by_stream() {
+    let (attached, mut job, _) = attach().await;
+    let (output, _input) = attached.split();
+    let (mut stdout, mut stderr, mut exit) = output.into_readers();
+    let frames = b"\x03\x01\0\0\0\x03one\x03\x02\0\0\0\x03two\x03\x01\0\0\0\x05three\x05\0\0\0\x02";
+    job.write_all(frames).await.unwrap();
+    let (mut out, mut err) = (String::new(), String::new());
+    let (read_out, read_err, status) = tokio::join!(
+        stdout.read_to_string(&mut out),
+        stderr.read_to_string(&mut err),
+        exit.status()
+    );
+    assert_eq!((read_out.unwrap(), read_err.unwrap()), (8, 3));
+    assert_eq!((out.as_str(), err.as_str(), status.unwrap().code()), ("onethree", "two", 2));
+
+    // Two tasks, one after the other; what a dropped reader would have is discarded.
+    let (attached, mut job, _) = attach().await;
+    let (output, _input) = attached.split();
+    let (mut stdout, stderr, mut exit) = output.into_readers();
+    let read = tokio::spawn(async move {
+        let mut out = Vec::new();
+        stdout.read_to_end(&mut out).await.map(|_| out)
+    });
+    drop(stderr);
+    let mut frames = vec![3, 2, 0, 4, 0, 0];
+    frames.resize(6 + (4 << 16), b'x');
+    job.write_all(&frames).await.unwrap();
+    job.write_all(b"\x03\x01\0\0\0\x02ok\x05\0\0\0\0").await.unwrap();
+    assert_eq!(read.await.unwrap().unwrap(), b"ok");
+    assert!(exit.status().await.unwrap().success());
+
+    let (attached, job, _) = attach().await;
+    let (output, _input) = attached.split();
+    let (mut stdout, _stderr, mut exit) = output.into_readers();
+    drop(job);
+    assert!(stdout.read_u8().await.is_err());
+    assert_eq!(exit.status().await.unwrap_err().kind(), ErrorKind::Connection);
+}
