@@ -20,9 +20,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::client::Client;
+use crate::document;
 use crate::error::Error;
 use crate::json::is_false;
-use crate::rewrite::rewrite;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
@@ -150,7 +150,17 @@ impl UpdateAcme {
         }
         // Writing the same settings again leaves the same settings.
         let (read, write) = (Spec::get(PATH, []), Spec::put(PATH, [], Repeat::Safe));
-        rewrite(&self.client, read, write, changes, deadline).await
+        document::update(
+            &self.client,
+            read,
+            write,
+            |document| {
+                document.extend(changes);
+                Ok(())
+            },
+            deadline,
+        )
+        .await
     }
 }
 

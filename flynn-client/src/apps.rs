@@ -27,7 +27,7 @@ use crate::json::{is_default, null_is_default};
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
-/// An app as the controller keeps it.
+/// An app.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -38,34 +38,34 @@ pub struct App {
     /// Name: lower-case letters, digits and inner hyphens, 100 characters at most; never changes.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Free pairs; `flynn-system-app=true` marks the apps of the cluster itself.
+    /// Metadata; `flynn-system-app=true` marks the cluster's own apps.
     #[serde(deserialize_with = "null_is_default")]
     pub meta: BTreeMap<String, String>,
-    /// How deployments replace jobs: `all-at-once` (default), `one-by-one`, `sirenia`, `discoverd-meta` ...
+    /// How deployments replace jobs: `all-at-once` (the default), `one-by-one`, `sirenia` or `discoverd-meta`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub strategy: String,
     /// The current release; empty before the first one.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
-    /// Seconds until a deployment counts as failed; 120 unless set.
+    /// Seconds after which a deployment fails; 120 by default.
     #[serde(skip_serializing_if = "is_default")]
     pub deploy_timeout: i32,
-    /// When the app was made.
+    /// When the app was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was changed last. The reply to an update still has the old time.
+    /// When it last changed. The answer to an update still has the old time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
 impl App {
-    /// Whether the app is one of the cluster's own (controller, router, blobstore ...).
+    /// Returns whether the app is one of the cluster's own, such as controller, router and blobstore.
     pub fn is_system(&self) -> bool {
         self.meta.get("flynn-system-app").is_some_and(|value| value == "true")
     }
 }
 
-/// An app to be made. Everything is optional: the server invents a name and fills in defaults.
+/// A new app. Everything is optional: the server makes up a name and fills in defaults.
 #[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 pub struct NewApp {
@@ -80,29 +80,29 @@ pub struct NewApp {
 }
 
 impl NewApp {
-    /// An app whose name the server makes up.
+    /// An app with a name that the server makes up.
     pub fn unnamed() -> Self {
         Self::default()
     }
 
-    /// An app of this name, which is also its first route: `<name>.<domain>`.
+    /// An app with this name, which is also its first route: `<name>.<domain>`.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..Self::default() }
     }
 
-    /// Adds one pair of meta data.
+    /// Adds metadata.
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.meta.insert(key.into(), value.into());
         self
     }
 
-    /// How deployments replace jobs.
+    /// Sets how deployments replace jobs.
     pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
         self.strategy = Some(strategy.into());
         self
     }
 
-    /// Seconds until a deployment counts as failed.
+    /// Sets the seconds after which a deployment fails.
     pub fn deploy_timeout(mut self, seconds: i32) -> Self {
         self.deploy_timeout = Some(seconds);
         self
@@ -114,7 +114,7 @@ pub struct Apps {
     client: Client,
 }
 
-/// One app, named by id or name; made by [`Client::app`]. Making it costs no request.
+/// One app, named by id or name; made by [`Client::app`]. Making it sends nothing.
 #[derive(Clone, Debug)]
 pub struct AppHandle {
     pub(crate) client: Client,
@@ -134,15 +134,15 @@ impl Client {
 }
 
 impl Apps {
-    /// Every app, the newest first: `GET /apps`.
+    /// Lists every app, newest first: `GET /apps`.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<App>> {
         Request::list(&self.client, Spec::get("/apps", []))
     }
 
-    /// Makes an app: `POST /apps`. One that is not a system app gets a route `<name>.<domain>`.
+    /// Creates an app: `POST /apps`. An app that is not a system app gets a route `<name>.<domain>`.
     ///
     /// # Errors
     /// A conflict when the name is taken, a validation error when it is not allowed.
@@ -157,7 +157,7 @@ impl AppHandle {
         &self.app
     }
 
-    /// The app: `GET /apps/:a`.
+    /// Reads the app: `GET /apps/:a`.
     ///
     /// # Errors
     /// Not found, when there is no such app.
@@ -165,10 +165,10 @@ impl AppHandle {
         Request::json(&self.client, self.spec())
     }
 
-    /// The app, or `None` when there is no such app.
+    /// Reads the app, or `None` when there is no such app.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self) -> Request<Option<App>> {
         Request::optional(&self.client, self.spec())
     }
@@ -177,12 +177,12 @@ impl AppHandle {
         Spec::get("/apps/{app}", [self.app.as_str()])
     }
 
-    /// Changes strategy, deploy timeout or meta data: `POST /apps/:a`.
+    /// Changes strategy, deploy timeout or metadata: `POST /apps/:a`.
     pub fn update(&self) -> UpdateApp {
         UpdateApp { app: self.clone(), patch: Patch::default(), timeout: None }
     }
 
-    /// Replaces the meta data, by nothing if need be: `POST /apps/:a/meta`.
+    /// Replaces all metadata; an empty map clears it: `POST /apps/:a/meta`.
     ///
     /// # Errors
     /// Not found, when there is no such app.
@@ -198,12 +198,34 @@ impl AppHandle {
         let spec = Spec::post("/apps/{app}/meta", [self.app.as_str()], Repeat::Safe);
         Request::json(&self.client, spec.body(&Meta { meta }))
     }
+
+    /// Schedules the deletion of old git releases beyond the app's metadata `gc.max_inactive_slug_releases`:
+    /// `POST /apps/:a/gc`. The server answers at once; the event `app_garbage_collection` of the app tells what it
+    /// deleted. The value `false` turns garbage collection off.
+    ///
+    /// Written from the server's source; never recorded from a real controller.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+    /// # let flynn = mock.client();
+    /// flynn.app("dashboard").gc().await?;
+    /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// Not found, when there is no such app.
+    pub fn gc(&self) -> Request<()> {
+        // A second collection in a row deletes nothing.
+        let spec = Spec::post("/apps/{app}/gc", [self.app.as_str()], Repeat::Safe);
+        Request::unit(&self.client, spec)
+    }
 }
 
-/// A change of an app, what is not named stays; made by [`AppHandle::update`].
+/// Changes an app and keeps what is not named; made by [`AppHandle::update`].
 ///
 /// # Errors
-/// When awaited: not found, when there is no such app; a validation or server error for a strategy that
+/// Not found, when there is no such app; a validation or server error for a strategy that
 /// the server does not know.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
@@ -224,19 +246,19 @@ struct Patch {
 }
 
 impl UpdateApp {
-    /// How deployments replace jobs.
+    /// Sets how deployments replace jobs.
     pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
         self.patch.strategy = Some(strategy.into());
         self
     }
 
-    /// Seconds until a deployment counts as failed.
+    /// Sets the seconds after which a deployment fails.
     pub fn deploy_timeout(mut self, seconds: i32) -> Self {
         self.patch.deploy_timeout = Some(seconds);
         self
     }
 
-    /// Replaces the whole meta data.
+    /// Replaces all metadata.
     pub fn meta<K: Into<String>, V: Into<String>>(
         mut self,
         meta: impl IntoIterator<Item = (K, V)>,

@@ -1,4 +1,4 @@
-//! Deleting apps and releases: accepted at once, done later.
+//! Deletion of apps and releases: the server accepts it at once and carries it out later.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -14,7 +14,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! A single release, and a deletion that another program has begun:
+//! Delete a release, and watch a deletion that another program has begun:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -29,8 +29,8 @@
 //! use flynn_client::deletion::DeletionStep;
 //! use futures_util::TryStreamExt;
 //!
-//! flynn.app("www").delete_release(&old.id).await?; // the handle is dropped, the deletion goes on
-//! let mut steps = flynn.release_deletion(&old.id).watch();
+//! flynn.app("www").delete_release(&old.id).await?; // the deletion continues without the handle
+//! let mut steps = flynn.app("www").release_deletion(&old.id).watch();
 //! while let Some(step) = steps.try_next().await? {
 //!     match step {
 //!         DeletionStep::Done(gone) => println!("{} files are gone", gone.deleted_files.len()),
@@ -41,25 +41,27 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::fmt;
 use std::time::Duration;
 
+use futures_core::future::BoxFuture;
+use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::apps::AppHandle;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Pending};
-use crate::ids::{AppId, ReleaseId};
+use crate::error::{Error, Pending};
+use crate::events::{Event, EventType, Events};
+use crate::ids::{AppId, AppRef, ReleaseId};
 use crate::json::null_is_default;
+use crate::operation::accepted::{Accepted, Begun};
+use crate::operation::{Progress, Wait};
 use crate::releases::Release;
 use crate::resources::Resource;
 use crate::routes::Route;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
-mod handle;
-
-pub use handle::{Deletion, DeletionHandle, DeletionProgress, DeletionStep, WaitForDeletion};
-
-/// What went with an app.
+/// What was deleted together with an app.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -70,7 +72,7 @@ pub struct AppDeletion {
     /// Its routes.
     #[serde(deserialize_with = "null_is_default")]
     pub deleted_routes: Vec<Route>,
-    /// Its resources; those that other apps share were kept.
+    /// Its resources; the ones that it shares with other apps are kept.
     #[serde(deserialize_with = "null_is_default")]
     pub deleted_resources: Vec<Resource>,
     /// Its releases, with their env.
@@ -78,24 +80,24 @@ pub struct AppDeletion {
     pub deleted_releases: Vec<Release>,
 }
 
-/// Data of an event [`AppDeletion`](crate::events::EventType::AppDeletion).
+/// Data of the event [`AppDeletion`](crate::events::EventType::AppDeletion).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct AppDeletionEvent {
-    /// What went with the app, or went so far.
+    /// What was deleted so far.
     #[serde(deserialize_with = "null_is_default")]
     pub app_deletion: AppDeletion,
-    /// Why it failed for now; empty when it is done. The server tries again by itself.
+    /// The last failure, after which the server tries again; empty when it is done.
     pub error: String,
 }
 
-/// What went with a release.
+/// What was deleted together with a release.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ReleaseDeletion {
-    /// The app's id; empty where there were no files to delete.
+    /// The app's id; empty when there were no files to delete.
     #[serde(rename = "app")]
     pub app_id: AppId,
     /// The release.
@@ -109,56 +111,59 @@ pub struct ReleaseDeletion {
     pub deleted_files: Vec<String>,
 }
 
-/// Data of an event [`ReleaseDeletion`](crate::events::EventType::ReleaseDeletion).
+/// Data of the event [`ReleaseDeletion`](crate::events::EventType::ReleaseDeletion).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ReleaseDeletionEvent {
-    /// What went with the release, or went so far.
+    /// What was deleted so far.
     #[serde(deserialize_with = "null_is_default")]
     pub release_deletion: ReleaseDeletion,
-    /// Why it failed for now; empty when it is done. The server tries again by itself.
+    /// The last failure, after which the server tries again; empty when it is done.
     pub error: String,
 }
+
 impl AppHandle {
-    /// Deletes the app with its routes, releases and resources: `DELETE /apps/:a`. Awaiting it gives a
-    /// handle once the server has accepted.
+    /// Deletes the app with its routes, releases and resources: `DELETE /apps/:a`. Returns a handle once the server
+    /// has accepted.
     ///
-    /// The app's id is read first: the handle needs it, since the name is gone before the deletion is
-    /// over.
+    /// The app's id is read first, because the handle needs it: the name is free before the deletion ends.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app. When the answer was lost ([`Error::may_have_acted`]), the deletion may
+    /// run, and [`Error::pending`] names it: wait for it. Never delete an app twice, since the second deletion never
+    /// ends.
     pub fn delete(&self) -> DeleteApp {
         DeleteApp { app: self.clone(), timeout: None }
     }
 
-    /// Deletes a release that is not the current one, with its formation and what it runs:
-    /// `DELETE /apps/:a/releases/:r`. Awaiting it gives a handle once the server has accepted; the
-    /// release's files in the blobstore go after that.
+    /// Deletes a release that is not the current one, with its formation and the jobs of it:
+    /// `DELETE /apps/:a/releases/:r`. Returns a handle once the server has accepted; it deletes the release's files
+    /// in the blobstore after that.
+    ///
+    /// # Errors
+    /// A validation error for the current release; not found, when there is no such release.
     pub fn delete_release(&self, id: impl Into<ReleaseId>) -> DeleteRelease {
         DeleteRelease { app: self.clone(), release: id.into(), timeout: None }
+    }
+
+    /// The deletion of a release that was accepted before. Sends nothing. The server keeps no record of accepted
+    /// deletions, so waiting for one that does not exist ends with its timeout.
+    pub fn release_deletion(&self, id: impl Into<ReleaseId>) -> DeletionHandle<ReleaseDeletion> {
+        DeletionHandle { client: self.client.clone(), app: self.app.clone(), id: id.into() }
     }
 }
 
 impl Client {
-    /// The deletion of an app that was accepted before, by the app's id, a UUID. Making the handle
-    /// costs no request. The server keeps no record of what was accepted: waiting for a deletion that
-    /// never was ends with its timeout.
+    /// The deletion of an app that was accepted before, by the app's id, a UUID. Sends nothing. The server keeps no
+    /// record of accepted deletions, so waiting for one that does not exist ends with its timeout.
     pub fn app_deletion(&self, app_id: impl Into<AppId>) -> DeletionHandle<AppDeletion> {
-        DeletionHandle::new(self.clone(), app_id.into())
-    }
-
-    /// The deletion of a release that was accepted before, by its id. Making the handle costs no
-    /// request; waiting for one that never was ends with its timeout.
-    pub fn release_deletion(&self, id: impl Into<ReleaseId>) -> DeletionHandle<ReleaseDeletion> {
-        DeletionHandle::new(self.clone(), id.into())
+        let id = app_id.into();
+        DeletionHandle { client: self.clone(), app: AppRef::from(&id), id }
     }
 }
 
-/// An app to be deleted; made by [`AppHandle::delete`].
-///
-/// # Errors
-/// When awaited: not found, when there is no such app. When the answer was lost the deletion may go on
-/// ([`Error::pending`]): wait for it, never delete an app twice, since the second deletion fails for
-/// ever.
+/// Deletes an app; made by [`AppHandle::delete`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct DeleteApp {
@@ -168,13 +173,13 @@ pub struct DeleteApp {
 
 impl DeleteApp {
     async fn run(self, deadline: Deadline) -> Result<DeletionHandle<AppDeletion>, Error> {
-        let client = self.app.client.clone();
+        let client = &self.app.client;
         let id = self.app.get().within(deadline).await?.id;
         let spec = Spec::delete("/apps/{app}", [id.as_str()], Repeat::Never);
-        match Request::unit(&client, spec).within(deadline).await {
-            Ok(()) => Ok(DeletionHandle::new(client, id)),
-            Err(error) if matches!(error.kind(), ErrorKind::Connection | ErrorKind::Timeout) => {
-                Err(error.with_pending(Pending::AppDeletion(id)))
+        match Request::unit(client, spec).within(deadline).await {
+            Ok(()) => Ok(client.app_deletion(id)),
+            Err(error) if error.may_have_acted() => {
+                Err(error.with_pending(Pending::AppDeletion { app: id }))
             }
             Err(error) => Err(error),
         }
@@ -183,10 +188,7 @@ impl DeleteApp {
 
 operation!(DeleteApp => DeletionHandle<AppDeletion>);
 
-/// A release to be deleted; made by [`AppHandle::delete_release`].
-///
-/// # Errors
-/// When awaited: a validation error for the current release; not found for one that does not exist.
+/// Deletes a release; made by [`AppHandle::delete_release`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct DeleteRelease {
@@ -198,11 +200,187 @@ pub struct DeleteRelease {
 impl DeleteRelease {
     async fn run(self, deadline: Deadline) -> Result<DeletionHandle<ReleaseDeletion>, Error> {
         let Self { app, release, .. } = self;
-        let segments = [app.app.as_str(), release.as_str()];
+        let handle = app.release_deletion(release);
+        let segments = [app.app.as_str(), handle.id.as_str()];
         let spec = Spec::delete("/apps/{app}/releases/{release}", segments, Repeat::Delete);
-        Request::unit(&app.client, spec).within(deadline).await?;
-        Ok(DeletionHandle::new(app.client, release))
+        match Request::unit(&app.client, spec).within(deadline).await {
+            Ok(()) => Ok(handle),
+            Err(error) if error.may_have_acted() => Err(error.with_pending(handle.pending())),
+            Err(error) => Err(error),
+        }
     }
 }
 
 operation!(DeleteRelease => DeletionHandle<ReleaseDeletion>);
+
+/// An object that the server deletes in the background: an [`AppDeletion`] or a [`ReleaseDeletion`]. It cannot be
+/// implemented outside of this crate.
+pub trait Deletion: kind::Kind {}
+
+impl Deletion for AppDeletion {}
+impl Deletion for ReleaseDeletion {}
+
+mod kind {
+    use super::{AppRef, BoxFuture, Client, Error, Event, EventType, Pending};
+
+    pub trait Kind: Sized + Send + 'static {
+        type Id: AsRef<str> + Clone + std::fmt::Debug + Send + Sync;
+        const EVENT: EventType;
+
+        /// Reads from an event what is deleted and the failure, which is empty at the end.
+        fn outcome(event: &Event) -> Result<(Self, String), Error>;
+
+        fn pending(app: AppRef, id: Self::Id) -> Pending;
+
+        /// Asks whether the object is gone, when events cannot tell.
+        fn is_gone(client: &Client, id: &Self::Id) -> BoxFuture<'static, Option<Self>>;
+    }
+}
+
+impl kind::Kind for AppDeletion {
+    type Id = AppId;
+    const EVENT: EventType = EventType::AppDeletion;
+
+    fn outcome(event: &Event) -> Result<(Self, String), Error> {
+        event.decode().map(|event: AppDeletionEvent| (event.app_deletion, event.error))
+    }
+
+    fn pending(_: AppRef, app: AppId) -> Pending {
+        Pending::AppDeletion { app }
+    }
+
+    fn is_gone(client: &Client, id: &AppId) -> BoxFuture<'static, Option<Self>> {
+        let (get, app_id) = (client.app(id).get_opt(), id.clone());
+        Box::pin(async move {
+            let gone = matches!(get.await, Ok(None));
+            gone.then(|| Self { app_id, ..Self::default() })
+        })
+    }
+}
+
+impl kind::Kind for ReleaseDeletion {
+    type Id = ReleaseId;
+    const EVENT: EventType = EventType::ReleaseDeletion;
+
+    fn outcome(event: &Event) -> Result<(Self, String), Error> {
+        event.decode().map(|event: ReleaseDeletionEvent| (event.release_deletion, event.error))
+    }
+
+    fn pending(app: AppRef, release: ReleaseId) -> Pending {
+        Pending::ReleaseDeletion { app, release }
+    }
+
+    fn is_gone(_: &Client, _: &ReleaseId) -> BoxFuture<'static, Option<Self>> {
+        // The release is gone at once, its files are not.
+        Box::pin(std::future::ready(None))
+    }
+}
+
+/// An accepted deletion: await [`wait`](Self::wait), [`watch`](Self::watch) it, or resume it later by its id.
+#[non_exhaustive]
+pub struct DeletionHandle<D: Deletion> {
+    client: Client,
+    app: AppRef,
+    /// The id of the app or the release that is deleted, which [`Client::app_deletion`] and
+    /// [`AppHandle::release_deletion`] take.
+    pub id: D::Id,
+}
+
+/// The steps of a deletion; made by [`DeletionHandle::watch`].
+pub type DeletionProgress<D> = Progress<DeletionStep<D>>;
+
+/// Waits for a deletion; made by [`DeletionHandle::wait`].
+pub type WaitForDeletion<D> = Wait<DeletionHandle<D>>;
+
+impl<D: Deletion> DeletionHandle<D> {
+    /// Streams its steps from the first one on: failures, after which the server tries again, and the success that
+    /// ends the stream.
+    pub fn watch(&self) -> DeletionProgress<D> {
+        let steps = self.events().past().watch().map(|event| {
+            let (what, error) = D::outcome(&event?)?;
+            Ok(if error.is_empty() {
+                DeletionStep::Done(what)
+            } else {
+                DeletionStep::Failed(error)
+            })
+        });
+        Progress::until(steps, |step| matches!(step, DeletionStep::Done(_)))
+    }
+
+    /// By object, because an app's own events cannot be read when the app is gone.
+    fn events(&self) -> Events {
+        self.client.events().object_types([D::EVENT]).object_id(self.id.as_ref())
+    }
+
+    /// Waits until everything is deleted, and returns what was.
+    ///
+    /// # Errors
+    /// Those of [`Wait`].
+    pub fn wait(&self) -> WaitForDeletion<D> {
+        Wait::new(self.clone())
+    }
+}
+
+impl<D: Deletion> Accepted for DeletionHandle<D> {
+    type Step = DeletionStep<D>;
+    type End = D;
+    type Output = D;
+
+    fn pending(&self) -> Pending {
+        D::pending(self.app.clone(), self.id.clone())
+    }
+
+    fn begin(&self) -> impl Future<Output = Result<Begun<Self>, Error>> + Send {
+        std::future::ready(Ok(Begun::Running(self.watch())))
+    }
+
+    fn end(step: DeletionStep<D>) -> Result<D, DeletionStep<D>> {
+        match step {
+            DeletionStep::Done(gone) => Ok(gone),
+            step @ DeletionStep::Failed(_) => Err(step),
+        }
+    }
+
+    fn failure(step: &DeletionStep<D>) -> Option<&str> {
+        match step {
+            DeletionStep::Failed(reason) => Some(reason),
+            DeletionStep::Done(_) => None,
+        }
+    }
+
+    async fn ask(&self) -> Result<Option<D>, Error> {
+        match self.events().list().await {
+            Ok(events) => {
+                let mut outcomes = events.iter().filter_map(|event| D::outcome(event).ok());
+                Ok(outcomes.find_map(|(gone, error)| error.is_empty().then_some(gone)))
+            }
+            Err(_) => Ok(D::is_gone(&self.client, &self.id).await),
+        }
+    }
+
+    async fn finish(&self, gone: D, _: Deadline) -> Result<D, Error> {
+        Ok(gone)
+    }
+}
+
+impl<D: Deletion> Clone for DeletionHandle<D> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), app: self.app.clone(), id: self.id.clone() }
+    }
+}
+
+impl<D: Deletion> fmt::Debug for DeletionHandle<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeletionHandle").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A step of a deletion.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeletionStep<D> {
+    /// It has failed for this reason; the server tries again.
+    Failed(String),
+    /// It is done.
+    Done(D),
+}

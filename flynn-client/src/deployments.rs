@@ -1,4 +1,4 @@
-//! Deployments: make a release the running one, and wait until it is.
+//! Deployments: replace the release that runs, and wait until the new one does.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -13,13 +13,13 @@
 //! let deployment = flynn.app("www").deploy(&release.id).await?; // accepted
 //! match deployment.wait().timeout(Duration::from_secs(120)).await {
 //!     Ok(done) => println!("release {} runs", done.new_release_id),
-//!     Err(e) if e.is_timeout() => println!("still running, go on with {}", deployment.id),
+//!     Err(e) if e.is_timeout() => println!("still running, resume with {}", deployment.id),
 //!     Err(e) => return Err(e),
 //! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! Watched step by step, by a program that has only the id:
+//! Another program can watch it by its id:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -41,35 +41,37 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::sync::OnceLock;
 
-use futures_core::Stream;
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::told_or_asked;
 use crate::client::Client;
-use crate::error::{Error, ErrorKind, Pending};
-use crate::events::{EventType, EventWatch, Events};
-use crate::ids::{AppId, DeploymentId, JobId, ReleaseId};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Pending};
+use crate::events::{EventType, Events};
+use crate::ids::{AppId, AppRef, DeploymentId, ReleaseId};
 use crate::json::{is_default, null_is_default};
+use crate::operation::accepted::{Accepted, Begun};
+use crate::operation::{Progress, Wait};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Request, Spec, operation, stream_next};
+use crate::transport::{Deadline, Request, Spec};
 
 mod deploy;
+mod outcome;
 
 pub use deploy::DeployApp;
 pub(crate) use deploy::{start, under_way};
+use outcome::{Ended, judge, settle};
 
 string_enum! {
-    /// How far a deployment is.
+    /// The state of a deployment.
     DeploymentStatus {
         /// Accepted.
         Pending = "pending",
-        /// Under way; not shown by all strategies.
+        /// Jobs are being replaced. Most strategies do not report it.
         Running = "running",
         /// The new release runs.
         Complete = "complete",
@@ -79,7 +81,7 @@ string_enum! {
 }
 
 impl DeploymentStatus {
-    /// Whether nothing more will happen.
+    /// Returns whether the deployment has ended.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Complete | Self::Failed)
     }
@@ -96,28 +98,28 @@ pub struct Deployment {
     /// The app's id.
     #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
-    /// What ran before; empty the first time.
+    /// The release before; empty for the first deployment.
     #[serde(rename = "old_release", skip_serializing_if = "ReleaseId::is_empty")]
     pub old_release_id: ReleaseId,
-    /// What is to run.
+    /// The release that it deploys.
     #[serde(rename = "new_release", skip_serializing_if = "ReleaseId::is_empty")]
     pub new_release_id: ReleaseId,
     /// How jobs are replaced.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub strategy: String,
-    /// How far it is.
+    /// Its state.
     #[serde(skip_serializing_if = "DeploymentStatus::is_empty")]
     pub status: DeploymentStatus,
-    /// Numbers of processes of the old formation.
+    /// Counts of the old formation, by process type.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub processes: BTreeMap<String, i64>,
-    /// Tags of the old formation, by process.
+    /// Tags of the old formation, by process type.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
-    /// Seconds until it counts as failed.
+    /// Seconds after which it fails.
     #[serde(skip_serializing_if = "is_default")]
     pub deploy_timeout: i32,
-    /// How many jobs are replaced at a time, where the strategy asks.
+    /// How many jobs are replaced at a time, for strategies that use it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy_batch_size: Option<i64>,
     /// When it was accepted.
@@ -129,8 +131,9 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// Whether it has ended, or is about to: its status is final, or the time of its end is set. Servers
-    /// before v20170309.0 record one after the other [seen]; [`wait`](DeploymentHandle::wait) waits for both.
+    /// Returns whether it has ended or is about to: its status is final or the time of its end is set.
+    ///
+    /// Servers before v20170309.0 record one after the other; [`wait`](DeploymentHandle::wait) waits for both.
     pub fn is_finished(&self) -> bool {
         self.status.is_final() || self.has_end()
     }
@@ -140,7 +143,7 @@ impl Deployment {
     }
 }
 
-/// Progress of a deployment, as its events tell it.
+/// A step of a deployment, from its events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -154,43 +157,57 @@ pub struct DeploymentEvent {
     /// The new release.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
-    /// How far it is.
+    /// Its state.
     #[serde(skip_serializing_if = "DeploymentStatus::is_empty")]
     pub status: DeploymentStatus,
-    /// The kind of process that a step is about; only with strategy `sirenia`.
+    /// The process type of the step; only with strategy `sirenia`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub job_type: String,
-    /// The state that its job has reached; only with strategy `sirenia`.
+    /// The state of its job; only with strategy `sirenia`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub job_state: String,
     /// Why it failed.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
 }
-/// A deployment that was accepted: to be waited on, watched, dropped, and picked up again by id.
+
+/// An accepted deployment: await [`wait`](Self::wait), [`watch`](Self::watch) it, or resume it later by its id.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DeploymentHandle {
     client: Client,
-    /// Id to go on from later, with [`Client::deployment`].
+    /// The id, which [`Client::deployment`] takes.
     pub id: DeploymentId,
+    /// The app, as soon as it is known.
+    app: OnceLock<AppRef>,
     accepted: Option<Deployment>,
 }
 
 impl Client {
-    /// A deployment by its id. Making the handle costs no request.
+    /// A deployment by its id. Sends nothing.
     pub fn deployment(&self, id: impl Into<DeploymentId>) -> DeploymentHandle {
-        DeploymentHandle { client: self.clone(), id: id.into(), accepted: None }
+        let (client, id) = (self.clone(), id.into());
+        DeploymentHandle { client, id, app: OnceLock::new(), accepted: None }
     }
 }
 
+/// The steps of a deployment; made by [`DeploymentHandle::watch`].
+pub type DeploymentProgress = Progress<DeploymentEvent>;
+
+/// Waits for a deployment; made by [`DeploymentHandle::wait`].
+pub type WaitForDeployment = Wait<DeploymentHandle>;
+
 impl DeploymentHandle {
-    /// The deployment as it was accepted; `None` for a handle made from an id.
+    pub(crate) fn of_app(self, app: AppRef) -> Self {
+        Self { app: app.into(), ..self }
+    }
+
+    /// The deployment as the server accepted it; `None` for a handle made from an id.
     pub fn accepted(&self) -> Option<&Deployment> {
         self.accepted.as_ref()
     }
 
-    /// The deployment now: `GET /deployments/:d`.
+    /// Reads the deployment: `GET /deployments/:d`.
     ///
     /// # Errors
     /// Not found, when there is no such deployment.
@@ -198,10 +215,11 @@ impl DeploymentHandle {
         Request::json(&self.client, Spec::get("/deployments/{deployment}", [self.id.as_str()]))
     }
 
-    /// Its progress from its beginning; the stream ends after its last step. Of an id that never was,
-    /// no step comes.
+    /// Streams its steps from the first one on. The stream ends after the last step; for an id that does not exist it
+    /// never yields one.
     pub fn watch(&self) -> DeploymentProgress {
-        DeploymentProgress { events: self.events().past().watch(), ended: false }
+        let steps = self.events().past().watch().map(|event| event?.deployment());
+        Progress::until(steps, |step: &DeploymentEvent| step.status.is_final())
     }
 
     fn events(&self) -> Events {
@@ -209,184 +227,82 @@ impl DeploymentHandle {
         events.object_id(self.id.as_str())
     }
 
-    /// Waits until it has ended and the server accepts the next one, and says how it ended.
+    /// Waits until the deployment has ended and the server accepts the next one, and returns it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Failed`] when it has failed: the message has the server's reason, [`Error::failed_job`] the job
+    /// and [`Error::log_tail`] its last log lines, where they can be found. Otherwise those of [`Wait`].
     pub fn wait(&self) -> WaitForDeployment {
-        WaitForDeployment { deployment: self.clone(), timeout: None }
+        Wait::new(self.clone())
     }
 }
 
-/// Steps of a deployment; made by [`DeploymentHandle::watch`].
-#[derive(Debug)]
-#[must_use = "nothing is sent until it is polled"]
-pub struct DeploymentProgress {
-    events: EventWatch,
-    ended: bool,
-}
+impl Accepted for DeploymentHandle {
+    type Step = DeploymentEvent;
+    type End = Ended;
+    type Output = Deployment;
 
-stream_next!(DeploymentProgress => DeploymentEvent);
+    fn pending(&self) -> Pending {
+        let app = self.app.get().cloned().unwrap_or_default();
+        Pending::Deployment { app, deployment: self.id.clone() }
+    }
 
-impl Stream for DeploymentProgress {
-    type Item = Result<DeploymentEvent, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        let step = match ready!(self.events.poll_next_unpin(cx)) {
-            Some(event) => event.and_then(|event| event.deployment()),
-            None => return Poll::Ready(None),
+    async fn begin(&self) -> Result<Begun<Self>, Error> {
+        let known = match &self.accepted {
+            Some(accepted) => accepted.clone(),
+            None => match self.get().await {
+                Err(error) if error.is_not_found() => return Ok(Begun::Unknown(error)),
+                known => known?,
+            },
         };
-        self.ended = match &step {
-            Ok(step) => step.status.is_final(),
-            Err(_) => true,
+        if !known.app_id.is_empty() {
+            let _ = self.app.set(known.app_id.clone().into());
+        }
+        Ok(match known.is_finished() {
+            true => Begun::Ended(Ended::Known(known)),
+            false => Begun::Running(self.watch()),
+        })
+    }
+
+    fn end(step: DeploymentEvent) -> Result<Ended, DeploymentEvent> {
+        if step.status.is_final() { Ok(Ended::Step(step)) } else { Err(step) }
+    }
+
+    fn failure(_: &DeploymentEvent) -> Option<&str> {
+        None
+    }
+
+    async fn ask(&self) -> Result<Option<Ended>, Error> {
+        let known = self.get().await?;
+        Ok(known.is_finished().then_some(Ended::Known(known)))
+    }
+
+    async fn finish(&self, end: Ended, deadline: Deadline) -> Result<Deployment, Error> {
+        let (known, step) = match end {
+            Ended::Known(known) => (known, None),
+            Ended::Step(step) => match self.get().within(deadline).await {
+                Ok(known) => (known, Some(step)),
+                // The step has the outcome already.
+                Err(_) => (self.known_from(&step), Some(step)),
+            },
         };
-        Poll::Ready(Some(step))
-    }
-}
-
-/// Waiting for a deployment; made by [`DeploymentHandle::wait`].
-///
-/// # Errors
-/// [`ErrorKind::Failed`] with the server's reason, the job that failed and its last lines, where they could
-/// be found; [`ErrorKind::Timeout`] with the deployment as [`Error::pending`]; those of the event stream
-/// and of the final GET.
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct WaitForDeployment {
-    deployment: DeploymentHandle,
-    timeout: Option<Duration>,
-}
-
-impl WaitForDeployment {
-    async fn run(self, deadline: Deadline) -> Result<Deployment, Error> {
-        wait(&self.deployment, deadline).await
-    }
-}
-
-operation!(WaitForDeployment => Deployment);
-
-/// Waits for the end, which the events tell; the last word is a GET's.
-pub(crate) async fn wait(
-    handle: &DeploymentHandle,
-    deadline: Deadline,
-) -> Result<Deployment, Error> {
-    let pending = |error: Error| error.with_pending(Pending::Deployment(handle.id.clone()));
-    let known = match &handle.accepted {
-        Some(accepted) => accepted.clone(),
-        // Of one that does not exist there would never be an event.
-        None => handle.get().within(deadline).await.map_err(|error| match error.kind() {
-            ErrorKind::NotFound => error,
-            _ => pending(error),
-        })?,
-    };
-    if known.is_finished() {
-        return judge(handle, settle(handle, known, deadline).await, None, deadline).await;
-    }
-    let told = async { last_step(handle).await.map(Some) };
-    let ask = || async { handle.get().await.ok()?.is_finished().then_some(None) };
-    let step = match deadline.limit(told_or_asked(told, ask)).await {
-        Ok(step) => step,
-        Err(error) if deadline.is_over() => return Err(pending(error)),
-        // The stream is lost for good, perhaps by its own timeout; whether the deployment is over can still be read.
-        Err(error) => match handle.get().within(deadline).await {
-            Ok(known) if known.is_finished() => {
-                return judge(handle, settle(handle, known, deadline).await, None, deadline).await;
-            }
-            _ => return Err(pending(error)),
-        },
-    };
-    let known = handle.get().within(deadline).await.map_err(pending)?;
-    let mut deployment = settle(handle, known, deadline).await;
-    if let (Some(step), false) = (&step, deployment.status.is_final()) {
-        // The event was sent before the row was written.
-        deployment.status = step.status.clone();
-    }
-    judge(handle, deployment, step.map(|step| step.error), deadline).await
-}
-
-/// How long the record of a deployment may lag behind its end.
-const SETTLE: Duration = Duration::from_secs(10);
-const FIRST_LOOK: Duration = Duration::from_millis(20);
-const LAST_LOOK: Duration = Duration::from_secs(1);
-
-/// Reads a deployment that has ended until its record has outcome and time: then the server accepts the next
-/// one. Before v20170309.0, `complete` comes before the time, and a failure is rolled back in between.
-async fn settle(handle: &DeploymentHandle, known: Deployment, deadline: Deadline) -> Deployment {
-    let (mut known, deadline) = (known, deadline.at_most(SETTLE));
-    let mut pause = FIRST_LOOK;
-    while !(known.status.is_final() && known.has_end())
-        && deadline.remaining().is_some_and(|left| left > pause)
-    {
-        tokio::time::sleep(pause).await;
-        match handle.get().within(deadline).await {
-            Ok(deployment) => known = deployment,
-            Err(_) => break,
+        let mut deployment = settle(self, known, deadline).await;
+        if let (Some(step), false) = (&step, deployment.status.is_final()) {
+            // The event was sent before the row was written.
+            deployment.status = step.status.clone();
         }
-        pause = (pause * 2).min(LAST_LOOK);
+        judge(self, deployment, step.map(|step| step.error), deadline).await
     }
-    known
 }
 
-async fn last_step(handle: &DeploymentHandle) -> Result<DeploymentEvent, Error> {
-    let mut progress = handle.watch();
-    while let Some(step) = progress.next().await {
-        let step = step?;
-        if step.status.is_final() {
-            return Ok(step);
+impl DeploymentHandle {
+    fn known_from(&self, step: &DeploymentEvent) -> Deployment {
+        Deployment {
+            id: self.id.clone(),
+            app_id: self.app.get().and_then(AppRef::id).unwrap_or_default(),
+            new_release_id: step.release_id.clone(),
+            status: step.status.clone(),
+            ..self.accepted.clone().unwrap_or_default()
         }
     }
-    Err(Error::new(ErrorKind::Connection, "the events of the deployment ended before it did"))
-}
-
-async fn judge(
-    handle: &DeploymentHandle,
-    deployment: Deployment,
-    reason: Option<String>,
-    deadline: Deadline,
-) -> Result<Deployment, Error> {
-    match deployment.status {
-        DeploymentStatus::Failed | DeploymentStatus::Pending | DeploymentStatus::Running => {}
-        _ => return Ok(deployment),
-    }
-    let deadline = deadline.at_most(POST_MORTEM);
-    let reason = match reason {
-        Some(reason) => reason,
-        None => last_error(handle, deadline).await.unwrap_or_default(),
-    };
-    let reason = if reason.is_empty() { "for an unknown reason" } else { &reason };
-    let error = Error::new(ErrorKind::Failed, format!("deployment {}: {reason}", deployment.id));
-    Err(match failed_job(&handle.client, &deployment, deadline).await {
-        Some((job, lines)) => error.with_failed_job(job, lines),
-        None => error,
-    })
-}
-
-/// How long the search for the culprit may take; the verdict is there already.
-const POST_MORTEM: Duration = Duration::from_secs(5);
-const LOG_TAIL: u32 = 10;
-
-/// Why a deployment failed that was over before anybody waited: only its events tell.
-async fn last_error(handle: &DeploymentHandle, deadline: Deadline) -> Option<String> {
-    let events = handle.events().list().run(deadline).await.ok()?;
-    let steps = events.iter().filter_map(|event| event.deployment().ok());
-    steps.map(|step| step.error).find(|error| !error.is_empty())
-}
-
-/// The newest job of the new release that did not end well, and what it wrote last.
-async fn failed_job(
-    client: &Client,
-    deployment: &Deployment,
-    deadline: Deadline,
-) -> Option<(JobId, Vec<String>)> {
-    let app = client.app(&deployment.app_id);
-    let jobs = app.jobs().list().within(deadline).await.ok()?;
-    let job = jobs.into_iter().find(|job| {
-        job.release_id == deployment.new_release_id && !job.type_name.is_empty() && job.has_failed()
-    })?;
-    if job.id.is_empty() {
-        return Some((job.uuid.into(), Vec::new())); // It never came to a host.
-    }
-    let log = app.log().job(&job.id).lines(LOG_TAIL).into_future();
-    let lines = deadline.limit(log).await.unwrap_or_default();
-    Some((job.id, lines.into_iter().map(|line| line.msg).collect()))
 }

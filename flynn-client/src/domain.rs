@@ -11,7 +11,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! Progress, with the id alone:
+//! Another program can watch it by its id:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -21,44 +21,42 @@
 //! let id = flynn.domain().migrate("new.example.com").await?.id.clone();
 //! let mut steps = flynn.domain().migration(id).watch();
 //! while let Some(step) = steps.try_next().await? {
-//!     println!("{}", if step.error.is_empty() { "it goes on" } else { &step.error });
+//!     println!("{}", if step.error.is_empty() { "migrating" } else { &step.error });
 //! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_core::Stream;
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
-use crate::ask::told_or_asked;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Pending};
-use crate::events::{Event, EventType, EventWatch, Events};
+use crate::events::{Event, EventType, Events};
 use crate::ids::MigrationId;
+use crate::operation::accepted::{Accepted, Begun};
+use crate::operation::{Progress, Wait};
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation, stream_next};
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 mod missing_routes;
 
 pub use crate::error::MissingRoute;
 pub use missing_routes::{CreateMissingRoutes, FindMissingRoutes};
 
-/// A migration to another domain, as the controller keeps it.
+/// A migration to another domain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct DomainMigration {
     /// Id, a UUID.
     pub id: MigrationId,
-    /// What the cluster had; without `ca_cert` and `pin`.
+    /// The certificate before; without `ca_cert` and `pin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_tls_cert: Option<ClusterCertificate>,
-    /// What the cluster got; not before the server has made or taken it.
+    /// The certificate after; absent until the server has made or taken it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_cert: Option<ClusterCertificate>,
     /// The domain before.
@@ -68,19 +66,19 @@ pub struct DomainMigration {
     /// When it was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was done.
+    /// When it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
 }
 
 impl DomainMigration {
-    /// Whether it is done.
+    /// Returns whether it is done.
     pub fn is_finished(&self) -> bool {
         self.finished_at.as_ref().is_some_and(|time| !time.is_zero())
     }
 }
 
-/// A cluster's certificate: for the domain and the names below it.
+/// The certificate of a cluster, for its domain and the names below it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -96,8 +94,8 @@ pub struct ClusterCertificate {
 }
 
 impl ClusterCertificate {
-    /// A certificate of your own. The server computes nothing: the pin is yours to compute, and `ca_cert` must
-    /// be set and differ from the cluster's current one, or the certificate is not taken.
+    /// Your own certificate. The server computes nothing: you compute the pin, and `ca_cert` must differ from the
+    /// cluster's current one, or the server ignores the certificate.
     ///
     /// The PEM must be [canonical](crate::routes::NewRoute::certificate).
     pub fn new(
@@ -110,15 +108,15 @@ impl ClusterCertificate {
     }
 }
 
-/// Progress of a migration, as its events tell it.
+/// A step of a migration, from its events.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct DomainMigrationEvent {
-    /// The migration as it is now.
+    /// The migration at this step.
     #[serde(rename = "domain_migration")]
     pub migration: Option<DomainMigration>,
-    /// Why it failed for now; the server tries again by itself.
+    /// The failure after which the server tries again; empty when there is none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
 }
@@ -137,31 +135,37 @@ impl Client {
 }
 
 impl Domain {
-    /// The domain that new apps get their routes under: `DEFAULT_ROUTE_DOMAIN` of the controller's release.
+    /// Reads the cluster's domain, below which new apps get their routes: `DEFAULT_ROUTE_DOMAIN` of the controller's
+    /// release.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unexpected`] when the controller's release does not have it.
     pub fn get(&self) -> GetDomain {
         GetDomain { client: self.client.clone(), timeout: None }
     }
 
-    /// Moves the cluster to another domain: `PUT /domain`. Awaiting it gives a handle once the server has
-    /// accepted.
+    /// Moves the cluster to another domain: `PUT /domain`. Returns a handle once the server has accepted.
     ///
-    /// The server makes a certificate for the domain, unless [`certificate`](MigrateDomain::certificate) brings
-    /// one, adds routes below the new domain beside the old ones (path, leader and keep-alive flags are not
-    /// copied), and deploys the apps that know the domain, the controller among them.
+    /// The server makes a certificate for the domain unless you bring your [own](MigrateDomain::certificate). It adds
+    /// routes below the new domain beside the old ones (path, leader and keep-alive flags are not copied) and deploys
+    /// the apps that know the domain, the controller among them.
+    ///
+    /// # Errors
+    /// - A validation error for a domain that is empty, has a port, is not a host name, or is the current one: the
+    ///   server would accept all of these.
+    /// - When the answer was lost ([`Error::may_have_acted`]), the migration is looked for among the events. If none
+    ///   is found, [`Error::pending`] is [`Pending::PerhapsMigrating`].
     pub fn migrate(&self, domain: impl Into<String>) -> MigrateDomain {
         MigrateDomain { domain: self.clone(), to: domain.into(), certificate: None, timeout: None }
     }
 
-    /// A migration by its id. Making the handle costs no request.
+    /// A migration by its id. Sends nothing.
     pub fn migration(&self, id: impl Into<MigrationId>) -> MigrationHandle {
         MigrationHandle { client: self.client.clone(), id: id.into(), accepted: None }
     }
 }
 
-/// Reading the domain; made by [`Domain::get`].
-///
-/// # Errors
-/// [`ErrorKind::Unexpected`], when the controller's release does not say it.
+/// Reads the domain; made by [`Domain::get`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct GetDomain {
@@ -181,11 +185,7 @@ impl GetDomain {
 
 operation!(GetDomain => String);
 
-/// A migration to be asked for; made by [`Domain::migrate`].
-///
-/// # Errors
-/// A validation error for a domain that is empty, has a port, is no host name, or is the current one: the
-/// server would accept all of these.
+/// Moves the cluster to another domain; made by [`Domain::migrate`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct MigrateDomain {
@@ -204,7 +204,7 @@ struct NewMigration<'a> {
 }
 
 impl MigrateDomain {
-    /// A certificate of your own, for the new domain and the names below it. No CLI offers this.
+    /// Brings your own certificate, for the new domain and the names below it.
     pub fn certificate(mut self, certificate: ClusterCertificate) -> Self {
         self.certificate = Some(certificate);
         self
@@ -218,13 +218,15 @@ impl MigrateDomain {
             .is_some_and(|certificate| certificate.ca_cert.trim().is_empty())
         {
             return Err(Error::invalid_input(
-                "without `ca_cert` the server does not take the certificate",
+                "the server ignores a certificate without `ca_cert`: set it",
             ));
         }
         let client = self.domain.client.clone();
         let old = GetDomain { client: client.clone(), timeout: None }.run(deadline).await?;
         if old == self.to {
-            return Err(Error::invalid_input(format!("{old} is the cluster's domain already")));
+            return Err(Error::invalid_input(format!(
+                "the domain of the cluster is already {old}"
+            )));
         }
         let body = NewMigration {
             old_domain: &old,
@@ -232,14 +234,35 @@ impl MigrateDomain {
             tls_cert: self.certificate.as_ref(),
         };
         let spec = Spec::put("/domain", [], Repeat::Never).body(&body);
-        let accepted = Request::<DomainMigration>::json(&client, spec).within(deadline).await?;
+        let accepted = match Request::<DomainMigration>::json(&client, spec).within(deadline).await
+        {
+            Err(error) if error.may_have_acted() => {
+                let domain = self.to.clone();
+                let found = lost(&client, &domain, deadline).await;
+                found.ok_or_else(|| error.with_pending(Pending::PerhapsMigrating { domain }))?
+            }
+            accepted => accepted?,
+        };
         Ok(MigrationHandle { client, id: accepted.id.clone(), accepted: Some(accepted) })
     }
 }
 
+/// Looks for the migration whose answer was lost: the newest one, if it goes to this domain. The domain was another
+/// one before the call, so an older migration to it has been followed by one away from it.
+pub(crate) async fn lost(
+    client: &Client,
+    domain: &str,
+    deadline: Deadline,
+) -> Option<DomainMigration> {
+    let events = client.events().object_types([EventType::DomainMigration]).count(1);
+    let newest = events.list().run(deadline).await.ok()?.into_iter().next()?;
+    let migration = newest.decode::<DomainMigrationEvent>().ok()?.migration?;
+    (migration.domain == domain).then_some(migration)
+}
+
 operation!(MigrateDomain => MigrationHandle);
 
-/// The server takes anything, even nothing, and moves the cluster there.
+/// The server accepts any text, even an empty one, and moves the cluster there.
 fn check_name(name: &str) -> Result<(), Error> {
     let is_label = |label: &str| {
         !label.is_empty()
@@ -254,33 +277,46 @@ fn check_name(name: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::invalid_input(format!(
-        "{name:?} is no domain: lower-case labels between dots, without a port, are expected"
+        "{name:?} is not a domain: write lower-case labels between dots, without a port"
     )))
 }
 
-/// A migration that was accepted: to be waited on, watched, dropped, and picked up again by id.
+/// An accepted migration: await [`wait`](Self::wait), [`watch`](Self::watch) it, or resume it later by its id.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MigrationHandle {
     client: Client,
-    /// Id to go on from later, with [`Domain::migration`].
+    /// The id, which [`Domain::migration`] takes.
     pub id: MigrationId,
     accepted: Option<DomainMigration>,
 }
 
+/// The steps of a migration; made by [`MigrationHandle::watch`].
+pub type MigrationProgress = Progress<DomainMigrationEvent>;
+
+/// Waits for a migration; made by [`MigrationHandle::wait`].
+pub type WaitForMigration = Wait<MigrationHandle>;
+
 impl MigrationHandle {
-    /// The migration as it was accepted; `None` for a handle made from an id.
+    /// The migration as the server accepted it; `None` for a handle made from an id.
     pub fn accepted(&self) -> Option<&DomainMigration> {
         self.accepted.as_ref()
     }
 
-    /// Its progress from its beginning; the stream ends when the migration has.
+    /// Streams its steps from the first one on. The stream ends when the migration does.
     pub fn watch(&self) -> MigrationProgress {
-        MigrationProgress { events: self.events().past().watch(), ended: false }
+        let steps = self.events().past().watch();
+        let steps = steps.map(|event| event?.decode::<DomainMigrationEvent>());
+        Progress::until(steps, |step| finished(step).is_some())
     }
 
-    /// Waits until it is done and looks for routes that it has not made. There is no deadline unless one is
-    /// set; moving the system apps can take more than two minutes.
+    /// Waits until the migration is done, then looks for routes that it has not created. Moving the system apps can
+    /// take more than two minutes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MissingRoutes`] when it is done and routes are missing: [`Error::missing_routes`] names them, and
+    /// [`create_missing_routes`](Self::create_missing_routes) creates them. Do not drop the old domain before that.
+    /// Otherwise those of [`Wait`].
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -303,10 +339,10 @@ impl MigrationHandle {
     /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
     /// ```
     pub fn wait(&self) -> WaitForMigration {
-        WaitForMigration { migration: self.clone(), timeout: None }
+        Wait::new(self.clone())
     }
 
-    /// What is known of it.
+    /// Returns what is known of the migration.
     async fn known(&self, deadline: Deadline) -> Result<DomainMigration, Error> {
         if let Some(accepted) = &self.accepted {
             return Ok(accepted.clone());
@@ -318,12 +354,8 @@ impl MigrationHandle {
     }
 
     fn not_found(&self) -> Error {
-        let message = format!("no event tells of domain migration {}", self.id);
+        let message = format!("no event of domain migration {}", self.id);
         Error::new(ErrorKind::NotFound, message)
-    }
-
-    fn pending(&self, error: Error) -> Error {
-        error.with_pending(Pending::Migration(self.id.clone()))
     }
 
     fn events(&self) -> Events {
@@ -331,124 +363,72 @@ impl MigrationHandle {
     }
 }
 
-/// Steps of a migration; made by [`MigrationHandle::watch`].
-#[derive(Debug)]
-#[must_use = "nothing is sent until it is polled"]
-pub struct MigrationProgress {
-    events: EventWatch,
-    ended: bool,
-}
-
-stream_next!(MigrationProgress => DomainMigrationEvent);
-
-impl Stream for MigrationProgress {
-    type Item = Result<DomainMigrationEvent, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.ended {
-            return Poll::Ready(None);
-        }
-        let step = match ready!(self.events.poll_next_unpin(cx)) {
-            Some(event) => event.and_then(|event| event.decode::<DomainMigrationEvent>()),
-            None => return Poll::Ready(None),
-        };
-        self.ended = step.as_ref().map_or(true, |step| finished(step).is_some());
-        Poll::Ready(Some(step))
-    }
-}
-
 fn finished(step: &DomainMigrationEvent) -> Option<&DomainMigration> {
     step.migration.as_ref().filter(|migration| migration.is_finished())
 }
 
-/// Waiting for a migration; made by [`MigrationHandle::wait`].
-///
-/// # Errors
-/// [`ErrorKind::MissingRoutes`], when it is done and routes are missing, which [`Error::missing_routes`] names
-/// and [`MigrationHandle::create_missing_routes`] makes: do not drop the old domain before.
-/// [`ErrorKind::Timeout`] with the migration as [`Error::pending`] and the server's last trouble, if it had
-/// any: it tries again by itself. Those of the event stream.
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct WaitForMigration {
-    migration: MigrationHandle,
-    timeout: Option<Duration>,
+/// The finished migration, from events of which the newest is first.
+fn end_in(events: &[Event]) -> Option<DomainMigration> {
+    events.iter().find_map(|event| finished(&event.decode().ok()?).cloned())
 }
 
-impl WaitForMigration {
-    async fn run(self, deadline: Deadline) -> Result<DomainMigration, Error> {
-        let done = self.end(deadline).await?;
+impl Accepted for MigrationHandle {
+    type Step = DomainMigrationEvent;
+    type End = DomainMigration;
+    type Output = DomainMigration;
+
+    fn pending(&self) -> Pending {
+        Pending::Migration { migration: self.id.clone() }
+    }
+
+    async fn begin(&self) -> Result<Begun<Self>, Error> {
+        if self.accepted.is_none() {
+            let events = self.events().list().await?;
+            if events.is_empty() {
+                return Ok(Begun::Unknown(self.not_found()));
+            }
+            if let Some(done) = end_in(&events) {
+                return Ok(Begun::Ended(done));
+            }
+        }
+        Ok(Begun::Running(self.watch()))
+    }
+
+    fn end(step: DomainMigrationEvent) -> Result<DomainMigration, DomainMigrationEvent> {
+        match finished(&step) {
+            Some(done) => Ok(done.clone()),
+            None => Err(step),
+        }
+    }
+
+    fn failure(step: &DomainMigrationEvent) -> Option<&str> {
+        Some(step.error.as_str()).filter(|error| !error.is_empty())
+    }
+
+    async fn ask(&self) -> Result<Option<DomainMigration>, Error> {
+        Ok(end_in(&self.events().list().await?))
+    }
+
+    async fn finish(
+        &self,
+        done: DomainMigration,
+        deadline: Deadline,
+    ) -> Result<DomainMigration, Error> {
         if done.old_domain.is_empty() || done.domain.is_empty() {
             return Ok(done);
         }
-        let domain = Domain { client: self.migration.client.clone() };
+        let domain = self.client.domain();
         let missing = domain.missing_routes(&done.old_domain, &done.domain).run(deadline).await;
-        let missing = missing.map_err(|error| self.migration.pending(error))?;
+        let missing = missing.map_err(|error| error.with_pending(self.pending()))?;
         if missing.is_empty() {
             return Ok(done);
         }
         let message = format!(
-            "domain migration {} is done and has not made {}; create them before you drop {}",
+            "domain migration {} is done and has not created routes for {}; create them before you drop {}",
             done.id,
             missing_routes::list(&missing),
             done.old_domain
         );
         Err(Error::new(ErrorKind::MissingRoutes, message).with_missing_routes(missing))
     }
-
-    async fn end(&self, deadline: Deadline) -> Result<DomainMigration, Error> {
-        let handle = &self.migration;
-        if handle.accepted.is_none() {
-            // Of one that does not exist there would never be an event.
-            let events = handle.events().list().run(deadline).await;
-            let events = events.map_err(|error| handle.pending(error))?;
-            if events.is_empty() {
-                return Err(handle.not_found());
-            }
-            if let Some(done) = last_word(&events) {
-                return Ok(done);
-            }
-        }
-        let mut trouble = String::new();
-        let told = until_finished(handle, &mut trouble);
-        let ask = || async { last_word(&handle.events().list().await.ok()?) };
-        let error = match deadline.limit(told_or_asked(told, ask)).await {
-            Ok(migration) => return Ok(migration),
-            Err(error) => error,
-        };
-        if !deadline.is_over() {
-            // The stream is lost for good, perhaps by its own timeout; the list of its events has the last word.
-            let events = handle.events().list().run(deadline).await;
-            if let Some(migration) = events.ok().as_deref().and_then(last_word) {
-                return Ok(migration);
-            }
-        }
-        let error = handle.pending(error);
-        // A cause of its own matters more: the pin may have changed with the domain.
-        let unexplained = std::error::Error::source(&error).is_none();
-        Err(if unexplained && !trouble.is_empty() { error.caused_by(trouble) } else { error })
-    }
-}
-
-operation!(WaitForMigration => DomainMigration);
-
-async fn until_finished(
-    handle: &MigrationHandle,
-    trouble: &mut String,
-) -> Result<DomainMigration, Error> {
-    let mut progress = handle.watch();
-    while let Some(step) = progress.next().await {
-        let step = step?;
-        if let Some(migration) = finished(&step) {
-            return Ok(migration.clone());
-        }
-        if !step.error.is_empty() {
-            *trouble = step.error;
-        }
-    }
-    Err(Error::new(ErrorKind::Connection, "the events of the migration ended before it did"))
-}
-
-fn last_word(events: &[Event]) -> Option<DomainMigration> {
-    events.iter().find_map(|event| finished(&event.decode().ok()?).cloned())
 }

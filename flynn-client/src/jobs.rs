@@ -10,7 +10,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! Input and output at the same time, and without holding on to them:
+//! Use input and output at the same time:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -39,27 +39,34 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::apps::AppHandle;
 use crate::client::Client;
+use crate::error::{Error, Pending};
+use crate::events::EventType;
 use crate::ids::{AppId, HostId, JobId, ReleaseId, VolumeId};
 use crate::json::null_is_default;
+use crate::operation::accepted::{Accepted, Begun};
+use crate::operation::{self, Progress};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Repeat, Request, Spec};
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 mod new;
 
 pub use crate::attached::{
-    Attached, AttachedInput, AttachedOutput, CollectOutput, CollectedOutput,
+    Attached, AttachedExit, AttachedInput, AttachedOutput, AttachedReader, CollectOutput,
+    CollectedOutput, Control, DriveAttached, ExitStatus,
 };
 pub use new::{NewJob, RunAttached, RunJob};
 
 string_enum! {
-    /// What a job is doing.
+    /// The state of a job.
     JobState {
         /// Not placed on a host yet.
         Pending = "pending",
@@ -73,7 +80,7 @@ string_enum! {
         Stopping = "stopping",
         /// It has ended, well or not.
         Down = "down",
-        /// Old form of `down`: it ended by itself, not well.
+        /// Old form of `down`: it ended with a failure.
         Crashed = "crashed",
         /// Old form of `down`: it could not be started.
         Failed = "failed",
@@ -99,10 +106,10 @@ pub struct Job {
     /// The release it runs.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
-    /// The kind of process; empty for one-off jobs.
+    /// The process type; empty for one-off jobs.
     #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub type_name: String,
-    /// What it is doing.
+    /// Its state.
     #[serde(skip_serializing_if = "JobState::is_empty")]
     pub state: JobState,
     /// Program and arguments.
@@ -115,36 +122,36 @@ pub struct Job {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub volume_ids: Vec<VolumeId>,
-    /// Free pairs.
+    /// Metadata.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
-    /// How it ended.
+    /// Its exit status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_status: Option<i32>,
     /// Why the host could not run it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_error: Option<String>,
-    /// When it is to be started again.
+    /// When it will be restarted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Timestamp>,
-    /// How often it was started again.
+    /// How often it was restarted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts: Option<i32>,
-    /// When it was asked for.
+    /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was changed last.
+    /// When it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
 impl Job {
-    /// Whether it has ended, well or not.
+    /// Returns whether it has ended.
     pub fn is_down(&self) -> bool {
         matches!(self.state, JobState::Down | JobState::Crashed | JobState::Failed)
     }
 
-    /// Whether it has ended with an exit status other than 0, or its host could not run it.
+    /// Returns whether it has ended with an exit status other than 0, or its host could not run it.
     pub fn has_failed(&self) -> bool {
         matches!(self.state, JobState::Crashed | JobState::Failed)
             || self.is_down()
@@ -152,7 +159,7 @@ impl Job {
     }
 }
 
-/// Where output of an attached job comes from.
+/// A stream of an attached job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum JobStream {
@@ -160,29 +167,29 @@ pub enum JobStream {
     Stdout,
     /// Standard error.
     Stderr,
-    /// What the container's init process says.
+    /// The log of the container's init process.
     InitLog,
 }
 
-/// Something that an attached job did.
+/// Output of an attached job, or its end.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobOutput {
-    /// It wrote this. Pieces are as they came, not lines.
+    /// It has written this, in pieces of any length.
     Data {
-        /// Where to.
+        /// The stream.
         stream: JobStream,
-        /// What.
+        /// The bytes.
         data: Bytes,
     },
-    /// It will write no more there.
+    /// It will write no more to this stream.
     End {
-        /// Where.
+        /// The stream.
         stream: JobStream,
     },
-    /// It ended; this is the last output.
+    /// It has ended; this is the last item.
     Exit {
-        /// 0 when all went well; the same as [`Job::exit_status`].
+        /// 0 means success; the same as [`Job::exit_status`].
         status: i32,
     },
 }
@@ -212,17 +219,17 @@ impl AppHandle {
 }
 
 impl Client {
-    /// Jobs of all apps that are pending, starting, up or stopping: `GET /active-jobs`.
+    /// Lists the jobs of all apps that are pending, starting, up or stopping: `GET /active-jobs`.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn active_jobs(&self) -> Request<Vec<Job>> {
         Request::list(self, Spec::get("/active-jobs", []))
     }
 }
 
 impl Jobs {
-    /// All jobs that the app ever had, the newest first: `GET /apps/:a/jobs`.
+    /// Lists every job that the app ever had, newest first: `GET /apps/:a/jobs`.
     ///
     /// # Errors
     /// Not found, when there is no such app.
@@ -230,9 +237,7 @@ impl Jobs {
         Request::list(&self.app.client, Spec::get("/apps/{app}/jobs", [self.app.app.as_str()]))
     }
 
-    /// One job, by `host-uuid` or UUID: `GET /apps/:a/jobs/:j`.
-    ///
-    /// Never recorded with success from a real controller; written from the server's source.
+    /// Reads a job, by `host-uuid` or UUID: `GET /apps/:a/jobs/:j`.
     ///
     /// # Errors
     /// Not found, when there is no such job.
@@ -241,18 +246,34 @@ impl Jobs {
         Request::json(&self.app.client, Spec::get(ONE, [self.app.app.as_str(), id.as_str()]))
     }
 
-    /// One job, or `None`.
+    /// Reads a job, or `None` when there is no such job.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, id: impl Into<JobId>) -> Request<Option<Job>> {
         let id = id.into();
         Request::optional(&self.app.client, Spec::get(ONE, [self.app.app.as_str(), id.as_str()]))
     }
 
-    /// Writes a job's record, as schedulers do: `PUT /apps/:a/jobs/:j`. It starts and ends nothing.
+    /// Waits until a job has ended, and returns it with its exit status. A status other than 0 is not an error.
     ///
-    /// Never recorded with success from a real controller; written from the server's source.
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+    /// # let flynn = mock.client();
+    /// let jobs = flynn.app("blobstore").jobs();
+    /// let job = jobs.run(["exit", "3"]).await?;
+    /// assert_eq!(jobs.wait(&job.id).await?.exit_status, Some(3));
+    /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Wait`](crate::Wait).
+    pub fn wait(&self, id: impl Into<JobId>) -> WaitForJob {
+        WaitForJob { jobs: self.clone(), id: id.into(), timeout: None }
+    }
+
+    /// Writes a job's record, as schedulers do: `PUT /apps/:a/jobs/:j`. It starts and stops nothing.
     ///
     /// # Errors
     /// A validation error for a state that the server does not know.
@@ -262,16 +283,79 @@ impl Jobs {
         Request::json(&self.app.client, spec.body(job))
     }
 
-    /// Ends a job: `DELETE /apps/:a/jobs/:j`. One that belongs to a formation is replaced.
-    ///
-    /// Never recorded with success from a real controller; written from the server's source.
+    /// Stops a job: `DELETE /apps/:a/jobs/:j`. The scheduler replaces a job of a formation.
     ///
     /// # Errors
-    /// Not found; a validation error while the job has no host.
+    /// Not found, when there is no such job; a validation error while the job has no host; a server error (500) when it
+    /// has ended already.
     pub fn kill(&self, id: impl Into<JobId>) -> Request<()> {
         let id = id.into();
         let segments = [self.app.app.as_str(), id.as_str()];
         Request::unit(&self.app.client, Spec::delete(ONE, segments, Repeat::Delete))
+    }
+}
+
+/// Waits for a job to end; made by [`Jobs::wait`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct WaitForJob {
+    jobs: Jobs,
+    id: JobId,
+    timeout: Option<Duration>,
+}
+
+impl WaitForJob {
+    pub(crate) async fn run(self, deadline: Deadline) -> Result<Job, Error> {
+        operation::wait(&JobHandle { jobs: self.jobs, id: self.id }, None, deadline).await
+    }
+}
+
+operation!(WaitForJob => Job);
+
+/// A job that runs.
+#[derive(Clone, Debug)]
+struct JobHandle {
+    jobs: Jobs,
+    id: JobId,
+}
+
+impl Accepted for JobHandle {
+    type Step = Job;
+    type End = Job;
+    type Output = Job;
+
+    fn pending(&self) -> Pending {
+        Pending::Job { app: self.jobs.app.app.clone(), job: self.id.clone() }
+    }
+
+    async fn begin(&self) -> Result<Begun<Self>, Error> {
+        let job = match self.jobs.get(&self.id).await {
+            Err(error) if error.is_not_found() => return Ok(Begun::Unknown(error)),
+            job => job?,
+        };
+        if job.is_down() {
+            return Ok(Begun::Ended(job));
+        }
+        let events = self.jobs.app.client.events().object_types([EventType::Job]);
+        let steps = events.object_id(&job.uuid).past().watch().map(|event| event?.job());
+        Ok(Begun::Running(Progress::until(steps, Job::is_down)))
+    }
+
+    fn end(job: Job) -> Result<Job, Job> {
+        if job.is_down() { Ok(job) } else { Err(job) }
+    }
+
+    fn failure(_: &Job) -> Option<&str> {
+        None
+    }
+
+    async fn ask(&self) -> Result<Option<Job>, Error> {
+        Ok(Some(self.jobs.get(&self.id).await?).filter(Job::is_down))
+    }
+
+    async fn finish(&self, job: Job, deadline: Deadline) -> Result<Job, Error> {
+        // The event has the outcome too, and less of the rest.
+        Ok(self.jobs.get(&self.id).within(deadline).await.ok().filter(Job::is_down).unwrap_or(job))
     }
 }
 

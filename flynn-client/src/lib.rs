@@ -53,8 +53,8 @@
 //! # Servers
 //!
 //! The client works with Flynn v20161015.2 to v20210218.0 and with the fork randy-girard/flynn. Its calls were
-//! compared with recorded exchanges of real controllers. The docs of a call say so where it was only written from
-//! the server's source ("never recorded"). [`Client::capabilities`] tells what a server can do.
+//! compared with recorded exchanges of real controllers, or with the server's source. [`Client::capabilities`] tells
+//! what a server can do.
 //!
 //! # Features
 //!
@@ -68,16 +68,15 @@
     doc = "\n# Coming from the Go client\n\n[`go_client`] lists its methods and their counterparts."
 )]
 
-mod ask;
 mod attached;
 mod builder;
 mod client;
+mod document;
 mod error;
-mod gc;
 mod ids;
 mod json;
 mod object_stream;
-mod rewrite;
+mod operation;
 mod secret;
 mod string_enum;
 mod timestamp;
@@ -125,6 +124,7 @@ pub mod deletion;
 pub mod env;
 pub mod jobs;
 pub mod logs;
+pub mod resume;
 pub mod scale;
 
 #[cfg(doc)]
@@ -146,9 +146,11 @@ pub use env::Env;
 pub use error::{Error, ErrorKind, Pending};
 pub use ids::*;
 pub use json::Json;
-pub use object_stream::{Change, Changes, WatchAll};
+pub use object_stream::{Change, Changes, ObjectWatch, WatchAll};
+pub use operation::{Operation, Progress, Wait};
 pub use rustls;
 pub use secret::Secret;
 pub use status::StatusClient;
 pub use timestamp::Timestamp;
 pub use transport::{Body, Connect, EventSource, Request, RetryPolicy, Service};
+pub use watch::Watch;

@@ -49,7 +49,7 @@ impl fmt::Debug for Provider {
     }
 }
 
-/// A provider to be registered. `Debug` does not show the URL, which can hold credentials.
+/// A new provider. `Debug` does not show the URL, which can hold credentials.
 #[derive(Clone, Serialize)]
 #[must_use]
 pub struct NewProvider {
@@ -64,7 +64,7 @@ impl fmt::Debug for NewProvider {
 }
 
 impl NewProvider {
-    /// A provider of this name, asked for resources at this URL (inside the cluster).
+    /// A provider with this name, which the controller asks for resources at this URL (inside the cluster).
     pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
         Self { name: name.into(), url: url.into() }
     }
@@ -75,7 +75,7 @@ pub struct Providers {
     client: Client,
 }
 
-/// One provider, named by id or name; made by [`Client::provider`]. Making it costs no request.
+/// One provider, named by id or name; made by [`Client::provider`]. Making it sends nothing.
 #[derive(Clone, Debug)]
 pub struct ProviderHandle {
     pub(crate) client: Client,
@@ -95,26 +95,26 @@ impl Client {
 }
 
 impl Providers {
-    /// Every provider, the newest first: `GET /providers`.
+    /// Lists every provider, newest first: `GET /providers`.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<Provider>> {
         Request::list(&self.client, Spec::get("/providers", []))
     }
 
-    /// Registers a provider, for good: the API has no way to remove one. `POST /providers`.
+    /// Registers a provider: `POST /providers`. The API cannot remove it again.
     ///
     /// # Errors
-    /// A validation error for what is no URL. A name that is taken, or empty, is a 500 (the
-    /// former with `retry: true`).
+    /// A validation error for a URL that is not one; a server error (500) for a name that is empty or taken, with
+    /// `retry: true` for the latter.
     pub fn create(&self, provider: NewProvider) -> Request<Provider> {
         Request::json(&self.client, Spec::post("/providers", [], Repeat::Never).body(provider))
     }
 }
 
 impl ProviderHandle {
-    /// The provider: `GET /providers/:p`.
+    /// Reads the provider: `GET /providers/:p`.
     ///
     /// # Errors
     /// Not found, when there is no such provider.
@@ -122,10 +122,10 @@ impl ProviderHandle {
         Request::json(&self.client, self.spec())
     }
 
-    /// The provider, or `None` when there is no such provider.
+    /// Reads the provider, or `None` when there is no such provider.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self) -> Request<Option<Provider>> {
         Request::optional(&self.client, self.spec())
     }

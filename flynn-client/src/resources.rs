@@ -1,8 +1,7 @@
-//! Resources: what a provider has handed out, and to which apps.
+//! Resources: databases and the like, which providers make and apps use.
 //!
-//! **A trap of the server**: its call to remove one app from one resource removes *every* resource link
-//! of that app. [`ProviderResources::remove_app`] puts the others back;
-//! [`ProviderResources::remove_app_everywhere`] is the call as it is.
+//! **Careful**: the server's call to remove an app from a resource removes *every* resource link of that app.
+//! [`ProviderResources::remove_app`] puts the others back; [`ProviderResources::remove_app_everywhere`] does not.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -24,7 +23,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! Of providers outside of the cluster, and links added later:
+//! Register a resource outside of the cluster, and link apps later:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -72,20 +71,20 @@ pub struct Resource {
     /// Id, a UUID.
     #[serde(skip_serializing_if = "ResourceId::is_empty")]
     pub id: ResourceId,
-    /// The provider that it came from.
+    /// Its provider.
     #[serde(rename = "provider", skip_serializing_if = "ProviderId::is_empty")]
     pub provider_id: ProviderId,
     /// The provider's own name for it, usually a path.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub external_id: String,
-    /// What an app needs to use it: addresses and credentials. Linking does not put them into the
-    /// app's release; the caller does.
+    /// The variables that an app needs to use it: addresses and credentials. Linking does not add them to the app's
+    /// release; you do.
     #[serde(skip_serializing_if = "is_empty")]
     pub env: Env,
     /// The apps it is linked to.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<AppId>,
-    /// When it was made.
+    /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
 }
@@ -94,7 +93,7 @@ fn is_empty(env: &Env) -> bool {
     env.is_empty()
 }
 
-/// A resource to be asked of a provider.
+/// A new resource.
 #[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 pub struct NewResource {
@@ -105,7 +104,7 @@ pub struct NewResource {
 }
 
 impl NewResource {
-    /// A resource that is linked to no app yet.
+    /// A resource without links to apps.
     pub fn unlinked() -> Self {
         Self::default()
     }
@@ -121,14 +120,14 @@ impl NewResource {
         self
     }
 
-    /// What the provider is told; `{}` when nothing is.
+    /// Sets the configuration that the provider gets; `{}` by default.
     pub fn config(mut self, config: impl Into<Json>) -> Self {
         self.config = Some(config.into());
         self
     }
 }
 
-/// A resource that exists outside of the cluster already, to be registered under a provider.
+/// A resource that exists outside of the cluster, for [`ProviderResources::register`].
 #[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 pub struct ExternalResource {
@@ -145,7 +144,7 @@ impl ExternalResource {
         Self { external_id: external_id.into(), ..Self::default() }
     }
 
-    /// What an app needs to use it.
+    /// Sets the variables that an app needs to use it.
     pub fn env(mut self, env: impl Into<Env>) -> Self {
         self.env = env.into();
         self
@@ -181,7 +180,7 @@ pub struct AppResources {
 }
 
 impl Client {
-    /// The resources of the cluster, of whatever provider.
+    /// The resources of all providers.
     pub fn resources(&self) -> Resources {
         Resources { client: self.clone() }
     }
@@ -202,17 +201,17 @@ impl AppHandle {
 }
 
 impl Resources {
-    /// Every resource, the newest first: `GET /resources`.
+    /// Lists every resource, newest first: `GET /resources`.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<Resource>> {
         Request::list(&self.client, Spec::get("/resources", []))
     }
 }
 
 impl AppResources {
-    /// Every resource that the app is linked to: `GET /apps/:a/resources`.
+    /// Lists the resources that the app is linked to: `GET /apps/:a/resources`.
     ///
     /// # Errors
     /// Not found, when there is no such app.
@@ -222,7 +221,7 @@ impl AppResources {
 }
 
 impl ProviderResources {
-    /// Every resource of the provider, the newest first: `GET /providers/:p/resources`.
+    /// Lists the resources of the provider, newest first: `GET /providers/:p/resources`.
     ///
     /// # Errors
     /// Not found, when there is no such provider.
@@ -230,21 +229,20 @@ impl ProviderResources {
         Request::list(&self.client, Spec::get(ALL, [self.provider.as_str()]))
     }
 
-    /// Asks the provider for a new resource: `POST /providers/:p/resources`. The apps that it is to be
-    /// linked to are looked up first: for one that does not exist the server answers 500, after the
-    /// provider has made what nobody gets to know of.
+    /// Has the provider make a resource: `POST /providers/:p/resources`. The apps are looked up first, because for an
+    /// app that does not exist the server answers 500 after the provider has made the resource.
+    ///
+    /// # Errors
+    /// Not found, when there is no such provider or app; a server error (500) when the provider refuses.
     pub fn provision(&self, resource: NewResource) -> Provision {
         Provision { resources: self.clone(), resource, timeout: None }
     }
 
-    /// Registers a resource that exists already, under an id of the caller's choice, a UUID:
-    /// `PUT /providers/:p/resources/:r`. The provider is not asked.
-    ///
-    /// Never recorded from a real controller; written from the server's source.
+    /// Registers an existing resource under an id of your choice, a UUID: `PUT /providers/:p/resources/:r`. The provider
+    /// is not asked.
     ///
     /// # Errors
-    /// Not found, when there is no such provider. An id that is taken is a 500 with
-    /// `retry: true`: the call changes nothing that is there.
+    /// Not found, when there is no such provider; a server error (500, `retry: true`) for an id that is taken.
     pub fn register(
         &self,
         id: impl Into<ResourceId>,
@@ -254,8 +252,7 @@ impl ProviderResources {
         Request::json(&self.client, spec.body(resource))
     }
 
-    /// One resource: `GET /providers/:p/resources/:r`. The server does not check that it is this
-    /// provider's.
+    /// Reads a resource: `GET /providers/:p/resources/:r`. The server does not check that it belongs to the provider.
     ///
     /// # Errors
     /// Not found, when there is no such provider or resource.
@@ -263,10 +260,10 @@ impl ProviderResources {
         Request::json(&self.client, self.one(&id.into()))
     }
 
-    /// One resource, or `None` when there is no such provider or resource.
+    /// Reads a resource, or `None` when there is no such provider or resource.
     ///
     /// # Errors
-    /// Those of every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
         Request::optional(&self.client, self.one(&id.into()))
     }
@@ -275,12 +272,11 @@ impl ProviderResources {
         Spec::get(ONE, [self.provider.as_str(), id.as_str()])
     }
 
-    /// Has the provider destroy a resource, used or not, and forgets it:
-    /// `DELETE /providers/:p/resources/:r`. Gives what it was; `None` when the answer of the
-    /// attempt that did it was lost.
+    /// Has the provider destroy a resource, even one in use, and deletes it: `DELETE /providers/:p/resources/:r`.
+    /// Returns the resource, or `None` when the answer of the attempt that deleted it was lost.
     ///
     /// # Errors
-    /// Not found, when there is no such provider or resource. A provider that refuses is a 500.
+    /// Not found, when there is no such provider or resource; a server error (500) when the provider refuses.
     pub fn delete(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
         let spec = Spec::delete(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Delete);
         Request::new(&self.client, spec, |_, body| {
@@ -293,34 +289,36 @@ impl ProviderResources {
         })
     }
 
-    /// Links a resource to an app, named by id or name: `PUT /providers/:p/resources/:r/apps/:a`.
-    /// The server takes the app's id alone here, so a name costs a request more.
+    /// Links a resource to an app, by id or name: `PUT /providers/:p/resources/:r/apps/:a`. The server takes only ids
+    /// here, so a name is looked up first.
     ///
-    /// Never recorded with success from a real controller; written from the server's source.
+    /// # Errors
+    /// Not found, when there is no such provider, resource or app; a server error (500, `retry: true`) for a link that
+    /// exists.
     pub fn add_app(&self, id: impl Into<ResourceId>, app: impl Into<AppRef>) -> AddApp {
         AddApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
     }
 
-    /// Removes the link between a resource and an app, named by id or name, and keeps the app's
-    /// other links.
+    /// Removes the link between a resource and an app, by id or name, and keeps the app's other links.
     ///
-    /// The server's own call removes all links of the app, so this one reads them before and puts
-    /// the others back after. In between the app has none, which matters to nothing but who reads
-    /// them. Where no link is there, nothing is sent but reads.
+    /// The server's own call removes all links of the app, so they are read before and the others are put back after.
+    /// In between the app has none, which running jobs do not notice. Without the link nothing changes.
+    ///
+    /// # Errors
+    /// Not found, when there is no such provider, resource or app. When other links could not be put back,
+    /// [`Error::pending`] is [`Pending::ResourceLinks`].
     pub fn remove_app(&self, id: impl Into<ResourceId>, app: impl Into<AppRef>) -> RemoveApp {
         RemoveApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
     }
 
-    /// Removes an app from **every** resource, of whatever provider:
-    /// `DELETE /providers/:p/resources/:r/apps/:a` as the server carries it out. The resource that
-    /// is named must exist and comes back without the app; it matters for nothing else.
+    /// Removes an app from **every** resource of every provider: `DELETE /providers/:p/resources/:r/apps/:a`. The named
+    /// resource must exist and is returned without the app; it has no other effect.
     ///
-    /// The app must be an id, a UUID. Never recorded with success from a real controller; written
-    /// from the server's source.
+    /// The app must be an id, a UUID.
     ///
     /// # Errors
-    /// Not found, when there is no such provider or resource. A name instead of an id is a 500 with
-    /// `retry: true`.
+    /// Not found, when there is no such provider or resource; a server error (500, `retry: true`) for a name instead of
+    /// an id.
     pub fn remove_app_everywhere(
         &self,
         id: impl Into<ResourceId>,
@@ -330,7 +328,7 @@ impl ProviderResources {
     }
 
     fn link(&self, id: &ResourceId, app: &AppId) -> Request<Resource> {
-        // The second of two is refused with a 500.
+        // The server refuses a second link with a 500.
         let spec =
             Spec::put(LINK, [self.provider.as_str(), id.as_str(), app.as_str()], Repeat::Never);
         Request::json(&self.client, spec)
@@ -350,10 +348,7 @@ impl ProviderResources {
     }
 }
 
-/// A resource to be made; made by [`ProviderResources::provision`].
-///
-/// # Errors
-/// When awaited: not found, when there is no such provider or app. A provider that refuses is a 500.
+/// Provisions a resource; made by [`ProviderResources::provision`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Provision {
@@ -376,11 +371,7 @@ impl Provision {
 
 operation!(Provision => Resource);
 
-/// A new link; made by [`ProviderResources::add_app`].
-///
-/// # Errors
-/// When awaited: not found, when there is no such provider, resource or app. A link that is there
-/// already is a 500 with `retry: true`.
+/// Links an app; made by [`ProviderResources::add_app`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct AddApp {
@@ -391,7 +382,7 @@ pub struct AddApp {
 }
 
 impl AddApp {
-    async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
+    pub(crate) async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
         let app = self.resources.id_of(self.app, deadline).await?;
         self.resources.link(&self.id, &app).within(deadline).await
     }
@@ -399,11 +390,7 @@ impl AddApp {
 
 operation!(AddApp => Resource);
 
-/// The removal of one link; made by [`ProviderResources::remove_app`].
-///
-/// # Errors
-/// When awaited: not found, when there is no such provider, resource or app. When other links could
-/// not be put back, [`Error::pending`] names them: [`Pending::ResourceLinks`].
+/// Removes a link; made by [`ProviderResources::remove_app`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct RemoveApp {
@@ -424,11 +411,13 @@ impl RemoveApp {
         let others: Vec<_> = linked.into_iter().filter(|resource| resource.id != id).collect();
         let removed = match resources.unlink(&id, &app).within(deadline).await {
             Ok(removed) => removed,
-            // The server refused: nothing has happened.
-            Err(error) if error.status().is_some() => return Err(error),
-            Err(error) => return Err(error.with_pending(lost_links(app, &others))),
+            Err(error) if error.may_have_acted() => {
+                return Err(error.with_pending(lost_links(app, &others)));
+            }
+            // The server refused, and nothing has changed.
+            Err(error) => return Err(error),
         };
-        // Every other link is tried, even after one has failed: the fewer are lost the better.
+        // Every other link is tried, even after one has failed.
         let (mut lost, mut fault) = (Vec::new(), None);
         for other in others {
             let provider = resources.client.provider(&other.provider_id).resources();

@@ -1,4 +1,4 @@
-//! Routes: which domain or port leads to which service, with which certificate.
+//! Routes: they lead a domain or a port to a service, with a certificate.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -15,13 +15,13 @@
 //! assert_eq!(routes.list().under_domain("example.com").await?.len(), 2);
 //! assert_eq!(routes.find("example.com", "/").await?.map(|route| route.id()), Some(apex.id()));
 //!
-//! // A wildcard certificate on every route that it is for, whatever the app.
+//! // Replace a wildcard certificate on every route of every app under its domain.
 //! # let (cert, key) = {
 //! #     let certificate = flynn.app("controller").routes().list().await?.remove(0).certificate.unwrap();
 //! #     (certificate.cert, certificate.key)
 //! # };
-//! for route in routes.list().under_domain("example.com").await? {
-//!     routes.update(&route).certificate(&cert, &key).await?;
+//! for route in flynn.routes().list().under_domain("example.com").await? {
+//!     routes.update(&route).certificate(&cert, &key).await?; // the id alone names a route
 //! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
@@ -48,75 +48,75 @@ pub use new::{CreateRoute, NewRoute};
 pub use update::UpdateRoute;
 
 string_enum! {
-    /// What a route listens for.
+    /// The type of a route.
     RouteType {
-        /// A domain on ports 80 and 443.
+        /// A domain, on ports 80 and 443.
         Http = "http",
         /// A port.
         Tcp = "tcp",
     }
 }
 
-/// A route as the controller keeps it.
+/// A route.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "as the wire has it")]
 pub struct Route {
-    /// What it listens for.
+    /// Its type.
     #[serde(rename = "type")]
     pub kind: RouteType,
-    /// The UUID alone; calls take [`id()`](Self::id), which has the kind too.
+    /// The UUID alone; calls take [`id()`](Self::id), which includes the type.
     #[serde(rename = "id", skip_serializing_if = "String::is_empty")]
     pub uuid: String,
-    /// Who made it: `controller/apps/<app id>`.
+    /// Its owner: `controller/apps/<app id>`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub parent_ref: String,
-    /// The service in discovery that it leads to, such as `www-web`.
+    /// The service in discovery, such as `www-web`.
     pub service: String,
-    /// The port, of TCP routes.
+    /// The port of a TCP route.
     #[serde(skip_serializing_if = "is_default")]
     pub port: i32,
-    /// Only to the leader of the service.
+    /// Leads only to the leader of the service.
     pub leader: bool,
-    /// When it was made.
+    /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was changed last.
+    /// When it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// The domain, of HTTP routes; `*.example.com` is possible.
+    /// The domain of an HTTP route; `*.example.com` is possible.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub domain: String,
     /// The domain whose managed certificate the route has; empty where the route's certificate is not managed
     /// (the fork).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub managed_certificate_domain: String,
-    /// Certificate and key; without one the router's default serves.
+    /// Certificate and key; without them the router's default is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
-    /// Old form of the certificate, echoed to creators who used it.
+    /// Old form of the certificate, returned to callers who created the route with it.
     #[serde(rename = "tls_cert", skip_serializing_if = "String::is_empty")]
     pub legacy_tls_cert: String,
-    /// Old form of the key, echoed to creators who used it.
+    /// Old form of the key, returned to callers who created the route with it.
     #[serde(rename = "tls_key", skip_serializing_if = "Secret::is_empty")]
     pub legacy_tls_key: Secret,
-    /// One visitor stays with one job.
+    /// Keeps each visitor with one job.
     #[serde(skip_serializing_if = "is_false")]
     pub sticky: bool,
-    /// The paths below the domain that it serves: `/`, or a prefix such as `/api/`.
+    /// The path that it serves: `/`, or a prefix such as `/api/`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// Jobs end only when their requests have. All routes of a service share it.
+    /// Jobs stop only when their requests have ended. All routes of a service share it.
     #[serde(skip_serializing_if = "is_false")]
     pub drain_backends: bool,
-    /// One request a connection, between router and job.
+    /// Uses one connection per request between router and job.
     #[serde(skip_serializing_if = "is_false")]
     pub disable_keep_alives: bool,
 }
 
 impl Route {
-    /// The id with its kind, `http/UUID`, as calls take it.
+    /// The id with its type, such as `http/UUID`, as calls take it.
     pub fn id(&self) -> RouteId {
         RouteId::new(format!("{}/{}", self.kind, self.uuid))
     }
@@ -128,15 +128,15 @@ impl From<&Route> for RouteId {
     }
 }
 
-/// A certificate of routes. Equal ones share an id.
+/// A certificate of routes. Equal certificates share an id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Certificate {
-    /// Id, a UUID; the server's.
+    /// Id, a UUID.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub id: String,
-    /// Ids of the routes that have it, where the server lists them.
+    /// Ids of the routes that use it, where the server lists them.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<String>,
     /// PEM, leaf first.
@@ -145,10 +145,10 @@ pub struct Certificate {
     /// PEM of the private key.
     #[serde(skip_serializing_if = "Secret::is_empty")]
     pub key: Secret,
-    /// When the server saw it first.
+    /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was changed last.
+    /// When it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
@@ -180,36 +180,42 @@ impl AppHandle {
 }
 
 impl Routes {
-    /// Every route, the newest first: `GET /routes`. Servers before v20200107.0 do not have it; there the
-    /// routes of each app are read, app by app.
+    /// Lists every route, newest first: `GET /routes`. On servers before v20200107.0 the routes of each app are read,
+    /// app by app.
     pub fn list(&self) -> ListRoutes {
         ListRoutes::new(&self.client, None)
     }
 }
 
 impl AppRoutes {
-    /// Routes of the app, the newest first: `GET /apps/:a/routes`.
+    /// Lists the routes of the app, newest first: `GET /apps/:a/routes`.
+    ///
+    /// # Errors
+    /// Not found, when there is no such app.
     pub fn list(&self) -> ListRoutes {
         ListRoutes::new(&self.app.client, Some(self.app.clone()))
     }
 
-    /// The route of this domain and path (`/` for all of it), or `None`.
+    /// Finds the route of this domain and path (`/` for all of it).
+    ///
+    /// # Errors
+    /// Not found, when there is no such app.
     pub fn find(&self, domain: impl Into<String>, path: impl Into<String>) -> FindRoute {
         FindRoute { list: self.list(), domain: domain.into(), path: path.into(), timeout: None }
     }
 
-    /// One route: `GET /apps/:a/routes/:type/:id`.
+    /// Reads a route: `GET /apps/:a/routes/:type/:id`.
     ///
     /// # Errors
-    /// Not found, when there is no such route; a validation error for an id without its kind.
+    /// Not found, when there is no such route; a validation error for an id without its type.
     pub fn get(&self, id: impl Into<RouteId>) -> Request<Route> {
         Request::json(&self.app.client, self.read(&id.into()))
     }
 
-    /// One route, or `None`.
+    /// Reads a route, or `None` when there is no such route.
     ///
     /// # Errors
-    /// A validation error for an id without its kind.
+    /// A validation error for an id without its type.
     pub fn get_opt(&self, id: impl Into<RouteId>) -> Request<Option<Route>> {
         Request::optional(&self.app.client, self.read(&id.into()))
     }
@@ -217,7 +223,8 @@ impl AppRoutes {
     /// Deletes a route: `DELETE /apps/:a/routes/:type/:id`.
     ///
     /// # Errors
-    /// Not found; a validation error "Route has dependent routes" for a `/` with paths beside it.
+    /// Not found, when there is no such route; a validation error "Route has dependent routes" for a `/` while the
+    /// domain has routes with other paths.
     pub fn delete(&self, id: impl Into<RouteId>) -> Request<()> {
         Request::unit(&self.app.client, self.one(Method::DELETE, Repeat::Delete, &id.into()))
     }
@@ -228,7 +235,7 @@ impl AppRoutes {
         let mut spec = Spec::new(method, "/apps/{app}/routes/{type}/{id}", segments, repeat);
         if kind.is_empty() {
             spec.fault = Some(Error::invalid_input(format!(
-                "{:?} is no id of a route: it is written http/UUID or tcp/UUID",
+                "{:?} is not the id of a route: write http/UUID or tcp/UUID",
                 id.as_str()
             )));
         }
@@ -240,10 +247,7 @@ impl AppRoutes {
     }
 }
 
-/// A list of routes; made by [`AppRoutes::list`] and [`Routes::list`].
-///
-/// # Errors
-/// Not found, when there is no such app.
+/// Lists routes; made by [`AppRoutes::list`] and [`Routes::list`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ListRoutes {
@@ -258,7 +262,7 @@ impl ListRoutes {
         Self { client: client.clone(), app, under: None, timeout: None }
     }
 
-    /// Only HTTP routes of this domain and of the names below it.
+    /// Keeps only HTTP routes of this domain and of the names below it. A port in the domain is ignored.
     pub fn under_domain(mut self, domain: impl Into<String>) -> Self {
         self.under = Some(domain.into());
         self
@@ -306,10 +310,7 @@ pub(crate) fn is_under(name: &str, domain: &str) -> bool {
     name.strip_suffix(&domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }
 
-/// Looking for a route; made by [`AppRoutes::find`].
-///
-/// # Errors
-/// Not found, when there is no such app.
+/// Finds a route; made by [`AppRoutes::find`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct FindRoute {
@@ -328,7 +329,7 @@ impl FindRoute {
 
 operation!(FindRoute => Option<Route>);
 
-/// Paths are prefixes; with and without the slashes at the end they are the same.
+/// Paths are prefixes; slashes at their end make no difference.
 fn serves(route: &Route, domain: &str, path: &str) -> bool {
     route.kind == RouteType::Http
         && route.domain.eq_ignore_ascii_case(domain)

@@ -1,7 +1,7 @@
-//! Scaling: asking for another number of jobs, and waiting for them.
+//! Scaling: change the number of jobs, and wait until they run.
 //!
-//! Servers from v20170309.0 on take scale requests and tell when one is done. Older ones have formations
-//! alone: there the call writes the formation, and waiting looks at what runs.
+//! Servers from v20170309.0 on have scale requests, which tell when they are done. On older ones the call writes the
+//! formation, and waiting compares it with the jobs that run.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -12,11 +12,11 @@
 //! let scaling = flynn.app("blobstore").scale([("web", 3)]).await?; // accepted
 //! match scaling.wait().timeout(Duration::from_secs(30)).await {
 //!     Ok(formation) => assert_eq!(formation.processes["web"], 3),
-//!     Err(e) if e.is_timeout() => println!("still at it: {} {}", scaling.release_id, scaling.id),
+//!     Err(e) if e.is_timeout() => println!("still scaling: {} {}", scaling.release_id, scaling.id),
 //!     Err(e) => return Err(e),
 //! }
 //!
-//! // Another program goes on with the ids, and sees every job come up.
+//! // Another program can resume with the ids, and watch every job come up.
 //! use futures_util::TryStreamExt;
 //! let mut steps = flynn.app("blobstore").scaling(&scaling.release_id, &scaling.id).watch();
 //! while let Some(step) = steps.try_next().await? {
@@ -25,39 +25,43 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::apps::AppHandle;
-use crate::error::Error;
-use crate::formations::{Processes, Tags, host_tags};
+use crate::error::{Error, ErrorKind, Pending};
+use crate::events::{Event, EventType, Events};
+use crate::formations::{Formation, Processes, Tags, host_tags};
 use crate::ids::{AppId, ReleaseId, ScaleRequestId};
+use crate::jobs::{Job, JobState};
 use crate::json::null_is_default;
+use crate::operation::accepted::{Accepted, Begun};
+use crate::operation::{Progress, Wait};
 use crate::releases::Release;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
-mod progress;
+mod steps;
 
-pub use progress::{ScaleHandle, ScaleProgress, ScaleStep, WaitForScale};
+use steps::{Phase, Steps};
 
 string_enum! {
-    /// Where a scale request is.
+    /// The state of a scale request.
     ScaleState {
-        /// The scheduler works on it.
+        /// The scheduler is starting and stopping jobs.
         Pending = "pending",
-        /// A later request of the same app and release took its place.
+        /// A later request of the same app and release replaced it.
         Cancelled = "cancelled",
         /// Done.
         Complete = "complete",
     }
 }
 
-/// A scale request, as the controller keeps it (from v20170309.0 on).
+/// A scale request (from v20170309.0 on).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -70,21 +74,21 @@ pub struct ScaleRequest {
     /// The release.
     #[serde(rename = "release")]
     pub release_id: ReleaseId,
-    /// Where it is.
+    /// Its state.
     pub state: ScaleState,
     /// Counts before.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub old_processes: Processes,
-    /// Counts asked for; types left out keep theirs.
+    /// Counts after; process types that are missing keep theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_processes: Option<Processes>,
     /// Tags before.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub old_tags: Tags,
-    /// Tags asked for: types left out keep theirs, an empty map clears a type's.
+    /// Tags after: process types that are missing keep theirs, an empty map clears those of a type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_tags: Option<Tags>,
-    /// When it was made.
+    /// When it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
     /// When it last changed.
@@ -92,8 +96,8 @@ pub struct ScaleRequest {
     pub updated_at: Option<Timestamp>,
 }
 
-/// How many jobs a formation means on a cluster of so many hosts: an `omni` process runs its count on
-/// each of them. Negative counts, which the server accepts, mean none.
+/// Returns how many jobs a formation runs on a cluster of `hosts` hosts: an `omni` process type runs its count on
+/// each of them. Negative counts, which the server accepts, run none.
 pub fn expected_jobs(processes: &Processes, release: &Release, hosts: u32) -> Processes {
     let jobs = |(name, count): (&String, &i64)| {
         (name.clone(), spread(name, (*count).max(0), release, hosts))
@@ -101,8 +105,8 @@ pub fn expected_jobs(processes: &Processes, release: &Release, hosts: u32) -> Pr
     processes.iter().map(jobs).collect()
 }
 
-/// How many jobs come up (positive) or go down (negative) from one formation to another, by process type.
-/// Types that the new one does not name keep what they have; types that do not change are left out.
+/// Returns how many jobs start (positive) or stop (negative) between two formations, by process type. Types that `to`
+/// does not name keep their jobs; types that do not change are left out.
 pub fn steps(from: &Processes, to: &Processes, release: &Release, hosts: u32) -> Processes {
     to.iter()
         .map(|(name, count)| {
@@ -119,13 +123,17 @@ fn spread(name: &str, count: i64, release: &Release, hosts: u32) -> i64 {
         _ => count,
     }
 }
+
 impl AppHandle {
-    /// Asks for so many jobs of these process types, of an `omni` type so many on each host:
-    /// `PUT /apps/:a/scale/:r`. Types that are not named keep their jobs. Awaiting it gives a handle
-    /// once the server has accepted.
+    /// Sets how many jobs of each process type run, for an `omni` type how many per host: `PUT /apps/:a/scale/:r`.
+    /// Types that are not named keep their jobs. Returns a handle once the server has accepted.
     ///
-    /// Servers before v20170309.0 have no scale requests: there the formation is read, changed and
-    /// written.
+    /// On servers before v20170309.0, which have no scale requests, the formation is read, changed and written.
+    ///
+    /// # Errors
+    /// - Not found, when there is no such app or release, or when the app has no release.
+    /// - A validation error for process types that the release does not have.
+    /// - When the answer was lost ([`Error::may_have_acted`]), [`Error::pending`] names the scaling.
     pub fn scale<K: Into<String>>(
         &self,
         processes: impl IntoIterator<Item = (K, i64)>,
@@ -144,11 +152,7 @@ impl AppHandle {
     }
 }
 
-/// Another number of jobs to be asked for; made by [`AppHandle::scale`].
-///
-/// # Errors
-/// When awaited: not found, when there is no such app or release, or the app has no release; a
-/// validation error for process types that the release does not have.
+/// Scales an app; made by [`AppHandle::scale`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ScaleApp {
@@ -161,13 +165,13 @@ pub struct ScaleApp {
 }
 
 impl ScaleApp {
-    /// Of this release; of the app's current one, unless set.
+    /// Scales this release; the current one by default.
     pub fn release(mut self, id: impl Into<ReleaseId>) -> Self {
         self.release = Some(id.into());
         self
     }
 
-    /// All host tags that jobs of this type ask for, instead of those before; none clears them.
+    /// Replaces the host tags of a process type; an empty list clears them.
     pub fn tags<K: Into<String>, V: Into<String>>(
         mut self,
         process_type: impl Into<String>,
@@ -177,8 +181,8 @@ impl ScaleApp {
         self
     }
 
-    /// How many hosts the cluster has, for the jobs of `omni` processes on servers before v20170309.0.
-    /// Unless set, the distinct hosts of `/active-jobs` are counted.
+    /// Sets how many hosts the cluster has, to count the jobs of `omni` types on servers before v20170309.0. By
+    /// default the distinct hosts of `/active-jobs` are counted.
     pub fn hosts(mut self, hosts: u32) -> Self {
         self.hosts = Some(hosts);
         self
@@ -187,7 +191,7 @@ impl ScaleApp {
     async fn run(self, deadline: Deadline) -> Result<ScaleHandle, Error> {
         let Self { app, release, processes, tags, hosts, .. } = self;
         if processes.is_empty() && tags.is_empty() {
-            return Err(Error::invalid_input("scaling needs process types or tags"));
+            return Err(Error::invalid_input("name the process types to scale, or tags"));
         }
         let release_id = match release {
             Some(id) => id,
@@ -202,7 +206,7 @@ impl ScaleApp {
                 body.insert("new_tags".to_owned(), Value::Object(tags.clone()));
             }
         }
-        // A second request takes the place of the first and asks for the same.
+        // A second request replaces the first one and asks for the same.
         let spec = Spec::put(
             "/apps/{app}/scale/{release}",
             [app.app.as_str(), release_id.as_str()],
@@ -211,19 +215,240 @@ impl ScaleApp {
         let accepted =
             Request::<ScaleRequest>::json(&app.client, spec.body(&body)).within(deadline).await;
         let accepted = match accepted {
-            Ok(request) => Some(request),
             Err(error) if error.is_unsupported() => {
-                app.formations().update(&release_id).all(processes, tags).run(deadline).await?;
-                None
+                let update = app.formations().update(&release_id).all(processes, tags);
+                update.run(deadline).await.map(|_| None)
             }
-            Err(error) => return Err(error),
+            accepted => accepted.map(Some),
         };
-        let id = accepted.as_ref().map(|request| request.id.clone()).unwrap_or_default();
-        Ok(ScaleHandle { app, release_id, id, accepted, hosts })
+        let mut handle = ScaleHandle { hosts, ..app.scaling(release_id, "") };
+        match accepted {
+            Ok(accepted) => {
+                handle.id = accepted.as_ref().map(|request| request.id.clone()).unwrap_or_default();
+                handle.accepted = accepted;
+                Ok(handle)
+            }
+            Err(error) if error.may_have_acted() => Err(error.with_pending(handle.pending())),
+            Err(error) => Err(error),
+        }
     }
 }
 
 operation!(ScaleApp => ScaleHandle);
+
+/// An accepted scaling: await [`wait`](Self::wait), [`watch`](Self::watch) it, or resume it later by its ids.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ScaleHandle {
+    app: AppHandle,
+    /// The release that is scaled.
+    pub release_id: ReleaseId,
+    /// The id, which [`AppHandle::scaling`] takes; empty on servers before v20170309.0.
+    pub id: ScaleRequestId,
+    accepted: Option<ScaleRequest>,
+    hosts: Option<u32>,
+}
+
+impl AppHandle {
+    /// A scaling that was accepted before, by its ids; the request's is empty on servers before v20170309.0. Sends
+    /// nothing.
+    pub fn scaling(
+        &self,
+        release: impl Into<ReleaseId>,
+        id: impl Into<ScaleRequestId>,
+    ) -> ScaleHandle {
+        ScaleHandle {
+            app: self.clone(),
+            release_id: release.into(),
+            id: id.into(),
+            accepted: None,
+            hosts: None,
+        }
+    }
+}
+
+/// The steps of a scaling; made by [`ScaleHandle::watch`].
+pub type ScaleProgress = Progress<ScaleStep>;
+
+/// Waits for a scaling; made by [`ScaleHandle::wait`].
+pub type WaitForScale = Wait<ScaleHandle>;
+
+impl ScaleHandle {
+    /// The request as the server accepted it; `None` for a handle made from ids, and on servers before v20170309.0.
+    pub fn accepted(&self) -> Option<&ScaleRequest> {
+        self.accepted.as_ref()
+    }
+
+    /// Sets how many hosts the cluster has, see [`ScaleApp::hosts`].
+    pub fn hosts(mut self, hosts: u32) -> Self {
+        self.hosts = Some(hosts);
+        self
+    }
+
+    /// Streams the changes of the release's jobs, and the end. With a request's id it starts where the request did;
+    /// without one it starts now.
+    pub fn watch(&self) -> ScaleProgress {
+        Steps { handle: self.clone(), phase: Phase::Begin }.into_progress()
+    }
+
+    /// Waits until the jobs run, and returns the formation.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Cancelled`] when another request has replaced this one. Otherwise those of [`Wait`].
+    pub fn wait(&self) -> WaitForScale {
+        Wait::new(self.clone())
+    }
+
+    /// The events of the request itself.
+    fn own_events(&self) -> Events {
+        let types = [EventType::ScaleRequest, EventType::ScaleRequestCancelation];
+        self.app.client.events().object_types(types).object_id(self.id.as_str())
+    }
+
+    /// Reads from its events how the request ended, and the id of its first event.
+    async fn look_back(&self) -> Result<(Option<ScaleState>, Option<i64>), Error> {
+        let events = self.own_events().list().await?;
+        let first = events.last().map(|event| event.id);
+        // The oldest end counts: a request that is complete can still be cancelled, and stays complete.
+        Ok((events.iter().rev().find_map(ending), first))
+    }
+
+    /// Returns whether the jobs that run are those of the formation.
+    async fn is_settled(&self, release: &Release) -> Result<bool, Error> {
+        let wanted = self.app.formations().get_opt(&self.release_id).await?;
+        let active = self.app.client.active_jobs().await?;
+        let hosts = self.hosts.unwrap_or_else(|| count_hosts(&active));
+        let app_id = match &wanted {
+            Some(formation) => formation.app_id.clone(),
+            None => self.app.get().await?.id,
+        };
+        let wanted = wanted.map(|formation| formation.processes).unwrap_or_default();
+        let mut expected = expected_jobs(&wanted, release, hosts);
+        expected.retain(|_, count| *count > 0);
+        let mut running = Processes::new();
+        for job in
+            active.iter().filter(|job| job.app_id == app_id && job.release_id == self.release_id)
+        {
+            if job.type_name.is_empty() {
+                continue; // A one-off job belongs to no formation.
+            }
+            if job.state != JobState::Up {
+                return Ok(false); // On its way up or down.
+            }
+            *running.entry(job.type_name.clone()).or_default() += 1;
+        }
+        Ok(running == expected)
+    }
+
+    fn job_step(&self, event: &Event) -> Option<ScaleStep> {
+        let job = event.job().ok()?;
+        (job.release_id == self.release_id).then(|| ScaleStep::Job(Box::new(job)))
+    }
+}
+
+/// Counts the hosts on which jobs run; the cluster's own `omni` apps run on each.
+fn count_hosts(active: &[Job]) -> u32 {
+    let hosts: BTreeSet<_> =
+        active.iter().map(|job| job.host_id.as_str()).filter(|id| !id.is_empty()).collect();
+    u32::try_from(hosts.len()).unwrap_or(u32::MAX)
+}
+
+/// Returns how an event ends its scale request. Before v20190730.0 a cancellation came as a `scale_request`.
+fn ending(event: &Event) -> Option<ScaleState> {
+    match event.object_type {
+        EventType::ScaleRequestCancelation => Some(ScaleState::Cancelled),
+        EventType::ScaleRequest => match event.decode::<ScaleRequest>().ok()?.state {
+            state @ (ScaleState::Complete | ScaleState::Cancelled) => Some(state),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A step of a scaling.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ScaleStep {
+    /// A job of the release has changed its state.
+    Job(Box<Job>),
+    /// It has ended: `Complete` or `Cancelled`.
+    Ended(ScaleState),
+}
+
+impl Accepted for ScaleHandle {
+    type Step = ScaleStep;
+    type End = ScaleState;
+    type Output = Formation;
+
+    fn pending(&self) -> Pending {
+        Pending::Scale {
+            app: self.app.app.clone(),
+            release: self.release_id.clone(),
+            request: self.id.clone(),
+        }
+    }
+
+    async fn begin(&self) -> Result<Begun<Self>, Error> {
+        let mut steps = Steps { handle: self.clone(), phase: Phase::Begin };
+        if !self.id.is_empty() {
+            let (end, first) = self.look_back().await?;
+            if let Some(end) = end {
+                return Ok(Begun::Ended(end));
+            }
+            if let Err(error) = steps.listen(first) {
+                return Ok(Begun::Unknown(error));
+            }
+        }
+        Ok(Begun::Running(steps.into_progress()))
+    }
+
+    fn end(step: ScaleStep) -> Result<ScaleState, ScaleStep> {
+        match step {
+            ScaleStep::Ended(end) => Ok(end),
+            step @ ScaleStep::Job(_) => Err(step),
+        }
+    }
+
+    fn failure(_: &ScaleStep) -> Option<&str> {
+        None
+    }
+
+    async fn ask(&self) -> Result<Option<ScaleState>, Error> {
+        if !self.id.is_empty() {
+            return Ok(self.look_back().await?.0);
+        }
+        let release = self.app.client.releases().get(&self.release_id).await?;
+        Ok(self.is_settled(&release).await?.then_some(ScaleState::Complete))
+    }
+
+    async fn finish(&self, end: ScaleState, deadline: Deadline) -> Result<Formation, Error> {
+        if end == ScaleState::Cancelled {
+            let message = "another scale request has replaced this one";
+            return Err(Error::new(ErrorKind::Cancelled, message));
+        }
+        let read = self.app.formations().get(&self.release_id).within(deadline).await;
+        read.or_else(|error| match &self.accepted {
+            // The request has succeeded, and says what was asked for.
+            Some(request) => Ok(request.formation()),
+            None => Err(error.with_pending(self.pending())),
+        })
+    }
+}
+
+impl ScaleRequest {
+    fn formation(&self) -> Formation {
+        let mut formation = Formation {
+            app_id: self.app_id.clone(),
+            release_id: self.release_id.clone(),
+            processes: self.old_processes.clone(),
+            tags: self.old_tags.clone(),
+            ..Formation::default()
+        };
+        formation.processes.extend(self.new_processes.clone().unwrap_or_default());
+        formation.tags.extend(self.new_tags.clone().unwrap_or_default());
+        formation
+    }
+}
 
 #[cfg(test)]
 mod tests {

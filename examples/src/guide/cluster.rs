@@ -48,7 +48,7 @@ pub async fn change_env(
     let mut changed = change.clone().await;
     if let Err(error) = &changed
         && error.is_deployment_in_progress()
-        && let Some(Pending::Deployment(id)) = error.pending()
+        && let Some(Pending::Deployment { deployment: id, .. }) = error.pending()
     {
         let id = id.clone();
         session.screen.say(format_args!("deployment {id} is under way, waiting for its end"));

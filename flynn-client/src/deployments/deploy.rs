@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{DeploymentId, ReleaseId};
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
-/// A deployment to be asked for; made by [`AppHandle::deploy`].
+/// Deploys a release; made by [`AppHandle::deploy`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct DeployApp {
@@ -27,7 +27,7 @@ impl DeployApp {
         let app = self.app.get().within(deadline).await?;
         if app.release_id == self.release {
             return Err(Error::invalid_input(format!(
-                "release {} is the current one of app {}; a server of 2016 would wait in vain and then stop it",
+                "release {} is already the current release of app {}: deploy another one",
                 self.release, app.name
             )));
         }
@@ -38,21 +38,22 @@ impl DeployApp {
 operation!(DeployApp => DeploymentHandle);
 
 impl AppHandle {
-    /// Deploys a release: `POST /apps/:a/deploy`. Awaiting it gives a handle once the server has accepted.
+    /// Deploys a release: `POST /apps/:a/deploy`. Returns a handle once the server has accepted.
     ///
-    /// With no running processes the deployment is finished at once. The current release is refused: servers
-    /// of 2016 accept it, wait in vain, and then drop its formation.
+    /// Without running processes the deployment ends at once. The current release is refused, because servers of 2016
+    /// accept it, wait for its jobs in vain and then drop its formation.
     ///
     /// # Errors
-    /// [`ErrorKind::DeploymentInProgress`] when one is running, which [`Error::pending`] names; a validation
-    /// error when there is no such release, or it is the current one; not found, when there is no such app.
-    /// When the answer was lost, or cannot be read, or a proxy's is there instead, and the deployment cannot
-    /// be told from an older one in the app's list, [`Pending::PerhapsDeployed`].
+    /// - [`ErrorKind::DeploymentInProgress`] while another deployment runs; [`Error::pending`] names it.
+    /// - A validation error when there is no such release, or when it is the current one.
+    /// - Not found, when there is no such app.
+    /// - When the answer was lost ([`Error::may_have_acted`]), the deployment is looked for in the app's list. If it
+    ///   cannot be told from an older one, [`Error::pending`] is [`Pending::PerhapsDeployed`].
     pub fn deploy(&self, release: impl Into<ReleaseId>) -> DeployApp {
         DeployApp { app: self.clone(), release: release.into(), timeout: None }
     }
 
-    /// All deployments of the app, the newest first: `GET /apps/:a/deployments`.
+    /// Lists the deployments of the app, newest first: `GET /apps/:a/deployments`.
     ///
     /// # Errors
     /// Not found, when there is no such app.
@@ -61,7 +62,7 @@ impl AppHandle {
     }
 }
 
-/// Asks for a deployment without looking at what is current. A new release was never deployed before.
+/// Deploys a release without looking at the current one. With `is_new` it was never deployed before.
 pub(crate) async fn start(
     app: &AppHandle,
     release: &ReleaseId,
@@ -79,34 +80,37 @@ pub(crate) async fn start(
             Err(error) if error.message().starts_with(IN_PROGRESS) => {
                 let error = error.with_kind(ErrorKind::DeploymentInProgress);
                 match under_way(app, deadline).await {
-                    Ok(Some(id)) => return Err(error.with_pending(Pending::Deployment(id))),
-                    // It has ended since, or is about to.
+                    Ok(Some(id)) => {
+                        return Err(error.with_pending(Pending::Deployment {
+                            app: app.app.clone(),
+                            deployment: id,
+                        }));
+                    }
+                    // It has just ended, or is about to.
                     Ok(None)
                         if app.client.transport().settings.retry.pause(attempts, again).await => {}
                     _ => return Err(error),
                 }
             }
             Err(error) if error.may_have_acted() => {
-                let pending = Pending::PerhapsDeployed(release.clone());
+                let pending =
+                    Pending::PerhapsDeployed { app: app.app.clone(), release: release.clone() };
                 let found = lost(app, release, is_new, deadline).await;
                 break found.ok_or_else(|| error.with_pending(pending))?;
             }
             Err(error) => return Err(error),
         }
     };
-    Ok(DeploymentHandle {
-        client: app.client.clone(),
-        id: accepted.id.clone(),
-        accepted: Some(accepted),
-    })
+    let handle = app.client.deployment(&accepted.id).of_app(app.app.clone());
+    Ok(DeploymentHandle { accepted: Some(accepted), ..handle })
 }
 
-/// The deployment whose acceptance did not reach us: the newest one, if it is of this release and not an
-/// older one.
+/// Looks for the deployment whose answer was lost: the newest one, if it deploys this release and is not an older
+/// deployment of it.
 ///
-/// A new release has no older ones. Of another release, one that is under way counts, since the server
-/// allows no second one beside it; one that is complete counts when the release, which was not the current
-/// one when the call began, has become it; one that has failed tells nothing.
+/// A new release has no older ones. Otherwise a running one is the lost one, since the server allows only one at a
+/// time. A complete one is, when the release has become the current one since the call began. A failed one tells
+/// nothing.
 async fn lost(
     app: &AppHandle,
     release: &ReleaseId,
@@ -122,14 +126,14 @@ async fn lost(
     is_ours.then_some(newest)
 }
 
-/// The controller's words, under the code `validation_error` [seen].
+/// How the controller's message begins; its code is `validation_error`.
 const IN_PROGRESS: &str = "Cannot create deploy, there is already one in progress";
 
-/// For how long a deployment is asked for that another one is said to be in the way of, although none is: the
-/// end of a deployment is seen before the server takes the next one.
+/// How long a deployment is sent again while the server says that another one runs and none does: the end of a
+/// deployment shows before the server accepts the next one.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// The app's deployment that has not ended.
+/// The deployment of the app that has not ended.
 pub(crate) async fn under_way(
     app: &AppHandle,
     deadline: Deadline,

@@ -1,4 +1,4 @@
-//! Routes that a migration has not made.
+//! Routes that a migration has not created.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,9 +14,12 @@ impl Domain {
     /// Finds the HTTP routes under the old domain that have no counterpart under the new one: same path, same
     /// name before the domain.
     ///
-    /// A migration can end without an error and without some routes, even the controller's: servers before
-    /// v20170127.0 take a refusal for a duplicate, none copies more than one route of a name or any path, and
-    /// a new domain that is the end of the old one gets no routes at all [seen and read].
+    /// A migration can end without an error and without some routes, even the controller's. Servers before v20170127.0
+    /// mistake a refusal for a duplicate; no server copies paths or more than one route per name; and a new domain that
+    /// is the end of the old one gets no routes at all.
+    ///
+    /// # Errors
+    /// A validation error when a domain is empty; not found, when nothing is known of the migration.
     pub fn missing_routes(
         &self,
         old_domain: impl Into<String>,
@@ -27,9 +30,14 @@ impl Domain {
         FindMissingRoutes { between, timeout: None }
     }
 
-    /// Creates the routes that [`missing_routes`](Self::missing_routes) finds, with the settings of those under
-    /// the old domain. One that had a certificate gets the router's default, which a migration replaces. Gives
-    /// the routes that were made; when it fails half-way, they stay, and the next call makes the rest.
+    /// Creates the routes that [`missing_routes`](Self::missing_routes) finds, with the settings of the ones under the
+    /// old domain, and returns them. A route that had a certificate gets the router's default one, which the migration
+    /// has replaced.
+    ///
+    /// # Errors
+    /// Those of [`missing_routes`](Self::missing_routes) and of [`CreateRoute`](crate::routes::CreateRoute);
+    /// [`Error::missing_routes`] names what is still missing. The routes that were created stay; the next call creates
+    /// the rest.
     pub fn create_missing_routes(
         &self,
         old_domain: impl Into<String>,
@@ -41,18 +49,18 @@ impl Domain {
 }
 
 impl MigrationHandle {
-    /// Finds the routes that the migration has not made; see [`Domain::missing_routes`].
+    /// Finds the routes that the migration has not created; see [`Domain::missing_routes`].
     pub fn missing_routes(&self) -> FindMissingRoutes {
         FindMissingRoutes { between: Between::Migration(Box::new(self.clone())), timeout: None }
     }
 
-    /// Creates the routes that the migration has not made; see [`Domain::create_missing_routes`].
+    /// Creates the routes that the migration has not created; see [`Domain::create_missing_routes`].
     pub fn create_missing_routes(&self) -> CreateMissingRoutes {
         CreateMissingRoutes { between: Between::Migration(Box::new(self.clone())), timeout: None }
     }
 }
 
-/// Which two domains.
+/// The two domains.
 #[derive(Clone, Debug)]
 enum Between {
     Domains { client: Client, old: String, new: String },
@@ -75,10 +83,7 @@ impl Between {
     }
 }
 
-/// Looking for routes that are missing; made by [`Domain::missing_routes`].
-///
-/// # Errors
-/// A validation error, when a domain is empty; not found, when nothing is known of the migration.
+/// Finds routes that are missing; made by [`Domain::missing_routes`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct FindMissingRoutes {
@@ -96,11 +101,7 @@ impl FindMissingRoutes {
 
 operation!(FindMissingRoutes => Vec<MissingRoute>);
 
-/// Making routes that are missing; made by [`Domain::create_missing_routes`].
-///
-/// # Errors
-/// Those of [`FindMissingRoutes`] and of [`CreateRoute`](crate::routes::CreateRoute);
-/// [`Error::missing_routes`] names what is still missing then.
+/// Creates routes that are missing; made by [`Domain::create_missing_routes`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct CreateMissingRoutes {
@@ -134,7 +135,7 @@ impl CreateMissingRoutes {
             }
             match client.app(&new.app_id).routes().create(route).run(deadline).await {
                 Ok(route) => made.push(route),
-                Err(error) if error.is_conflict() => {} // made by somebody else since
+                Err(error) if error.is_conflict() => {} // somebody else has created it
                 Err(error) => {
                     let rest = [new].into_iter().chain(missing.map(|(_, missing)| missing));
                     return Err(error.with_missing_routes(rest.collect()));
@@ -147,11 +148,10 @@ impl CreateMissingRoutes {
 
 operation!(CreateMissingRoutes => Vec<Route>);
 
-/// The routes under the old domain without a counterpart, each with what is missing; `/` before the paths
-/// that need it.
+/// The routes under the old domain without a counterpart, with the missing ones; `/` before the paths that need it.
 fn missing<'a>(routes: &'a [Route], old: &str, new: &str) -> Vec<(&'a Route, MissingRoute)> {
     let there: HashSet<_> = routes.iter().map(|route| place(&route.domain, &route.path)).collect();
-    // What is under the new domain is under the old one too, and needs no counterpart of its own.
+    // A name under the new domain is also under the old one, and needs no counterpart.
     let is_below = is_under(new, old);
     let mut missing: Vec<_> = routes
         .iter()
@@ -171,18 +171,18 @@ fn missing<'a>(routes: &'a [Route], old: &str, new: &str) -> Vec<(&'a Route, Mis
     missing
 }
 
-/// Names are the same in either case, paths with and without the slashes at their end.
+/// Neither the case of a name nor the slashes at the end of a path make a difference.
 fn place<'a>(domain: &str, path: &'a str) -> (String, &'a str) {
     (domain.to_ascii_lowercase(), path.trim_end_matches('/'))
 }
 
-/// The name under the new domain of a name under the old one.
+/// Moves a name from the old domain to the new one.
 fn counterpart(name: &str, old: &str, new: &str) -> Option<String> {
     let front = name.len().checked_sub(old.len()).filter(|_| is_under(name, old))?;
     Some(format!("{}{new}", name.get(..front)?))
 }
 
-/// The names of what is missing, a few of them.
+/// A few names of the missing routes.
 pub(super) fn list(missing: &[MissingRoute]) -> String {
     const SHOWN: usize = 5;
     let name = |route: &MissingRoute| route.domain.clone() + route.path.trim_end_matches('/');

@@ -2,41 +2,99 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Line, NAME};
 use crate::ids::{
     AppId, AppRef, DeploymentId, JobId, MigrationId, ProviderId, ReleaseId, ResourceId,
     ScaleRequestId,
 };
 
-/// An operation that continues at the server, or is left unfinished there, after a call has failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An operation that continues at the server, or is unfinished there, after a call has failed or was dropped.
+///
+/// [`Client::resume`](crate::Client::resume) takes it up again, in another program too: it is `Serialize` and
+/// `Deserialize` and holds ids alone, no secrets. Apps are named as the caller named them.
+///
+/// ```
+/// use flynn_client::Pending;
+///
+/// let pending = Pending::Deployment { app: "www".into(), deployment: "5ab1".into() };
+/// let text = serde_json::to_string(&pending).unwrap();
+/// assert_eq!(text, r#"{"pending":"deployment","app":"www","deployment":"5ab1"}"#);
+/// assert_eq!(serde_json::from_str::<Pending>(&text).unwrap(), pending);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "pending", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Pending {
-    /// A release was made and is not deployed.
-    Release(ReleaseId),
-    /// The answer to the request for a release's deployment was lost: it may be under way all the same, see
-    /// `AppHandle::deployments`.
-    PerhapsDeployed(ReleaseId),
-    /// A deployment was accepted; [`Client::deployment`](crate::Client::deployment) goes on from here.
-    Deployment(DeploymentId),
-    /// A scale request was accepted for an app's release.
-    Scale {
-        /// The app, as the caller named it.
+    /// A release was created and is not deployed.
+    Release {
+        /// The app.
         app: AppRef,
-        /// The release whose processes are scaled.
+        /// The release.
+        release: ReleaseId,
+    },
+    /// The answer to a deployment was lost: the release may be deployed, see
+    /// [`AppHandle::deployments`](crate::apps::AppHandle::deployments).
+    PerhapsDeployed {
+        /// The app.
+        app: AppRef,
+        /// The release.
+        release: ReleaseId,
+    },
+    /// A deployment was accepted.
+    Deployment {
+        /// The app.
+        app: AppRef,
+        /// The deployment.
+        deployment: DeploymentId,
+    },
+    /// A scale request was accepted.
+    Scale {
+        /// The app.
+        app: AppRef,
+        /// The release that is scaled.
         release: ReleaseId,
         /// The request; empty on servers older than v20170309.0, which have only formations.
         request: ScaleRequestId,
     },
-    /// A domain migration was accepted.
-    Migration(MigrationId),
-    /// An app is being deleted.
-    AppDeletion(AppId),
-    /// The files of a release are being deleted.
-    ReleaseDeletion(ReleaseId),
+    /// A domain migration was accepted. It concerns the whole cluster, so it names no app.
+    Migration {
+        /// The migration.
+        migration: MigrationId,
+    },
+    /// The answer to a domain migration was lost: it may have begun.
+    PerhapsMigrating {
+        /// The new domain.
+        domain: String,
+    },
+    /// An app is being deleted, or may be when the answer was lost. Never delete it twice.
+    AppDeletion {
+        /// The app's id.
+        app: AppId,
+    },
+    /// A release and its files are being deleted.
+    ReleaseDeletion {
+        /// The app.
+        app: AppRef,
+        /// The release.
+        release: ReleaseId,
+    },
     /// A job was started.
-    Job(JobId),
-    /// Resource links of an app may be gone, which were only meant to be out of the way for a moment.
+    Job {
+        /// The app.
+        app: AppRef,
+        /// The job.
+        job: JobId,
+    },
+    /// The answer to a job's start was lost: it may run, see [`Jobs::list`](crate::jobs::Jobs::list).
+    PerhapsJob {
+        /// The app.
+        app: AppRef,
+        /// The release that it runs.
+        release: ReleaseId,
+    },
+    /// Links of an app to resources were removed for a moment and may not have been put back.
     ResourceLinks {
         /// The app's id.
         app: AppId,
@@ -45,25 +103,57 @@ pub enum Pending {
     },
 }
 
+impl Pending {
+    /// The app that it concerns; `None` for migrations, which concern the cluster.
+    pub fn app(&self) -> Option<AppRef> {
+        match self {
+            Self::Release { app, .. }
+            | Self::PerhapsDeployed { app, .. }
+            | Self::Deployment { app, .. }
+            | Self::Scale { app, .. }
+            | Self::ReleaseDeletion { app, .. }
+            | Self::Job { app, .. }
+            | Self::PerhapsJob { app, .. } => Some(app.clone()),
+            Self::AppDeletion { app } | Self::ResourceLinks { app, .. } => Some(app.into()),
+            Self::Migration { .. } | Self::PerhapsMigrating { .. } => None,
+        }
+    }
+}
+
 /// Ids come from the server, or from the caller.
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = |id: &dyn AsRef<str>| Line(id.as_ref(), NAME).to_string();
         match self {
-            Self::Release(release) => write!(f, "release {} is made and not deployed", id(release)),
-            Self::PerhapsDeployed(release) => {
-                write!(f, "release {} may be deployed: see the app's deployments", id(release))
+            Self::Release { app, release } => {
+                write!(f, "release {} of app {} is not deployed", id(release), id(app))
             }
-            Self::Deployment(deployment) => write!(f, "deployment {} continues", id(deployment)),
+            Self::PerhapsDeployed { app, release } => write!(
+                f,
+                "release {0} may be deployed: see the deployments of app {1}",
+                id(release),
+                id(app)
+            ),
+            Self::Deployment { app, deployment } => {
+                write!(f, "deployment {} of app {} continues", id(deployment), id(app))
+            }
             Self::Scale { app, release, .. } => {
-                write!(f, "the scaling of {} at release {} continues", id(app), id(release))
+                write!(f, "the scaling of app {} at release {} continues", id(app), id(release))
             }
-            Self::Migration(migration) => write!(f, "domain migration {} continues", id(migration)),
-            Self::AppDeletion(app) => write!(f, "the deletion of app {} continues", id(app)),
-            Self::ReleaseDeletion(release) => {
-                write!(f, "the deletion of release {} continues", id(release))
+            Self::Migration { migration } => {
+                write!(f, "domain migration {} continues", id(migration))
             }
-            Self::Job(job) => write!(f, "job {} continues", id(job)),
+            Self::PerhapsMigrating { domain } => {
+                write!(f, "the migration to {} may have begun", id(domain))
+            }
+            Self::AppDeletion { app } => write!(f, "the deletion of app {} continues", id(app)),
+            Self::ReleaseDeletion { app, release } => {
+                write!(f, "the deletion of release {} of app {} continues", id(release), id(app))
+            }
+            Self::Job { app, job } => write!(f, "job {} of app {} continues", id(job), id(app)),
+            Self::PerhapsJob { app, release } => {
+                write!(f, "a job of release {} of app {} may run", id(release), id(app))
+            }
             Self::ResourceLinks { app, resources } => {
                 write!(f, "app {} has lost {} resource links", id(app), resources.len())
             }

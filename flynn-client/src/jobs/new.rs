@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::apps::AppHandle;
 use crate::attached::Attached;
 use crate::env::Env;
-use crate::error::Error;
+use crate::error::{Error, Pending};
 use crate::ids::{ArtifactId, ReleaseId};
 use crate::jobs::{Job, Jobs};
 use crate::json::{is_default, is_false, null_is_default};
 use crate::releases::{Release, ResourceLimit};
 use crate::transport::{Deadline, Repeat, Request, Spec, operation, upgrade};
 
-/// A one-off job to be run, as the wire has it; [`Jobs::run`](crate::jobs::Jobs::run) makes one.
+/// A new one-off job, as it is sent; [`Jobs::run`](crate::jobs::Jobs::run) makes one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -30,19 +30,19 @@ pub struct NewJob {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub artifact_ids: Vec<ArtifactId>,
-    /// Whether the release's variables are set.
+    /// Sets the release's variables.
     #[serde(skip_serializing_if = "is_false")]
     pub release_env: bool,
     /// Program and arguments.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// Variables of its own.
+    /// Its own variables.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_default")]
     pub env: Env,
-    /// Free pairs.
+    /// Metadata.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
-    /// Whether it has a terminal.
+    /// Gives it a terminal.
     #[serde(skip_serializing_if = "is_false")]
     pub tty: bool,
     /// Width of the terminal.
@@ -51,7 +51,7 @@ pub struct NewJob {
     /// Height of the terminal.
     #[serde(rename = "tty_lines", skip_serializing_if = "is_default")]
     pub lines: u16,
-    /// Whether its output stays out of the app's log.
+    /// Keeps its output out of the app's log.
     #[serde(skip_serializing_if = "is_false")]
     pub disable_log: bool,
     /// Limits by name, see [`ProcessType::resources`](crate::releases::ProcessType::resources).
@@ -63,14 +63,17 @@ pub struct NewJob {
     /// Profiles, such as `zfs`.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<String>,
-    /// The kind of process whose mounts it is given.
+    /// The process type whose mounts it gets.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub mounts_from: String,
 }
 impl Jobs {
-    /// Runs a program with the current release and its variables: `POST /apps/:a/jobs`.
+    /// Runs a program with the current release and its variables: `POST /apps/:a/jobs`. Detached by default;
+    /// [`attached`](RunJob::attached) connects its input and output.
     ///
-    /// Awaiting it starts the job detached; [`attached`](RunJob::attached) keeps hold of its input and output.
+    /// # Errors
+    /// Not found, when the app or the release does not exist. When the answer was lost ([`Error::may_have_acted`]), the
+    /// job may run, and [`Error::pending`] is [`Pending::PerhapsJob`].
     pub fn run<A: Into<String>>(&self, args: impl IntoIterator<Item = A>) -> RunJob {
         RunJob {
             app: self.app.clone(),
@@ -85,13 +88,10 @@ impl Jobs {
     }
 }
 
-/// A one-off job to be run; made by [`Jobs::run`].
+/// Runs a one-off job; made by [`Jobs::run`].
 ///
-/// Awaiting it gives what the server says of a job that it has just asked for: ids, release and arguments.
-/// `state` and times are empty there; [`Jobs::get`] reads them later.
-///
-/// # Errors
-/// Not found, when the app or the release does not exist.
+/// It returns the job as the server accepted it, with ids, release and arguments; state and times are empty.
+/// [`Jobs::wait`] waits for its end.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct RunJob {
@@ -102,13 +102,13 @@ pub struct RunJob {
 }
 
 impl RunJob {
-    /// Another release than the current one.
+    /// Runs another release than the current one.
     pub fn release(mut self, id: impl Into<ReleaseId>) -> Self {
         self.job.release_id = id.into();
         self
     }
 
-    /// Whether the release's variables are set; they are unless told.
+    /// Sets the release's variables for the job, or not; on by default.
     pub fn release_env(mut self, set: bool) -> Self {
         self.job.release_env = set;
         self
@@ -120,7 +120,7 @@ impl RunJob {
         self
     }
 
-    /// Adds one pair of meta data.
+    /// Adds metadata.
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.job.meta.insert(key.into(), value.into());
         self
@@ -140,55 +140,51 @@ impl RunJob {
         self
     }
 
-    /// Runs on this artifact instead of the release's; further ones are layers above. v2016 ignores it.
+    /// Runs this artifact instead of the release's; further ones are layers above it. Servers of 2016 ignore it.
     pub fn artifact(mut self, id: impl Into<ArtifactId>) -> Self {
         self.job.artifact_ids.push(id.into());
         self
     }
 
-    /// Which share of a host it runs in: `background`, `system` or `user`. Servers that do not know
-    /// shares ignore it.
+    /// Sets the share of a host that it runs in: `background`, `system` or `user`. Servers without shares ignore it.
     pub fn partition(mut self, name: impl Into<String>) -> Self {
         self.job.partition = name.into();
         self
     }
 
-    /// Gives it a privilege: `zfs`, `kvm` or `loop`. Servers that do not know them ignore it.
+    /// Gives it a privilege: `zfs`, `kvm` or `loop`. Servers without privileges ignore it.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.job.profiles.push(name.into());
         self
     }
 
-    /// Gives it the mounts of this kind of process.
+    /// Gives it the mounts of a process type.
     pub fn mounts_from(mut self, process: impl Into<String>) -> Self {
         self.job.mounts_from = process.into();
         self
     }
 
-    /// Whether its output goes to the app's log. Unless told, that of detached jobs does, that of attached
-    /// ones does not.
+    /// Sends its output to the app's log, or not. By default only detached jobs do.
     pub fn log(mut self, log: bool) -> Self {
         self.log = Some(log);
         self
     }
 
-    /// Keeps hold of its input and output.
-    ///
-    /// The frames were never recorded from a real controller; written from the server's source and the
-    /// facts seen.
+    /// Connects its input and output.
     pub fn attached(self) -> RunAttached {
         RunAttached { timeout: self.timeout, hold: HOLD, run: self }
     }
 
     async fn run(self, deadline: Deadline) -> Result<Job, Error> {
         let app = self.app.clone();
-        let spec = self.spec(true, deadline).await?;
-        Request::json(&app.client, spec).within(deadline).await
+        let (spec, pending) = self.spec(true, deadline).await?;
+        let started = Request::json(&app.client, spec).within(deadline).await;
+        started.map_err(|error| perhaps(error, pending))
     }
 
-    async fn spec(mut self, log: bool, deadline: Deadline) -> Result<Spec, Error> {
+    async fn spec(mut self, log: bool, deadline: Deadline) -> Result<(Spec, Pending), Error> {
         if self.job.args.is_empty() {
-            return Err(Error::invalid_input("there is no program to run"));
+            return Err(Error::invalid_input("name a program to run"));
         }
         let release: Release = if self.job.release_id.is_empty() {
             self.app.release().within(deadline).await?
@@ -201,19 +197,23 @@ impl RunJob {
         }
         self.job.release_id = release.id;
         self.job.disable_log = !self.log.unwrap_or(log);
-        Ok(Spec::post("/apps/{app}/jobs", [self.app.app.as_str()], Repeat::Never).body(&self.job))
+        let spec = Spec::post("/apps/{app}/jobs", [self.app.app.as_str()], Repeat::Never);
+        let spec = spec.body(&self.job);
+        Ok((spec, Pending::PerhapsJob { app: self.app.app, release: self.job.release_id }))
     }
 }
 
 operation!(RunJob => Job);
 
-/// What starts programs in the images that a push makes; v2016 adds it by itself, later servers do not.
+/// The error of a job that may run although its answer was lost.
+fn perhaps(error: Error, pending: Pending) -> Error {
+    if error.may_have_acted() { error.with_pending(pending) } else { error }
+}
+
+/// Starts programs in the images that a git push makes. Servers of 2016 add it, later ones do not.
 const RUNNER: &str = "/runner/init";
 
-/// A job to be run attached; made by [`RunJob::attached`].
-///
-/// # Errors
-/// Not found, when the app or the release does not exist.
+/// Runs a job attached; made by [`RunJob::attached`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct RunAttached {
@@ -239,8 +239,9 @@ impl RunAttached {
 
     async fn run(self, deadline: Deadline) -> Result<Attached, Error> {
         let client = self.run.app.client.clone();
-        let spec = self.run.spec(false, deadline).await?;
-        let connection = upgrade(&client, spec, deadline).await?;
+        let (spec, pending) = self.run.spec(false, deadline).await?;
+        let connection = upgrade(&client, spec, deadline).await;
+        let connection = connection.map_err(|error| perhaps(error, pending))?;
         Ok(Attached::new(connection, self.hold))
     }
 }

@@ -11,7 +11,7 @@ use crate::json::{is_default, is_false};
 use crate::secret::Secret;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
-/// A route to be made.
+/// A new route.
 #[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 #[expect(clippy::struct_excessive_bools, reason = "as the wire has it")]
@@ -40,7 +40,7 @@ pub struct NewRoute {
 }
 
 impl NewRoute {
-    /// A route of this domain.
+    /// A route for this domain.
     pub fn http(domain: impl Into<String>) -> Self {
         Self {
             kind: RouteType::Http,
@@ -50,35 +50,35 @@ impl NewRoute {
         }
     }
 
-    /// A route of a port that the server picks, unless [`port`](Self::port) says one.
+    /// A route for a port, which the server picks unless you set [`port`](Self::port).
     pub fn tcp() -> Self {
         Self { kind: RouteType::Tcp, drain_backends: true, ..Self::default() }
     }
 
-    /// The service; `<app>-web` unless set. A wrong one is accepted, and answers 503.
+    /// Sets the service; `<app>-web` by default. The server accepts one that does not exist, and the route answers 503.
     pub fn service(mut self, service: impl Into<String>) -> Self {
         self.service = service.into();
         self
     }
 
-    /// The port, of TCP routes.
+    /// The port of a TCP route.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// A prefix of paths; the domain needs a route of `/` first.
+    /// Sets the path, a prefix; the domain needs a route for `/` first.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// Certificate (PEM, leaf first) and private key (PEM). The server checks that they belong together, and
-    /// neither chain nor names nor dates.
+    /// Sets certificate (PEM, leaf first) and private key (PEM). The server checks that they belong together, but not
+    /// the chain, the names or the dates.
     ///
-    /// Both are sent as they are. Go reads them on the server, and its PEM reader takes no byte order mark, no
-    /// indentation and no CR line ends: pass canonical PEM, which `Bundle::to_pem` and `PrivateKey::secret_pem` of
-    /// the crate `flynn-tls` write from any file.
+    /// Both are sent as they are. Go's PEM reader on the server accepts no byte order mark, no indentation and no CR
+    /// line ends: pass canonical PEM, which `Bundle::to_pem` and `PrivateKey::secret_pem` of the crate `flynn-tls` write
+    /// from any file.
     pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
         self.certificate =
             Some(Certificate { cert: cert.into(), key: key.into(), ..Certificate::default() });
@@ -92,46 +92,47 @@ impl NewRoute {
         self
     }
 
-    /// One visitor stays with one job.
+    /// Keeps each visitor with one job.
     pub fn sticky(mut self, sticky: bool) -> Self {
         self.sticky = sticky;
         self
     }
 
-    /// Only to the leader of the service.
+    /// Leads only to the leader of the service.
     pub fn leader(mut self, leader: bool) -> Self {
         self.leader = leader;
         self
     }
 
-    /// Jobs end only when their requests have; on unless set. All routes of a service must agree.
+    /// Stops jobs only when their requests have ended; on by default. All routes of a service must agree.
     pub fn drain_backends(mut self, drain: bool) -> Self {
         self.drain_backends = drain;
         self
     }
 
-    /// One request a connection, between router and job.
+    /// Uses one connection per request between router and job.
     pub fn disable_keep_alives(mut self, disable: bool) -> Self {
         self.disable_keep_alives = disable;
         self
     }
 }
 impl AppRoutes {
-    /// Makes a route: `POST /apps/:a/routes`. For a `path`, the domain's route of `/` is looked for first.
+    /// Creates a route: `POST /apps/:a/routes`. With a path, the domain's route for `/` is looked for first.
+    ///
+    /// Servers also answer "Duplicate route" when two routes bring the same new certificate at the same time. When no
+    /// app has such a route, the request is sent again, three times at most.
+    ///
+    /// # Errors
+    /// - A conflict for a duplicate or a reserved port.
+    /// - A validation error for a path whose domain has no route for `/`, for a certificate and key that do not belong
+    ///   together, or for a service whose other routes drain differently.
+    /// - Not found, when there is no such app.
     pub fn create(&self, route: NewRoute) -> CreateRoute {
         CreateRoute { app: self.app.clone(), route, timeout: None }
     }
 }
 
-/// A route to be made; made by [`AppRoutes::create`].
-///
-/// Servers answer "Duplicate route" also when two routes bring the same new certificate at the same time. Where
-/// no app has such a route, it is asked for again, three times at most.
-///
-/// # Errors
-/// A conflict for a duplicate, or a reserved port; a validation error for a `path` whose domain has no route
-/// of `/`, a certificate and key that do not belong together, or a service whose other routes drain
-/// differently; not found, when there is no such app.
+/// Creates a route; made by [`AppRoutes::create`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct CreateRoute {
@@ -140,15 +141,15 @@ pub struct CreateRoute {
     timeout: Option<Duration>,
 }
 
-/// The controller's words for a conflict with another route, or with another's certificate [seen].
+/// How the controller's message begins for a conflict with another route, or with its certificate.
 const DUPLICATE: &str = "Duplicate route";
-/// How often a route is asked for that is no duplicate.
+/// How often a route that is not a duplicate is sent.
 const MOST_ATTEMPTS: u32 = 4;
 
 impl CreateRoute {
     pub(crate) async fn run(mut self, deadline: Deadline) -> Result<Route, Error> {
         if self.route.kind == RouteType::Http && self.route.domain.is_empty() {
-            return Err(Error::invalid_input("an http route needs a domain"));
+            return Err(Error::invalid_input("an HTTP route needs a domain"));
         }
         if self.route.service.is_empty() {
             self.route.service = format!("{}-web", self.app_name(deadline).await?);
@@ -178,8 +179,8 @@ impl CreateRoute {
         Request::json(&self.app.client, spec.body(&self.route)).within(deadline).await
     }
 
-    /// Whether a route of any app serves the domain and path, or the port. A port that the server picks is
-    /// never taken. When this cannot be told, the server is believed.
+    /// Returns whether a route of any app serves the domain and path, or the port. A port that the server picks is
+    /// never taken. When the routes cannot be read, the server is believed.
     async fn is_duplicate(&self, deadline: Deadline) -> bool {
         let NewRoute { kind, domain, path, port, .. } = &self.route;
         let Ok(routes) = of_all(&self.app.client, deadline).await else { return true };
@@ -189,7 +190,7 @@ impl CreateRoute {
         })
     }
 
-    /// The default service carries the app's name, so an id has to be looked up.
+    /// The default service has the app's name, so an id has to be looked up.
     async fn app_name(&self, deadline: Deadline) -> Result<String, Error> {
         if self.app.app.id().is_some() {
             Ok(self.app.get().within(deadline).await?.name)
@@ -198,7 +199,7 @@ impl CreateRoute {
         }
     }
 
-    /// Without a route of `/` the server says "Invalid route" and not why.
+    /// Without a route for `/` the server answers "Invalid route" and not why.
     async fn check_root(&self, deadline: Deadline) -> Result<(), Error> {
         let domain = &self.route.domain;
         let routes = of_all(&self.app.client, deadline).await?;
@@ -206,7 +207,7 @@ impl CreateRoute {
             return Ok(());
         }
         Err(Error::invalid_input(format!(
-            "{domain} has no route of /, which one of {} needs first",
+            "create a route for `/` on {domain} before `{}`",
             self.route.path
         )))
     }

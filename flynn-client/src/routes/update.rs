@@ -1,4 +1,4 @@
-//! Changing a route without losing what was not named.
+//! Changing a route without losing anything.
 
 use std::time::Duration;
 
@@ -6,14 +6,22 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::{AppRoutes, Route};
+use crate::document::{self, Document};
 use crate::error::{Error, ErrorKind};
 use crate::ids::RouteId;
 use crate::secret::Secret;
-use crate::transport::{Deadline, Repeat, Request, operation};
+use crate::transport::{Deadline, Repeat, operation};
 
 impl AppRoutes {
-    /// Changes a route: reads it, changes what is named, and writes everything back, certificate, owner and
-    /// unknown fields included (`GET` and `PUT /apps/:a/routes/:type/:id`).
+    /// Changes a route: reads it, sets the fields that you name, and writes everything back, with certificate, owner
+    /// and unknown fields (`GET` and `PUT /apps/:a/routes/:type/:id`).
+    ///
+    /// Domain and `drain_backends` cannot be changed: create another route. A certificate can be replaced, but not
+    /// removed.
+    ///
+    /// # Errors
+    /// Not found, when there is no such route; a validation error for a certificate and key that do not belong
+    /// together; a conflict for a [`certificate`](UpdateRoute::certificate) of a route whose certificate is managed.
     pub fn update(&self, id: impl Into<RouteId>) -> UpdateRoute {
         UpdateRoute {
             routes: self.clone(),
@@ -25,13 +33,7 @@ impl AppRoutes {
     }
 }
 
-/// A change of a route; made by [`AppRoutes::update`].
-///
-/// Domain and `drain_backends` cannot be changed: make another route.
-///
-/// # Errors
-/// Not found; a validation error for certificate and key that do not belong together; a conflict for a
-/// [`certificate`](UpdateRoute::certificate) of a route whose certificate is managed.
+/// Changes a route; made by [`AppRoutes::update`].
 #[derive(Clone)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateRoute {
@@ -58,7 +60,7 @@ impl UpdateRoute {
     pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
         let (cert, key) = (cert.into(), key.into());
         if cert.trim().is_empty() || key.expose().trim().is_empty() {
-            // The server would keep the old pair, and answer as if it had none.
+            // The server would keep the old pair and answer as if there was none.
             self.fault = Some("the certificate or its key is empty");
         }
         self.set("certificate", json!({ "cert": cert, "key": key.expose() }))
@@ -76,7 +78,7 @@ impl UpdateRoute {
         self.set(MANAGED, Value::Null)
     }
 
-    /// Leads to another service.
+    /// Sets the service.
     pub fn service(mut self, service: impl Into<String>) -> Self {
         let service = service.into();
         if service.is_empty() {
@@ -85,27 +87,27 @@ impl UpdateRoute {
         self.set("service", service)
     }
 
-    /// One visitor stays with one job.
+    /// Keeps each visitor with one job.
     pub fn sticky(self, sticky: bool) -> Self {
         self.set("sticky", sticky)
     }
 
-    /// Only to the leader of the service.
+    /// Leads only to the leader of the service.
     pub fn leader(self, leader: bool) -> Self {
         self.set("leader", leader)
     }
 
-    /// Another prefix of paths.
+    /// Sets the path.
     pub fn path(self, path: impl Into<String>) -> Self {
         self.set("path", path.into())
     }
 
-    /// Another port, of TCP routes; from 2021 servers on.
+    /// Sets the port of a TCP route; servers of 2016 cannot change it.
     pub fn port(self, port: u16) -> Self {
         self.set("port", port)
     }
 
-    /// One request a connection, between router and job.
+    /// Uses one connection per request between router and job.
     pub fn disable_keep_alives(self, disable: bool) -> Self {
         self.set("disable_keep_alives", disable)
     }
@@ -119,33 +121,33 @@ impl UpdateRoute {
         if let Some(fault) = self.fault {
             return Err(Error::invalid_input(fault));
         }
-        let client = &self.routes.app.client;
-        let read = Request::<Value>::json(client, self.routes.read(&self.id));
-        let mut document = read.within(deadline).await?;
-        let Some(route) = document.as_object_mut() else {
-            return Err(Error::new(ErrorKind::Decode, "the route is no JSON object"));
-        };
-        let changes = |name| self.changes.iter().any(|(changed, _)| *changed == name);
-        if is_managed(route) && changes("certificate") && !changes(MANAGED) {
-            // The server would ignore the certificate without a word.
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "the route's certificate is managed by ACME; call `detach_managed_certificate()` too to set your own",
-            ));
-        }
-        for (name, value) in self.changes {
-            if value.is_null() {
-                route.remove(name);
-            } else {
-                route.insert(name.to_owned(), value);
+        let Self { routes, id, changes, .. } = self;
+        let read = routes.read(&id);
+        let write = routes.one(Method::PUT, Repeat::Router, &id);
+        let changes_field = |name| changes.iter().any(|(changed, _)| *changed == name);
+        let own_certificate = changes_field("certificate") && !changes_field(MANAGED);
+        let change = |route: &mut Document| {
+            if is_managed(route) && own_certificate {
+                // The server would ignore the certificate without a word.
+                return Err(Error::new(
+                    ErrorKind::Conflict,
+                    "the route's certificate is managed by ACME; call `detach_managed_certificate()` too to set your own",
+                ));
             }
-        }
-        // v2016 goes by these of the body, later servers by the URL.
-        let (kind, uuid) = self.id.as_str().split_once('/').unwrap_or_default();
-        route.insert("type".to_owned(), kind.into());
-        route.insert("id".to_owned(), uuid.into());
-        let write = self.routes.one(Method::PUT, Repeat::Router, &self.id).body(&document);
-        Request::json(client, write).within(deadline).await
+            for (name, value) in changes {
+                if value.is_null() {
+                    route.remove(name);
+                } else {
+                    route.insert(name.to_owned(), value);
+                }
+            }
+            // v2016 reads these from the body, later servers from the URL.
+            let (kind, uuid) = id.as_str().split_once('/').unwrap_or_default();
+            route.insert("type".to_owned(), kind.into());
+            route.insert("id".to_owned(), uuid.into());
+            Ok(())
+        };
+        document::update(&routes.app.client, read, write, change, deadline).await
     }
 }
 

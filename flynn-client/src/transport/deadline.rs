@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind};
 
 /// When a whole call, waiting included, must be over.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Deadline(Option<Instant>);
+pub struct Deadline(Option<Instant>);
 
 impl Deadline {
     /// Never.

@@ -68,7 +68,14 @@ const WAITS: [Wait; 6] = [
         )],
     },
     Wait {
-        make: |c| c.release_deletion("r1").wait().into_future().map(|done| done.map(drop)).boxed(),
+        make: |c| {
+            c.app("www")
+                .release_deletion("r1")
+                .wait()
+                .into_future()
+                .map(|done| done.map(drop))
+                .boxed()
+        },
         before: &[("GET /events", "[]")],
         after: &[(
             "GET /events",

@@ -57,16 +57,25 @@ async fn a_release_goes_with_its_files() {
         let gone = deletion.wait().timeout(Duration::from_secs(30)).await.unwrap();
         assert_eq!(gone.release_id, made[0]);
         assert!(flynn.releases().get_opt(&made[0]).await.unwrap().is_none());
-        flynn.release_deletion(&made[0]).wait().timeout(Duration::from_secs(30)).await.unwrap();
+        flynn
+            .app("www")
+            .release_deletion(&made[0])
+            .wait()
+            .timeout(Duration::from_secs(30))
+            .await
+            .unwrap();
     }
 }
 
 #[tokio::test]
 async fn files_of_a_release_that_go_unseen_are_pending() {
     let server = Server::play([answer(401, "", "")]).await;
-    let error = server.client().release_deletion("r1").wait().await.unwrap_err();
+    let error = server.client().app("www").release_deletion("r1").wait().await.unwrap_err();
     assert!(error.is_unauthorized());
-    assert_eq!(error.pending(), Some(&Pending::ReleaseDeletion("r1".into())));
+    assert_eq!(
+        error.pending(),
+        Some(&Pending::ReleaseDeletion { app: "www".into(), release: "r1".into() })
+    );
 }
 
 #[tokio::test]
@@ -93,7 +102,7 @@ async fn a_timeout_tells_the_servers_trouble() {
         server.client().app_deletion(AppId::new(ID)).wait().timeout(Duration::from_millis(300));
     let error = wait.await.unwrap_err();
     assert!(error.is_timeout() && error.message().contains("a job will not stop"), "{error:?}");
-    assert_eq!(error.pending(), Some(&Pending::AppDeletion(AppId::new(ID))));
+    assert_eq!(error.pending(), Some(&Pending::AppDeletion { app: AppId::new(ID) }));
 }
 
 #[tokio::test]
@@ -101,7 +110,7 @@ async fn a_lost_answer_is_no_reason_to_delete_twice() {
     let server = Server::play([json(200, APP), Step::Drop]).await;
     let error = server.client().app("www").delete().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Connection);
-    assert_eq!(error.pending(), Some(&Pending::AppDeletion(AppId::new(ID))));
+    assert_eq!(error.pending(), Some(&Pending::AppDeletion { app: AppId::new(ID) }));
     assert_eq!(server.lines(), ["GET /apps/www".to_owned(), format!("DELETE /apps/{ID}")]);
 }
 
@@ -114,4 +123,20 @@ async fn gone_is_gone_when_the_stream_is_lost_for_good() {
     .await;
     let gone = server.client().app_deletion(AppId::new(ID)).wait().await.unwrap();
     assert_eq!(gone.app_id, ID);
+}
+
+#[tokio::test]
+async fn an_answer_of_a_proxy_is_no_reason_to_delete_twice() {
+    for answered in [answer(502, "", "<html>"), answer(504, "", ""), json(200, "<html>")] {
+        let server = Server::play([json(200, APP), answered.clone()]).await;
+        let error = server.client().app("www").delete().await.unwrap_err();
+        assert_eq!(
+            error.pending(),
+            Some(&Pending::AppDeletion { app: AppId::new(ID) }),
+            "{answered:?}"
+        );
+        assert_eq!(server.lines().len(), 2, "{:?}", server.lines());
+    }
+    let server = Server::play([json(200, APP), answer(403, "", "")]).await;
+    assert_eq!(server.client().app("www").delete().await.unwrap_err().pending(), None);
 }

@@ -24,6 +24,14 @@ fn event(id: u32, status: &str, error: &str) -> String {
     ) + "\n\n"
 }
 
+fn pending(app: &str) -> Pending {
+    Pending::Deployment { app: app.into(), deployment: "d1".into() }
+}
+
+fn perhaps() -> Pending {
+    Pending::PerhapsDeployed { app: "www".into(), release: "r2".into() }
+}
+
 const APP: &str = r#"{"id":"a1","name":"www","release":"r1"}"#;
 
 #[tokio::test]
@@ -97,7 +105,7 @@ async fn a_stream_that_does_not_heal_leaves_the_last_word_to_a_get() {
     .await;
     let error = server.client().deployment("d1").wait().await.unwrap_err();
     assert!(error.is_forbidden());
-    assert_eq!(error.pending(), Some(&Pending::Deployment("d1".into())));
+    assert_eq!(error.pending(), Some(&pending("a1")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -126,8 +134,8 @@ async fn a_timeout_gives_the_id_to_go_on_with() {
         .await
         .unwrap_err();
     assert!(error.is_timeout());
-    assert_eq!(error.pending(), Some(&Pending::Deployment("d1".into())));
-    assert!(error.to_string().contains("deployment d1 continues"), "{error}");
+    assert_eq!(error.pending(), Some(&pending("a1")));
+    assert!(error.to_string().contains("deployment d1 of app a1 continues"), "{error}");
 }
 
 #[tokio::test]
@@ -193,7 +201,7 @@ async fn one_that_is_in_the_way_is_named() {
     let error = server.client().app("www").deploy("r2").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DeploymentInProgress);
     assert!(error.is_deployment_in_progress() && error.is_conflict());
-    assert_eq!(error.pending(), Some(&Pending::Deployment("d1".into())));
+    assert_eq!(error.pending(), Some(&pending("www")));
 }
 
 #[tokio::test]
@@ -210,7 +218,7 @@ async fn one_whose_acceptance_was_lost_is_found() {
         let server = Server::play([json(200, APP), Step::Drop, found]).await;
         let error = server.client().app("www").deploy("r2").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connection);
-        assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
+        assert_eq!(error.all_pending(), [perhaps()]);
     }
 }
 
@@ -220,7 +228,7 @@ async fn an_older_deployment_of_the_release_is_not_taken_for_the_lost_one() {
     // The app was set to another release since, and still is.
     let server = Server::play([json(200, APP), Step::Drop, list(), json(200, APP)]).await;
     let error = server.client().app("www").deploy("r2").await.unwrap_err();
-    assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
+    assert_eq!(error.all_pending(), [perhaps()]);
 
     // It was complete at once.
     let now = json(200, APP.replace("r1", "r2"));
@@ -245,7 +253,7 @@ async fn an_acceptance_may_be_lost_behind_another_answer() {
         assert_eq!(handle.unwrap().id, "d1", "{lost:?}");
         let server = Server::play([json(200, APP), lost, json(200, "[]")]).await;
         let error = server.client().app("www").deploy("r2").await.unwrap_err();
-        assert_eq!(error.all_pending(), [Pending::PerhapsDeployed("r2".into())]);
+        assert_eq!(error.all_pending(), [perhaps()]);
     }
 
     // These say that nothing was done.
@@ -310,7 +318,7 @@ async fn one_named_by_id_is_looked_up_first() {
     assert!(nothing.is_validation() && nothing.pending().is_none(), "{nothing}");
     let hang = Server::play([Step::Hang]).await;
     let wait = hang.client().deployment("d1").wait().timeout(Duration::from_millis(50));
-    assert_eq!(wait.await.unwrap_err().pending(), Some(&Pending::Deployment("d1".into())));
+    assert_eq!(wait.await.unwrap_err().pending(), Some(&pending("")));
 }
 
 fn ended(status: &str, finished: bool) -> Step {
@@ -406,4 +414,33 @@ async fn one_that_only_seems_to_be_in_the_way_is_asked_about_again() {
     let error = deploy.await.unwrap_err();
     assert!(error.is_deployment_in_progress() || error.is_timeout(), "{error}");
     assert!(posts(&server) > 4);
+}
+
+#[tokio::test]
+async fn a_success_stays_one_when_its_last_read_fails() {
+    let server = Server::play([
+        json(200, APP),
+        json(200, deployment("pending")),
+        events(&(event(1, "pending", "") + &event(2, "complete", ""))),
+        answer(500, "", ""),
+    ])
+    .await;
+    let handle = server.client().app("www").deploy("r2").await.unwrap();
+    let done = handle.wait().await.unwrap();
+    assert_eq!((done.status, done.old_release_id.as_str()), (DeploymentStatus::Complete, "r1"));
+}
+
+#[tokio::test]
+async fn steps_are_shown_while_it_is_waited_for() {
+    let server = Server::play([
+        json(200, deployment("pending")),
+        events(&(event(1, "pending", "") + &event(2, "running", "") + &event(3, "complete", ""))),
+        json(200, deployment("complete")),
+    ])
+    .await;
+    let (send, receive) = std::sync::mpsc::channel();
+    let wait = server.client().deployment("d1").wait();
+    wait.on_step(move |step| send.send(step.status.clone()).unwrap()).await.unwrap();
+    let steps: Vec<_> = receive.iter().map(|status| status.to_string()).collect();
+    assert_eq!(steps, ["pending", "running", "complete"]);
 }

@@ -56,7 +56,15 @@ fn everything_is_send_and_static() {
     stream(client.app_deletion(AppId::new("1")).watch());
     future(app.log());
     future(app.log().follow());
+    stream(app.log().watch());
+    future(app.change_release().env([("A", "1")]));
+    future(app.change_release().preview());
+    future(app.jobs().wait("1"));
+    future(
+        client.resume(flynn_client::Pending::AppDeletion { app: flynn_client::AppId::new("1") }),
+    );
     future(client.formations().stream());
+    stream(client.formations().stream().watch());
     future(client.backup().tar());
     future(client.domain().get());
     future(client.domain().migrate("example.com"));

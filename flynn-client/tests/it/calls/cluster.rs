@@ -149,7 +149,7 @@ pub(super) fn sinks() -> Vec<Call> {
 pub(super) fn cluster() -> Vec<Call> {
     calls! { c;
         Once "PUT /domain" => Json(MIGRATION),
-            [("GET /apps/controller/release", CONTROLLER)],
+            [("GET /apps/controller/release", CONTROLLER), ("GET /events", "[]")],
             run(c.domain().migrate("example.org").certificate(own_certificate()));
         Again "GET /apps/controller/release" => Json(CONTROLLER),
             run(c.domain().get());

@@ -1,0 +1,201 @@
+//! Taking up what a call has left behind.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+//! # let flynn = mock.client();
+//! # use std::time::Duration;
+//! use flynn_client::Pending;
+//! use flynn_client::resume::Outcome;
+//!
+//! let scaling = flynn.app("blobstore").scale([("web", 2)]).await?;
+//! let noted = match scaling.wait().timeout(Duration::from_millis(1)).await {
+//!     Ok(_) => None,
+//!     Err(error) => error.pending().map(serde_json::to_string), // to a file, for the next run
+//! };
+//! if let Some(Ok(noted)) = noted {
+//!     let pending: Pending = serde_json::from_str(&noted).expect("it was written by this program");
+//!     match flynn.resume(pending).await? {
+//!         Outcome::Scaled(formation) => assert_eq!(formation.processes["web"], 2),
+//!         other => println!("{other:?}"),
+//!     }
+//! }
+//! # Ok::<(), flynn_client::Error>(()) }).unwrap();
+//! ```
+
+use std::time::Duration;
+
+use crate::apps::AppHandle;
+use crate::client::Client;
+use crate::deletion::{AppDeletion, ReleaseDeletion};
+use crate::deployments::{self, Deployment, DeploymentHandle};
+use crate::domain::{self, DomainMigration};
+use crate::error::{Error, ErrorKind, Pending};
+use crate::formations::Formation;
+use crate::ids::{AppId, ProviderId, ReleaseId, ResourceId};
+use crate::jobs::Job;
+use crate::operation::{self, Operation};
+use crate::resources::Resource;
+use crate::transport::{Deadline, operation as call};
+
+/// How a pending operation ended; [`Client::resume`] returns it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The release is deployed.
+    Deployed(Deployment),
+    /// The jobs run.
+    Scaled(Formation),
+    /// The app is deleted.
+    AppDeleted(AppDeletion),
+    /// The release and its files are deleted.
+    ReleaseDeleted(ReleaseDeletion),
+    /// The cluster has its new domain.
+    Migrated(DomainMigration),
+    /// The job has ended, with whatever exit status.
+    JobEnded(Job),
+    /// The app is linked to its resources again; these are the links that were missing.
+    Linked(Vec<Resource>),
+}
+
+impl Client {
+    /// Takes up what an [`Error::pending`] names, and waits until it has ended.
+    ///
+    /// - A release that is not deployed is deployed, unless it is already the current one of the app or being
+    ///   deployed.
+    /// - Accepted operations are waited for.
+    /// - Lost answers are looked for; an operation that did not begin is not begun again.
+    /// - Resource links that are missing are made again.
+    ///
+    /// # Errors
+    /// Those of waiting for the operation: it may have failed ([`ErrorKind::Failed`]), or the deadline may have
+    /// passed, and then [`Error::pending`] names it again. [`ErrorKind::NotFound`] when the server knows nothing of
+    /// it, as when a lost request never reached the server.
+    pub fn resume(&self, pending: Pending) -> Resume {
+        Resume { client: self.clone(), pending, timeout: None }
+    }
+}
+
+/// Resumes an operation; made by [`Client::resume`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct Resume {
+    client: Client,
+    pending: Pending,
+    timeout: Option<Duration>,
+}
+
+impl Resume {
+    async fn run(self, deadline: Deadline) -> Result<Outcome, Error> {
+        let Self { client, pending, .. } = self;
+        match pending.clone() {
+            Pending::Release { app, release } => {
+                deploy(&client.app(app), &release, deadline).await.map(Outcome::Deployed)
+            }
+            Pending::PerhapsDeployed { app, release } => {
+                let app = client.app(app);
+                let handle = find(&app, &release, deadline).await?;
+                let handle =
+                    handle.ok_or_else(|| unknown("no deployment of the release", pending))?;
+                wait(&handle, deadline).await.map(Outcome::Deployed)
+            }
+            Pending::Deployment { app, deployment } => {
+                let handle = client.deployment(deployment).of_app(app);
+                wait(&handle, deadline).await.map(Outcome::Deployed)
+            }
+            Pending::Scale { app, release, request } => {
+                let handle = client.app(app).scaling(release, request);
+                wait(&handle, deadline).await.map(Outcome::Scaled)
+            }
+            Pending::Migration { migration } => {
+                let handle = client.domain().migration(migration);
+                wait(&handle, deadline).await.map(Outcome::Migrated)
+            }
+            Pending::PerhapsMigrating { domain } => {
+                let found = domain::lost(&client, &domain, deadline).await;
+                let found = found.ok_or_else(|| unknown("no migration to the domain", pending))?;
+                let handle = client.domain().migration(found.id);
+                wait(&handle, deadline).await.map(Outcome::Migrated)
+            }
+            Pending::AppDeletion { app } => {
+                wait(&client.app_deletion(app), deadline).await.map(Outcome::AppDeleted)
+            }
+            Pending::ReleaseDeletion { app, release } => {
+                let handle = client.app(app).release_deletion(release);
+                wait(&handle, deadline).await.map(Outcome::ReleaseDeleted)
+            }
+            Pending::Job { app, job } => {
+                let wait = client.app(app).jobs().wait(job);
+                wait.run(deadline).await.map(Outcome::JobEnded)
+            }
+            Pending::PerhapsJob { .. } => Err(unknown("jobs cannot be told apart", pending)),
+            Pending::ResourceLinks { app, resources } => {
+                link(&client, app, resources, deadline).await.map(Outcome::Linked)
+            }
+        }
+    }
+}
+
+call!(Resume => Outcome);
+
+async fn wait<O: Operation>(handle: &O, deadline: Deadline) -> Result<O::Output, Error> {
+    operation::wait(handle, None, deadline).await
+}
+
+fn unknown(message: &str, pending: Pending) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        format!("{message} was found; the request may not have arrived"),
+    )
+    .with_pending(pending)
+}
+
+/// The newest deployment of a release.
+async fn find(
+    app: &AppHandle,
+    release: &ReleaseId,
+    deadline: Deadline,
+) -> Result<Option<DeploymentHandle>, Error> {
+    let deployments = app.deployments().within(deadline).await?;
+    let newest = deployments.into_iter().find(|known| known.new_release_id == *release);
+    Ok(newest.map(|known| app.client.deployment(known.id).of_app(app.app.clone())))
+}
+
+async fn deploy(
+    app: &AppHandle,
+    release: &ReleaseId,
+    deadline: Deadline,
+) -> Result<Deployment, Error> {
+    let handle = match find(app, release, deadline).await? {
+        Some(handle) => handle,
+        None => {
+            let pending = Pending::Release { app: app.app.clone(), release: release.clone() };
+            let start = deployments::start(app, release, true, deadline).await;
+            start.map_err(|error| error.with_pending(pending))?
+        }
+    };
+    wait(&handle, deadline).await
+}
+
+async fn link(
+    client: &Client,
+    app: AppId,
+    resources: Vec<(ProviderId, ResourceId)>,
+    deadline: Deadline,
+) -> Result<Vec<Resource>, Error> {
+    let linked = client.app(&app).resources().list().within(deadline).await?;
+    let mut made = Vec::new();
+    let mut missing = resources;
+    missing.retain(|(_, id)| !linked.iter().any(|resource| resource.id == *id));
+    while let Some((provider, id)) = missing.last() {
+        let add = client.provider(provider).resources().add_app(id, &app);
+        match add.run(deadline).await {
+            Ok(resource) => made.push(resource),
+            Err(error) => {
+                return Err(error.with_pending(Pending::ResourceLinks { app, resources: missing }));
+            }
+        }
+        missing.pop();
+    }
+    Ok(made)
+}
