@@ -21,7 +21,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::future::BoxFuture;
-use futures_util::StreamExt as _;
 use http::{HeaderMap, header};
 use http_body::Body as _;
 use serde::{Deserialize, Serialize};

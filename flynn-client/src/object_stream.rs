@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use crate::client::Client;
 use crate::error::Error;
 use crate::timestamp::Timestamp;
-use crate::transport::{Connect, EventSource, Spec};
+use crate::transport::{Connect, EventSource, Spec, stream_next};
 use crate::watch::Watch;
 use crate::watch::source::Source;
 
@@ -210,6 +210,8 @@ pub struct Changes<T> {
     source: EventSource<T>,
     caught_up: bool,
 }
+
+stream_next!(Changes<T> => Change<T>);
 
 impl<T: DeserializeOwned + Object> Stream for Changes<T> {
     type Item = Result<Change<T>, Error>;
