@@ -305,13 +305,12 @@ impl Builder {
             self.options.seed = random_seed();
         }
         self.options.certifier.get_or_insert_with(|| Certifier::new(certificates));
-        let pace = self.options.pace;
         let mut engine = Engine::new(self.options);
         for app in &self.apps {
             app.plant(&mut engine).map_err(invalid)?;
         }
         let recorder = Recorder::new(self.request_memory);
-        MockController::launch(engine, clock, pace, self.bind, self.tls, recorder)
+        MockController::launch(engine, clock, self.bind, self.tls, recorder)
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use flynn_client::{Client, ClientBuilder, StatusClient};
@@ -42,13 +42,46 @@ use crate::wire::Request;
 /// ```
 pub struct MockController {
     hub: Arc<Hub>,
-    listener: Listener,
+    /// `None` while the mock is shut down.
+    serving: Mutex<Option<Serving>>,
     tasks: Tasks,
     addr: SocketAddr,
     tls: bool,
     key: String,
     #[cfg(feature = "wiremock")]
     own_mocks: tokio::sync::OnceCell<::wiremock::MockServer>,
+}
+
+/// The socket and its connections. Dropping it closes them.
+struct Serving {
+    listener: Listener,
+    tasks: Tasks,
+}
+
+impl Serving {
+    /// Listens at an address and serves what comes.
+    fn start(address: SocketAddr, hub: &Arc<Hub>) -> io::Result<(Self, SocketAddr)> {
+        let runtime = runtime::handle()?;
+        let listener = std::net::TcpListener::bind(address)
+            .map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}")))?;
+        listener.set_nonblocking(true)?;
+        let addr = listener.local_addr()?;
+        let listener = {
+            let _inside = runtime.enter();
+            Listener::new(tokio::net::TcpListener::from_std(listener)?)
+        };
+        let tasks = Tasks::default();
+        let accept = server::accept(listener.clone(), Arc::clone(hub), tasks.clone());
+        tasks.spawn(&runtime, accept);
+        Ok((Self { listener, tasks }, addr))
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.listener.close();
+        self.tasks.abort_all();
+    }
 }
 
 impl MockController {
@@ -60,32 +93,21 @@ impl MockController {
     pub(crate) fn launch(
         engine: Engine,
         clock: Clock,
-        pace: Pace,
         bind: SocketAddr,
         tls: bool,
         recorder: Recorder,
     ) -> io::Result<Self> {
         let key = engine.keys().into_iter().next().unwrap_or_default();
-        let runtime = runtime::handle()?;
-        let listener = std::net::TcpListener::bind(bind)
-            .map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {bind}: {e}")))?;
-        listener.set_nonblocking(true)?;
-        let addr = listener.local_addr()?;
-        let listener = {
-            let _inside = runtime.enter();
-            Listener::new(tokio::net::TcpListener::from_std(listener)?)
-        };
         let hub = Arc::new(Hub::new(engine, clock, recorder));
+        let (serving, addr) = Serving::start(bind, &hub)?;
         let tasks = Tasks::default();
-        let accept = server::accept(listener.clone(), Arc::clone(&hub), tasks.clone());
-        tasks.spawn(&runtime, accept);
-        if matches!(clock, Clock::Wall { .. }) && pace != Pace::ByHand {
+        if matches!(clock, Clock::Wall { .. }) {
             let hub = Arc::clone(&hub);
-            tasks.spawn(&runtime, async move { hub.live().await });
+            tasks.spawn(&runtime::handle()?, async move { hub.live().await });
         }
         Ok(Self {
             hub,
-            listener,
+            serving: Mutex::new(Some(serving)),
             tasks,
             addr,
             tls,
@@ -129,6 +151,26 @@ impl MockController {
     #[track_caller]
     pub fn pin(&self) -> Pin {
         self.pin_of(&format!("controller.{}", self.domain()))
+    }
+
+    /// [`pin`](Self::pin), if there is one.
+    #[cfg(feature = "controller")]
+    pub(crate) fn try_pin(&self) -> Option<Pin> {
+        let name = format!("controller.{}", self.domain());
+        let identity = self.hub.with(|inner| inner.engine.certificate(Some(&name)));
+        Pin::from_pem(&identity?.0).ok()
+    }
+
+    /// The key that the controller takes now.
+    #[cfg(feature = "controller")]
+    pub(crate) fn current_key(&self) -> String {
+        let keys = self.hub.with(|inner| inner.engine.keys());
+        keys.into_iter().next().unwrap_or_default()
+    }
+
+    #[cfg(feature = "controller")]
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
     }
 
     #[track_caller]
@@ -326,6 +368,86 @@ impl MockController {
         self.hub.with(|inner| inner.engine.set_service_version(service, version));
     }
 
+    /// Sets when the life of the cluster moves on. Steps that are already planned keep their times.
+    #[track_caller]
+    pub fn set_pace(&self, pace: Pace) {
+        self.hub.with(|inner| inner.engine.set_pace(pace));
+    }
+
+    /// Writes a line to the log of an app, as its newest running job would.
+    ///
+    /// # Panics
+    /// If there is no such app.
+    #[track_caller]
+    pub fn log(&self, app: &str, line: &str) {
+        assert!(self.try_log(app, line), "the mock has no app {app:?}");
+    }
+
+    /// [`log`](Self::log), or false if there is no such app.
+    #[track_caller]
+    pub(crate) fn try_log(&self, app: &str, line: &str) -> bool {
+        self.hub.with(|inner| inner.engine.write_log(app, line))
+    }
+
+    /// Waits until the mock has recorded `n` requests of an operation since the start or since
+    /// [`clear_requests`](Self::clear_requests). Put a time limit on it.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::{MockController, Op};
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// let client = mock.client();
+    /// let (apps, ()) = tokio::join!(client.apps().list(), mock.wait_for(Op::AppList, 1));
+    /// # let _ = apps?;
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn wait_for(&self, op: Op, n: usize) {
+        self.hub.recorded(|| self.requests().of(op).len() >= n).await;
+    }
+
+    /// Closes the port and all connections, and keeps the state. Clients cannot connect until
+    /// [`restart`](Self::restart). The cluster moves on.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::MockController;
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// mock.shut_down();
+    /// let client = mock.client_builder().retry(flynn_client::RetryPolicy::none()).build()?;
+    /// assert!(client.apps().list().await.is_err());
+    /// mock.restart();
+    /// assert!(client.apps().list().await.is_ok());
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shut_down(&self) {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Opens the port again after [`shut_down`](Self::shut_down).
+    ///
+    /// # Panics
+    /// If another program has taken the port.
+    #[track_caller]
+    pub fn restart(&self) {
+        if let Err(why) = self.try_restart() {
+            panic!("the mock controller does not restart: {why}");
+        }
+    }
+
+    pub(crate) fn try_restart(&self) -> io::Result<()> {
+        let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        if serving.is_none() {
+            *serving = Some(Serving::start(self.addr, &self.hub)?.0);
+        }
+        Ok(())
+    }
+
     /// Waits until every open stream has handed on all there is to send at this moment.
     pub async fn settled(&self) {
         self.hub.settled().await;
@@ -372,7 +494,7 @@ impl fmt::Debug for MockController {
 
 impl Drop for MockController {
     fn drop(&mut self) {
-        self.listener.close();
+        self.shut_down();
         self.tasks.abort_all();
     }
 }

@@ -1,5 +1,6 @@
 //! Apps that a mock has from the start.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use http::Method;
@@ -7,16 +8,25 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use crate::calls;
+use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::wire::Request;
 
-/// An app to start with: made through the controller's own API, so that it is what a user would
-/// have got, events included.
+/// An app that a mock has from the start.
+///
+/// It is created with the calls of the controller's own API, so it is as a user would have made it,
+/// with its events. `env`, `process` and the other methods about a release belong to the current
+/// release, or to an earlier one if you call them before [`next_release`](Self::next_release).
 ///
 /// ```
 /// use flynn_mock::AppSeed;
 ///
-/// let www = AppSeed::new("www").env("GREETING", "hello").process("web", 2).route("example.com");
+/// let www = AppSeed::new("www")
+///     .env("GREETING", "hello")
+///     .process("web", 2)
+///     .process_args("web", ["/bin/server", "--verbose"])
+///     .resource("postgres")
+///     .route("example.com");
 /// # let _ = www;
 /// ```
 #[derive(Clone)]
@@ -25,121 +35,322 @@ pub struct AppSeed {
     name: String,
     meta: Map<String, Value>,
     strategy: Option<String>,
-    env: Vec<(String, String)>,
-    processes: Vec<(String, u32)>,
+    deploy_timeout: Option<i64>,
+    /// The releases before the current one, the oldest first.
+    earlier: Vec<ReleaseSeed>,
+    current: Option<ReleaseSeed>,
     routes: Vec<Value>,
-    release: bool,
+    resources: Vec<Value>,
+    jobs: Vec<JobSeed>,
 }
 
-/// Values of the env stay out of it.
+#[derive(Clone, Default)]
+struct ReleaseSeed {
+    meta: Map<String, Value>,
+    env: Map<String, Value>,
+    processes: BTreeMap<String, ProcessSeed>,
+    artifacts: Vec<Value>,
+}
+
+#[derive(Clone)]
+struct ProcessSeed {
+    count: u32,
+    args: Vec<String>,
+    env: Map<String, Value>,
+    /// Each job has a volume.
+    data: bool,
+}
+
+/// A one-off job of the current release.
+#[derive(Clone)]
+struct JobSeed {
+    args: Vec<String>,
+    env: Map<String, Value>,
+}
+
+/// Shows no values of env variables.
 impl fmt::Debug for AppSeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let release = self.current.as_ref();
+        let env: Vec<_> = release.iter().flat_map(|release| release.env.keys()).collect();
+        let processes = release.iter().flat_map(|release| &release.processes);
+        let processes: Vec<_> = processes.map(|(kind, process)| (kind, process.count)).collect();
         f.debug_struct("AppSeed")
             .field("name", &self.name)
-            .field("env", &self.env.iter().map(|(name, _)| name).collect::<Vec<_>>())
-            .field("processes", &self.processes)
+            .field("env", &env)
+            .field("processes", &processes)
             .finish_non_exhaustive()
     }
 }
 
 impl AppSeed {
-    /// An app of this name: without a release until something asks for one.
+    /// Creates the seed of an app, which has no release unless you add one.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
             meta: Map::new(),
             strategy: None,
-            env: Vec::new(),
-            processes: Vec::new(),
+            deploy_timeout: None,
+            earlier: Vec::new(),
+            current: None,
             routes: Vec::new(),
-            release: false,
+            resources: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 
-    /// A value of its meta.
+    /// Adds a value to the app's metadata.
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.meta.insert(key.into(), Value::String(value.into()));
         self
     }
 
-    /// Its deployment strategy, such as `one-by-one`.
+    /// Sets the deployment strategy, such as `one-by-one`.
     pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
         self.strategy = Some(strategy.into());
         self
     }
 
-    /// A release, even without env and processes.
-    pub fn release(mut self) -> Self {
-        self.release = true;
+    /// Sets the deployment timeout in seconds.
+    pub fn deploy_timeout(mut self, seconds: u32) -> Self {
+        self.deploy_timeout = Some(seconds.into());
         self
     }
 
-    /// A variable of its release's env.
+    /// Adds a release, even if it has neither env nor processes.
+    pub fn release(mut self) -> Self {
+        self.current();
+        self
+    }
+
+    /// Starts another release, which is deployed after those before it. It is empty.
+    pub fn next_release(mut self) -> Self {
+        let before = self.current.replace(ReleaseSeed::default());
+        self.earlier.extend(before);
+        self
+    }
+
+    /// Adds a variable to the env of the release.
     pub fn env(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.env.push((key.into(), value.into()));
-        self.release()
+        self.current().env.insert(key.into(), Value::String(value.into()));
+        self
     }
 
-    /// A process type of its release that runs `/bin/TYPE`, and how many of it run.
+    /// Adds a value to the metadata of the release.
+    pub fn release_meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.current().meta.insert(key.into(), Value::String(value.into()));
+        self
+    }
+
+    /// Adds an artifact to the release, as `POST /artifacts` takes it. `type` and `manifest` have
+    /// defaults. Without an artifact, the release has an image of the cluster.
+    pub fn artifact_json(mut self, artifact: Value) -> Self {
+        self.current().artifacts.push(artifact);
+        self
+    }
+
+    /// Adds a process type to the release, and the number of its jobs. It runs `/bin/TYPE`.
     pub fn process(mut self, kind: impl Into<String>, count: u32) -> Self {
-        self.processes.push((kind.into(), count));
-        self.release()
+        let kind = kind.into();
+        self.process_of(&kind).count = count;
+        self
     }
 
-    /// One more HTTP route, to its `web` service.
+    /// Sets the command of a process type.
+    pub fn process_args(
+        mut self,
+        kind: impl AsRef<str>,
+        args: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        self.process_of(kind.as_ref()).args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds a variable to the env of a process type.
+    pub fn process_env(
+        mut self,
+        kind: impl AsRef<str>,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        self.process_of(kind.as_ref()).env.insert(key.into(), Value::String(value.into()));
+        self
+    }
+
+    /// Gives each job of a process type a volume of its own.
+    pub fn process_data(mut self, kind: impl AsRef<str>) -> Self {
+        self.process_of(kind.as_ref()).data = true;
+        self
+    }
+
+    /// Adds an HTTP route to the app's `web` service.
     pub fn route(self, domain: impl Into<String>) -> Self {
         let service = format!("{}-web", self.name);
         self.route_json(json!({"type": "http", "domain": domain.into(), "service": service}))
     }
 
-    /// One more route, as the API takes it.
+    /// Adds a route, as the API takes it.
     pub fn route_json(mut self, route: Value) -> Self {
         self.routes.push(route);
         self
     }
 
-    /// Makes the app; an error names it.
-    pub(crate) fn plant(&self, engine: &mut Engine) -> Result<(), String> {
-        self.grow(engine).map_err(|why| format!("the seeded app {:?} is refused: {why}", self.name))
+    /// Adds a resource of a provider, such as `postgres`. Its env goes into the current release, as
+    /// with `flynn resource add`.
+    pub fn resource(mut self, provider: impl Into<String>) -> Self {
+        self.resources.push(Value::String(provider.into()));
+        self.release()
     }
 
-    fn grow(&self, engine: &mut Engine) -> Result<(), String> {
-        let Self { name, meta, strategy, env, processes, routes, release } = self;
+    /// Runs a one-off job of the current release, detached.
+    pub fn job(self, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.job_with_env(args, [] as [(&str, &str); 0])
+    }
+
+    /// Runs a one-off job of the current release with further env variables, detached.
+    pub fn job_with_env(
+        mut self,
+        args: impl IntoIterator<Item = impl Into<String>>,
+        env: impl IntoIterator<Item = (impl Into<String>, impl Into<String>)>,
+    ) -> Self {
+        let env = env.into_iter().map(|(key, value)| (key.into(), Value::String(value.into())));
+        let args = args.into_iter().map(Into::into).collect();
+        self.jobs.push(JobSeed { args, env: env.collect() });
+        self.release()
+    }
+
+    fn current(&mut self) -> &mut ReleaseSeed {
+        self.current.get_or_insert_default()
+    }
+
+    fn process_of(&mut self, kind: &str) -> &mut ProcessSeed {
+        let args = || vec![format!("/bin/{kind}")];
+        let new = || ProcessSeed { count: 0, args: args(), env: Map::new(), data: false };
+        self.current().processes.entry(kind.to_owned()).or_insert_with(new)
+    }
+
+    /// Creates the app. An error names it.
+    pub(crate) fn plant(&self, engine: &mut Engine) -> Result<(), String> {
+        self.create(engine)
+            .map_err(|why| format!("the seeded app {:?} is refused: {why}", self.name))
+    }
+
+    fn create(&self, engine: &mut Engine) -> Result<(), String> {
+        let name = &self.name;
         let mut app = Map::new();
         app.insert("name".to_owned(), name.clone().into());
-        app.insert("meta".to_owned(), meta.clone().into());
-        if let Some(strategy) = strategy {
+        app.insert("meta".to_owned(), self.meta.clone().into());
+        if let Some(strategy) = &self.strategy {
             app.insert("strategy".to_owned(), strategy.clone().into());
         }
+        if let Some(seconds) = self.deploy_timeout {
+            app.insert("deploy_timeout".to_owned(), seconds.into());
+        }
         let app = call(engine, &Method::POST, "/apps", &app.into())?;
+        let id = id_of(&app);
         let path = format!("/apps/{name}/routes");
-        for route in routes {
+        for route in &self.routes {
             let first = calls::read(engine, &path).unwrap_or_default();
             call(engine, &Method::POST, &path, &like(route.clone(), first.get(0)))?;
         }
-        if !release {
-            return Ok(());
+        let mut env = Map::new();
+        for provider in &self.resources {
+            let path = format!("/providers/{}/resources", provider.as_str().unwrap_or_default());
+            let resource = call(engine, &Method::POST, &path, &json!({ "apps": [id] }))?;
+            env.extend(resource.get("env").and_then(Value::as_object).cloned().unwrap_or_default());
         }
-        let types: Map<String, Value> = processes
-            .iter()
-            .map(|(kind, _)| (kind.clone(), json!({"args": [format!("/bin/{kind}")]})))
-            .collect();
-        let env: Map<String, Value> =
-            env.iter().map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
-        let release = json!({"app_id": app.get("id"), "artifacts": [image(engine)?], "env": env,
-                             "processes": types});
+        let mut current = String::new();
+        let earlier = self.earlier.iter().map(|release| (release, Map::new()));
+        let releases = earlier.chain(self.current.iter().map(|release| (release, env.clone())));
+        for (index, (release, env)) in releases.enumerate() {
+            current = release.create(engine, id, env)?;
+            release.deploy(engine, name, &current, index == 0)?;
+        }
+        for JobSeed { args, env } in &self.jobs {
+            let job = json!({ "release": current, "args": args, "env": env });
+            call(engine, &Method::POST, &format!("/apps/{name}/jobs"), &job)?;
+        }
+        Ok(())
+    }
+}
+
+impl ReleaseSeed {
+    /// Creates the release and returns its id.
+    fn create(
+        &self,
+        engine: &mut Engine,
+        app: &str,
+        mut env: Map<String, Value>,
+    ) -> Result<String, String> {
+        let mut artifacts = Vec::new();
+        for artifact in &self.artifacts {
+            let artifact = call(engine, &Method::POST, "/artifacts", &complete(engine, artifact))?;
+            artifacts.push(id_of(&artifact).into());
+        }
+        if artifacts.is_empty() {
+            artifacts.push(image(engine)?);
+        }
+        let processes = self.processes.iter().map(|(kind, process)| {
+            let mut document = json!({ "args": process.args });
+            if !process.env.is_empty() {
+                document["env"] = process.env.clone().into();
+            }
+            if process.data {
+                document["data"] = true.into();
+            }
+            (kind.clone(), document)
+        });
+        env.extend(self.env.clone());
+        let mut release = json!({"app_id": app, "artifacts": artifacts, "env": env,
+                                 "processes": processes.collect::<Map<_, _>>()});
+        if !self.meta.is_empty() {
+            release["meta"] = self.meta.clone().into();
+        }
         let release = call(engine, &Method::POST, "/releases", &release)?;
-        let id = release.get("id").and_then(Value::as_str).unwrap_or_default();
-        call(engine, &Method::PUT, &format!("/apps/{name}/release"), &json!({"id": id}))?;
-        if !processes.is_empty() {
-            let counts: Map<String, Value> =
-                processes.iter().map(|(kind, count)| (kind.clone(), (*count).into())).collect();
-            let path = format!("/apps/{name}/formations/{id}");
-            call(engine, &Method::PUT, &path, &json!({"processes": counts}))?;
+        Ok(id_of(&release).to_owned())
+    }
+
+    /// Makes the release the current one and starts its jobs.
+    fn deploy(
+        &self,
+        engine: &mut Engine,
+        app: &str,
+        id: &str,
+        is_first: bool,
+    ) -> Result<(), String> {
+        let release = json!({ "id": id });
+        if is_first {
+            call(engine, &Method::PUT, &format!("/apps/{app}/release"), &release)?;
+        } else {
+            call(engine, &Method::POST, &format!("/apps/{app}/deploy"), &release)?;
+            engine.run_to_end();
+        }
+        if !self.processes.is_empty() {
+            let counts = self.processes.iter();
+            let counts = counts.map(|(kind, process)| (kind.clone(), process.count.into()));
+            let formation = json!({ "processes": counts.collect::<Map<_, Value>>() });
+            call(engine, &Method::PUT, &format!("/apps/{app}/formations/{id}"), &formation)?;
             engine.run_to_end();
         }
         Ok(())
     }
+}
+
+/// An artifact with the type and the manifest that the server's age needs.
+fn complete(engine: &Engine, artifact: &Value) -> Value {
+    let mut artifact = artifact.clone();
+    if let Some(fields) = artifact.as_object_mut() {
+        let is_2016 = engine.options.age == ServerAge::V2016;
+        fields.entry("type").or_insert_with(|| if is_2016 { "docker" } else { "flynn" }.into());
+        if !is_2016 {
+            fields.entry("manifest").or_insert_with(|| json!({}));
+        }
+    }
+    artifact
+}
+
+fn id_of(document: &Value) -> &str {
+    document.get("id").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// All routes of a service must agree on `drain_backends`, which the app's first route has set.

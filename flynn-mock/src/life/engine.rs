@@ -117,6 +117,17 @@ impl Engine {
         self.run_next(Timestamp::MAX)
     }
 
+    /// When the life of the cluster moves on.
+    pub(crate) fn pace(&self) -> Pace {
+        self.options.pace
+    }
+
+    /// Sets when the life of the cluster moves on. Steps that are already planned keep their times.
+    pub(crate) fn set_pace(&mut self, pace: Pace) {
+        self.options.pace = pace;
+        self.version += 1;
+    }
+
     /// What the clock shows.
     pub(crate) fn now(&self) -> Timestamp {
         self.now

@@ -24,6 +24,17 @@ impl Engine {
         self.version += 1;
     }
 
+    /// Writes a line of an app's newest running job, or without a job if there is none. False if
+    /// there is no such app.
+    pub(crate) fn write_log(&mut self, app: &str, line: &str) -> bool {
+        let Ok(app) = self.tables.app(app).map(|app| app.id.clone()) else { return false };
+        let up = |job: &&Job| job.app == app && job.state == "up";
+        let job = self.tables.jobs.iter().rev().find(up).cloned();
+        let job = job.unwrap_or_else(|| Job { app, ..Job::default() });
+        self.log_line(&job, "stdout", line.to_owned());
+        true
+    }
+
     /// What every job of a formation writes when it comes up.
     pub(crate) fn log_start(&mut self, job: &Job) {
         let msg = format!("Starting {}: {}", job.kind, job.args.join(" "));

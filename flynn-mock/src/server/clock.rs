@@ -40,6 +40,12 @@ impl Clock {
         self.now()
     }
 
+    /// Whether the test moves it.
+    #[cfg(feature = "controller")]
+    pub(crate) fn is_driven(&self) -> bool {
+        matches!(self, Self::Driven { .. })
+    }
+
     /// Moves it forward.
     pub(crate) fn skip(&mut self, by: SignedDuration) {
         match self {

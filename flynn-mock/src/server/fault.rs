@@ -200,19 +200,22 @@ fn error_body(code: &str, message: &str, retry: bool) -> Bytes {
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     next: u64,
-    set: Vec<Set>,
+    set: Vec<SetFault>,
 }
 
+/// A fault that is set on a mock.
 #[derive(Debug)]
-struct Set {
-    id: u64,
-    op: Op,
+pub(crate) struct SetFault {
+    pub(crate) id: u64,
+    pub(crate) op: Op,
     /// The only path that it strikes.
-    path: Option<String>,
-    fault: Fault,
+    pub(crate) path: Option<String>,
+    pub(crate) fault: Fault,
+    /// How many requests it still spares.
+    pub(crate) skip: usize,
     /// `None`: until lifted.
-    left: Option<usize>,
-    hits: usize,
+    pub(crate) left: Option<usize>,
+    pub(crate) hits: usize,
 }
 
 /// What happens to one request.
@@ -223,20 +226,35 @@ pub(crate) struct Struck {
 }
 
 impl Faults {
-    fn add(&mut self, op: Op, fault: Fault) -> u64 {
+    /// Sets a fault that strikes `times` requests, or all until it is lifted, after the first `skip`
+    /// ones. Returns its id.
+    pub(crate) fn set(
+        &mut self,
+        op: Op,
+        fault: Fault,
+        path: Option<String>,
+        times: Option<usize>,
+        skip: usize,
+    ) -> u64 {
         let id = self.next;
         self.next += 1;
-        self.set.push(Set { id, op, path: None, fault, left: Some(1), hits: 0 });
+        self.set.push(SetFault { id, op, path, fault, skip, left: times, hits: 0 });
         id
     }
 
-    /// The first fault that is still due for this request, counted down.
+    /// The first fault that is still due for this request, counted down. Each fault before it that
+    /// the request matches spares one request less.
     pub(crate) fn pick(&mut self, request: &Request) -> Option<Struck> {
-        let set = self.set.iter_mut().find(|set| {
+        let mut due = self.set.iter_mut().filter(|set| {
             let aimed = set.op.covers(request)
                 && set.path.as_ref().is_none_or(|path| *path == request.path);
             let only_streams = matches!(set.fault.kind, Some(Harm::ErrorFrame(_)));
             set.left != Some(0) && aimed && (!only_streams || Op::asks_for_stream(request))
+        });
+        let set = due.find_map(|set| {
+            let strikes = set.skip == 0;
+            set.skip = set.skip.saturating_sub(1);
+            strikes.then_some(set)
         })?;
         set.hits += 1;
         set.left = set.left.map(|left| left.saturating_sub(1));
@@ -248,8 +266,49 @@ impl Faults {
         self.set.clear();
     }
 
-    fn find(&mut self, id: u64) -> Option<&mut Set> {
+    pub(crate) fn find(&mut self, id: u64) -> Option<&mut SetFault> {
         self.set.iter_mut().find(|set| set.id == id)
+    }
+}
+
+/// For the control API.
+#[cfg(feature = "controller")]
+impl Faults {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SetFault> {
+        self.set.iter()
+    }
+
+    /// Removes a fault. Returns false if there is none with this id.
+    pub(crate) fn remove(&mut self, id: u64) -> bool {
+        let before = self.set.len();
+        self.set.retain(|set| set.id != id);
+        self.set.len() != before
+    }
+}
+
+#[cfg(feature = "controller")]
+impl Fault {
+    /// Whether [`retry`](Self::retry) can be set.
+    pub(crate) fn has_error_body(&self) -> bool {
+        matches!(&self.kind, Some(Harm::Instead { json: true, .. }))
+    }
+
+    /// The kind and its numbers, in words.
+    pub(crate) fn describe(&self) -> String {
+        let kind = match &self.kind {
+            Some(Harm::Instead { status, .. }) => format!("status {}", status.as_u16()),
+            Some(Harm::DropBefore) => "drop_before".to_owned(),
+            Some(Harm::DropAfter) => "drop_after".to_owned(),
+            Some(Harm::Cut(after)) => format!("cut_body after {after} bytes"),
+            Some(Harm::Malformed) => "malformed_json".to_owned(),
+            Some(Harm::Silent) => "silent_stream".to_owned(),
+            Some(Harm::ErrorFrame(_)) => "error_frame".to_owned(),
+            Some(Harm::Nothing) | None => "delay".to_owned(),
+        };
+        match self.delay.as_millis() {
+            0 => kind,
+            ms => format!("{kind}, {ms} ms late"),
+        }
     }
 }
 
@@ -276,17 +335,31 @@ impl FaultHandle {
             op.streams() || !matches!(fault.kind, Some(Harm::ErrorFrame(_))),
             "{op:?} has no stream that could end with an error frame"
         );
-        let id = hub.with(|inner| inner.faults.add(op, fault));
+        let id = hub.with(|inner| inner.faults.set(op, fault, None, Some(1), 0));
         Self { hub: Arc::clone(hub), id }
     }
 
-    fn change<T: Default>(&self, change: impl FnOnce(&mut Set) -> T) -> T {
+    fn change<T: Default>(&self, change: impl FnOnce(&mut SetFault) -> T) -> T {
         self.hub.with(|inner| inner.faults.find(self.id).map(change).unwrap_or_default())
     }
 
     /// It strikes the next `n` requests of the operation.
     pub fn times(self, n: usize) -> Self {
         self.change(|set| set.left = Some(n));
+        self
+    }
+
+    /// Spares the first `n` requests of the operation.
+    ///
+    /// ```
+    /// use flynn_mock::{Fault, MockController, Op};
+    ///
+    /// let mock = MockController::builder().start_blocking();
+    /// // The second list fails.
+    /// mock.fail_next(Op::AppList, Fault::status(503)).skip(1);
+    /// ```
+    pub fn skip(self, n: usize) -> Self {
+        self.change(|set| set.skip = n);
         self
     }
 
@@ -329,11 +402,11 @@ mod tests {
     #[test]
     fn a_fault_strikes_its_operation_as_often_as_it_was_told() {
         let mut faults = Faults::default();
-        let id = faults.add(Op::AppList, Fault::drop_before());
-        faults.find(id).unwrap().left = Some(2);
+        let id = faults.set(Op::AppList, Fault::drop_before(), None, Some(2), 1);
         let list = Request::new(Method::GET, "/apps?x=1");
         let get = Request::new(Method::GET, "/apps/www");
         assert!(faults.pick(&get).is_none());
+        assert!(faults.pick(&list).is_none(), "the first one is spared");
         assert!(faults.pick(&list).is_some());
         assert!(faults.pick(&list).is_some());
         assert!(faults.pick(&list).is_none());

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::api::answer::Answer;
 use crate::api::streams::{Cursor, Frames, next_frames};
 use crate::calls::{self, Op};
-use crate::life::Engine;
+use crate::life::{Engine, Pace};
 use crate::life::guard;
 use crate::server::clock::Clock;
 use crate::server::fault::{Faults, Harm};
@@ -23,6 +23,8 @@ pub(crate) struct Hub {
     inner: Lock<Inner>,
     changed: watch::Sender<u64>,
     idle: watch::Sender<Idle>,
+    /// Changes with each recorded request.
+    recorded: watch::Sender<()>,
     /// How many bytes of a body the server reads.
     pub(crate) most_read: usize,
     /// Where the user's own mocks are asked first.
@@ -54,6 +56,7 @@ impl Hub {
             inner: Lock::new(inner),
             changed: watch::Sender::new(version),
             idle: watch::Sender::new(Idle::default()),
+            recorded: watch::Sender::new(()),
             most_read,
             #[cfg(feature = "wiremock")]
             asked_first: std::sync::OnceLock::new(),
@@ -90,6 +93,16 @@ impl Hub {
     /// Records the request.
     pub(crate) fn record(&self, request: &Request) {
         self.with(|inner| inner.recorder.record(request, inner.clock.now()));
+        self.recorded.send_replace(());
+    }
+
+    /// Waits until a condition on the recorded requests holds.
+    pub(crate) async fn recorded(&self, holds: impl Fn() -> bool) {
+        let mut recorded = self.recorded.subscribe();
+        while !holds() {
+            // The sender lives in `self`, so the wait cannot fail.
+            let _ = recorded.changed().await;
+        }
     }
 
     /// Picks the fault that the request meets and when it is to be handled.
@@ -173,7 +186,11 @@ impl Hub {
     pub(crate) async fn live(&self) {
         let mut changes = self.changes();
         loop {
-            let due = self.inner.take().engine.next_due();
+            let due = {
+                let inner = self.inner.take();
+                // At this pace, only the test runs a step.
+                inner.engine.next_due().filter(|_| inner.engine.pace() != Pace::ByHand)
+            };
             tokio::select! {
                 () = self.sleep_until(due) => {}
                 change = changes.changed() => if change.is_err() { return },

@@ -64,7 +64,7 @@ impl RecordedRequest {
     }
 }
 
-/// Headers whose values are shown.
+/// Headers whose values are not secret.
 const SHOWN: [&str; 8] = [
     "accept",
     "content-length",
@@ -81,19 +81,13 @@ impl fmt::Debug for RecordedRequest {
         struct Headers<'a>(&'a HeaderMap);
         impl fmt::Debug for Headers<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let shown = |name: &str| SHOWN.contains(&name);
-                f.debug_map()
-                    .entries(self.0.iter().map(|(name, value)| {
-                        let text = value.to_str().unwrap_or("(not text)");
-                        (name.as_str(), if shown(name.as_str()) { text } else { "[redacted]" })
-                    }))
-                    .finish()
+                f.debug_map().entries(shown_headers(self.0)).finish()
             }
         }
         f.debug_struct("RecordedRequest")
             .field("method", &self.method)
             .field("path", &self.path)
-            .field("query", &Query(&self.query))
+            .field("query", &shown_query(&self.query))
             .field("host", &self.host)
             .field("headers", &Headers(&self.headers))
             .field("body", &format_args!("{} bytes", self.body.len()))
@@ -101,20 +95,20 @@ impl fmt::Debug for RecordedRequest {
     }
 }
 
-/// A query without the value of `key`, which old controllers take the key from.
-struct Query<'a>(&'a str);
+/// Headers without the values that can be secret.
+pub(crate) fn shown_headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers.iter().map(|(name, value)| {
+        let text = value.to_str().unwrap_or("(not text)");
+        (name.as_str(), if SHOWN.contains(&name.as_str()) { text } else { "[redacted]" })
+    })
+}
 
-impl fmt::Debug for Query<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = String::new();
-        for pair in self.0.split('&') {
-            if !shown.is_empty() {
-                shown.push('&');
-            }
-            shown.push_str(if pair.starts_with("key=") { "key=[redacted]" } else { pair });
-        }
-        fmt::Debug::fmt(&shown, f)
-    }
+/// A query without the value of `key`, which old controllers take the key from.
+pub(crate) fn shown_query(query: &str) -> String {
+    let shown = |pair: &str| {
+        if pair.starts_with("key=") { "key=[redacted]".to_owned() } else { pair.to_owned() }
+    };
+    query.split('&').map(shown).collect::<Vec<_>>().join("&")
 }
 
 /// How many bytes of requests are kept unless the builder says otherwise.
@@ -128,12 +122,18 @@ pub(crate) struct Recorder {
     size: usize,
     most: usize,
     forgotten: u64,
+    /// How many there have been in all, those that were cleared included.
+    total: u64,
 }
+
+/// A request and its number, counted from 1.
+#[cfg(feature = "controller")]
+pub(crate) type Numbered = (u64, Arc<RecordedRequest>);
 
 impl Recorder {
     /// Keeps requests of this many bytes, the newest ones.
     pub(crate) fn new(most: usize) -> Self {
-        Self { all: VecDeque::new(), size: 0, most, forgotten: 0 }
+        Self { all: VecDeque::new(), size: 0, most, forgotten: 0, total: 0 }
     }
 
     pub(crate) fn record(&mut self, request: &Request, time: Timestamp) {
@@ -156,6 +156,7 @@ impl Recorder {
             time,
         };
         self.size += recorded.size();
+        self.total += 1;
         self.all.push_back(Arc::new(recorded));
         while self.size > self.most
             && let Some(oldest) = self.all.pop_front()
@@ -169,9 +170,23 @@ impl Recorder {
         Requests { all: self.all.iter().map(Arc::clone).collect(), forgotten: self.forgotten }
     }
 
+    /// The number of the last request, or 0.
+    #[cfg(feature = "controller")]
+    pub(crate) fn last(&self) -> u64 {
+        self.total
+    }
+
+    /// The requests with a number above `after`, with their numbers.
+    #[cfg(feature = "controller")]
+    pub(crate) fn numbered(&self, after: u64) -> Vec<Numbered> {
+        let first = self.total - self.all.len() as u64 + 1;
+        let requests = (first..).zip(&self.all).skip_while(|(number, _)| *number <= after);
+        requests.map(|(number, request)| (number, Arc::clone(request))).collect()
+    }
+
     /// Forgets all of them and gives their memory back.
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.most);
+        *self = Self { total: self.total, ..Self::new(self.most) };
     }
 }
 
