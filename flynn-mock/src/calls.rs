@@ -222,11 +222,6 @@ impl Op {
         CALLS.iter().map(|row| (row.op, &row.method, row.pattern))
     }
 
-    /// All operations, [`Any`](Self::Any) first.
-    pub fn all() -> impl Iterator<Item = Self> {
-        std::iter::once(Self::Any).chain(CALLS.iter().map(|row| row.op))
-    }
-
     /// The name of its variant, such as `AppList`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -48,8 +48,9 @@
 //! [`conformance`] runs one suite against the mock and against real controllers. With the feature
 //! `wiremock`, your own `wiremock` mocks are asked first.
 //!
-//! To serve a mock to another program, such as the original CLI:
-//! `cargo run -p flynn-examples --bin mock-controller`.
+//! The program `mock-controller` (feature `controller`) serves a mock to programs in any language,
+//! such as the original CLI, and the API of [`control`](https://docs.rs/flynn-mock/latest/flynn_mock/control/) drives it:
+//! `cargo install flynn-mock --features controller`.
 //!
 //! Panics of this crate are failures of a test: they carry the line of the test that called.
 
@@ -57,6 +58,8 @@ mod api;
 mod builder;
 mod calls;
 pub mod conformance;
+#[cfg(feature = "controller")]
+pub mod control;
 mod controller;
 mod dialect;
 mod life;

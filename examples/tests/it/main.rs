@@ -14,7 +14,6 @@ mod failures;
 mod findings;
 mod git_push;
 mod loaded;
-mod mock_controller;
 mod oracles;
 mod pin;
 mod program;

@@ -1,0 +1,123 @@
+//! Calls about recorded requests.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::calls::{Call, Refusal, Reply, no_content, ok};
+use super::faults::op_of;
+use super::server::Shared;
+use crate::server::requests::Numbered;
+use crate::{Op, RecordedRequest};
+
+/// How long a call waits for requests unless it says so.
+const WAIT_MS: u64 = 5000;
+
+/// The filters of a list, and what to wait for.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Filter {
+    op: Option<String>,
+    method: Option<String>,
+    path: Option<String>,
+    path_prefix: Option<String>,
+    host: Option<String>,
+    /// Only requests with a larger number.
+    after: Option<u64>,
+    /// At most so many, the newest ones.
+    limit: Option<usize>,
+    /// Waits until so many have come.
+    min: Option<usize>,
+    timeout_ms: Option<u64>,
+}
+
+impl Filter {
+    fn of(call: &Call) -> Result<(Self, Option<Op>), Refusal> {
+        let filter: Self = call.query()?;
+        let op = filter.op.as_deref().map(op_of).transpose()?;
+        Ok((filter, op))
+    }
+
+    fn keeps(&self, op: Option<Op>, request: &RecordedRequest) -> bool {
+        let is = |wanted: &Option<String>, given: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == given)
+        };
+        op.is_none_or(|op| op == Op::Any || request.op() == Some(op))
+            && is(&self.path, &request.path)
+            && is(&self.host, &request.host)
+            && self.path_prefix.as_ref().is_none_or(|prefix| request.path.starts_with(prefix))
+            && self
+                .method
+                .as_ref()
+                .is_none_or(|method| request.method.as_str().eq_ignore_ascii_case(method))
+    }
+
+    fn matching(&self, op: Option<Op>, shared: &Shared) -> (Vec<Numbered>, u64) {
+        let after = self.after.unwrap_or(0);
+        let (requests, forgotten) = shared
+            .mock
+            .hub()
+            .with(|inner| (inner.recorder.numbered(after), inner.recorder.all().forgotten()));
+        let kept = requests.into_iter().filter(|(_, request)| self.keeps(op, request));
+        (kept.collect(), forgotten)
+    }
+}
+
+/// Waits until the requests have come that a list asks for.
+pub(super) async fn wait(shared: &Shared, call: &Call) -> Result<(), Refusal> {
+    if !call.is_requests {
+        return Ok(());
+    }
+    let (filter, op) = Filter::of(call)?;
+    let Some(min) = filter.min else { return Ok(()) };
+    let timeout = Duration::from_millis(filter.timeout_ms.unwrap_or(WAIT_MS));
+    let enough = shared.mock.hub().recorded(|| filter.matching(op, shared).0.len() >= min);
+    tokio::time::timeout(timeout, enough).await.map_err(|_| {
+        let count = filter.matching(op, shared).0.len();
+        let why = format!("timed out: {count} of {min} requests have come");
+        Refusal::new(StatusCode::REQUEST_TIMEOUT, why)
+    })
+}
+
+pub(super) fn list(shared: &Shared, call: &Call) -> Reply {
+    let (filter, op) = Filter::of(call)?;
+    let (requests, forgotten) = filter.matching(op, shared);
+    let skip = requests.len().saturating_sub(filter.limit.unwrap_or(usize::MAX));
+    let requests: Vec<_> = requests.iter().skip(skip).map(document).collect();
+    ok(json!({ "requests": requests, "forgotten": forgotten }))
+}
+
+pub(super) fn clear(shared: &Shared, _: &Call) -> Reply {
+    shared.mock.clear_requests();
+    no_content()
+}
+
+/// A request with all that was sent, secrets included: a test asserts on it.
+fn document((number, request): &Numbered) -> Value {
+    let body = String::from_utf8_lossy(&request.body);
+    let json: Option<Value> = serde_json::from_slice(&request.body).ok();
+    json!({
+        "number": number,
+        "time": request.time.to_string(),
+        "op": request.op().map(Op::name),
+        "method": request.method.as_str(),
+        "host": request.host,
+        "path": request.path,
+        "query": request.query,
+        "headers": headers(&request.headers),
+        "body": body,
+        "json": json,
+    })
+}
+
+/// Headers in lower case; several values of one name are joined with a comma.
+fn headers(headers: &HeaderMap) -> Map<String, Value> {
+    let value = |name| {
+        let values = headers.get_all(name).iter();
+        let values: Vec<_> = values.map(|v| String::from_utf8_lossy(v.as_bytes())).collect();
+        Value::String(values.join(", "))
+    };
+    headers.keys().map(|name| (name.as_str().to_owned(), value(name))).collect()
+}
