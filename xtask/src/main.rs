@@ -14,6 +14,7 @@ usage: cargo xtask CHORE
 
   test          all tests, the feature sets, the dependency trees; `.ci/run` adds fmt, clippy, docs
   test-aws      the live calls of flynn-aws against an emulator; needs python3 with venv
+  test-clients  drive `mock-controller` from Python, and from Node if it is installed
   tree          count each crate's dependencies and check what must not be among them
   replay DIR    send recorded exchanges of real controllers to the mock and compare
   bench [NAME]  the benchmarks (client, config, tls), a line `workload: ratio` each
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
     let done = match args.as_slice() {
         ["test"] => test(),
         ["test-aws"] => emulator::test(),
+        ["test-clients"] => test_clients(),
         ["tree"] => tree::check(),
         ["replay", dir] => program("replay", &[dir]),
         ["bench"] => bench(&["client", "config", "tls"]),
@@ -68,11 +70,30 @@ fn test() -> Result {
         run(command.env("PROPTEST_RNG_SEED", "1"))
     };
     tests(&["--workspace"])?;
-    tests(&["-p", "flynn-mock", "--features", "wiremock", "--test", "it"])?;
+    let mock = ["-p", "flynn-mock", "--features", "wiremock,controller"];
+    tests(&[&mock[..], &["--test", "it", "--test", "control"]].concat())?;
     for features in FEATURE_SETS {
         cargo(&[&["check", "--quiet", "--locked"], features].concat())?;
     }
     tree::check()
+}
+
+/// The suites in other languages, which need nothing besides their standard libraries.
+fn test_clients() -> Result {
+    cargo(&["build", "--locked", "-p", "flynn-mock", "--features", "controller", "--bins"])?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let program = target.unwrap_or_else(|| root().join("target")).join("debug/mock-controller");
+    let suite = |interpreter: &str, arguments: &[&str]| {
+        let mut command = Command::new(interpreter);
+        command.args(arguments).current_dir(root()).env("PYTHONDONTWRITEBYTECODE", "1");
+        run(command.env("MOCK_CONTROLLER", &program))
+    };
+    let clients = "flynn-mock/tests/clients";
+    suite("python3", &["-m", "unittest", "discover", clients])?;
+    match Command::new("node").arg("--version").output() {
+        Ok(_) => suite("node", &["--test", clients]),
+        Err(_) => Ok(()),
+    }
 }
 
 fn long() -> Result {
