@@ -41,6 +41,8 @@ struct Inner {
     detail: Option<Json>,
     retry: bool,
     may_have_acted: bool,
+    /// The call must not happen twice.
+    once: bool,
     retry_after: Option<Duration>,
     method: Option<Method>,
     path: Option<String>,
@@ -313,6 +315,12 @@ impl Error {
         self
     }
 
+    /// Of a call that must not happen twice.
+    pub(crate) fn of_one_time_call(mut self) -> Self {
+        self.inner().once = true;
+        self
+    }
+
     /// With the word of an earlier attempt of the same call.
     pub(crate) fn after_one_that_may_have_acted(mut self, earlier: bool) -> Self {
         self.inner().may_have_acted |= earlier;
@@ -422,6 +430,9 @@ impl Error {
         }
         for pending in pending.iter().take(MOST_PENDING) {
             add(format_args!("; {pending}"));
+        }
+        if self.0.once && self.may_have_acted() && pending.is_empty() {
+            add(format_args!("; the call may have taken effect, so check before you repeat it"));
         }
         if let (Some(method), Some(path)) = (method, path) {
             add(format_args!(" ({} {}", Line(method.as_str(), NAME), Line(path, 2 * NAME)));

@@ -67,7 +67,9 @@ impl Call {
 
     /// Adds to an error which call it was.
     pub(crate) fn name(&self, error: Error, spec: &Spec) -> Error {
-        error.with_call(&spec.method, &spec.path, self.attempts, self.request_id.to_str().ok())
+        let error =
+            error.with_call(&spec.method, &spec.path, self.attempts, self.request_id.to_str().ok());
+        if spec.repeat == Repeat::Never { error.of_one_time_call() } else { error }
     }
 }
 
