@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::controller::MockController;
 use crate::dialect::ServerAge;
 use crate::life::{
-    Certifier, ClusterCertificate, Command, Crash, Delays, Engine, Errand, Options, Pace, Program,
-    Programs, ProviderApis, Provision, Races, StartOrder,
+    Certifier, ClusterCertificate, Command, Crash, Delays, Engine, Options, Pace, Program,
+    Programs, ProviderApis, ProviderCall, Provision, Races, StartOrder,
 };
 use crate::seed::AppSeed;
 use crate::server::clock::Clock;
@@ -180,22 +180,22 @@ impl Builder {
     /// mock waits for the answer, so the closure cannot ask the mock; one that panics refuses.
     ///
     /// ```
-    /// use flynn_mock::{Errand, MockController, Provision};
+    /// use flynn_mock::{ProviderCall, MockController, Provision};
     ///
-    /// let builder = MockController::builder().provider_apis(|url, errand, secret| match errand {
-    ///     Errand::Provision(_) if url.starts_with("http://search.discoverd/") => {
+    /// let builder = MockController::builder().provider_apis(|url, call, secret| match call {
+    ///     ProviderCall::Provision(_) if url.starts_with("http://search.discoverd/") => {
     ///         let mut made = Provision { external_id: "/indexes/1".into(), ..Provision::default() };
     ///         made.env.insert("SEARCH_KEY".into(), secret());
     ///         Some(made)
     ///     }
-    ///     Errand::Deprovision(_) => Some(Provision::default()),
+    ///     ProviderCall::Deprovision(_) => Some(Provision::default()),
     ///     _ => None,
     /// });
     /// # let _ = builder;
     /// ```
     pub fn provider_apis(
         mut self,
-        answer: impl Fn(&str, &Errand<'_>, &mut dyn FnMut() -> String) -> Option<Provision>
+        answer: impl Fn(&str, &ProviderCall<'_>, &mut dyn FnMut() -> String) -> Option<Provision>
         + Send
         + Sync
         + 'static,

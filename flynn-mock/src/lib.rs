@@ -79,7 +79,7 @@ pub use self::calls::Op;
 pub use self::controller::MockController;
 pub use self::dialect::ServerAge;
 pub use self::life::{
-    ClusterCertificate, Command, Crash, Delays, Errand, Input, Output, Pace, Program, Provision,
+    ClusterCertificate, Command, Crash, Delays, Input, Output, Pace, Program, ProviderCall, Provision,
     Races,
 };
 pub use self::seed::AppSeed;

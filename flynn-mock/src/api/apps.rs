@@ -10,15 +10,11 @@ use crate::store::{App, Strings, newest_first};
 use crate::wire::{self, Fail, decode, decode_map};
 
 /// The app with the fields of an update; a wrong type is an internal error there.
-fn updated(
-    age: crate::dialect::ServerAge,
-    app: &App,
-    fields: &Map<String, Value>,
-) -> Result<App, Fail> {
+fn updated(schemas: &wire::Schemas, app: &App, fields: &Map<String, Value>) -> Result<App, Fail> {
     let mut app = app.clone();
     if let Some(value) = fields.get("strategy") {
         let strategy = value.as_str().ok_or_else(Fail::unknown)?;
-        wire::strategy(age, strategy)?;
+        wire::strategy(schemas, strategy)?;
         strategy.clone_into(&mut app.strategy);
     }
     if let Some(value) = fields.get("meta") {
@@ -52,10 +48,10 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// `POST /apps`
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let app: App = decode(engine.options.age, call.request)?;
+    let app: App = decode(engine.dialect.bodies, call.request)?;
     wire::app_name(&app.name)?;
-    if engine.options.age == crate::dialect::ServerAge::V2016 && !app.strategy.is_empty() {
-        wire::strategy(engine.options.age, &app.strategy)?;
+    if engine.dialect.schemas.checks_apps && !app.strategy.is_empty() {
+        wire::strategy(&engine.dialect.schemas, &app.strategy)?;
     }
     json(&engine.add_app(app)?)
 }
@@ -68,15 +64,15 @@ pub(crate) fn update_meta(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// `POST /apps/:a`
 pub(crate) fn update(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let age = engine.options.age;
-    let mut fields = decode_map(age, call.request)?.unwrap_or_default();
+    let schemas = &engine.dialect.schemas;
+    let mut fields = decode_map(engine.dialect.bodies, call.request)?.unwrap_or_default();
     if fields.get("meta").is_some_and(Value::is_null) {
         fields.remove("meta");
     }
-    let checked = age == crate::dialect::ServerAge::V2016 || engine.options.start_order.checks_apps;
-    wire::app_update(age, &fields, checked)?;
+    let checked = schemas.checks_apps || engine.options.start_order.checks_apps;
+    wire::app_update(schemas, &fields, checked)?;
     let before = engine.tables.app(call.param(0))?.clone();
-    let app = updated(age, &before, &fields)?;
+    let app = updated(schemas, &before, &fields)?;
     let at = engine.time();
     let changes = ["strategy", "meta", "deploy_timeout"];
     let touched = changes.iter().any(|name| fields.contains_key(*name));

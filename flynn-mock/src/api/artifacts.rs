@@ -2,7 +2,6 @@
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
-use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::store::{Artifact, is_uuid, newest_first};
 use crate::wire::{self, Fail, decode};
@@ -27,38 +26,33 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// `POST /artifacts`
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let mut artifact: Artifact = decode(engine.options.age, call.request)?;
-    wire::artifact(engine.options.age, &artifact.kind, &artifact.uri)?;
-    let manifest = artifact.manifest.as_ref().filter(|_| engine.options.age == ServerAge::V2021);
+    let mut artifact: Artifact = decode(engine.dialect.bodies, call.request)?;
+    wire::artifact(&engine.dialect.schemas, &artifact.kind, &artifact.uri)?;
+    let manifest = artifact.manifest.as_ref().filter(|_| engine.dialect.layered_images);
     if let Some(other) = manifest.filter(|manifest| !manifest.is_object()) {
         return Err(wire::wrong_type("manifest", "object", other));
     }
-    match engine.options.age {
-        ServerAge::V2016 => {
-            artifact = Artifact {
-                id: artifact.id,
-                kind: artifact.kind,
-                uri: artifact.uri,
-                meta: artifact.meta,
-                ..Artifact::default()
-            };
+    if !engine.dialect.layered_images {
+        artifact = Artifact {
+            id: artifact.id,
+            kind: artifact.kind,
+            uri: artifact.uri,
+            meta: artifact.meta,
+            ..Artifact::default()
+        };
+    } else if artifact.kind != "flynn" {
+        let well_formed = artifact.id.is_empty() || is_uuid(&artifact.id);
+        return Err(if well_formed { Fail::database() } else { Fail::unknown() });
+    } else if artifact.manifest.is_none() {
+        if artifact.size <= 0 {
+            return Err(Fail::field("size", "must be greater than zero"));
         }
-        ServerAge::V2021 if artifact.kind != "flynn" => {
-            let well_formed = artifact.id.is_empty() || is_uuid(&artifact.id);
-            return Err(if well_formed { Fail::database() } else { Fail::unknown() });
-        }
-        ServerAge::V2021 if artifact.manifest.is_none() => {
-            if artifact.size <= 0 {
-                return Err(Fail::field("size", "must be greater than zero"));
-            }
-            let why = if artifact.hashes.is_empty() {
-                format!("failed to download from {}: verify: no hashes provided", artifact.uri)
-            } else {
-                no_download(&artifact.uri)
-            };
-            return Err(Fail::field("manifest", &why));
-        }
-        ServerAge::V2021 => {}
+        let why = if artifact.hashes.is_empty() {
+            format!("failed to download from {}: verify: no hashes provided", artifact.uri)
+        } else {
+            no_download(&artifact.uri)
+        };
+        return Err(Fail::field("manifest", &why));
     }
     json(&engine.add_artifact(artifact)?)
 }

@@ -6,7 +6,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use crate::api::answer::Answer;
 use crate::api::call::query_pairs;
-use crate::dialect::ServerAge;
+use crate::dialect::{Dialect, Tokens};
 use crate::life::Engine;
 use crate::wire::Request;
 
@@ -30,29 +30,23 @@ pub(crate) fn query_key(request: &Request) -> String {
 }
 
 /// Answers a CORS preflight, if the request is one.
-pub(crate) fn preflight(age: ServerAge, request: &Request) -> Option<Answer> {
+pub(crate) fn preflight(dialect: &Dialect, request: &Request) -> Option<Answer> {
     let asks = request.method == Method::OPTIONS && request.headers.contains_key("origin");
     asks.then(|| {
         let mut answer = Answer::empty(StatusCode::OK);
-        allow_origin(age, request, &mut answer);
+        allow_origin(dialect, request, &mut answer);
         answer
     })
 }
 
 /// Adds the CORS headers when the request names its origin.
-pub(crate) fn allow_origin(age: ServerAge, request: &Request, answer: &mut Answer) {
+pub(crate) fn allow_origin(dialect: &Dialect, request: &Request, answer: &mut Answer) {
     let Some(origin) = request.headers.get("origin") else { return };
-    let allowed_headers = match age {
-        ServerAge::V2016 => "Authorization,Accept,Content-Type,If-Match,If-None-Match",
-        ServerAge::V2021 => {
-            "Auth-Key,Authorization,Accept,Content-Type,If-Match,If-None-Match,X-GRPC-Web"
-        }
-    };
     let headers = &mut answer.headers;
     headers.insert("access-control-allow-origin", origin.clone());
     for (name, value) in [
         ("access-control-allow-credentials", "true"),
-        ("access-control-allow-headers", allowed_headers),
+        ("access-control-allow-headers", dialect.cors_headers),
         ("access-control-allow-methods", "GET,POST,PUT,PATCH,DELETE,HEAD"),
         ("access-control-expose-headers", "ETag,Content-Disposition"),
         ("access-control-max-age", "3600"),
@@ -67,16 +61,15 @@ pub(crate) fn authorized(engine: &Engine, request: &Request) -> bool {
     if password.is_empty() && request.path == "/ca-cert" {
         return true;
     }
-    match engine.options.age {
-        ServerAge::V2016 => {
-            let streams = request.header_text("accept").contains("text/event-stream");
-            if password.is_empty() && (streams || request.path == "/backup") {
-                password = query_key(request);
-            }
+    if engine.dialect.key_in_query {
+        let streams = request.header_text("accept").contains("text/event-stream");
+        if password.is_empty() && (streams || request.path == "/backup") {
+            password = query_key(request);
         }
-        // Here the password is a signed token, and the mock signs none.
-        ServerAge::V2021 if user == "Bearer" => return false,
-        ServerAge::V2021 => {}
+    }
+    // The password of this user is a signed token.
+    if user == "Bearer" && engine.dialect.tokens != Tokens::Unknown {
+        return false;
     }
     !password.is_empty() && engine.keys().contains(&password)
 }

@@ -7,7 +7,7 @@ use crate::api::call::Call;
 use crate::api::streams::{Cursor, Kind};
 use crate::life::Engine;
 use crate::life::work::Step;
-use crate::store::Backup;
+use crate::store::{Backup, BackupStatus};
 use crate::wire::Fail;
 
 /// `GET /backup`: the latest one's record, or a new one as a tar.
@@ -21,7 +21,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let id = engine.ids.uuid();
     let backup = Backup {
         id: id.clone(),
-        status: "running".to_owned(),
+        status: BackupStatus::Running,
         created_at: Some(at),
         updated_at: Some(at),
         ..Backup::default()

@@ -18,10 +18,10 @@ pub(crate) fn ca_certificate(engine: &mut Engine, _: &Call<'_>) -> Reply {
 
 /// `PUT /domain`
 pub(crate) fn migrate(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    if decode_map(engine.options.age, call.request)?.is_none() {
+    if decode_map(engine.dialect.bodies, call.request)?.is_none() {
         return Err(Fail::Broken);
     }
-    let mut migration: DomainMigration = decode(engine.options.age, call.request)?;
+    let mut migration: DomainMigration = decode(engine.dialect.bodies, call.request)?;
     let current = engine.route_domain();
     if migration.old_domain != current {
         return Err(Fail::invalid(format!(

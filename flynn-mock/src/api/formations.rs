@@ -3,9 +3,8 @@
 use crate::api::answer::{Answer, Reply, json};
 use crate::api::call::Call;
 use crate::api::streams::{Objects, open_since};
-use crate::dialect::ServerAge;
 use crate::life::{Engine, formation_request};
-use crate::store::{Formation, ScaleRequest, newest_first, total};
+use crate::store::{Formation, ScaleRequest, ScaleState, newest_first, total};
 use crate::wire::{self, Fail, decode};
 
 /// `GET /apps/:a/formations`
@@ -44,28 +43,24 @@ pub(crate) fn list_or_stream(engine: &mut Engine, call: &Call<'_>) -> Reply {
 pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.id.clone();
     let release = engine.tables.release(call.param(1))?.clone();
-    let body: Formation = decode(engine.options.age, call.request)?;
+    let body: Formation = decode(engine.dialect.bodies, call.request)?;
     if release.artifacts.is_empty() {
         return Err(Fail::invalid("release is not deployable"));
     }
-    match engine.options.age {
-        ServerAge::V2016 => {
-            json(&engine.replace_formation(&app, &release.id, body.processes, body.tags)?)
-        }
-        ServerAge::V2021 => {
-            let request = formation_request(&app, &release, body.processes, body.tags);
-            let request = engine.add_scale_request(request, false)?;
-            json(&Formation {
-                app,
-                release: release.id,
-                processes: request.new_processes.flatten(),
-                tags: request.new_tags.flatten(),
-                created_at: request.created_at,
-                updated_at: request.updated_at,
-                deleted: false,
-            })
-        }
+    if !engine.dialect.scale_requests {
+        return json(&engine.replace_formation(&app, &release.id, body.processes, body.tags)?);
     }
+    let request = formation_request(&app, &release, body.processes, body.tags);
+    let request = engine.add_scale_request(request, false)?;
+    json(&Formation {
+        app,
+        release: release.id,
+        processes: request.new_processes.flatten(),
+        tags: request.new_tags.flatten(),
+        created_at: request.created_at,
+        updated_at: request.updated_at,
+        deleted: false,
+    })
 }
 
 /// `DELETE /apps/:a/formations/:r`
@@ -81,17 +76,17 @@ pub(crate) fn delete(engine: &mut Engine, call: &Call<'_>) -> Reply {
 pub(crate) fn put_scale_request(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.id.clone();
     let release = engine.tables.release(call.param(1))?.id.clone();
-    let mut request: ScaleRequest = decode(engine.options.age, call.request)?;
+    let mut request: ScaleRequest = decode(engine.dialect.bodies, call.request)?;
     (request.app, request.release) = (app, release);
-    wire::one_of("state", &request.state, &["pending", "cancelled", "complete"])?;
-    if request.state == "pending" {
+    wire::one_of("state", request.state.as_str(), ScaleState::NAMES)?;
+    if request.state == ScaleState::Pending {
         return json(&engine.add_scale_request(request, false)?);
     }
     let at = engine.time();
     let id = request.id.clone();
     let row = engine.tables.scale_requests.iter_mut().find(|row| row.id == id);
     let row = row.ok_or_else(Fail::unknown)?;
-    row.state.clone_from(&request.state);
+    row.state = request.state;
     row.updated_at = Some(at);
     request.updated_at = Some(at);
     engine.event(at, &request.app, "scale_request", &id, &request);

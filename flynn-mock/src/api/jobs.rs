@@ -5,10 +5,9 @@ use serde::Deserialize;
 
 use crate::api::answer::{Answer, Attach, Body, Reply, json};
 use crate::api::call::Call;
-use crate::dialect::ServerAge;
 use crate::life::{Command, Engine};
-use crate::store::{Job, Limits, Strings, is_uuid, newest_first, stored_uuid};
-use crate::wire::{self, Fail, decode, decode_grown};
+use crate::store::{Job, JobState, Limits, Strings, is_uuid, newest_first, stored_uuid};
+use crate::wire::{self, Fail, decode, decode_without};
 
 /// What `POST jobs` takes.
 #[derive(Debug, Default, Deserialize)]
@@ -49,8 +48,8 @@ pub(crate) fn list_of_app(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// `GET /active-jobs`
 pub(crate) fn list_active(engine: &mut Engine, _: &Call<'_>) -> Reply {
-    let states = ["pending", "starting", "up", "stopping"];
-    let active = engine.tables.jobs.iter().filter(|job| states.contains(&job.state.as_str()));
+    let states = [JobState::Pending, JobState::Starting, JobState::Up, JobState::Stopping];
+    let active = engine.tables.jobs.iter().filter(|job| states.contains(&job.state));
     let list = newest_first(active, |job| job.updated_at);
     json(&list.into_iter().map(Job::stored).collect::<Vec<_>>())
 }
@@ -67,7 +66,7 @@ fn job<'a>(engine: &'a Engine, id: &str) -> Result<&'a Job, Fail> {
 
 /// The job that a path names; in 2016 its app must exist, any will do.
 fn named_job<'a>(engine: &'a Engine, call: &Call<'_>) -> Result<&'a Job, Fail> {
-    if engine.options.age == ServerAge::V2016 {
+    if engine.dialect.jobs_under_app {
         engine.tables.app(call.param(0))?;
     }
     job(engine, call.param(1))
@@ -80,17 +79,17 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// `PUT /apps/:a/jobs/:j`
 pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let app = match engine.options.age {
-        ServerAge::V2016 => Some(engine.tables.app(call.param(0))?.id.clone()),
-        ServerAge::V2021 => None,
+    let app = if engine.dialect.jobs_under_app {
+        Some(engine.tables.app(call.param(0))?.id.clone())
+    } else {
+        None
     };
-    let mut job: Job = decode(engine.options.age, call.request)?;
+    let mut job: Job = decode(engine.dialect.bodies, call.request)?;
     if let Some(app) = app {
         job.app = app;
     }
-    let states = ["pending", "starting", "up", "stopping", "down", "crashed", "failed"];
-    if !job.state.is_empty() {
-        wire::one_of("state", &job.state, &states)?;
+    if job.state != JobState::Unset {
+        wire::one_of("state", job.state.as_str(), JobState::NAMES)?;
     }
     for id in [&job.uuid, &job.app, &job.release] {
         if !is_uuid(id) {
@@ -104,7 +103,7 @@ pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let known_app = known || engine.tables.apps.iter().any(|app| app.id == job.app);
     let known_release = known || engine.tables.releases.iter().any(|r| r.id == job.release);
     let bad_volume = job.volumes.iter().any(|id| stored_uuid(id).is_none());
-    if job.state.is_empty() || !known_app || !known_release || bad_volume {
+    if job.state == JobState::Unset || !known_app || !known_release || bad_volume {
         return Err(Fail::database());
     }
     json(&engine.store_job(job))
@@ -130,16 +129,17 @@ pub(crate) fn kill(engine: &mut Engine, call: &Call<'_>) -> Reply {
 /// `POST /apps/:a/jobs`
 pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.clone();
-    let later = ["artifacts", "data", "partition", "profiles", "mounts_from"];
-    let new: NewJob = decode_grown(engine.options.age, call.request, &later)?;
+    let unknown = engine.dialect.unknown_job_fields;
+    let new: NewJob = decode_without(engine.dialect.bodies, call.request, unknown)?;
     wire::new_job(&new.release)?;
     let any_partition = engine.options.start_order.takes_any_partition;
-    if !new.partition.is_empty() && engine.options.age == ServerAge::V2021 && !any_partition {
+    if !new.partition.is_empty() && engine.dialect.layered_images && !any_partition {
         wire::one_of("partition", &new.partition, &["background", "user", "system"])?;
     }
     let release = engine.tables.release(&new.release)?.clone();
-    let artifacts = match engine.options.age {
-        ServerAge::V2016 => {
+    let layered = engine.dialect.layered_images;
+    let artifacts = match (&new.artifacts, &release.artifacts) {
+        _ if !layered => {
             if new.artifact.is_empty() && release.artifacts.is_empty() {
                 return Err(Fail::field("release.ImageArtifact", "must be set"));
             }
@@ -148,13 +148,13 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
             }
             release.artifacts.clone()
         }
-        ServerAge::V2021 if !new.artifacts.is_empty() => new.artifacts.clone(),
-        ServerAge::V2021 if !release.artifacts.is_empty() => release.artifacts.clone(),
-        ServerAge::V2021 => {
+        (own, _) if !own.is_empty() => own.clone(),
+        (_, artifacts) if !artifacts.is_empty() => artifacts.clone(),
+        _ => {
             return Err(Fail::field("release.ArtifactIDs", "cannot be empty"));
         }
     };
-    if engine.options.age == ServerAge::V2021 {
+    if layered {
         if artifacts.iter().any(|id| stored_uuid(id).is_none()) {
             return Err(Fail::database());
         }
@@ -165,16 +165,12 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
     }
     let attached = call.request.header_text("upgrade").contains("flynn-attach/0");
     let mut args = new.args.clone();
-    match engine.options.age {
-        ServerAge::V2021 if args.is_empty() => {
-            let image = artifacts.last().and_then(|id| engine.tables.artifact(id).ok());
-            args = image.map(crate::store::Artifact::default_args).unwrap_or_default();
-        }
+    if layered && args.is_empty() {
+        let image = artifacts.last().and_then(|id| engine.tables.artifact(id).ok());
+        args = image.map(crate::store::Artifact::default_args).unwrap_or_default();
+    } else if !layered && release.is_slug() && !starts_with_init(&args) {
         // Slugs run under their own init.
-        ServerAge::V2016 if release.is_slug() && !starts_with_init(&args) => {
-            args.insert(0, "/runner/init".to_owned());
-        }
-        _ => {}
+        args.insert(0, "/runner/init".to_owned());
     }
     let mut env = if new.release_env { release.env.clone() } else { Strings::new() };
     env.extend(new.env.clone());

@@ -18,7 +18,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// `POST /providers`
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let provider: Provider = decode(engine.options.age, call.request)?;
+    let provider: Provider = decode(engine.dialect.bodies, call.request)?;
     if !provider.url.is_empty() {
         wire::uri("url", &provider.url)?;
     }

@@ -6,7 +6,7 @@ use crate::api::answer::{Answer, Reply, json};
 use crate::api::call::Call;
 use crate::life::Engine;
 use crate::store::{Release, newest_first};
-use crate::wire::{Fail, decode, decode_grown};
+use crate::wire::{Fail, decode, decode_without};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -53,7 +53,7 @@ pub(crate) fn set_current(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// The release that a body names by `id`.
 pub(crate) fn named_release(engine: &Engine, call: &Call<'_>) -> Result<Release, Fail> {
-    let body: ReleaseId = decode(engine.options.age, call.request)?;
+    let body: ReleaseId = decode(engine.dialect.bodies, call.request)?;
     engine
         .tables
         .release(&body.id)
@@ -63,7 +63,8 @@ pub(crate) fn named_release(engine: &Engine, call: &Call<'_>) -> Result<Release,
 
 /// `POST /releases`
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let release: Release = decode_grown(engine.options.age, call.request, &["app_id"])?;
+    let release: Release =
+        decode_without(engine.dialect.bodies, call.request, engine.dialect.unknown_release_fields)?;
     json(&engine.add_release(release)?)
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
-use crate::life::{Engine, Errand};
+use crate::life::{Engine, ProviderCall};
 use crate::store::{Resource, newest_first, stored_uuid};
 use crate::wire::{Fail, decode};
 
@@ -39,12 +39,12 @@ pub(crate) fn list_of_app(engine: &mut Engine, call: &Call<'_>) -> Reply {
 /// `POST /providers/:p/resources`
 pub(crate) fn provision(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let provider = engine.tables.provider(call.param(0))?.clone();
-    let request: ResourceRequest = decode(engine.options.age, call.request)?;
+    let request: ResourceRequest = decode(engine.dialect.bodies, call.request)?;
     let config = request.config.unwrap_or_else(|| Value::Object(Map::new()));
     let provision = engine
         .options
         .providers
-        .ask(&provider.url, &Errand::Provision(&config), &mut engine.ids)
+        .ask(&provider.url, &ProviderCall::Provision(&config), &mut engine.ids)
         .ok_or_else(Fail::unknown)?;
     let resource = Resource {
         provider: provider.id,
@@ -65,7 +65,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 /// `PUT /providers/:p/resources/:r`: registers one that exists elsewhere.
 pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let provider = engine.tables.provider(call.param(0))?.id.clone();
-    let resource: Resource = decode(engine.options.age, call.request)?;
+    let resource: Resource = decode(engine.dialect.bodies, call.request)?;
     let resource = Resource { id: call.param(1).to_owned(), provider, ..resource };
     json(&engine.add_resource(resource)?)
 }
@@ -77,7 +77,7 @@ pub(crate) fn delete(engine: &mut Engine, call: &Call<'_>) -> Reply {
     engine
         .options
         .providers
-        .ask(&provider, &Errand::Deprovision(&resource.external_id), &mut engine.ids)
+        .ask(&provider, &ProviderCall::Deprovision(&resource.external_id), &mut engine.ids)
         .ok_or_else(Fail::unknown)?;
     engine.remove_resource(&resource);
     json(&resource)

@@ -2,7 +2,6 @@
 
 use crate::api::answer::{Answer, Reply, json};
 use crate::api::call::Call;
-use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::store::{Route, is_uuid, newest_first};
 use crate::wire::{self, Fail, decode, decode_map};
@@ -32,7 +31,7 @@ fn named_route(engine: &mut Engine, call: &Call<'_>) -> Result<Route, Fail> {
     engine.ask_router()?;
     let (kind, id) = (call.param(1), call.param(2));
     let http_or_tcp = matches!(kind, "http" | "tcp");
-    if http_or_tcp && !is_uuid(id) && engine.options.age == ServerAge::V2016 {
+    if http_or_tcp && !is_uuid(id) && engine.dialect.routes_by_router {
         return Err(Fail::database());
     }
     engine
@@ -53,7 +52,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 /// `POST /apps/:a/routes`
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let parent = engine.tables.app(call.param(0))?.parent_ref();
-    let mut route: Route = decode(engine.options.age, call.request)?;
+    let mut route: Route = decode(engine.dialect.bodies, call.request)?;
     route.parent_ref = parent;
     wire::one_of("type", &route.kind, &["http", "tcp"])?;
     engine.ask_router()?;
@@ -63,26 +62,24 @@ pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
 /// `PUT /apps/:a/routes/:type/:id`
 pub(crate) fn update(engine: &mut Engine, call: &Call<'_>) -> Reply {
     engine.tables.app(call.param(0))?;
-    if engine.options.age == ServerAge::V2016
-        && decode_map(engine.options.age, call.request)?.is_none()
+    if engine.dialect.routes_by_router && decode_map(engine.dialect.bodies, call.request)?.is_none()
     {
         return Err(Fail::Broken);
     }
-    let mut route: Route = decode(engine.options.age, call.request)?;
-    match engine.options.age {
+    let mut route: Route = decode(engine.dialect.bodies, call.request)?;
+    if engine.dialect.routes_by_router {
         // Type and id are those of the body; without them the router knows no such path.
-        ServerAge::V2016 => match route.kind.as_str() {
+        match route.kind.as_str() {
             "" => return Err(Fail::NotFound),
             _ if route.id.is_empty() => return Err(Fail::NotFound),
             "http" | "tcp" => {}
             _ => return Err(Fail::field("type", "Invalid route type")),
-        },
-        ServerAge::V2021 => {
-            call.param(1).clone_into(&mut route.kind);
-            call.param(2).clone_into(&mut route.id);
         }
+    } else {
+        call.param(1).clone_into(&mut route.kind);
+        call.param(2).clone_into(&mut route.id);
     }
-    if engine.options.age == ServerAge::V2016 {
+    if engine.dialect.routes_by_router {
         if route.kind == "tcp" && route.port == 0 {
             return Err(Fail::unknown());
         }

@@ -23,7 +23,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// `POST /sinks`
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let mut sink: Sink = decode(engine.options.age, call.request)?;
+    let mut sink: Sink = decode(engine.dialect.bodies, call.request)?;
     wire::one_of("kind", &sink.kind, &["syslog"])?;
     if let Some(config) = sink.config.as_ref().filter(|config| !config.is_object()) {
         return Err(wire::wrong_type("config", "object", config));

@@ -196,11 +196,11 @@ pub(crate) fn next_frames(engine: &mut Engine, cursor: &mut Cursor) -> Frames {
 
 /// The frames of the objects that events tell of.
 fn changed_objects(engine: &Engine, what: Objects, since: Time, after: &mut u64) -> String {
-    let types: &[&str] = match (what, engine.options.age) {
-        (Objects::Formations, crate::dialect::ServerAge::V2016) => &["scale"],
-        (Objects::Formations, crate::dialect::ServerAge::V2021) => &["scale_request"],
-        (Objects::Volumes, _) => &["volume"],
-        (Objects::Sinks, _) => &["sink", "sink_deletion"],
+    let types: &[&str] = match what {
+        Objects::Formations if engine.dialect.scale_requests => &["scale_request"],
+        Objects::Formations => &["scale"],
+        Objects::Volumes => &["volume"],
+        Objects::Sinks => &["sink", "sink_deletion"],
     };
     let filter = Filter::of_types(types);
     let mut text = String::new();

@@ -4,13 +4,11 @@ use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
 use crate::api::streams::{Objects, open_since};
 use crate::life::Engine;
-use crate::store::{Volume, newest_first, stored_uuid};
+use crate::store::{Volume, VolumeState, newest_first, stored_uuid};
 use crate::wire::{self, Fail, decode};
 
-/// The kinds and states that the server knows.
+/// The kinds that the server knows.
 const KINDS: [&str; 3] = ["data", "squashfs", "ext2"];
-
-const STATES: [&str; 3] = ["pending", "created", "destroyed"];
 
 /// `GET /volumes`: a list, or a stream.
 pub(crate) fn list_or_stream(engine: &mut Engine, call: &Call<'_>) -> Reply {
@@ -37,9 +35,9 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// `PUT /volumes/:v`, which takes the id from the body.
 pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let volume: Volume = decode(engine.options.age, call.request)?;
+    let volume: Volume = decode(engine.dialect.bodies, call.request)?;
     wire::one_of("type", &volume.kind, &KINDS)?;
-    wire::one_of("state", &volume.state, &STATES)?;
+    wire::one_of("state", volume.state.as_str(), VolumeState::NAMES)?;
     let ids = [Some(&volume.id), Some(&volume.app), Some(&volume.release), volume.job.as_ref()];
     let malformed = |id: &&String| stored_uuid(id).is_none();
     if ids.iter().flatten().any(malformed) {
@@ -55,7 +53,7 @@ pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
 /// `PUT /apps/:a/volumes/:v/decommission`, which takes the id from the body.
 pub(crate) fn decommission(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.id.clone();
-    let mut volume: Volume = decode(engine.options.age, call.request)?;
+    let mut volume: Volume = decode(engine.dialect.bodies, call.request)?;
     let id = stored_uuid(&volume.id).ok_or_else(Fail::unknown)?;
     let at = engine.time();
     let mut rows = engine.tables.volumes.iter_mut();

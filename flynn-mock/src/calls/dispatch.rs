@@ -11,7 +11,7 @@ use crate::wire::{Fail, Request};
 /// Answers a request at the present time of the clock.
 pub(crate) fn handle(engine: &mut Engine, request: &Request) -> Answer {
     let mut answer = dispatch(engine, request);
-    auth::allow_origin(engine.options.age, request, &mut answer);
+    auth::allow_origin(engine.dialect, request, &mut answer);
     engine.settle_at_once();
     answer
 }
@@ -33,11 +33,11 @@ fn dispatch(engine: &mut Engine, request: &Request) -> Answer {
 
 /// A request to the controller.
 fn controller(engine: &mut Engine, request: &Request) -> Answer {
-    let age = engine.options.age;
-    if let Some(answer) = unknown::malformed(age, request) {
+    let dialect = engine.dialect;
+    if let Some(answer) = unknown::malformed(dialect.malformed_type, request) {
         return answer;
     }
-    if let Some(answer) = auth::preflight(age, request) {
+    if let Some(answer) = auth::preflight(dialect, request) {
         return answer;
     }
     if engine.shutting_down {
@@ -54,9 +54,9 @@ fn controller(engine: &mut Engine, request: &Request) -> Answer {
     if !auth::authorized(engine, request) {
         return Answer::empty(StatusCode::UNAUTHORIZED);
     }
-    match find(age, request) {
+    match find(dialect.age, request) {
         Some((handler, call)) => handler(engine, &call).unwrap_or_else(refuse),
-        None => unknown::not_found(age, request),
+        None => unknown::not_found(dialect.age, request),
     }
 }
 
@@ -65,7 +65,7 @@ fn controller(engine: &mut Engine, request: &Request) -> Answer {
 pub(crate) fn read(engine: &mut Engine, target: &str) -> Option<serde_json::Value> {
     let json = ::http::HeaderValue::from_static("application/json");
     let request = Request::new(Method::GET, target).header(::http::header::ACCEPT, json);
-    let (handler, call) = find(engine.options.age, &request)?;
+    let (handler, call) = find(engine.dialect.age, &request)?;
     let answer = handler(engine, &call).ok()?;
     serde_json::from_slice(answer.bytes()).ok()
 }

@@ -10,12 +10,8 @@ use crate::dialect::ServerAge;
 use crate::wire::Request;
 
 /// The answer to a path that Go's HTTP server does not even read, if it is one.
-pub(super) fn malformed(age: ServerAge, request: &Request) -> Option<Answer> {
+pub(super) fn malformed(content_type: &'static str, request: &Request) -> Option<Answer> {
     (!is_well_escaped(&request.path)).then(|| {
-        let content_type = match age {
-            ServerAge::V2016 => "text/plain",
-            ServerAge::V2021 => "text/plain; charset=utf-8",
-        };
         let mut answer = Answer::full(StatusCode::BAD_REQUEST, content_type, "400 Bad Request");
         answer.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         answer
@@ -115,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_bad_escape_in_the_path() {
-        let bad = |path: &str| malformed(ServerAge::V2021, &Request::new(Method::GET, path));
+        let bad = |path: &str| malformed("text/plain", &Request::new(Method::GET, path));
         assert_eq!(bad("/apps/%zz").map(|answer| answer.status), Some(StatusCode::BAD_REQUEST));
         assert!(bad("/apps/100%").is_some());
         assert!(bad("/apps/%41").is_none());

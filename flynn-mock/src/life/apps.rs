@@ -2,6 +2,7 @@
 
 use serde_json::Map;
 
+use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::store::{App, Time, app_name_for, stored_uuid};
 use crate::wire::{self, Fail};
@@ -33,7 +34,7 @@ impl Engine {
             let message = format!("application \"{}\" already exists", app.name);
             return Err(Fail::new("object_exists", message));
         }
-        wire::strategy(crate::dialect::ServerAge::V2021, &app.strategy)?;
+        wire::known_strategy(&ServerAge::V2021.dialect().schemas, &app.strategy)?;
         let at = self.time();
         (app.created_at, app.updated_at) = (Some(at), Some(at));
         // A release in the body is echoed, not stored; so is another spelling of the id.

@@ -4,9 +4,8 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json as value};
 use sha2::{Digest, Sha512};
 
-use crate::dialect::ServerAge;
 use crate::life::{Command, Engine, Input, Output};
-use crate::store::{Job, Strings, Time, hex};
+use crate::store::{BackupStatus, Job, Strings, Time, hex};
 use crate::wire::to_pretty_json;
 
 /// The apps whose formations a backup holds.
@@ -96,12 +95,12 @@ impl Engine {
         let Some(row) = self.tables.backups.iter_mut().find(|row| row.id == id) else { return };
         match &row.outcome {
             Some((tar, Ok(()))) => {
-                "complete".clone_into(&mut row.status);
+                row.status = BackupStatus::Complete;
                 row.sha512 = hex(&Sha512::digest(tar));
                 row.size = tar.len();
             }
             Some((_, Err(error))) => {
-                "error".clone_into(&mut row.status);
+                row.status = BackupStatus::Error;
                 row.error.clone_from(error);
             }
             None => return,
@@ -166,7 +165,7 @@ impl Engine {
                     document.insert(field.to_owned(), part.clone());
                 }
             }
-            if self.options.age == ServerAge::V2021 {
+            if self.dialect.layered_images {
                 // Clusters of old expect one.
                 document.insert("artifact".to_owned(), value!({ "type": "docker" }));
             }

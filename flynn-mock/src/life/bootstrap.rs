@@ -12,9 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use crate::dialect::ServerAge;
 use crate::life::{ClusterCertificate, Engine, Pace, formation_request};
-use crate::store::{App, Artifact, Counts, Provider, Release, Resource, Route};
+use crate::store::{App, Artifact, Counts, JobState, Provider, Release, Resource, Route};
 use crate::wire::Fail;
 
 /// One entry of a manifest.
@@ -63,9 +62,6 @@ struct Pending {
     host: String,
 }
 
-const V2016: &str = include_str!("bootstrap/v2016.json");
-const V2021: &str = include_str!("bootstrap/v2021.json");
-
 /// How long before the first request the bootstrap began.
 const BEFORE: SignedDuration = SignedDuration::from_millis(1400);
 
@@ -75,10 +71,7 @@ const BETWEEN: SignedDuration = SignedDuration::from_millis(5);
 impl Engine {
     /// Fills the empty cluster.
     pub(crate) fn bootstrap(&mut self) {
-        let manifest = match self.options.age {
-            ServerAge::V2016 => V2016,
-            ServerAge::V2021 => V2021,
-        };
+        let manifest = self.dialect.manifest;
         let domain = self.options.domain.clone();
         let made = self.issue_certificate(&domain);
         let key = self.options.key.clone().unwrap_or_else(|| self.ids.hex(32));
@@ -149,16 +142,15 @@ impl Engine {
             Entry::Provider(provider) => self.add_provider(provider).map(|_| ()),
             Entry::Resource(resource) => self.add_resource(resource).map(|_| ()),
             Entry::Route(route) => self.add_route(*route, false).map(|_| ()),
-            Entry::Formation { app, release, processes } => match self.options.age {
-                ServerAge::V2016 => {
-                    self.replace_formation(&app, &release, Some(processes), None).map(|_| ())
+            Entry::Formation { app, release, processes } => {
+                if !self.dialect.scale_requests {
+                    let made = self.replace_formation(&app, &release, Some(processes), None);
+                    return made.map(|_| ());
                 }
-                ServerAge::V2021 => {
-                    let release = self.tables.release(&release)?.clone();
-                    let request = formation_request(&app, &release, Some(processes), None);
-                    self.add_scale_request(request, false).map(|_| ())
-                }
-            },
+                let release = self.tables.release(&release)?.clone();
+                let request = formation_request(&app, &release, Some(processes), None);
+                self.add_scale_request(request, false).map(|_| ())
+            }
             Entry::Pending(Pending { job, app, release, kind, host }) => {
                 if self.options.hosts.contains(&host) {
                     let job = self.pending_job(job, &app, &release, &kind);
@@ -167,19 +159,19 @@ impl Engine {
                 Ok(())
             }
             Entry::Starting { job, host } => {
-                if let Some(job) = self.job_row(&job, &["pending"]) {
+                if let Some(job) = self.job_row(&job, &[JobState::Pending]) {
                     self.place_on(host, job);
                 }
                 Ok(())
             }
             Entry::Logged { job } => {
-                if let Some(job) = self.job_row(&job, &["starting"]) {
+                if let Some(job) = self.job_row(&job, &[JobState::Starting]) {
                     self.log_start(&job);
                 }
                 Ok(())
             }
             Entry::Up { job } => {
-                if let Some(job) = self.job_row(&job, &["starting"]) {
+                if let Some(job) = self.job_row(&job, &[JobState::Starting]) {
                     self.come_up(job);
                 }
                 Ok(())
@@ -191,6 +183,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::ServerAge;
     use crate::life::Options;
 
     #[test]
@@ -201,7 +194,7 @@ mod tests {
             let engine = Engine::new(options);
             assert_eq!(engine.tables.apps.len(), apps);
             assert_eq!(engine.domain(), "example.com");
-            let up = |job: &&crate::store::Job| job.state == "up";
+            let up = |job: &&crate::store::Job| job.state == JobState::Up;
             assert_eq!(engine.tables.jobs.iter().filter(up).count(), engine.tables.jobs.len());
             let with_release = engine.tables.apps.iter().filter(|a| !a.release.is_empty()).count();
             assert_eq!(with_release, apps);
@@ -217,7 +210,7 @@ mod tests {
                 let mut options = Options::new(age, "example.com");
                 options.hosts = (1..=hosts).map(|n| format!("host{n}")).collect();
                 let engine = Engine::new(options);
-                let up = engine.tables.jobs.iter().filter(|job| job.state == "up").count();
+                let up = engine.tables.jobs.iter().filter(|job| job.state == JobState::Up).count();
                 assert_eq!(up, jobs - omni * 3 + omni * hosts, "{age:?} on {hosts} hosts");
                 assert_eq!(up, engine.tables.jobs.len());
             }

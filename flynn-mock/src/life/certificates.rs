@@ -33,7 +33,7 @@ impl Engine {
         let Some(given) = given_certificate(route) else { return Ok(()) };
         let (cert, key) = (given.cert.clone(), given.key.clone());
         if checked {
-            key_pair::check(self.options.age, &cert, &key)
+            key_pair::check(self.dialect.ed25519, &cert, &key)
                 .map_err(|reason| Fail::invalid(format!("Certificate invalid: {reason}")))?;
         }
         let known = self.tables.certificates.iter().find(|c| c.cert == cert).cloned();
@@ -76,7 +76,7 @@ impl Engine {
         let cert = env("TLSCERT").filter(|cert| !cert.is_empty());
         let cert = cert.filter(|_| self.options.certifier.is_some())?;
         let key = env("TLSKEY").map_or("", String::as_str);
-        key_pair::check(self.options.age, cert, key).err()
+        key_pair::check(self.dialect.ed25519, cert, key).err()
     }
 
     /// What the router presents where a route has no certificate: its own env.

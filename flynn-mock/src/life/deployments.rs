@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::life::work::Task;
-use crate::store::{Deployment, Formation, Time, total};
+use crate::store::{Deployment, DeploymentStatus, Formation, Time, total};
 use crate::wire::Fail;
 
 fn in_progress() -> Fail {
@@ -26,7 +25,7 @@ impl Engine {
         let busy =
             self.tables.deployments.iter().any(|d| d.app == app.id && d.finished_at.is_none());
         // In 2021 all of it is one transaction; in 2016 the app has its release by then.
-        if busy && (self.options.age == ServerAge::V2021 || !idle) {
+        if busy && (!self.dialect.events_apart || !idle) {
             return Err(in_progress());
         }
         let now = self.now;
@@ -38,7 +37,7 @@ impl Engine {
             return Err(in_progress());
         }
         let batch = app.meta.get("flynn-deploy-batch-size").and_then(|n| n.parse().ok());
-        let newer = self.options.age == ServerAge::V2021;
+        let newer = !self.dialect.events_apart;
         let at = if newer { begun } else { self.time() };
         let deployment = Deployment {
             id: self.ids.uuid(),
@@ -46,7 +45,7 @@ impl Engine {
             old_release: old,
             new_release: release.to_owned(),
             strategy: app.strategy.clone(),
-            status: if idle { "complete" } else { "pending" }.to_owned(),
+            status: if idle { DeploymentStatus::Complete } else { DeploymentStatus::Pending },
             processes,
             tags: formation.tags.filter(|_| newer).unwrap_or_default(),
             deploy_timeout: app.deploy_timeout,
@@ -57,10 +56,9 @@ impl Engine {
         let mut row = deployment.clone();
         row.finished_at = row.finished_at.map(|at| Time::new(at.timestamp()));
         self.tables.deployments.push(row);
-        let status = deployment.status.clone();
         // In 2016 the pending event has a transaction of its own.
         let at = if newer || idle { at } else { self.time() };
-        self.deployment_event(at, &deployment, &status, None);
+        self.deployment_event(at, &deployment, deployment.status, None);
         if !idle {
             self.enqueue(Task::Deploy { deployment: deployment.id.clone() });
         }
@@ -72,20 +70,20 @@ impl Engine {
         &mut self,
         at: Time,
         d: &Deployment,
-        status: &str,
+        status: DeploymentStatus,
         error: Option<&str>,
     ) {
         let fields = [
             ("app", Some(d.app.as_str())),
             ("deployment", Some(d.id.as_str())),
             ("release", Some(d.new_release.as_str())),
-            ("status", Some(status)),
+            ("status", Some(status.as_str())),
             ("error", error),
         ];
         let data: BTreeMap<&str, &str> =
             fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
         if let Some(row) = self.tables.deployments.iter_mut().find(|row| row.id == d.id) {
-            status.clone_into(&mut row.status);
+            row.status = status;
         }
         self.event(at, &d.app, "deployment", &d.id, &data);
     }

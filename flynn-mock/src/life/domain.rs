@@ -2,10 +2,11 @@
 
 use serde_json::json as value;
 
-use crate::dialect::ServerAge;
 use crate::life::work::{Step, Task};
 use crate::life::{ClusterCertificate, Engine};
-use crate::store::{Absent, DomainMigration, Release, Route, Strings, Time, TlsCert};
+use crate::store::{
+    Absent, DeploymentStatus, DomainMigration, Release, Route, Strings, Time, TlsCert,
+};
 use crate::wire::Fail;
 
 impl From<ClusterCertificate> for TlsCert {
@@ -57,11 +58,7 @@ impl Engine {
         self.migrations.push(Migration {
             id: id.to_owned(),
             failures,
-            // The dashboard of 2016 knows the domain too.
-            apps: match self.options.age {
-                ServerAge::V2016 => vec!["controller", "router", "dashboard"],
-                ServerAge::V2021 => vec!["controller", "router"],
-            },
+            apps: self.dialect.migrated_apps.to_vec(),
             waiting: None,
         });
         self.drive_migrations();
@@ -103,7 +100,7 @@ impl Engine {
             if let Some((deployment, own)) = &migration.waiting {
                 match self.deployment_outcome(deployment) {
                     None => return Ok(false),
-                    Some("failed") => return Err(self.deployment_error(deployment)),
+                    Some(DeploymentStatus::Failed) => return Err(self.deployment_error(deployment)),
                     Some(_) if *own => {
                         migration.apps.remove(0);
                     }
@@ -136,7 +133,7 @@ impl Engine {
         let not_found = |_: Absent| "controller: resource not found".to_owned();
         let app = self.tables.app(name).map_err(not_found)?.clone();
         let busy = self.tables.deployments.iter().rev().find(|d| d.app == app.id);
-        if let Some(busy) = busy.filter(|d| d.status == "pending" || d.status == "running") {
+        if let Some(busy) = busy.filter(|d| d.is_under_way()) {
             return Ok(Some((busy.id.clone(), false)));
         }
         let release = self.tables.app_release(&app).map_err(not_found)?.clone();
@@ -157,11 +154,13 @@ impl Engine {
         };
         let new: Strings = pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         let has = |name: &str| release.env.get(name).map_or("", String::as_str);
-        let migrated = match self.options.age {
-            ServerAge::V2016 if name == "router" => has("TLSCERT") != old_cert,
-            ServerAge::V2016 => has("DEFAULT_ROUTE_DOMAIN") != row.old_domain,
+        let migrated = if self.dialect.migrates_by_new_values {
             // Any one new value that is there already counts as migrated.
-            ServerAge::V2021 => new.iter().any(|(name, value)| has(name) == value),
+            new.iter().any(|(name, value)| has(name) == value)
+        } else if name == "router" {
+            has("TLSCERT") != old_cert
+        } else {
+            has("DEFAULT_ROUTE_DOMAIN") != row.old_domain
         };
         if migrated {
             return Ok(None);
@@ -227,7 +226,7 @@ impl Engine {
                     sticky: route.sticky,
                     service: route.service.clone(),
                     // 2016 loses this one too.
-                    drain_backends: route.drain_backends && self.options.age == ServerAge::V2021,
+                    drain_backends: route.drain_backends && self.dialect.migrates_by_new_values,
                     certificate,
                     ..Route::default()
                 };

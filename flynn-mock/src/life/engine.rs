@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::dialect::Dialect;
 use crate::life::domain::Migration;
 use crate::life::oneoff::Running;
 use crate::life::races::RaceState;
@@ -16,6 +17,8 @@ use crate::store::{EventLog, Health, Ids, Line, Tables, Time};
 /// A mocked cluster. Its `Debug` shows nothing of what it holds.
 pub(crate) struct Engine {
     pub(crate) options: Options,
+    /// What differs from other releases.
+    pub(crate) dialect: &'static Dialect,
     pub(crate) now: Timestamp,
     /// The latest time that the database has given out.
     pub(crate) last: Time,
@@ -56,6 +59,7 @@ impl Engine {
     /// A freshly bootstrapped cluster.
     pub(crate) fn new(options: Options) -> Self {
         let mut engine = Self {
+            dialect: options.age.dialect(),
             now: options.start,
             last: Time::default(),
             version: 0,

@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use jiff::SignedDuration;
 use serde_json::{Map, Value, json as value};
 
-use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::life::work::Step;
-use crate::store::{Counts, Formation, Release, ScaleRequest, Tags, Time};
+use crate::store::{Counts, Formation, Release, ScaleRequest, ScaleState, Tags, Time};
 use crate::wire::Fail;
 
 /// The scale request that a `PUT` or `DELETE` of a formation amounts to: without processes,
@@ -41,7 +40,7 @@ impl Engine {
         }
         if let Some(release) = release {
             let mut shown = release.clone();
-            if self.options.age == ServerAge::V2021 {
+            if self.dialect.layered_images {
                 // Whoever made it, it is shown as the formation's app's.
                 shown.app_id.clone_from(&formation.app);
             }
@@ -51,14 +50,13 @@ impl Engine {
                 .iter()
                 .map(|id| self.tables.artifact(id).map_or(Value::Null, |a| value!(a)))
                 .collect();
-            let list = match self.options.age {
-                ServerAge::V2021 => "artifacts",
-                ServerAge::V2016 => {
-                    if let Some(image) = artifacts.pop_front() {
-                        set("artifact", image);
-                    }
-                    "file_artifacts"
+            let list = if self.dialect.layered_images {
+                "artifacts"
+            } else {
+                if let Some(image) = artifacts.pop_front() {
+                    set("artifact", image);
                 }
+                "file_artifacts"
             };
             if !artifacts.is_empty() {
                 set(list, artifacts.into_iter().collect());
@@ -91,24 +89,21 @@ impl Engine {
         self.tables.scale_requests.iter().rev().find(|request| {
             request.app == formation.app
                 && request.release == formation.release
-                && request.state == "pending"
+                && request.state == ScaleState::Pending
         })
     }
 
     /// Deletes a formation as clients do, with a `scale` event.
     pub(crate) fn remove_formation(&mut self, app: &str, release: &str) -> Result<(), Fail> {
         let row = self.tables.formation(app, release)?.clone();
-        match self.options.age {
-            ServerAge::V2016 => {
-                let at = self.time();
-                self.drop_formation(at, app, release, None);
-                self.scale_event(at, app, release, None, row.processes.as_ref());
-            }
-            ServerAge::V2021 => {
-                let release = self.tables.release(release)?.clone();
-                let request = formation_request(app, &release, None, row.tags);
-                self.add_scale_request(request, true)?;
-            }
+        if self.dialect.scale_requests {
+            let release = self.tables.release(release)?.clone();
+            let request = formation_request(app, &release, None, row.tags);
+            self.add_scale_request(request, true)?;
+        } else {
+            let at = self.time();
+            self.drop_formation(at, app, release, None);
+            self.scale_event(at, app, release, None, row.processes.as_ref());
         }
         Ok(())
     }
@@ -130,7 +125,7 @@ impl Engine {
             row.deleted = true;
             row.processes = None;
             row.updated_at = Some(at);
-            match hears_in.filter(|_| self.options.age == ServerAge::V2021) {
+            match hears_in.filter(|_| self.dialect.scale_requests) {
                 None => self.schedule_reconcile(app, release),
                 Some(wait) => {
                     let (app, release) = (app.to_owned(), release.to_owned());
@@ -208,7 +203,7 @@ impl Engine {
     ) {
         let mut data = Map::new();
         data.insert("release".to_owned(), release.into());
-        if self.options.age == ServerAge::V2016 || processes.is_some() {
+        if !self.dialect.scale_requests || processes.is_some() {
             data.insert("processes".to_owned(), value!(processes));
         }
         if let Some(before) = before.filter(|before| !before.is_empty()) {
@@ -239,7 +234,7 @@ impl Engine {
         let at = self.time();
         let cancelled = self.cancel_scale_requests(at, &app, &release);
         request.id = self.ids.uuid();
-        "pending".clone_into(&mut request.state);
+        request.state = ScaleState::Pending;
         request.old_processes = before.processes.clone().unwrap_or_default();
         request.old_tags = before.tags.clone().unwrap_or_default();
         let (mut processes, mut tags) = (before.processes, before.tags);
@@ -283,8 +278,8 @@ impl Engine {
     fn cancel_scale_requests(&mut self, at: Time, app: &str, release: &str) -> Vec<ScaleRequest> {
         let mut cancelled = Vec::new();
         for row in &mut self.tables.scale_requests {
-            if row.app == app && row.release == release && row.state != "cancelled" {
-                "cancelled".clone_into(&mut row.state);
+            if row.app == app && row.release == release && row.state != ScaleState::Cancelled {
+                row.state = ScaleState::Cancelled;
                 row.updated_at = Some(at);
                 cancelled.push(row.clone());
             }
@@ -299,14 +294,11 @@ impl Engine {
             return;
         }
         let at = self.time();
-        let row = self
-            .tables
-            .scale_requests
-            .iter_mut()
-            .rev()
-            .find(|row| row.app == app && row.release == release && row.state == "pending");
+        let row = self.tables.scale_requests.iter_mut().rev().find(|row| {
+            row.app == app && row.release == release && row.state == ScaleState::Pending
+        });
         let Some(row) = row else { return };
-        "complete".clone_into(&mut row.state);
+        row.state = ScaleState::Complete;
         row.updated_at = Some(at);
         let request = row.clone();
         self.event(at, app, "scale_request", &request.id, &request);

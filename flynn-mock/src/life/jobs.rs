@@ -1,6 +1,5 @@
 //! Jobs: storing their states.
 
-use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::store::Job;
 
@@ -24,8 +23,8 @@ impl Engine {
             None => self.tables.jobs.push(job.clone()),
         }
         // In 2016 the event is no part of the transaction.
-        let at = if self.options.age == ServerAge::V2016 { self.time() } else { at };
-        let key = format!("{}|{}", job.uuid, job.state);
+        let at = if self.dialect.events_apart { self.time() } else { at };
+        let key = format!("{}|{}", job.uuid, job.state.as_str());
         let (app, uuid) = (job.app.clone(), job.uuid.clone());
         self.event_once(key, at, &app, "job", &uuid, &job);
         self.note_job_event(&job);

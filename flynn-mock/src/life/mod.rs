@@ -39,7 +39,7 @@ pub use self::options::{Crash, Delays, Pace};
 pub(crate) use self::program::Programs;
 pub use self::program::{Command, Input, Output, Program};
 pub(crate) use self::provider_apis::ProviderApis;
-pub use self::provider_apis::{Errand, Provision};
+pub use self::provider_apis::{ProviderCall, Provision};
 pub use self::races::Races;
 pub(crate) use self::releases::deletion;
 pub(crate) use self::scheduler::MOST_JOBS;

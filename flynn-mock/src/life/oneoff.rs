@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::life::work::Step;
 use crate::life::{Command, Engine, Input, Output, Pace, Program};
-use crate::store::{Job, Time};
+use crate::store::{Job, JobState, Time};
 
 /// A program that runs, or will.
 pub(crate) struct Running {
@@ -40,7 +40,7 @@ impl Engine {
             host_id: host,
             app: app.to_owned(),
             release: release.to_owned(),
-            state: "starting".to_owned(),
+            state: JobState::Starting,
             ..job
         };
         let program = self.options.programs.run(&command);
@@ -55,8 +55,8 @@ impl Engine {
 
     /// A one-off job is up; unless someone is attached, it runs its program.
     pub(crate) fn run_program(&mut self, uuid: &str) {
-        let Some(mut job) = self.job_row(uuid, &["starting"]) else { return };
-        "up".clone_into(&mut job.state);
+        let Some(mut job) = self.job_row(uuid, &[JobState::Starting]) else { return };
+        job.state = JobState::Up;
         self.store_job(job);
         self.feed(uuid, Input::Start);
     }
@@ -88,7 +88,7 @@ impl Engine {
 
     /// A one-off job's program exits; when the job will be down: not before it was up.
     pub(crate) fn exit_one_off(&mut self, uuid: &str, status: i32) -> Option<Timestamp> {
-        let job = self.job_row(uuid, &["starting", "up"])?;
+        let job = self.job_row(uuid, &[JobState::Starting, JobState::Up])?;
         let began = job.created_at.map_or(self.now, Time::timestamp);
         let up = began.checked_add(self.options.delays.one_off).unwrap_or(self.now);
         let down = up.max(self.now);
@@ -99,11 +99,11 @@ impl Engine {
 
     /// Records that a one-off job has ended.
     pub(crate) fn end_one_off(&mut self, uuid: &str, status: i32) {
-        if let Some(mut job) = self.job_row(uuid, &["starting"]) {
-            "up".clone_into(&mut job.state);
+        if let Some(mut job) = self.job_row(uuid, &[JobState::Starting]) {
+            job.state = JobState::Up;
             self.store_job(job);
         }
-        let Some(mut job) = self.job_row(uuid, &["up"]) else { return };
+        let Some(mut job) = self.job_row(uuid, &[JobState::Up]) else { return };
         job.exit_status = Some(status);
         self.job_down(job);
     }

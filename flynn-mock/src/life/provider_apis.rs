@@ -30,7 +30,7 @@ impl fmt::Debug for Provision {
 /// What is asked of a provider's own API.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Errand<'a> {
+pub enum ProviderCall<'a> {
     /// Hand out a new resource, with the `config` of the request.
     Provision(&'a Value),
     /// Take this one back.
@@ -38,7 +38,7 @@ pub enum Errand<'a> {
 }
 
 type Answering =
-    dyn Fn(&str, &Errand<'_>, &mut dyn FnMut() -> String) -> Option<Provision> + Send + Sync;
+    dyn Fn(&str, &ProviderCall<'_>, &mut dyn FnMut() -> String) -> Option<Provision> + Send + Sync;
 
 /// The providers' own APIs, told apart by their URL.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ impl ProviderApis {
     /// of 32 random hexadecimal digits; `None` is a refusal, after which the controller answers
     /// 500. What is handed out when something is taken back is ignored.
     pub(crate) fn new(
-        answer: impl Fn(&str, &Errand<'_>, &mut dyn FnMut() -> String) -> Option<Provision>
+        answer: impl Fn(&str, &ProviderCall<'_>, &mut dyn FnMut() -> String) -> Option<Provision>
         + Send
         + Sync
         + 'static,
@@ -58,8 +58,13 @@ impl ProviderApis {
     }
 
     /// Asks the API at `url`; a panic of the user's code is a refusal.
-    pub(crate) fn ask(&self, url: &str, errand: &Errand<'_>, ids: &mut Ids) -> Option<Provision> {
-        guarded(|| (self.0)(url, errand, &mut || ids.hex(32))).flatten()
+    pub(crate) fn ask(
+        &self,
+        url: &str,
+        call: &ProviderCall<'_>,
+        ids: &mut Ids,
+    ) -> Option<Provision> {
+        guarded(|| (self.0)(url, call, &mut || ids.hex(32))).flatten()
     }
 }
 

@@ -3,7 +3,6 @@
 use jiff::SignedDuration;
 use serde_json::Value;
 
-use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::life::processes::complete;
 use crate::life::work::Task;
@@ -31,11 +30,11 @@ pub(crate) fn deletion(
 impl Engine {
     /// The releases of an app, newest first: in 2016 those that ever had a formation of it.
     pub(crate) fn releases_of(&self, app: &str) -> Vec<Release> {
-        let belongs = |release: &&Release| match self.options.age {
-            ServerAge::V2016 => {
-                self.tables.formations.iter().any(|f| f.app == app && f.release == release.id)
+        let belongs = |release: &&Release| {
+            if self.dialect.layered_images {
+                return release.app_id == app;
             }
-            ServerAge::V2021 => release.app_id == app,
+            self.tables.formations.iter().any(|f| f.app == app && f.release == release.id)
         };
         let alive = self.tables.releases.iter().filter(|r| !r.deleted).filter(belongs);
         newest_first(alive, |release| release.created_at).into_iter().cloned().collect()
@@ -43,11 +42,10 @@ impl Engine {
 
     /// Adds a release with everything that is filled in.
     pub(crate) fn add_release(&mut self, mut release: Release) -> Result<Release, Fail> {
-        let age = self.options.age;
         for process in release.processes.values_mut() {
-            complete(process, age);
+            complete(process, self.dialect);
         }
-        if age == ServerAge::V2016 {
+        if !self.dialect.layered_images {
             release.app_id.clear();
         }
         if release.id.is_empty() {
@@ -80,7 +78,7 @@ impl Engine {
         if malformed(&release.id) {
             return Err(Fail::unknown());
         }
-        if self.options.age == ServerAge::V2021 {
+        if self.dialect.layered_images {
             if malformed(&release.app_id) {
                 return Err(Fail::unknown());
             }
@@ -102,7 +100,7 @@ impl Engine {
                 return Err(Fail::database());
             }
             images += usize::from(artifact.kind == "docker");
-            if self.options.age == ServerAge::V2016 && images != 1 {
+            if !self.dialect.layered_images && images != 1 {
                 return Err(Fail::field(
                     "artifacts",
                     "must have exactly one artifact of type \"docker\"",
@@ -156,7 +154,7 @@ impl Engine {
     /// blobstore that go with them.
     fn drop_artifacts(&mut self, ids: &[String]) -> Vec<String> {
         // In 2016 the image, which comes first, always stays.
-        let skip = usize::from(self.options.age == ServerAge::V2016);
+        let skip = usize::from(!self.dialect.layered_images);
         let mut files = Vec::new();
         for id in ids.iter().skip(skip) {
             let used = self.tables.releases.iter().any(|r| !r.deleted && r.artifacts.contains(id));

@@ -4,17 +4,17 @@ use std::collections::VecDeque;
 
 use jiff::SignedDuration;
 
-use crate::dialect::ServerAge;
+use crate::dialect::RolloutBy;
 use crate::life::work::{Step, Task};
 use crate::life::{Engine, MOST_JOBS};
-use crate::store::{Counts, Deployment, Job, ScaleRequest, Tags};
+use crate::store::{Counts, Deployment, DeploymentStatus, Job, ScaleRequest, ScaleState, Tags};
 
 /// A deployment under way.
 #[derive(Debug)]
 pub(crate) struct Rollout {
     deployment: Deployment,
-    ops: VecDeque<Op>,
-    waiting: Option<Op>,
+    actions: VecDeque<Action>,
+    waiting: Option<Action>,
     /// The scale request that it waits for (2021 only).
     request: Option<String>,
     /// Tells deadlines apart: how many operations and, in 2016, events have begun one.
@@ -27,9 +27,9 @@ pub(crate) struct Rollout {
     error: Option<String>,
 }
 
-/// One operation of a deployment.
+/// One action of a deployment.
 #[derive(Clone, Debug)]
-enum Op {
+enum Action {
     /// Scale a release and, perhaps, wait until it has what it wants.
     Scale { release: String, counts: Option<Counts>, tags: Option<Tags>, wait: bool },
     /// Delete the formation of the release that failed.
@@ -65,11 +65,11 @@ impl Engine {
         let app = &deployment.app;
         let new = self.tables.formation(app, &deployment.new_release).ok().cloned();
         let already = new.and_then(|f| f.processes).unwrap_or_default();
-        let done = already == deployment.processes && self.options.age == ServerAge::V2021;
-        let ops = if done { VecDeque::new() } else { self.plan(&deployment) };
+        let done = already == deployment.processes && self.dialect.scale_requests;
+        let actions = if done { VecDeque::new() } else { self.plan(&deployment) };
         self.rollouts.push(Rollout {
             deployment: deployment.clone(),
-            ops,
+            actions,
             waiting: None,
             request: None,
             step: 0,
@@ -81,32 +81,32 @@ impl Engine {
     }
 
     /// The operations of a deployment's strategy.
-    fn plan(&self, d: &Deployment) -> VecDeque<Op> {
+    fn plan(&self, d: &Deployment) -> VecDeque<Action> {
         let new_types = self.tables.release(&d.new_release).map(|r| r.processes.clone());
         let new_types = new_types.unwrap_or_default();
         let old_types = self.tables.release(&d.old_release).map(|r| r.processes.clone());
         let tags = (!d.tags.is_empty()).then(|| d.tags.clone());
-        let scale_new = |counts: &Counts| Op::Scale {
+        let scale_new = |counts: &Counts| Action::Scale {
             release: d.new_release.clone(),
             counts: Some(counts.clone()),
             tags: tags.clone(),
             wait: true,
         };
-        let scale_old = |counts: Option<Counts>, wait| Op::Scale {
+        let scale_old = |counts: Option<Counts>, wait| Action::Scale {
             release: d.old_release.clone(),
             counts,
             tags: None,
             wait,
         };
-        let mut ops = VecDeque::new();
-        let in_2016 = self.options.age == ServerAge::V2016;
+        let mut actions = VecDeque::new();
+        let by_events = self.dialect.rollout_by == RolloutBy::JobEvents;
         let name = self.tables.app(&d.app).map_or("", |app| app.name.as_str());
-        let breaks = in_2016 && matches!(name, "controller" | "router");
-        let resume = breaks.then_some(Op::Resume);
+        let breaks = self.dialect.breaks_worker.contains(&name);
+        let resume = breaks.then_some(Action::Resume);
         if d.strategy == "all-at-once" {
             let mut kept = d.processes.clone();
             kept.retain(|typ, _| new_types.contains_key(typ));
-            ops.push_back(scale_new(&kept));
+            actions.push_back(scale_new(&kept));
             let zero = || {
                 let mut counts = d.processes.clone();
                 counts.extend(old_types.unwrap_or_default().into_keys().map(|typ| (typ, 0)));
@@ -115,9 +115,9 @@ impl Engine {
                 }
                 counts
             };
-            ops.push_back(scale_old((!in_2016).then(zero), false));
-            ops.extend(resume);
-            return ops;
+            actions.push_back(scale_old((!by_events).then(zero), false));
+            actions.extend(resume);
+            return actions;
         }
         let batch = match d.strategy.as_str() {
             "in-batches" => d.deploy_batch_size.unwrap_or(3).max(1),
@@ -139,19 +139,19 @@ impl Engine {
                 let up = exists.then(|| scale_new(&new));
                 let down = scale_old(Some(old.clone()), true);
                 if d.strategy == "one-down-one-up" {
-                    ops.push_back(down);
-                    ops.extend(up);
+                    actions.push_back(down);
+                    actions.extend(up);
                 } else {
-                    ops.extend(up);
-                    ops.push_back(down);
+                    actions.extend(up);
+                    actions.push_back(down);
                 }
             }
         }
-        if in_2016 {
-            ops.push_back(scale_old(None, false));
+        if by_events {
+            actions.push_back(scale_old(None, false));
         }
-        ops.extend(resume);
-        ops
+        actions.extend(resume);
+        actions
     }
 
     /// Moves the deployments of an app on as far as they go.
@@ -161,18 +161,18 @@ impl Engine {
         {
             let mut rollout = self.rollouts.swap_remove(at);
             (rollout.waiting, rollout.request) = (None, None);
-            let Some(op) = rollout.ops.pop_front() else {
+            let Some(action) = rollout.actions.pop_front() else {
                 self.finish_rollout(rollout);
                 continue;
             };
-            match &op {
-                Op::Scale { wait: true, release, counts, .. } => {
-                    rollout.waiting = Some(op.clone());
+            match &action {
+                Action::Scale { wait: true, release, counts, .. } => {
+                    rollout.waiting = Some(action.clone());
                     rollout.expected = self.expected_events(app, release, counts.as_ref());
                     self.set_deadline(&mut rollout);
                 }
-                Op::Resume => {
-                    rollout.waiting = Some(Op::Resume);
+                Action::Resume => {
+                    rollout.waiting = Some(Action::Resume);
                     let deadline = rollout.next_deadline();
                     self.later(self.options.delays.resume, deadline);
                 }
@@ -181,8 +181,8 @@ impl Engine {
             let deployment = rollout.deployment.clone();
             // Listed again before it acts, since the act itself can drive it on.
             self.rollouts.push(rollout);
-            let waits = matches!(op, Op::Scale { wait: true, .. });
-            let request = self.perform(&deployment, op).filter(|_| waits);
+            let waits = matches!(action, Action::Scale { wait: true, .. });
+            let request = self.perform(&deployment, action).filter(|_| waits);
             if let Some(rollout) = self.rollout_mut(&deployment.id) {
                 rollout.request = request;
             }
@@ -223,13 +223,13 @@ impl Engine {
     /// The worker of 2016 gives up only when this long no job of the release it waits for has had
     /// an event.
     pub(crate) fn note_job_event(&mut self, job: &Job) {
-        if self.options.age != ServerAge::V2016 {
+        if self.dialect.rollout_by != RolloutBy::JobEvents {
             return;
         }
         let waits = |r: &Rollout| {
             r.deployment.app == job.app
                 && r.error.is_none()
-                && matches!(&r.waiting, Some(Op::Scale { release, .. }) if *release == job.release)
+                && matches!(&r.waiting, Some(Action::Scale { release, .. }) if *release == job.release)
         };
         if let Some(at) = self.rollouts.iter().position(waits) {
             let mut rollout = self.rollouts.swap_remove(at);
@@ -244,40 +244,42 @@ impl Engine {
             return false; // Deleted: nothing happens any more until its time is over.
         }
         match &rollout.waiting {
-            Some(Op::Scale { release, .. }) if self.options.age == ServerAge::V2016 => {
+            Some(Action::Scale { release, .. })
+                if self.dialect.rollout_by == RolloutBy::JobEvents =>
+            {
                 let d = &rollout.deployment;
                 // Of a release that already runs no job will come up; that is waited for in vain.
                 let in_vain = d.old_release == d.new_release && rollout.error.is_none();
                 let settled = self.is_settled(&d.app, release);
                 !in_vain && settled && !self.queue.will_reconcile(&d.app, release)
             }
-            Some(Op::Scale { .. }) => rollout.request.as_ref().is_none_or(|id| {
+            Some(Action::Scale { .. }) => rollout.request.as_ref().is_none_or(|id| {
                 let request = self.tables.scale_requests.iter().find(|request| request.id == *id);
-                request.is_none_or(|request| request.state == "complete")
+                request.is_none_or(|request| request.state == ScaleState::Complete)
             }),
-            Some(Op::Resume) => false,
+            Some(Action::Resume) => false,
             _ => true,
         }
     }
 
     /// Carries out an operation; the scale request that it made.
-    fn perform(&mut self, d: &Deployment, op: Op) -> Option<String> {
-        if matches!(&op, Op::Scale { release, .. } if *release == d.old_release) {
+    fn perform(&mut self, d: &Deployment, action: Action) -> Option<String> {
+        if matches!(&action, Action::Scale { release, .. } if *release == d.old_release) {
             self.router_closes(&d.app);
         }
         // A release or formation that is gone meanwhile leaves nothing to scale.
-        match op {
-            Op::Resume => None,
-            Op::DropNew => {
+        match action {
+            Action::Resume => None,
+            Action::DropNew => {
                 let _ = self.remove_formation(&d.app, &d.new_release);
                 None
             }
-            Op::Scale { release, counts, tags, .. } => match self.options.age {
-                ServerAge::V2016 => {
+            Action::Scale { release, counts, tags, .. } => match self.dialect.rollout_by {
+                RolloutBy::JobEvents => {
                     let _ = self.replace_formation(&d.app, &release, counts, tags);
                     None
                 }
-                ServerAge::V2021 => {
+                RolloutBy::ScaleRequests => {
                     let request = ScaleRequest {
                         app: d.app.clone(),
                         release,
@@ -295,7 +297,7 @@ impl Engine {
     /// old release down. One that waits for the new release goes on waiting, until its time is over.
     pub(crate) fn note_cancelled(&mut self, request: &str) {
         let waits = |r: &&Rollout| {
-            let for_old = matches!(&r.waiting, Some(Op::Scale { release, .. })
+            let for_old = matches!(&r.waiting, Some(Action::Scale { release, .. })
                 if *release == r.deployment.old_release);
             for_old && r.request.as_deref() == Some(request) && r.error.is_none()
         };
@@ -310,7 +312,7 @@ impl Engine {
     pub(crate) fn is_held_by_rollout(&self, release: &str) -> bool {
         let waits_for = |id: &String| {
             let mut requests = self.tables.scale_requests.iter();
-            requests.any(|request| request.id == *id && request.state == "cancelled")
+            requests.any(|request| request.id == *id && request.state == ScaleState::Cancelled)
         };
         self.rollouts.iter().any(|r| {
             r.error.is_none()
@@ -324,18 +326,18 @@ impl Engine {
         let d = rollout.deployment;
         if let Some(error) = rollout.error {
             let at = self.time();
-            self.deployment_event(at, &d, "failed", Some(&error));
+            self.deployment_event(at, &d, DeploymentStatus::Failed, Some(&error));
         } else {
             // The app can be gone by now.
             let _ = self.set_release(&d.app, &d.new_release);
-            if self.options.age == ServerAge::V2021 {
+            if self.dialect.rollout_by == RolloutBy::ScaleRequests {
                 self.enqueue(Task::CollectGarbage { app: d.app.clone() });
                 self.finish(&d.id);
                 let at = self.time();
-                self.deployment_event(at, &d, "complete", None);
+                self.deployment_event(at, &d, DeploymentStatus::Complete, None);
             } else {
                 let at = self.time();
-                self.deployment_event(at, &d, "complete", None);
+                self.deployment_event(at, &d, DeploymentStatus::Complete, None);
                 self.enqueue(Task::CollectGarbage { app: d.app.clone() });
                 self.finish(&d.id);
             }
@@ -353,30 +355,30 @@ impl Engine {
 
     /// A job of a formation went down: too many of them fail the deployment that waits for it.
     pub(crate) fn note_failure(&mut self, job: &Job) {
-        let age = self.options.age;
+        let by = self.dialect.rollout_by;
         let release = self.tables.releases.iter().find(|release| release.id == job.release);
         let process = release.and_then(|release| release.processes.get(&job.kind));
         let is_service = process.is_some_and(|process| !process.service.is_empty());
         let Some(rollout) = self.rollouts.iter_mut().find(|r| {
             let waits =
-                matches!(&r.waiting, Some(Op::Scale { release, .. }) if *release == job.release);
+                matches!(&r.waiting, Some(Action::Scale { release, .. }) if *release == job.release);
             waits && r.deployment.new_release == job.release && r.error.is_none()
         }) else {
             return;
         };
         rollout.failures += 1;
         let reason = job.host_error.as_deref();
-        let error = match age {
-            ServerAge::V2016 if is_service => {
+        let error = match by {
+            RolloutBy::JobEvents if is_service => {
                 format!("{} process type failed to start, got down job event", job.kind)
             }
-            ServerAge::V2016 => match reason {
+            RolloutBy::JobEvents => match reason {
                 Some(reason) => format!("deployer: {} job failed to start: {reason}", job.kind),
                 // It only has a job that is not up, and waits for the next one.
                 None => return,
             },
-            ServerAge::V2021 if rollout.failures <= TOLERATED_FAILURES => return,
-            ServerAge::V2021 => {
+            RolloutBy::ScaleRequests if rollout.failures <= TOLERATED_FAILURES => return,
+            RolloutBy::ScaleRequests => {
                 let reason = reason.unwrap_or("got down job event");
                 format!("{} job failed to start: {reason}", job.kind)
             }
@@ -397,7 +399,7 @@ impl Engine {
         if self.tables.app(&rollout.deployment.app).is_err() {
             return self.fail_without_app(deployment);
         }
-        if rollout.error.is_some() || matches!(rollout.waiting, Some(Op::Resume)) {
+        if rollout.error.is_some() || matches!(rollout.waiting, Some(Action::Resume)) {
             // Rolling back is not waited for any longer, and what was broken is whole again.
             let app = rollout.deployment.app.clone();
             if let Some(rollout) = self.rollouts.iter_mut().find(|r| r.deployment.id == deployment)
@@ -425,9 +427,11 @@ impl Engine {
 
     fn timed_out(&self, rollout: &Rollout) -> String {
         let seconds = rollout.deployment.deploy_timeout;
-        match self.options.age {
-            ServerAge::V2016 => format!("timed out waiting for job events: {}", rollout.expected),
-            ServerAge::V2021 => {
+        match self.dialect.rollout_by {
+            RolloutBy::JobEvents => {
+                format!("timed out waiting for job events: {}", rollout.expected)
+            }
+            RolloutBy::ScaleRequests => {
                 format!("timed out waiting for scale to complete (waited {seconds} seconds)")
             }
         }
@@ -441,24 +445,24 @@ impl Engine {
         };
         let d = &rollout.deployment;
         rollout.error = Some(error);
-        rollout.waiting = Some(Op::Resume);
-        rollout.ops = VecDeque::from([
-            Op::Scale {
+        rollout.waiting = Some(Action::Resume);
+        rollout.actions = VecDeque::from([
+            Action::Scale {
                 release: d.old_release.clone(),
                 counts: Some(d.processes.clone()),
                 tags: (!d.tags.is_empty()).then(|| d.tags.clone()),
                 wait: true,
             },
-            Op::DropNew,
+            Action::DropNew,
         ]);
         let deadline = rollout.next_deadline();
         self.later(self.options.delays.work, deadline);
     }
 
     /// Whether a deployment is still under way, and with which status it ended.
-    pub(crate) fn deployment_outcome(&self, id: &str) -> Option<&str> {
+    pub(crate) fn deployment_outcome(&self, id: &str) -> Option<DeploymentStatus> {
         let row = self.tables.deployments.iter().find(|d| d.id == id)?;
-        (row.status != "pending" && row.status != "running").then_some(row.status.as_str())
+        (!row.is_under_way()).then_some(row.status)
     }
 
     /// Whether a step has nothing to do any more: the deadline of something that was in time.

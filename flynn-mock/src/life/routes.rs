@@ -2,7 +2,6 @@
 
 use serde_json::json as value;
 
-use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::store::{App, Route};
 use crate::wire::Fail;
@@ -92,7 +91,7 @@ impl Engine {
         row.live_certificate.clone_from(&row.certificate_id);
         (route.id, route.created_at, route.updated_at) = (row.id.clone(), at, at);
         route.certificate = row.certificate.take().or(route.certificate);
-        if self.options.age == ServerAge::V2021 || route.kind == "tcp" {
+        if !self.dialect.routes_by_router || route.kind == "tcp" {
             route.path.clone_from(&row.path);
             route.port = row.port;
         }
@@ -107,24 +106,24 @@ impl Engine {
 
     /// What the database makes of a new route, or why it refuses it.
     fn insertable(&mut self, route: &Route) -> Result<Route, Refusal> {
-        let in_2021 = self.options.age == ServerAge::V2021;
+        let checks = self.dialect.checks_routes;
         let mut row = route.clone();
         if route.kind == "tcp" {
-            if in_2021 && matches!(route.port, 80 | 443) {
+            if checks && matches!(route.port, 80 | 443) {
                 return Err(Refusal::Reserved);
             }
             if route.port == 0 {
                 row.port = self.free_port().ok_or(Refusal::Other(Fail::database()))?;
             }
         } else {
-            if in_2021 && route.port > 0 {
+            if checks && route.port > 0 {
                 return Err(Refusal::Invalid);
             }
-            if !in_2021 {
+            if !checks {
                 row.port = 0;
             }
         }
-        if in_2021 && self.drains_differently(&row) {
+        if checks && self.drains_differently(&row) {
             return Err(Refusal::Invalid);
         }
         let fail = || Refusal::Other(Fail::database());
@@ -158,14 +157,12 @@ impl Engine {
         let tcp =
             |port: &i32| self.tables.routes.iter().any(|r| r.kind == "tcp" && r.port == *port);
         let free: Vec<i32> = (3000..=3500).filter(|port| !tcp(port)).collect();
-        match self.options.age {
-            ServerAge::V2021 => free.first().copied(),
-            ServerAge::V2016 => {
-                let [a, b, ..] = self.ids.key();
-                let draw = usize::from(u16::from_le_bytes([a, b]));
-                free.get(draw.checked_rem(free.len())?).copied()
-            }
+        if !self.dialect.routes_by_router {
+            return free.first().copied();
         }
+        let [a, b, ..] = self.ids.key();
+        let draw = usize::from(u16::from_le_bytes([a, b]));
+        free.get(draw.checked_rem(free.len())?).copied()
     }
 
     /// Whether another route of the service drains its backends and this one does not, or the
@@ -194,21 +191,21 @@ impl Engine {
     }
 
     pub(crate) fn change_route(&mut self, mut route: Route) -> Result<Route, Fail> {
-        let in_2016 = self.options.age == ServerAge::V2016;
+        let by_router = self.dialect.routes_by_router;
         let old = self.tables.routes.iter().find(|o| {
             !o.deleted
                 && o.kind == route.kind
                 && o.id == route.id
                 && match o.kind.as_str() {
                     "http" => o.domain == route.domain,
-                    _ => !in_2016 || o.port == route.port,
+                    _ => !by_router || o.port == route.port,
                 }
         });
         let mut row = old.cloned().ok_or(Fail::NotFound)?;
         row.parent_ref.clone_from(&route.parent_ref);
         row.service.clone_from(&route.service);
         row.leader = route.leader;
-        if !in_2016 {
+        if !by_router {
             row.port = route.port;
             row.disable_keep_alives = route.disable_keep_alives;
         }
@@ -222,7 +219,7 @@ impl Engine {
         } else if !(1..65535).contains(&row.port) || self.is_port_taken(&row) {
             return Err(Fail::database());
         }
-        if row.service.is_empty() || (!in_2016 && self.drains_differently(&row)) {
+        if row.service.is_empty() || (!by_router && self.drains_differently(&row)) {
             return Err(Fail::database());
         }
         row.updated_at = self.time();
@@ -231,7 +228,7 @@ impl Engine {
             certificate: route.certificate,
             tls_cert: route.tls_cert,
             tls_key: route.tls_key,
-            port: if in_2016 { route.port } else { row.port },
+            port: if by_router { route.port } else { row.port },
             certificate_id: None,
             ..row.clone()
         };
@@ -242,7 +239,7 @@ impl Engine {
         let new = route.certificate_id.take();
         row.certificate_id = new.clone().or(row.certificate_id);
         // Routers of 2021 take the certificate from the event, and that has only the new one.
-        row.live_certificate = if in_2016 { row.certificate_id.clone() } else { new };
+        row.live_certificate = if by_router { row.certificate_id.clone() } else { new };
         let slot = self.tables.routes.iter_mut().find(|o| o.id == row.id && o.kind == row.kind);
         if let Some(slot) = slot {
             *slot = row.clone();
@@ -279,9 +276,10 @@ impl Engine {
     /// certificates.
     fn route_event(&mut self, kind: &'static str, row: &Route, reply: &Route) {
         let app = row.parent_ref.strip_prefix("controller/apps/").unwrap_or_default().to_owned();
-        let (at, data) = match self.options.age {
-            ServerAge::V2016 => (self.time(), Route { certificate: None, ..row.clone() }),
-            ServerAge::V2021 => (self.last, reply.clone()),
+        let (at, data) = if self.dialect.routes_by_router {
+            (self.time(), Route { certificate: None, ..row.clone() })
+        } else {
+            (self.last, reply.clone())
         };
         self.event(at, &app, kind, &row.id, &data);
     }

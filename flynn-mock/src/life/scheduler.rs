@@ -2,10 +2,9 @@
 
 use jiff::SignedDuration;
 
-use crate::dialect::ServerAge;
 use crate::life::work::Step;
 use crate::life::{Crash, Engine};
-use crate::store::{Counts, Formation, Job, Time};
+use crate::store::{Counts, Formation, Job, JobState, Time};
 
 /// How long the scheduler waits before it restarts a job for the n-th time.
 fn backoff(restarts: i32) -> SignedDuration {
@@ -27,11 +26,11 @@ const CRASH: &str = "exec: \"/bin/crash\": executable file not found in $PATH";
 
 /// Which of a type's jobs is stopped first: one that waits, else the newest, in 2021 rather one that
 /// is not up yet. In 2016 of those that were made together the first.
-fn next_to_stop(jobs: &[&Job], in_2016: bool) -> Option<String> {
-    let newest = |state: &str| jobs.iter().rev().find(|job| job.state == state && !job.blocked);
-    let chosen = newest("pending").or_else(|| {
-        if !in_2016 {
-            return newest("starting").or_else(|| newest("up"));
+fn next_to_stop(jobs: &[&Job], one_by_one: bool) -> Option<String> {
+    let newest = |state: JobState| jobs.iter().rev().find(|job| job.state == state && !job.blocked);
+    let chosen = newest(JobState::Pending).or_else(|| {
+        if !one_by_one {
+            return newest(JobState::Starting).or_else(|| newest(JobState::Up));
         }
         let newest = jobs.last()?;
         let together = |job: &&&Job| {
@@ -76,13 +75,13 @@ impl Engine {
     }
 
     /// The jobs of a formation that are in one of these states.
-    fn jobs_in(&self, app: &str, release: &str, typ: &str, states: &[&str]) -> Vec<&Job> {
+    fn jobs_in(&self, app: &str, release: &str, typ: &str, states: &[JobState]) -> Vec<&Job> {
         self.tables
             .jobs
             .iter()
             .filter(|job| job.app == app && job.release == release && job.kind == typ)
             .filter(|job| !job.foreign)
-            .filter(|job| states.contains(&job.state.as_str()))
+            .filter(|job| states.contains(&job.state))
             .collect()
     }
 
@@ -103,9 +102,9 @@ impl Engine {
     /// Starts and stops jobs until the formation has what it wants.
     pub(crate) fn reconcile(&mut self, app: &str, release: &str) {
         let wanted = self.wanted(app, release);
-        let in_2016 = self.options.age == ServerAge::V2016;
+        let one_by_one = self.dialect.stops_one_by_one;
         self.stop_barred(app, release);
-        if !in_2016 {
+        if !one_by_one {
             self.settle(app, release);
         }
         let mut types = self.types_of(app, release);
@@ -121,26 +120,32 @@ impl Engine {
         for typ in &types {
             let want = usize::try_from(wanted.get(typ).copied().unwrap_or(0)).unwrap_or(0);
             loop {
-                let active = self.jobs_in(app, release, typ, &["pending", "starting", "up"]);
-                let stopping = !self.jobs_in(app, release, typ, &["stopping"]).is_empty();
+                let active = self.jobs_in(
+                    app,
+                    release,
+                    typ,
+                    &[JobState::Pending, JobState::Starting, JobState::Up],
+                );
+                let stopping = !self.jobs_in(app, release, typ, &[JobState::Stopping]).is_empty();
                 // 2016 stops one job of a type after the other.
-                if active.len() <= want || (in_2016 && stopping) {
+                if active.len() <= want || (one_by_one && stopping) {
                     break;
                 }
-                let Some(next) = next_to_stop(&active, in_2016) else { break };
+                let Some(next) = next_to_stop(&active, one_by_one) else { break };
                 self.stop_job(&next);
             }
         }
-        if in_2016 {
+        if one_by_one {
             self.settle(app, release);
         }
     }
 
     /// The states of jobs that a formation counts: in 2016 those that are being stopped, too.
-    fn counted(&self) -> &'static [&'static str] {
-        match self.options.age {
-            ServerAge::V2016 => &["pending", "starting", "up", "stopping"],
-            ServerAge::V2021 => &["pending", "starting", "up"],
+    fn counted(&self) -> &'static [JobState] {
+        if self.dialect.stops_one_by_one {
+            &[JobState::Pending, JobState::Starting, JobState::Up, JobState::Stopping]
+        } else {
+            &[JobState::Pending, JobState::Starting, JobState::Up]
         }
     }
 
@@ -155,7 +160,7 @@ impl Engine {
     fn stop_barred(&mut self, app: &str, release: &str) {
         for typ in self.types_of(app, release) {
             if self.is_barred(app, release, &typ) {
-                let jobs = self.jobs_in(app, release, &typ, &["starting", "up"]);
+                let jobs = self.jobs_in(app, release, &typ, &[JobState::Starting, JobState::Up]);
                 for job in jobs.iter().map(|job| job.uuid.clone()).collect::<Vec<_>>() {
                     self.stop_job(&job);
                 }
@@ -168,12 +173,12 @@ impl Engine {
         let wanted = self.wanted(app, release);
         self.types_of(app, release).iter().all(|typ| {
             let want = usize::try_from(wanted.get(typ).copied().unwrap_or(0)).unwrap_or(0);
-            match self.options.age {
-                ServerAge::V2016 => {
-                    self.jobs_in(app, release, typ, &["pending", "starting"]).is_empty()
-                        && self.jobs_in(app, release, typ, &["up", "stopping"]).len() == want
-                }
-                ServerAge::V2021 => self.jobs_in(app, release, typ, &["up"]).len() == want,
+            if self.dialect.stops_one_by_one {
+                self.jobs_in(app, release, typ, &[JobState::Pending, JobState::Starting]).is_empty()
+                    && self.jobs_in(app, release, typ, &[JobState::Up, JobState::Stopping]).len()
+                        == want
+            } else {
+                self.jobs_in(app, release, typ, &[JobState::Up]).len() == want
             }
         })
     }
@@ -211,25 +216,25 @@ impl Engine {
             app: app.to_owned(),
             release: release.to_owned(),
             kind: typ.to_owned(),
-            state: "pending".to_owned(),
+            state: JobState::Pending,
             args: process.map(|process| process.args.clone()).unwrap_or_default(),
             ..Job::default()
         }
     }
 
-    pub(crate) fn job_row(&self, uuid: &str, states: &[&str]) -> Option<Job> {
+    pub(crate) fn job_row(&self, uuid: &str, states: &[JobState]) -> Option<Job> {
         let job = self.tables.jobs.iter().find(|job| job.uuid == uuid)?;
-        states.contains(&job.state.as_str()).then(|| job.clone())
+        states.contains(&job.state).then(|| job.clone())
     }
 
     /// Places a pending job on the host with the fewest jobs of its formation.
     pub(crate) fn place(&mut self, uuid: &str) {
-        let Some(job) = self.job_row(uuid, &["pending"]) else { return };
+        let Some(job) = self.job_row(uuid, &[JobState::Pending]) else { return };
         if self.is_barred(&job.app, &job.release, &job.kind) {
             // It waits for a host with the tags. In 2021 nobody stops it any more; the controller
             // refuses to store that it is blocked.
             if let Some(row) = self.tables.jobs.iter_mut().find(|row| row.uuid == uuid) {
-                row.blocked = self.options.age == ServerAge::V2021;
+                row.blocked = !self.dialect.stops_one_by_one;
             }
             return;
         }
@@ -250,7 +255,7 @@ impl Engine {
     pub(crate) fn place_on(&mut self, host: String, mut job: Job) {
         job.id = format!("{host}-{}", job.uuid);
         job.host_id = host;
-        "starting".clone_into(&mut job.state);
+        job.state = JobState::Starting;
         job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         job.volumes = self.provision_volumes(&job);
         self.store_job(job);
@@ -279,18 +284,18 @@ impl Engine {
     /// Whether a step does nothing but start a job again that will crash again.
     pub(crate) fn restarts_a_crash(&self, step: &Step) -> bool {
         let Step::Place { job } = step else { return false };
-        self.job_row(job, &["pending"])
+        self.job_row(job, &[JobState::Pending])
             .is_some_and(|job| job.restarts.is_some() && self.crashes(&job))
     }
 
     fn start_delay(&self, job: &Job) -> SignedDuration {
         let asked = self.job_env(job, "START_DELAY").and_then(|ms| ms.parse().ok());
         let delay = asked.map_or(self.options.delays.start, SignedDuration::from_millis);
-        if self.options.age == ServerAge::V2021 || !self.crashes(job) {
+        if !self.dialect.stops_one_by_one || !self.crashes(job) {
             return delay;
         }
         // Of several that crash at once the last is mostly heard of first.
-        let earlier = self.jobs_in(&job.app, &job.release, &job.kind, &["starting"]).len();
+        let earlier = self.jobs_in(&job.app, &job.release, &job.kind, &[JobState::Starting]).len();
         let types = self.types_of(&job.app, &job.release);
         let earlier = earlier + types.iter().filter(|typ| **typ > job.kind).count();
         let sooner = SignedDuration::from_millis(i64::try_from(earlier).unwrap_or(0));
@@ -299,14 +304,18 @@ impl Engine {
 
     /// A starting job is up, or down when it crashes.
     pub(crate) fn started(&mut self, uuid: &str) {
-        let Some(mut job) = self.job_row(uuid, &["starting", "stopping", "down"]) else { return };
+        let Some(mut job) =
+            self.job_row(uuid, &[JobState::Starting, JobState::Stopping, JobState::Down])
+        else {
+            return;
+        };
         let crashes = self.crashes(&job);
         let last_words = self.last_words(&job);
         if crashes {
             // It says so even when it was to be stopped meanwhile.
             self.log_crash(&job, last_words.as_deref().unwrap_or("panic: CRASH=true"));
         }
-        if job.state == "down" || (job.state == "stopping" && !crashes) {
+        if job.state == JobState::Down || (job.state == JobState::Stopping && !crashes) {
             return;
         }
         if crashes {
@@ -324,23 +333,27 @@ impl Engine {
     /// A starting job is up.
     pub(crate) fn come_up(&mut self, mut job: Job) {
         job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
-        "up".clone_into(&mut job.state);
+        job.state = JobState::Up;
         let job = self.store_job(job);
         self.settle(&job.app, &job.release);
     }
 
     /// Stops a job of a formation.
     fn stop_job(&mut self, uuid: &str) {
-        let Some(mut job) = self.job_row(uuid, &["pending", "starting", "up"]) else { return };
-        let was_up = job.state == "up";
+        let Some(mut job) =
+            self.job_row(uuid, &[JobState::Pending, JobState::Starting, JobState::Up])
+        else {
+            return;
+        };
+        let was_up = job.state == JobState::Up;
         if job.host_id.is_empty() {
             // Nothing runs yet.
             self.job_down(job);
             return;
         }
-        "stopping".clone_into(&mut job.state);
+        job.state = JobState::Stopping;
         job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
-        let drains = was_up && self.options.age == ServerAge::V2016 && self.is_drained(&job);
+        let drains = was_up && self.dialect.drains && self.is_drained(&job);
         let delays = self.options.delays;
         let drain = if drains { delays.drain } else { SignedDuration::ZERO };
         let delay = delays.stop.saturating_add(drain);
@@ -359,7 +372,7 @@ impl Engine {
 
     /// A stopping job is down.
     pub(crate) fn stopped(&mut self, uuid: &str) {
-        let states = ["stopping", "starting", "up"];
+        let states = [JobState::Stopping, JobState::Starting, JobState::Up];
         let Some(mut job) = self.job_row(uuid, &states) else { return };
         job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         job.exit_status = Some(0);
@@ -368,14 +381,14 @@ impl Engine {
 
     /// Kills a job at a client's wish; one of a formation is replaced.
     pub(crate) fn kill(&mut self, uuid: &str) {
-        if self.job_row(uuid, &["starting", "up"]).is_some() {
+        if self.job_row(uuid, &[JobState::Starting, JobState::Up]).is_some() {
             self.later(self.options.delays.stop, Step::Stopped { job: uuid.to_owned() });
         }
     }
 
     /// Records that a job has ended, and restarts it when its formation wants that.
     pub(crate) fn job_down(&mut self, mut job: Job) {
-        "down".clone_into(&mut job.state);
+        job.state = JobState::Down;
         self.programs.remove(&job.uuid);
         self.release_volumes(&job);
         let job = self.store_job(job);

@@ -1,8 +1,7 @@
 //! Volumes: which ones a job gets.
 
-use crate::dialect::ServerAge;
 use crate::life::Engine;
-use crate::store::{Job, Volume, VolumeRequest};
+use crate::store::{Job, Volume, VolumeRequest, VolumeState};
 
 impl Engine {
     /// Inserts a volume; of one that is there only the job changes.
@@ -23,7 +22,7 @@ impl Engine {
 
     /// The volumes that a job gets on its host: free ones of its formation, else new ones.
     pub(crate) fn provision_volumes(&mut self, job: &Job) -> Vec<String> {
-        if self.options.age == ServerAge::V2016 {
+        if !self.dialect.volumes {
             return Vec::new();
         }
         let release = self.tables.releases.iter().find(|release| release.id == job.release);
@@ -60,7 +59,7 @@ impl Engine {
             id: self.ids.uuid(),
             host_id: job.host_id.clone(),
             kind: "data".to_owned(),
-            state: "created".to_owned(),
+            state: VolumeState::Created,
             app: job.app.clone(),
             release: job.release.clone(),
             job: Some(job.uuid.clone()),

@@ -28,12 +28,12 @@ use crate::wire::Request;
 #[must_use = "a fault does nothing until it is handed to `fail_next`"]
 pub struct Fault {
     delay: Duration,
-    kind: Option<Harm>,
+    kind: Option<Effect>,
 }
 
 /// What is done to the answer.
 #[derive(Clone)]
-pub(crate) enum Harm {
+pub(crate) enum Effect {
     /// Another answer, and the request is not handled.
     Instead { status: StatusCode, body: Bytes, json: bool, retry_after: Option<u64> },
     /// The connection breaks before the request is handled.
@@ -53,7 +53,7 @@ pub(crate) enum Harm {
 }
 
 /// Bodies stay out of it.
-impl fmt::Debug for Harm {
+impl fmt::Debug for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Instead { status, .. } => write!(f, "Instead({status})"),
@@ -69,7 +69,7 @@ impl fmt::Debug for Harm {
 }
 
 impl Fault {
-    fn of(kind: Harm) -> Self {
+    fn of(kind: Effect) -> Self {
         Self { delay: Duration::ZERO, kind: Some(kind) }
     }
 
@@ -99,7 +99,7 @@ impl Fault {
             let retry = matches!(status.as_u16(), 429 | 503);
             error_body(code, message, retry)
         };
-        Self::of(Harm::Instead { status, body, json: !bare, retry_after: None })
+        Self::of(Effect::Instead { status, body, json: !bare, retry_after: None })
     }
 
     /// An answer with this status and body; the request is not handled.
@@ -111,7 +111,7 @@ impl Fault {
         let Ok(status) = StatusCode::from_u16(status) else {
             panic!("{status} is not an HTTP status");
         };
-        Self::of(Harm::Instead { status, body: body.into(), json: true, retry_after: None })
+        Self::of(Effect::Instead { status, body: body.into(), json: true, retry_after: None })
     }
 
     /// Sets the `retry` of an error body, made by [`status`](Self::status) or
@@ -121,7 +121,7 @@ impl Fault {
     /// When the fault has no such body: 401, 404, 502 and 504 have none.
     #[track_caller]
     pub fn retry(mut self, retry: bool) -> Self {
-        let Some(Harm::Instead { body, json: true, .. }) = &mut self.kind else {
+        let Some(Effect::Instead { body, json: true, .. }) = &mut self.kind else {
             panic!("a fault without an error body cannot say whether to retry");
         };
         let document = serde_json::from_slice::<serde_json::Value>(body);
@@ -140,7 +140,7 @@ impl Fault {
     /// When the fault is no answer.
     #[track_caller]
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        let Some(Harm::Instead { retry_after, .. }) = &mut self.kind else {
+        let Some(Effect::Instead { retry_after, .. }) = &mut self.kind else {
             panic!("a fault that is no answer has no Retry-After");
         };
         *retry_after = Some(seconds);
@@ -160,35 +160,35 @@ impl Fault {
 
     /// The connection breaks before the request is handled: nothing happened.
     pub fn drop_before() -> Self {
-        Self::of(Harm::DropBefore)
+        Self::of(Effect::DropBefore)
     }
 
     /// The request is handled, then the connection breaks before a byte of the answer.
     pub fn drop_after() -> Self {
-        Self::of(Harm::DropAfter)
+        Self::of(Effect::DropAfter)
     }
 
     /// The request is handled, the connection breaks after this many bytes of the answer's body.
     pub fn cut_body(after: usize) -> Self {
-        Self::of(Harm::Cut(after))
+        Self::of(Effect::Cut(after))
     }
 
     /// The request is handled, the answer's body has lost its second half. A stream sends one broken
     /// document and ends, an attached job a frame of no known type.
     pub fn malformed_json() -> Self {
-        Self::of(Harm::Malformed)
+        Self::of(Effect::Malformed)
     }
 
     /// A stream that opens and then says nothing, not even keep-alives. Any other answer stops after
     /// its headers.
     pub fn silent_stream() -> Self {
-        Self::of(Harm::Silent)
+        Self::of(Effect::Silent)
     }
 
     /// A stream that opens and ends at once with `event: error` and this text. Lists are spared, and
     /// [`fail_next`](crate::MockController::fail_next) refuses it for operations without a stream.
     pub fn error_frame(text: impl Into<String>) -> Self {
-        Self::of(Harm::ErrorFrame(text.into()))
+        Self::of(Effect::ErrorFrame(text.into()))
     }
 }
 
@@ -222,7 +222,7 @@ pub(crate) struct SetFault {
 #[derive(Clone, Debug)]
 pub(crate) struct Struck {
     pub(crate) delay: Duration,
-    pub(crate) harm: Harm,
+    pub(crate) effect: Effect,
 }
 
 impl Faults {
@@ -248,7 +248,7 @@ impl Faults {
         let mut due = self.set.iter_mut().filter(|set| {
             let aimed = set.op.covers(request)
                 && set.path.as_ref().is_none_or(|path| *path == request.path);
-            let only_streams = matches!(set.fault.kind, Some(Harm::ErrorFrame(_)));
+            let only_streams = matches!(set.fault.kind, Some(Effect::ErrorFrame(_)));
             set.left != Some(0) && aimed && (!only_streams || Op::asks_for_stream(request))
         });
         let set = due.find_map(|set| {
@@ -258,8 +258,8 @@ impl Faults {
         })?;
         set.hits += 1;
         set.left = set.left.map(|left| left.saturating_sub(1));
-        let harm = set.fault.kind.clone().unwrap_or(Harm::Nothing);
-        Some(Struck { delay: set.fault.delay, harm })
+        let effect = set.fault.kind.clone().unwrap_or(Effect::Nothing);
+        Some(Struck { delay: set.fault.delay, effect })
     }
 
     pub(crate) fn lift_all(&mut self) {
@@ -332,7 +332,7 @@ impl FaultHandle {
     #[track_caller]
     pub(crate) fn set(hub: &Arc<Hub>, op: Op, fault: Fault) -> Self {
         assert!(
-            op.streams() || !matches!(fault.kind, Some(Harm::ErrorFrame(_))),
+            op.streams() || !matches!(fault.kind, Some(Effect::ErrorFrame(_))),
             "{op:?} has no stream that could end with an error frame"
         );
         let id = hub.with(|inner| inner.faults.set(op, fault, None, Some(1), 0));
@@ -415,7 +415,7 @@ mod tests {
 
     #[test]
     fn an_error_body_says_whether_to_retry() {
-        let Some(Harm::Instead { body, .. }) = Fault::status(500).retry(true).kind else {
+        let Some(Effect::Instead { body, .. }) = Fault::status(500).retry(true).kind else {
             panic!("not an answer")
         };
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();

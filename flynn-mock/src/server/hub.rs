@@ -12,10 +12,10 @@ use crate::calls::{self, Op};
 use crate::life::guard;
 use crate::life::{Engine, Pace};
 use crate::server::clock::Clock;
-use crate::server::fault::{Faults, Harm};
+use crate::server::fault::{Effect, Faults};
 use crate::server::lock::Lock;
 use crate::server::requests::Recorder;
-use crate::wire::{Request, most_read};
+use crate::wire::Request;
 
 /// The shared heart of one mock.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ struct Idle {
 
 impl Hub {
     pub(crate) fn new(engine: Engine, clock: Clock, recorder: Recorder) -> Self {
-        let (version, most_read) = (engine.version(), most_read(engine.options.age));
+        let (version, most_read) = (engine.version(), engine.dialect.bodies.most_read);
         let inner = Inner { engine, clock, faults: Faults::default(), recorder };
         Self {
             inner: Lock::new(inner),
@@ -106,17 +106,19 @@ impl Hub {
     }
 
     /// Picks the fault that the request meets and when it is to be handled.
-    pub(crate) fn strike(&self, request: &Request) -> (Harm, Option<Timestamp>) {
+    pub(crate) fn strike(&self, request: &Request) -> (Effect, Option<Timestamp>) {
         self.with(|inner| {
             let now = inner.clock.now();
             inner.engine.advance(now);
             let goes_to_router =
                 Op::of(&request.method, &request.path).is_some_and(Op::is_of_routes);
             let stalled = goes_to_router.then(|| inner.engine.routers_away_until()).flatten();
-            let Some(struck) = inner.faults.pick(request) else { return (Harm::Nothing, stalled) };
+            let Some(struck) = inner.faults.pick(request) else {
+                return (Effect::Nothing, stalled);
+            };
             let delayed = (!struck.delay.is_zero())
                 .then(|| now.saturating_add(struck.delay).unwrap_or(Timestamp::MAX));
-            (struck.harm, delayed.max(stalled))
+            (struck.effect, delayed.max(stalled))
         })
     }
 

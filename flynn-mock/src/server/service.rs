@@ -17,7 +17,7 @@ use super::Tasks;
 use super::attach;
 use super::body::{self, Body};
 use crate::api::answer::{Answer, Body as AnswerBody};
-use crate::server::fault::Harm;
+use crate::server::fault::Effect;
 use crate::server::hub::Hub;
 use crate::wire::Request;
 
@@ -52,45 +52,45 @@ impl Service {
         if let Some(answer) = crate::server::wiremock::ask(&self.hub, &request).await? {
             return Ok(answer.map(body::full));
         }
-        let (harm, due) = self.hub.strike(&request);
+        let (effect, due) = self.hub.strike(&request);
         if due.is_some() {
             self.hub.reached(due).await;
         }
-        match harm {
-            Harm::DropBefore => return Err(body::broken()),
-            Harm::Instead { status, body, json, retry_after } => {
+        match effect {
+            Effect::DropBefore => return Err(body::broken()),
+            Effect::Instead { status, body, json, retry_after } => {
                 return Ok(instead(status, body, json, retry_after));
             }
             _ => {}
         }
         let Answer { status, headers, body } = self.hub.handle(&request);
-        let body = match (body, harm) {
-            (AnswerBody::Broken, _) | (_, Harm::DropAfter) => return Err(body::broken()),
-            (AnswerBody::Full(bytes), Harm::Cut(after)) => body::cut(&bytes, after),
-            (AnswerBody::Full(bytes), Harm::Malformed) => {
+        let body = match (body, effect) {
+            (AnswerBody::Broken, _) | (_, Effect::DropAfter) => return Err(body::broken()),
+            (AnswerBody::Full(bytes), Effect::Cut(after)) => body::cut(&bytes, after),
+            (AnswerBody::Full(bytes), Effect::Malformed) => {
                 body::full(bytes.slice(..bytes.len() / 2))
             }
-            (AnswerBody::Full(_) | AnswerBody::Stream(_), Harm::Silent) => body::silent(),
+            (AnswerBody::Full(_) | AnswerBody::Stream(_), Effect::Silent) => body::silent(),
             (AnswerBody::Full(bytes), _) => body::full(bytes),
-            (AnswerBody::Stream(_), Harm::Malformed) => {
+            (AnswerBody::Stream(_), Effect::Malformed) => {
                 body::full(Bytes::from_static(b"data: {\"id\":\n\n"))
             }
-            (AnswerBody::Stream(_), Harm::ErrorFrame(text)) => {
+            (AnswerBody::Stream(_), Effect::ErrorFrame(text)) => {
                 body::full(format!("event: error\ndata: {text}\n\n").into())
             }
-            (AnswerBody::Stream(cursor), Harm::Cut(after)) => {
+            (AnswerBody::Stream(cursor), Effect::Cut(after)) => {
                 body::live(Arc::clone(&self.hub), cursor, Some(after))
             }
             (AnswerBody::Stream(cursor), _) => body::live(Arc::clone(&self.hub), cursor, None),
-            (AnswerBody::Attach(job), harm) => {
+            (AnswerBody::Attach(job), effect) => {
                 let hub = Arc::clone(&self.hub);
                 self.tasks.execute_quietly(async move {
                     let stream = upgrade.await.map_err(io::Error::other)?;
                     let mut stream = hyper_util::rt::TokioIo::new(stream);
-                    match harm {
-                        Harm::Silent => attach::ignore(stream).await,
-                        Harm::Malformed => stream.write_all(&[attach::UNKNOWN]).await,
-                        Harm::Cut(after) => attach::run(stream, job, &hub, Some(after)).await,
+                    match effect {
+                        Effect::Silent => attach::ignore(stream).await,
+                        Effect::Malformed => stream.write_all(&[attach::UNKNOWN]).await,
+                        Effect::Cut(after) => attach::run(stream, job, &hub, Some(after)).await,
                         _ => attach::run(stream, job, &hub, None).await,
                     }
                 });

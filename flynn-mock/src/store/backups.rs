@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::store::{Time, empty};
+use crate::store::{BackupStatus, Time, empty};
 
 /// The record of a backup.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct Backup {
     pub(crate) id: String,
-    pub(crate) status: String,
+    pub(crate) status: BackupStatus,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) sha512: String,
     #[serde(skip_serializing_if = "empty")]

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::store::{Counts, Tags, Time, empty};
+use crate::store::{Counts, DeploymentStatus, Tags, Time, empty};
 
 /// A deployment of a release.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -13,7 +13,7 @@ pub(crate) struct Deployment {
     pub(crate) old_release: String,
     pub(crate) new_release: String,
     pub(crate) strategy: String,
-    pub(crate) status: String,
+    pub(crate) status: DeploymentStatus,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) processes: Counts,
     #[serde(skip_serializing_if = "empty")]
@@ -25,4 +25,14 @@ pub(crate) struct Deployment {
     pub(crate) created_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) finished_at: Option<Time>,
+}
+
+impl Deployment {
+    /// Whether a worker has it, or will have it.
+    pub(crate) fn is_under_way(&self) -> bool {
+        matches!(
+            self.status,
+            DeploymentStatus::Queued | DeploymentStatus::Pending | DeploymentStatus::Running
+        )
+    }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Counts, Tags, Time, empty};
+use crate::store::{Counts, ScaleState, Tags, Time, empty};
 
 /// The formation of an app's release.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub(crate) struct ScaleRequest {
     pub(crate) id: String,
     pub(crate) app: String,
     pub(crate) release: String,
-    pub(crate) state: String,
+    pub(crate) state: ScaleState,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) old_processes: Counts,
     /// The outer option is the pointer, the inner one a nil map.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Strings, Time, empty};
+use crate::store::{JobState, Strings, Time, empty};
 
 /// A job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub(crate) struct Job {
     #[serde(rename = "type", skip_serializing_if = "empty")]
     pub(crate) kind: String,
     #[serde(skip_serializing_if = "empty")]
-    pub(crate) state: String,
+    pub(crate) state: JobState,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) args: Vec<String>,
     #[serde(skip_serializing_if = "empty")]
@@ -50,7 +50,7 @@ pub(crate) struct Job {
 impl Job {
     /// Whether it has ended.
     pub(crate) fn is_down(&self) -> bool {
-        matches!(self.state.as_str(), "down" | "crashed" | "failed")
+        matches!(self.state, JobState::Down | JobState::Crashed | JobState::Failed)
     }
 
     /// The job as it is read: the database has microseconds, events carry what was sent.

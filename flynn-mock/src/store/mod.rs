@@ -20,6 +20,7 @@ mod releases;
 mod resources;
 mod routes;
 mod sinks;
+mod states;
 mod status;
 mod tables;
 mod time;
@@ -43,6 +44,9 @@ pub(crate) use self::releases::Release;
 pub(crate) use self::resources::Resource;
 pub(crate) use self::routes::Route;
 pub(crate) use self::sinks::Sink;
+pub(crate) use self::states::{
+    BackupStatus, CertificateStatus, DeploymentStatus, JobState, ScaleState, VolumeState,
+};
 pub(crate) use self::status::{HEALTHY, Health, UNHEALTHY, VERSION};
 pub(crate) use self::tables::{
     Absent, Counts, NO_TEXT, Strings, Tables, Tags, empty, is_text, newest_first, total,

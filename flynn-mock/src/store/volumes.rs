@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Strings, Time, empty};
+use crate::store::{Strings, Time, VolumeState, empty};
 
 /// A volume.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ pub(crate) struct Volume {
     pub(crate) host_id: String,
     #[serde(rename = "type")]
     pub(crate) kind: String,
-    pub(crate) state: String,
+    pub(crate) state: VolumeState,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) app: String,
     #[serde(skip_serializing_if = "empty")]

@@ -13,6 +13,7 @@ use crate::wire::Request;
 
 mod backup;
 mod jobs;
+mod layers;
 mod life;
 mod logs;
 mod object_streams;
@@ -92,7 +93,7 @@ pub(crate) fn running_app(engine: &mut Engine, name: &str) -> (String, String) {
 pub(crate) fn add_release(engine: &mut Engine, app: &str, env: &Value) -> String {
     let artifact = match engine.options.age {
         ServerAge::V2016 => json!({ "type": "docker", "uri": "https://images.example.com/a" }),
-        ServerAge::V2021 => json!({
+        _ => json!({
             "type": "flynn", "uri": "https://images.example.com/a", "manifest": {},
         }),
     };

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Ask as _, engine, ok, running_app, send};
 use crate::dialect::ServerAge;
-use crate::life::{Engine, Errand, Pace, ProviderApis, Provision};
+use crate::life::{Engine, Pace, ProviderApis, ProviderCall, Provision};
 
 const AGES: [ServerAge; 2] = [ServerAge::V2016, ServerAge::V2021];
 const ZERO: &str = "00000000-0000-0000-0000-000000000000";
@@ -106,8 +106,8 @@ fn providers_refuse_and_are_scripted() {
     ok(&mut engine, Method::POST, "/providers", &own);
     let resources = "/providers/own/resources";
     assert_eq!(status(&mut engine, Method::POST, resources, &json!({})), (500, json!(false)));
-    engine.options.providers = ProviderApis::new(|url, errand, secret| {
-        let Errand::Provision(config) = errand else { return None };
+    engine.options.providers = ProviderApis::new(|url, call, secret| {
+        let ProviderCall::Provision(config) = call else { return None };
         let env = [("KEY".to_owned(), format!("{} {}", config["size"], secret().len()))];
         (url == "http://own.test/x")
             .then(|| Provision { external_id: "1".to_owned(), env: env.into() })

@@ -8,7 +8,6 @@ use super::error::Fail;
 use super::into::Misfit;
 use super::parse::{self, Broken, Json};
 use super::request::Request;
-use crate::dialect::ServerAge;
 
 /// JSON text with `&`, `<` and `>` escaped.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
@@ -38,22 +37,21 @@ fn escaped(text: String) -> String {
     escaped
 }
 
-/// How many bytes of a body the server reads. That of 2016 reads all of it; the mock then reads no
-/// more than any call needs.
-pub(crate) fn most_read(age: ServerAge) -> usize {
-    match age {
-        ServerAge::V2016 => 8 << 20,
-        ServerAge::V2021 => 1_000_000,
-    }
+/// How a server reads bodies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BodyRules {
+    /// How many bytes of a body it reads.
+    pub(crate) most_read: usize,
+    /// Whether the content type must be JSON.
+    pub(crate) json_type: bool,
 }
 
 /// The first JSON value of the body; what follows it is not looked at.
-fn first_value(age: ServerAge, request: &Request) -> Result<Json, Fail> {
-    if age == ServerAge::V2021 && !request.header_text("content-type").contains("application/json")
-    {
+fn first_value(rules: BodyRules, request: &Request) -> Result<Json, Fail> {
+    if rules.json_type && !request.header_text("content-type").contains("application/json") {
         return Err(Fail::invalid("Content-Type must be application/json"));
     }
-    let most = most_read(age);
+    let most = rules.most_read;
     let read = request.body.get(..most).unwrap_or(&request.body);
     parse::first(read).map_err(|broken| match broken {
         Broken::End if request.body.len() > most => {
@@ -66,8 +64,8 @@ fn first_value(age: ServerAge, request: &Request) -> Result<Json, Fail> {
 }
 
 /// Decodes the body into a document; `null` and missing fields leave defaults.
-pub(crate) fn decode<T: DeserializeOwned>(age: ServerAge, request: &Request) -> Result<T, Fail> {
-    into_document(first_value(age, request)?)
+pub(crate) fn decode<T: DeserializeOwned>(rules: BodyRules, request: &Request) -> Result<T, Fail> {
+    into_document(first_value(rules, request)?)
 }
 
 fn into_document<T: DeserializeOwned>(value: Json) -> Result<T, Fail> {
@@ -77,25 +75,26 @@ fn into_document<T: DeserializeOwned>(value: Json) -> Result<T, Fail> {
     })
 }
 
-/// The same for a document that did not have some of its fields in 2016 yet.
-pub(crate) fn decode_grown<T: DeserializeOwned>(
-    age: ServerAge,
+/// The same for a document some of whose fields the server does not know.
+pub(crate) fn decode_without<T: DeserializeOwned>(
+    rules: BodyRules,
     request: &Request,
-    later: &[&str],
+    unknown: &[&str],
 ) -> Result<T, Fail> {
-    let mut value = first_value(age, request)?;
-    if let (ServerAge::V2016, Json::Object(fields)) = (age, &mut value) {
-        fields.retain(|(name, _)| !later.iter().any(|later| later.eq_ignore_ascii_case(name)));
+    let mut value = first_value(rules, request)?;
+    if let Json::Object(fields) = &mut value {
+        fields
+            .retain(|(name, _)| !unknown.iter().any(|unknown| unknown.eq_ignore_ascii_case(name)));
     }
     into_document(value)
 }
 
 /// Decodes the body into a map with the fields as they came; `None` for a body `null`.
 pub(crate) fn decode_map(
-    age: ServerAge,
+    rules: BodyRules,
     request: &Request,
 ) -> Result<Option<Map<String, Value>>, Fail> {
-    match first_value(age, request)? {
+    match first_value(rules, request)? {
         Json::Null => Ok(None),
         Json::Object(fields) => Ok(Some(parse::into_map(fields))),
         _ => Err(Fail::syntax()),
@@ -109,6 +108,8 @@ mod tests {
 
     use super::*;
 
+    const RULES: BodyRules = BodyRules { most_read: 1_000_000, json_type: true };
+
     #[derive(Debug, Default, Deserialize, PartialEq)]
     #[serde(default)]
     struct Doc {
@@ -117,7 +118,7 @@ mod tests {
     }
 
     fn read(body: &str) -> Result<Doc, Fail> {
-        decode(ServerAge::V2021, &Request::new(Method::POST, "/").json(body.to_owned()))
+        decode(RULES, &Request::new(Method::POST, "/").json(body.to_owned()))
     }
 
     #[test]

@@ -12,7 +12,6 @@ use x509_parser::asn1_rs::{self, Any, Class, FromDer, Oid, Tag};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-use crate::dialect::ServerAge;
 use crate::wire::pem::{self, Block};
 
 const RSA: Oid<'_> = asn1_rs::oid!(1.2.840.113549.1.1.1);
@@ -81,11 +80,10 @@ enum Private {
 }
 
 /// Checks that the certificate is one and that the key is its own.
-pub(crate) fn check(age: ServerAge, cert: &str, key: &str) -> Result<(), String> {
+pub(crate) fn check(knows_ed25519: bool, cert: &str, key: &str) -> Result<(), String> {
     let certificate = first_certificate(cert)?;
     let key = private_key_block(key)?;
     // The Go of 2016 did not know Ed25519 yet.
-    let knows_ed25519 = age != ServerAge::V2016;
     let public = match public_key(&certificate.bytes)? {
         Public::Ed25519(_) if !knows_ed25519 => Public::Unknown,
         public => public,

@@ -13,8 +13,11 @@ mod schema;
 
 pub(crate) use self::error::Fail;
 pub(crate) use self::go_time::parse as go_time;
-pub(crate) use self::json::{decode, decode_grown, decode_map, most_read, to_json, to_pretty_json};
+pub(crate) use self::json::{
+    BodyRules, decode, decode_map, decode_without, to_json, to_pretty_json,
+};
 pub(crate) use self::request::Request;
 pub(crate) use self::schema::{
-    app_name, app_update, artifact, new_job, one_of, strategy, uri, wrong_type,
+    Schemas, app_name, app_update, artifact, known_strategy, new_job, one_of, strategy, uri,
+    wrong_type,
 };

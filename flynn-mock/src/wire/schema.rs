@@ -3,21 +3,16 @@
 use serde_json::{Map, Value};
 
 use super::error::Fail;
-use crate::dialect::ServerAge;
 
-/// The deployment strategies that the schema of each age knows.
-fn strategies(age: ServerAge) -> &'static [&'static str] {
-    match age {
-        ServerAge::V2016 => &["all-at-once", "one-by-one", "sirenia", "discoverd-meta"],
-        ServerAge::V2021 => &[
-            "all-at-once",
-            "one-by-one",
-            "sirenia",
-            "discoverd-meta",
-            "one-down-one-up",
-            "in-batches",
-        ],
-    }
+/// What the JSON schemas of a release know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schemas {
+    /// The deployment strategies.
+    pub(crate) strategies: &'static [&'static str],
+    /// Whether the schema checks the fields of an app that the database checks otherwise.
+    pub(crate) checks_apps: bool,
+    /// The types of artifacts.
+    pub(crate) artifact_kinds: &'static [&'static str],
 }
 
 /// The value must be one of these.
@@ -49,14 +44,17 @@ pub(crate) fn app_name(name: &str) -> Result<(), Fail> {
     Err(Fail::field("name", "String must match the pattern: \"^[a-z\\d]+(-[a-z\\d]+)*$\"."))
 }
 
-/// A deployment strategy. In 2016 the schema refuses an unknown one; in 2021 most starts of the
-/// server leave it to the database.
-pub(crate) fn strategy(age: ServerAge, strategy: &str) -> Result<(), Fail> {
-    match age {
-        ServerAge::V2016 => one_of("strategy", strategy, strategies(age)),
-        ServerAge::V2021 if strategies(age).contains(&strategy) => Ok(()),
-        ServerAge::V2021 => Err(Fail::database()),
+/// A deployment strategy: the schema refuses an unknown one, or leaves it to the database.
+pub(crate) fn strategy(schemas: &Schemas, strategy: &str) -> Result<(), Fail> {
+    if schemas.checks_apps {
+        return one_of("strategy", strategy, schemas.strategies);
     }
+    known_strategy(schemas, strategy)
+}
+
+/// What the database says of a deployment strategy.
+pub(crate) fn known_strategy(schemas: &Schemas, strategy: &str) -> Result<(), Fail> {
+    if schemas.strategies.contains(&strategy) { Ok(()) } else { Err(Fail::database()) }
 }
 
 /// The fields of an app, which an update may name.
@@ -75,7 +73,7 @@ const APP_FIELDS: [&str; 9] = [
 /// The fields of an app's update, as they came; `checked` says whether the schemas of this start check
 /// those that the database checks otherwise.
 pub(crate) fn app_update(
-    age: ServerAge,
+    schemas: &Schemas,
     fields: &Map<String, Value>,
     checked: bool,
 ) -> Result<(), Fail> {
@@ -105,7 +103,7 @@ pub(crate) fn app_update(
             return Err(Fail::field("meta", "Validation failed for each schema in 'anyOf'."));
         }
         match fields.get("strategy") {
-            Some(Value::String(name)) => one_of("strategy", name, strategies(age))?,
+            Some(Value::String(name)) => one_of("strategy", name, schemas.strategies)?,
             Some(other) => return Err(wrong_type("strategy", "string", other)),
             None => {}
         }
@@ -147,7 +145,7 @@ pub(crate) fn uri(field: &str, text: &str) -> Result<(), Fail> {
 }
 
 /// What an artifact must have.
-pub(crate) fn artifact(age: ServerAge, kind: &str, address: &str) -> Result<(), Fail> {
+pub(crate) fn artifact(schemas: &Schemas, kind: &str, address: &str) -> Result<(), Fail> {
     for (name, value) in [("type", kind), ("uri", address)] {
         if value.is_empty() {
             return Err(Fail::invalid(format!(
@@ -155,11 +153,7 @@ pub(crate) fn artifact(age: ServerAge, kind: &str, address: &str) -> Result<(), 
             )));
         }
     }
-    let kinds: &[&str] = match age {
-        ServerAge::V2016 => &["docker", "file"],
-        ServerAge::V2021 => &["docker", "file", "flynn"],
-    };
-    one_of("type", kind, kinds)?;
+    one_of("type", kind, schemas.artifact_kinds)?;
     uri("uri", address)
 }
 
