@@ -9,10 +9,10 @@ use percent_encoding::percent_decode_str;
 use crate::api::answer::Reply;
 use crate::api::call::Call;
 use crate::api::{
-    apps, artifacts, backups, deployments, domain, events, formations, jobs, logs, providers,
-    releases, resources, routes, sinks, status, volumes,
+    acme, apps, artifacts, backups, deployments, domain, events, formations, hosts, jobs, logs,
+    providers, releases, resources, routes, sinks, status, volumes,
 };
-use crate::dialect::ServerAge::{self, V2016, V2021};
+use crate::dialect::ServerAge::{self, Fork2026June, V2016, V2021};
 use crate::life::Engine;
 use crate::store::NO_TEXT;
 use crate::wire::Request;
@@ -184,6 +184,26 @@ calls! {
     ResourceAppAdd = PUT "/providers/:provider/resources/:resource/apps/:app" => resources::add_app;
     /// Removes all resources from an app.
     ResourceAppRemove = DELETE "/providers/:provider/resources/:resource/apps/:app" => resources::remove_app;
+    /// Reads the configuration of ACME.
+    AcmeConfigGet = GET "/acme/config" since Fork2026June => acme::get_config;
+    /// Replaces the configuration of ACME.
+    AcmeConfigPut = PUT "/acme/config" since Fork2026June => acme::put_config;
+    /// Lists or streams the managed certificates.
+    ManagedCertificateList = GET "/managed-certificates" since Fork2026June => acme::list_or_stream;
+    /// Reads a managed certificate.
+    ManagedCertificateGet = GET "/managed-certificates/:id" since Fork2026June => acme::get;
+    /// Stores a managed certificate's status, as the ACME worker does.
+    ManagedCertificatePut = PUT "/managed-certificates/:id" since Fork2026June => acme::put;
+    /// Lists the hosts.
+    HostList = GET "/hosts" since Fork2026June => hosts::list;
+    /// Reads what a host uses.
+    HostStats = GET "/hosts/:id/stats" since Fork2026June => hosts::stats;
+    /// Reads what all hosts use.
+    ClusterStats = GET "/cluster/stats" since Fork2026June => hosts::cluster_stats;
+    /// Reads what the jobs of all hosts use.
+    ClusterJobsStats = GET "/cluster/jobs-stats" since Fork2026June => hosts::cluster_jobs_stats;
+    /// Reads what the jobs of an app use.
+    AppJobsStats = GET "/apps/:app/jobs-stats" since Fork2026June => hosts::app_jobs_stats;
     /// Lists or streams events.
     EventList = GET "/events" => events::list_or_stream;
     /// Reads an event.
@@ -258,6 +278,7 @@ impl Op {
                 | Self::FormationListAll
                 | Self::VolumeListAll
                 | Self::SinkList
+                | Self::ManagedCertificateList
         )
     }
 

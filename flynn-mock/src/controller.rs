@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::builder::Builder;
 use crate::calls::{self, Op};
-use crate::life::{Engine, Pace};
+use crate::life::{Engine, Pace, Token, Verdict};
 use crate::server::clock::Clock;
 use crate::server::fault::{Fault, FaultHandle};
 use crate::server::hub::Hub;
@@ -457,6 +457,55 @@ impl MockController {
     #[track_caller]
     pub fn end_streams(&self) {
         self.hub.with(|inner| inner.engine.end_streams("controller: shutting down"));
+    }
+
+    /// Makes an access token of the fork valid, and returns its text. Releases before the fork
+    /// refuse every token.
+    #[track_caller]
+    pub fn issue_token(&self, token: Token) -> String {
+        self.hub.with(|inner| inner.engine.issue_token(token))
+    }
+
+    /// Lets the authority issue, or renew, the managed certificate of this name: a new one, which
+    /// the routes with the name present at once.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::{MockController, ServerAge};
+    ///
+    /// let mock = MockController::builder().server(ServerAge::Fork2026June).start().await;
+    /// assert!(mock.issue_certificate("nobody.asked.example.com").is_none());
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// Returns `None` when nobody has asked for the name.
+    ///
+    /// # Panics
+    /// When no certificate can be made for the name.
+    #[track_caller]
+    pub fn issue_certificate(&self, name: &str) -> Option<()> {
+        let leaf = match flynn_tls::generate::bootstrap(name) {
+            Ok(made) => made.leaf,
+            Err(e) => panic!("no certificate for {name}: {e}"),
+        };
+        let (cert, key) = (leaf.certificate_pem(), leaf.key_pem());
+        let verdict = Verdict::Issued { cert, key };
+        self.hub.with(|inner| inner.engine.answer_order(name, verdict))
+    }
+
+    /// Lets the authority refuse the managed certificate of this name. Returns `None` when nobody
+    /// has asked for it.
+    #[track_caller]
+    pub fn refuse_certificate(&self, name: &str, why: &str) -> Option<()> {
+        let verdict = Verdict::Refused(why.to_owned());
+        self.hub.with(|inner| inner.engine.answer_order(name, verdict))
+    }
+
+    /// Makes a host, such as `host2`, answer the controller or not.
+    #[track_caller]
+    pub fn set_host_reachable(&self, host: &str, reachable: bool) {
+        self.hub.with(|inner| inner.engine.set_host_reachable(host, reachable));
     }
 
     /// Makes the controller answer every request with 503 `service_unavailable`, as it does while

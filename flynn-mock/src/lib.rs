@@ -79,8 +79,8 @@ pub use self::calls::Op;
 pub use self::controller::MockController;
 pub use self::dialect::ServerAge;
 pub use self::life::{
-    ClusterCertificate, Command, Crash, Delays, Input, Output, Pace, Program, ProviderCall, Provision,
-    Races,
+    ClusterCertificate, Command, Crash, Delays, Input, Output, Pace, Program, ProviderCall,
+    Provision, Races, Token,
 };
 pub use self::seed::AppSeed;
 pub use self::server::fault::{Fault, FaultHandle};

@@ -39,6 +39,7 @@ pub(crate) fn refuse(fail: Fail) -> Answer {
                     StatusCode::BAD_REQUEST
                 }
                 "unauthorized" => StatusCode::UNAUTHORIZED,
+                "forbidden" => StatusCode::FORBIDDEN,
                 "ratelimited" => StatusCode::TOO_MANY_REQUESTS,
                 "service_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,

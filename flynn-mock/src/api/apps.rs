@@ -36,8 +36,11 @@ fn updated(schemas: &wire::Schemas, app: &App, fields: &Map<String, Value>) -> R
 }
 
 /// `GET /apps`
-pub(crate) fn list(engine: &mut Engine, _: &Call<'_>) -> Reply {
-    let alive = engine.tables.apps.iter().filter(|app| !app.deleted);
+pub(crate) fn list(engine: &mut Engine, call: &Call<'_>) -> Reply {
+    let all = !engine.dialect.hides_system_apps
+        || call.query("all") == "1"
+        || call.query("system") == "1";
+    let alive = engine.tables.apps.iter().filter(|app| !app.deleted && (all || !app.is_system()));
     json(&newest_first(alive, |app| app.created_at))
 }
 
@@ -50,6 +53,9 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app: App = decode(engine.dialect.bodies, call.request)?;
     wire::app_name(&app.name)?;
+    if engine.dialect.reserved_names.contains(&app.name.as_str()) {
+        return Err(Fail::field("name", "is reserved"));
+    }
     if engine.dialect.schemas.checks_apps && !app.strategy.is_empty() {
         wire::strategy(&engine.dialect.schemas, &app.strategy)?;
     }

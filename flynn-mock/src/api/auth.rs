@@ -3,11 +3,12 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Method, StatusCode};
+use serde_json::Value;
 
 use crate::api::answer::Answer;
 use crate::api::call::query_pairs;
 use crate::dialect::{Dialect, Tokens};
-use crate::life::Engine;
+use crate::life::{Engine, Token};
 use crate::wire::Request;
 
 /// User and password of HTTP basic authentication.
@@ -55,11 +56,22 @@ pub(crate) fn allow_origin(dialect: &Dialect, request: &Request, answer: &mut An
     }
 }
 
+/// What the controller says to a caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Granted,
+    /// There is no valid credential.
+    Unauthorized,
+    /// There is one, which does not cover the call.
+    Forbidden,
+}
+
 /// Whether the controller lets the request in.
-pub(crate) fn authorized(engine: &Engine, request: &Request) -> bool {
+pub(crate) fn access(engine: &Engine, request: &Request) -> Access {
     let (user, mut password) = basic(request).unwrap_or_default();
-    if password.is_empty() && request.path == "/ca-cert" {
-        return true;
+    let open = engine.dialect.open_ca || (password.is_empty() && bearer(request).is_none());
+    if request.path == "/ca-cert" && open {
+        return Access::Granted;
     }
     if engine.dialect.key_in_query {
         let streams = request.header_text("accept").contains("text/event-stream");
@@ -67,9 +79,55 @@ pub(crate) fn authorized(engine: &Engine, request: &Request) -> bool {
             password = query_key(request);
         }
     }
-    // The password of this user is a signed token.
-    if user == "Bearer" && engine.dialect.tokens != Tokens::Unknown {
+    let key = |password: &String| !password.is_empty() && engine.keys().contains(password);
+    let token = match engine.dialect.tokens {
+        Tokens::Unknown => None,
+        // A personal token is a password of any user.
+        Tokens::Limited if password.starts_with("flynn_pat_") => Some(password.as_str()),
+        _ if user == "Bearer" => Some(password.as_str()),
+        _ => bearer(request),
+    };
+    match token {
+        None if key(&password) => Access::Granted,
+        None => Access::Unauthorized,
+        Some(token) => match engine.tokens.0.get(token) {
+            None => Access::Unauthorized,
+            Some(_) if request.path == "/ca-cert" => Access::Granted,
+            Some(token) if covers(engine, token, request) => Access::Granted,
+            Some(_) => Access::Forbidden,
+        },
+    }
+}
+
+/// The token of an `Authorization: Bearer`.
+fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, rest) = request.header_text("authorization").split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
+}
+
+/// Whether a token covers a call. Grants on an app cover only paths under it.
+fn covers(engine: &Engine, token: &Token, request: &Request) -> bool {
+    let fine = engine.dialect.tokens == Tokens::Limited;
+    if token.is_admin(!fine) {
+        return true;
+    }
+    if fine && request.method == Method::POST && request.path == "/releases" {
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let app = body.get("app_id").and_then(Value::as_str).unwrap_or_default();
+        return token.may(app, &["app:write", "app:env:write"]);
+    }
+    let Some(rest) = request.path.strip_prefix("/apps/") else { return false };
+    let (app, of) = rest.split_once('/').unwrap_or((rest, ""));
+    let system = || engine.tables.app(app).is_ok_and(crate::store::App::is_system);
+    if fine && system() {
         return false;
     }
-    !password.is_empty() && engine.keys().contains(&password)
+    let deploys = ["", "meta", "deploy"].contains(&of) || of.starts_with("scale/");
+    if request.method == Method::GET {
+        token.may(app, &["app:read", "app:write", "app:deploy"])
+    } else if request.method != Method::DELETE && deploys {
+        token.may(app, &["app:write", "app:deploy"])
+    } else {
+        token.may(app, &["app:write"])
+    }
 }

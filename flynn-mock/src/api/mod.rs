@@ -1,5 +1,6 @@
 //! The handlers, one file per resource.
 
+pub(crate) mod acme;
 pub(crate) mod answer;
 pub(crate) mod apps;
 pub(crate) mod artifacts;
@@ -10,6 +11,7 @@ pub(crate) mod deployments;
 pub(crate) mod domain;
 pub(crate) mod events;
 pub(crate) mod formations;
+pub(crate) mod hosts;
 pub(crate) mod jobs;
 pub(crate) mod logs;
 pub(crate) mod providers;

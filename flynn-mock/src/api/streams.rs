@@ -46,6 +46,7 @@ pub(crate) enum Objects {
     Formations,
     Volumes,
     Sinks,
+    ManagedCertificates,
 }
 
 /// What a stream has to send now.
@@ -106,6 +107,7 @@ pub(crate) fn open_since(engine: &Engine, call: &Call<'_>, what: Objects) -> Ans
         Objects::Formations => value!({ "updated_at": Time::default() }),
         Objects::Volumes => value!({ "id": "", "host_id": "", "type": "", "state": "" }),
         Objects::Sinks => value!({ "id": "", "kind": "" }),
+        Objects::ManagedCertificates => value!({ "domain": "", "status": "" }),
     });
     let after = engine.events.last_id();
     open_stream(engine, Kind::Objects { what, backlog, since: newest, after })
@@ -129,6 +131,11 @@ fn objects(engine: &Engine, what: Objects, since: Time) -> Vec<(Time, Value)> {
             .iter()
             .filter(|sink| !sink.deleted)
             .filter_map(|sink| Some((sink.updated_at?, value!(sink))))
+            .collect(),
+        Objects::ManagedCertificates => state
+            .managed_certificates
+            .iter()
+            .filter_map(|row| Some((row.updated_at?, value!(row))))
             .collect(),
     };
     list.retain(|(at, _)| *at >= since);
@@ -201,6 +208,7 @@ fn changed_objects(engine: &Engine, what: Objects, since: Time, after: &mut u64)
         Objects::Formations => &["scale"],
         Objects::Volumes => &["volume"],
         Objects::Sinks => &["sink", "sink_deletion"],
+        Objects::ManagedCertificates => &["managed_certificate"],
     };
     let filter = Filter::of_types(types);
     let mut text = String::new();
@@ -211,7 +219,7 @@ fn changed_objects(engine: &Engine, what: Objects, since: Time, after: &mut u64)
         }
         let doc = match what {
             Objects::Formations => formation_of_event(engine, event),
-            Objects::Volumes => Some(event.data.clone()),
+            Objects::Volumes | Objects::ManagedCertificates => Some(event.data.clone()),
             Objects::Sinks => {
                 let mut doc = event.data.clone();
                 if let (true, Some(sink)) =

@@ -4,7 +4,8 @@ use http::{Method, StatusCode};
 
 use super::{find, unknown};
 use crate::api::answer::{Answer, refuse};
-use crate::api::{auth, status};
+use crate::api::auth::{self, Access};
+use crate::api::status;
 use crate::life::Engine;
 use crate::wire::{Fail, Request};
 
@@ -51,8 +52,10 @@ fn controller(engine: &mut Engine, request: &Request) -> Answer {
     if request.path == "/ping" {
         return Answer::empty(StatusCode::OK);
     }
-    if !auth::authorized(engine, request) {
-        return Answer::empty(StatusCode::UNAUTHORIZED);
+    match auth::access(engine, request) {
+        Access::Granted => {}
+        Access::Unauthorized => return Answer::empty(StatusCode::UNAUTHORIZED),
+        Access::Forbidden => return refuse(Fail::new("forbidden", FORBIDDEN)),
     }
     match find(dialect.age, request) {
         Some((handler, call)) => handler(engine, &call).unwrap_or_else(refuse),
@@ -69,6 +72,9 @@ pub(crate) fn read(engine: &mut Engine, target: &str) -> Option<serde_json::Valu
     let answer = handler(engine, &call).ok()?;
     serde_json::from_slice(answer.bytes()).ok()
 }
+
+const FORBIDDEN: &str =
+    "this credential is not allowed to perform this operation on the controller";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 

@@ -86,10 +86,32 @@ impl Engine {
             let _ = self.make(entry);
             self.now = self.now.checked_add(BETWEEN).unwrap_or(self.now);
         }
+        if self.dialect.managed_certificates {
+            let at = self.time();
+            self.tables.acme.created_at = Some(at);
+            self.tables.acme.updated_at = Some(at);
+        }
+        if self.dialect.auth_route {
+            self.add_auth_route();
+        }
         // Finds nothing to do, unless the options name other hosts than those of the manifest.
         while self.step() {}
         (self.options.pace, self.options.delays) = (pace, delays);
         self.now = self.options.start;
+    }
+
+    /// Gives the controller its second route, with the certificate of the first.
+    fn add_auth_route(&mut self) {
+        let first = self.tables.routes.iter().find(|route| route.service == "controller");
+        let Some(first) = first.cloned() else { return };
+        let copy = Route {
+            domain: format!("auth.{}", self.options.domain),
+            certificate: self.certificate_of(&first).cloned(),
+            id: String::new(),
+            ..first
+        };
+        // There is no other route of that name yet.
+        let _ = self.add_route(copy, false);
     }
 
     /// Replaces what stands in double braces.

@@ -25,15 +25,17 @@ impl Engine {
         let busy =
             self.tables.deployments.iter().any(|d| d.app == app.id && d.finished_at.is_none());
         // In 2021 all of it is one transaction; in 2016 the app has its release by then.
-        if busy && (!self.dialect.events_apart || !idle) {
+        let queued = busy && self.dialect.queues_deployments;
+        if busy && !queued && (!self.dialect.events_apart || !idle) {
             return Err(in_progress());
         }
+        let idle = idle && !queued;
         let now = self.now;
         let begun = self.time();
         if idle {
             self.set_release_at(begun, &app.id, release)?;
         }
-        if busy {
+        if busy && !queued {
             return Err(in_progress());
         }
         let batch = app.meta.get("flynn-deploy-batch-size").and_then(|n| n.parse().ok());
@@ -45,7 +47,11 @@ impl Engine {
             old_release: old,
             new_release: release.to_owned(),
             strategy: app.strategy.clone(),
-            status: if idle { DeploymentStatus::Complete } else { DeploymentStatus::Pending },
+            status: match (idle, queued) {
+                (true, _) => DeploymentStatus::Complete,
+                (false, true) => DeploymentStatus::Queued,
+                (false, false) => DeploymentStatus::Pending,
+            },
             processes,
             tags: formation.tags.filter(|_| newer).unwrap_or_default(),
             deploy_timeout: app.deploy_timeout,
@@ -59,10 +65,34 @@ impl Engine {
         // In 2016 the pending event has a transaction of its own.
         let at = if newer || idle { at } else { self.time() };
         self.deployment_event(at, &deployment, deployment.status, None);
-        if !idle {
+        if !idle && !queued {
             self.enqueue(Task::Deploy { deployment: deployment.id.clone() });
         }
         Ok(deployment)
+    }
+
+    /// Starts the first of an app's queued deployments, now that no other is under way.
+    pub(crate) fn start_queued(&mut self, app: &str) {
+        let unfinished = |d: &&Deployment| d.app == app && d.finished_at.is_none();
+        let mut waiting = self.tables.deployments.iter().filter(unfinished);
+        let Some(next) = waiting.clone().find(|d| d.status == DeploymentStatus::Queued).cloned()
+        else {
+            return;
+        };
+        if waiting.any(|d| d.status != DeploymentStatus::Queued) {
+            return;
+        }
+        let at = self.time();
+        let current = self.tables.app(app).map(|app| app.release.clone()).unwrap_or_default();
+        let processes = self.tables.formation(app, &current).ok();
+        let processes = processes.and_then(|formation| formation.processes.clone());
+        let mut rows = self.tables.deployments.iter_mut();
+        if let Some(row) = rows.find(|row| row.id == next.id) {
+            row.old_release = current;
+            row.processes = processes.unwrap_or_default();
+        }
+        self.deployment_event(at, &next, DeploymentStatus::Pending, None);
+        self.enqueue(Task::Deploy { deployment: next.id });
     }
 
     /// Records a deployment's new status.

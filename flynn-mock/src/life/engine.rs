@@ -5,13 +5,13 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Tokens};
 use crate::life::domain::Migration;
 use crate::life::oneoff::Running;
 use crate::life::races::RaceState;
 use crate::life::rollout::Rollout;
 use crate::life::work::Queue;
-use crate::life::{Options, Output, Pace};
+use crate::life::{Options, Output, Pace, Token, TokenList};
 use crate::store::{EventLog, Health, Ids, Line, Tables, Time};
 
 /// A mocked cluster. Its `Debug` shows nothing of what it holds.
@@ -40,6 +40,9 @@ pub(crate) struct Engine {
     /// Services that do not report the usual health.
     pub(crate) services: BTreeMap<String, Health>,
     pub(crate) shutting_down: bool,
+    pub(crate) tokens: TokenList,
+    /// Hosts that do not answer.
+    pub(crate) unreachable: BTreeSet<String>,
     pub(crate) races: RaceState,
     /// When the first of the open streams wants to be polled although nothing has changed.
     pub(crate) next_wake: Option<Timestamp>,
@@ -77,6 +80,8 @@ impl Engine {
             farewell: String::new(),
             services: BTreeMap::new(),
             shutting_down: false,
+            tokens: TokenList::default(),
+            unreachable: BTreeSet::new(),
             races: RaceState::new(options.races, options.seed),
             next_wake: None,
             options,
@@ -147,6 +152,30 @@ impl Engine {
         self.generation += 1;
         message.clone_into(&mut self.farewell);
         self.version += 1;
+    }
+
+    /// Makes a host answer the controller or not.
+    pub(crate) fn set_host_reachable(&mut self, host: &str, reachable: bool) {
+        if reachable {
+            self.unreachable.remove(host);
+        } else {
+            self.unreachable.insert(host.to_owned());
+        }
+    }
+
+    pub(crate) fn is_reachable(&self, host: &str) -> bool {
+        !self.unreachable.contains(host)
+    }
+
+    /// Makes a token valid; its text.
+    pub(crate) fn issue_token(&mut self, token: Token) -> String {
+        let secret = self.ids.hex(64);
+        let text = match self.dialect.tokens {
+            Tokens::Limited => format!("flynn_pat_{secret}"),
+            _ => format!("eyJhbGciOiJFUzI1NiJ9.{secret}.{}", self.ids.hex(64)),
+        };
+        self.tokens.0.insert(text.clone(), token);
+        text
     }
 
     /// While it shuts down, the controller answers every request with `service_unavailable`.

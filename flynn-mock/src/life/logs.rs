@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use crate::life::{Engine, Output};
-use crate::store::{Job, Line, Time};
+use crate::store::{Job, JobState, Line, Time};
 
 impl Engine {
     fn log_line(&mut self, job: &Job, stream: &'static str, msg: String) {
@@ -28,7 +28,7 @@ impl Engine {
     /// there is no such app.
     pub(crate) fn write_log(&mut self, app: &str, line: &str) -> bool {
         let Ok(app) = self.tables.app(app).map(|app| app.id.clone()) else { return false };
-        let up = |job: &&Job| job.app == app && job.state == "up";
+        let up = |job: &&Job| job.app == app && job.state == JobState::Up;
         let job = self.tables.jobs.iter().rev().find(up).cloned();
         let job = job.unwrap_or_else(|| Job { app, ..Job::default() });
         self.log_line(&job, "stdout", line.to_owned());

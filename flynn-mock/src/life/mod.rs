@@ -1,6 +1,7 @@
 //! What moves the cluster forward: the queue of due steps, the scheduler, rollouts, one-off jobs,
 //! deletions, domain migrations and garbage collection.
 
+mod acme;
 mod apps;
 mod artifacts;
 mod backups;
@@ -27,9 +28,11 @@ mod resources;
 mod rollout;
 mod routes;
 mod scheduler;
+mod tokens;
 mod volumes;
 pub(crate) mod work;
 
+pub(crate) use self::acme::Verdict;
 pub(crate) use self::certificates::given_certificate;
 pub(crate) use self::engine::Engine;
 pub(crate) use self::formations::formation_request;
@@ -43,3 +46,5 @@ pub use self::provider_apis::{ProviderCall, Provision};
 pub use self::races::Races;
 pub(crate) use self::releases::deletion;
 pub(crate) use self::scheduler::MOST_JOBS;
+pub use self::tokens::Token;
+pub(crate) use self::tokens::TokenList;

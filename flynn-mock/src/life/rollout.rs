@@ -348,9 +348,11 @@ impl Engine {
 
     pub(crate) fn mark_done(&mut self, id: &str) {
         let at = self.time();
-        if let Some(row) = self.tables.deployments.iter_mut().find(|row| row.id == id) {
-            row.finished_at = Some(at);
-        }
+        let mut rows = self.tables.deployments.iter_mut();
+        let Some(row) = rows.find(|row| row.id == id) else { return };
+        row.finished_at = Some(at);
+        let app = row.app.clone();
+        self.start_queued(&app);
     }
 
     /// A job of a formation went down: too many of them fail the deployment that waits for it.

@@ -36,6 +36,7 @@ fn tcp_only(row: Route) -> Route {
         domain: String::new(),
         sticky: false,
         path: String::new(),
+        managed_certificate_domain: None,
         certificate_id: None,
         live_certificate: None,
         disable_keep_alives: false,
@@ -79,6 +80,10 @@ impl Engine {
 
     /// Adds a route. `checked` is off for certificates that the cluster made itself.
     pub(crate) fn add_route(&mut self, mut route: Route, checked: bool) -> Result<Route, Fail> {
+        let managed = self.managed_name(&route)?;
+        if !self.dialect.managed_certificates {
+            route.managed_certificate_domain = None;
+        }
         let given = route.clone();
         let mut row = self.insertable(&route).map_err(|refusal| refusal.creating(&given))?;
         if checked && self.loses_certificate(&row) {
@@ -87,7 +92,13 @@ impl Engine {
         let at = self.time();
         row.id = self.ids.uuid();
         (row.created_at, row.updated_at) = (at, at);
-        self.add_route_certificate(&mut row, checked)?;
+        if let Some(name) = managed {
+            row.certificate = None;
+            (row.tls_cert, row.tls_key) = (String::new(), String::new());
+            self.link_managed(at, &mut row, &name);
+        } else {
+            self.add_route_certificate(&mut row, checked)?;
+        }
         row.live_certificate.clone_from(&row.certificate_id);
         (route.id, route.created_at, route.updated_at) = (row.id.clone(), at, at);
         route.certificate = row.certificate.take().or(route.certificate);
@@ -192,6 +203,7 @@ impl Engine {
 
     pub(crate) fn change_route(&mut self, mut route: Route) -> Result<Route, Fail> {
         let by_router = self.dialect.routes_by_router;
+        let managed = self.managed_name(&route)?;
         let old = self.tables.routes.iter().find(|o| {
             !o.deleted
                 && o.kind == route.kind
@@ -223,6 +235,9 @@ impl Engine {
             return Err(Fail::database());
         }
         row.updated_at = self.time();
+        if self.dialect.managed_certificates {
+            row.managed_certificate_domain.clone_from(&route.managed_certificate_domain);
+        }
         // The reply is what was sent, with what the database has in its columns.
         route = Route {
             certificate: route.certificate,
@@ -235,9 +250,16 @@ impl Engine {
         if self.loses_certificate(&route) {
             return Err(Fail::database());
         }
-        self.add_route_certificate(&mut route, true)?;
+        if let Some(name) = managed {
+            route.certificate = None;
+            (route.tls_cert, route.tls_key) = (String::new(), String::new());
+            self.link_managed(row.updated_at, &mut route, &name);
+        } else {
+            self.add_route_certificate(&mut route, true)?;
+        }
         let new = route.certificate_id.take();
-        row.certificate_id = new.clone().or(row.certificate_id);
+        let kept = row.certificate_id.filter(|_| self.dialect.keeps_certificates);
+        row.certificate_id = new.clone().or(kept);
         // Routers of 2021 take the certificate from the event, and that has only the new one.
         row.live_certificate = if by_router { row.certificate_id.clone() } else { new };
         let slot = self.tables.routes.iter_mut().find(|o| o.id == row.id && o.kind == row.kind);

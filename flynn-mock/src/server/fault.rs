@@ -290,20 +290,20 @@ impl Faults {
 impl Fault {
     /// Whether [`retry`](Self::retry) can be set.
     pub(crate) fn has_error_body(&self) -> bool {
-        matches!(&self.kind, Some(Harm::Instead { json: true, .. }))
+        matches!(&self.kind, Some(Effect::Instead { json: true, .. }))
     }
 
     /// The kind and its numbers, in words.
     pub(crate) fn describe(&self) -> String {
         let kind = match &self.kind {
-            Some(Harm::Instead { status, .. }) => format!("status {}", status.as_u16()),
-            Some(Harm::DropBefore) => "drop_before".to_owned(),
-            Some(Harm::DropAfter) => "drop_after".to_owned(),
-            Some(Harm::Cut(after)) => format!("cut_body after {after} bytes"),
-            Some(Harm::Malformed) => "malformed_json".to_owned(),
-            Some(Harm::Silent) => "silent_stream".to_owned(),
-            Some(Harm::ErrorFrame(_)) => "error_frame".to_owned(),
-            Some(Harm::Nothing) | None => "delay".to_owned(),
+            Some(Effect::Instead { status, .. }) => format!("status {}", status.as_u16()),
+            Some(Effect::DropBefore) => "drop_before".to_owned(),
+            Some(Effect::DropAfter) => "drop_after".to_owned(),
+            Some(Effect::Cut(after)) => format!("cut_body after {after} bytes"),
+            Some(Effect::Malformed) => "malformed_json".to_owned(),
+            Some(Effect::Silent) => "silent_stream".to_owned(),
+            Some(Effect::ErrorFrame(_)) => "error_frame".to_owned(),
+            Some(Effect::Nothing) | None => "delay".to_owned(),
         };
         match self.delay.as_millis() {
             0 => kind,

@@ -2,6 +2,7 @@
 //!
 //! A row is also the document that the real server writes for it, in the order of its fields.
 
+mod acme;
 mod apps;
 mod artifacts;
 mod backups;
@@ -26,6 +27,7 @@ mod tables;
 mod time;
 mod volumes;
 
+pub(crate) use self::acme::{AcmeConfig, ManagedCertificate};
 pub(crate) use self::apps::App;
 pub(crate) use self::artifacts::Artifact;
 pub(crate) use self::backups::Backup;

@@ -30,6 +30,8 @@ pub(crate) struct Route {
     #[serde(skip_serializing_if = "empty")]
     pub(crate) tls_key: String,
     #[serde(skip_serializing_if = "empty")]
+    pub(crate) managed_certificate_domain: Option<String>,
+    #[serde(skip_serializing_if = "empty")]
     pub(crate) sticky: bool,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) path: String,

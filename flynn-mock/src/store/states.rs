@@ -17,6 +17,7 @@ macro_rules! states {
 
         impl $name {
             /// The names that the server knows.
+            #[allow(dead_code, reason = "a client sends only some of the states")]
             pub(crate) const NAMES: &'static [&'static str] = &[$($text),+];
 
             pub(crate) fn as_str(self) -> &'static str {
@@ -93,5 +94,6 @@ states! {
         Pending = "pending",
         Issued = "issued",
         Failed = "failed",
+        Renewing = "renewing",
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::store::{
-    App, Artifact, Backup, Certificate, Deployment, DomainMigration, Formation, Job, Provider,
-    Release, Resource, Route, ScaleRequest, Sink, Volume,
+    AcmeConfig, App, Artifact, Backup, Certificate, Deployment, DomainMigration, Formation, Job,
+    ManagedCertificate, Provider, Release, Resource, Route, ScaleRequest, Sink, Volume,
 };
 
 /// What the database takes for no text: it stands for invalid UTF-8 too.
@@ -49,6 +49,8 @@ pub(crate) struct Tables {
     pub(crate) jobs: Vec<Job>,
     pub(crate) routes: Vec<Route>,
     pub(crate) certificates: Vec<Certificate>,
+    pub(crate) managed_certificates: Vec<ManagedCertificate>,
+    pub(crate) acme: AcmeConfig,
     pub(crate) providers: Vec<Provider>,
     pub(crate) resources: Vec<Resource>,
     pub(crate) volumes: Vec<Volume>,

@@ -4,12 +4,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use flynn_mock::{ClusterCertificate, Crash, Errand, MockController, Pace, Provision};
+use flynn_mock::{ClusterCertificate, Crash, MockController, Pace, ProviderCall, Provision};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::attach;
 use super::compare::{self, Differences};
+use super::credentials;
 use super::events;
 use super::gap;
 use super::judge::{self, Asked, Exchanged};
@@ -46,6 +47,7 @@ const SHUT_DOWN: &str = "event: error\ndata: controller: shutting down\n\n";
 
 /// A run in progress.
 struct Driver<'a> {
+    run: &'a Run,
     mock: MockController,
     runtime: tokio::runtime::Runtime,
     names: Names,
@@ -89,7 +91,7 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
         .provider_apis({
             let answer = Arc::clone(&provision);
             move |_, errand, _| match errand {
-                Errand::Provision(_) => lock(&answer).take(),
+                ProviderCall::Provision(_) => lock(&answer).take(),
                 _ => Some(Provision::default()),
             }
         })
@@ -103,6 +105,7 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().map_err(|e| e.to_string())?;
     let mut driver = Driver {
+        run,
         mock,
         runtime,
         names: Names::default(),
@@ -227,6 +230,8 @@ impl<'a> Driver<'a> {
         gap::bridge_certificate(&self.mock, exchange, &self.keys, &mut self.names)?;
         self.mock.advance_to(exchange.time);
         self.look()?;
+        let token = credentials::token(self.run, exchange, &self.names);
+        self.keys.token = token.map(|token| self.mock.issue_token(token));
         let bytes = rewrite::request(exchange, &mut self.names, &self.keys);
         self.asked.extend(judge::asked_about(exchange, &self.names));
         let mut connection = Connection::send(self.mock.addr(), &bytes)?;

@@ -9,6 +9,7 @@
 //! - [`tokens`]: finds the made-up values inside a text.
 //! - [`names`]: the bindings, one to one.
 //! - [`compare`]: one recorded answer against the mock's.
+//! - [`credentials`]: the access tokens that requests must have had.
 //! - [`events`]: streams, where what is simultaneous has no order.
 //! - [`rewrite`]: a recorded request in the mock's terms.
 //! - [`wire`]: HTTP/1.1 without a library, so that nothing is smoothed over.
@@ -22,6 +23,7 @@
 
 pub mod attach;
 pub mod compare;
+pub mod credentials;
 pub mod drive;
 pub mod events;
 pub mod gap;

@@ -167,6 +167,7 @@ pub fn load(dir: &Path) -> Result<Vec<Run>> {
         let age = match name(&year).as_str() {
             "2016" => ServerAge::V2016,
             "2021" => ServerAge::V2021,
+            "fork" => ServerAge::Fork2026June,
             _ => continue,
         };
         for run in entries(&year)?.into_iter().filter(|path| path.is_dir()) {

@@ -88,7 +88,11 @@ impl fmt::Display for Report {
                 }
             }
         }
-        for (age, name) in [(ServerAge::V2016, "2016"), (ServerAge::V2021, "2021")] {
+        for (age, name) in [
+            (ServerAge::V2016, "2016"),
+            (ServerAge::V2021, "2021"),
+            (ServerAge::Fork2026June, "fork"),
+        ] {
             let (matching, total) = sum(self.outcomes.iter().filter(|outcome| outcome.age == age));
             if total > 0 {
                 writeln!(f, "{name}: {matching} of {total}")?;

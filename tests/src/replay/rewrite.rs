@@ -17,6 +17,8 @@ pub struct Keys {
     pub later: Vec<String>,
     /// The one of the status app, if a request shows it.
     pub status: Option<String>,
+    /// The access token of the request that is sent now.
+    pub token: Option<String>,
 }
 
 impl Keys {
@@ -44,7 +46,7 @@ impl Keys {
         let first = counts.iter().max_by_key(|(_, count)| *count).map(|(key, _)| key.clone());
         let first = first.unwrap_or_else(|| "0".repeat(32));
         let later = counts.into_iter().map(|(key, _)| key).filter(|key| *key != first).collect();
-        Self { first, later, status }
+        Self { first, later, status, token: None }
     }
 
     /// The password of a recorded request, of which only the length is known: a key of that
@@ -139,13 +141,15 @@ fn tcp_port(body: &str) -> Option<String> {
 fn authorization(shown: &str, exchange: &Exchange, names: &Names, keys: &Keys) -> Option<String> {
     use base64::Engine as _;
     let Some(basic) = shown.strip_prefix("Basic(user=\"") else {
-        return Some(format!("{shown} {}", "x".repeat(32)));
+        let token = keys.token.clone().unwrap_or_else(|| "x".repeat(32));
+        return Some(format!("{shown} {token}"));
     };
     let (user, rest) = basic.split_once('"')?;
     let length = rest.trim_end_matches(')').rsplit('=').next()?.parse().ok()?;
     let accepted = exchange.status != 401;
     let password = match &keys.status {
         Some(key) if exchange.is_of_status_app() && accepted => key.clone(),
+        _ if user == "Bearer" => keys.token.clone().unwrap_or_else(|| "x".repeat(length)),
         _ => keys.password(length, accepted),
     };
     let credentials = format!("{}:{}", text(user, names), text(&password, names));

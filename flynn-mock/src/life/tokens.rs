@@ -1,0 +1,67 @@
+//! Access tokens: what each may do.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What an access token of the fork may do. Handed to
+/// [`MockController::issue_token`](crate::MockController::issue_token).
+///
+/// ```
+/// use flynn_mock::{MockController, ServerAge, Token};
+///
+/// let mock = MockController::builder().server(ServerAge::Fork2026June).start_blocking();
+/// let admin = mock.issue_token(Token::new().scope("cluster:admin"));
+/// let reader = mock.issue_token(Token::new().grant("4bc1", "app:read"));
+/// assert_ne!(admin, reader);
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a token is valid once it is issued"]
+pub struct Token {
+    scopes: Vec<String>,
+    grants: Vec<(String, String)>,
+}
+
+impl Token {
+    /// A token without scopes and grants: an administrator's in June 2026, one without any access
+    /// in September.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a scope. `cluster:admin` and `*` may do everything, any other nothing.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scopes.push(scope.into());
+        self
+    }
+
+    /// Adds a grant, such as `app:read`, `app:write`, `app:deploy` or `app:env:write`, on one app.
+    /// The server compares the app with the path as it is: a grant on an id does not cover the
+    /// name.
+    pub fn grant(mut self, app: impl Into<String>, permission: impl Into<String>) -> Self {
+        self.grants.push((app.into(), permission.into()));
+        self
+    }
+
+    /// Whether it may do everything; `if_empty` says so for one without scopes and grants.
+    pub(crate) fn is_admin(&self, if_empty: bool) -> bool {
+        let named = self.scopes.iter().any(|scope| scope == "cluster:admin" || scope == "*");
+        named || (if_empty && self.scopes.is_empty() && self.grants.is_empty())
+    }
+
+    /// Whether it has one of these permissions on an app, named as in the path.
+    pub(crate) fn may(&self, app: &str, permissions: &[&str]) -> bool {
+        // A scope that nobody knows takes everything else away.
+        self.scopes.is_empty()
+            && self.grants.iter().any(|(of, has)| of == app && permissions.contains(&has.as_str()))
+    }
+}
+
+/// The tokens that were issued, by their text.
+#[derive(Default)]
+pub(crate) struct TokenList(pub(crate) BTreeMap<String, Token>);
+
+impl fmt::Debug for TokenList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} tokens", self.0.len())
+    }
+}
