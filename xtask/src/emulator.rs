@@ -35,8 +35,9 @@ pub(crate) fn test() -> Result {
     let enforcing = Emulator::start(&environment, "enforcing")?;
     live.wait()?;
     enforcing.wait()?;
+    let targets = ["--lib", "--bins", "--test", "aws"];
     let clippy =
-        [&["clippy", "--locked", "--all-targets"], &FEATURES[..], &["--", "-D", "warnings"]];
+        [&["clippy", "--locked", "--no-deps"], &FEATURES[..], &targets, &["--", "-D", "warnings"]];
     cargo(&clippy.concat())?;
     let tests = [&["test", "--locked"], &FEATURES[..], &["--lib", "--test", "aws"]];
     run(cargo_command(&tests.concat())

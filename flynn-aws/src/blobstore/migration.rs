@@ -358,6 +358,27 @@ fn moving(message: &str) -> Option<MigrationEvent> {
     })
 }
 
+/// One line for people. Names of files are escaped and bounded.
+impl fmt::Display for MigrationEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |text: &str| -> String {
+            text.chars().take(300).flat_map(char::escape_debug).collect()
+        };
+        match self {
+            Self::Configured { backend } => {
+                write!(f, "the job knows the backend {}", shown(backend))
+            }
+            Self::Moving { index, total, bytes, target } => {
+                write!(f, "moving file {index} of {total} ({bytes} bytes) to {}", shown(target))
+            }
+            Self::MoveFailed { line } | Self::DeleteFailed { line } => f.write_str(&shown(line)),
+            Self::Finished => f.write_str("the job finished"),
+            Self::Panicked => f.write_str("the job panicked"),
+            Self::StartedServer => f.write_str("the job started a server"),
+        }
+    }
+}
+
 impl fmt::Display for BucketCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} objects, {} bytes", self.objects, self.bytes)

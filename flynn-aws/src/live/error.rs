@@ -74,7 +74,7 @@ impl Error {
     #[cfg(feature = "route53")]
     pub(super) fn refused(mut self, code: &str, message: &str) -> Self {
         self.0.kind = kind_of(code, 400);
-        self.0.remedy = remedy(self.0.kind, self.0.call, Some(code)).to_owned();
+        remedy(self.0.kind, self.0.call, Some(code)).clone_into(&mut self.0.remedy);
         self.0.code = Some(code.to_owned());
         self.0.message = format!("{code}: {}", bounded(message));
         self
@@ -161,7 +161,7 @@ where
             }
             made.0.region = region;
         } else {
-            made.0.remedy = remedy(kind, call, code.as_deref()).to_owned();
+            remedy(kind, call, code.as_deref()).clone_into(&mut made.0.remedy);
         }
         made.0.code = code;
         made.0.request_id = request_id;
@@ -255,7 +255,6 @@ fn remedy(kind: ErrorKind, call: &'static str, code: Option<&str>) -> &'static s
         (ErrorKind::Credentials, _) => {
             "check the credentials that the client got, and log in again if they expired"
         }
-        (ErrorKind::Conflict, _) => "look at the resource, then plan again",
         (ErrorKind::Limit, _) => "ask AWS for a higher quota, or delete what is not used",
         (ErrorKind::Throttled, _) => "wait, then run again",
         (ErrorKind::Region, _) => "make the client for the bucket's region",
@@ -266,7 +265,7 @@ fn remedy(kind: ErrorKind, call: &'static str, code: Option<&str>) -> &'static s
         (ErrorKind::Other, _) if call.starts_with("route53") => {
             "look at the hosted zone, then plan again"
         }
-        (ErrorKind::Other, _) => "look at the resource, then plan again",
+        (ErrorKind::Conflict | ErrorKind::Other, _) => "look at the resource, then plan again",
     }
 }
 

@@ -29,13 +29,12 @@ pub async fn observe(
     observed: &mut Observed,
 ) -> Result<(), Error> {
     let mut state = ZoneState::default();
-    let id = match &spec.dns.zone_id {
-        Some(id) => Some(id.to_string()),
-        None => {
-            state.zones = zones(client).await?;
-            let candidates = HostedZone::candidates(&state.zones, &spec.domain);
-            candidates.first().map(|zone| zone.id.clone())
-        }
+    let id = if let Some(id) = &spec.dns.zone_id {
+        Some(id.to_string())
+    } else {
+        state.zones = zones(client).await?;
+        let candidates = HostedZone::candidates(&state.zones, &spec.domain);
+        candidates.first().map(|zone| zone.id.clone())
     };
     if let Some(id) = &id {
         state.records = Some(records(client, id).await?);
@@ -53,7 +52,7 @@ async fn zones(client: &Client) -> Result<Vec<HostedZone>, Error> {
         let page = page.map_err(failed("route53:ListHostedZones", "the account"))?;
         for zone in page.hosted_zones() {
             let mut found = HostedZone::public(zone.id(), zone.name());
-            found.private = zone.config().is_some_and(|config| config.private_zone());
+            found.private = zone.config().is_some_and(types::HostedZoneConfig::private_zone);
             zones.push(found);
         }
         marker = page.next_marker().filter(|_| page.is_truncated()).map(str::to_owned);

@@ -191,7 +191,7 @@ impl Observed {
             }
             "Rules" => state.lifecycle = cli_json::decode::<Lifecycle>(value, field)?.rules,
             "Status" => {
-                state.versioning = Some(cli_json::decode::<Versioning>(value, field)?.status)
+                state.versioning = Some(cli_json::decode::<Versioning>(value, field)?.status);
             }
             "Contents" => state.in_use = true,
             "RequestCharged" => {}

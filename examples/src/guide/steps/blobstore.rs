@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use flynn_aws::blobstore::{
-    Backend, BackendKind, Blobstore, BucketCount, Changes, Migration, S3Access, migrate_command,
+    Backend, BackendKind, Blobstore, BucketCount, Changes, MigrationEvent, MigrationLog, S3Access,
+    migrate_command,
 };
 use flynn_aws::policy::Policy;
+
+use flynn_client::jobs::{Attached, JobOutput};
 
 use crate::aws::bucket;
 use crate::cluster;
@@ -125,13 +128,12 @@ async fn migrate(
         .attached()
         .await
         .context(what)?;
-    let output = job.output().timeout(MIGRATION_TIMEOUT).await.context(what)?;
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    for line in text.lines() {
-        session.screen.say(format_args!("| {line}"));
-    }
+    let mut log = MigrationLog::default();
+    let followed = follow(session, job, &mut log);
+    let status =
+        tokio::time::timeout(MIGRATION_TIMEOUT, followed).await.context(what)?.context(what)?;
     let name = backend.name().as_str();
-    let done = Migration::judge(name, &env, output.exit_status.into(), &text).context(what)?;
+    let done = log.judge(name, &env, status.into()).context(what)?;
     if let Some(before) = before {
         Box::pin(bucket::after(backend, before, &done)).await?;
     }
@@ -140,6 +142,28 @@ async fn migrate(
         session.screen.say(format_args!("{} old copies could not be deleted", done.left_behind));
     }
     leave_mark(session, Some(mark(backend))).await
+}
+
+/// Shows the job's output while it runs, and returns its exit status. A job that turns out to be a server is left: it
+/// does not end.
+async fn follow(session: &mut Session, job: Attached, log: &mut MigrationLog) -> Result<i32> {
+    let (mut output, input) = job.split();
+    // The job reads nothing.
+    drop(input);
+    while let Some(output) = output.next().await {
+        match output? {
+            JobOutput::Data { data, .. } => log.push(&data),
+            JobOutput::Exit { status } => return Ok(status),
+            _ => {}
+        }
+        while let Some(event) = log.next_event() {
+            session.screen.say(format_args!("| {event}"));
+            if event == MigrationEvent::StartedServer {
+                return Ok(0);
+            }
+        }
+    }
+    bail!("the output of the job ended without an exit status")
 }
 
 /// What is noted of files that were moved: the backend, and what it stood for.
