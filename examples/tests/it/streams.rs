@@ -36,7 +36,7 @@ fn programs(world: &World) -> Vec<(&'static str, Vec<String>)> {
             env!("CARGO_BIN_EXE_check-certificate"),
             plain(&["--cert", "certificate.pem", "--ca", "ca.pem"]),
         ),
-        (env!("CARGO_BIN_EXE_dns-plan"), plain(&["example.com", "203.0.113.10"])),
+        (env!("CARGO_BIN_EXE_aws-plan"), plain(&["--example"])),
         (env!("CARGO_BIN_EXE_productionize"), plain(&["--help"])),
         (env!("CARGO_BIN_EXE_git-credential-flynn"), plain(&["--help"])),
     ]

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::Result;
 use super::compare::Differences;
-use super::recording::{Exchange, Side};
+use super::recording::{Exchange, Sent, Side};
 use super::wire::Connection;
 
 /// How long an attached job may take, in real time, for what it sends at once.
@@ -58,7 +58,7 @@ pub fn compare(exchange: &Exchange, got: &[u8]) -> Differences {
 
 fn recorded(exchange: &Exchange) -> Vec<Frame> {
     let responses = exchange.attach.iter().filter(|sent| sent.dir == Side::Response);
-    let bytes: Vec<u8> = responses.flat_map(|sent| sent.bytes()).collect();
+    let bytes: Vec<u8> = responses.flat_map(Sent::bytes).collect();
     frames(&bytes)
 }
 

@@ -142,11 +142,9 @@ pub async fn apply(
             written.with_context(|| format!("cannot write {}", undo_file.display()))?;
         }
         let done = clients.apply(step).await;
-        if done.is_err() && creates_key(step) {
-            if let Some((path, _)) = &key {
-                // Nothing was written into it.
-                let _ = fs::remove_file(path);
-            }
+        if let (Err(_), true, Some((path, _))) = (&done, creates_key(step), &key) {
+            // Nothing was written into it.
+            let _ = fs::remove_file(path);
         }
         let new = done.with_context(|| {
             format!(
