@@ -100,13 +100,14 @@ impl Clients {
             ));
         }
         let users = self.iam.list_users().send().await.unwrap();
-        let users = users.users().iter().map(|user| user.user_name());
+        let users = users.users().iter().map(iam::sdk::types::User::user_name);
         let users: Vec<&str> = users.filter(|name| name.contains(word)).collect();
         let roles = self.iam.list_roles().send().await.unwrap();
-        let roles = roles.roles().iter().map(|role| role.role_name());
+        let roles = roles.roles().iter().map(iam::sdk::types::Role::role_name);
         let roles: Vec<&str> = roles.filter(|name| name.contains(word)).collect();
         let profiles = self.iam.list_instance_profiles().send().await.unwrap();
-        let profiles = profiles.instance_profiles().iter().map(|p| p.instance_profile_name());
+        let profiles = profiles.instance_profiles().iter();
+        let profiles = profiles.map(iam::sdk::types::InstanceProfile::instance_profile_name);
         let profiles: Vec<&str> = profiles.filter(|name| name.contains(word)).collect();
         let checks = self.route53.list_health_checks().send().await.unwrap();
         let checks =
