@@ -23,6 +23,7 @@ use flynn_examples::{aws, output};
 ///     aws-plan cluster.toml --observed *.json
 #[derive(Parser)]
 #[command(name = "aws-plan", verbatim_doc_comment)]
+#[allow(clippy::struct_excessive_bools, reason = "they are options of a command line")]
 struct Options {
     /// The specification, in TOML; - is standard input
     #[arg(required_unless_present = "example")]
