@@ -168,7 +168,6 @@ impl MockController {
         keys.into_iter().next().unwrap_or_default()
     }
 
-    #[cfg(feature = "controller")]
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.hub
     }

@@ -65,6 +65,7 @@ mod dialect;
 mod life;
 mod seed;
 mod server;
+mod snapshot;
 mod state;
 mod store;
 #[cfg(test)]
@@ -85,4 +86,15 @@ pub use self::life::{
 pub use self::seed::AppSeed;
 pub use self::server::fault::{Fault, FaultHandle};
 pub use self::server::requests::{Iter, RecordedRequest, Requests};
+pub use self::snapshot::Snapshot;
 pub use self::state::{AppState, Missing, State};
+
+/// Compiles and runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
+
+/// Compiles and runs the examples of the page about tests.
+#[cfg(doctest)]
+#[doc = include_str!("../TESTING.md")]
+pub struct Testing;

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::server::Shared;
-use super::{faults, lifecycle, requests, state};
+use super::{faults, lifecycle, requests, snapshots, state};
 
 /// One call: its path parameters, its query and its body.
 pub(super) struct Call {
@@ -51,6 +51,11 @@ pub(super) const CALLS: &[(Method, &str, Handler)] = &[
     (Method::POST, "/streams/end", lifecycle::end_streams),
     (Method::POST, "/shut-down", lifecycle::shut_down),
     (Method::POST, "/restart", lifecycle::restart),
+    (Method::GET, "/snapshots", snapshots::list),
+    (Method::PUT, "/snapshots/{name}", snapshots::take),
+    (Method::DELETE, "/snapshots/{name}", snapshots::remove),
+    (Method::POST, "/snapshots/{name}/restore", snapshots::restore),
+    (Method::POST, "/reset", snapshots::reset),
 ];
 
 impl Call {

@@ -36,6 +36,9 @@
 //! | `POST /apps/{app}/log` | writes a line to the log of an app |
 //! | `POST /streams/end` | ends all open streams, as a controller that shuts down does |
 //! | `POST /shut-down`, `POST /restart` | closes the port and keeps the state; opens it again |
+//! | `GET /snapshots`, `PUT`, `DELETE /snapshots/{name}` | lists, takes and removes snapshots |
+//! | `POST /snapshots/{name}/restore` | restores the state of a snapshot |
+//! | `POST /reset` | restores the state at the start, without faults and requests |
 
 mod calls;
 mod faults;
@@ -45,6 +48,7 @@ mod ready;
 mod requests;
 mod seed_file;
 mod server;
+mod snapshots;
 mod state;
 
 pub use journal::Journal;

@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::calls::{Call, Refusal};
+use super::snapshots::Snapshots;
 use crate::MockController;
 use crate::server::{Tasks, runtime};
 
@@ -38,6 +39,7 @@ pub struct Control {
 /// What the calls work on.
 pub(super) struct Shared {
     pub(super) mock: MockController,
+    pub(super) snapshots: Snapshots,
     token: String,
 }
 
@@ -62,7 +64,8 @@ impl Control {
             let _inside = runtime.enter();
             TcpListener::from_std(listener)?
         };
-        let shared = Arc::new(Shared { mock, token: new_token()? });
+        let snapshots = Snapshots::new(&mock);
+        let shared = Arc::new(Shared { mock, snapshots, token: new_token()? });
         let tasks = Tasks::default();
         tasks.spawn(&runtime, accept(listener, Arc::clone(&shared), tasks.clone()));
         Ok(Self { shared, addr, tasks })

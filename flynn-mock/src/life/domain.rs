@@ -16,7 +16,7 @@ impl From<ClusterCertificate> for TlsCert {
 }
 
 /// A migration under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Migration {
     id: String,
     failures: u32,

@@ -28,6 +28,7 @@ mod resources;
 mod rollout;
 mod routes;
 mod scheduler;
+mod snapshot;
 mod tokens;
 mod volumes;
 pub(crate) mod work;

@@ -107,7 +107,7 @@ const FRESH: SignedDuration = SignedDuration::from_millis(100);
 const DEAF: SignedDuration = SignedDuration::from_millis(5);
 
 /// How the races go.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RaceState {
     wanted: Races,
     draws: Ids,

@@ -10,7 +10,7 @@ use crate::life::{Engine, MOST_JOBS};
 use crate::store::{Counts, Deployment, DeploymentStatus, Job, ScaleRequest, ScaleState, Tags};
 
 /// A deployment under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rollout {
     deployment: Deployment,
     actions: VecDeque<Action>,

@@ -57,7 +57,7 @@ impl Token {
 }
 
 /// The tokens that were issued, by their text.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct TokenList(pub(crate) BTreeMap<String, Token>);
 
 impl fmt::Debug for TokenList {

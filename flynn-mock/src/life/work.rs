@@ -52,7 +52,7 @@ pub(crate) enum Step {
 }
 
 /// The steps to come.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     steps: BTreeMap<(Timestamp, u64), Step>,
     count: u64,

@@ -20,7 +20,7 @@ pub(crate) struct Event {
 }
 
 /// All events, oldest first.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct EventLog {
     pub(crate) events: Vec<Event>,
     pub(crate) unique: BTreeSet<String>,

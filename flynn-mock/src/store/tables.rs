@@ -38,7 +38,7 @@ pub(crate) type Strings = BTreeMap<String, String>;
 pub(crate) type Tags = BTreeMap<String, Option<Strings>>;
 
 /// Everything that the cluster's database holds, in the order of creation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub(crate) apps: Vec<App>,
     pub(crate) releases: Vec<Release>,

@@ -103,6 +103,21 @@ class ControlTest(unittest.TestCase):
         self.mock.control("POST", "/restart")
         self.assertEqual(self.mock.api("GET", "/apps/www")[0], 200)
 
+    def test_a_snapshot_is_restored(self):
+        self.mock.control("PUT", "/snapshots/before")
+        self.mock.api("DELETE", "/apps/www")
+        self.assertEqual(self.mock.api("GET", "/apps/www")[0], 404)
+        self.mock.control("POST", "/snapshots/before/restore")
+        self.assertEqual(self.mock.api("GET", "/apps/www")[0], 200)
+
+    def test_everything_is_reset(self):
+        self.mock.api("POST", "/apps", {"name": "made"})
+        self.mock.fault("AppList", {"kind": "drop_before"}, until_lifted=True)
+        self.mock.control("POST", "/reset")
+        self.assertEqual(self.mock.requests(), [])
+        self.assertEqual(self.mock.api("GET", "/apps")[0], 200)
+        self.assertEqual(self.mock.api("GET", "/apps/made")[0], 404)
+
     def test_a_line_is_logged(self):
         self.mock.control("POST", "/apps/www/log", {"line": "out of memory"})
         _, log = self.mock.api("GET", "/apps/www/log?lines=1")

@@ -147,7 +147,7 @@ fn the_document_is_true() {
     };
     // What others need comes first, what takes it away last.
     let first = ["setFault", "takeSnapshot"];
-    let last = ["liftFault", "liftFaults", "removeSnapshot"];
+    let last = ["liftFault", "liftFaults", "removeSnapshot", "reset"];
     let mut calls = Vec::new();
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, call) in methods.as_object().unwrap() {
@@ -346,4 +346,63 @@ fn the_cluster_is_described_and_changed() {
     assert_eq!(before["requests"].as_array().unwrap().len(), 1, "only the log was asked for");
     let events = driver.call("GET", "/state/events?object_types=app", Value::Null);
     assert!(!events.as_array().unwrap().is_empty());
+}
+
+#[test]
+fn snapshots_bring_a_state_back() {
+    let driver = Driver::start();
+    driver.cluster("POST", "/apps", r#"{"name":"first"}"#);
+    driver.call("PUT", "/snapshots/with-first", Value::Null);
+    driver.cluster("DELETE", "/apps/first", "");
+    driver.cluster("POST", "/apps", r#"{"name":"second"}"#);
+    let apps = || {
+        let apps = driver.call("GET", "/state/apps", Value::Null);
+        let names = apps.as_array().unwrap().iter().map(|app| app["name"].as_str().unwrap());
+        let own = ["www", "first", "second"];
+        own.map(|own| names.clone().any(|name| name == own))
+    };
+    assert_eq!(apps(), [true, false, true]);
+    let names = driver.call("GET", "/snapshots", Value::Null);
+    assert_eq!(names, json!({"snapshots": ["with-first"]}));
+    for _ in 0..2 {
+        driver.call("POST", "/snapshots/with-first/restore", Value::Null);
+        assert_eq!(apps(), [true, true, false]);
+        // The cluster goes on from there.
+        assert_eq!(driver.cluster("POST", "/apps", r#"{"name":"second"}"#), Some(200));
+        assert_eq!(apps(), [true, true, true]);
+    }
+    driver.call("DELETE", "/snapshots/with-first", Value::Null);
+    for (method, path) in [("DELETE", "/snapshots/no"), ("POST", "/snapshots/with-first/restore")] {
+        assert_eq!(driver.refused(method, path, "").0, 404);
+    }
+    let cluster = driver.call("GET", "/cluster", Value::Null);
+    let fault = json!({"until_lifted": true, "fault": {"kind": "drop_before"}});
+    driver.call("POST", "/faults", fault);
+    driver.call("POST", "/shut-down", Value::Null);
+    driver.call("POST", "/reset", Value::Null);
+    assert_eq!(apps(), [true, false, false]);
+    assert_eq!(driver.call("GET", "/requests", Value::Null)["requests"], json!([]));
+    assert_eq!(driver.cluster("GET", "/apps/www", ""), Some(200));
+    assert_eq!(driver.call("GET", "/cluster", Value::Null), cluster, "key and pin stay");
+}
+
+/// A stream that is open ends, as when the controller restarts: the client reads anew.
+#[test]
+fn restoring_ends_streams() {
+    let driver = Driver::start();
+    driver.call("PUT", "/snapshots/a", Value::Null);
+    let mut stream = TcpStream::connect(driver.0.mock().addr()).unwrap();
+    let request = "GET /events HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\
+                   Authorization: Basic OnRoZS1rZXk=\r\n\r\n";
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    driver.call("GET", "/requests?op=EventList&min=1", Value::Null);
+    driver.call("POST", "/snapshots/a/restore", Value::Null);
+    let mut text = String::new();
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !text.contains("event: error") {
+        let mut bytes = [0; 4096];
+        let read = std::io::Read::read(&mut stream, &mut bytes).unwrap();
+        text.push_str(&String::from_utf8_lossy(&bytes[..read]));
+        assert!(read > 0 && std::time::Instant::now() < until, "{text}");
+    }
 }
