@@ -49,10 +49,12 @@
 //! `wiremock`, your own `wiremock` mocks are asked first.
 //!
 //! The program `mock-controller` (feature `controller`) serves a mock to programs in any language,
-//! such as the original CLI, and the API of [`control`](https://docs.rs/flynn-mock/latest/flynn_mock/control/) drives it:
+//! such as the original CLI, and an HTTP API drives it. Install it with
 //! `cargo install flynn-mock --features controller`.
 //!
 //! Panics of this crate are failures of a test: they carry the line of the test that called.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
 mod builder;

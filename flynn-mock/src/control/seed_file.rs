@@ -27,7 +27,7 @@ use crate::AppSeed;
 /// meta = { team = "web" }
 /// resources = ["postgres"]      # the env of each goes into the current release
 ///
-/// # The current release.
+/// ## The current release.
 /// [apps.release]
 /// env = { GREETING = "hello" }
 /// meta = { git = "true" }
@@ -38,17 +38,17 @@ use crate::AppSeed;
 /// env = { PORT = "8080" }
 /// data = false                  # true: each job has a volume
 ///
-/// # Releases that were deployed before, the oldest first.
+/// ## Releases that were deployed before, the oldest first.
 /// [[apps.earlier_releases]]
 /// env = { GREETING = "hi" }
 ///
-/// # Routes, as the controller's API takes them. `type` and `service` have defaults.
+/// ## Routes, as the controller's API takes them. `type` and `service` have defaults.
 /// [[apps.routes]]
 /// domain = "shop.example.org"
 /// path = "/"
 /// sticky = true
 ///
-/// # One-off jobs.
+/// ## One-off jobs.
 /// [[apps.jobs]]
 /// args = ["sleep", "60"]
 /// env = { KIND = "report" }
