@@ -42,7 +42,7 @@ struct Options {
     #[arg(long)]
     no_tls: bool,
     /// The release of Flynn
-    #[arg(long, value_name = "YEAR", default_value = "2021")]
+    #[arg(long, value_name = "RELEASE", default_value = "2021")]
     server: Server,
     /// When jobs start, deployments end, and so on
     #[arg(long, value_name = "PACE", default_value = "timed")]
@@ -70,9 +70,15 @@ enum Server {
     /// v20161015.2
     #[value(name = "2016")]
     V2016,
-    /// v20210218.0, the last release
+    /// v20210218.0, the last upstream release
     #[value(name = "2021")]
     V2021,
+    /// The fork as of June 2026
+    #[value(name = "fork-2026-06")]
+    Fork2026June,
+    /// The fork as of September 2026
+    #[value(name = "fork-2026-09")]
+    Fork2026September,
 }
 
 #[derive(ValueEnum, Clone, Copy)]
@@ -124,6 +130,8 @@ impl Options {
             .server(match self.server {
                 Server::V2016 => ServerAge::V2016,
                 Server::V2021 => ServerAge::V2021,
+                Server::Fork2026June => ServerAge::Fork2026June,
+                Server::Fork2026September => ServerAge::Fork2026September,
             })
             .pace(match self.pace {
                 PaceOption::Timed => Pace::Timed,
