@@ -1,7 +1,6 @@
 //! Streams of objects: the existing ones first, then every change.
 
-use std::cmp::Ordering;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::IntoFuture;
 use std::pin::Pin;
@@ -119,9 +118,11 @@ impl<T: Object + DeserializeOwned + Send + 'static> WatchAll<T> {
         let watch = Watch::new(ObjectCursor {
             client: self.client,
             path: self.path,
+            newest: self.since.clone(),
             since: self.since,
-            newest: HashSet::new(),
+            seen: HashMap::new(),
             caught_up: false,
+            replaying: true,
             item: std::marker::PhantomData,
         });
         match self.idle {
@@ -138,11 +139,14 @@ pub type ObjectWatch<T> = Watch<ObjectCursor<T>>;
 pub struct ObjectCursor<T> {
     client: Client,
     path: &'static str,
-    /// When the newest object changed.
     since: Timestamp,
-    /// The objects that changed then.
-    newest: HashSet<String>,
+    /// When the newest object changed.
+    newest: Timestamp,
+    /// When each object changed, in nanoseconds.
+    seen: HashMap<String, i128>,
     caught_up: bool,
+    /// The connection still sends what existed when it was made.
+    replaying: bool,
     item: std::marker::PhantomData<fn() -> T>,
 }
 
@@ -155,34 +159,36 @@ impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
     }
 
     async fn connect(&mut self, idle: Duration) -> Result<EventSource<T>, Error> {
-        let spec = Spec::get(self.path, []).query("since", self.since.as_str());
+        // The existing objects come in no order of time, so half of them tell nothing about the rest.
+        let since = if self.caught_up { &self.newest } else { &self.since };
+        let spec = Spec::get(self.path, []).query("since", since.as_str());
+        self.replaying = true;
         Connect::new(&self.client, spec).idle_timeout(idle).await
     }
 
     fn take(&mut self, object: T, items: &mut VecDeque<Change<T>>) {
         let key = object.key();
         if key.is_empty() {
+            self.replaying = false;
             if !std::mem::replace(&mut self.caught_up, true) {
                 items.push_back(Change::CaughtUp);
             }
             return;
         }
-        if let Some(time) = object.changed_at() {
-            let (time, newest) = (time.clone(), &mut self.newest);
-            match time.unix_nanos().cmp(&self.since.unix_nanos()) {
-                Ordering::Greater => {
-                    self.since = time;
-                    newest.clear();
-                    newest.insert(key);
-                }
-                // The server repeats what changed at the time that the stream resumes from.
-                Ordering::Equal if !newest.insert(key) => return,
-                _ => {}
+        if let Some(time) = object.changed_at()
+            && let Some(nanos) = time.unix_nanos()
+        {
+            if self.newest.unix_nanos().is_none_or(|newest| newest < nanos) {
+                self.newest = time.clone();
+            }
+            if self.seen.insert(key, nanos) == Some(nanos) && self.replaying {
+                return;
             }
         }
-        items.push_back(match self.caught_up {
-            false => Change::Existing(object),
-            true => Change::Changed(object),
+        items.push_back(if self.caught_up {
+            Change::Changed(object)
+        } else {
+            Change::Existing(object)
         });
     }
 }
@@ -221,13 +227,13 @@ impl<T: DeserializeOwned + Object> Stream for Changes<T> {
         let item = ready!(Pin::new(&mut this.source).poll_next(cx));
         Poll::Ready(item.map(|object| {
             let object = object?;
-            Ok(match this.caught_up {
-                false if object.key().is_empty() => {
-                    this.caught_up = true;
-                    Change::CaughtUp
-                }
-                false => Change::Existing(object),
-                true => Change::Changed(object),
+            Ok(if this.caught_up {
+                Change::Changed(object)
+            } else if object.key().is_empty() {
+                this.caught_up = true;
+                Change::CaughtUp
+            } else {
+                Change::Existing(object)
             })
         }))
     }
