@@ -34,9 +34,12 @@ use crate::transport::{Repeat, Request, Spec};
 
 mod change;
 mod diff;
+mod edit;
+mod preview;
 
-pub use change::{ChangeRelease, PreviewRelease, ReleaseChange, ReleasePreview};
+pub use change::{ChangeRelease, ReleaseChange};
 pub use diff::{ChangeKind, FieldChange, ReleaseDiff};
+pub use preview::{PreviewRelease, ReleasePreview};
 
 /// A release. It is never changed; see [`AppHandle::change_release`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::apps::AppHandle;
 use crate::client::Client;
 use crate::deletion::{AppDeletion, ReleaseDeletion};
-use crate::deployments::{self, Deployment, DeploymentHandle};
+use crate::deployments::{self, Deployment};
 use crate::domain::{self, DomainMigration};
 use crate::error::{Error, ErrorKind, Pending};
 use crate::formations::Formation;
@@ -61,10 +61,10 @@ pub enum Outcome {
 impl Client {
     /// Takes up what an [`Error::pending`] names, and waits until it has ended.
     ///
-    /// - A release that is not deployed is deployed, unless it is already the current one of the app or being
-    ///   deployed.
+    /// - A release that is not deployed is deployed. So is one whose deployment may have been lost, unless the newest
+    ///   deployment of the app is of this release.
     /// - Accepted operations are waited for.
-    /// - Lost answers are looked for; an operation that did not begin is not begun again.
+    /// - Other lost answers are looked for; an operation that did not begin is not begun again.
     /// - Resource links that are missing are made again.
     ///
     /// # Errors
@@ -89,15 +89,8 @@ impl Resume {
     async fn run(self, deadline: Deadline) -> Result<Outcome, Error> {
         let Self { client, pending, .. } = self;
         match pending.clone() {
-            Pending::Release { app, release } => {
-                deploy(&client.app(app), &release, deadline).await.map(Outcome::Deployed)
-            }
-            Pending::PerhapsDeployed { app, release } => {
-                let app = client.app(app);
-                let handle = find(&app, &release, deadline).await?;
-                let handle =
-                    handle.ok_or_else(|| unknown("no deployment of the release", pending))?;
-                wait(&handle, deadline).await.map(Outcome::Deployed)
+            Pending::Release { app, release } | Pending::PerhapsDeployed { app, release } => {
+                deploy(&client.app(app), &release, pending, deadline).await.map(Outcome::Deployed)
             }
             Pending::Deployment { app, deployment } => {
                 let handle = client.deployment(deployment).of_app(app);
@@ -150,31 +143,21 @@ fn unknown(message: &str, pending: Pending) -> Error {
     .with_pending(pending)
 }
 
-/// The newest deployment of a release.
-async fn find(
-    app: &AppHandle,
-    release: &ReleaseId,
-    deadline: Deadline,
-) -> Result<Option<DeploymentHandle>, Error> {
-    let deployments = app.deployments().within(deadline).await?;
-    let newest = deployments.into_iter().find(|known| known.new_release_id == *release);
-    Ok(newest.map(|known| app.client.deployment(known.id).of_app(app.app.clone())))
-}
-
+/// Deploys a release, unless the app's newest deployment has done so.
 async fn deploy(
     app: &AppHandle,
     release: &ReleaseId,
+    pending: Pending,
     deadline: Deadline,
 ) -> Result<Deployment, Error> {
-    let handle = match find(app, release, deadline).await? {
-        Some(handle) => handle,
-        None => {
-            let pending = Pending::Release { app: app.app.clone(), release: release.clone() };
-            let start = deployments::start(app, release, true, deadline).await;
-            start.map_err(|error| error.with_pending(pending))?
-        }
-    };
-    wait(&handle, deadline).await
+    let deployments = app.deployments().within(deadline).await;
+    let deployments = deployments.map_err(|error| error.with_pending(pending.clone()))?;
+    let newest = deployments.into_iter().next();
+    if let Some(newest) = newest.filter(|newest| newest.new_release_id == *release) {
+        return wait(&app.client.deployment(newest.id).of_app(app.app.clone()), deadline).await;
+    }
+    let start = deployments::start(app, release, false, deadline).await;
+    wait(&start.map_err(|error| error.with_pending(pending))?, deadline).await
 }
 
 async fn link(

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::diff::rebase;
+use super::edit::{Base, Edit};
+use super::preview::PreviewRelease;
 use super::{ProcessType, Release, ReleaseDiff};
 use crate::apps::AppHandle;
 use crate::deployments::{self, Deployment, DeploymentEvent, DeploymentHandle};
@@ -16,7 +18,7 @@ use crate::env::Env;
 use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{ArtifactId, DeploymentId, ReleaseId};
 use crate::operation;
-use crate::transport::{Deadline, Repeat, Spec, operation};
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 impl AppHandle {
     /// Changes the current release: reads it, applies the changes, creates one release, deploys it and waits.
@@ -71,18 +73,6 @@ impl AppHandle {
     }
 }
 
-/// One change of a release.
-#[derive(Clone)]
-enum Edit {
-    Artifacts(Vec<ArtifactId>),
-    /// Sets, or removes with `None`; of the release or of a process type.
-    Env(Option<String>, String, Option<String>),
-    ReplaceEnv(Option<String>),
-    Meta(String, Option<String>),
-    Process(String, Option<Box<ProcessType>>),
-    Args(String, Vec<String>),
-}
-
 type OnStep = Arc<dyn Fn(&DeploymentEvent) + Send + Sync>;
 
 /// Changes the current release; made by [`AppHandle::change_release`].
@@ -97,16 +87,6 @@ pub struct ChangeRelease {
     deploys: bool,
     on_step: Option<OnStep>,
     timeout: Option<Duration>,
-}
-
-/// What a [`ChangeRelease`] would do; made by [`ChangeRelease::preview`].
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct ReleasePreview {
-    /// The fields that change.
-    pub diff: ReleaseDiff,
-    /// The release as it would be created, without an id.
-    pub release: Release,
 }
 
 /// The result of a [`ChangeRelease`].
@@ -214,7 +194,8 @@ impl ChangeRelease {
         self
     }
 
-    /// Waits for a running deployment of the app to end, and then changes what it has deployed.
+    /// Waits for a running deployment of the app to end, and then changes what it has deployed. It also merges the
+    /// releases of other writers for as long as they deploy, and not three times at most.
     pub fn after_running(mut self) -> Self {
         self.after_running = true;
         self
@@ -234,7 +215,7 @@ impl ChangeRelease {
 
     /// Reads the current release and returns what would change. Creates nothing.
     pub fn preview(&self) -> PreviewRelease {
-        PreviewRelease { change: self.clone(), timeout: self.timeout }
+        PreviewRelease::new(self.clone(), self.timeout)
     }
 
     fn edit(mut self, edit: Edit) -> Self {
@@ -268,13 +249,8 @@ impl ChangeRelease {
 
 /// How often a change is applied to the release of another writer.
 const MERGES: u32 = 3;
-
-/// The release that a change starts from.
-struct Base {
-    /// Empty when the app has no release.
-    id: ReleaseId,
-    document: Document,
-}
+/// As [`MERGES`], for a caller who is willing to wait for others.
+const PATIENT_MERGES: u32 = 100;
 
 impl ChangeRelease {
     pub(crate) async fn run(mut self, deadline: Deadline) -> Result<ReleaseChange, Error> {
@@ -293,17 +269,15 @@ impl ChangeRelease {
                 return Ok(ReleaseChange::default());
             }
             // A release that cannot be deployed now would be left behind.
-            let running = match self.deploys {
-                true => deployments::under_way(&self.app, deadline).await.ok().flatten(),
-                false => None,
-            };
+            let mut running = None;
+            if self.deploys {
+                running = deployments::under_way(&self.app, deadline).await.ok().flatten();
+            }
             let mut handle = None;
             if let Some(running) = running {
                 self.wait_out(running, merges > 0, deadline).await?;
             } else {
-                let spec = Spec::post("/releases", [], Repeat::Never);
-                let client = &self.app.client;
-                let release: Release = document::write(client, spec, &document, deadline).await?;
+                let release = self.create(&document, deadline).await?;
                 if !self.deploys {
                     return Ok(ReleaseChange { release: Some(release), deployment: None, diff });
                 }
@@ -340,6 +314,25 @@ impl ChangeRelease {
         }
     }
 
+    /// Creates a release. When the answer was lost, the release is looked for: one of the same content is as good.
+    async fn create(&self, document: &Document, deadline: Deadline) -> Result<Release, Error> {
+        let client = &self.app.client;
+        let spec = Spec::post("/releases", [], Repeat::Never);
+        let error = match document::write(client, spec, document, deadline).await {
+            Err(error) if error.may_have_acted() => error,
+            answer => return answer,
+        };
+        let spec = Spec::get("/apps/{app}/releases", [self.app.app.as_str()]);
+        let releases = Request::<Vec<Document>>::list(client, spec).within(deadline).await;
+        let same = |release: &Document| {
+            let created = Base::of(release.clone()).document;
+            ReleaseDiff::between(document, &created).is_filled_in()
+        };
+        let found = releases.unwrap_or_default().into_iter().find(same);
+        let found = found.and_then(|found| serde_json::from_value(Value::Object(found)).ok());
+        found.ok_or(error)
+    }
+
     /// Applies the change to the release of another writer, which it has replaced.
     async fn merge(
         &self,
@@ -363,7 +356,8 @@ impl ChangeRelease {
             .fields()
             .iter()
             .any(|field| our_diff.touches(&field.path) && their_diff.touches(&field.path));
-        if conflict || merges > MERGES {
+        let most = if self.after_running { PATIENT_MERGES } else { MERGES };
+        if conflict || merges > most {
             let message = format!(
                 "another writer deployed release {replaced} at the same time; this change has replaced it"
             );
@@ -374,7 +368,7 @@ impl ChangeRelease {
         Ok(rebase(&base.document, ours, &theirs))
     }
 
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         for edit in &self.edits {
             match edit {
                 Edit::Env(_, name, _) if name.is_empty() => {
@@ -390,7 +384,7 @@ impl ChangeRelease {
     }
 
     /// Names the services of new process types after the app.
-    async fn name_services(&mut self, deadline: Deadline) -> Result<(), Error> {
+    pub(super) async fn name_services(&mut self, deadline: Deadline) -> Result<(), Error> {
         let mut app = None;
         for edit in &mut self.edits {
             let Edit::Process(name, Some(process)) = edit else { continue };
@@ -405,21 +399,19 @@ impl ChangeRelease {
         Ok(())
     }
 
-    async fn current(&self, deadline: Deadline) -> Result<Base, Error> {
+    pub(super) async fn current(&self, deadline: Deadline) -> Result<Base, Error> {
         let client = &self.app.client;
-        Ok(match document::read(client, self.app.release_spec(), deadline).await? {
-            Some(document) => Base::of(document),
-            None => {
-                // No release yet, or no such app.
-                let app = self.app.get().within(deadline).await?;
-                let document = Document::from_iter([("app_id".to_owned(), json!(app.id))]);
-                Base { id: ReleaseId::default(), document }
-            }
-        })
+        if let Some(document) = document::read(client, self.app.release_spec(), deadline).await? {
+            return Ok(Base::of(document));
+        }
+        // No release yet, or no such app.
+        let app = self.app.get().within(deadline).await?;
+        let document = Document::from_iter([("app_id".to_owned(), json!(app.id))]);
+        Ok(Base { id: ReleaseId::default(), document })
     }
 
     /// The document of the new release.
-    fn apply(&self, base: &Document) -> Result<Document, Error> {
+    pub(super) fn apply(&self, base: &Document) -> Result<Document, Error> {
         let mut document = base.clone();
         for edit in &self.edits {
             edit.apply(&mut document)?;
@@ -486,127 +478,14 @@ impl ChangeRelease {
     }
 }
 
-impl Base {
-    /// Drops what the server sets itself. `entrypoint` and `cmd` would be worked into `args` a second time.
-    fn of(mut document: Document) -> Self {
-        let id = document.remove("id").and_then(|id| Some(id.as_str()?.into()));
-        document.remove("created_at");
-        if document.contains_key("artifacts") {
-            // The first of them again, for old clients.
-            document.remove("artifact");
-        }
-        let processes = document.get_mut("processes").and_then(Value::as_object_mut);
-        for process in processes.into_iter().flatten().filter_map(|(_, p)| p.as_object_mut()) {
-            process.remove("entrypoint");
-            process.remove("cmd");
-        }
-        Self { id: id.unwrap_or_default(), document }
-    }
-}
-
-impl Edit {
-    fn apply(&self, document: &mut Document) -> Result<(), Error> {
-        match self {
-            Self::Artifacts(ids) => {
-                document.insert("artifacts".to_owned(), json!(ids));
-                document.remove("artifact");
-            }
-            Self::Env(process, name, value) => {
-                let holder = holder(document, process.as_deref())?;
-                set(holder, "env", name, value.as_deref());
-            }
-            Self::ReplaceEnv(process) => {
-                holder(document, process.as_deref())?.remove("env");
-            }
-            Self::Meta(key, value) => set(document, "meta", key, value.as_deref()),
-            Self::Process(name, None) => {
-                if let Some(Value::Object(processes)) = document.get_mut("processes") {
-                    processes.remove(name);
-                }
-            }
-            Self::Process(name, Some(process)) => {
-                let process = Document::from_iter([(name.clone(), json!(process))]);
-                document::merge(document, "processes", process);
-            }
-            Self::Args(name, args) => {
-                holder(document, Some(name))?.insert("args".to_owned(), json!(args));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The release, or one of its process types.
-fn holder<'a>(
-    document: &'a mut Document,
-    process_type: Option<&str>,
-) -> Result<&'a mut Document, Error> {
-    let Some(name) = process_type else { return Ok(document) };
-    let process = document.get_mut("processes").and_then(|processes| processes.get_mut(name));
-    process
-        .and_then(Value::as_object_mut)
-        .ok_or_else(|| Error::invalid_input(format!("the release has no process type {name:?}")))
-}
-
-/// Sets a member of a map in a document, or removes it. A map that becomes empty goes.
-fn set(document: &mut Document, field: &str, name: &str, value: Option<&str>) {
-    match value {
-        Some(value) => {
-            document::merge(
-                document,
-                field,
-                Document::from_iter([(name.to_owned(), value.into())]),
-            );
-        }
-        None => {
-            let Some(Value::Object(map)) = document.get_mut(field) else { return };
-            map.remove(name);
-            if map.is_empty() {
-                document.remove(field);
-            }
-        }
-    }
-}
-
 operation!(ChangeRelease => ReleaseChange);
 
 impl fmt::Debug for ChangeRelease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.edits.iter().map(|edit| match edit {
-            Edit::Artifacts(_) => "artifacts",
-            Edit::ReplaceEnv(_) => "env",
-            Edit::Env(_, name, _)
-            | Edit::Meta(name, _)
-            | Edit::Process(name, _)
-            | Edit::Args(name, _) => name,
-        });
+        let names = self.edits.iter().map(Edit::name);
         f.debug_struct("ChangeRelease")
             .field("app", &self.app.app)
             .field("names", &names.collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
 }
-
-/// Shows what a change would do; made by [`ChangeRelease::preview`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct PreviewRelease {
-    change: ChangeRelease,
-    timeout: Option<Duration>,
-}
-
-impl PreviewRelease {
-    async fn run(mut self, deadline: Deadline) -> Result<ReleasePreview, Error> {
-        self.change.check()?;
-        self.change.name_services(deadline).await?;
-        let base = self.change.current(deadline).await?;
-        let document = self.change.apply(&base.document)?;
-        let diff = ReleaseDiff::between(&base.document, &document);
-        let release = serde_json::from_value(Value::Object(document)).map_err(|_| {
-            Error::new(ErrorKind::Decode, "the current release has a shape that is not known")
-        })?;
-        Ok(ReleasePreview { diff, release })
-    }
-}
-
-operation!(PreviewRelease => ReleasePreview);

@@ -61,6 +61,13 @@ impl ReleaseDiff {
         &self.fields
     }
 
+    /// Returns whether nothing differs but the limits that the server fills in.
+    pub(crate) fn is_filled_in(&self) -> bool {
+        self.fields.iter().all(|field| {
+            field.kind == ChangeKind::Added && field.path.iter().any(|name| name == "resources")
+        })
+    }
+
     /// Returns whether a field, a part of it, or what it is a part of, differs.
     pub(crate) fn touches(&self, path: &[String]) -> bool {
         let mut paths = self.fields.iter().map(|field| &field.path);

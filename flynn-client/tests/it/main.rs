@@ -21,6 +21,7 @@ mod env;
 mod error_line;
 mod errors;
 mod events;
+mod fire;
 mod go_client;
 mod golden;
 mod jobs;

@@ -67,7 +67,6 @@ async fn every_operation_is_taken_up_by_its_ids() {
 async fn what_never_began_is_not_begun() {
     let server = Server::answering(|_| json(200, "[]")).await;
     for pending in [
-        Pending::PerhapsDeployed { app: "www".into(), release: "r1".into() },
         Pending::PerhapsMigrating { domain: "example.com".to_owned() },
         Pending::PerhapsJob { app: "www".into(), release: "r1".into() },
     ] {
@@ -92,4 +91,27 @@ async fn links_that_are_missing_are_made_again() {
     let Outcome::Linked(made) = server.client().resume(pending).await.unwrap() else { panic!() };
     assert_eq!(made.len(), 1);
     assert_eq!(made[0].id, "x2");
+}
+
+#[tokio::test]
+async fn a_release_that_may_be_deployed_is_deployed_once() {
+    const DONE: &str = r#"{"id":"d2","app":"a1","new_release":"r1","status":"complete","finished_at":"2026-11-22T21:54:53Z"}"#;
+    let pending = Pending::PerhapsDeployed { app: "www".into(), release: "r1".into() };
+    // An older deployment of the release is not the lost one.
+    let older = format!("[{},{DONE}]", DONE.replace("r1", "r0").replace("d2", "d3"));
+    for (list, current, posts) in
+        [("[]".to_owned(), "r0", 1), (older, "r0", 1), (format!("[{DONE}]"), "r1", 0)]
+    {
+        let server = Server::answering(move |seen| match seen.call() {
+            "GET /apps/www/deployments" => json(200, &list),
+            "GET /apps/www" => json(200, format!(r#"{{"id":"a1","release":"{current}"}}"#)),
+            "POST /apps/www/deploy" | "GET /deployments/d2" => json(200, DONE),
+            other => panic!("{other}"),
+        })
+        .await;
+        let done = server.client().resume(pending.clone()).await.unwrap();
+        assert!(matches!(done, Outcome::Deployed(done) if done.id == "d2"));
+        let sent = server.lines().iter().filter(|line| line.starts_with("POST")).count();
+        assert_eq!(sent, posts, "{:?}", server.lines());
+    }
 }
