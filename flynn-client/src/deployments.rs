@@ -258,9 +258,10 @@ impl Accepted for DeploymentHandle {
         if !known.app_id.is_empty() {
             let _ = self.app.set(known.app_id.clone().into());
         }
-        Ok(match known.is_finished() {
-            true => Begun::Ended(Ended::Known(known)),
-            false => Begun::Running(self.watch()),
+        Ok(if known.is_finished() {
+            Begun::Ended(Ended::Known(known))
+        } else {
+            Begun::Running(self.watch())
         })
     }
 

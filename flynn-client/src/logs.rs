@@ -292,9 +292,10 @@ impl Stream for LogLines {
                 }
                 None => {
                     this.done = true;
-                    return Poll::Ready(Some(Err(match this.follow {
-                        false => no_end(),
-                        true => Error::new(ErrorKind::Connection, "the server ended the log"),
+                    return Poll::Ready(Some(Err(if this.follow {
+                        Error::new(ErrorKind::Connection, "the server ended the log")
+                    } else {
+                        no_end()
                     })));
                 }
             }

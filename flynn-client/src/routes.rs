@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use crate::apps::AppHandle;
 use crate::client::Client;
 use crate::error::Error;
-use crate::ids::RouteId;
+use crate::ids::{AppId, RouteId};
 use crate::json::{is_default, is_false, null_is_default};
 use crate::secret::Secret;
 use crate::string_enum::string_enum;
@@ -119,6 +119,12 @@ impl Route {
     /// The id with its type, such as `http/UUID`, as calls take it.
     pub fn id(&self) -> RouteId {
         RouteId::new(format!("{}/{}", self.kind, self.uuid))
+    }
+
+    /// The id of its app, or `None` for a route that is detached from every app.
+    pub fn app_id(&self) -> Option<AppId> {
+        let id = self.parent_ref.strip_prefix("controller/apps/").filter(|id| !id.is_empty())?;
+        Some(AppId::new(id))
     }
 }
 
@@ -264,7 +270,12 @@ impl ListRoutes {
 
     /// Keeps only HTTP routes of this domain and of the names below it. A port in the domain is ignored.
     pub fn under_domain(mut self, domain: impl Into<String>) -> Self {
-        self.under = Some(domain.into());
+        let domain = domain.into();
+        let name = match domain.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name.to_owned(),
+            _ => domain,
+        };
+        self.under = Some(name);
         self
     }
 

@@ -186,24 +186,14 @@ async fn feed(
     while reading || controlled {
         buffer.clear();
         let read = async {
-            match reading {
-                true => stdin.read_buf(&mut buffer).await,
-                false => std::future::pending().await,
-            }
+            if reading { stdin.read_buf(&mut buffer).await } else { std::future::pending().await }
         };
-        let control = async {
-            match controlled {
-                true => controls.next().await,
-                false => std::future::pending().await,
-            }
-        };
+        let control =
+            async { if controlled { controls.next().await } else { std::future::pending().await } };
         let sent = match select(pin!(read), pin!(control)).await {
             Either::Left((read, _)) => {
                 reading = read.map_err(local)? > 0;
-                match reading {
-                    true => input.write(&buffer).await,
-                    false => input.close().await,
-                }
+                if reading { input.write(&buffer).await } else { input.close().await }
             }
             Either::Right((Some(Control::Signal(number)), _)) => input.signal(number).await,
             Either::Right((Some(Control::Resize { lines, columns }), _)) => {

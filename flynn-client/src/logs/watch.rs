@@ -108,10 +108,10 @@ impl Source for LogCursor {
     async fn connect(&mut self, idle: Duration) -> Result<EventSource<Chunk>, Error> {
         let resumes = self.last.is_some();
         self.held = resumes.then(Vec::new);
-        let log = match resumes {
-            true => self.log.clone().lines(self.overlap),
-            false => self.log.clone(),
-        };
+        let mut log = self.log.clone();
+        if resumes {
+            log = log.lines(self.overlap);
+        }
         Connect::new(&log.app.client, log.spec(true)).idle_timeout(idle).await
     }
 

@@ -126,13 +126,8 @@ async fn a_timeout_gives_the_id_to_go_on_with() {
     let server =
         Server::play([json(200, deployment("pending")), open_events(&event(1, "pending", ""))])
             .await;
-    let error = server
-        .client()
-        .deployment("d1")
-        .wait()
-        .timeout(Duration::from_millis(100))
-        .await
-        .unwrap_err();
+    let error =
+        server.client().deployment("d1").wait().timeout(Duration::from_secs(1)).await.unwrap_err();
     assert!(error.is_timeout());
     assert_eq!(error.pending(), Some(&pending("a1")));
     assert!(error.to_string().contains("deployment d1 of app a1 continues"), "{error}");

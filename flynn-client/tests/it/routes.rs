@@ -56,7 +56,8 @@ async fn a_path_looks_for_its_root_first() {
     );
     let error = routes.create(NewRoute::http("other.example.com").path("/api")).await.unwrap_err();
     assert!(
-        error.is_validation() && error.message().contains("other.example.com has no route of /"),
+        error.is_validation()
+            && error.message().contains("create a route for `/` on other.example.com"),
         "{error}"
     );
     assert_eq!(server.seen().len(), 3);
