@@ -177,7 +177,10 @@ impl Builder {
 
     /// What the providers' own APIs answer when a resource is provisioned or taken back (default:
     /// the four appliances of a cluster hand out made-up credentials, anything else refuses). The
-    /// mock waits for the answer, so the closure cannot ask the mock; one that panics refuses.
+    /// closure runs on a thread of its own and may ask the mock; one that panics refuses. A provider whose
+    /// URL is on the loopback interface (`http://127.0.0.1:PORT/PATH`) is called there instead, as the
+    /// controller does it: `POST` with the config, answered by `{"id": .., "env": ..}`, and
+    /// `DELETE ?id=..`, 200 each.
     ///
     /// ```
     /// use flynn_mock::{ProviderCall, MockController, Provision};
@@ -306,6 +309,7 @@ impl Builder {
         }
         self.options.certifier.get_or_insert_with(|| Certifier::new(certificates));
         let mut engine = Engine::new(self.options);
+        engine.callbacks.outside = true;
         for app in &self.apps {
             app.plant(&mut engine).map_err(invalid)?;
         }

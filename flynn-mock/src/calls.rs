@@ -17,7 +17,7 @@ use crate::life::Engine;
 use crate::store::NO_TEXT;
 use crate::wire::Request;
 
-pub(crate) use self::dispatch::{handle, read};
+pub(crate) use self::dispatch::{attempt, handle, read};
 
 type Handler = fn(&mut Engine, &Call<'_>) -> Reply;
 

@@ -191,7 +191,8 @@ impl MockController {
         String::from_utf8_lossy(answer.bytes()).into_owned()
     }
 
-    /// A client of this controller: the key, the present pin, the names resolved.
+    /// A client of this controller: its present key, its present pin, the names resolved. Take a new one
+    /// when the key was rotated or the certificate replaced.
     ///
     /// # Panics
     /// As [`pin`](Self::pin).
@@ -210,7 +211,9 @@ impl MockController {
     /// As [`pin`](Self::pin).
     #[track_caller]
     pub fn client_builder(&self) -> ClientBuilder {
-        let builder = Client::builder(self.url()).key(self.key.clone()).no_proxy();
+        let keys = self.hub.with(|inner| inner.engine.keys());
+        let key = keys.into_iter().next().unwrap_or_else(|| self.key.clone());
+        let builder = Client::builder(self.url()).key(key).no_proxy();
         if !self.tls {
             return builder;
         }
@@ -270,6 +273,31 @@ impl MockController {
     #[track_caller]
     pub fn lift_faults(&self) {
         self.hub.with(|inner| inner.faults.lift_all());
+    }
+
+    /// Waits until something holds of the cluster's [`state`](Self::state), which is looked at after every
+    /// change. There is no time limit: where only the test moves the clock, let it move first.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::MockController;
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// let client = mock.client();
+    /// let creates = client.apps().create(flynn_client::apps::NewApp::named("www"));
+    /// let (_, made) = tokio::join!(mock.until(|state| state.app("www").is_ok()), creates);
+    /// made?;
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn until(&self, holds: impl Fn(&State) -> bool) {
+        let mut changes = self.hub.changes();
+        let state = self.state();
+        while !holds(&state) {
+            // The sender lives in `self`, so the wait cannot fail.
+            let _ = changes.changed().await;
+        }
     }
 
     /// What is in the cluster, typed.
@@ -341,11 +369,15 @@ impl MockController {
     /// nothing is under way.
     #[track_caller]
     pub fn step(&self) -> bool {
+        let mut stepped = None;
         self.hub.drive(|inner| {
             inner.engine.advance(inner.clock.now());
-            let stepped = inner.engine.step();
+            // What a program answers to the step is carried out without another step.
+            if stepped.is_none() && !inner.engine.callbacks.hold() {
+                stepped = Some(inner.engine.step());
+            }
             inner.clock.reach(inner.engine.now());
-            stepped
+            stepped.unwrap_or_default()
         })
     }
 

@@ -76,6 +76,9 @@ mod wire;
 
 /// Times and spans of time in the signatures of this crate.
 pub use jiff;
+/// The `wiremock` whose mocks [`MockController::wiremock`] takes.
+#[cfg(feature = "wiremock")]
+pub use ::wiremock;
 
 pub use self::builder::Builder;
 pub use self::calls::Op;

@@ -16,6 +16,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
         let latest = engine.tables.backups.iter().max_by_key(|backup| backup.updated_at);
         return json(latest.ok_or(Fail::NotFound)?);
     }
+    let dumps = engine.ask_for_dumps()?;
     let folder = engine.now.strftime("flynn-backup-%Y-%m-%d_%H%M%S").to_string();
     let at = engine.time();
     let id = engine.ids.uuid();
@@ -28,7 +29,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     };
     engine.tables.backups.push(backup.clone());
     engine.event(at, "", "cluster_backup", &id, &backup);
-    let outcome = engine.archive(&folder);
+    let outcome = engine.archive(&folder, dumps);
     if let Some(row) = engine.tables.backups.iter_mut().find(|row| row.id == id) {
         row.outcome = Some(outcome);
     }

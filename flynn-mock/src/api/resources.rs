@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
-use crate::life::{Engine, ProviderCall};
+use crate::life::Engine;
+use crate::life::outside::OwnedCall;
 use crate::store::{Resource, newest_first, stored_uuid};
 use crate::wire::{Fail, decode};
 
@@ -41,11 +42,7 @@ pub(crate) fn provision(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let provider = engine.tables.provider(call.param(0))?.clone();
     let request: ResourceRequest = decode(engine.dialect.bodies, call.request)?;
     let config = request.config.unwrap_or_else(|| Value::Object(Map::new()));
-    let provision = engine
-        .options
-        .providers
-        .ask(&provider.url, &ProviderCall::Provision(&config), &mut engine.ids)
-        .ok_or_else(Fail::unknown)?;
+    let provision = engine.ask_provider(&provider.url, OwnedCall::Provision(config))?;
     let resource = Resource {
         provider: provider.id,
         external_id: provision.external_id,
@@ -74,11 +71,7 @@ pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
 pub(crate) fn delete(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let provider = engine.tables.provider(call.param(0))?.url.clone();
     let resource = engine.tables.resource(call.param(1))?.clone();
-    engine
-        .options
-        .providers
-        .ask(&provider, &ProviderCall::Deprovision(&resource.external_id), &mut engine.ids)
-        .ok_or_else(Fail::unknown)?;
+    engine.ask_provider(&provider, OwnedCall::Deprovision(resource.external_id.clone()))?;
     engine.remove_resource(&resource);
     json(&resource)
 }

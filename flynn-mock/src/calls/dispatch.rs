@@ -7,14 +7,39 @@ use crate::api::answer::{Answer, refuse};
 use crate::api::auth::{self, Access};
 use crate::api::status;
 use crate::life::Engine;
+use crate::life::outside::{Given, Question};
 use crate::wire::{Fail, Request};
 
-/// Answers a request at the present time of the clock.
+/// Answers a request at the present time of the clock, asking outside what it needs from there.
 pub(crate) fn handle(engine: &mut Engine, request: &Request) -> Answer {
+    let mut given = Vec::new();
+    loop {
+        match attempt(engine, request, &mut given) {
+            Ok(answer) => return answer,
+            Err(question) => given.push(question.answer()),
+        }
+    }
+}
+
+/// Answers a request at the present time of the clock, with what it was given so far.
+///
+/// # Errors
+/// What it needs besides; nothing has changed then.
+pub(crate) fn attempt(
+    engine: &mut Engine,
+    request: &Request,
+    given: &mut Vec<Given>,
+) -> Result<Answer, Question> {
+    engine.given = std::mem::take(given);
+    engine.asked = 0;
     let mut answer = dispatch(engine, request);
+    *given = std::mem::take(&mut engine.given);
+    if let Some(question) = engine.question.take() {
+        return Err(question);
+    }
     auth::allow_origin(engine.dialect, request, &mut answer);
     engine.settle_at_once();
-    answer
+    Ok(answer)
 }
 
 /// Finds the app that the host's route leads to.

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json as value};
 use sha2::{Digest, Sha512};
 
-use crate::life::{Command, Engine, Input, Output};
+use crate::life::outside::{Given, Question};
+use crate::life::{Command, Engine};
 use crate::store::{BackupStatus, Job, Strings, Time, hex};
-use crate::wire::to_pretty_json;
+use crate::wire::{Fail, to_pretty_json};
 
 /// The apps whose formations a backup holds.
 const APPS: [&str; 6] = ["controller", "discoverd", "flannel", "mariadb", "mongodb", "postgres"];
@@ -55,9 +56,6 @@ const DUMPS: [Dump; 3] = [
         },
     },
 ];
-
-/// A program that waits more often than this never ends.
-const MOST_INPUTS: usize = 1000;
 
 fn variable<'a>(env: &'a Strings, name: &str) -> &'a str {
     env.get(name).map_or("", String::as_str)
@@ -110,35 +108,70 @@ impl Engine {
         self.event(at, "", "cluster_backup", id, &backup);
     }
 
+    /// The jobs that dump databases: what is dumped, the app with its release, the command.
+    fn dumps(&self) -> Vec<(&'static Dump, (String, String), Command)> {
+        let mut dumps = Vec::new();
+        for dump in &DUMPS {
+            let Ok(app) = self.tables.app(dump.app) else { continue };
+            let formation = self.tables.formation(&app.id, &app.release).ok();
+            let counts = formation.and_then(|formation| formation.processes.as_ref());
+            let running = counts.and_then(|counts| counts.get(dump.app)).is_some_and(|n| *n > 0);
+            if !running && dump.app != "postgres" {
+                continue;
+            }
+            let env = self.tables.release(&app.release).map(|release| release.env.clone());
+            let env = env.unwrap_or_default();
+            let own = dump.env.iter().filter_map(|name| Some(((*name).to_owned(), env.get(*name)?)));
+            let command = Command {
+                args: vec!["bash".to_owned(), "-c".to_owned(), (dump.script)(&env)],
+                env: own.map(|(name, value)| (name, value.clone())).collect(),
+                tty: false,
+                size: (0, 0),
+                attached: true,
+            };
+            dumps.push((dump, (app.id.clone(), app.release.clone()), command));
+        }
+        dumps
+    }
+
+    /// What the jobs that dump databases write; asked for before a backup begins.
+    pub(crate) fn ask_for_dumps(&mut self) -> Result<Vec<Given>, Fail> {
+        if self.options.backup_error.is_some() {
+            return Ok(Vec::new());
+        }
+        let ask = |engine: &mut Self, command| {
+            engine.ask(|engine| Question::Run { programs: engine.options.programs.clone(), command })
+        };
+        self.dumps().into_iter().map(|(.., command)| ask(self, command)).collect()
+    }
+
     /// The tar of a backup, as far as it gets.
-    pub(crate) fn archive(&mut self, folder: &str) -> (Bytes, Result<(), String>) {
+    pub(crate) fn archive(
+        &mut self,
+        folder: &str,
+        given: Vec<Given>,
+    ) -> (Bytes, Result<(), String>) {
         let mut archive = Archive {
             tar: tar::Builder::new(Vec::new()),
             folder: folder.to_owned(),
             seconds: u64::try_from(self.now.as_second()).unwrap_or(0),
         };
-        let result = self.fill(&mut archive);
+        let result = self.fill(&mut archive, given);
         (archive.tar.into_inner().unwrap_or_default().into(), result)
     }
 
-    fn fill(&mut self, archive: &mut Archive) -> Result<(), String> {
+    fn fill(&mut self, archive: &mut Archive, given: Vec<Given>) -> Result<(), String> {
         if let Some(error) = &self.options.backup_error {
             return Err(error.clone());
         }
         let formations = self.formations_for_backup()?;
         archive.add("flynn.json", format!("{}\n", to_pretty_json(&formations)).as_bytes());
-        for dump in &DUMPS {
-            let Ok(app) = self.tables.app(dump.app) else { continue };
-            let (app, release) = (app.id.clone(), app.release.clone());
-            let formation = self.tables.formation(&app, &release).ok();
-            let counts = formation.and_then(|formation| formation.processes.as_ref());
-            let running = counts.and_then(|counts| counts.get(dump.app)).is_some_and(|n| *n > 0);
-            if running || dump.app == "postgres" {
-                let content = self
-                    .dump(dump, &app, &release)
-                    .map_err(|why| format!("error dumping {} database: {why}", dump.app))?;
-                archive.add(dump.member, &content);
-            }
+        let mut given = given.into_iter();
+        for (dump, (app, release), command) in self.dumps() {
+            let content = self
+                .dump(dump, (&app, &release), command, given.next())
+                .map_err(|why| format!("error dumping {} database: {why}", dump.app))?;
+            archive.add(dump.member, &content);
         }
         Ok(())
     }
@@ -175,40 +208,19 @@ impl Engine {
     }
 
     /// What the job that dumps a database writes.
-    fn dump(&mut self, dump: &Dump, app: &str, release: &str) -> Result<Vec<u8>, String> {
-        let env = self.tables.release(release).map(|release| release.env.clone());
-        let env = env.unwrap_or_default();
-        let args = ["bash".to_owned(), "-c".to_owned(), (dump.script)(&env)];
-        let own = dump.env.iter().filter_map(|name| Some(((*name).to_owned(), env.get(*name)?)));
-        let command = Command {
-            args: args.to_vec(),
-            env: own.map(|(name, value)| (name, value.clone())).collect(),
-            tty: false,
-            size: (0, 0),
-            attached: true,
+    fn dump(
+        &mut self,
+        dump: &Dump,
+        (app, release): (&str, &str),
+        command: Command,
+        given: Option<Given>,
+    ) -> Result<Bytes, String> {
+        let Some(Given::Written(written, status)) = given else {
+            return Err(format!("error running {} export: EOF", dump.app));
         };
-        let job = Job { args: args.to_vec(), ..Job::default() };
+        let job = Job { args: command.args.clone(), ..Job::default() };
         let uuid = self.start_one_off(app, release, job, command, false).uuid;
-        let mut written = Vec::new();
-        let mut status = None;
-        if let Some(mut running) = self.programs.remove(&uuid) {
-            let mut inputs = vec![Input::Start, Input::Eof];
-            inputs.reverse();
-            for _ in 0..MOST_INPUTS {
-                let (None, Some(input)) = (status, inputs.pop()) else { break };
-                for output in running.program.react(input) {
-                    match output {
-                        Output::Stdout(bytes) => written.extend_from_slice(&bytes),
-                        Output::Wait(_) => inputs.push(Input::Timer),
-                        Output::Exit(code) => {
-                            status = Some(code);
-                            break;
-                        }
-                        Output::Stderr(_) => {}
-                    }
-                }
-            }
-        }
+        self.programs.remove(&uuid);
         self.end_one_off(&uuid, status.unwrap_or(0));
         match status {
             Some(0) => Ok(written),

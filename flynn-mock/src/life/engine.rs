@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::dialect::{Dialect, Tokens};
 use crate::life::domain::Migration;
 use crate::life::oneoff::Running;
+use crate::life::outside::{Callbacks, Given, Question};
 use crate::life::races::RaceState;
 use crate::life::rollout::Rollout;
 use crate::life::work::Queue;
@@ -30,6 +31,11 @@ pub(crate) struct Engine {
     pub(crate) rollouts: Vec<Rollout>,
     pub(crate) migrations: Vec<Migration>,
     pub(crate) programs: BTreeMap<String, Running>,
+    pub(crate) callbacks: Callbacks,
+    /// What the present request needs from outside, what it was given, and how much of that it has used.
+    pub(crate) question: Option<Question>,
+    pub(crate) given: Vec<Given>,
+    pub(crate) asked: usize,
     /// One-off jobs whose output does not go to the log.
     pub(crate) quiet_jobs: BTreeSet<String>,
     pub(crate) log: Vec<Line>,
@@ -73,6 +79,10 @@ impl Engine {
             rollouts: Vec::new(),
             migrations: Vec::new(),
             programs: BTreeMap::new(),
+            callbacks: Callbacks::default(),
+            question: None,
+            given: Vec::new(),
+            asked: 0,
             quiet_jobs: BTreeSet::new(),
             log: Vec::new(),
             last_line: Timestamp::MIN,
@@ -109,7 +119,9 @@ impl Engine {
         if self.options.pace != Pace::ByHand {
             self.run_due(now);
         }
-        self.now = self.now.max(now);
+        if !self.callbacks.hold() {
+            self.now = self.now.max(now);
+        }
         if self.next_wake.is_some_and(|wake| wake <= self.now) {
             self.next_wake = None;
             self.version += 1;
@@ -118,7 +130,8 @@ impl Engine {
 
     /// When the next step is due; `None` when nothing is under way.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.next_step_due()
+        // While a program runs, what it answers comes first.
+        if self.callbacks.hold() { None } else { self.next_step_due() }
     }
 
     /// Runs the next step, moving the clock to its time; `false` when nothing is under way.

@@ -17,6 +17,7 @@ pub(crate) mod guard;
 mod jobs;
 mod logs;
 mod oneoff;
+pub(crate) mod outside;
 mod options;
 mod processes;
 mod program;

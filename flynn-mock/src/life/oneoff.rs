@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use crate::life::outside::{Callback, Reaction};
 use crate::life::work::Step;
 use crate::life::{Command, Engine, Input, Output, Pace, Program};
 use crate::store::{Job, JobState, Time};
@@ -65,10 +66,15 @@ impl Engine {
         self.feed(uuid, Input::Timer);
     }
 
-    /// Gives a detached program its input and carries out what it answers.
+    /// Gives a detached program its input.
     fn feed(&mut self, uuid: &str, input: Input) {
-        let Some(mut running) = self.programs.remove(uuid) else { return };
-        let outputs = running.program.react(input);
+        let Some(running) = self.programs.remove(uuid) else { return };
+        self.call_back(Callback { job: uuid.to_owned(), running, input });
+    }
+
+    /// Carries out what a detached program answered.
+    pub(crate) fn reacted(&mut self, Reaction { job, running, outputs }: Reaction) {
+        let uuid = job.as_str();
         // One that has exited hears of nothing any more, such as the end of an earlier wait.
         if !outputs.iter().any(|output| matches!(output, Output::Exit(_))) {
             self.programs.insert(uuid.to_owned(), running);

@@ -98,9 +98,9 @@ pub enum Output {
 /// with 101; a panic during a test's own [`advance`](crate::MockController::advance),
 /// [`step`](crate::MockController::step) and the like goes on in the test.
 ///
-/// The mock waits for what a detached program answers, and for what makes the programs. There,
-/// asking the mock ([`state`](crate::MockController::state) and the like) panics, and a request to
-/// the mock that is waited for is never answered. An attached program may ask it.
+/// It runs on a thread of its own, and may ask the mock. While a detached program reacts, the clock of
+/// its mock stands still; other mocks go on. It must not move the clock
+/// ([`advance`](crate::MockController::advance) and the like panic).
 pub trait Program: Send {
     /// Reacts to an input.
     fn react(&mut self, input: Input) -> Vec<Output>;
@@ -126,21 +126,33 @@ impl Programs {
 
     /// The program for this command. It does not panic: one that does exits with 101.
     pub(crate) fn run(&self, command: &Command) -> Box<dyn Program> {
-        Box::new(Guarded(guarded(|| (self.0)(command))))
+        Box::new(Guarded::New(self.clone(), command.clone()))
     }
 }
 
-/// A user's program, until it panics.
-struct Guarded(Option<Box<dyn Program>>);
+/// A user's program, which is made when it starts.
+enum Guarded {
+    New(Programs, Command),
+    Made(Box<dyn Program>),
+    /// It has panicked.
+    Gone,
+}
 
 /// What a Rust process that panics exits with.
 const PANICKED: i32 = 101;
 
 impl Program for Guarded {
     fn react(&mut self, input: Input) -> Vec<Output> {
-        let outputs = self.0.as_mut().and_then(|program| guarded(|| program.react(input)));
+        if let Self::New(programs, command) = self {
+            let made = guarded(|| (programs.0)(command));
+            *self = made.map_or(Self::Gone, Self::Made);
+        }
+        let outputs = match self {
+            Self::Made(program) => guarded(|| program.react(input)),
+            Self::New(..) | Self::Gone => None,
+        };
         outputs.unwrap_or_else(|| {
-            self.0 = None;
+            *self = Self::Gone;
             vec![Output::Exit(PANICKED)]
         })
     }

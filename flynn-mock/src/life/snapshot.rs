@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::life::Engine;
+use crate::life::outside::Callbacks;
 
 impl Engine {
     /// Returns a copy without the programs of one-off jobs, which cannot be copied.
@@ -20,6 +21,10 @@ impl Engine {
             rollouts: self.rollouts.clone(),
             migrations: self.migrations.clone(),
             programs: BTreeMap::new(),
+            callbacks: Callbacks::default(),
+            question: None,
+            given: Vec::new(),
+            asked: 0,
             quiet_jobs: self.quiet_jobs.clone(),
             log: self.log.clone(),
             last_line: self.last_line,
@@ -42,6 +47,7 @@ impl Engine {
         let mut programs = std::mem::take(&mut self.programs);
         programs.retain(|uuid, _| jobs.iter().any(|job| job.uuid == *uuid && !job.is_down()));
         restored.programs = programs;
+        restored.callbacks = std::mem::take(&mut self.callbacks);
         restored.version = self.version.max(saved.version) + 1;
         restored.generation = self.generation;
         *self = restored;

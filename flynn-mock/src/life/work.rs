@@ -128,6 +128,9 @@ impl Engine {
 
     /// Runs the next step if it is due by then, moving the clock to its time.
     pub(crate) fn run_next(&mut self, until: Timestamp) -> bool {
+        if self.callbacks.hold() {
+            return false;
+        }
         while let Some((due, step)) = self.queue.pop(until) {
             if !self.is_stale(&step) {
                 self.now = self.now.max(due);

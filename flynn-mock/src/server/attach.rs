@@ -70,7 +70,14 @@ pub(super) async fn run(
     let mut timer = None;
     loop {
         while let Some(input) = pending.pop_front() {
-            for output in program.react(input) {
+            // The user's code may block, which concerns this job alone.
+            let reacting = tokio::task::spawn_blocking(move || {
+                let outputs = program.react(input);
+                (program, outputs)
+            });
+            let outputs;
+            (program, outputs) = reacting.await.map_err(io::Error::other)?;
+            for output in outputs {
                 hub.with(|inner| inner.engine.job_output(&job, &output));
                 match output {
                     Output::Stdout(bytes) if tty => client.data(STDOUT, &shown(&bytes)).await,

@@ -1,11 +1,16 @@
 //! What the server, the streams and the test share: the engine behind a lock, the clock, the
 //! faults, the requests so far, and the news that something changed.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
+use super::provider;
+use crate::life::outside::{Given, Question, Reaction};
 use crate::api::answer::Answer;
 use crate::api::streams::{Cursor, Frames, next_frames};
 use crate::calls::{self, Op};
@@ -17,6 +22,37 @@ use crate::server::lock::Lock;
 use crate::server::requests::Recorder;
 use crate::wire::Request;
 
+/// How long a test waits at once for a program that another thread runs.
+const BRIEFLY: Duration = Duration::from_millis(20);
+
+thread_local! {
+    /// Whether this thread runs a program that a mock waits for.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+fn is_inside() -> bool {
+    INSIDE.get()
+}
+
+/// Runs the user's code, and knows meanwhile that it does.
+fn inside<T>(code: impl FnOnce() -> T) -> T {
+    INSIDE.set(true);
+    let result = code();
+    INSIDE.set(false);
+    result
+}
+
+/// Asks the user's code on a thread of its own, or the provider that runs on this machine.
+async fn answer_to(question: Question) -> Given {
+    let refused = Given::Provision(None);
+    if let Question::Provider { url, call, .. } = &question
+        && let Some(uri) = provider::loopback(url)
+    {
+        return Given::Provision(provider::ask(uri, call.clone()).await);
+    }
+    tokio::task::spawn_blocking(|| inside(|| question.answer())).await.unwrap_or(refused)
+}
+
 /// The shared heart of one mock.
 #[derive(Debug)]
 pub(crate) struct Hub {
@@ -25,6 +61,9 @@ pub(crate) struct Hub {
     idle: watch::Sender<Idle>,
     /// Changes with each recorded request.
     recorded: watch::Sender<()>,
+    /// Tells who waits for a program on another thread that it has reacted.
+    finished: Mutex<()>,
+    finished_one: Condvar,
     /// How many bytes of a body the server reads.
     pub(crate) most_read: usize,
     /// Where the user's own mocks are asked first.
@@ -57,6 +96,8 @@ impl Hub {
             changed: watch::Sender::new(version),
             idle: watch::Sender::new(Idle::default()),
             recorded: watch::Sender::new(()),
+            finished: Mutex::new(()),
+            finished_one: Condvar::new(),
             most_read,
             #[cfg(feature = "wiremock")]
             asked_first: std::sync::OnceLock::new(),
@@ -76,18 +117,46 @@ impl Hub {
 
     /// Lets the test move the clock, and the engine with it; who waits for a time hears of it
     /// even when nothing fell due. A program that panics meanwhile panics in the test.
+    ///
+    /// # Panics
+    /// When a program calls it that the mock waits for.
     #[track_caller]
-    pub(crate) fn drive<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
+    pub(crate) fn drive<T>(&self, mut work: impl FnMut(&mut Inner) -> T) -> T {
+        assert!(!is_inside(), "a program of a mock cannot move the clock, which waits for it");
         guard::raising(|| {
-            let result = self.with(work);
-            self.changed.send_modify(|_| {});
-            result
+            let mut reaction = None;
+            loop {
+                // One lock for all three, or another thread would take the program.
+                let (result, callback, others) = self.with(|inner| {
+                    if let Some(reaction) = reaction.take() {
+                        inner.engine.finish_callback(reaction);
+                    }
+                    let result = work(inner);
+                    let callbacks = &mut inner.engine.callbacks;
+                    (result, callbacks.take(), callbacks.hold())
+                });
+                self.finished_one.notify_all();
+                match callback {
+                    Some(callback) => reaction = Some(inside(|| callback.run())),
+                    None if others => {
+                        // Another thread runs one; it may have ended by now.
+                        if let Ok(guard) = self.finished.lock() {
+                            drop(self.finished_one.wait_timeout(guard, BRIEFLY));
+                        }
+                    }
+                    None => {
+                        self.changed.send_modify(|_| {});
+                        return result;
+                    }
+                }
+            }
         })
     }
 
     /// Moves the engine to what the clock shows.
-    pub(crate) fn catch_up(&self) {
+    async fn catch_up(&self) {
         self.with(|inner| inner.engine.advance(inner.clock.now()));
+        self.run_callbacks().await;
     }
 
     /// Records the request.
@@ -122,13 +191,61 @@ impl Hub {
         })
     }
 
-    /// Lets the engine answer.
-    pub(crate) fn handle(&self, request: &Request) -> Answer {
+    /// Lets the engine answer. What it needs from the user's code is asked without the lock, and so are the
+    /// programs run that the request has started.
+    pub(crate) async fn handle(&self, request: &Request) -> Answer {
+        let mut given = Vec::new();
+        loop {
+            let first = given.is_empty();
+            let (answer, started) = self.with(|inner| {
+                if first {
+                    let now = inner.clock.for_request();
+                    inner.engine.advance(now);
+                }
+                let before = inner.engine.callbacks.count;
+                let answer = calls::attempt(&mut inner.engine, request, &mut given);
+                (answer, inner.engine.callbacks.count > before)
+            });
+            match answer {
+                Err(question) => given.push(answer_to(question).await),
+                Ok(answer) => {
+                    if started {
+                        self.run_callbacks().await;
+                    }
+                    return answer;
+                }
+            }
+        }
+    }
+
+    /// Runs the programs that have something to react to, and what falls due then, until none has.
+    async fn run_callbacks(&self) {
+        let mut changes = self.changes();
+        loop {
+            let (callback, others) = self.with(|inner| {
+                let callbacks = &mut inner.engine.callbacks;
+                (callbacks.take(), callbacks.hold())
+            });
+            match callback {
+                Some(callback) => {
+                    let Ok(reaction) = tokio::task::spawn_blocking(|| inside(|| callback.run())).await else {
+                        return;
+                    };
+                    self.finish_callback(reaction);
+                }
+                // The sender lives in `self`, so the wait cannot fail.
+                None if others => drop(changes.changed().await),
+                None => return,
+            }
+        }
+    }
+
+    fn finish_callback(&self, reaction: Reaction) {
         self.with(|inner| {
-            let now = inner.clock.for_request();
-            inner.engine.advance(now);
-            calls::handle(&mut inner.engine, request)
-        })
+            inner.engine.finish_callback(reaction);
+            inner.engine.advance(inner.clock.now());
+        });
+        self.finished_one.notify_all();
     }
 
     /// The next frames of an open stream.
@@ -197,7 +314,7 @@ impl Hub {
                 () = self.sleep_until(due) => {}
                 change = changes.changed() => if change.is_err() { return },
             }
-            self.catch_up();
+            self.catch_up().await;
         }
     }
 

@@ -20,14 +20,13 @@ impl<T> Lock<T> {
     /// Waits for it.
     ///
     /// # Panics
-    /// When this thread has it: the mock runs a program or a provider's API, which asks the mock.
+    /// When this thread has it.
     #[track_caller]
     pub(crate) fn take(&self) -> Held<'_, T> {
         let me = Some(thread::current().id());
         assert!(
             *ignore_poison(self.owner.lock()) != me,
-            "the mock is asked by what it waits for itself: a detached program, or the closure \
-             given to `programs` or `provider_apis`"
+            "the mock is asked by what it calls itself"
         );
         // A panic of a test must not hide behind a poisoned lock.
         let inner = ignore_poison(self.inner.lock());

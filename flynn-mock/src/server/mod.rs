@@ -8,6 +8,7 @@ pub(crate) mod hub;
 pub(crate) mod lock;
 pub(crate) mod requests;
 pub(crate) mod runtime;
+mod provider;
 mod service;
 mod terminal;
 mod tls;

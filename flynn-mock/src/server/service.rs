@@ -63,7 +63,7 @@ impl Service {
             }
             _ => {}
         }
-        let Answer { status, headers, body } = self.hub.handle(&request);
+        let Answer { status, headers, body } = self.hub.handle(&request).await;
         let body = match (body, effect) {
             (AnswerBody::Broken, _) | (_, Effect::DropAfter) => return Err(body::broken()),
             (AnswerBody::Full(bytes), Effect::Cut(after)) => body::cut(&bytes, after),

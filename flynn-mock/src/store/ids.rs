@@ -47,6 +47,12 @@ impl Ids {
         text
     }
 
+    /// Another stream of values, which follows from this one.
+    pub(crate) fn fork(&mut self) -> Self {
+        let [a, b, c, d, e, f, g, h, ..] = self.bytes();
+        Self::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+    }
+
     /// 32 random bytes.
     pub(crate) fn key(&mut self) -> [u8; 32] {
         self.bytes()

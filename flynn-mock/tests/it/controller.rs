@@ -304,3 +304,26 @@ async fn clients_of_controller_and_status_app_with_and_without_tls() {
         assert!(mock.status_client().status().await.unwrap().detail.contains_key("router"));
     }
 }
+
+#[tokio::test]
+async fn a_client_has_the_present_key() {
+    let mock = MockController::builder().start().await;
+    let old = mock.client();
+    let both = format!("rotated,{}", mock.key());
+    old.app("controller").env().set([("AUTH_KEY", &both)]).await.unwrap();
+    let new = mock.client();
+    new.app("controller").env().set([("AUTH_KEY", "rotated")]).await.unwrap();
+    assert!(old.apps().list().await.unwrap_err().is_unauthorized());
+    assert!(!mock.client().apps().list().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn until_waits_for_a_change() {
+    let mock = MockController::builder().start().await;
+    let client = mock.client();
+    let (_, made) = tokio::join!(
+        mock.until(|state| state.app("www").is_ok()),
+        async { client.apps().create(flynn_client::apps::NewApp::named("www")).await }
+    );
+    assert_eq!(made.unwrap().name, "www");
+}

@@ -71,18 +71,92 @@ async fn asked_by_its_jobs(pace: Pace) -> MockController {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the mock is asked by what it waits for itself")]
-async fn one_that_asks_the_mock_is_told_that_it_cannot() {
-    let mock = asked_by_its_jobs(Pace::ByHand).await;
-    run(&mock, "any").await;
-    mock.run_to_end();
+async fn one_may_ask_the_mock() {
+    for pace in [Pace::ByHand, Pace::AtOnce] {
+        let mock = asked_by_its_jobs(pace).await;
+        run(&mock, "any").await;
+        mock.run_to_end();
+        let apps = i32::try_from(mock.state().apps().len()).unwrap();
+        assert_eq!(exit_status(&mock), Some(apps), "{pace:?}");
+    }
 }
 
 #[tokio::test]
-async fn one_that_asks_the_mock_blocks_nobody() {
-    let mock = asked_by_its_jobs(Pace::AtOnce).await;
-    run(&mock, "any").await;
-    assert_eq!(exit_status(&mock), Some(101));
+async fn one_that_blocks_delays_its_own_mock_alone() {
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let released = Arc::new(std::sync::Mutex::new(released));
+    let slow = with_jobs(move |_| {
+        released.lock().unwrap().recv().unwrap();
+        Output::Exit(3)
+    });
+    let slow = slow.delays(Delays::default()).start().await;
+    run(&slow, "any").await;
+    // It hangs by now or soon; whoever asks its mock or another one is answered.
+    let quick = with_jobs(|_| Output::Exit(0)).start().await;
+    run(&quick, "any").await;
+    assert_eq!(exit_status(&quick), Some(0));
+    assert_eq!(get(&slow, "/apps/www").await.status, 200);
+    assert_eq!(exit_status(&slow), None);
+    release.send(()).unwrap();
+    let ended = slow.until(|state| state.app("www").unwrap().jobs()[0].exit_status == Some(3));
+    tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap();
+}
+
+/// Answers so many requests with a body each; returns what they were.
+fn provider(answers: Vec<&'static str>) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    use std::io::{BufRead, BufReader, Read, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/databases", listener.local_addr().unwrap());
+    let serving = std::thread::spawn(move || {
+        let mut requests = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut first, mut length) = (String::new(), 0);
+            reader.read_line(&mut first).unwrap();
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(n) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = n.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            let mut body = vec![0; length];
+            reader.read_exact(&mut body).unwrap();
+            requests.push(format!("{} {}", first.trim(), String::from_utf8(body).unwrap()));
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", answer.len());
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+        requests
+    });
+    (url, serving)
+}
+
+#[tokio::test]
+async fn a_provider_on_this_machine_is_called() {
+    let (url, serving) = provider(vec![r#"{"id":"/databases/x","env":{"A":"1"}}"#, ""]);
+    let mock = MockController::builder().app(AppSeed::new("www")).start().await;
+    post(&mock, "/providers", json!({"name": "mine", "url": url})).await;
+    let asked = json!({"apps": ["www"], "config": {"size": 1}});
+    let made = post(&mock, "/providers/mine/resources", asked).await;
+    assert_eq!((&made["external_id"], &made["env"]), (&json!("/databases/x"), &json!({"A": "1"})));
+    let path = format!("/providers/mine/resources/{}", made["id"].as_str().unwrap());
+    let answer = crate::raw::call(&mock, http::Method::DELETE, &path, "").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        serving.join().unwrap(),
+        [
+            r#"POST /databases HTTP/1.1 {"size":1}"#,
+            "DELETE /databases?id=%2Fdatabases%2Fx HTTP/1.1 "
+        ]
+    );
+    // Nobody listens there any more.
+    let answer = crate::raw::call(&mock, http::Method::POST, "/providers/mine/resources", "{}");
+    assert_eq!(answer.await.status, 500);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! A user's own mocks are asked first.
 
 use flynn_mock::{Fault, MockController, Op};
-use wiremock::matchers::{method, path};
-use wiremock::{Mock, ResponseTemplate};
+use flynn_mock::wiremock::matchers::{method, path};
+use flynn_mock::wiremock::{Mock, ResponseTemplate};
 
 use crate::raw::get;
 

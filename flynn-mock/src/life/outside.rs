@@ -1,0 +1,188 @@
+//! What the engine needs from outside: the user's programs and the APIs of providers. Whoever drives the
+//! engine asks them while nothing is locked, and hands the engine what they answered.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::life::oneoff::Running;
+use crate::life::{Command, Engine, ProviderCall, Input, Output, Programs, ProviderApis, Provision};
+use crate::store::Ids;
+use crate::wire::Fail;
+
+/// A program that waits more often than this never ends.
+const MOST_INPUTS: usize = 1000;
+
+/// What a request cannot be answered without.
+pub(crate) enum Question {
+    /// A resource of a provider.
+    Provider { apis: ProviderApis, url: String, call: OwnedCall, secrets: Ids },
+    /// What a command writes, from its start to its end.
+    Run { programs: Programs, command: Command },
+}
+
+/// A [`ProviderCall`] that outlives the request.
+#[derive(Clone, Debug)]
+pub(crate) enum OwnedCall {
+    Provision(Value),
+    Deprovision(String),
+}
+
+/// The answer to a [`Question`].
+#[derive(Clone, Debug)]
+pub(crate) enum Given {
+    /// What was handed out; `None` is a refusal.
+    Provision(Option<Provision>),
+    /// What was written, and the exit status; `None` of a program that never ends.
+    Written(Bytes, Option<i32>),
+}
+
+impl Question {
+    /// Asks the user's code.
+    pub(crate) fn answer(self) -> Given {
+        match self {
+            Self::Provider { apis, url, call, mut secrets } => {
+                let call = match &call {
+                    OwnedCall::Provision(config) => ProviderCall::Provision(config),
+                    OwnedCall::Deprovision(id) => ProviderCall::Deprovision(id),
+                };
+                Given::Provision(apis.ask(&url, &call, &mut secrets))
+            }
+            Self::Run { programs, command } => {
+                let mut program = programs.run(&command);
+                let mut inputs = vec![Input::Eof, Input::Start];
+                let mut written = Vec::new();
+                for _ in 0..MOST_INPUTS {
+                    let Some(input) = inputs.pop() else { break };
+                    for output in program.react(input) {
+                        match output {
+                            Output::Stdout(bytes) => written.extend_from_slice(&bytes),
+                            Output::Wait(_) => inputs.push(Input::Timer),
+                            Output::Exit(status) => {
+                                return Given::Written(written.into(), Some(status));
+                            }
+                            Output::Stderr(_) => {}
+                        }
+                    }
+                }
+                Given::Written(written.into(), None)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Question")
+    }
+}
+
+/// A detached program that has an input to react to.
+pub(crate) struct Callback {
+    pub(crate) job: String,
+    pub(crate) running: Running,
+    pub(crate) input: Input,
+}
+
+impl Callback {
+    /// Runs the user's code.
+    pub(crate) fn run(mut self) -> Reaction {
+        let outputs = self.running.program.react(self.input);
+        Reaction { job: self.job, running: self.running, outputs }
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback").field("job", &self.job).finish_non_exhaustive()
+    }
+}
+
+/// What came of a [`Callback`].
+pub(crate) struct Reaction {
+    pub(crate) job: String,
+    pub(crate) running: Running,
+    pub(crate) outputs: Vec<Output>,
+}
+
+/// The callbacks of an engine. While one waits or runs, no step falls due: what it answers comes first.
+#[derive(Debug, Default)]
+pub(crate) struct Callbacks {
+    waiting: std::collections::VecDeque<Callback>,
+    running: bool,
+    /// Whether somebody else runs them; if not, the engine does at once.
+    pub(crate) outside: bool,
+    /// How many there were so far.
+    pub(crate) count: u64,
+}
+
+impl Callbacks {
+    /// Whether steps have to wait.
+    pub(crate) fn hold(&self) -> bool {
+        self.running || !self.waiting.is_empty()
+    }
+
+    /// Takes the next one to run, unless one is being run.
+    pub(crate) fn take(&mut self) -> Option<Callback> {
+        if self.running {
+            return None;
+        }
+        let next = self.waiting.pop_front();
+        self.running = next.is_some();
+        next
+    }
+}
+
+impl Engine {
+    /// The answer to a question, or the question itself: then the request is answered again once its
+    /// answer is known. Nothing may have been changed before.
+    pub(crate) fn ask(
+        &mut self,
+        question: impl FnOnce(&mut Self) -> Question,
+    ) -> Result<Given, Fail> {
+        let place = self.asked;
+        self.asked += 1;
+        if let Some(given) = self.given.get(place) {
+            return Ok(given.clone());
+        }
+        self.question = Some(question(self));
+        Err(Fail::unknown())
+    }
+
+    /// What the API of a provider answers.
+    pub(crate) fn ask_provider(
+        &mut self,
+        url: &str,
+        call: OwnedCall,
+    ) -> Result<Provision, Fail> {
+        let given = self.ask(|engine| Question::Provider {
+            apis: engine.options.providers.clone(),
+            url: url.to_owned(),
+            call,
+            secrets: engine.ids.fork(),
+        })?;
+        match given {
+            Given::Provision(provision) => provision.ok_or_else(Fail::unknown),
+            Given::Written(..) => Err(Fail::unknown()),
+        }
+    }
+
+    /// Lets a program react: at once, or by whoever runs the callbacks.
+    pub(crate) fn call_back(&mut self, callback: Callback) {
+        if self.callbacks.outside {
+            self.callbacks.count += 1;
+            self.version += 1;
+            self.callbacks.waiting.push_back(callback);
+        } else {
+            self.reacted(callback.run());
+        }
+    }
+
+    /// Takes what a program answered.
+    pub(crate) fn finish_callback(&mut self, reaction: Reaction) {
+        self.callbacks.running = false;
+        self.version += 1;
+        self.reacted(reaction);
+    }
+}
