@@ -11,7 +11,7 @@ use flynn_tests::replay::wire::{Connection, Framing};
 use flynn_tests::replay::{drive, recording};
 use serde_json::{Value, json};
 
-/// Exchanges with a mock, as the recorder of `recordings/` writes them.
+/// Exchanges with a mock, in the format that the replay reads.
 struct Recorder {
     mock: MockController,
     lines: Vec<Value>,

@@ -17,7 +17,7 @@ usage: cargo xtask CHORE
   test-clients  drive `mock-controller` from Python, and from Node if it is installed
   tree          count each crate's dependencies and check what must not be among them
   replay DIR    send recorded exchanges of real controllers to the mock and compare
-  bench [NAME]  the benchmarks (client, config, tls), a line `workload: ratio` each
+  bench [NAME]  the benchmarks (client, config, mock, tls), a line `workload: ratio` each
   torture       kill writers of flynnrc and gitconfig in mid-save, race 16 of them, fill the disk
   fuzz [SECS]   every fuzz target for SECS seconds (120); needs nightly and cargo-fuzz
   long          torture, the big oracles, ten minutes a fuzz target, the benchmarks
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         ["test-clients"] => test_clients(),
         ["tree"] => tree::check(),
         ["replay", dir] => program("replay", &[dir]),
-        ["bench"] => bench(&["client", "config", "tls"]),
+        ["bench"] => bench(&["client", "config", "mock", "tls"]),
         ["bench", names @ ..] => bench(names),
         ["torture", rest @ ..] => program("torture", rest),
         ["fuzz"] => fuzz::run_all(120),
@@ -102,7 +102,7 @@ fn long() -> Result {
     run(tests.env("FLYNN_LONG", "1").env("PROPTEST_CASES", "2000"))?;
     cargo(&["test", "--locked", "-p", "flynn-tls", "--all-features"])?;
     fuzz::run_all(600)?;
-    bench(&["client", "config", "tls"])
+    bench(&["client", "config", "mock", "tls"])
 }
 
 fn bench(names: &[&str]) -> Result {

@@ -1,5 +1,5 @@
 //! The error table: every call against every fault. What comes out is the same kind everywhere, and how
-//! often the request was sent follows rule 8 of the design. The whole table is checked in.
+//! often the request was sent follows the rules of `RetryPolicy`. The whole table is checked in.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -285,7 +285,7 @@ async fn meet(call: &Call, fault: &Fault, client: &Client, sent: impl Fn() -> us
     Met { kind: format!("{kind:?}"), sent: sent(error.attempts()), wrong }
 }
 
-/// What rule 8 says.
+/// What the rules of `RetryPolicy` say.
 fn expected(call: &Call, fault: &Fault) -> Met {
     let again = match call.sent {
         Sent::Again | Sent::AgainUntilGone => fault.again.0,

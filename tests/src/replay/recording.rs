@@ -1,4 +1,5 @@
-//! Recorded exchanges, as `recordings/README.md` lays them out.
+//! Recorded exchanges: files `YEAR/RUN/NN-SCENARIO.jsonl`, one exchange per line, as [`Exchange`] reads it. A
+//! run is one freshly bootstrapped server; its files follow each other in time.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -157,7 +157,7 @@ pub(super) fn routes() -> Vec<Call> {
     }
 }
 
-/// Calls that wait: what the network does to them is not bounded by rule 8 alone.
+/// Calls that wait: what the network does to them is not bounded by the retry policy alone.
 pub(crate) fn waits() -> Vec<Call> {
     calls! { c;
         Again "GET /deployments/d1" => Json(DEPLOYMENT),
