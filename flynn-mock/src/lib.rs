@@ -74,11 +74,11 @@ mod store;
 mod tests;
 mod wire;
 
-/// Times and spans of time in the signatures of this crate.
-pub use jiff;
 /// The `wiremock` whose mocks [`MockController::wiremock`] takes.
 #[cfg(feature = "wiremock")]
 pub use ::wiremock;
+/// Times and spans of time in the signatures of this crate.
+pub use jiff;
 
 pub use self::builder::Builder;
 pub use self::calls::Op;

@@ -67,7 +67,11 @@ async fn throughput() -> Result<()> {
     ratios.sort_by(f64::total_cmp);
     let median = ratios.get(ratios.len() / 2).copied().unwrap_or_default();
     println!("requests of a mock by those of a bare server: {median:.2}");
-    if median < 0.6 { Err(format!("the mock answers at {median:.2} of a bare server, 0.6 at least").into()) } else { Ok(()) }
+    if median < 0.6 {
+        Err(format!("the mock answers at {median:.2} of a bare server, 0.6 at least").into())
+    } else {
+        Ok(())
+    }
 }
 
 /// A server that does nothing but answer, on a thread of its own, as the mocks have one.
@@ -181,7 +185,9 @@ async fn leaks() -> Result<()> {
         eprintln!("    no memory figures on this system");
         return Ok(());
     };
-    println!("{MANY} requests and an hour of a stream ({comments} comments): {before} to {after} KiB");
+    println!(
+        "{MANY} requests and an hour of a stream ({comments} comments): {before} to {after} KiB"
+    );
     if after > before + SLACK { Err("the mock leaks".into()) } else { Ok(()) }
 }
 

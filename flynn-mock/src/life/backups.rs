@@ -121,7 +121,8 @@ impl Engine {
             }
             let env = self.tables.release(&app.release).map(|release| release.env.clone());
             let env = env.unwrap_or_default();
-            let own = dump.env.iter().filter_map(|name| Some(((*name).to_owned(), env.get(*name)?)));
+            let own =
+                dump.env.iter().filter_map(|name| Some(((*name).to_owned(), env.get(*name)?)));
             let command = Command {
                 args: vec!["bash".to_owned(), "-c".to_owned(), (dump.script)(&env)],
                 env: own.map(|(name, value)| (name, value.clone())).collect(),
@@ -140,7 +141,8 @@ impl Engine {
             return Ok(Vec::new());
         }
         let ask = |engine: &mut Self, command| {
-            engine.ask(|engine| Question::Run { programs: engine.options.programs.clone(), command })
+            engine
+                .ask(|engine| Question::Run { programs: engine.options.programs.clone(), command })
         };
         self.dumps().into_iter().map(|(.., command)| ask(self, command)).collect()
     }

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::life::oneoff::Running;
-use crate::life::{Command, Engine, ProviderCall, Input, Output, Programs, ProviderApis, Provision};
+use crate::life::{
+    Command, Engine, Input, Output, Programs, ProviderApis, ProviderCall, Provision,
+};
 use crate::store::Ids;
 use crate::wire::Fail;
 
@@ -151,11 +153,7 @@ impl Engine {
     }
 
     /// What the API of a provider answers.
-    pub(crate) fn ask_provider(
-        &mut self,
-        url: &str,
-        call: OwnedCall,
-    ) -> Result<Provision, Fail> {
+    pub(crate) fn ask_provider(&mut self, url: &str, call: OwnedCall) -> Result<Provision, Fail> {
         let given = self.ask(|engine| Question::Provider {
             apis: engine.options.providers.clone(),
             url: url.to_owned(),

@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::provider;
-use crate::life::outside::{Given, Question, Reaction};
 use crate::api::answer::Answer;
 use crate::api::streams::{Cursor, Frames, next_frames};
 use crate::calls::{self, Op};
 use crate::life::guard;
+use crate::life::outside::{Given, Question, Reaction};
 use crate::life::{Engine, Pace};
 use crate::server::clock::Clock;
 use crate::server::fault::{Effect, Faults};
@@ -228,7 +228,9 @@ impl Hub {
             });
             match callback {
                 Some(callback) => {
-                    let Ok(reaction) = tokio::task::spawn_blocking(|| inside(|| callback.run())).await else {
+                    let Ok(reaction) =
+                        tokio::task::spawn_blocking(|| inside(|| callback.run())).await
+                    else {
                         return;
                     };
                     self.finish_callback(reaction);

@@ -1,8 +1,8 @@
 //! A user's own mocks are asked first.
 
-use flynn_mock::{Fault, MockController, Op};
 use flynn_mock::wiremock::matchers::{method, path};
 use flynn_mock::wiremock::{Mock, ResponseTemplate};
+use flynn_mock::{Fault, MockController, Op};
 
 use crate::raw::get;
 
