@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 
 use crate::ids::JobId;
 use crate::json::Json;
-use crate::releases::ReleaseDiff;
+use crate::release_diff::ReleaseDiff;
 
 mod kind;
 mod line;

@@ -77,6 +77,7 @@ mod ids;
 mod json;
 mod object_stream;
 mod operation;
+mod release_diff;
 mod secret;
 mod string_enum;
 mod timestamp;

@@ -33,12 +33,11 @@ use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
 
 mod change;
-mod diff;
 mod edit;
 mod preview;
 
+pub use crate::release_diff::{ChangeKind, FieldChange, ReleaseDiff};
 pub use change::{ChangeRelease, ReleaseChange};
-pub use diff::{ChangeKind, FieldChange, ReleaseDiff};
 pub use preview::{PreviewRelease, ReleasePreview};
 
 /// A release. It is never changed; see [`AppHandle::change_release`].

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::diff::rebase;
 use super::edit::{Base, Edit};
 use super::preview::PreviewRelease;
 use super::{ProcessType, Release, ReleaseDiff};
@@ -18,6 +17,7 @@ use crate::env::Env;
 use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{ArtifactId, DeploymentId, ReleaseId};
 use crate::operation;
+use crate::release_diff::rebase;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 impl AppHandle {

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::document::Document;
+type Document = Map<String, Value>;
 
 /// The fields in which two releases differ. It holds names and no values, so it can be printed and logged.
 ///
