@@ -12,6 +12,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha512_256};
@@ -114,8 +115,10 @@ impl NewArtifact {
         let text = manifest.as_ref();
         let json: Json = serde_json::from_str(text)
             .map_err(|error| Error::invalid_input("the manifest is not JSON").caused_by(error))?;
-        let digest: String =
-            Sha512_256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut digest = String::new();
+        for byte in Sha512_256::digest(text) {
+            let _ = write!(digest, "{byte:02x}");
+        }
         let size = i64::try_from(text.len())
             .map_err(|_| Error::invalid_input("the manifest is too large"))?;
         Ok(Self::new(ArtifactType::Flynn, uri).manifest(json).hash("sha512_256", digest).size(size))

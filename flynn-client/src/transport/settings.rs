@@ -231,6 +231,7 @@ fn default_tls(is_https: bool) -> Result<rustls::ClientConfig, Error> {
 }
 
 /// The provider that the features name; what the process has installed does not matter.
+#[allow(clippy::unnecessary_wraps, reason = "there is none without the features")]
 fn provider() -> Option<rustls::crypto::CryptoProvider> {
     #[cfg(feature = "aws-lc-rs")]
     return Some(rustls::crypto::aws_lc_rs::default_provider());

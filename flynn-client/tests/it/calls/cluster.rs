@@ -223,8 +223,10 @@ pub(super) fn fork() -> Vec<Call> {
         Again "GET /managed-certificates" => Json("[]"),
             run(c.managed_certificates().list());
         Again "GET /managed-certificates/c1" => Json(CERTIFICATE),
+            [("GET /managed-certificates", r#"[{"id":"c1"}]"#)],
             run(c.managed_certificates().get("c1"));
         Again "GET /managed-certificates/c1" => Optional(CERTIFICATE),
+            [("GET /managed-certificates", r#"[{"id":"c1"}]"#)],
             run(c.managed_certificates().get_opt("c1"));
         Again "PUT /managed-certificates/c1" => Json(CERTIFICATE),
             [("GET /managed-certificates/c1", CERTIFICATE)],
