@@ -1,4 +1,4 @@
-//! Installs a bought or renewed certificate: on the router, on the system apps' routes, and as the pin of `.flynnrc`.
+//! Installs a bought or renewed certificate: on the system apps' routes, as the pin of `.flynnrc`, and on the router.
 
 #![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
 
@@ -9,10 +9,10 @@ use flynn_examples::cli::{self, Arguments};
 use flynn_examples::program;
 use flynn_examples::step::Step;
 
-/// Installs a certificate on a Flynn cluster: checks it, sets it on the router and on the routes of the system apps,
-/// the controller's last, and writes its pin into .flynnrc.
+/// Installs a certificate on a Flynn cluster: checks it, sets it on the routes of the system apps with the controller's
+/// last, writes its pin into .flynnrc, and makes it the router's default.
 ///
-/// Without options it shows itself on a mocked cluster.
+/// Without options it runs on a mocked cluster.
 #[derive(Parser)]
 #[command(name = "install-certificate", after_help = cli::AFTER_HELP)]
 struct Options {
@@ -32,9 +32,7 @@ impl From<Options> for Arguments {
     }
 }
 
-const STEPS: [Step; 5] = [Step::Connect, Step::Certificate, Step::Routes, Step::Pin, Step::Router];
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    program::main::<Options>(&STEPS).await
+    program::main::<Options>(&Step::INSTALL_CERTIFICATE).await
 }

@@ -12,7 +12,7 @@ use flynn_examples::step::Step;
 /// Moves a Flynn cluster to another domain and waits for the end. Creates the routes that the server leaves out, and
 /// updates .flynnrc, the CA file and .gitconfig.
 ///
-/// Without options it shows itself on a mocked cluster.
+/// Without options it runs on a mocked cluster.
 #[derive(Parser)]
 #[command(name = "migrate-domain", after_help = cli::AFTER_HELP)]
 struct Options {

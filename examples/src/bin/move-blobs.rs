@@ -13,7 +13,7 @@ use flynn_examples::step::Step;
 /// Makes the blobstore of a Flynn cluster use an S3 bucket, writes the IAM policy that its user needs, and moves the
 /// existing files there.
 ///
-/// Without options it shows itself on a mocked cluster.
+/// Without options it runs on a mocked cluster.
 #[derive(Parser)]
 #[command(name = "move-blobs", after_help = cli::AFTER_HELP)]
 struct Options {

@@ -30,7 +30,7 @@ struct Options {
 
 const AT_ONCE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
-/// Where a pin comes from.
+/// The source of a pin.
 enum Source {
     File(Pin),
     Server,
@@ -86,7 +86,7 @@ fn source(argument: &str, probes: &mut Vec<Probe>) -> Result<Source> {
     Ok(Source::File(first.pin()))
 }
 
-/// What is not a file must be a host and its port.
+/// Parses an argument that is not a file as a host and its port.
 fn server(argument: &str) -> Result<(&str, u16)> {
     let no_server = "no such file, and not a server: write HOST:PORT";
     let (host, port) = argument.rsplit_once(':').context(no_server)?;

@@ -11,11 +11,11 @@ use flynn_examples::cli::{self, Arguments};
 use flynn_examples::program;
 use flynn_examples::step::Step;
 
-/// Puts a Flynn cluster into production, step by step: domain, certificate, routes, pin, S3 blobstore, root domain,
-/// git, DNS, status. Steps that hold already are skipped.
+/// Puts a Flynn cluster into production, step by step: domain, certificate, routes, pin, router, S3 blobstore, root domain,
+/// git, DNS, status. Steps that already hold are skipped.
 ///
-/// Without --cluster it works on a mocked cluster, home folder and certificate, which it creates and removes itself, so
-/// that you can watch. A cluster of your own needs at least --cluster, --domain, --cert and --key.
+/// Without --cluster it runs on a mocked cluster, with a home folder and a certificate that it creates and removes.
+/// A cluster of your own needs at least --cluster, --domain, --cert and --key.
 #[derive(Parser)]
 #[command(name = "productionize", after_help = cli::AFTER_HELP)]
 struct Options {

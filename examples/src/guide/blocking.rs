@@ -1,13 +1,13 @@
-//! Files from async code.
+//! Blocking work from async code.
 
 use anyhow::{Context as _, Result};
 
-/// Works with files where that may block: an edit waits for locks and for the disk.
+/// Runs work that blocks, such as an edit that waits for a lock.
 ///
 /// # Errors
-/// Those of the work.
+/// Returns the error of the work.
 pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.context("the work with files was broken off")?
+    tokio::task::spawn_blocking(work).await.context("the work with files was cancelled")?
 }

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result};
 pub struct PrivateCa {
     /// Its file, as an absolute path.
     pub path: PathBuf,
-    /// What the file holds.
+    /// The certificates in it.
     pub roots: Roots,
 }
 
@@ -22,13 +22,13 @@ pub struct PrivateCa {
 pub struct NewCertificate {
     /// The chain's file.
     pub path: PathBuf,
-    /// The certificates of the file in its order, and nothing else that it holds: what the cluster gets.
+    /// The certificates of the file in their order, as canonical PEM: what the cluster gets.
     pub chain_pem: String,
     /// The key as canonical PEM: what the cluster gets.
     pub key_pem: SecretString,
-    /// The chain, read.
+    /// The chain.
     pub bundle: Bundle,
-    /// The key, read.
+    /// The key.
     pub key: PrivateKey,
     /// The CA that it leads to, if that is not a public one.
     pub ca: Option<PrivateCa>,

@@ -6,25 +6,34 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::{Context as _, Result};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, ValueEnum};
+use flynn_client::Client;
+use flynn_config::Locations;
 use flynn_mock::ServerAge;
 
+use crate::blocking::blocking;
+use crate::connect;
 use crate::output;
+use crate::reach::Reach;
 use crate::text::printable;
 
 /// The end of `--help` of the programs made of steps.
 pub const AFTER_HELP: &str = "\
-Run it again after a failure, or after it was interrupted or killed: it looks at every step first, waits for a
-deployment or migration that is still running, and does only what is missing. Files are replaced whole, so a killed
-run leaves the old or the new one.
+You can run it again at any time, also after a failure or a kill. It checks every step first, waits for a deployment
+or migration that is still running, and does only what is missing. Each file is replaced in one step, so a killed run
+leaves the old file or the new one. Temporary files of a killed run are removed. If git was killed too, remove its
+.gitconfig.lock.
 
-Exit status: 0 if everything holds (with --dry-run: if everything could be read), 1 if not.";
+A step that fails stops only the steps that need it.
 
-/// Which cluster, and whether to change it.
+Exit status: 0 if everything holds (with --dry-run: if everything could be read), 1 otherwise.";
+
+/// The cluster, and whether to change it.
 #[derive(Args, Debug, Clone, PartialEq, Eq, Default)]
 pub struct Target {
-    /// A cluster of your ~/.flynnrc (or $FLYNNRC); without it the program shows itself on a mock
+    /// A cluster of your ~/.flynnrc (or $FLYNNRC); without it the program runs on a mock
     #[arg(long, value_name = "NAME")]
     pub cluster: Option<String>,
     /// Reach every name of the cluster at this IP:PORT instead of asking DNS, for example before the new domain is
@@ -37,6 +46,42 @@ pub struct Target {
     /// The server that the mock imitates
     #[arg(long, value_name = "YEAR", conflicts_with = "cluster")]
     pub server: Option<Server>,
+}
+
+/// A cluster to connect to.
+#[derive(Args, Debug, Clone, PartialEq, Eq, Default)]
+pub struct Connection {
+    /// A cluster of your ~/.flynnrc [default: $FLYNN_CLUSTER, then the default cluster]
+    #[arg(long, value_name = "NAME")]
+    pub cluster: Option<String>,
+    /// Reach every name of the cluster at this IP:PORT instead of asking DNS
+    #[arg(long, value_name = "IP:PORT")]
+    pub connect_to: Option<SocketAddr>,
+}
+
+impl Connection {
+    /// Reads the files and returns a client of the controller. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Returns that the file, the cluster or its key is missing or not valid.
+    pub async fn client(&self) -> Result<Client> {
+        Ok(self.open().await?.0)
+    }
+
+    /// [`client`](Self::client), and the connections to the other hosts of the cluster.
+    ///
+    /// # Errors
+    /// Those of [`client`](Self::client).
+    pub async fn open(&self) -> Result<(Client, Reach)> {
+        let Self { cluster, connect_to } = self.clone();
+        blocking(move || {
+            let locations = Locations::from_env().context("cannot find your home")?;
+            let cluster = connect::cluster(&locations, cluster.as_deref())?;
+            let reach = Reach::of(&cluster, &locations, connect_to)?;
+            Ok((reach.client(&cluster, connect::trust(&cluster, None)?)?, reach))
+        })
+        .await
+    }
 }
 
 /// The server that a mock imitates.
@@ -73,7 +118,7 @@ pub struct CertificateOptions {
     pub ca: Option<PathBuf>,
 }
 
-/// Where the blobstore keeps its files.
+/// The S3 bucket of the blobstore.
 #[derive(Args, Debug, Clone, PartialEq, Eq, Default)]
 pub struct BlobstoreOptions {
     /// An S3 bucket for the blobs. The key is read from $AWS_ACCESS_KEY_ID and $AWS_SECRET_ACCESS_KEY; without them the
@@ -85,14 +130,14 @@ pub struct BlobstoreOptions {
     pub region: Option<String>,
 }
 
-/// Everything that the programs made of steps can be asked for; each has a part of it as its options.
+/// The options of all programs made of steps. Each program has some of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Arguments {
     /// Which cluster.
     pub target: Target,
-    /// The domain that the cluster shall have.
+    /// The new domain of the cluster.
     pub domain: Option<String>,
-    /// The certificate that it shall have.
+    /// The new certificate.
     pub certificate: CertificateOptions,
     /// The bucket for its blobs.
     pub blobstore: BlobstoreOptions,
@@ -102,13 +147,30 @@ pub struct Arguments {
     pub out: Option<PathBuf>,
 }
 
-/// How a program reports a wrong command line.
+/// The way in which a program reports a wrong command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrongCall {
     /// In one line, with exit status 1.
     OneLine,
     /// With its usage and exit status 2, for programs whose status 1 is an answer.
     Usage,
+}
+
+/// The `main` of a program: parses its options, runs it, and reports an error in one line.
+pub fn main<P: Parser, F: Future<Output = Result<ExitCode>>>(
+    run: impl FnOnce(P) -> F,
+) -> ExitCode {
+    let options = match parse::<P>(WrongCall::OneLine) {
+        Ok(options) => options,
+        Err(status) => return status,
+    };
+    let done = tokio::runtime::Runtime::new().context("cannot start").and_then(|runtime| {
+        let done = runtime.block_on(run(options));
+        // A read of standard input cannot be cancelled and must not be waited for.
+        runtime.shutdown_background();
+        done
+    });
+    output::exit(P::command().get_name(), done)
 }
 
 /// Reads the command line of this process.
@@ -132,7 +194,7 @@ pub fn parse<P: Parser>(wrong: WrongCall) -> Result<P, ExitCode> {
     })
 }
 
-/// What is wrong with a command line, without the usage.
+/// Returns the error of a command line, without the usage.
 fn in_one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let what = text.split("\n\n").next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the steps read from the cluster, and the change that several make.
+//! Reads and changes of the cluster that several steps share.
 
 use flynn_client::apps::App;
 use flynn_client::env::ChangeEnv;
@@ -7,18 +7,18 @@ use flynn_client::{Client, Env, Pending};
 use crate::session::{DEPLOY_TIMEOUT, Session};
 use anyhow::{Context as _, Result};
 
-/// The domain that the cluster gives to new apps: what a migration changes.
+/// Returns the cluster's domain, which new apps get and a migration changes.
 ///
 /// # Errors
-/// When the controller does not answer, or does not say.
+/// Returns that the controller does not answer or does not know its domain.
 pub async fn domain(client: &Client) -> Result<String> {
     client.domain().get().await.context("cannot read the cluster's domain")
 }
 
-/// The env of an app's current release.
+/// Returns the env of an app's current release.
 ///
 /// # Errors
-/// When the controller does not answer, or the app has no release.
+/// Returns that the controller does not answer or that the app has no release.
 pub async fn env(client: &Client, app: &str) -> Result<Env> {
     client.app(app).env().get().await.with_context(|| format!("cannot read the env of {app}"))
 }
@@ -34,11 +34,11 @@ pub async fn system_apps(client: &Client) -> Result<Vec<App>> {
     Ok(apps)
 }
 
-/// Changes an app's env in one release and one deployment. One that is under way already, perhaps of a run that was
-/// interrupted, is waited for first.
+/// Changes an app's env in one release and one deployment. Waits for a deployment that is already running, for example
+/// one of an interrupted run.
 ///
 /// # Errors
-/// When the deployment fails: the old release goes on then.
+/// Returns that the deployment failed. The old release then still runs.
 pub async fn change_env(
     session: &mut Session,
     change: ChangeEnv,
@@ -51,10 +51,10 @@ pub async fn change_env(
         && let Some(Pending::Deployment { deployment: id, .. }) = error.pending()
     {
         let id = id.clone();
-        session.screen.say(format_args!("deployment {id} is under way, waiting for its end"));
+        session.screen.say(format_args!("waiting for deployment {id}, which is already running"));
         match session.client.deployment(id).wait().timeout(DEPLOY_TIMEOUT).await {
             Err(error) if error.is_timeout() => return Err(error).context(what),
-            // Even if it failed, it is over.
+            // It is finished, successfully or not.
             _ => changed = change.await,
         }
     }

@@ -1,4 +1,4 @@
-//! From a `.flynnrc` to a client: where every program begins.
+//! From a `.flynnrc` to a client.
 
 use flynn_client::{Client, ClientBuilder};
 use flynn_config::login::{Auth, Tokens};
@@ -19,44 +19,44 @@ use anyhow::{Context as _, Result};
 /// ```
 ///
 /// # Errors
-/// When there is no such file, cluster or token, or its pin is none. Nothing is sent yet.
+/// Returns that the file, the cluster or its token is missing, or that its pin is not valid. Nothing is sent yet.
 pub fn connect(cluster: Option<&str>) -> Result<Client> {
     let locations = Locations::from_env().context("cannot find your home")?;
     open(&locations, cluster)?.build().context("cannot set up the client")
 }
 
-/// The same for the files of any home, with more to be set. Where the cluster has no pin, public certificates are
-/// trusted; where it has no key, the token that `flynn login` left is sent.
+/// Starts a client for a cluster of any home directory. Trusts public authorities if the cluster has no pin, and sends
+/// the token of `flynn login` if it has no key.
 ///
 /// # Errors
-/// When there is no such file, cluster or token, or its pin is none.
+/// Returns that the file, the cluster or its token is missing, or that its pin is not valid.
 pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilder> {
     let cluster = self::cluster(locations, cluster)?;
     builder(trust(&cluster, None)?, &cluster, &locations.tokens())
 }
 
-/// A cluster of the `.flynnrc`: the one named, or `$FLYNN_CLUSTER`, or the default one.
+/// Returns a cluster of the `.flynnrc`: the one named, or `$FLYNN_CLUSTER`, or the default one.
 ///
 /// # Errors
-/// When there is no such file or cluster.
+/// Returns that the file or the cluster is missing.
 pub fn cluster(locations: &Locations, name: Option<&str>) -> Result<Cluster> {
     let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
     rc.select(name).cloned().context("cannot use .flynnrc")
 }
 
-/// The pin that a cluster of `.flynnrc` has, if it has one.
+/// Returns the pin of a cluster of `.flynnrc`, if it has one.
 ///
 /// # Errors
-/// When it is none.
+/// Returns that the pin is not valid.
 pub fn pin(cluster: &Cluster) -> Result<Option<Pin>> {
     let what = || format!("cannot use the TLSPin of cluster {:?}", cluster.name());
     cluster.pin().map(|pin| pin.parse().context(what())).transpose()
 }
 
-/// Whom a client of a cluster trusts: its pin, and another one beside it; where it has none, public certificates.
+/// Returns TLS settings that trust the cluster's pin and a second one; public authorities if the cluster has no pin.
 ///
 /// # Errors
-/// When its pin is none.
+/// Returns that its pin is not valid.
 pub fn trust(cluster: &Cluster, beside: Option<Pin>) -> Result<ClientTls> {
     Ok(match pin(cluster)? {
         Some(pin) => ClientTls::pinned([pin].into_iter().chain(beside).collect::<PinSet>()),
@@ -64,14 +64,14 @@ pub fn trust(cluster: &Cluster, beside: Option<Pin>) -> Result<ClientTls> {
     })
 }
 
-/// A client of a cluster's controller over this TLS, with its key or a token, and more to be set.
+/// Starts a client of a cluster's controller with these TLS settings and its key or token.
 ///
 /// # Errors
-/// When TLS cannot be set up, or there is no token.
+/// Returns that TLS cannot be set up, or that there is neither a key nor a token.
 pub fn builder(tls: ClientTls, cluster: &Cluster, tokens: &Tokens) -> Result<ClientBuilder> {
     let url = cluster.controller_url();
     let mut builder = Client::builder(url);
-    // Inside of a cluster its controller is reached without TLS. Where there is a pin, that is refused.
+    // Inside a cluster the controller is reached without TLS. With a pin that is refused.
     let is_plain = url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
     if !(is_plain && cluster.tls_pin().is_empty()) {
         builder = builder.rustls_config(tls.config().context("cannot set up TLS")?);

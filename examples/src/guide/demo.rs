@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 
 /// The domain that the mocked cluster was bootstrapped with.
 pub const OLD_DOMAIN: &str = "old.example.com";
-/// The domain that it gets unless another is asked for.
+/// The domain that it gets by default.
 pub const NEW_DOMAIN: &str = "new.example.com";
 /// The cluster's name in `.flynnrc`.
 pub const CLUSTER: &str = "production";
@@ -23,7 +23,7 @@ pub const CLUSTER: &str = "production";
 const FLYNNRC: &str = include_str!("demo/flynnrc");
 const GITCONFIG: &str = include_str!("demo/gitconfig");
 
-/// A cluster over real TLS and the real files of somebody's home. Dropping it stops the one and deletes the other.
+/// A mocked cluster over real TLS, and a home directory with real files. Both are removed on drop.
 pub struct Demo {
     /// The cluster.
     pub mock: MockController,
@@ -31,25 +31,25 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Bootstraps a cluster, and a home with a `.flynnrc` and a `.gitconfig` such as people have: with comments,
-    /// further clusters, further sections.
+    /// Bootstraps a cluster and writes a `.flynnrc` and a `.gitconfig` like those that people have, with comments,
+    /// other clusters and other sections.
     ///
     /// # Errors
-    /// When the files cannot be written.
+    /// Returns why a file cannot be written.
     pub async fn start(age: ServerAge) -> Result<Self> {
         Self::start_on(MockController::builder(), age).await
     }
 
-    /// The same on a mock that is set up further: the domain, the age, TLS, the delays and the programs are set here.
+    /// [`start`](Self::start) with a mock of your own. Its domain, age, TLS, delays and programs are set here.
     ///
     /// # Errors
-    /// As [`start`](Self::start).
+    /// See [`start`](Self::start).
     pub async fn start_on(builder: Builder, age: ServerAge) -> Result<Self> {
         let mock = builder
             .bootstrapped(OLD_DOMAIN)
             .server(age)
             .tls()
-            // Deployments and migrations take their time, as they do, only less of it.
+            // Deployments and migrations take time, but less than on a real cluster.
             .delays(delays())
             .programs(program)
             .start()
@@ -87,17 +87,17 @@ impl Demo {
     /// Writes a file of the home folder.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// Returns why it cannot be written.
     pub fn write(&self, name: impl AsRef<Path>, text: &str) -> Result<()> {
         let path = self.home().join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
     }
 
-    /// Makes a CA with an intermediate, and a wildcard certificate for a domain, as one would buy it. Writes
-    /// `certificate.pem` with the chain, `certificate.key`, and `ca.pem` with the root, which is no public one.
+    /// Creates a CA with an intermediate, and a wildcard certificate for a domain like one that you buy. Writes
+    /// `certificate.pem` with the chain, `certificate.key`, and `ca.pem` with the root, which is not publicly trusted.
     ///
     /// # Errors
-    /// When it cannot be made or written.
+    /// Returns why it cannot be created or written.
     pub fn buy_certificate(&self, domain: &str) -> Result<CertificateFiles> {
         let what = "cannot make a certificate";
         let root = Ca::new("Example Trust Root").context(what)?;
@@ -123,8 +123,8 @@ fn delays() -> Delays {
     delays
 }
 
-/// What one-off jobs of a mocked cluster do: the blobstore's migration as the real one does it, judged by its env
-/// alone; anything else as in every mock.
+/// Runs the one-off jobs of a mocked cluster. The blobstore's migration goes by its env, as the real one does; other
+/// commands do what they do in every mock.
 pub fn program(command: &Command) -> Box<dyn Program> {
     if !command.args.first().is_some_and(|arg| arg.starts_with("/bin/flynn-blobstore")) {
         return command.default_program();
@@ -136,8 +136,8 @@ pub fn program(command: &Command) -> Box<dyn Program> {
     })
 }
 
-/// The log of `flynn-blobstore migrate` with two files in Postgres; nothing at all, and still status 0, where its
-/// configuration is broken.
+/// The log of `flynn-blobstore migrate` with two files in Postgres. With a broken configuration the real command prints
+/// nothing and exits with status 0.
 fn migrate(command: &Command) -> String {
     let blobstore = Blobstore::read(&command.env);
     if !blobstore.starts() {

@@ -1,4 +1,4 @@
-//! Documents for other tools, written whole or not at all.
+//! Documents for other tools, each written in one step.
 
 use std::fs;
 use std::path::Path;
@@ -6,15 +6,15 @@ use std::path::Path;
 use crate::blocking::blocking;
 use anyhow::{Context as _, Result};
 
-/// Whether a file holds exactly this text.
+/// Returns whether a file holds exactly this text.
 pub async fn holds(path: &Path, text: &str) -> bool {
     read(path).await.is_ok_and(|written| written == text)
 }
 
-/// What a file holds.
+/// Reads a text file.
 ///
 /// # Errors
-/// When it is missing, cannot be read, or is no text.
+/// Returns that it is missing, cannot be read or is not UTF-8.
 pub async fn read(path: &Path) -> Result<String> {
     let path = path.to_owned();
     let what = format!("cannot read {}", path.display());

@@ -1,4 +1,4 @@
-//! What shall be true at the end.
+//! The state that a run works towards.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -23,11 +23,11 @@ const BACKEND: &str = "s3main";
 /// The files of a certificate.
 #[derive(Debug, Clone)]
 pub struct CertificateFiles {
-    /// The chain, the leaf first.
+    /// The chain, leaf first.
     pub chain: PathBuf,
     /// The private key.
     pub key: PathBuf,
-    /// The CA that the chain leads to; a public one when `None`.
+    /// The CA that the chain leads to; a public one if `None`.
     pub ca: Option<PathBuf>,
 }
 
@@ -39,34 +39,34 @@ impl CertificateFiles {
     }
 }
 
-/// What the steps work towards, checked as far as that goes without a network.
+/// The state that the steps work towards, checked as far as possible without a network.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// Where the person's files are.
+    /// The user's files.
     pub locations: Locations,
-    /// The cluster in `.flynnrc`; the default one when `None`.
+    /// The cluster in `.flynnrc`; the default one if `None`.
     pub cluster: Option<String>,
-    /// The domain that the cluster shall have.
+    /// The new domain of the cluster.
     pub domain: Domain,
-    /// The certificate that the cluster shall have; `None` for steps that need none.
+    /// The new certificate; `None` for steps that do not need one.
     pub certificate: Option<CertificateFiles>,
-    /// Where blobs shall go; `None` leaves them alone.
+    /// The backend that blobs move to; `None` leaves them where they are.
     pub backend: Option<Backend>,
-    /// Whether a backend that the cluster has in this place keeps its key or role, since no key was given.
+    /// Keep the key or role of a backend that the cluster already has, because no key was given.
     pub keeps_access: bool,
-    /// The DNS records to plan; `None` plans nothing.
+    /// The DNS records to plan, if any.
     pub dns: Option<ClusterSpec>,
     /// The folder for the policy and the DNS plan.
     pub documents: PathBuf,
-    /// Where every name of the cluster is reached instead of asking DNS.
+    /// The address to use for every name of the cluster, instead of asking DNS.
     pub connect_to: Option<SocketAddr>,
 }
 
 impl Job {
-    /// The job for a cluster of the person's own `.flynnrc`.
+    /// Returns the job for a cluster of the user's `.flynnrc`.
     ///
     /// # Errors
-    /// What is wrong with the command line, or missing for these steps.
+    /// Returns that the command line is wrong or lacks an option that these steps need.
     pub fn real(arguments: &Arguments, steps: &[Step]) -> Result<Self> {
         let locations = Locations::from_env().context("cannot find your home")?;
         let target = &arguments.target;
@@ -105,10 +105,10 @@ impl Job {
         })
     }
 
-    /// The job for a mock: what is not given is made up.
+    /// Returns the job for a mock, with made-up values for all options that are not given.
     ///
     /// # Errors
-    /// What is wrong with what is given.
+    /// Returns that an option is not valid.
     pub fn demo(arguments: &Arguments, demo: &Demo) -> Result<Self> {
         let domain = arguments.domain.as_deref().unwrap_or(demo::NEW_DOMAIN);
         let domain: Domain = domain.parse().context("cannot use --domain")?;
@@ -137,7 +137,7 @@ impl Job {
     }
 }
 
-/// The domain that `.flynnrc` has for the cluster, without its port.
+/// Returns the cluster's domain from `.flynnrc`, without its port.
 fn present_domain(locations: &Locations, cluster: Option<&str>) -> Result<Domain> {
     let cluster = connect::cluster(locations, cluster)?;
     let reach = Reach::of(&cluster, locations, None)?;
@@ -160,7 +160,7 @@ fn key_of_environment() -> Result<Option<Key>> {
     }
 }
 
-/// S3 with this key, or with the role of the instances.
+/// Returns an S3 backend with this key, or with the role of the EC2 instances.
 fn backend(bucket: &str, region: &str, key: Option<&Key>) -> Result<Backend> {
     let s3 = match key {
         Some((id, secret)) => S3Backend::with_key(bucket, region, id, secret.expose_secret()),

@@ -27,6 +27,8 @@ pub mod step;
 pub mod steps;
 pub mod text;
 
+pub use connect::connect;
+
 /// The snippets of the README, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -1,4 +1,4 @@
-//! What a program writes to its standard streams, and the exit status that follows from it.
+//! Standard output, standard error and exit status of a program.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
@@ -8,7 +8,7 @@ use anyhow::Result;
 
 use crate::text::one_line;
 
-/// Standard output could not be written: somebody may believe that they have seen everything.
+/// Standard output could not be written, so the reader may have missed something.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to standard output")]
 pub struct OutputLost(#[from] io::Error);
@@ -33,14 +33,14 @@ pub fn write(bytes: &[u8]) -> Result<(), OutputLost> {
 
 /// Writes a line to standard error, where `eprintln!` panics if it cannot.
 pub fn complain(program: &str, text: impl Display) {
-    // Nobody can be told that nobody can be told; the exit status says that something is wrong.
+    // There is nowhere left to report a failure. The exit status says that something is wrong.
     let _ = writeln!(io::stderr(), "{program}: {text}");
 }
 
-/// The exit status of a program. A failure is one line on standard error and status 1.
+/// Returns the exit status of a program. A failure prints one line on standard error and returns status 1.
 pub fn exit(program: &str, done: Result<ExitCode>) -> ExitCode {
     done.unwrap_or_else(|error| {
-        // A reader that has seen enough (`| head -1`) needs no complaint; the status still says that it is not all.
+        // A reader that has closed the pipe (`| head -1`) needs no message. The status still says that output was lost.
         let lost = error.downcast_ref::<OutputLost>();
         if lost.is_none_or(|OutputLost(io)| io.kind() != ErrorKind::BrokenPipe) {
             complain(program, one_line(error.as_ref()));

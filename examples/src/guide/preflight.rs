@@ -1,4 +1,4 @@
-//! Everything that can be refused is refused before the first change.
+//! Checks before the first change.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,11 @@ use crate::step::Step;
 use crate::steps;
 use anyhow::{Context as _, Result, bail};
 
-/// Looks at what these steps will need. A dry run writes nothing, so it does not try whether it could.
+/// Checks what these steps will need: files, folders, locks, DNS and the connection. A dry run does not check whether
+/// it could write.
 ///
 /// # Errors
-/// What one of them could not do.
+/// Returns the first check that fails.
 pub async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Result<()> {
     let any = |of: &[Step]| of.iter().any(|step| steps.contains(step));
     if any(&[Step::Certificate]) {
@@ -48,7 +49,7 @@ pub async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Res
     Ok(())
 }
 
-/// Where these steps write.
+/// The folders that these steps write to.
 fn folders(session: &Session, steps: &[Step]) -> Vec<PathBuf> {
     let (locations, documents) = (&session.job.locations, &session.job.documents);
     let mut folders = Vec::new();
@@ -80,7 +81,7 @@ fn behind_links(file: &Path) -> PathBuf {
     file.canonicalize().unwrap_or_else(|_| file.to_owned())
 }
 
-/// The folder, or the one that it will be made in.
+/// The folder, or the nearest one above it that exists.
 fn nearest(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().find(|folder| folder.exists()).map(Path::to_owned)
 }
@@ -99,7 +100,7 @@ fn gitconfig_lock(session: &Session, steps: &[Step]) -> Option<PathBuf> {
     edits.then(|| lock.into())
 }
 
-/// Git's lock is a file that is there, for a moment unless git was killed.
+/// Waits for git's lock. git removes its lock file after a moment, unless it was killed.
 fn is_free(lock: &Path) -> Result<()> {
     for _ in 0..20 {
         match lock.symlink_metadata() {
@@ -111,7 +112,7 @@ fn is_free(lock: &Path) -> Result<()> {
         }
     }
     bail!(
-        "{} is there: git is at work, or was killed; remove the file if it is not",
+        "{} exists: git is running or was killed; if it is not running, remove the file",
         lock.display()
     )
 }

@@ -1,4 +1,4 @@
-//! Programs made of steps: the command line becomes a job, the job a run.
+//! Programs made of steps.
 
 use std::process::ExitCode;
 
@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::step::Step;
 use crate::steps;
 
-/// The `main` of a program that runs these steps: exit status 0 if all hold, otherwise 1 and one line that says why.
+/// The `main` of a program that runs these steps. Exits with 0 if all hold, otherwise with 1 and one line on why.
 pub async fn main<P: Parser + Into<Arguments>>(steps: &'static [Step]) -> ExitCode {
     let arguments: Arguments = match cli::parse::<P>(WrongCall::OneLine) {
         Ok(options) => options.into(),
@@ -32,10 +32,10 @@ pub async fn main<P: Parser + Into<Arguments>>(steps: &'static [Step]) -> ExitCo
     output::exit(P::command().get_name(), done.map(|()| ExitCode::SUCCESS))
 }
 
-/// Carries out these steps as the command line asks for.
+/// Runs these steps with the options of the command line.
 ///
 /// # Errors
-/// Returns what is wrong with the input, before anything is touched; or which step failed and why.
+/// Returns that the input is not valid, before anything changes, or which step failed and why.
 pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Screen) -> Result<()> {
     let mode = if arguments.target.dry_run { Mode::DryRun } else { Mode::Do };
     if arguments.target.cluster.is_some() {
@@ -47,7 +47,7 @@ pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Scree
     let shows_itself = Arguments { target: Target::default(), ..arguments.clone() };
     if steps != Step::ALL && shows_itself != Arguments::default() {
         bail!(
-            "--cluster is missing; without any options the program shows itself on a mocked cluster"
+            "--cluster is missing; without any options the program runs on a mocked cluster"
         );
     }
     let demo = Demo::start(server.map_or(ServerAge::V2016, Server::into)).await?;

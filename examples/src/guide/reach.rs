@@ -1,4 +1,4 @@
-//! How the hosts of a cluster are reached: by DNS, or all at one address.
+//! Connections to the hosts of a cluster: by DNS, or all to one address.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -14,10 +14,10 @@ use crate::cluster;
 use crate::connect;
 use anyhow::{Context as _, Result, anyhow, bail};
 
-/// How many hosts are asked for their certificate at the same time.
+/// The number of hosts that are asked for their certificate at the same time.
 const PROBES_AT_ONCE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
-/// A cluster's hosts: those beside the controller have the port of its URL, and one address for all may be given.
+/// A cluster's hosts. All have the port of the controller's URL, and one address can be given for all.
 #[derive(Debug, Clone)]
 pub struct Reach {
     controller: Url,
@@ -26,10 +26,10 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// The hosts of a cluster of `.flynnrc`.
+    /// Returns the hosts of a cluster of `.flynnrc`.
     ///
     /// # Errors
-    /// When its `ControllerURL` is not `https://controller.<domain>`, with or without a port.
+    /// Returns that its `ControllerURL` is not `https://controller.<domain>`, with or without a port.
     pub fn of(
         cluster: &Cluster,
         locations: &Locations,
@@ -54,24 +54,24 @@ impl Reach {
         self.controller.host_str().unwrap_or_default()
     }
 
-    /// The port as URLs carry it: nothing, or `:8443`.
+    /// Returns the port as it follows a host in a URL: empty, or `:8443`.
     pub fn port_suffix(&self) -> String {
         self.controller.port().map(|port| format!(":{port}")).unwrap_or_default()
     }
 
-    /// A client of the controller over this TLS.
+    /// Returns a client of the controller with these TLS settings.
     ///
     /// # Errors
-    /// When it cannot be set up. Nothing is sent yet.
+    /// Returns that it cannot be set up. Nothing is sent yet.
     pub fn client(&self, cluster: &Cluster, tls: ClientTls) -> Result<Client> {
         let builder = connect::builder(tls, cluster, &self.tokens)?;
         self.direct(builder, self.controller_host()).build().context("cannot set up the client")
     }
 
-    /// Whether a host has an address: without one, a migration to its domain would lock us out.
+    /// Checks that a host has an address. Without one, a migration to its domain would lock us out.
     ///
     /// # Errors
-    /// When DNS knows none, and no address for all hosts was given.
+    /// Returns that DNS has no address for it and `--connect-to` was not given.
     pub async fn resolves(&self, host: &str) -> Result<()> {
         if self.connect_to.is_some() {
             return Ok(());
@@ -107,17 +107,17 @@ impl Reach {
         }
     }
 
-    /// The status, asked as a monitoring service would: by its public name, with its own key.
+    /// Asks for the status as a monitoring service does: by its public name and with its own key.
     ///
     /// # Errors
-    /// When the status app does not answer.
+    /// Returns that the status app does not answer.
     pub async fn status(&self, client: &Client, domain: &str) -> Result<Status> {
         let host = format!("status.{domain}");
         let url = format!("https://{host}{}", self.port_suffix());
         // It has no certificate of its own and presents the router's default one.
         let router = cluster::env(client, "router").await?;
         let certificate = router.get("TLSCERT").map_or("", String::as_str);
-        let pin = Pin::from_pem(certificate).context("the router's TLSCERT is no certificate")?;
+        let pin = Pin::from_pem(certificate).context("the TLSCERT of the router is not a certificate")?;
         let tls = ClientTls::pinned(pin).config().context("cannot set up TLS")?;
         let mut builder = self.direct(StatusClient::builder(&url).rustls_config(tls), &host);
         // Its key is another one than the controller's; private addresses are not asked for it.
@@ -130,7 +130,7 @@ impl Reach {
 
     fn direct(&self, builder: ClientBuilder, host: &str) -> ClientBuilder {
         match self.connect_to {
-            // Who names the address does not want a proxy to choose another.
+            // A proxy would choose another address.
             Some(address) => builder.resolve(host, address).no_proxy(),
             None => builder,
         }

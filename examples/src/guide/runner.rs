@@ -1,4 +1,4 @@
-//! Runs steps: look, do what is missing, look again. What is printed as "after" was read back.
+//! Runs steps: look, do what is missing, look again. The state printed as "after" was read back.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::step::{Look, Step};
 use crate::text::{one_line, printable};
 use anyhow::{Result, bail};
 
-/// Whether steps are done or only looked at.
+/// Do the steps, or only show what they would do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Do what is missing.
@@ -20,27 +20,27 @@ pub enum Mode {
     DryRun,
 }
 
-/// What became of one step.
+/// The outcome of one step.
 #[derive(Debug)]
 pub struct Report {
     /// The step.
     pub step: Step,
-    /// How it ended.
+    /// The outcome.
     pub mark: Mark,
-    /// What was found before.
+    /// The state before.
     pub before: String,
-    /// What was read back after it.
+    /// The state after, read back.
     pub after: String,
-    /// How long it took.
+    /// The time that it took.
     pub took: Duration,
 }
 
-/// What became of all steps.
+/// The outcome of all steps.
 #[derive(Debug)]
 pub struct Summary {
     /// The steps in their order.
     pub reports: Vec<Report>,
-    /// Why steps failed, in their order.
+    /// The failures, in the order of the steps.
     pub failures: Vec<(Step, anyhow::Error)>,
 }
 
@@ -103,13 +103,13 @@ async fn run_one(
     let now = step.look(session).await?;
     show(&mut session.screen, &now);
     if !now.holds {
-        bail!("it was done without an error, but looking again shows: {}", now.now);
+        bail!("it was done without an error, but the state is still: {}", now.now);
     }
     Ok((Mark::Done, now.now))
 }
 
 impl Summary {
-    /// Whether every step ended well.
+    /// Returns true if no step failed.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty()
     }
@@ -121,7 +121,7 @@ impl Summary {
         needed.filter(ended_badly).map(|report| report.step).next()
     }
 
-    /// The closing table: each step, before, after; of a dry run, what would be done.
+    /// Returns the closing table: each step with its state before and after; in a dry run, with what it would do.
     pub fn table(&self, mode: Mode) -> Vec<String> {
         let cell = |text: &str| printable(if text.is_empty() { "–" } else { text }).into_owned();
         let last = if mode == Mode::DryRun { "Would" } else { "After" };

@@ -1,4 +1,4 @@
-//! What you see while the steps run.
+//! Progress on the terminal.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
@@ -19,27 +19,27 @@ pub struct Screen {
     lost: Option<io::Error>,
 }
 
-/// How a step ended, as its last line shows it.
+/// The outcome of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// Looked at and found right; there was nothing to do.
+    /// Checked, with nothing to do.
     Checked,
-    /// Held already.
+    /// Already held.
     Held,
-    /// Was done now, and holds.
+    /// Done now.
     Done,
-    /// Would be done: a dry run.
+    /// To do, in a dry run.
     Planned,
-    /// Was not asked for.
+    /// Not asked for.
     Skipped,
     /// Failed.
     Failed,
-    /// Was not tried, because a step that it needs failed.
+    /// Not tried, because a step that it needs failed.
     Blocked,
 }
 
 impl Mark {
-    /// A sign and a word.
+    /// Returns a sign and a word.
     pub fn text(self) -> &'static str {
         match self {
             Self::Checked => "✓ checked",
@@ -69,7 +69,7 @@ impl Screen {
         Self { is_terminal: out.is_terminal(), ..Self::to(out) }
     }
 
-    /// Writes, without colours, wherever the caller likes.
+    /// Writes to `out`, without colours.
     pub fn to(out: impl Write + Send + 'static) -> Self {
         let spinner = ProgressBar::hidden();
         Self { out: Box::new(out), is_terminal: false, spinner, lost: None }
@@ -112,7 +112,7 @@ impl Screen {
     /// Ends the output.
     ///
     /// # Errors
-    /// Returns the first failure of writing. The steps do not stop for one, whoever reads their output.
+    /// Returns the first write that failed. The steps do not stop when a write fails.
     pub fn close(&mut self) -> Result<(), OutputLost> {
         self.lost.take().map_or(Ok(()), |error| Err(error.into()))
     }
@@ -131,7 +131,7 @@ impl Screen {
     }
 }
 
-/// A time as a person reads it: milliseconds below one second.
+/// Formats a time: in milliseconds below one second.
 pub fn seconds(took: Duration) -> String {
     if took < Duration::from_secs(1) {
         format!("{} ms", took.as_millis())

@@ -1,4 +1,4 @@
-//! One run of the steps: what was read from the files, and the connection to the cluster.
+//! One run of the steps: the files and the connection to the cluster.
 
 use std::time::Duration;
 
@@ -14,22 +14,22 @@ use crate::reach::Reach;
 use crate::screen::Screen;
 use anyhow::{Result, anyhow, bail};
 
-/// How long one deployment may take, its waiting included.
+/// The longest time for one deployment, including the wait for an earlier one.
 pub const DEPLOY_TIMEOUT: Duration = Duration::from_secs(300);
-/// How long the routers may take to present what a route says.
+/// The longest time until the routers present a route's certificate.
 const LIVE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The files, the connection, and where to report.
+/// The files, the connection and the progress of a run.
 pub struct Session {
-    /// What shall be true at the end.
+    /// The state to work towards.
     pub job: Job,
     /// The cluster as `.flynnrc` has it now.
     pub cluster: Cluster,
     /// The client of its controller.
     pub client: Client,
-    /// Where progress goes.
+    /// Shows the progress.
     pub screen: Screen,
-    /// How its hosts are reached.
+    /// The connections to its hosts.
     pub reach: Reach,
     certificate: Option<NewCertificate>,
 }
@@ -38,7 +38,7 @@ impl Session {
     /// Reads all files that the job names. Nothing is sent yet.
     ///
     /// # Errors
-    /// What is wrong with the files, in one line.
+    /// Returns which file is missing or not valid, in one line.
     pub fn open(job: Job, screen: Screen) -> Result<Self> {
         let cluster = connect::cluster(&job.locations, job.cluster.as_deref())?;
         let certificate = job.certificate.as_ref().map(NewCertificate::load).transpose()?;
@@ -50,7 +50,7 @@ impl Session {
     /// Reads `.flynnrc` again after it was changed, and connects by what it says now.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Returns that it is not valid.
     pub async fn reload(&mut self) -> Result<()> {
         let (locations, name) = (self.job.locations.clone(), self.job.cluster.clone());
         self.cluster = blocking(move || connect::cluster(&locations, name.as_deref())).await?;
@@ -63,7 +63,7 @@ impl Session {
     /// The new certificate.
     ///
     /// # Errors
-    /// When none was given.
+    /// Returns that none was given.
     pub fn certificate(&self) -> Result<&NewCertificate> {
         self.certificate.as_ref().ok_or_else(|| anyhow!("no certificate was given"))
     }
@@ -71,15 +71,15 @@ impl Session {
     /// The pin that `.flynnrc` has, if it has one.
     ///
     /// # Errors
-    /// When it is none.
+    /// Returns that it is not valid.
     pub fn pin(&self) -> Result<Option<Pin>> {
         connect::pin(&self.cluster)
     }
 
-    /// The pin of what a host of the cluster presents now.
+    /// Returns the pin of the certificate that a host presents now.
     ///
     /// # Errors
-    /// When no handshake comes about.
+    /// Returns why there was no TLS handshake.
     pub async fn presented(&self, host: &str) -> Result<Pin> {
         Ok(self.reach.presented(host).await?.pin())
     }
@@ -87,7 +87,7 @@ impl Session {
     /// Waits until a host presents the new certificate.
     ///
     /// # Errors
-    /// When it presents another for half a minute.
+    /// Returns that it still presents another one after half a minute.
     pub async fn presents_new(&self, host: &str) -> Result<()> {
         let wanted = self.certificate()?.pin;
         let deadline = tokio::time::Instant::now() + LIVE_TIMEOUT;
@@ -108,8 +108,9 @@ impl Session {
     }
 }
 
-/// Whom the client trusts. The new certificate's pin belongs to it: a run that was interrupted between the
-/// controller's route and the pin goes on, and whoever presents it has proved to own the key that the user handed in.
+/// Returns TLS settings that trust the pin of `.flynnrc` and that of the new certificate. So a run that was interrupted
+/// between the controller's route and the pin can continue. A server that presents the new certificate has proved that it
+/// has the key that the user gave.
 fn trust(cluster: &Cluster, certificate: Option<&NewCertificate>) -> Result<ClientTls> {
     connect::trust(cluster, certificate.map(|certificate| certificate.pin))
 }

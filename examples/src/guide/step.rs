@@ -4,7 +4,7 @@ use crate::session::Session;
 use crate::steps;
 use anyhow::Result;
 
-/// One step of the guide. Every step can be looked at without changing anything, and done.
+/// One step of the guide. You can look at every step without changing anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Read `.flynnrc` and connect with its pin.
@@ -31,20 +31,20 @@ pub enum Step {
     Status,
 }
 
-/// What a step finds when it looks.
+/// The result of looking at a step.
 #[derive(Debug, Clone, Default)]
 pub struct Look {
-    /// Whether everything the step is for holds already.
+    /// Everything that the step is for already holds.
     pub holds: bool,
-    /// Whether nobody asked for the step.
+    /// The step was not asked for.
     pub skipped: bool,
-    /// What is, in a few words: read from the server, the socket or the file.
+    /// The current state in a few words, read from the server, the socket or the file.
     pub now: String,
-    /// What was before, where `now` is the result of looking and not a state.
+    /// The state before, where `now` is the result of a check and not a state.
     pub before: Option<String>,
-    /// What doing the step would change, for people.
+    /// The changes that the step would make, for people.
     pub plan: Vec<String>,
-    /// What else was seen: warnings, tables, documents.
+    /// Other information: warnings, tables, documents.
     pub details: Vec<String>,
 }
 
@@ -59,18 +59,18 @@ impl Look {
         Self { now: now.into(), plan: plan.into_iter().collect(), ..Self::default() }
     }
 
-    /// Nobody asked for it.
+    /// The step was not asked for.
     pub fn skipped(why: impl Into<String>) -> Self {
         Self { skipped: true, now: why.into(), ..Self::default() }
     }
 
-    /// Says what was before.
+    /// Sets the state before.
     pub fn before(mut self, before: impl Into<String>) -> Self {
         self.before = Some(before.into());
         self
     }
 
-    /// Adds what else was seen.
+    /// Adds other information.
     pub fn details(mut self, details: impl IntoIterator<Item = String>) -> Self {
         self.details.extend(details);
         self
@@ -94,12 +94,16 @@ impl Step {
         Self::Status,
     ];
 
+    /// The steps that install a certificate.
+    pub const INSTALL_CERTIFICATE: [Self; 5] =
+        [Self::Connect, Self::Certificate, Self::Routes, Self::Pin, Self::Router];
+
     /// Its number in the guide, from 1.
     pub fn number(self) -> usize {
         self as usize + 1
     }
 
-    /// What it does, in a few words.
+    /// Returns what it does, in a few words.
     pub fn title(self) -> &'static str {
         match self {
             Self::Connect => "Connect with the pin of .flynnrc",
@@ -127,15 +131,15 @@ impl Step {
         }
     }
 
-    /// Whether the step has nothing to do: what it finds wrong is an error of the look.
+    /// Returns true for a step that only checks: a problem that it finds is an error of `look`.
     pub fn only_looks(self) -> bool {
         matches!(self, Self::Connect | Self::Certificate | Self::Status)
     }
 
-    /// Looks at what is, changing nothing.
+    /// Reads the current state. Changes nothing.
     ///
     /// # Errors
-    /// What could not be read, or is so wrong that the step could not be done.
+    /// Returns what could not be read, or why the step cannot be done.
     pub async fn look(self, session: &mut Session) -> Result<Look> {
         match self {
             Self::Connect => steps::connect::look(session).await,
@@ -152,10 +156,10 @@ impl Step {
         }
     }
 
-    /// Does what the look found to be missing; what it reports on the way goes to the session's progress.
+    /// Does what `look` found missing, and reports progress to the session's screen.
     ///
     /// # Errors
-    /// What went wrong. Doing the step again goes on from there.
+    /// Returns why it failed. Doing the step again continues where it stopped.
     pub async fn act(self, session: &mut Session) -> Result<()> {
         match self {
             Self::Connect | Self::Certificate | Self::Status => Ok(()),

@@ -1,4 +1,4 @@
-//! The steps, one a file. Each has a `look` that changes nothing and an `act` that does what the look found missing.
+//! The steps, one per file. `look` changes nothing; `act` does what `look` found missing.
 
 pub mod app;
 pub mod blobstore;

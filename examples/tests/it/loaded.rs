@@ -60,9 +60,6 @@ async fn on_the_first_run(
     );
 }
 
-const CERTIFICATE: [Step; 5] =
-    [Step::Connect, Step::Certificate, Step::Routes, Step::Pin, Step::Router];
-
 macro_rules! tests {
     ($($name:ident: $age:ident, $steps:expr, $domain:expr, $loses:expr;)+) => {$(
         #[tokio::test]
@@ -76,8 +73,8 @@ tests! {
     productionize_in_2016: V2016, Step::ALL, NEW_DOMAIN, true;
     productionize_in_2021: V2021, Step::ALL, NEW_DOMAIN, true;
     // Nothing follows the router's deployment, so its races are not met.
-    install_certificate_in_2016: V2016, CERTIFICATE, OLD_DOMAIN, false;
-    install_certificate_in_2021: V2021, CERTIFICATE, OLD_DOMAIN, false;
+    install_certificate_in_2016: V2016, Step::INSTALL_CERTIFICATE, OLD_DOMAIN, false;
+    install_certificate_in_2021: V2021, Step::INSTALL_CERTIFICATE, OLD_DOMAIN, false;
     migrate_domain_in_2016: V2016, [Step::Connect, Step::Domain], NEW_DOMAIN, true;
     migrate_domain_in_2021: V2021, [Step::Connect, Step::Domain], NEW_DOMAIN, true;
 }

@@ -19,6 +19,7 @@ mod pin;
 mod program;
 mod requests;
 mod resume;
+mod short;
 mod streams;
 mod twice;
 mod world;

@@ -214,7 +214,7 @@ async fn what_is_under_way_is_waited_for() {
         assert!(summary.is_complete(), "{:?}\n{output}", summary.failures);
         let migrations = world.changes().iter().filter(|change| *change == "PUT /domain").count();
         assert_eq!(migrations, 1, "{output}");
-        assert!(!output.contains("made no route"), "{output}");
+        assert!(!output.contains("left out the route"), "{output}");
 
         // The controller has moved, and its certificate with it.
         let client = world.demo.mock.client();

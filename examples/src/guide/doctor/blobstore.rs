@@ -1,4 +1,4 @@
-//! Where the blobs are.
+//! The blobstore's backends.
 
 use flynn_aws::blobstore::Blobstore;
 use flynn_tls::Severity;

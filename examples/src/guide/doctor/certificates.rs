@@ -1,4 +1,4 @@
-//! What each certified host presents.
+//! The certificates that the hosts present.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What the doctor reports.
+//! A finding of the doctor.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ pub use flynn_tls::Severity;
 
 use crate::text::printable;
 
-/// How many subjects of one finding are named.
+/// The number of subjects that a finding names.
 const MOST_NAMED: usize = 3;
 
 /// One problem, in the shape that the findings of flynn-tls and flynn-aws have.
@@ -14,13 +14,13 @@ const MOST_NAMED: usize = 3;
 pub struct Finding {
     /// A stable name for programs, such as `wrong-certificate`.
     pub code: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// The files, hosts and apps that it is about.
     pub subjects: Vec<String>,
-    /// What is wrong, and what follows from it.
+    /// The problem and its consequence.
     pub explanation: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: String,
 }
 

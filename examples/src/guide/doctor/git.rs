@@ -1,4 +1,4 @@
-//! What git does for the cluster: which password it sends, and which CA file it trusts.
+//! git's password and CA file for the cluster.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use super::Finding;
 use crate::steps::git::leads_to;
 use crate::text::shell_quoted;
 
-/// Examines the configuration of git, without a look at the cluster.
+/// Examines git's configuration without asking the cluster.
 pub(super) fn examine(locations: &Locations, cluster: &Cluster) -> Vec<Finding> {
     let (path, url) = (locations.gitconfig(), cluster.git_url());
     if url.is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn examine(locations: &Locations, cluster: &Cluster) -> Vec<Finding> 
     let mut findings = Vec::new();
     match credential::ask(git(locations), cluster, &locations.tokens()) {
         Ok(answer) => findings.extend(password(&name, url, &answer)),
-        // Without git nobody can be asked.
+        // git is not installed.
         Err(error) if error.kind() == flynn_config::ErrorKind::Git => {
             let answer = GitAnswer::Missing;
             if !blocks.has_flynn_helper() {

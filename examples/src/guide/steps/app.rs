@@ -14,7 +14,7 @@ const APP: &str = "www";
 /// Looks for the app and the apex route, and lists all routes as `flynn route` does.
 ///
 /// # Errors
-/// When the cluster does not answer.
+/// Returns that the cluster does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let apex = session.job.domain.as_str();
     let mut plan = Vec::new();
@@ -32,10 +32,11 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     Ok(look.details(route_table::lines(&routes)))
 }
 
-/// Creates what is missing. An apex that another app serves, for instance one that redirects, stays with it.
+/// Creates the app and the route if they are missing. An apex that another app serves, for example one that redirects,
+/// stays with that app.
 ///
 /// # Errors
-/// When the controller refuses.
+/// Returns that the controller refuses.
 pub async fn act(session: &mut Session) -> Result<()> {
     let apex = session.job.domain.as_str();
     if !exists(session).await? {

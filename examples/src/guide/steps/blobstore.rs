@@ -1,4 +1,4 @@
-//! The blobstore's files: into S3.
+//! Moves the blobstore's files to S3.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,16 +20,16 @@ use anyhow::{Context as _, Result, bail};
 
 /// The app.
 const APP: &str = "blobstore";
-/// What we leave in the app's meta once the migration was judged a success: the [mark]. The controller remembers that
-/// a job ended with status 0, but not what it printed, and the status alone proves nothing.
+/// The key in the app's metadata that records a successful migration with its [mark]. The controller remembers that a job
+/// exited with status 0 but not its output, and the status alone proves nothing.
 const MIGRATED: &str = "blobs-migrated-to";
-/// How long moving the blobs may take.
+/// The longest time for moving the blobs.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// Reads the env as the blobstore does, and whether the files were moved.
+/// Reads the env as the blobstore does, and checks whether the files were moved.
 ///
 /// # Errors
-/// When the cluster does not answer, or the backend is in use with another bucket.
+/// Returns that the cluster does not answer or that the backend is in use with another bucket.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let Some(given) = session.job.backend.clone() else {
         return Ok(Look::skipped("no --bucket was given"));
@@ -55,7 +55,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     }
     let migrated = migrated_to(session).await?;
     if !changes.is_empty() || migrated != Some(mark(&backend)) {
-        plan.push(format!("run {} and judge its output", migrate_command(None).join(" ")));
+        plan.push(format!("run {} and check its output", migrate_command(None).join(" ")));
     }
     let now = match found.backend(default) {
         None => format!("blobs in {default}"),
@@ -73,10 +73,11 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     Ok(Look::lacks(now, plan).details(findings))
 }
 
-/// Sets the variables in one release, runs the migration attached, and judges it.
+/// Sets the variables in one release, runs the migration job and checks its output.
 ///
 /// # Errors
-/// When the deployment fails (as it does when the bucket cannot be reached), or the job did not move the files.
+/// Returns that the deployment failed, for example because the bucket cannot be reached, or that the job did not move
+/// the files.
 pub async fn act(session: &mut Session) -> Result<()> {
     let Some(given) = session.job.backend.clone() else { return Ok(()) };
     let env = cluster::env(&session.client, APP).await?;
@@ -99,10 +100,10 @@ pub async fn act(session: &mut Session) -> Result<()> {
     };
     let changes = Changes::to_default(&backend, &env);
     if !changes.is_empty() {
-        // New files may have gone elsewhere meanwhile: what was moved before proves nothing.
+        // New files may have been written elsewhere since the last migration.
         leave_mark(session, None).await?;
         let change = session.client.app(APP).env().set(changes.set.iter()).unset(&changes.unset);
-        let what = "cannot configure the blobstore, the old release goes on";
+        let what = "cannot configure the blobstore; the old release still runs";
         cluster::change_env(session, change, what).await?;
     }
     if migrated_to(session).await? != Some(mark(&backend)) {
@@ -111,7 +112,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// Runs the job attached, judges it, and leaves the mark.
+/// Runs the migration job, checks its output and records the success.
 async fn migrate(
     session: &mut Session,
     backend: &Backend,
@@ -166,14 +167,14 @@ async fn follow(session: &mut Session, job: Attached, log: &mut MigrationLog) ->
     bail!("the output of the job ended without an exit status")
 }
 
-/// What is noted of files that were moved: the backend, and what it stood for.
+/// Names the backend that files were moved to, and its bucket.
 fn mark(backend: &Backend) -> String {
     format!("{}: {}", backend.name(), place(backend))
 }
 
-/// Notes which migration was judged a success, or that none counts any more.
+/// Records a successful migration, or removes the record.
 async fn leave_mark(session: &Session, mark: Option<String>) -> Result<()> {
-    let what = "cannot note whether the blobs were moved";
+    let what = "cannot record whether the blobs were moved";
     let app = session.client.app(APP);
     let mut meta = app.get().await.context(what)?.meta;
     let before = match &mark {
@@ -191,7 +192,7 @@ async fn migrated_to(session: &Session) -> Result<Option<String>> {
     Ok(app.meta.get(MIGRATED).cloned())
 }
 
-/// Where the policy is.
+/// Returns the path of the policy.
 pub fn policy_file(session: &Session) -> PathBuf {
     session.job.documents.join("blobstore-policy.json")
 }
@@ -201,11 +202,11 @@ fn policy(session: &Session, backend: &Backend) -> Option<(PathBuf, String)> {
     Some((policy_file(session), Policy::for_blobstore(s3.bucket(), s3.region()).to_json()))
 }
 
-/// The backend that the cluster shall have. Without a key of its own in the environment it keeps the access that the
-/// cluster's has to the same bucket.
+/// Returns the backend to set. Without a key in the environment, keeps the key or role that the cluster already uses for
+/// the same bucket.
 ///
 /// # Errors
-/// A backend that files refer to must not change its bucket: they would be lost from sight.
+/// Returns that the backend is in use with another bucket. Its files could no longer be found if it changed.
 fn wanted(session: &Session, given: Backend, found: &Blobstore) -> Result<Backend> {
     let name = given.name();
     let Some(set) = found.backends().iter().find(|set| set.name == *name) else {
@@ -213,14 +214,14 @@ fn wanted(session: &Session, given: Backend, found: &Blobstore) -> Result<Backen
     };
     let Some(used) = &set.backend else {
         bail!(
-            "the backend {name} is set, but is none that can be read: if no files are in it, unset {} first",
+            "the backend {name} is set but not valid: if it holds no files, unset {} first",
             set.variables.join(" and ")
         );
     };
     let (old, new) = (place(used), place(&given));
     if old != new {
         bail!(
-            "the backend {name} is in use with {old}: files in it would be lost from sight if it became {new}"
+            "the backend {name} is in use with {old}: its files could no longer be found if it changed to {new}"
         );
     }
     Ok(if session.job.keeps_access { used.clone() } else { given })
@@ -233,7 +234,7 @@ fn place(backend: &Backend) -> String {
     }
 }
 
-/// How it is used, for people.
+/// Describes the key or role.
 fn access(backend: &Backend) -> String {
     let BackendKind::S3(s3) = backend.kind() else { return String::new() };
     match s3.access() {

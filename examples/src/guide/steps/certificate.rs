@@ -1,4 +1,4 @@
-//! Judging the new certificate before anything is touched.
+//! Checks the new certificate before anything changes.
 
 use flynn_tls::{Code, Requirements, check};
 
@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 /// first, that it is in date, and that the chain is complete.
 ///
 /// # Errors
-/// The first thing that makes it unfit; how many more there are is said too.
+/// Returns the first finding that makes the certificate unusable, and the number of others.
 pub fn look(session: &mut Session) -> Result<Look> {
     let domain = session.job.domain.as_str();
     let new = session.certificate()?;

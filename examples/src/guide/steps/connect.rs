@@ -1,4 +1,4 @@
-//! Connecting with the pin of `.flynnrc`.
+//! Connects with the pin of `.flynnrc`.
 
 use flynn_tls::pin_mismatch;
 
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 /// Makes a call that needs the key.
 ///
 /// # Errors
-/// When nobody answers, somebody else answers, or the key is wrong.
+/// Returns that nobody answers, that another server answers, or that the key is wrong.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let url = session.reach.controller_url().to_owned();
     let name = session.cluster.name().to_owned();

@@ -14,7 +14,7 @@ use crate::step::Look;
 /// Compares the files with the plan.
 ///
 /// # Errors
-/// When a file that was written cannot be read back.
+/// Returns that a file that was written cannot be read.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let Some(spec) = &session.job.dns else {
         return Ok(Look::skipped("no --node-ip was given"));
@@ -67,7 +67,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// Writes the files.
 ///
 /// # Errors
-/// When one cannot be written.
+/// Returns why a file cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
     let Some(spec) = &session.job.dns else { return Ok(()) };
     for (path, text) in files(session, spec) {
@@ -78,7 +78,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// Where the change batch is.
+/// Returns the path of the change batch.
 pub fn batch_file(session: &Session) -> PathBuf {
     session.job.documents.join(format!("route53-{}.json", session.job.domain))
 }

@@ -1,4 +1,4 @@
-//! The cluster's domain: on the server by a migration, at home in the CA store, `.gitconfig` and `.flynnrc`.
+//! The cluster's domain: a migration on the server, then the CA file, `.gitconfig` and `.flynnrc`.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,20 +15,21 @@ use crate::session::Session;
 use crate::step::Look;
 use anyhow::{Context as _, Result, anyhow, bail};
 
-/// How long a migration may take: certificates, two deployments, all routes. The original's two minutes are too few.
+/// The longest time for a migration, which creates certificates and routes and deploys twice. The original CLI waits two
+/// minutes, which is too short.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Compares the domain of the server, the URLs and the pin of `.flynnrc`, and the CA file.
 ///
 /// # Errors
-/// When the cluster does not answer or a file cannot be read.
+/// Returns that the cluster does not answer or that a file cannot be read.
 pub async fn look(session: &mut Session) -> Result<Look> {
     session.reload().await?;
     let wanted = session.job.domain.to_string();
     let domain = cluster::domain(&session.client).await?;
     let mut plan = Vec::new();
     if let Some(running) = running(session).await? {
-        plan.push(format!("wait for the end of migration {}, which is under way", running.id));
+        plan.push(format!("wait for migration {}, which is already running", running.id));
     }
     if domain != wanted {
         plan.push(format!("migrate the cluster from {domain} to {wanted}"));
@@ -38,7 +39,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     let git = session.cluster.git_url();
     let git_holds = git.is_empty() || git == urls.git;
     if session.cluster.controller_url() != urls.controller || !git_holds {
-        plan.push("let URLs and pin in .flynnrc, the CA file and .gitconfig follow".to_owned());
+        plan.push("update the URLs and the pin in .flynnrc, the CA file and .gitconfig".to_owned());
     } else {
         if !ca_file_holds(session).await? {
             plan.push("write the cluster's CA file".to_owned());
@@ -55,21 +56,21 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     Ok(if plan.is_empty() { Look::holds(now) } else { Look::lacks(now, plan) })
 }
 
-/// Migrates and waits for the end, then lets the files follow, `.flynnrc` last: while it is behind, the next run
-/// knows that something is left to do.
+/// Migrates the cluster, waits for the end and updates the files. `.flynnrc` is last: as long as it has the old domain,
+/// the next run knows that there is something left to do.
 ///
 /// # Errors
-/// When the migration fails or does not end, or a file cannot be written.
+/// Returns that the migration failed or does not end, or that a file cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
     let wanted = session.job.domain.to_string();
     if let Some(running) = running(session).await? {
         let id = &running.id;
-        session.screen.say(format_args!("migration {id} is under way, waiting for its end"));
+        session.screen.say(format_args!("waiting for migration {id}, which is already running"));
         match running.wait().timeout(TIMEOUT).await {
             Err(error) if error.is_timeout() => {
-                return Err(error).context("the migration under way does not end");
+                return Err(error).context("the running migration does not end");
             }
-            // Even if it failed, it is over.
+            // It is finished, successfully or not.
             _ => {}
         }
     }
@@ -106,7 +107,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     session.reload().await
 }
 
-/// Whether the cluster has an image service: those of 2016 have none.
+/// Returns whether the cluster has an image service. Clusters of 2016 do not have one.
 async fn has_images(session: &Session, domain: &str) -> Result<bool> {
     let what = "cannot look for the image service";
     let app = session.client.app("tarreceive").get_opt().await.context(what)?;
@@ -116,8 +117,8 @@ async fn has_images(session: &Session, domain: &str) -> Result<bool> {
     Ok(route.is_some())
 }
 
-/// A migration that has not ended, perhaps of a run that was interrupted. The domain alone does not tell: it changes
-/// before the routes and the router's certificate do. One that has been silent for long is dead.
+/// Returns a migration that has not ended, for example of an interrupted run. The domain alone does not tell, because it
+/// changes before the routes and the router's certificate. A migration without an event for ten minutes counts as dead.
 async fn running(session: &Session) -> Result<Option<MigrationHandle>> {
     let what = "cannot list the migrations";
     let events = session.client.events().object_types([EventType::DomainMigration]);
@@ -143,13 +144,12 @@ async fn migrate(session: &mut Session, from: &str, to: &str) -> Result<()> {
     Ok(())
 }
 
-/// Gives every route under the old domain its counterpart: the migration may have left some out, perhaps in a run
-/// that was interrupted.
+/// Creates the routes that the migration left out, so that every route under the old domain has a counterpart.
 async fn create_missing_routes(session: &mut Session, old: &str, new: &str) -> Result<()> {
     let create = session.client.domain().create_missing_routes(old, new);
     let created = create.await.context("cannot create the routes that the migration left out")?;
     for route in created {
-        session.screen.say(format_args!("the migration made no route {}: created", route.domain));
+        session.screen.say(format_args!("the migration left out the route {}: created", route.domain));
     }
     Ok(())
 }
@@ -170,8 +170,8 @@ impl Urls {
     }
 }
 
-/// The pin that the controller presents under its new name. It comes over the connection that is trusted already,
-/// and the live server must agree.
+/// Returns the pin that the controller presents under its new name. The route is read over the trusted connection, and
+/// the live server must present the same certificate.
 async fn pin_of_route(session: &Session, host: &str) -> Result<Pin> {
     let what = format!("cannot read the route of {host}");
     let routes = session.client.app("controller").routes();
@@ -210,7 +210,7 @@ async fn ca_certificate(session: &Session) -> Result<String> {
     session.client.ca_certificate().await.context("cannot get the cluster's CA")
 }
 
-/// Moves Flynn's settings to the new git URL, if there are any, with the helper that was there.
+/// Moves Flynn's settings to the new git URL and keeps the helper.
 async fn change_gitconfig(session: &mut Session) -> Result<()> {
     let (old, new) = (session.cluster.git_url().to_owned(), Urls::of(session).git);
     let (locations, name) = (session.job.locations.clone(), session.cluster.name().to_owned());
@@ -221,7 +221,7 @@ async fn change_gitconfig(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// Whether there was something to move.
+/// Moves Flynn's sections of `.gitconfig` to another URL. Returns false if there are none.
 fn move_sections(locations: &Locations, name: &str, old: &str, new: &str) -> Result<bool> {
     let path = locations.gitconfig();
     let what = "cannot change .gitconfig";

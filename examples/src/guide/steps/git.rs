@@ -86,7 +86,7 @@ async fn plan(session: &Session, config: &GitConfig) -> Result<Option<Plan>> {
     config.plan(url, change).map(Some).context("cannot plan the change of .gitconfig")
 }
 
-/// Whether git, which then trusts only the CAs in `file`, accepts the chain.
+/// Returns whether git accepts the chain when it trusts only the CAs in `file`.
 pub fn leads_to(bundle: &Bundle, file: &Path) -> bool {
     let roots = flynn_config::read_file(file).ok().and_then(|pem| Roots::from_pem(pem).ok());
     roots.is_some_and(|roots| {

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 /// Compares three pins: of the certificate's file, of the live server, and in `.flynnrc`.
 ///
 /// # Errors
-/// When the server does not answer.
+/// Returns that the server does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     session.reload().await?;
     let Some(written) = session.pin()? else {
@@ -33,10 +33,10 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         .details(["file, server and .flynnrc agree, the client connects".to_owned()]))
 }
 
-/// Shows that the old pin no longer does, and writes the new one.
+/// Shows that a client with the old pin is refused, and writes the new pin.
 ///
 /// # Errors
-/// When the server presents something else than the file, or `.flynnrc` cannot be written.
+/// Returns that the server presents another certificate than the file, or that `.flynnrc` cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
     let (file, old) = (session.certificate()?.pin, session.pin()?);
     let live = session.presented(session.reach.controller_host()).await?;
@@ -65,7 +65,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     session.reload().await
 }
 
-/// What a client with the old pin says: a mismatch that names both pins, or something is wrong.
+/// Connects with the old pin and returns the refusal, which must name both pins.
 async fn refusal(session: &Session, old: Pin, live: Pin) -> Result<String> {
     let client = session.reach.client(&session.cluster, ClientTls::pinned(old))?;
     let Err(error) = client.apps().list().await else {

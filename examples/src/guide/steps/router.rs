@@ -1,4 +1,4 @@
-//! The router's default certificate: what every route without its own presents.
+//! The router's default certificate, which every route without its own presents.
 
 use secrecy::ExposeSecret;
 
@@ -7,10 +7,10 @@ use crate::session::Session;
 use crate::step::Look;
 use anyhow::Result;
 
-/// Compares the router's env, and what `status.` presents, which has no certificate of its own.
+/// Checks the router's env and the certificate that `status.` presents, which does not have its own.
 ///
 /// # Errors
-/// When the cluster does not answer.
+/// Returns that the cluster does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let env = cluster::env(&session.client, "router").await?;
     let new = session.certificate()?;
@@ -28,10 +28,10 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     ))
 }
 
-/// Sets both variables in one release, and waits for its deployment and for the live certificate.
+/// Sets both variables in one release and waits until the certificate is live.
 ///
 /// # Errors
-/// When the deployment fails, or the certificate does not become live.
+/// Returns that the deployment failed or that the certificate does not become live.
 pub async fn act(session: &mut Session) -> Result<()> {
     let new = session.certificate()?;
     let env = [("TLSCERT", new.chain_pem.as_str()), ("TLSKEY", new.key_pem.expose_secret())];

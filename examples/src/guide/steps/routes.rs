@@ -15,10 +15,10 @@ struct Found {
     holds: bool,
 }
 
-/// Finds the routes of the new domain and looks at what each presents.
+/// Finds the routes of the new domain and the certificate that each presents.
 ///
 /// # Errors
-/// When the cluster does not answer.
+/// Returns that the cluster does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let found = find(session).await?;
     let domain = session.job.domain.clone();
@@ -48,7 +48,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// Updates one route after the other and waits until each presents the new leaf.
 ///
 /// # Errors
-/// When an update fails, changes more than the certificate, or does not become live. The routes before it are done.
+/// Returns that an update failed, changed more than the certificate, or does not become live. Earlier routes are done.
 pub async fn act(session: &mut Session) -> Result<()> {
     for found in find(session).await? {
         if found.holds {

@@ -1,0 +1,43 @@
+//! From a `.flynnrc` to a client, right for every cluster: with a pin or without, with a key or a login.
+//!
+//! `cargo run -p flynn-examples --example connect -- [CLUSTER]`
+
+use flynn_client::{Client, StatusClient};
+use flynn_config::login::Auth;
+use flynn_config::{Locations, read_file};
+use flynn_tls::{ClientTls, Pin};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // The named cluster, else the one of $FLYNN_CLUSTER, else the default of ~/.flynnrc.
+    let name = std::env::args().nth(1);
+    let settings = Locations::from_env()?.client_settings(name.as_deref())?;
+    let mut builder = Client::builder(settings.controller_url());
+    if let Some(pin) = settings.pin() {
+        // Trust this certificate only. Without a pin, public authorities are trusted.
+        builder = builder.rustls_config(ClientTls::pinned(pin.parse::<Pin>()?).config()?);
+    }
+    let flynn = match settings.auth() {
+        Auth::Key(key) => builder.key(key),
+        Auth::Token(token) => builder.bearer_token(token.secret()), // of `flynn login`
+    }
+    .build()?;
+
+    for app in flynn.apps().list().await? {
+        println!("{} {}", app.id, app.name);
+    }
+
+    // The status app has another certificate, the router's, and another key.
+    if let Some(url) = settings.status_url() {
+        let tls = match settings.ca_file() {
+            Some(file) => ClientTls::private_ca(read_file(file)?)?,
+            None => ClientTls::webpki(),
+        };
+        let mut status = StatusClient::builder(url).rustls_config(tls.config()?);
+        if let Some(key) = flynn.app("status").env().get().await?.remove("AUTH_KEY") {
+            status = status.key(key);
+        }
+        println!("the cluster is {}", status.build_status()?.status().await?.status);
+    }
+    Ok(())
+}

@@ -1,0 +1,30 @@
+//! Tests a tool of your own against a mocked cluster, failures included.
+//!
+//! `cargo run -p flynn-examples --example test_with_mock`
+
+use flynn_client::Client;
+use flynn_mock::{AppSeed, Fault, MockController, Op};
+
+/// The tool: scales nothing, only counts.
+async fn my_tool(flynn: &Client) -> Result<usize, flynn_client::Error> {
+    Ok(flynn.apps().list().await?.len())
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    // In a test, this is the first line. Dropping the mock stops it.
+    let mock = MockController::builder().app(AppSeed::new("www").process("web", 2)).start().await;
+    assert_eq!(my_tool(&mock.client()).await?, 1);
+
+    // The controller is restarting: the client retries, since listing may be repeated.
+    mock.fail_next(Op::AppList, Fault::status(503).retry(true)).times(2);
+    assert_eq!(my_tool(&mock.client()).await?, 1);
+
+    // An error that retrying does not mend reaches the tool.
+    mock.fail_next(Op::AppList, Fault::status(500).retry(false));
+    assert_eq!(my_tool(&mock.client()).await.unwrap_err().status(), Some(500));
+
+    mock.requests().of(Op::AppList).assert_count(5);
+    println!("the tool works, and fails as it should");
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Scales a process type of an app by a load that another program measures.
+
+#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use flynn_examples::{cli, output};
+use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
+
+/// Scales a process type of an app. Reads the load from standard input, one number per line.
+///
+/// while sleep 30; do queue-length; done | autoscale worker worker --per 100 --max 20
+#[derive(Parser)]
+#[command(name = "autoscale")]
+struct Options {
+    #[command(flatten)]
+    connection: cli::Connection,
+    /// The app
+    app: String,
+    /// The process type
+    process: String,
+    /// The load that one process handles
+    #[arg(long, value_name = "LOAD", value_parser = clap::value_parser!(u32).range(1..))]
+    per: u32,
+    /// Keep at least this many processes
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    min: u32,
+    /// Start at most this many processes
+    #[arg(long, value_name = "N")]
+    max: u32,
+}
+
+fn main() -> ExitCode {
+    cli::main(run)
+}
+
+async fn run(options: Options) -> Result<ExitCode> {
+    let app = options.connection.client().await?.app(options.app.as_str());
+    let mut lines = BufReader::new(stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        let load: u32 = line.trim().parse().with_context(|| format!("{line:?} is not a load"))?;
+        let wanted = i64::from(load.div_ceil(options.per).min(options.max).max(options.min));
+        let formation = app.formations().get_opt(app.release().await?.id).await?;
+        let running = formation.and_then(|found| found.processes.get(&options.process).copied());
+        let running = running.unwrap_or(0);
+        // Up at once, down one by one: load comes back faster than processes start.
+        let next = wanted.max(running - 1);
+        if next != running {
+            let scaled = app.scale([(options.process.as_str(), next)]).await?;
+            scaled.wait().timeout(Duration::from_secs(300)).await?;
+            output::line(format_args!("load {load}: {running} -> {next} {}", options.process))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,49 @@
+//! Prints the status of a cluster, for people or for Prometheus.
+
+#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use flynn_client::status::Health;
+use flynn_examples::text::printable;
+use flynn_examples::{cli, cluster, output};
+
+/// Prints the status of a Flynn cluster and of its services.
+#[derive(Parser)]
+#[command(
+    name = "status",
+    after_help = "Exit status: 0 if the cluster is healthy, 1 if not, or if it cannot be asked."
+)]
+struct Options {
+    #[command(flatten)]
+    connection: cli::Connection,
+    /// Print Prometheus metrics, for the textfile collector of node_exporter
+    #[arg(long)]
+    prometheus: bool,
+}
+
+fn main() -> ExitCode {
+    cli::main(run)
+}
+
+async fn run(options: Options) -> Result<ExitCode> {
+    let (flynn, reach) = options.connection.open().await?;
+    let status = reach.status(&flynn, &cluster::domain(&flynn).await?).await?;
+    let up = |health: &Health| u8::from(*health == Health::Healthy);
+    if options.prometheus {
+        output::line(format_args!("flynn_healthy {}", up(&status.status)))?;
+        for (name, service) in &status.detail {
+            let name = name.escape_default();
+            let line = format!("flynn_service_healthy{{service=\"{name}\"}} {}", up(&service.status));
+            output::line(line)?;
+        }
+    } else {
+        output::line(format_args!("{} {}", status.status, printable(&status.version)))?;
+        for (name, service) in &status.detail {
+            output::line(format_args!("{} {}", printable(name), service.status))?;
+        }
+    }
+    Ok(if status.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
