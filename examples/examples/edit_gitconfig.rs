@@ -18,7 +18,6 @@ fn main() -> anyhow::Result<()> {
     }
 
     // Takes git's lock, reads the file again and replaces it in one step. Every other byte stays.
-    GitConfig::edit(locations.gitconfig(), |git| git.apply(&plan))
-        .map_err(|error: Error| error)?;
+    GitConfig::edit(locations.gitconfig(), |git| git.apply(&plan)).map_err(|error: Error| error)?;
     Ok(())
 }

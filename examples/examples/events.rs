@@ -16,7 +16,7 @@ async fn main() -> anyhow::Result<()> {
     let mut events = flynn.events().of_app(app.id).object_types([EventType::Job]).past().watch();
     while let Some(event) = events.try_next().await? {
         let job = event.job()?;
-        println!("{} {} {}", event.id, job.process_type, job.state);
+        println!("{} {} {}", event.id, job.type_name, job.state);
     }
     Ok(())
 }

@@ -28,6 +28,9 @@ struct Options {
     certificate: cli::CertificateOptions,
     #[command(flatten)]
     blobstore: cli::BlobstoreOptions,
+    /// The app for the root domain; it is created if it does not exist [default: www]
+    #[arg(long, value_name = "NAME")]
+    app: Option<String>,
     /// The public address of every node, for the DNS plan
     #[arg(long = "node-ip", value_name = "IP", num_args = 1.., value_delimiter = ',')]
     nodes: Vec<IpAddr>,
@@ -38,8 +41,8 @@ struct Options {
 
 impl From<Options> for Arguments {
     fn from(options: Options) -> Self {
-        let Options { target, domain, certificate, blobstore, nodes, out } = options;
-        Self { target, domain, certificate, blobstore, nodes, out }
+        let Options { target, domain, certificate, blobstore, app, nodes, out } = options;
+        Self { target, domain, certificate, blobstore, app, nodes, out }
     }
 }
 

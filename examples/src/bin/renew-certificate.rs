@@ -38,11 +38,18 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<ExitCode> {
-    let (chain, key) = files().context("run it as a hook of certbot, acme.sh or lego: no certificate is in the environment")?;
+    let (chain, key) = files().context(
+        "run it as a hook of certbot, acme.sh or lego: no certificate is in the environment",
+    )?;
     let Options { cluster, connect_to, ca } = options;
     let arguments = Arguments {
         target: Target { cluster: Some(cluster), connect_to, ..Target::default() },
-        certificate: CertificateOptions { certificate: Some(chain), key: Some(key), ca },
+        certificate: CertificateOptions {
+            certificate: Some(chain),
+            key: Some(key),
+            ca,
+            detach_managed: false,
+        },
         ..Arguments::default()
     };
     program::run(arguments, &Step::INSTALL_CERTIFICATE, Screen::stdout()).await?;

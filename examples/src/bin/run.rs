@@ -36,7 +36,9 @@ async fn run(options: Options) -> Result<ExitCode> {
     tokio::spawn(forward(input));
     while let Some(step) = output.try_next().await? {
         match step {
-            JobOutput::Data { stream: JobStream::Stderr, data } => std::io::stderr().write_all(&data)?,
+            JobOutput::Data { stream: JobStream::Stderr, data } => {
+                std::io::stderr().write_all(&data)?
+            }
             JobOutput::Data { data, .. } => output::write(&data)?,
             JobOutput::Exit { status } => return Ok(u8::try_from(status).unwrap_or(1).into()),
             _ => {}

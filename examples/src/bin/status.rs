@@ -36,7 +36,8 @@ async fn run(options: Options) -> Result<ExitCode> {
         output::line(format_args!("flynn_healthy {}", up(&status.status)))?;
         for (name, service) in &status.detail {
             let name = name.escape_default();
-            let line = format!("flynn_service_healthy{{service=\"{name}\"}} {}", up(&service.status));
+            let line =
+                format!("flynn_service_healthy{{service=\"{name}\"}} {}", up(&service.status));
             output::line(line)?;
         }
     } else {

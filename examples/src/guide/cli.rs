@@ -116,6 +116,9 @@ pub struct CertificateOptions {
     /// The CA of the certificate, if it is not publicly trusted
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub ca: Option<PathBuf>,
+    /// Also replace certificates that the cluster itself obtains and renews by ACME
+    #[arg(long, requires = "cert")]
+    pub detach_managed: bool,
 }
 
 /// The S3 bucket of the blobstore.
@@ -141,6 +144,8 @@ pub struct Arguments {
     pub certificate: CertificateOptions,
     /// The bucket for its blobs.
     pub blobstore: BlobstoreOptions,
+    /// The app for the root domain; `www` if `None`.
+    pub app: Option<String>,
     /// The public address of every node.
     pub nodes: Vec<IpAddr>,
     /// The folder for the policy and the DNS plan.
@@ -157,9 +162,7 @@ pub enum WrongCall {
 }
 
 /// The `main` of a program: parses its options, runs it, and reports an error in one line.
-pub fn main<P: Parser, F: Future<Output = Result<ExitCode>>>(
-    run: impl FnOnce(P) -> F,
-) -> ExitCode {
+pub fn main<P: Parser, F: Future<Output = Result<ExitCode>>>(run: impl FnOnce(P) -> F) -> ExitCode {
     let options = match parse::<P>(WrongCall::OneLine) {
         Ok(options) => options,
         Err(status) => return status,

@@ -2,10 +2,14 @@
 
 use flynn_client::apps::App;
 use flynn_client::env::ChangeEnv;
-use flynn_client::{Client, Env, Pending};
+use flynn_client::http::Method;
+use flynn_client::{Client, Env, Error, Pending};
 
 use crate::session::{DEPLOY_TIMEOUT, Session};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+
+/// The app of the controller itself.
+const CONTROLLER: &str = "controller";
 
 /// Returns the cluster's domain, which new apps get and a migration changes.
 ///
@@ -23,15 +27,39 @@ pub async fn env(client: &Client, app: &str) -> Result<Env> {
     client.app(app).env().get().await.with_context(|| format!("cannot read the env of {app}"))
 }
 
-/// The cluster's own apps, sorted by name, the controller last: it must be the last one to change its certificate.
+/// Returns all apps, the system apps among them. The fork of September 2026 leaves these out unless it is asked for
+/// `all`, which other servers ignore.
 ///
 /// # Errors
-/// When the controller does not answer.
+/// Returns that the controller does not answer.
+pub async fn all_apps(client: &Client) -> Result<Vec<App>, Error> {
+    client.request(Method::GET, "/apps").query("all", "1").repeatable().decode().await
+}
+
+/// Returns the cluster's own apps, sorted by name with the controller last, because its certificate must change last.
+///
+/// # Errors
+/// Returns that the controller does not answer, or that its own app is not in the list: without the system apps nothing
+/// that the guide does would be complete.
 pub async fn system_apps(client: &Client) -> Result<Vec<App>> {
-    let mut apps = client.apps().list().await.context("cannot list the apps")?;
+    let mut apps = all_apps(client).await.context("cannot list the apps")?;
     apps.retain(App::is_system);
-    apps.sort_by(|a, b| (a.name == "controller", &a.name).cmp(&(b.name == "controller", &b.name)));
+    if !apps.iter().any(|app| app.name == CONTROLLER) {
+        bail!(
+            "the server does not list the controller's own app; use the cluster's key or the token of an administrator"
+        );
+    }
+    apps.sort_by(|a, b| (a.name == CONTROLLER, &a.name).cmp(&(b.name == CONTROLLER, &b.name)));
     Ok(apps)
+}
+
+/// Returns whether the server leaves system apps out of its list of apps, as the fork of September 2026 does.
+///
+/// # Errors
+/// Returns that the controller does not answer.
+pub async fn hides_system_apps(client: &Client) -> Result<bool> {
+    let listed = client.apps().list().await.context("cannot list the apps")?;
+    Ok(!listed.iter().any(|app| app.name == CONTROLLER))
 }
 
 /// Changes an app's env in one release and one deployment. Waits for a deployment that is already running, for example

@@ -56,6 +56,10 @@ pub struct Job {
     pub keeps_access: bool,
     /// The DNS records to plan, if any.
     pub dns: Option<ClusterSpec>,
+    /// Replace certificates that the cluster manages by ACME.
+    pub detach_managed: bool,
+    /// The app for the root domain.
+    pub app: String,
     /// The folder for the policy and the DNS plan.
     pub documents: PathBuf,
     /// The address to use for every name of the cluster, instead of asking DNS.
@@ -100,6 +104,8 @@ impl Job {
             certificate,
             backend,
             keeps_access,
+            detach_managed: arguments.certificate.detach_managed,
+            app: arguments.app.clone().unwrap_or_else(|| "www".to_owned()),
             documents: arguments.out.clone().unwrap_or_else(|| PathBuf::from(".")),
             connect_to: target.connect_to,
         })
@@ -131,6 +137,8 @@ impl Job {
             certificate: Some(certificate),
             backend: Some(backend(bucket, region, None)?),
             keeps_access: true,
+            detach_managed: arguments.certificate.detach_managed,
+            app: arguments.app.clone().unwrap_or_else(|| "www".to_owned()),
             documents: arguments.out.clone().unwrap_or_else(|| demo.home().to_owned()),
             connect_to: Some(demo.mock.addr()),
         })

@@ -46,6 +46,12 @@ pub async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Res
         }
     }
     steps::connect::look(session).await?;
+    if any(&[Step::Routes]) {
+        steps::routes::check_managed(session).await?;
+    }
+    if any(&[Step::App]) {
+        steps::app::check_name(session).await?;
+    }
     Ok(())
 }
 

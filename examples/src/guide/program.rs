@@ -46,9 +46,7 @@ pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Scree
     let server = arguments.target.server;
     let shows_itself = Arguments { target: Target::default(), ..arguments.clone() };
     if steps != Step::ALL && shows_itself != Arguments::default() {
-        bail!(
-            "--cluster is missing; without any options the program runs on a mocked cluster"
-        );
+        bail!("--cluster is missing; without any options the program runs on a mocked cluster");
     }
     let demo = Demo::start(server.map_or(ServerAge::V2016, Server::into)).await?;
     if !steps.contains(&Step::Domain) {

@@ -117,7 +117,8 @@ impl Reach {
         // It has no certificate of its own and presents the router's default one.
         let router = cluster::env(client, "router").await?;
         let certificate = router.get("TLSCERT").map_or("", String::as_str);
-        let pin = Pin::from_pem(certificate).context("the TLSCERT of the router is not a certificate")?;
+        let pin =
+            Pin::from_pem(certificate).context("the TLSCERT of the router is not a certificate")?;
         let tls = ClientTls::pinned(pin).config().context("cannot set up TLS")?;
         let mut builder = self.direct(StatusClient::builder(&url).rustls_config(tls), &host);
         // Its key is another one than the controller's; private addresses are not asked for it.

@@ -21,7 +21,7 @@ pub enum Step {
     Router,
     /// Move the blobs to S3.
     Blobstore,
-    /// Create `www` and its apex route.
+    /// Create the app for the root domain and its route.
     App,
     /// Let git trust the new certificate: by the system's roots, or by the file of a private CA.
     Git,
@@ -113,7 +113,7 @@ impl Step {
             Self::Routes => "Certify the system apps' routes",
             Self::Pin => "Renew the pin",
             Self::Blobstore => "Move the blobstore to S3",
-            Self::App => "Create www and its apex route",
+            Self::App => "Serve the root domain",
             Self::Git => "Set git's CA file",
             Self::Dns => "Write the DNS plan",
             Self::Status => "Ask the cluster's status",

@@ -124,7 +124,8 @@ async fn each_does_what_it_says() {
     let www = client.app("www").get().await.unwrap();
     let release = NewRelease::of_app(&www.id).process("web", ProcessType::running(["/bin/web"]));
     let release = client.releases().create(release).await.unwrap();
-    let config = "[user]\n\tname = Ada\n[http \"https://git.example.com\"]\n\tsslCAInfo = /ca.pem\n";
+    let config =
+        "[user]\n\tname = Ada\n[http \"https://git.example.com\"]\n\tsslCAInfo = /ca.pem\n";
     place.write(".gitconfig", config);
 
     let mut seen = BTreeSet::new();
@@ -132,7 +133,13 @@ async fn each_does_what_it_says() {
         ("connect", &[][..], "", 0, "the cluster is healthy"),
         ("deploy", &["www", release.id.as_str()], "", 0, "runs"),
         ("env", &["www"], "", 0, "GREETING"),
-        ("route_certificate", &["dashboard", "chain.pem", "key.pem"], "", 0, "dashboard.example.com"),
+        (
+            "route_certificate",
+            &["dashboard", "chain.pem", "key.pem"],
+            "",
+            0,
+            "dashboard.example.com",
+        ),
         ("run_attached", &["blobstore", "cat"], "hello", 0, "hello"),
         ("run_attached", &["blobstore", "exit", "3"], "", 3, ""),
         ("test_with_mock", &[], "", 0, "works"),
@@ -159,7 +166,10 @@ async fn each_does_what_it_says() {
 
     assert_eq!(client.app("www").env().get().await.unwrap()["GREETING"], "hello");
     assert!(place.path("backup.tar").metadata().unwrap().len() > 0);
-    assert_eq!(std::fs::read_to_string(place.path(".gitconfig")).unwrap(), "[user]\n\tname = Ada\n");
+    assert_eq!(
+        std::fs::read_to_string(place.path(".gitconfig")).unwrap(),
+        "[user]\n\tname = Ada\n"
+    );
     let routes = client.app("dashboard").routes().list().await.unwrap();
     let chain = std::fs::read_to_string(place.path("chain.pem")).unwrap();
     assert_eq!(routes[0].certificate.as_ref().unwrap().cert.trim(), chain.trim());

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use flynn_tls::{Bundle, Certificate, Code, Pin, Requirements, Roots, Severity, check};
 
+use flynn_client::routes::Route;
+
 use super::{Finding, Patient, git};
 use crate::blocking::blocking;
 use crate::text::one_line;
@@ -19,16 +21,18 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
     let routes = patient.client.routes().list().under_domain(domain).await;
     let routes = routes.context("cannot list the routes")?;
     let status = format!("status.{domain}");
+    let mut findings = managed(patient, &routes);
     let certified = routes.iter().filter(|route| route.certificate.is_some());
     let stored = certified.map(|route| {
-        let certificate = route.certificate.as_ref();
+        // A managed certificate changes when the cluster renews it.
+        let is_own = route.managed_certificate_domain.is_empty();
+        let certificate = route.certificate.as_ref().filter(|_| is_own);
         (&route.domain, certificate.and_then(|stored| Pin::from_pem(&stored.cert).ok()))
     });
     // The status app has no certificate of its own and presents the router's.
     let hosts: Vec<_> = stored.chain([(&status, None)]).collect();
     let presented = patient.reach.presented_by(hosts.iter().map(|(host, _)| host.as_str())).await;
 
-    let mut findings = Vec::new();
     let mut groups: BTreeMap<Pin, Group> = BTreeMap::new();
     for ((host, stored), presented) in hosts.into_iter().zip(presented) {
         let presented = match presented {
@@ -65,6 +69,31 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
         }
     }
     Ok(findings)
+}
+
+/// Finds what managed certificates, which the fork obtains and renews by ACME, need.
+fn managed(patient: &Patient, routes: &[Route]) -> Vec<Finding> {
+    let managed = routes.iter().filter(|route| !route.managed_certificate_domain.is_empty());
+    let mut findings = Vec::new();
+    for route in managed {
+        if route.certificate.is_none() {
+            findings.push(Finding::warning(
+                "not-issued",
+                &route.domain,
+                "its managed certificate is not issued yet, so the router's default certificate is presented",
+                "wait a minute; if it stays so, see flynn -a acme log",
+            ));
+        }
+        if route.domain == patient.reach.controller_host() && patient.cluster.pin().is_some() {
+            findings.push(Finding::warning(
+                "pinned-and-renewed",
+                &route.domain,
+                "the cluster renews its certificate, and the TLSPin in .flynnrc refuses the next one",
+                "once the certificate is publicly trusted, remove the TLSPin line of the cluster from .flynnrc",
+            ));
+        }
+    }
+    findings
 }
 
 fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {

@@ -17,8 +17,7 @@ fn refused(patient: &Patient, error: &Error) -> Finding {
     let subject = patient.cluster.controller_url();
     if let Some(mismatch) = pin_mismatch(error) {
         // Whether to store another pin is a question of safety, which the library answers.
-        let (told, remedy) = (mismatch.to_string(), mismatch.likeliest().remedy());
-        let explanation = told.strip_suffix(&format!("; {remedy}")).unwrap_or(&told);
+        let (explanation, remedy) = (mismatch.explanation(), mismatch.remedy());
         return Finding::error("pin-mismatch", subject, explanation, remedy);
     }
     if error.is_unauthorized() {

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 pub async fn look(session: &mut Session) -> Result<Look> {
     let url = session.reach.controller_url().to_owned();
     let name = session.cluster.name().to_owned();
-    let apps = match session.client.apps().list().await {
+    let apps = match cluster::all_apps(&session.client).await {
         Ok(apps) => apps,
         Err(error) if error.is_unauthorized() => {
             bail!("{url} refuses the key of cluster {name:?} (401 Unauthorized)");
@@ -31,6 +31,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
             return Err(error).context(what);
         }
     };
+    cluster::system_apps(&session.client).await?;
     let domain = cluster::domain(&session.client).await?;
     let presented = session.presented(session.reach.controller_host()).await?;
     let mut look = Look::holds(format!("key accepted, domain {domain}, {} apps", apps.len()))

@@ -149,7 +149,9 @@ async fn create_missing_routes(session: &mut Session, old: &str, new: &str) -> R
     let create = session.client.domain().create_missing_routes(old, new);
     let created = create.await.context("cannot create the routes that the migration left out")?;
     for route in created {
-        session.screen.say(format_args!("the migration left out the route {}: created", route.domain));
+        session
+            .screen
+            .say(format_args!("the migration left out the route {}: created", route.domain));
     }
     Ok(())
 }

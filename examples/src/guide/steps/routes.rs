@@ -15,6 +15,37 @@ struct Found {
     holds: bool,
 }
 
+impl Found {
+    fn plan(&self) -> String {
+        let domain = &self.route.domain;
+        if self.route.managed_certificate_domain.is_empty() {
+            format!("update {domain}")
+        } else {
+            format!("update {domain} and end the management of its certificate")
+        }
+    }
+}
+
+/// Checks that no certificate which the cluster manages would be replaced without being asked for.
+///
+/// # Errors
+/// Returns which route has a managed certificate.
+pub async fn check_managed(session: &Session) -> Result<()> {
+    if session.job.detach_managed {
+        return Ok(());
+    }
+    for (_, route) in routes(session).await? {
+        if !route.managed_certificate_domain.is_empty() {
+            bail!(
+                "the cluster itself obtains and renews the certificate of {} (ACME); to replace it by yours, give \
+                 --detach-managed",
+                route.domain
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Finds the routes of the new domain and the certificate that each presents.
 ///
 /// # Errors
@@ -38,10 +69,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
     if holding == found.len() {
         return Ok(Look::holds(now));
     }
-    let plan = found
-        .iter()
-        .filter(|found| !found.holds)
-        .map(|found| format!("update {}", found.route.domain));
+    let plan = found.iter().filter(|found| !found.holds).map(Found::plan);
     Ok(Look::lacks(now, plan).details(lines))
 }
 
@@ -58,8 +86,14 @@ pub async fn act(session: &mut Session) -> Result<()> {
         let what = format!("cannot update the route {}", old.domain);
         let routes = session.client.app(app.as_str()).routes();
         let new = session.certificate()?;
-        routes
-            .update(&old)
+        let update = routes.update(&old);
+        let update = if old.managed_certificate_domain.is_empty() {
+            update
+        } else {
+            // In the same PUT, or the server would ignore the certificate.
+            update.detach_managed_certificate()
+        };
+        update
             .certificate(&new.chain_pem, new.key_pem.expose_secret())
             .await
             .with_context(|| what.clone())?;
@@ -78,23 +112,39 @@ pub async fn act(session: &mut Session) -> Result<()> {
     Ok(())
 }
 
+/// Finds the routes that get the certificate, the controller's last.
 async fn find(session: &Session) -> Result<Vec<Found>> {
+    check_managed(session).await?;
     let new = session.certificate()?;
-    let names = new.bundle.leaf().names();
+    let mut all = Vec::new();
+    for (app, route) in routes(session).await? {
+        let stored = route.certificate.as_ref().map(|stored| stored.cert.trim());
+        let same = stored == Some(new.chain_pem.trim());
+        let is_own = same && route.managed_certificate_domain.is_empty();
+        let holds = is_own && session.presented(&route.domain).await? == new.pin;
+        all.push(Found { app, route, holds });
+    }
+    // The controller can have other routes, such as that of the fork's login.
+    let controller = format!("controller.{}", session.job.domain);
+    all.sort_by_key(|found| found.route.domain == controller);
+    Ok(all)
+}
+
+/// Returns the certified routes of the system apps under the domain that the new certificate covers, with their apps.
+async fn routes(session: &Session) -> Result<Vec<(String, Route)>> {
+    let names = session.certificate()?.bundle.leaf().names();
     let mut all = Vec::new();
     for app in cluster::system_apps(&session.client).await? {
         let routes = session.client.app(app.id.clone()).routes().list();
         let routes = routes.under_domain(session.job.domain.as_str()).await;
         let routes = routes.with_context(|| format!("cannot list the routes of {}", app.name))?;
-        // A route without a certificate, as that of the status app, follows the router's default.
-        // Names two labels deep are not the wildcard's: those of the old domain, when that was below the new one.
-        let certified = |route: &Route| route.certificate.is_some() && names.covers(&route.domain);
-        for route in routes.into_iter().filter(certified) {
-            let stored = route.certificate.as_ref().map(|stored| stored.cert.trim());
-            let same = stored == Some(new.chain_pem.trim());
-            let holds = same && session.presented(&route.domain).await? == new.pin;
-            all.push(Found { app: app.name.clone(), route, holds });
-        }
+        // A route without a certificate, such as that of the status app, follows the router's default. Names two labels
+        // deep are not covered by the wildcard: those of the old domain, if it was below the new one.
+        let certified = |route: &Route| {
+            let has = route.certificate.is_some() || !route.managed_certificate_domain.is_empty();
+            has && names.covers(&route.domain)
+        };
+        all.extend(routes.into_iter().filter(certified).map(|route| (app.name.clone(), route)));
     }
     Ok(all)
 }
@@ -102,6 +152,7 @@ async fn find(session: &Session) -> Result<Vec<Found>> {
 fn differs_in_certificate_alone(old: &Route, new: &Route) -> bool {
     let mut expected = new.clone();
     expected.certificate.clone_from(&old.certificate);
+    expected.managed_certificate_domain.clone_from(&old.managed_certificate_domain);
     expected.updated_at.clone_from(&old.updated_at);
     expected == *old
 }

@@ -1,0 +1,100 @@
+//! The tools for daily work, each against a mocked cluster.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use flynn_examples::cli::Arguments;
+use flynn_examples::demo::{Demo, OLD_DOMAIN};
+use flynn_mock::{AppSeed, MockController, ServerAge};
+
+use crate::world::World;
+
+async fn world() -> World {
+    let builder = MockController::builder().app(AppSeed::new("shop").process("worker", 1));
+    let arguments = Arguments { domain: Some(OLD_DOMAIN.to_owned()), ..Arguments::default() };
+    World::of(Demo::start_on(builder, ServerAge::V2021).await.unwrap(), &arguments)
+}
+
+/// Runs a tool on the cluster of a world, with this input.
+fn run(world: &World, program: &str, arguments: &[&str], input: &str) -> Output {
+    let mut child = Command::new(program)
+        .args(["--cluster", "production", "--connect-to", &world.demo.mock.addr().to_string()])
+        .args(arguments)
+        .env_clear()
+        .env("HOME", world.demo.home())
+        .env("RENEWED_LINEAGE", world.path("live"))
+        .current_dir(world.demo.home())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+/// What a tool prints when it succeeds.
+fn succeeds(world: &World, program: &str, arguments: &[&str], input: &str) -> String {
+    let output = run(world, program, arguments, input);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn status() {
+    let world = world().await;
+    let program = env!("CARGO_BIN_EXE_status");
+    assert!(succeeds(&world, program, &[], "").starts_with("healthy "));
+    let metrics = succeeds(&world, program, &["--prometheus"], "");
+    assert!(metrics.contains("flynn_healthy 1\n"), "{metrics}");
+    assert!(metrics.contains("flynn_service_healthy{service=\"controller\"} 1\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn logs() {
+    let world = world().await;
+    let lines = succeeds(&world, env!("CARGO_BIN_EXE_logs"), &["controller", "-n", "1"], "");
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+}
+
+#[tokio::test]
+async fn run_attached() {
+    let world = world().await;
+    let program = env!("CARGO_BIN_EXE_run");
+    assert_eq!(succeeds(&world, program, &["blobstore", "cat"], "hello"), "hello");
+    assert_eq!(run(&world, program, &["blobstore", "exit", "3"], "").status.code(), Some(3));
+}
+
+#[tokio::test]
+async fn backup() {
+    let world = world().await;
+    let said = succeeds(&world, env!("CARGO_BIN_EXE_backup"), &["cluster.tar"], "");
+    let size = world.path("cluster.tar").metadata().unwrap().len();
+    assert!(size > 0 && said.contains(&size.to_string()), "{said}");
+    assert!(!world.path("cluster.part").exists());
+}
+
+#[tokio::test]
+async fn autoscale() {
+    let world = world().await;
+    let arguments = ["shop", "worker", "--per", "100", "--max", "3"];
+    let said = succeeds(&world, env!("CARGO_BIN_EXE_autoscale"), &arguments, "50\n250\n900\n0\n");
+    assert_eq!(said, "load 250: 1 -> 3 worker\nload 0: 3 -> 2 worker\n");
+    let output = run(&world, env!("CARGO_BIN_EXE_autoscale"), &arguments, "many\n");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn renew_certificate() {
+    let world = world().await;
+    std::fs::create_dir(world.path("live")).unwrap();
+    for (from, to) in [("certificate.pem", "fullchain.pem"), ("certificate.key", "privkey.pem")] {
+        std::fs::copy(world.path(from), world.path("live").join(to)).unwrap();
+    }
+    let program = env!("CARGO_BIN_EXE_renew-certificate");
+    for done in ["3 done now", "0 done now, 3 held"] {
+        let said = succeeds(&world, program, &["--ca", "ca.pem"], "");
+        assert!(said.contains(done), "{said}");
+    }
+}
