@@ -2,15 +2,15 @@
 
 #![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Parser;
-use flynn_client::jobs::{AttachedInput, JobOutput, JobStream};
-use flynn_examples::{cli, output};
-use futures_util::TryStreamExt as _;
-use tokio::io::{AsyncWriteExt as _, copy, stdin};
+use flynn_client::jobs::Control;
+use flynn_examples::cli;
+use futures_util::stream::unfold;
+use tokio::io::{stderr, stdin, stdout};
+use tokio::signal::ctrl_c;
 
 /// Runs a command in an app's environment, with your input, output and ^C. Exits with its status.
 #[derive(Parser)]
@@ -30,36 +30,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<ExitCode> {
-    let flynn = options.connection.client().await?;
-    let job = flynn.app(options.app.as_str()).jobs().run(options.command).release_env(true);
-    let (mut output, input) = job.attached().await?.split();
-    tokio::spawn(forward(input));
-    while let Some(step) = output.try_next().await? {
-        match step {
-            JobOutput::Data { stream: JobStream::Stderr, data } => {
-                std::io::stderr().write_all(&data)?
-            }
-            JobOutput::Data { data, .. } => output::write(&data)?,
-            JobOutput::Exit { status } => return Ok(u8::try_from(status).unwrap_or(1).into()),
-            _ => {}
-        }
-    }
-    bail!("the job ended without an exit status")
-}
-
-/// Sends standard input and ^C to the job, which may end first.
-async fn forward(mut input: AttachedInput) -> Result<()> {
-    let mut stdin = stdin();
-    loop {
-        tokio::select! {
-            copied = copy(&mut stdin, &mut input) => {
-                copied?;
-                return Ok(input.shutdown().await?);
-            }
-            interrupted = tokio::signal::ctrl_c() => {
-                interrupted?;
-                input.signal(2).await?;
-            }
-        }
-    }
+    let jobs = options.connection.client().await?.app(options.app.as_str()).jobs();
+    let job = jobs.run(options.command).release_env(true).attached().await?;
+    let interrupts = unfold((), async |()| {
+        ctrl_c().await.ok()?;
+        Some((Control::Signal(2), ()))
+    });
+    Ok(job.run(stdin(), stdout(), stderr()).controls(interrupts).await?.into())
 }

@@ -54,7 +54,7 @@ async fn what_breaks_is_found() {
     let git = world.read(".gitconfig").replace("ca-certs/production.pem", "ca-certs/gone.pem");
     world.demo.write(".gitconfig", &git).unwrap();
     let findings = examine(&world).await;
-    for text in ["Token 2 has no", "no backend \"s3\"", "gone.pem, which does not exist"] {
+    for text in ["token 2 has no", "no backend \"s3\"", "gone.pem, which does not exist"] {
         assert!(has(&findings, Severity::Error, text), "{text}: {findings:#?}");
     }
     // As git, it looks for `~/` in the home.

@@ -3,9 +3,11 @@
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
+use flynn_config::FlynnRc;
 use flynn_examples::cli::Arguments;
 use flynn_examples::demo::{Demo, OLD_DOMAIN};
 use flynn_mock::{AppSeed, MockController, ServerAge};
+use secrecy::ExposeSecret as _;
 
 use crate::world::World;
 
@@ -96,5 +98,46 @@ async fn renew_certificate() {
     for done in ["3 done now", "0 done now, 3 held"] {
         let said = succeeds(&world, program, &["--ca", "ca.pem"], "");
         assert!(said.contains(done), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn deploy_and_env() {
+    let world = world().await;
+    let (deploy, env) = (env!("CARGO_BIN_EXE_deploy"), env!("CARGO_BIN_EXE_env"));
+    let client = world.demo.mock.client();
+    let before = client.app("shop").release().await.unwrap().id;
+    let plan = succeeds(&world, deploy, &["shop", "--env", "A=1", "--dry-run"], "");
+    assert!(plan.contains('A'), "{plan}");
+    assert_eq!(client.app("shop").release().await.unwrap().id, before);
+    let said = succeeds(&world, deploy, &["shop", "--env", "A=1"], "");
+    let now = client.app("shop").release().await.unwrap();
+    assert!(said.contains(&format!("release {} runs", now.id)), "{said}");
+    assert_eq!(now.env["A"], "1");
+    assert!(succeeds(&world, deploy, &["shop", "--env", "A=1"], "").contains("nothing to change"));
+
+    let dotenv = "export B='two words'\n";
+    succeeds(&world, env, &["shop", "C=3", "--file", "-", "--unset", "A"], dotenv);
+    assert_eq!(succeeds(&world, env, &["shop"], ""), "B='two words'\nC=3\n");
+}
+
+#[tokio::test]
+async fn rotate_key() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let world = World::new(age).await;
+        let old = world.demo.mock.key().to_owned();
+        let said = succeeds(&world, env!("CARGO_BIN_EXE_rotate-key"), &[], "");
+        let rc = FlynnRc::load(world.path(".flynnrc")).unwrap();
+        let new = rc.cluster("production").unwrap().key().expose_secret().to_owned();
+        assert_ne!(new, old);
+        assert!(!said.contains(&old) && !said.contains(&new), "{said}");
+        // The old key opens nothing, and no app has it.
+        let client = world.demo.mock.client();
+        assert!(client.apps().list().await.unwrap_err().is_unauthorized());
+        let client = client.with_key(new.as_str()).unwrap();
+        for app in client.apps().list().await.unwrap() {
+            let Some(release) = client.app(app.id).release_opt().await.unwrap() else { continue };
+            assert!(!release.env.values().any(|value| value.contains(&old)), "{}", app.name);
+        }
     }
 }

@@ -26,7 +26,13 @@ pub fn look(session: &mut Session) -> Result<Look> {
             0 => String::new(),
             more => format!(" (and {more} more, see check-certificate)"),
         };
-        bail!("{} cannot be used: {}: {}{more}", new.path.display(), error.code, error.explanation);
+        bail!(
+            "{} cannot be used: {}: {}: {}{more}",
+            new.path.display(),
+            error.code,
+            error.subject,
+            error.explanation
+        );
     }
     let leaf = new.bundle.leaf();
     let now =
