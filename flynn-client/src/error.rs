@@ -359,6 +359,12 @@ impl Error {
         self
     }
 
+    /// With what an operation of several steps has left half done, which is more than one of its steps.
+    pub(crate) fn with_only_pending(mut self, pending: impl IntoIterator<Item = Pending>) -> Self {
+        self.inner().pending = pending.into_iter().collect();
+        self
+    }
+
     pub(crate) fn with_failed_job(mut self, job: JobId, log_tail: Vec<String>) -> Self {
         self.inner().failed_job = Some(job);
         self.inner().log_tail = log_tail;

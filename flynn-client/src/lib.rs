@@ -101,6 +101,8 @@ pub mod resources;
 
 pub mod routes;
 
+pub mod certificates;
+
 pub mod formations;
 
 pub mod volumes;
@@ -108,6 +110,8 @@ pub mod volumes;
 pub mod sinks;
 
 pub mod domain;
+
+pub mod key_rotation;
 
 pub mod backup;
 

@@ -66,6 +66,7 @@ impl Client {
     /// - Accepted operations are waited for.
     /// - Other lost answers are looked for; an operation that did not begin is not begun again.
     /// - Resource links that are missing are made again.
+    /// - Certificates and keys need more than ids: install or rotate them again, which goes on where it stopped.
     ///
     /// # Errors
     /// Those of waiting for the operation: it may have failed ([`ErrorKind::Failed`]), or the deadline may have
@@ -122,6 +123,13 @@ impl Resume {
                 wait.run(deadline).await.map(Outcome::JobEnded)
             }
             Pending::PerhapsJob { .. } => Err(unknown("jobs cannot be told apart", pending)),
+            // These need what no id can say: the certificate, or the key and where it is stored.
+            Pending::Certificate { .. } => Err(Error::invalid_input(
+                "plan the installation of the certificate again: it goes on where it stopped",
+            )),
+            Pending::KeyRotation { .. } => {
+                Err(Error::invalid_input("use `Client::rotate_key` to continue the rotation"))
+            }
             Pending::ResourceLinks { app, resources } => {
                 link(&client, app, resources, deadline).await.map(Outcome::Linked)
             }

@@ -94,6 +94,20 @@ pub enum Pending {
         /// The release that it runs.
         release: ReleaseId,
     },
+    /// Some places under a domain have a new certificate, others still the old one, which could not be restored: plan
+    /// the [installation](crate::Client::install_certificate) again to finish.
+    Certificate {
+        /// The domain.
+        domain: String,
+        /// What has the new certificate, such as `route controller.example.com of controller`.
+        places: Vec<String>,
+    },
+    /// The key is being rotated, and both keys work.
+    KeyRotation {
+        /// Whether the new key was stored: [`resume`](crate::key_rotation::RotateKey::resume) with it then, otherwise
+        /// start again.
+        stored: bool,
+    },
     /// Links of an app to resources were removed for a moment and may not have been put back.
     ResourceLinks {
         /// The app's id.
@@ -104,7 +118,7 @@ pub enum Pending {
 }
 
 impl Pending {
-    /// The app that it concerns; `None` for migrations, which concern the cluster.
+    /// The app that it concerns; `None` for what concerns the whole cluster.
     pub fn app(&self) -> Option<AppRef> {
         match self {
             Self::Release { app, .. }
@@ -115,7 +129,10 @@ impl Pending {
             | Self::Job { app, .. }
             | Self::PerhapsJob { app, .. } => Some(app.clone()),
             Self::AppDeletion { app } | Self::ResourceLinks { app, .. } => Some(app.into()),
-            Self::Migration { .. } | Self::PerhapsMigrating { .. } => None,
+            Self::Migration { .. }
+            | Self::PerhapsMigrating { .. }
+            | Self::Certificate { .. }
+            | Self::KeyRotation { .. } => None,
         }
     }
 }
@@ -153,6 +170,16 @@ impl fmt::Display for Pending {
             Self::Job { app, job } => write!(f, "job {} of app {} continues", id(job), id(app)),
             Self::PerhapsJob { app, release } => {
                 write!(f, "a job of release {} of app {} may run", id(release), id(app))
+            }
+            Self::Certificate { domain, places } => {
+                let places = places.len();
+                write!(f, "{places} places under {} have the new certificate", Line(domain, NAME))
+            }
+            Self::KeyRotation { stored: true } => {
+                f.write_str("both keys work: resume the rotation with the stored key")
+            }
+            Self::KeyRotation { stored: false } => {
+                f.write_str("the controller may accept a key that was not stored: rotate again")
             }
             Self::ResourceLinks { app, resources } => {
                 write!(f, "app {} has lost {} resource links", id(app), resources.len())

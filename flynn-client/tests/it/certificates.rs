@@ -1,0 +1,187 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flynn_client::certificates::{CertificatePlan, Place, Question};
+use flynn_client::{Client, Error, ErrorKind, Pending};
+use flynn_mock::{MockController, ServerAge};
+
+use crate::faults::{self, Fault};
+
+const DOMAIN: &str = "example.com";
+
+async fn cluster() -> Arc<MockController> {
+    Arc::new(MockController::builder().bootstrapped(DOMAIN).start().await)
+}
+
+/// A pair for the same domain that another cluster has.
+async fn pair() -> (String, String) {
+    let other = cluster().await;
+    let certificate =
+        other.state().app("controller").unwrap().routes().remove(0).certificate.unwrap();
+    (certificate.cert, certificate.key.expose().to_owned())
+}
+
+async fn plan(client: &Client, (cert, key): &(String, String)) -> Result<CertificatePlan, Error> {
+    client.install_certificate(DOMAIN, cert.as_str(), key.as_str()).plan().await
+}
+
+/// What each host presents.
+fn presented(mock: &MockController) -> BTreeMap<String, String> {
+    let state = mock.state();
+    let default = state.app("router").unwrap().release().env["TLSCERT"].clone();
+    let routes = state.routes().into_iter().filter(|route| !route.domain.is_empty());
+    let presents = routes.map(|route| {
+        let own = route.certificate.map(|certificate| certificate.cert);
+        (route.domain, own.unwrap_or_else(|| default.clone()).trim().to_owned())
+    });
+    presents.chain([("default".to_owned(), default.trim().to_owned())]).collect()
+}
+
+fn all_present(mock: &MockController, cert: &str) -> bool {
+    presented(mock).values().all(|presented| presented == cert.trim())
+}
+
+/// Answers as a caller does who looks at the cluster.
+async fn apply(
+    mock: &Arc<MockController>,
+    plan: CertificatePlan,
+    cert: &str,
+) -> Result<Vec<Place>, Error> {
+    let (mock, cert) = (Arc::clone(mock), cert.trim().to_owned());
+    let applied = plan.apply(move |question| {
+        let live = match question {
+            Question::IsLive { host } => presented(&mock).get(&host) == Some(&cert),
+            _ => true,
+        };
+        async move { Ok(live) }
+    });
+    applied.await
+}
+
+#[tokio::test]
+async fn every_route_and_the_default_get_it_and_the_controller_is_last() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let mock = MockController::builder().server(age).bootstrapped(DOMAIN).start().await;
+        let mock = Arc::new(mock);
+        let pair = pair().await;
+        let before = mock.state().routes();
+        let planned = plan(&mock.client(), &pair).await.unwrap();
+        let places: Vec<_> = planned.steps().map(ToString::to_string).collect();
+        assert_eq!(places.last().unwrap(), "route controller.example.com of controller");
+        assert_eq!(places[places.len() - 2], "default certificate of the router");
+        assert!(!places.iter().any(|place| place.contains("status.")), "{places:?}");
+
+        let done = apply(&mock, planned, &pair.0).await.unwrap();
+        assert_eq!(done.len(), places.len());
+        assert!(all_present(&mock, &pair.0), "{:?}", presented(&mock).keys());
+        // Nothing else of a route has changed.
+        for (mut old, mut new) in before.into_iter().zip(mock.state().routes()) {
+            assert_eq!(old.certificate.is_some(), new.certificate.is_some());
+            (old.certificate, new.certificate) = (None, None);
+            (old.updated_at, new.updated_at) = (None, None);
+            assert_eq!(old, new);
+        }
+        assert!(plan(&mock.client(), &pair).await.unwrap().is_empty());
+    }
+}
+
+/// With a port at its end, as the domains of clusters may be.
+#[tokio::test]
+async fn other_domains_leave_the_default_alone() {
+    let mock = cluster().await;
+    let (cert, key) = pair().await;
+    let client = mock.client();
+    let install = client.install_certificate("example.com:8443", cert.as_str(), key.as_str());
+    let all = install.clone().plan().await.unwrap().steps().len();
+    let git = install.clone().only(|route| route.domain.starts_with("git.")).router_default(false);
+    let places: Vec<_> = git.plan().await.unwrap().steps().map(ToString::to_string).collect();
+    assert_eq!(places, ["route git.example.com of gitreceive"]);
+    assert!(all > 2);
+    let other = client.install_certificate("other.test", cert.as_str(), key.as_str());
+    assert!(other.plan().await.unwrap().is_empty());
+    for (domain, cert, key) in [("", "x", "y"), (DOMAIN, " ", "y"), (DOMAIN, "x", "")] {
+        let refused = client.install_certificate(domain, cert, key).plan().await.unwrap_err();
+        assert!(refused.is_validation(), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_live_or_not_trusted_is_taken_back() {
+    for (dead, says) in [
+        ("git.example.com", "git.example.com does not present the new certificate"),
+        ("controller.example.com", "controller.example.com does not present the new certificate"),
+        ("trust", "the caller does not trust the new certificate"),
+        ("trust later", "the caller does not trust the new certificate"),
+        ("error", "cannot verify the certificate of git.example.com"),
+    ] {
+        let mock = cluster().await;
+        let before = presented(&mock);
+        let planned = plan(&mock.client(), &pair().await).await.unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let questions = Arc::clone(&asked);
+        let refused = planned
+            .apply(move |question| {
+                let mut asked = questions.lock().unwrap();
+                let first = !asked.contains(&question);
+                asked.push(question.clone());
+                let answer = match question {
+                    Question::IsTrusted => Ok(dead != "trust" && (first || dead != "trust later")),
+                    Question::IsLive { host } if dead == "error" && host.starts_with("git.") => {
+                        Err("no route to host".into())
+                    }
+                    Question::IsLive { host } => Ok(host != dead),
+                    _ => Ok(true),
+                };
+                async move { answer }
+            })
+            .live_within(Duration::from_millis(300))
+            .await
+            .unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Failed);
+        assert!(refused.to_string().contains(says), "{refused}");
+        assert_eq!(presented(&mock), before, "{dead}");
+        assert!(refused.all_pending().is_empty(), "{refused}");
+        let asked = asked.lock().unwrap();
+        assert_eq!(asked[0], Question::IsTrusted);
+        assert_eq!(format!("{refused:#}").contains("no route to host"), dead == "error");
+    }
+}
+
+/// A fault at a request: the cluster is as before or as asked, or the error names what has the new certificate, and
+/// another plan ends it.
+#[tokio::test]
+async fn a_fault_at_any_request_leaves_nothing_unsaid() {
+    let pair = pair().await;
+    let run = async |at, fault| {
+        let mock = cluster().await;
+        let before = presented(&mock);
+        let operation = async |client| {
+            let planned = plan(&client, &pair).await?;
+            apply(&mock, planned, &pair.0).await
+        };
+        let (result, count) = faults::run(&mock, at, fault, operation).await;
+        match &result {
+            None => {}
+            Some(Ok(_)) => assert!(all_present(&mock, &pair.0), "{fault:?} {at}"),
+            Some(Err(error)) => {
+                let named =
+                    error.all_pending().iter().any(|p| matches!(p, Pending::Certificate { .. }));
+                assert!(named || presented(&mock) == before, "{fault:?} {at}: {error}");
+                assert!(!format!("{error:?} {error:#}").contains("PRIVATE KEY"));
+            }
+        }
+        let again = plan(&mock.client(), &pair).await.unwrap();
+        apply(&mock, again, &pair.0).await.unwrap();
+        assert!(all_present(&mock, &pair.0), "{fault:?} {at}");
+        count
+    };
+    let requests = run(usize::MAX, Fault::None).await;
+    assert!(requests > 20);
+    // Every seventh request here, so that a run takes seconds; the fault changes from one to the next.
+    let step = if std::env::var_os("FLYNN_TEST_LONG").is_some() { 1 } else { 7 };
+    for at in (0..requests).step_by(step) {
+        let fault = [Fault::AnswerLost, Fault::Killed, Fault::Refused][at % 3];
+        run(at, fault).await;
+    }
+}
