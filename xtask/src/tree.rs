@@ -61,7 +61,7 @@ const BUDGETS: [Budget; 8] = [
     Budget {
         name: "flynn-examples",
         features: &["--features", "aws"],
-        most: 400,
+        most: 240,
         ours: &OURS,
         banned: &["aws-lc-rs", "openssl", "native-tls"],
     },
