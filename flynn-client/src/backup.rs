@@ -335,7 +335,7 @@ impl<'a, W: AsyncWrite + Send + Unpin + 'a> SaveBackup<'a, W> {
                 writer.flush().await.map_err(cannot_write)
             })
             .await?;
-        let sha512 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha512 = format!("{:x}", hash.finalize());
         let mut saved = SavedBackup {
             size: tar.size(),
             sha512,

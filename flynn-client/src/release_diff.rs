@@ -159,6 +159,7 @@ fn compare(
 }
 
 /// The server leaves out what is empty.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "`filter` passes a reference")]
 fn is_set(value: &&Value) -> bool {
     match value {
         Value::Null => false,

@@ -263,7 +263,7 @@ impl Demux {
             Some(Err(error)) => self.end = Some(Err(error)),
             None => {
                 self.end =
-                    Some(Err(Error::new(ErrorKind::Connection, "the output was read before")))
+                    Some(Err(Error::new(ErrorKind::Connection, "the output was read before")));
             }
         }
         Poll::Ready(())

@@ -223,6 +223,7 @@ impl ChangeRelease {
         self
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "its callers own it")]
     fn set_env<K: Into<String>, V: Into<String>>(
         mut self,
         process_type: Option<String>,
@@ -236,6 +237,7 @@ impl ChangeRelease {
         self
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "its callers own it")]
     fn unset<K: Into<String>>(
         mut self,
         process_type: Option<String>,
@@ -305,10 +307,12 @@ impl ChangeRelease {
                 }
                 Some(replaced) => {
                     merges += 1;
-                    let merged = self.merge(&base, &document, replaced, merges, deadline).await?;
+                    let combined = self.merge(&base, &document, replaced, merges, deadline).await?;
                     // Other writers have read what this one has just deployed.
-                    base =
-                        Base { id: release.id, document: std::mem::replace(&mut document, merged) };
+                    base = Base {
+                        id: release.id,
+                        document: std::mem::replace(&mut document, combined),
+                    };
                 }
             }
         }

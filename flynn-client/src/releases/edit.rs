@@ -102,20 +102,13 @@ fn holder<'a>(
 
 /// Sets a member of a map in a document, or removes it. A map that becomes empty goes.
 fn set(document: &mut Document, field: &str, name: &str, value: Option<&str>) {
-    match value {
-        Some(value) => {
-            document::merge(
-                document,
-                field,
-                Document::from_iter([(name.to_owned(), value.into())]),
-            );
-        }
-        None => {
-            let Some(Value::Object(map)) = document.get_mut(field) else { return };
-            map.remove(name);
-            if map.is_empty() {
-                document.remove(field);
-            }
-        }
+    if let Some(value) = value {
+        let member = Document::from_iter([(name.to_owned(), value.into())]);
+        return document::merge(document, field, member);
+    }
+    let Some(Value::Object(map)) = document.get_mut(field) else { return };
+    map.remove(name);
+    if map.is_empty() {
+        document.remove(field);
     }
 }
