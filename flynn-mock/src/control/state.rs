@@ -40,7 +40,13 @@ pub(super) fn seed(shared: &Shared, call: &Call) -> Reply {
     let file: SeedFile = call.json()?;
     let names: Vec<Value> = file.names().map(Value::from).collect();
     for app in file.into_apps() {
-        let planted = shared.mock.hub().drive(|inner| app.plant(&mut inner.engine));
+        let planted = shared.mock.hub().drive(|inner| {
+            inner.engine.advance(inner.clock.now());
+            let planted = app.plant(&mut inner.engine);
+            // Jobs take time to start.
+            inner.clock.reach(inner.engine.now());
+            planted
+        });
         planted.map_err(|why| Refusal::new(StatusCode::CONFLICT, why))?;
     }
     Ok((StatusCode::CREATED, json!({ "apps": names })))
