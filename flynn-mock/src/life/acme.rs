@@ -66,7 +66,7 @@ impl Engine {
             }
         };
         let Some(certificate) = certificate else { return };
-        if own.is_none() {
+        if own.is_none() && certificate.cert.is_empty() {
             self.event(at, "", "managed_certificate", &certificate.id, &certificate);
         }
         let stored = self.tables.certificates.iter();
@@ -93,13 +93,17 @@ impl Engine {
             errors: Vec::new(),
             ..sent.clone()
         };
-        if !sent.cert.is_empty() && !sent.route_id.is_empty() {
+        let issued = sent.status == CertificateStatus::Issued && !sent.cert.is_empty();
+        if issued && !sent.route_id.is_empty() {
             let id = self.store_managed(at, &sent);
             let mut routes = self.tables.routes.iter_mut();
             let route = routes.find(|route| route.id == sent.route_id && !route.deleted);
             if let Some(route) = route {
                 route.certificate_id = Some(id.clone());
                 route.live_certificate = Some(id);
+                let route = route.clone();
+                let told = self.stored_route(&route);
+                self.event(at, "", "route", &route.id, &told);
             }
         }
         let sent = ManagedCertificate { updated_at: Some(at), ..sent };

@@ -40,7 +40,7 @@ impl fmt::Debug for Command {
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .field("tty", &self.tty)
             .field("attached", &self.attached)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -34,6 +34,7 @@ impl Tables {
 
 /// Writes a document as it comes out of the database's `jsonb`: the keys of each object by their length,
 /// then by their bytes.
+#[allow(clippy::ref_option, reason = "serde's shape")]
 fn jsonb<S: Serializer>(document: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
     document.as_ref().map(Jsonb).serialize(to)
 }

@@ -12,6 +12,7 @@ use crate::life::{Engine, Options, Pace};
 use crate::wire::Request;
 
 mod backup;
+mod fork;
 mod jobs;
 mod layers;
 mod life;
