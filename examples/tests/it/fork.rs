@@ -83,8 +83,8 @@ async fn the_route_of_the_login_is_certified_and_survives() {
     let (summary, output) = world.run(Mode::Do).await;
     assert!(summary.is_complete(), "{:?}\n{output}", summary.failures);
     assert!(output.contains("auth.new.example.com (controller) presents the new leaf"), "{output}");
-    let updated = output.lines().filter(|line| line.contains(") presents the new leaf"));
-    assert!(updated.last().unwrap().contains("controller.new.example.com"), "{output}");
+    let mut updated = output.lines().filter(|line| line.contains(") presents the new leaf"));
+    assert!(updated.next_back().unwrap().contains("controller.new.example.com"), "{output}");
 }
 
 /// Gives the controller's route a certificate that the cluster manages.

@@ -158,7 +158,7 @@ fn each_drift_is_one_repair() {
         ["set the object ownership of the bucket acme-flynn-blobs to BucketOwnerEnforced"]
     );
     let plan = after(|o| {
-        o[5]["Rules"][0]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] = json!(30)
+        o[5]["Rules"][0]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"] = json!(30);
     });
     let Action::S3(S3Action::SetLifecycle { rules, .. }) = &plan.steps[0].action else {
         panic!("{plan:?}")

@@ -122,7 +122,7 @@ fn closed_ports_and_missing_documents_are_told() {
     assert_eq!(unknown[0], "unknown-group node1");
 }
 
-/// Flynn's S3 client cannot use IMDSv2.
+/// Flynn's S3 client cannot use `IMDSv2`.
 #[test]
 fn a_role_needs_imdsv1_and_the_profile() {
     let text = SPEC.replace("region =", "access = \"ec2-role\"\nregion =");

@@ -189,7 +189,7 @@ mod tests {
 
     use super::*;
 
-    /// The OpenAPI document and the table list the same calls.
+    /// The `OpenAPI` document and the table list the same calls.
     #[test]
     fn the_document_has_every_call() {
         let document: Value = serde_json::from_str(super::super::OPENAPI).unwrap();

@@ -56,5 +56,5 @@ pub use ready::ReadyFile;
 pub use seed_file::{SeedFile, SeedFileError};
 pub use server::Control;
 
-/// The OpenAPI 3.1 document of the API, in JSON.
+/// The `OpenAPI` 3.1 document of the API, in JSON.
 pub const OPENAPI: &str = include_str!("openapi.json");

@@ -129,7 +129,7 @@ fn wrong_calls_say_what_is_wrong() {
     assert_eq!(too_large.0, 413);
 }
 
-/// Each example of the OpenAPI document is accepted, and the answer has the fields of its schema.
+/// Each example of the `OpenAPI` document is accepted, and the answer has the fields of its schema.
 #[test]
 fn the_document_is_true() {
     let driver = Driver::start();

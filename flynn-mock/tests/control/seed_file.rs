@@ -56,7 +56,7 @@ fn all_that_a_seed_can_say() {
         let state = mock.state();
         assert!(state.app("empty").unwrap().release_opt().is_none());
         let www = state.app("www").unwrap();
-        assert_eq!((&*www.strategy.to_string(), www.deploy_timeout), ("one-by-one", 30));
+        assert_eq!((&*www.strategy.clone(), www.deploy_timeout), ("one-by-one", 30));
         assert_eq!(www.meta["team"], "web");
         let release = www.release();
         assert_eq!(release.env["GREETING"], "hello");

@@ -321,7 +321,7 @@ async fn a_client_has_the_present_key() {
 async fn until_waits_for_a_change() {
     let mock = MockController::builder().start().await;
     let client = mock.client();
-    let (_, made) = tokio::join!(mock.until(|state| state.app("www").is_ok()), async {
+    let ((), made) = tokio::join!(mock.until(|state| state.app("www").is_ok()), async {
         client.apps().create(flynn_client::apps::NewApp::named("www")).await
     });
     assert_eq!(made.unwrap().name, "www");

@@ -25,7 +25,7 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
         );
         not_canonical(FILE, &what, why, report);
     }
-    if let Some(why) = context.key.and_then(|key| key.skipped_by_go()) {
+    if let Some(why) = context.key.and_then(super::super::key::PrivateKey::skipped_by_go) {
         not_canonical("key file", "the private key", why, report);
     }
     superfluous(context, report);
