@@ -81,12 +81,14 @@ struct Installation {
     key: Secret,
 }
 
+type ChooseRoute = dyn Fn(&Route) -> bool + Send + Sync;
+
 /// Settings of an installation; made by [`Client::install_certificate`].
 #[derive(Clone)]
 #[must_use = "nothing is sent until its plan is awaited"]
 pub struct InstallCertificate {
     installation: Installation,
-    only: Option<Arc<dyn Fn(&Route) -> bool + Send + Sync>>,
+    only: Option<Arc<ChooseRoute>>,
     default: Option<bool>,
 }
 

@@ -291,20 +291,23 @@ impl ReleaseSeed {
             artifacts.push(image(engine)?);
         }
         let processes = self.processes.iter().map(|(kind, process)| {
-            let mut document = json!({ "args": process.args });
+            let mut document = Map::new();
+            document.insert("args".into(), json!(process.args));
             if !process.env.is_empty() {
-                document["env"] = process.env.clone().into();
+                document.insert("env".into(), process.env.clone().into());
             }
             if process.data {
-                document["data"] = true.into();
+                document.insert("data".into(), true.into());
             }
-            (kind.clone(), document)
+            (kind.clone(), Value::Object(document))
         });
         env.extend(self.env.clone());
         let mut release = json!({"app_id": app, "artifacts": artifacts, "env": env,
                                  "processes": processes.collect::<Map<_, _>>()});
-        if !self.meta.is_empty() {
-            release["meta"] = self.meta.clone().into();
+        if let Some(release) = release.as_object_mut()
+            && !self.meta.is_empty()
+        {
+            release.insert("meta".into(), self.meta.clone().into());
         }
         let release = call(engine, &Method::POST, "/releases", &release)?;
         Ok(id_of(&release).to_owned())

@@ -45,7 +45,8 @@ fn codes(spec: &ClusterSpec, change: impl FnOnce(&mut [Value; 4])) -> Vec<String
 }
 
 fn first(documents: &mut [Value; 4]) -> &mut Value {
-    &mut documents[0]["Reservations"][0]["Instances"][0]
+    let [instances, ..] = documents;
+    &mut instances["Reservations"][0]["Instances"][0]
 }
 
 #[test]
@@ -100,7 +101,9 @@ fn open_internal_ports_are_critical() {
     stranger["SecurityGroups"] = json!([{"GroupId": "sg-1", "GroupName": "x"}]);
     documents[0]["Reservations"].as_array_mut().unwrap().push(json!({"Instances": [stranger]}));
     let mut inventory = Inventory::default();
-    documents.iter().for_each(|document| inventory.read(&document.to_string()).unwrap());
+    for document in &documents {
+        inventory.read(&document.to_string()).unwrap();
+    }
     let findings = preflight(&spec(), &inventory);
     assert_eq!((findings[0].code, findings[0].severity), ("stranger-in-group", Severity::Critical));
 }

@@ -114,11 +114,8 @@ pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
 /// apps with the path as it stands.
 pub(crate) fn missing_grant(spec: &Spec) -> String {
     let mut segments = spec.path.split('/').skip(1);
-    let app = match (segments.next(), segments.next()) {
-        (Some("apps"), Some(app)) => app,
-        _ => {
-            return "it needs the scope `cluster:admin`: grants of apps do not cover it".to_owned();
-        }
+    let (Some("apps"), Some(app)) = (segments.next(), segments.next()) else {
+        return "it needs the scope `cluster:admin`: grants of apps do not cover it".to_owned();
     };
     let grant = match spec.method {
         Method::GET | Method::HEAD => "`app:read`",

@@ -166,15 +166,15 @@ async fn one_future_drives_input_output_signals_and_sizes() {
     let (mut stderr, err) = tokio::io::duplex(64);
     let (send, controls) = futures_channel();
     let run = tokio::spawn(attached.run(&b"hi"[..], out, err).controls(controls).into_future());
-    let mut sent = vec![0; 8 + 6];
-    job.read_exact(&mut sent).await.unwrap();
-    assert_eq!(sent, b"\x03\0\0\0\0\x02hi\x03\0\0\0\0\0");
+    let mut written = vec![0; 8 + 6];
+    job.read_exact(&mut written).await.unwrap();
+    assert_eq!(written, b"\x03\0\0\0\0\x02hi\x03\0\0\0\0\0");
     // After the end of the input too.
     send.send(Control::Signal(15)).await.unwrap();
     send.send(Control::Resize { lines: 24, columns: 80 }).await.unwrap();
-    let mut sent = vec![0; 5 + 5];
-    job.read_exact(&mut sent).await.unwrap();
-    assert_eq!(sent, b"\x04\0\0\0\x0f\x06\0\x18\0\x50");
+    let mut written = vec![0; 5 + 5];
+    job.read_exact(&mut written).await.unwrap();
+    assert_eq!(written, b"\x04\0\0\0\x0f\x06\0\x18\0\x50");
     // A prompt without an end of line shows at once.
     job.write_all(b"\x03\x01\0\0\0\x02> \x03\x02\0\0\0\x01!").await.unwrap();
     let (mut prompt, mut warning) = ([0; 2], [0; 1]);

@@ -52,7 +52,7 @@ fn worker(listed: &str, told: &[String]) -> impl Fn(&Seen) -> Step + Send + Sync
             }
         }
         "GET /events" => open_events(
-            &events.iter().map(|event| format!("data: {event}\n\n")).collect::<String>(),
+            &events.iter().fold(String::new(), |text, event| text + "data: " + event + "\n\n"),
         ),
         "GET /managed-certificates" => json(200, format!("[{listed}]")),
         "GET /managed-certificates/c1" => json(200, &last),

@@ -96,7 +96,7 @@ async fn main() -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,
         Err(error) if error.use_stderr() => return fail(in_one_line(&error)),
-        Err(help) => return exit(help.print()),
+        Err(help) => return exit(&help.print()),
     };
     match options.run().await {
         Ok(()) => ExitCode::SUCCESS,
@@ -195,6 +195,6 @@ fn fail(message: impl Display) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn exit(printed: io::Result<()>) -> ExitCode {
+fn exit(printed: &io::Result<()>) -> ExitCode {
     if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -137,10 +137,12 @@ impl Refusal {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "handlers end with it")]
 pub(super) fn ok(value: Value) -> Reply {
     Ok((StatusCode::OK, value))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "handlers end with it")]
 pub(super) fn no_content() -> Reply {
     Ok((StatusCode::NO_CONTENT, Value::Null))
 }

@@ -49,8 +49,8 @@ impl Ids {
 
     /// Another stream of values, which follows from this one.
     pub(crate) fn fork(&mut self) -> Self {
-        let [a, b, c, d, e, f, g, h, ..] = self.bytes();
-        Self::new(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+        let seed = self.bytes().iter().take(8).rev().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+        Self::new(seed)
     }
 
     /// 32 random bytes.

@@ -28,6 +28,7 @@ impl Driver {
     }
 
     /// A call that must succeed.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write json!(..)")]
     fn call(&self, method: &str, target: &str, body: Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.send(method, target, &body);

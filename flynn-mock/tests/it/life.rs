@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use flynn_mock::{MockController, Pace};
 use http::Method;
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use crate::raw::{self, call, get, post, put};
@@ -35,7 +36,6 @@ async fn jobs(mock: &MockController, state: &str) -> Vec<Value> {
 async fn events(mock: &MockController, query: &str) -> Vec<Value> {
     let mut request = raw::request(mock, Method::GET, &format!("/events?{query}"), "");
     request.headers_mut().insert("accept", "application/json".parse().unwrap());
-    use http_body_util::BodyExt as _;
     let body = raw::send(mock, request).await.unwrap().into_body().collect().await.unwrap();
     serde_json::from_slice(&body.to_bytes()).unwrap()
 }

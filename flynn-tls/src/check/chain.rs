@@ -28,13 +28,13 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
     issuers(context, report);
 
     let reaches = |to: &Option<Outcome>| to.as_ref().map(|outcome| outcome.reaches_root(sound));
-    let (public, required) = (reaches(&paths.public), reaches(&paths.required));
-    let complete = [public, required].contains(&Some(true)) || ends_at_a_root(context);
+    let (public, by_ca) = (reaches(&paths.public), reaches(&paths.required));
+    let complete = [public, by_ca].contains(&Some(true)) || ends_at_a_root(context);
     if !complete {
         incomplete(context, report);
     }
     rejected(context, sound, report);
-    let severity = match (&context.requirements.trust, public, required) {
+    let severity = match (&context.requirements.trust, public, by_ca) {
         (Trust::Ca(_), _, Some(reached)) => {
             if !reached {
                 report.error(
