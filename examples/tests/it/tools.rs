@@ -132,7 +132,7 @@ async fn rotate_key() {
         assert_ne!(new, old);
         assert!(!said.contains(&old) && !said.contains(&new), "{said}");
         // The old key opens nothing, and no app has it.
-        let client = world.demo.mock.client();
+        let client = world.demo.mock.client().with_key(old.as_str()).unwrap();
         assert!(client.apps().list().await.unwrap_err().is_unauthorized());
         let client = client.with_key(new.as_str()).unwrap();
         for app in client.apps().list().await.unwrap() {
