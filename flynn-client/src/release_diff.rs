@@ -75,7 +75,8 @@ impl ReleaseDiff {
     }
 }
 
-/// Makes the changes that lead from `base` to `ours` in `theirs`.
+/// Makes the additions and changes that lead from `base` to `ours` in `theirs`. Removals are left out: what `ours` lacks
+/// may have come from a release whose writer did not know it.
 pub(crate) fn rebase(base: &Document, ours: &Document, theirs: &Document) -> Document {
     let mut merged = theirs.clone();
     for name in base.keys().chain(ours.keys()) {
@@ -90,10 +91,9 @@ pub(crate) fn rebase(base: &Document, ours: &Document, theirs: &Document) -> Doc
             [Some(old), Some(new), Some(theirs)] => Some(Value::Object(rebase(old, new, theirs))),
             _ => new.cloned(),
         };
-        match value.filter(|value| is_set(&value)) {
-            Some(value) => merged.insert(name.clone(), value),
-            None => merged.remove(name),
-        };
+        if let Some(value) = value.filter(|value| is_set(&value)) {
+            merged.insert(name.clone(), value);
+        }
     }
     merged
 }
@@ -207,11 +207,11 @@ mod tests {
         let theirs = object(json!({"env": {"A": "1", "C": "1", "D": "4"}, "artifacts": ["y"]}));
         assert_eq!(
             Value::Object(rebase(&base, &ours, &theirs)),
-            json!({"env": {"A": "2", "D": "4"}, "artifacts": ["y"], "meta": {"k": "v"}})
+            json!({"env": {"A": "2", "C": "1", "D": "4"}, "artifacts": ["y"], "meta": {"k": "v"}})
         );
-        // A map that becomes empty, and one that was not there.
+        // A map that was removed stays, and one that is new comes.
         let (none, env) = (Document::new(), object(json!({"env": {"A": "1"}})));
-        assert_eq!(rebase(&env, &none, &env), none);
+        assert_eq!(rebase(&env, &none, &env), env);
         assert_eq!(rebase(&none, &env, &none), env);
     }
 

@@ -293,7 +293,7 @@ impl ChangeRelease {
                     document = self.apply(&current.document)?;
                     diff = ReleaseDiff::between(&current.document, &document);
                 } else {
-                    document = rebase(&base.document, &document, &current.document);
+                    document = self.apply(&rebase(&base.document, &document, &current.document))?;
                 }
                 base = current;
                 continue;
@@ -308,6 +308,11 @@ impl ChangeRelease {
                 Some(replaced) => {
                     merges += 1;
                     let combined = self.merge(&base, &document, replaced, merges, deadline).await?;
+                    if ReleaseDiff::between(&document, &combined).is_empty() {
+                        // It has all of the other one already, so nothing was lost.
+                        let (release, deployment) = (Some(release), Some(deployment));
+                        return Ok(ReleaseChange { release, deployment, diff });
+                    }
                     // Other writers have read what this one has just deployed.
                     base = Base {
                         id: release.id,
@@ -369,7 +374,7 @@ impl ChangeRelease {
                 .with_conflicting_changes(our_diff, their_diff)
                 .with_pending(pending));
         }
-        Ok(rebase(&base.document, ours, &theirs))
+        self.apply(&rebase(&base.document, ours, &theirs))
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
