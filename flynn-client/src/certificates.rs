@@ -419,10 +419,14 @@ impl ApplyCertificate {
     }
 
     async fn trusted(&self, deadline: Deadline) -> Result<(), Error> {
-        if self.ask(Question::IsTrusted, deadline).await? { Ok(()) } else { Err(Error::new(
-            ErrorKind::Failed,
-            "the caller does not trust the new certificate: add its pin to the client first",
-        )) }
+        if self.ask(Question::IsTrusted, deadline).await? {
+            Ok(())
+        } else {
+            Err(Error::new(
+                ErrorKind::Failed,
+                "the caller does not trust the new certificate: add its pin to the client first",
+            ))
+        }
     }
 
     async fn live(&self, host: &str, deadline: Deadline) -> Result<(), Error> {

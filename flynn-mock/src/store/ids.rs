@@ -49,7 +49,8 @@ impl Ids {
 
     /// Another stream of values, which follows from this one.
     pub(crate) fn fork(&mut self) -> Self {
-        let seed = self.bytes().iter().take(8).rev().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+        let seed =
+            self.bytes().iter().take(8).rev().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
         Self::new(seed)
     }
 
