@@ -70,6 +70,7 @@ pub(super) fn releases() -> Vec<Call> {
         Once "POST /releases" => Json(RELEASE),
             [
                 ("GET /apps/www/release", RELEASE),
+                ("GET /apps/www/releases", "[]"),
                 ("GET /apps/www/deployments", "[]"),
                 ("POST /apps/www/deploy", DEPLOYMENT),
             ],

@@ -355,7 +355,17 @@ fn read_log(c: &Client, app: &str, exchange: &Exchange) -> Option<Made> {
     if let Some(name) = query.get("process_type") {
         log = log.process_type(name);
     }
-    if query.contains_key("follow") { drained(log.follow()) } else { done(log) }
+    if !query.contains_key("follow") {
+        return done(log);
+    }
+    let made = drained(log.follow())?;
+    Some(Box::pin(async move {
+        // A followed log does not end by itself, but its recording does.
+        made.await.or_else(|error| match error.to_string() {
+            text if text.contains("the server ended the log") => Ok(()),
+            _ => Err(error),
+        })
+    }))
 }
 
 fn events(c: &Client, exchange: &Exchange) -> Option<Events> {
