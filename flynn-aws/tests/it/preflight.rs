@@ -46,7 +46,7 @@ fn codes(spec: &ClusterSpec, change: impl FnOnce(&mut [Value; 4])) -> Vec<String
 
 fn first(documents: &mut [Value; 4]) -> &mut Value {
     let [instances, ..] = documents;
-    &mut instances["Reservations"][0]["Instances"][0]
+    instances.pointer_mut("/Reservations/0/Instances/0").unwrap()
 }
 
 #[test]

@@ -313,6 +313,9 @@ impl ChangeRelease {
                         let (release, deployment) = (Some(release), Some(deployment));
                         return Ok(ReleaseChange { release, deployment, diff });
                     }
+                    // Writers that wait for the same deployment would overtake each other for ever.
+                    let pause = fastrand::u64(0..20 << merges.min(5));
+                    tokio::time::sleep(Duration::from_millis(pause)).await;
                     // Other writers have read what this one has just deployed.
                     base = Base {
                         id: release.id,

@@ -27,8 +27,9 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
     let sound = paths.verified().is_some() || signatures(context, algorithms, report);
     issuers(context, report);
 
-    let reaches = |to: &Option<Outcome>| to.as_ref().map(|outcome| outcome.reaches_root(sound));
-    let (public, by_ca) = (reaches(&paths.public), reaches(&paths.required));
+    let reaches_root =
+        |to: &Option<Outcome>| to.as_ref().map(|outcome| outcome.reaches_root(sound));
+    let (public, by_ca) = (reaches_root(&paths.public), reaches_root(&paths.required));
     let complete = [public, by_ca].contains(&Some(true)) || ends_at_a_root(context);
     if !complete {
         incomplete(context, report);
