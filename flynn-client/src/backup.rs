@@ -127,7 +127,7 @@ impl Backup {
     /// Reads the record of the latest backup, or `None` when there was never one.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Only the errors that every call can have, see [`ErrorKind`].
     pub fn latest_opt(&self) -> Request<Option<BackupRecord>> {
         Request::optional(&self.client, Spec::get(PATH, []))
     }

@@ -32,7 +32,7 @@ pub enum ErrorKind {
     /// The cluster has no key and no cached token: run `flynn login`.
     NotLoggedIn,
     /// The cached token of the cluster has expired: renew it
-    /// ([`Tokens::refresh`](crate::credential::Tokens::refresh)), or run `flynn login`.
+    /// ([`Tokens::refresh`](crate::login::Tokens::refresh)), or run `flynn login`.
     TokenExpired,
     /// `git` could not be run or failed.
     Git,

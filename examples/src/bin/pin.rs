@@ -23,7 +23,7 @@ use flynn_tls::{Bundle, Pin, Probe, probe_many};
 )]
 struct Options {
     /// A file, PEM or DER, whose first certificate counts; `-` for standard input; or a server: controller.example.com:443, 10.0.0.1:443,
-    /// [::1]:443
+    /// `[::1]:443`
     #[arg(required = true, value_name = "FILE|HOST:PORT")]
     sources: Vec<String>,
 }

@@ -1,7 +1,7 @@
 //! The Flynn crates composed: the steps of the guide *Productionizing Flynn and hosting your root domain* as a
 //! library, for the programs in `src/bin`.
 //!
-//! Start with [`connect`]: from a `.flynnrc` to a client. Each [`step::Step`] has a file in [`steps`] with a `look`
+//! Start with [`mod@connect`]: from a `.flynnrc` to a client. Each [`step::Step`] has a file in [`steps`] with a `look`
 //! that changes nothing and an `act` that does what is missing; the [`runner`] looks, acts, and looks again, so
 //! what it prints as "after" was read back from the server, the socket or the file.
 

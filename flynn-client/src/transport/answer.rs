@@ -70,7 +70,7 @@ pub(crate) fn refuse_coding(headers: &HeaderMap) -> Result<(), Error> {
     }
 }
 
-/// The body of Go's router for a path or a method that the server does not have [seen].
+/// The body of Go's router for a path or a method that the server does not have (seen).
 const UNKNOWN_PATH: &[u8] = b"404 page not found";
 
 /// The kind that goes with a status.

@@ -78,7 +78,7 @@ impl RetryPolicy {
     /// default, zero for no retry.
     ///
     /// While the router app is redeployed, the controller still asks the old router, which has closed its database
-    /// and answers 500 with `retry: false` [seen]. Permanent errors look the same, so other calls fail at once.
+    /// and answers 500 with `retry: false` (seen). Permanent errors look the same, so other calls fail at once.
     /// These attempts do not count against [`max_attempts`](Self::max_attempts).
     pub fn router_restart(mut self, elapsed: Duration) -> Self {
         self.router_restart = elapsed;

@@ -1,6 +1,6 @@
 //! An HTTP API that drives a mock from a program in any language.
 //!
-//! [`Control::start`] serves the API for a [`MockController`] on a loopback port of its own. The
+//! [`Control::start`] serves the API for a [`MockController`](crate::MockController) on a loopback port of its own. The
 //! program `mock-controller` does this for you. Each request needs the header
 //! `Authorization: Bearer TOKEN`, because every user and every web page of the machine can reach a
 //! loopback port.
