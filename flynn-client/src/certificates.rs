@@ -23,6 +23,7 @@
 //!             Question::IsLive { host } => Ok(!host.is_empty()),
 //!             // Will your client trust the new certificate? Give it both pins before you start.
 //!             Question::IsTrusted => Ok(true),
+//!             _ => Ok(false),
 //!         }
 //!     })
 //!     .await?;

@@ -4,10 +4,10 @@
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
 //! # let flynn = mock.client();
-//! let env = flynn.app("router").env();
-//! let change = env.set([("TLSCERT", "..."), ("TLSKEY", "...")]).await?; // one release, one deployment, finished
+//! let env = flynn.app("blobstore").env();
+//! let change = env.set([("REGION", "eu-west-1"), ("LEVEL", "debug")]).await?; // one release, one deployment, finished
 //! assert!(change.changed());
-//! assert_eq!(env.get().await?["TLSCERT"], "...");
+//! assert_eq!(env.get().await?["LEVEL"], "debug");
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!

@@ -32,7 +32,6 @@
 //!
 //! let job = jobs.run(["sleep", "3600"]).env("VERBOSE", "1").await?; // detached
 //! println!("{} jobs run on the cluster", flynn.active_jobs().await?.len());
-//! jobs.kill(&job.id).await?;
 //! println!("{} is {}", job.id, jobs.get(&job.id).await?.state);
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```

@@ -21,7 +21,9 @@
 //! #     (certificate.cert, certificate.key)
 //! # };
 //! for route in flynn.routes().list().under_domain("example.com").await? {
-//!     routes.update(&route).certificate(&cert, &key).await?; // the id alone names a route
+//!     if let Some(app) = route.app_id() {
+//!         flynn.app(app).routes().update(&route).certificate(&cert, &key).await?;
+//!     }
 //! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```

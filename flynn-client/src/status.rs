@@ -109,13 +109,12 @@ impl Client {
     /// the router's certificate and not the controller's: set [`rustls_config`](ClientBuilder::rustls_config) for
     /// what it serves, or trust Mozilla's roots.
     ///
-    /// ```
+    /// ```no_run
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
     /// # let flynn = mock.client();
     /// let env = flynn.app("status").release().await?.env;
-    /// let key = env.get("AUTH_KEY").unwrap_or_default();
-    /// let status = flynn.status_client(key)?.build_status()?;
+    /// let status = flynn.status_client(env["AUTH_KEY"].as_str())?.build_status()?;
     /// assert!(status.status().await?.is_healthy());
     /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
     /// ```
