@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Timeout,
     /// The TLS handshake failed.
     Handshake,
+    /// A client without a pin would refuse the server.
+    Untrusted,
     /// The test certificate cannot be made.
     Generate,
 }

@@ -11,6 +11,7 @@
 //! | explain a failure | [`pin_mismatch`] finds the [`PinMismatch`] in any error; [`PinMismatch::causes`] ranks the causes |
 //! | compute a pin | [`Pin::from_pem`] of a file, [`Probe`] of a live server |
 //! | check a certificate | [`check()`] reports everything at once |
+//! | find out whether the pin can be removed | [`Presented::verify`] |
 //! | compare the nodes of a cluster | [`Probe::connect_to`], [`probe_many`] |
 //! | make certificates for tests | the module [`generate`] (feature `generate`) |
 //!

@@ -172,13 +172,25 @@ impl FlynnRcEdit {
 }
 
 impl ClusterEdit<'_> {
-    /// Sets the pin: the base64 of the SHA-256 of the leaf certificate's DER. Clear it if the
-    /// certificate is of a public authority.
+    /// Sets the pin: the base64 of the SHA-256 of the leaf certificate's DER.
     ///
     /// # Errors
     /// See [`ClusterEdit`].
     pub fn set_tls_pin(&mut self, pin: &str) -> Result<(), Error> {
         self.set(Field::TlsPin, pin)
+    }
+
+    /// Removes the pin, so that clients trust public authorities instead. Returns the pin that was removed.
+    ///
+    /// Verify first that the controller presents a publicly trusted certificate for its name, for example with
+    /// `Presented::verify` of the crate `flynn-tls`. Otherwise no client can connect any more.
+    ///
+    /// # Errors
+    /// See [`ClusterEdit`].
+    pub fn remove_tls_pin(&mut self) -> Result<Option<String>, Error> {
+        let pin = self.get().and_then(Cluster::pin).map(str::to_owned);
+        self.set(Field::TlsPin, "")?;
+        Ok(pin)
     }
 
     /// Sets the controller's key. git's credential helpers may still have the old one: call

@@ -118,6 +118,20 @@ fn a_migration_of_2016() {
     assert_eq!(home.text(), sample("2016/211.flynnrc"));
 }
 
+#[test]
+fn a_removed_pin_leaves_everything_else() {
+    let before = sample("2021/010.flynnrc");
+    let home = Home::with(&before);
+    let remove = || FlynnRc::edit(home.rc(), |rc| rc.cluster_mut("default")?.remove_tls_pin());
+    let pin = remove().unwrap().unwrap();
+    let line = before.lines().find(|line| line.contains(&pin)).unwrap();
+    assert_eq!(home.text(), before.replacen(&format!("{line}\n"), "", 1));
+    assert_eq!(FlynnRc::load(home.rc()).unwrap().cluster("default").unwrap().pin(), None);
+    assert_eq!(remove().unwrap(), None, "it is gone");
+    let unknown = FlynnRc::edit(home.rc(), |rc| rc.cluster_mut("nosuch")?.remove_tls_pin());
+    assert!(unknown.is_err());
+}
+
 /// The original would leave a default that names no cluster.
 #[test]
 fn a_replacement_inherits_the_default() {

@@ -95,6 +95,15 @@ impl Roots {
         None
     }
 
+    /// Verifies chains, names and dates, as a client without a pin does.
+    #[cfg(feature = "probe")]
+    pub(crate) fn strict(
+        self,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+        self.verifier(Leniency::default(), provider)
+    }
+
     pub(super) fn verifier(
         self,
         leniency: Leniency,

@@ -153,7 +153,7 @@ impl Probe {
             None => provider::default()?,
         };
         let witness = Arc::new(Witness::new(&provider));
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|e| {
                 Error::because(
@@ -172,14 +172,14 @@ impl Probe {
             Some(address) => connect::to(&[address], what).await?,
             None => connect::resolve(&self.host, self.port, what).await?,
         };
-        let mut handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
+        let mut handshake = TlsConnector::from(Arc::new(config)).connect(name.clone(), stream);
         let outcome = (&mut handshake).await;
         let session = match &outcome {
             Ok(stream) => Some(stream.get_ref().1),
             Err(_) => None,
         };
         match witness.testimony() {
-            Some(seen) => Ok(Presented::new(peer, seen, session)),
+            Some(seen) => Ok(Presented::new(peer, name, seen, session, provider)),
             None => Err(match outcome {
                 Err(e) => {
                     Error::because(ErrorKind::Handshake, refusal::explain(&e, what, asked), e)

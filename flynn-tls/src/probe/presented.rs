@@ -1,39 +1,47 @@
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
-use rustls::{CipherSuite, ClientConnection, ProtocolVersion};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, CipherSuite, ClientConnection, ProtocolVersion};
 
 use super::witness::Testimony;
-use crate::error::Error;
-use crate::{Bundle, Certificate, Pin};
+use crate::error::{Error, ErrorKind};
+use crate::{Bundle, Certificate, Pin, Roots};
 
 /// What a server presented to a [`Probe`](super::Probe).
 #[derive(Clone)]
 pub struct Presented {
     address: SocketAddr,
+    asked: ServerName<'static>,
     chain: Vec<CertificateDer<'static>>,
     proved: bool,
     completed: bool,
     protocol: Option<ProtocolVersion>,
     cipher: Option<CipherSuite>,
     alpn: Option<Vec<u8>>,
+    provider: Arc<CryptoProvider>,
 }
 
 impl Presented {
     pub(super) fn new(
         address: SocketAddr,
+        asked: ServerName<'static>,
         seen: Testimony,
         session: Option<&ClientConnection>,
+        provider: Arc<CryptoProvider>,
     ) -> Self {
         Self {
             address,
+            asked,
             chain: seen.chain,
             proved: seen.proved,
             completed: session.is_some(),
             protocol: session.and_then(|s| s.protocol_version()),
             cipher: session.and_then(|s| s.negotiated_cipher_suite()).map(|c| c.suite()),
             alpn: session.and_then(|s| s.alpn_protocol()).map(<[u8]>::to_vec),
+            provider,
         }
     }
 
@@ -74,6 +82,46 @@ impl Presented {
         self.proved
     }
 
+    /// Verifies what a client without a pin verifies: the handshake was completed, the server proved that it has the
+    /// key, and the certificate covers the name that was asked for, is valid now, and leads to one of `roots`.
+    ///
+    /// Call it before you remove a pin. An answer alone proves nothing, because anybody between you and the server can
+    /// answer.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), flynn_tls::Error> {
+    /// use flynn_tls::{Probe, Roots};
+    ///
+    /// let presented = Probe::new("controller.example.com", 443).run().await?;
+    /// presented.verify(Roots::public())?;
+    /// println!("the pin can be removed from .flynnrc");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Untrusted`] with the check that failed; [`ErrorKind::Config`] if there are no roots.
+    pub fn verify(&self, roots: Roots) -> Result<(), Error> {
+        let name = self.asked.to_str();
+        let refuse = |reason| format!("the certificate of {name} is not trusted: {reason}");
+        let verifier = roots.strict(&self.provider)?;
+        if !self.proved {
+            let reason = "the server did not prove that it has the certificate's key";
+            return Err(Error::new(ErrorKind::Untrusted, refuse(reason)));
+        }
+        if !self.completed {
+            let reason = "the server ended the handshake";
+            return Err(Error::new(ErrorKind::Untrusted, refuse(reason)));
+        }
+        let (leaf, issuers) = self.chain.split_first().ok_or_else(|| {
+            Error::new(ErrorKind::Untrusted, refuse("the server presented none"))
+        })?;
+        match verifier.verify_server_cert(leaf, issuers, &self.asked, &[], UnixTime::now()) {
+            Ok(_) => Ok(()),
+            Err(e) => Err(Error::because(ErrorKind::Untrusted, refuse(reason(&e)), e)),
+        }
+    }
+
     /// Returns whether the handshake was completed.
     pub fn completed(&self) -> bool {
         self.completed
@@ -107,5 +155,25 @@ impl fmt::Debug for Presented {
             .field("cipher", &self.cipher)
             .field("alpn", &self.alpn.as_deref().map(String::from_utf8_lossy))
             .finish()
+    }
+}
+
+/// Returns which check of a certificate failed.
+fn reason(e: &rustls::Error) -> &'static str {
+    use CertificateError as E;
+    match e {
+        rustls::Error::InvalidCertificate(E::Expired | E::ExpiredContext { .. }) => {
+            "it or one of its issuers has expired"
+        }
+        rustls::Error::InvalidCertificate(E::NotValidYet | E::NotValidYetContext { .. }) => {
+            "it or one of its issuers is not valid yet"
+        }
+        rustls::Error::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => {
+            "it does not cover the name"
+        }
+        rustls::Error::InvalidCertificate(E::UnknownIssuer) => {
+            "its chain leads to none of the trusted roots"
+        }
+        _ => "it cannot be verified",
     }
 }

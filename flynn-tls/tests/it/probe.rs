@@ -9,7 +9,7 @@ use flynn_tls::rustls::crypto::{CryptoProvider, GetRandomFailed, SecureRandom, r
 use flynn_tls::rustls::server::WebPkiClientVerifier;
 use flynn_tls::rustls::version::{TLS12, TLS13};
 use flynn_tls::rustls::{ALL_VERSIONS, ProtocolVersion, RootCertStore, ServerConfig};
-use flynn_tls::{ErrorKind, Probe, probe, probe_many};
+use flynn_tls::{ErrorKind, Probe, Roots, Time, probe, probe_many};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -247,4 +247,48 @@ async fn a_certificate_without_its_key_is_shown_and_not_proved() {
     let config = unchecked_config(issued.chain(), other.key_der(), ALL_VERSIONS);
     let seen = at(&serve(config).await).run().await.unwrap();
     assert!(seen.pin() == issued.pin() && !seen.key_proved());
+}
+
+/// What a client without a pin would say.
+async fn verdict(config: ServerConfig, roots: Roots) -> Result<(), String> {
+    let seen = at(&serve(config).await).run().await.unwrap();
+    seen.verify(roots).map_err(|e| {
+        assert_eq!(e.kind(), ErrorKind::Untrusted, "{e:#}");
+        let why = e.to_string();
+        why.strip_prefix("the certificate of www.example.com is not trusted: ").unwrap().to_owned()
+    })
+}
+
+#[tokio::test]
+async fn only_what_a_client_without_a_pin_accepts_is_verified() {
+    let ca = Ca::new("public").unwrap();
+    let roots = || Roots::from_pem(ca.certificate_pem()).unwrap();
+    let good = ca.intermediate("between").unwrap().issue(&["www.example.com"]).unwrap();
+    assert_eq!(verdict(server_config(&good), roots()).await, Ok(()));
+    assert_eq!(verdict(server_config(&ca.issue(&["*.example.com"]).unwrap()), roots()).await, Ok(()));
+
+    let day = |text: &str| text.parse::<Time>().unwrap();
+    let valid = |from, to| {
+        let leaf = ca.leaf(&["www.example.com"]).valid(day(from), day(to));
+        server_config(&leaf.issue().unwrap())
+    };
+    let flynn = bootstrap("example.com").unwrap().leaf;
+    let other = ca.issue(&["www.example.com"]).unwrap();
+    let without_key = unchecked_config(good.chain(), other.key_der(), ALL_VERSIONS);
+    let cut = ca.intermediate("between").unwrap().issue(&["www.example.com"]).unwrap();
+    for (config, roots, says) in [
+        (server_config(&flynn), roots(), "none of the trusted roots"),
+        (server_config(&good), Roots::mozilla(), "none of the trusted roots"),
+        (server_config(&cut.without_issuers()), roots(), "none of the trusted roots"),
+        (server_config(&ca.issue(&["example.com"]).unwrap()), roots(), "does not cover the name"),
+        (valid("2020-01-01T00:00:00Z", "2021-01-01T00:00:00Z"), roots(), "expired"),
+        (valid("2120-01-01T00:00:00Z", "2121-01-01T00:00:00Z"), roots(), "not valid yet"),
+        (without_key, roots(), "did not prove that it has the certificate's key"),
+    ] {
+        let why = verdict(config, roots).await.unwrap_err();
+        assert!(why.contains(says), "{why}, and not {says}");
+    }
+    let seen = at(&serve(server_config(&good)).await).run().await.unwrap();
+    let nothing = seen.verify(RootCertStore::empty().into()).unwrap_err();
+    assert_eq!(nothing.kind(), ErrorKind::Config);
 }
