@@ -113,9 +113,10 @@ impl Presented {
             let reason = "the server ended the handshake";
             return Err(Error::new(ErrorKind::Untrusted, refuse(reason)));
         }
-        let (leaf, issuers) = self.chain.split_first().ok_or_else(|| {
-            Error::new(ErrorKind::Untrusted, refuse("the server presented none"))
-        })?;
+        let (leaf, issuers) = self
+            .chain
+            .split_first()
+            .ok_or_else(|| Error::new(ErrorKind::Untrusted, refuse("the server presented none")))?;
         match verifier.verify_server_cert(leaf, issuers, &self.asked, &[], UnixTime::now()) {
             Ok(_) => Ok(()),
             Err(e) => Err(Error::because(ErrorKind::Untrusted, refuse(reason(&e)), e)),
@@ -168,9 +169,9 @@ fn reason(e: &rustls::Error) -> &'static str {
         rustls::Error::InvalidCertificate(E::NotValidYet | E::NotValidYetContext { .. }) => {
             "it or one of its issuers is not valid yet"
         }
-        rustls::Error::InvalidCertificate(E::NotValidForName | E::NotValidForNameContext { .. }) => {
-            "it does not cover the name"
-        }
+        rustls::Error::InvalidCertificate(
+            E::NotValidForName | E::NotValidForNameContext { .. },
+        ) => "it does not cover the name",
         rustls::Error::InvalidCertificate(E::UnknownIssuer) => {
             "its chain leads to none of the trusted roots"
         }

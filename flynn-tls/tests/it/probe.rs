@@ -265,7 +265,10 @@ async fn only_what_a_client_without_a_pin_accepts_is_verified() {
     let roots = || Roots::from_pem(ca.certificate_pem()).unwrap();
     let good = ca.intermediate("between").unwrap().issue(&["www.example.com"]).unwrap();
     assert_eq!(verdict(server_config(&good), roots()).await, Ok(()));
-    assert_eq!(verdict(server_config(&ca.issue(&["*.example.com"]).unwrap()), roots()).await, Ok(()));
+    assert_eq!(
+        verdict(server_config(&ca.issue(&["*.example.com"]).unwrap()), roots()).await,
+        Ok(())
+    );
 
     let day = |text: &str| text.parse::<Time>().unwrap();
     let valid = |from, to| {
