@@ -20,10 +20,11 @@ async fn main() -> anyhow::Result<()> {
     }
     file.sync_all().await?;
 
-    // A backup that fails after its first byte still ends well on the wire: only the record tells.
+    // A backup that fails after its first byte still ends like a complete one. Only the server's record tells them
+    // apart.
     let record = flynn.backup().latest().await?;
     if record.status != BackupStatus::Complete || u64::try_from(record.size)? != tar.size() {
-        bail!("{path} is not a whole backup: {}", record.error);
+        bail!("{path} is not a complete backup: {}", record.error);
     }
     println!("{} bytes saved to {path}", tar.size());
     Ok(())

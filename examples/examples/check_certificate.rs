@@ -16,7 +16,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let bundle = Bundle::from_pem(read_file(chain)?)?;
     let key = PrivateKey::from_pem(read_file(key)?)?;
 
-    // The domain and its wildcard, in date for 14 days to come.
+    // It must cover the domain and its wildcard, and stay valid for at least 14 days.
     let wanted = Requirements::new().domain(domain).expiring_within_days(14);
     let report = check(&bundle, Some(&key), &wanted);
     for finding in report.findings() {

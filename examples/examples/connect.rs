@@ -1,4 +1,4 @@
-//! From a `.flynnrc` to a client, right for every cluster: with a pin or without, with a key or a login.
+//! Connects to any cluster in `.flynnrc`, with or without a pin, with a key or a login.
 //!
 //! `cargo run -p flynn-examples --example connect -- [CLUSTER]`
 
@@ -9,7 +9,7 @@ use flynn_tls::{ClientTls, Pin};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // The named cluster, else the one of $FLYNN_CLUSTER, else the default of ~/.flynnrc.
+    // The named cluster, or $FLYNN_CLUSTER, or the default cluster of ~/.flynnrc.
     let name = std::env::args().nth(1);
     let settings = Locations::from_env()?.client_settings(name.as_deref())?;
     let mut builder = Client::builder(settings.controller_url());

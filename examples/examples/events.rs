@@ -1,4 +1,4 @@
-//! Watches the jobs of an app. The watch reconnects and resumes: no event is lost, none comes twice.
+//! Watches the jobs of an app. The watch reconnects and resumes, so every event arrives exactly once.
 //!
 //! `cargo run -p flynn-examples --example events -- APP`
 
@@ -11,7 +11,7 @@ async fn main() -> anyhow::Result<()> {
     let app = std::env::args().nth(1).context("usage: events APP")?;
     let flynn = flynn_examples::connect(None)?;
 
-    // `past` begins with the events so far. An error ends the watch only if retrying cannot help.
+    // `past` starts with the events so far. An error ends the watch only if retrying cannot help.
     let app = flynn.app(app.as_str()).get().await?;
     let mut events = flynn.events().of_app(app.id).object_types([EventType::Job]).past().watch();
     while let Some(event) = events.try_next().await? {

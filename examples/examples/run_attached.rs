@@ -1,4 +1,4 @@
-//! Runs a command in an app's environment, with your input, and ends with its exit status.
+//! Runs a command in an app's environment, with your input, and exits with its status.
 //!
 //! `echo hello | cargo run -p flynn-examples --example run_attached -- APP cat`
 

@@ -1,4 +1,4 @@
-//! Tests a tool of your own against a mocked cluster, failures included.
+//! Tests your own tool against a mocked cluster, including failures.
 //!
 //! `cargo run -p flynn-examples --example test_with_mock`
 
@@ -12,15 +12,15 @@ async fn my_tool(flynn: &Client) -> Result<usize, flynn_client::Error> {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    // In a test, this is the first line. Dropping the mock stops it.
+    // A test starts like this. Dropping the mock stops it.
     let mock = MockController::builder().app(AppSeed::new("www").process("web", 2)).start().await;
     assert_eq!(my_tool(&mock.client()).await?, 1);
 
-    // The controller is restarting: the client retries, since listing may be repeated.
+    // The controller is restarting. The client retries, since listing apps is idempotent.
     mock.fail_next(Op::AppList, Fault::status(503).retry(true)).times(2);
     assert_eq!(my_tool(&mock.client()).await?, 1);
 
-    // An error that retrying does not mend reaches the tool.
+    // An error that retrying does not fix reaches the tool.
     mock.fail_next(Op::AppList, Fault::status(500).retry(false));
     let status = my_tool(&mock.client()).await.err().and_then(|error| error.status());
     assert_eq!(status.map(|status| status.as_u16()), Some(500));

@@ -4,13 +4,14 @@
 //!
 //! - `BACKEND_<NAME>` holds tokens `key=value`, separated by spaces only, split at the first `=`, without quotes or
 //!   escapes. The last of several equal keys wins. `<NAME>` is `[A-Z0-9]+`; variables of other names are ignored.
-//! - `BACKEND_<NAME>_<PARAM>` holds one parameter as it is, spaces and newlines included. It overrides the token.
+//! - `BACKEND_<NAME>_<PARAM>` holds one parameter unchanged, including spaces and newlines. It overrides the token.
 //! - `DEFAULT_BACKEND` is the name in lower case, or `postgres`.
 //!
-//! A value that it cannot use stops the process: the deploy fails and the old release keeps running. These facts come
-//! from the source of v20161015.2 and v20210218.0, which agree (`MinIO` came with v20170401.0).
+//! A value that the blobstore cannot use stops its process: the deployment fails and the old release keeps running.
+//! These facts come from the source of v20161015.2 and v20210218.0, which agree (`MinIO` support came with
+//! v20170401.0).
 //!
-//! To move blobs to S3: set [`Backend::as_default`] in one release, run [`migrate_command`], read its output with
+//! To move blobs to S3: set [`Backend::as_default`] in one release, run [`migrate_command`], parse its output with
 //! [`MigrationLog`], and compare the result with the bucket ([`Migration::verify`]). Keep the old backend set until
 //! then: [`Changes::remove`].
 

@@ -1,4 +1,4 @@
-//! JSON documents: ours as the AWS CLI takes them, and the AWS CLI's own.
+//! JSON documents for and from the AWS CLI.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{Error, ErrorKind};
 
-/// Indented JSON with a final newline.
+/// Writes indented JSON with a final newline.
 pub(crate) fn pretty(document: &impl Serialize) -> String {
     // Our documents are structs of strings and numbers: writing them to memory cannot fail.
     let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
@@ -17,7 +17,7 @@ pub(crate) fn pretty(document: &impl Serialize) -> String {
 /// The largest document that is read: 64 MB, some 100,000 record sets.
 const LARGEST: usize = 64 << 20;
 
-/// The outputs of the AWS CLI that are known: a field that only this output has, and the command.
+/// The known outputs of the AWS CLI: a field that only this output has, and the command.
 pub(crate) const OUTPUTS: [(&str, &str); 23] = [
     ("Reservations", "ec2 describe-instances"),
     ("Volumes", "ec2 describe-volumes"),
@@ -44,10 +44,11 @@ pub(crate) const OUTPUTS: [(&str, &str); 23] = [
     ("AccessKey", "iam create-access-key"),
 ];
 
-/// Reads a document of the AWS CLI and the field that tells which output it is.
+/// Parses an output of the AWS CLI and returns the field that identifies it.
 ///
 /// # Errors
-/// [`ErrorKind::Document`]: empty, not JSON, cut off, a page of a longer list, or of another program.
+/// Fails with [`ErrorKind::Document`] if it is empty, not JSON, cut off, one page of a longer list, or from another
+/// program.
 pub(crate) fn recognize(json: &str) -> Result<(&'static str, Value), Error> {
     let refuse = |why: String| Err(Error::new(ErrorKind::Document, why));
     if json.len() > LARGEST {
@@ -86,14 +87,14 @@ pub(crate) fn recognize(json: &str) -> Result<(&'static str, Value), Error> {
     Ok((field, value))
 }
 
-/// Reads a document that must be the output with this field.
+/// Parses a document that must be the output with this field.
 pub(crate) fn read<T: DeserializeOwned>(json: &str, wanted: &str) -> Result<T, Error> {
     let (field, value) = recognize(json)?;
     if field != wanted {
         return Err(Error::new(
             ErrorKind::Document,
             format!(
-                "the document is the output of aws {}: aws {} is wanted",
+                "the document is the output of aws {}, but the output of aws {} is expected",
                 command_of(field),
                 command_of(wanted)
             ),
@@ -134,7 +135,7 @@ fn syntax(json: &str, error: &serde_json::Error) -> String {
     }
 }
 
-/// Text from elsewhere, quoted and bounded.
+/// Quotes and truncates text from outside.
 pub(crate) fn shown(text: &str) -> String {
     format!("{:?}", bounded(text, 64))
 }

@@ -3,7 +3,7 @@
 //! The guide asks for an apex `A` record with every node's IP, a wildcard that follows the apex, and health checks
 //! which remove a node that does not answer. Flynn's own AWS installer (removed since) created one weighted `A` record
 //! per node with a TTL of 60 seconds, a health check of `/ping` on `controller.<domain>` for each, and a wildcard
-//! `CNAME` with a TTL of 3600 seconds. This module does the same, or what [`Routing`] says.
+//! `CNAME` with a TTL of 3600 seconds. This module does the same by default; [`Routing`] has the alternatives.
 //!
 //! ```
 //! use std::net::IpAddr;
@@ -15,7 +15,7 @@
 //! println!("{}", plan.change_batch().to_json()); // change-resource-record-sets --change-batch file://…
 //! println!("{}", plan.zone_lines().join("\n")); // for other providers
 //!
-//! // What is missing in a zone, by `aws route53 list-resource-record-sets --hosted-zone-id …`:
+//! // Compare the plan with a zone (`aws route53 list-resource-record-sets --hosted-zone-id …`):
 //! let zone = Zone::read(r#"{"ResourceRecordSets": [
 //!     {"Name": "example.com.", "Type": "A", "TTL": 300, "ResourceRecords": [{"Value": "198.51.100.1"}]}
 //! ]}"#)?;

@@ -1,36 +1,36 @@
-//! The crate's error: opaque, one pointer wide, never holding a secret.
+//! The crate's error: opaque, pointer-sized, and without secrets.
 
 use std::fmt;
 
-/// The kinds of refusal.
+/// The kind of an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The blobstore would not read a backend of this name.
+    /// The blobstore does not read backends with this name.
     BackendName,
-    /// A backend's parameter cannot be written so that the blobstore reads it back, or it is missing.
+    /// A parameter of a backend is missing, or the blobstore could not read it.
     Parameter,
     /// The name breaks the rules for S3 buckets.
     Bucket,
-    /// The name is not that of an AWS region, or of one that Flynn cannot use.
+    /// The name is not an AWS region, or Flynn cannot use the region.
     Region,
-    /// The text is not a version of Flynn.
+    /// The text is not a Flynn version.
     Version,
-    /// The domain cannot be a cluster's.
+    /// The domain cannot be the domain of a cluster.
     Domain,
     /// The address cannot be a node's public address.
     Address,
-    /// Route53 never gives a health check this id.
+    /// The text cannot be the id of a Route53 health check.
     HealthCheckId,
-    /// A value of a [`ClusterSpec`](crate::ClusterSpec) cannot be used.
+    /// A value of a [`ClusterSpec`](crate::ClusterSpec) is not valid.
     Spec,
     /// A JSON document is not the one that was expected, or it is incomplete.
     Document,
-    /// Removing a backend would lose the files in it.
+    /// The backend may still hold files, which removing it would lose.
     BackendInUse,
 }
 
-/// Why a value was refused. `Display` is one line and never shows a secret.
+/// The error of this crate. `Display` is one line and never contains a secret.
 #[derive(thiserror::Error)]
 #[error("{}", .0.message)]
 pub struct Error(Box<Inner>);
@@ -45,7 +45,7 @@ impl Error {
         Self(Box::new(Inner { kind, message: message.into() }))
     }
 
-    /// Returns what was refused.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }

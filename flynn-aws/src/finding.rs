@@ -4,12 +4,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// How bad a [`Finding`] is.
+/// The severity of a [`Finding`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Severity {
-    /// Nothing is wrong, but you should know it.
+    /// Nothing is wrong, but you should know about it.
     Notice,
     /// It works, but probably not as intended.
     Warning,
@@ -30,7 +30,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One problem. Never holds a secret.
+/// A problem that a check found. It never contains a secret.
 ///
 /// Explanation and remedy start in lower case and end without a full stop, like error messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,7 +38,7 @@ impl fmt::Display for Severity {
 pub struct Finding {
     /// A stable name for programs, such as `token-without-equals`.
     pub code: &'static str,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// The variable, host, rule or record that it is about.
     pub subject: String,
@@ -92,7 +92,7 @@ impl Finding {
         Self::new(Severity::Notice, code, subject, explanation, remedy)
     }
 
-    /// Returns whether this is more than a warning.
+    /// Returns whether the severity is [`Severity::Error`] or [`Severity::Critical`].
     pub fn is_error(&self) -> bool {
         self.severity >= Severity::Error
     }

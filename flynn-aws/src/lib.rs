@@ -1,14 +1,14 @@
 //! Plans and checks what a [Flynn](https://github.com/flynn/flynn) cluster needs on AWS: the blobstore's bucket, key and
 //! env variables, the IAM policy, the DNS records and health checks, the security groups, and checks of its hosts.
 //!
-//! Describe the cluster in a [`ClusterSpec`], read what is there into an [`Observed`](plan::Observed), and compare both
-//! in a [`Plan`](plan::Plan). The plan's steps are sentences, commands of the AWS CLI, and their inverses. By default
-//! this crate opens no socket.
+//! Describe the cluster in a [`ClusterSpec`], read the current state into an [`Observed`](plan::Observed), and compare
+//! both in a [`Plan`](plan::Plan). The plan's steps are sentences, commands of the AWS CLI, and their inverses. By
+//! default this crate opens no socket.
 //!
 //! | module | what it does |
 //! |---|---|
 //! | [`spec`] | the specification of a cluster, for TOML or JSON |
-//! | [`plan`] | steps from what is there to what is wanted |
+//! | [`plan`] | computes the steps from the current state to the wanted one |
 //! | [`blobstore`] | writes and checks the blobstore's env variables, and judges its migration job |
 //! | [`policy`] | makes and checks the IAM policy |
 //! | [`dns`] | makes records and health checks, and compares them with a zone |
@@ -30,7 +30,7 @@
 //! );
 //! assert_eq!(env.get("DEFAULT_BACKEND"), Some("s3main"));
 //!
-//! // And back: what the blobstore makes of a release's env.
+//! // And back: reads a release's env as the blobstore does.
 //! let blobstore = Blobstore::read(env.iter());
 //! assert_eq!(blobstore.default_backend(), "s3main");
 //! assert!(blobstore.starts());

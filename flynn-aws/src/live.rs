@@ -1,9 +1,9 @@
 //! Live calls, one module and one feature per service: `s3`, `iam`, `route53`.
 //!
 //! Each module has `observe`, which fills an [`Observed`](crate::plan::Observed), and `apply`, which does one
-//! [`Step`](crate::plan::Step) of a plan. Both take the service's own `Client`, re-exported there. Endpoint, retries,
-//! timeouts, proxy, TLS and credentials are what you configured on it: these features bring no HTTP client, no TLS and
-//! no credential chain. `aws-config` has the usual ones.
+//! [`Step`](crate::plan::Step) of a plan. Both take the service's own `Client`, re-exported there. You configure its
+//! endpoint, retries, timeouts, proxy, TLS and credentials: these features do not include an HTTP client, TLS or a
+//! credential chain. `aws-config` has the usual ones.
 //!
 //! ```no_run
 //! # #[cfg(all(feature = "s3", feature = "iam", feature = "route53"))]
@@ -34,8 +34,8 @@
 //! # }
 //! ```
 //!
-//! The versions of the SDK that this workspace locks build with Rust 1.89. Your own lock decides which you get; the
-//! newest need a newer Rust.
+//! The SDK versions in this workspace's lock file build with Rust 1.89. Your own lock file decides which versions you
+//! get; the newest ones need a newer Rust.
 
 mod error;
 #[cfg(feature = "iam")]
@@ -53,6 +53,6 @@ use crate::plan::Step;
 
 /// Refuses a step of another service.
 fn other_service(call: &'static str, step: &Step) -> Error {
-    Error::new(ErrorKind::Other, call, &step.sentence(), "the step is one of another service")
-        .remedy("look at Step::service before you apply it")
+    Error::new(ErrorKind::Other, call, &step.sentence(), "the step belongs to another service")
+        .remedy("check Step::service before you apply it")
 }

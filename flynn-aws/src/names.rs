@@ -1,4 +1,4 @@
-//! Names that AWS and Flynn give to things, checked when they are read: buckets, regions, Flynn's versions.
+//! Checked names of buckets and regions, and Flynn's versions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,10 +21,10 @@ impl BucketName {
         &self.0
     }
 
-    /// Reads the name of a bucket that exists, which may break the rules for new buckets.
+    /// Checks the name of an existing bucket, which may break the rules for new buckets.
     ///
     /// # Errors
-    /// [`ErrorKind::Bucket`] if no bucket was ever allowed to have the name.
+    /// Fails with [`ErrorKind::Bucket`] if no bucket was ever allowed to have the name.
     pub fn existing(name: &str) -> Result<Self, Error> {
         let strict = name.parse::<Self>();
         let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
@@ -40,7 +40,7 @@ impl BucketName {
     }
 }
 
-/// The rule for new buckets that a name breaks.
+/// Returns the rule for new buckets that a name breaks.
 fn broken_rule(name: &str) -> Option<&'static str> {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
     let edge = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric());
@@ -52,7 +52,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     } else if !name.bytes().all(allowed) {
         Some("use lower-case letters, digits, hyphens and dots")
     } else if !edge(name.bytes().next()) || !edge(name.bytes().next_back()) {
-        Some("begin and end it with a letter or a digit")
+        Some("it must begin and end with a letter or a digit")
     } else if name.contains("..") {
         Some("two dots must not be adjacent")
     } else if name.split('.').count() == 4 && name.split('.').all(digits) {
@@ -68,7 +68,7 @@ fn broken_rule(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a name without its `-an` is `<prefix>-<12 digits>-<region>`.
+/// Returns whether a name without its `-an` is `<prefix>-<12 digits>-<region>`.
 fn in_account_namespace(name: &str) -> bool {
     name.match_indices('-').any(|(at, _)| {
         let (before, region) = (name.get(..at).unwrap_or(""), name.get(at + 1..).unwrap_or(""));
@@ -85,7 +85,7 @@ impl FromStr for BucketName {
     /// Checks the name of a new bucket.
     ///
     /// # Errors
-    /// [`ErrorKind::Bucket`] with the rule that it breaks.
+    /// Fails with [`ErrorKind::Bucket`] with the rule that it breaks.
     fn from_str(name: &str) -> Result<Self, Error> {
         match broken_rule(name) {
             None => Ok(Self(name.to_owned())),
@@ -105,7 +105,7 @@ impl FromStr for BucketName {
 #[serde(try_from = "String")]
 pub struct Region(String);
 
-/// What region names of a partition begin with, the longer beginnings first, and the partition.
+/// The prefixes of region names, longer ones first, and their partition.
 const PARTITIONS: [(&str, &str); 16] = [
     ("us-gov-", "aws-us-gov"),
     ("us-iso-", "aws-iso"),
@@ -125,7 +125,7 @@ const PARTITIONS: [(&str, &str); 16] = [
     ("mx-", "aws"),
 ];
 
-/// The regions that opened before 2019. Later ones have no S3 endpoint `s3-<region>.amazonaws.com`.
+/// The regions that opened before 2019. Later ones do not have the S3 endpoint `s3-<region>.amazonaws.com`.
 const BEFORE_2019: [&str; 20] = [
     "us-east-1",
     "us-east-2",
@@ -172,7 +172,7 @@ impl Region {
     }
 }
 
-/// The partition of a region's name: a known beginning, one word, and a number without leading zeros.
+/// Returns the partition of a region's name: a known prefix, one word, and a number without leading zeros.
 fn partition_of(name: &str) -> Option<&'static str> {
     PARTITIONS.iter().find_map(|(start, partition)| {
         let (word, number) = name.strip_prefix(start)?.split_once('-')?;
@@ -188,8 +188,8 @@ impl FromStr for Region {
     /// Checks a name.
     ///
     /// # Errors
-    /// [`ErrorKind::Region`]. The message tells an availability zone, a FIPS endpoint and an unexpanded variable
-    /// from other mistakes.
+    /// Fails with [`ErrorKind::Region`]. The message distinguishes an availability zone, a FIPS endpoint and an
+    /// unexpanded variable from other mistakes.
     fn from_str(name: &str) -> Result<Self, Error> {
         let refuse = |why: String| Err(Error::new(ErrorKind::Region, why));
         if partition_of(name).is_some() {
@@ -230,10 +230,10 @@ impl FlynnVersion {
 impl FromStr for FlynnVersion {
     type Err = Error;
 
-    /// Reads `v20161015.2`; the `v` may be missing.
+    /// Parses `v20161015.2`; the `v` is optional.
     ///
     /// # Errors
-    /// [`ErrorKind::Version`].
+    /// Fails with [`ErrorKind::Version`] if the text is not a version.
     fn from_str(text: &str) -> Result<Self, Error> {
         let digits = text.strip_prefix('v').unwrap_or(text);
         let (date, release) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -260,7 +260,7 @@ impl From<FlynnVersion> for String {
     }
 }
 
-/// Names are written as they are, and read from owned text by serde.
+/// Implements `Display`, and serde's traits from and to text.
 macro_rules! text {
     ($($name:ident),+) => {$(
         impl TryFrom<String> for $name {

@@ -1,8 +1,8 @@
 //! Compares AWS with a [`ClusterSpec`] and plans the changes.
 //!
-//! A plan compares what was [observed](Observed) with what is wanted. Its [steps](Step) are in the order to run. Each
-//! has a sentence, the command of the AWS CLI that does it, and the step that undoes it. A plan is empty when
-//! everything holds, so running it twice changes nothing. Neither plans nor steps hold secrets.
+//! A plan compares the [observed](Observed) state with the wanted one. Run its [steps](Step) in order. Each step has a
+//! sentence, the command of the AWS CLI that does it, and the step that undoes it. A plan is empty when everything is
+//! as specified, so running it twice changes nothing. Neither plans nor steps contain secrets.
 //!
 //! ```
 //! use flynn_aws::ClusterSpec;
@@ -72,12 +72,12 @@ pub struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct PlanOptions {
-    /// Create a new access key although the user has one.
+    /// Creates a new access key even if the user already has one.
     pub new_key: bool,
 }
 
 impl PlanOptions {
-    /// Creates a new access key although the user has one.
+    /// Creates a new access key even if the user already has one.
     pub fn new_key(mut self, new_key: bool) -> Self {
         self.new_key = new_key;
         self
@@ -85,12 +85,12 @@ impl PlanOptions {
 }
 
 impl Plan {
-    /// Compares what was observed with what is wanted.
+    /// Compares the observed state with the specification.
     pub fn new(spec: &ClusterSpec, observed: &Observed) -> Self {
         Self::with_options(spec, observed, PlanOptions::default())
     }
 
-    /// Compares what was observed with what is wanted, with [`PlanOptions`].
+    /// Compares the observed state with the specification, with [`PlanOptions`].
     pub fn with_options(spec: &ClusterSpec, observed: &Observed, options: PlanOptions) -> Self {
         let mut plan = Self::default();
         bucket::plan(spec, observed.bucket.as_ref(), &mut plan);
@@ -100,12 +100,12 @@ impl Plan {
         plan
     }
 
-    /// Returns whether nothing has to change and nothing stands in the way.
+    /// Returns whether there are no steps and no errors.
     pub fn holds(&self) -> bool {
         self.steps.is_empty() && !self.has_errors()
     }
 
-    /// Returns whether an error is among the findings.
+    /// Returns whether the findings contain an error.
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(Finding::is_error)
     }
@@ -159,7 +159,7 @@ impl From<StepDocument> for Step {
 }
 
 impl Step {
-    /// Makes a step that cannot be undone.
+    /// Creates a step that cannot be undone.
     pub fn of(action: impl Into<Action>) -> Self {
         Self { action: action.into(), undo: None }
     }
@@ -174,7 +174,7 @@ impl Step {
         }
     }
 
-    /// Returns what the step does, in one sentence without its full stop.
+    /// Describes the step in one sentence without a full stop.
     pub fn sentence(&self) -> String {
         self.action.sentence()
     }
@@ -201,7 +201,7 @@ pub enum Service {
     Iam,
     /// Route53.
     Route53,
-    /// EC2. This crate makes no calls to it: run the commands.
+    /// EC2. This crate does not call it: run the commands.
     Ec2,
 }
 
@@ -239,7 +239,7 @@ impl Action {
         }
     }
 
-    /// The IAM actions that the change needs, and the resource that they touch.
+    /// Returns the IAM actions that the change needs, and the resource that they touch.
     fn permissions(&self, partition: &str) -> (&'static [&'static str], String) {
         match self {
             Self::S3(action) => action.permissions(partition),
@@ -262,7 +262,7 @@ macro_rules! actions {
 
 actions!(S3Action => S3, IamAction => Iam, Route53Action => Route53, Ec2Action => Ec2);
 
-/// The actions that observing needs, besides those of the steps.
+/// The actions that `observe` needs, in addition to those of the steps.
 const READS: [&str; 26] = [
     "ec2:DescribeAddresses",
     "ec2:DescribeInstances",
@@ -292,8 +292,8 @@ const READS: [&str; 26] = [
     "s3:ListBucket",
 ];
 
-/// Returns the policy of the person who applies the specification: the reads, every step of a plan that starts from
-/// nothing, and their inverses.
+/// Returns the policy of the operator who applies the specification. It allows the reads, every step of a plan that
+/// starts from nothing, and their inverses.
 pub fn operator_policy(spec: &ClusterSpec) -> Policy {
     let partition = spec.blobstore.as_ref().map_or("aws", |blobstore| blobstore.region.partition());
     let plan = Plan::new(spec, &Observed::nothing(spec));

@@ -1,4 +1,4 @@
-//! IAM policies: the one that the blobstore needs, and a check of one that somebody wrote.
+//! Creates the IAM policy that the blobstore needs, and checks existing policies.
 //!
 //! ```
 //! use flynn_aws::policy::Policy;
@@ -30,10 +30,10 @@ pub const BLOBSTORE_ACTIONS: [&str; 7] = [
     "s3:ListBucketMultipartUploads",
 ];
 
-/// The further action of the `minio` backend, which asks for the bucket's location.
+/// The additional action of the `minio` backend, which asks for the bucket's location.
 const MINIO_ACTION: &str = "s3:GetBucketLocation";
 
-/// An IAM policy document, as `aws iam put-user-policy --policy-document` takes it.
+/// An IAM policy document, as `aws iam put-user-policy --policy-document` accepts it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
@@ -70,7 +70,7 @@ impl Statement {
         }
     }
 
-    /// Adds the actions that are not there.
+    /// Adds the missing actions.
     pub(crate) fn add(&mut self, actions: &[&str]) {
         for action in actions {
             if !self.action.iter().any(|known| known == action) {

@@ -1,4 +1,4 @@
-//! The specification of a cluster: one document that people write and programs read.
+//! The specification of a cluster.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use crate::{BucketName, Error, ErrorKind, FlynnVersion, Region};
 
 /// A cluster and what it should have on AWS.
 ///
-/// Every value is checked while it is deserialized, so `toml` and `serde_json` report mistakes with line and column.
+/// Every value is checked during deserialization, so `toml` and `serde_json` report mistakes with line and column.
 /// Unknown keys are refused.
 ///
 /// ```
@@ -50,10 +50,10 @@ pub struct ClusterSpec {
     /// The DNS records.
     #[serde(default)]
     pub dns: DnsSpec,
-    /// The blobstore's bucket; without it, blobs stay in Postgres.
+    /// The blobstore's bucket. Without it, blobs stay in Postgres.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blobstore: Option<BlobstoreSpec>,
-    /// The security groups; without it, none are planned.
+    /// The security groups. Without it, none are planned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkSpec>,
 }
@@ -104,7 +104,7 @@ impl TryFrom<RawNode> for NodeSpec {
     }
 }
 
-/// The nodes of a cluster: at least one, each name and address once.
+/// The nodes of a cluster: at least one, with unique names and addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<NodeSpec>")]
 pub struct Nodes(Vec<NodeSpec>);
@@ -131,7 +131,7 @@ impl TryFrom<Vec<NodeSpec>> for Nodes {
     /// Checks the nodes.
     ///
     /// # Errors
-    /// [`ErrorKind::Spec`] without any node, and for names and addresses that occur twice.
+    /// Fails with [`ErrorKind::Spec`] without a node, and for duplicate names and addresses.
     fn try_from(nodes: Vec<NodeSpec>) -> Result<Self, Error> {
         if nodes.is_empty() {
             return Err(refuse("there is no node: list at least one".to_owned()));
@@ -167,7 +167,7 @@ pub struct DnsSpec {
     pub routing: Routing,
     /// Replaces conflicting records. Without it, they are reported and nothing is changed.
     pub replace: bool,
-    /// Makes the health checks' caller references differ from those of checks that were deleted a few days ago.
+    /// Changes the caller references of the health checks. Use it if checks were deleted in the last few days.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reference_salt: String,
 }
@@ -228,7 +228,7 @@ pub struct NetworkSpec {
     /// The nodes' group. Default: `flynn-<domain>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<GroupName>,
-    /// Who may use SSH.
+    /// The address ranges that may use SSH.
     pub ssh_from: Vec<Cidr>,
     /// Opens the ports 3000 to 3500, which TCP routes use.
     pub tcp_routes: bool,
@@ -259,10 +259,10 @@ impl ClusterSpec {
 
     /// Returns the blobstore's backend.
     ///
-    /// Without a key, the placeholders `ACCESS_KEY_ID` and `SECRET_ACCESS_KEY` stand for it. A role needs none.
+    /// Without a key, it contains the placeholders `ACCESS_KEY_ID` and `SECRET_ACCESS_KEY`. A role does not need a key.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] for a key that cannot work.
+    /// Fails with [`ErrorKind::Parameter`] if the key is not valid.
     pub fn backend(&self, key: Option<&AccessKey>) -> Result<Option<Backend>, Error> {
         let Some(blobstore) = &self.blobstore else { return Ok(None) };
         let (bucket, region) = (blobstore.bucket.as_str(), blobstore.region.as_str());
@@ -283,7 +283,7 @@ impl ClusterSpec {
     /// Returns the blobstore's env variables, `DEFAULT_BACKEND` included. See [`backend`](Self::backend).
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] for a key that cannot work.
+    /// Fails with [`ErrorKind::Parameter`] if the key is not valid.
     pub fn blobstore_env(&self, key: Option<&AccessKey>) -> Result<Variables, Error> {
         Ok(self.backend(key)?.map(|backend| backend.as_default()).unwrap_or_default())
     }
@@ -311,7 +311,7 @@ macro_rules! checked {
         pub struct $name(String);
 
         impl $name {
-            /// Returns it as text.
+            /// Returns the value as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -323,7 +323,7 @@ macro_rules! checked {
             /// Checks the text.
             ///
             /// # Errors
-            /// [`ErrorKind::Spec`].
+            /// Fails with [`ErrorKind::Spec`] if the text is not valid.
             fn from_str(text: &str) -> Result<Self, Error> {
                 let valid: fn(&str) -> bool = $valid;
                 if valid(text) {
@@ -343,7 +343,7 @@ macro_rules! checked {
     };
 }
 
-/// Whether a text has 1 to `most` characters, each a letter, a digit or one of `others`.
+/// Returns whether a text has 1 to `most` characters, each a letter, a digit or one of `others`.
 fn plain(text: &str, most: usize, others: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
     (1..=most).contains(&text.len()) && text.chars().all(allowed)
@@ -394,7 +394,7 @@ pub struct Cidr {
 }
 
 impl Cidr {
-    /// Returns whether the range is so large that it stands for everybody: shorter than /8 for IPv4, /16 for IPv6.
+    /// Returns whether the range counts as the whole internet: shorter than /8 for IPv4, /16 for IPv6.
     pub fn is_world(self) -> bool {
         self.prefix < if self.address.is_ipv4() { 8 } else { 16 }
     }
@@ -408,10 +408,10 @@ impl Cidr {
 impl FromStr for Cidr {
     type Err = Error;
 
-    /// Reads `ADDRESS/PREFIX`.
+    /// Parses `ADDRESS/PREFIX`.
     ///
     /// # Errors
-    /// [`ErrorKind::Spec`] if it is something else, or if the address has bits behind the prefix.
+    /// Fails with [`ErrorKind::Spec`] if it is something else, or if the address has bits set after the prefix.
     fn from_str(text: &str) -> Result<Self, Error> {
         let shown = crate::cli_json::shown(text);
         let read = text.split_once('/').and_then(|(address, prefix)| {
@@ -420,7 +420,7 @@ impl FromStr for Cidr {
         });
         let Some((address, prefix)) = read else {
             return Err(refuse(format!(
-                "{shown} is not a range of addresses: write it like 198.51.100.0/24"
+                "{shown} is not an address range: write it like 198.51.100.0/24"
             )));
         };
         let (bits, width) = match address {
@@ -428,11 +428,13 @@ impl FromStr for Cidr {
             IpAddr::V6(v6) => (v6.to_bits(), 128),
         };
         if prefix > width {
-            return Err(refuse(format!("{shown} is not a range of addresses: /{width} at most")));
+            return Err(refuse(format!(
+                "{shown} is not an address range: the prefix must be at most /{width}"
+            )));
         }
         if bits.checked_shl(u32::from(prefix)).unwrap_or(0) != 0 {
             return Err(refuse(format!(
-                "{shown} is not a range of addresses: the address has bits behind /{prefix}"
+                "{shown} is not an address range: the address has bits set after /{prefix}"
             )));
         }
         Ok(Self { address, prefix })

@@ -32,7 +32,7 @@ use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 #[serde(default)]
 #[non_exhaustive]
 pub struct AcmeConfig {
-    /// Whether it obtains any.
+    /// True if it obtains any.
     pub enabled: bool,
     /// The account's contact; required to enable.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -40,14 +40,14 @@ pub struct AcmeConfig {
     /// The ACME directory; empty means Let's Encrypt's production one.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub directory_url: String,
-    /// Whether you agree to the directory's terms of service; required to enable.
+    /// True if you agree to the directory's terms of service; required to enable.
     #[serde(skip_serializing_if = "is_false")]
     pub terms_of_service_agreed: bool,
     /// The account's private key as PEM (SEC1). The server does not return it: it is empty in answers, and an
     /// update that leaves it out keeps it.
     #[serde(skip_serializing_if = "Secret::is_empty")]
     pub account_key: Secret,
-    /// Whether the server holds an account key.
+    /// True if the server holds an account key.
     #[serde(skip_serializing_if = "is_false")]
     pub has_account_key: bool,
     /// When the settings were made.
@@ -77,7 +77,7 @@ impl Acme {
     /// Gets the settings, without the account's private key: `GET /acme/config`.
     ///
     /// # Errors
-    /// Unsupported, except by the fork.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
     pub fn get(&self) -> Request<AcmeConfig> {
         Request::json(&self.client, Spec::get(PATH, []))
     }

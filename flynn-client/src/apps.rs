@@ -137,7 +137,7 @@ impl Apps {
     /// Lists every app, newest first: `GET /apps`.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<App>> {
         Request::list(&self.client, Spec::get("/apps", []))
     }
@@ -145,7 +145,8 @@ impl Apps {
     /// Creates an app: `POST /apps`. An app that is not a system app gets a route `<name>.<domain>`.
     ///
     /// # Errors
-    /// A conflict when the name is taken, a validation error when it is not allowed.
+    /// Fails with [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, with
+    /// [`Validation`](crate::ErrorKind::Validation) if it is not allowed.
     pub fn create(&self, app: NewApp) -> Request<App> {
         Request::json(&self.client, Spec::post("/apps", [], Repeat::Never).body(app))
     }
@@ -160,7 +161,7 @@ impl AppHandle {
     /// Reads the app: `GET /apps/:a`.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn get(&self) -> Request<App> {
         Request::json(&self.client, self.spec())
     }
@@ -168,7 +169,7 @@ impl AppHandle {
     /// Reads the app, or `None` when there is no such app.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self) -> Request<Option<App>> {
         Request::optional(&self.client, self.spec())
     }
@@ -185,7 +186,7 @@ impl AppHandle {
     /// Replaces all metadata; an empty map clears it: `POST /apps/:a/meta`.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn set_meta<K: Into<String>, V: Into<String>>(
         &self,
         meta: impl IntoIterator<Item = (K, V)>,
@@ -214,7 +215,7 @@ impl AppHandle {
     /// ```
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn gc(&self) -> Request<()> {
         // A second collection in a row deletes nothing.
         let spec = Spec::post("/apps/{app}/gc", [self.app.as_str()], Repeat::Safe);
@@ -225,8 +226,9 @@ impl AppHandle {
 /// Changes an app and keeps what is not named; made by [`AppHandle::update`].
 ///
 /// # Errors
-/// Not found, when there is no such app; a validation or server error for a strategy that
-/// the server does not know.
+/// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist; with
+/// [`Validation`](crate::ErrorKind::Validation) or [`Server`](crate::ErrorKind::Server) for a strategy that the server
+/// does not know.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateApp {

@@ -110,7 +110,7 @@ impl NewArtifact {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput), when the manifest is not JSON.
+    /// Fails with [`ErrorKind::InvalidInput`](crate::ErrorKind::InvalidInput) if the manifest is not JSON.
     pub fn flynn(uri: impl Into<String>, manifest: impl AsRef<str>) -> Result<Self, Error> {
         let text = manifest.as_ref();
         let json: Json = serde_json::from_str(text)
@@ -186,7 +186,7 @@ impl Artifacts {
     /// Lists all artifacts, newest first: `GET /artifacts`.
     ///
     /// # Errors
-    /// As every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<Artifact>> {
         Request::list(&self.client, Spec::get("/artifacts", []))
     }
@@ -195,8 +195,8 @@ impl Artifacts {
     /// URI, the server returns it with its own id and metadata.
     ///
     /// # Errors
-    /// A validation error for a missing or unknown type, or a manifest without a size. Later servers answer 500
-    /// to the types of 2016.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) for a missing or unknown type, or a manifest without a
+    /// size. Later servers answer 500 to the types of 2016.
     pub fn create(&self, artifact: NewArtifact) -> Request<Artifact> {
         Request::json(&self.client, Spec::post("/artifacts", [], Repeat::Safe).body(artifact))
     }
@@ -204,7 +204,7 @@ impl Artifacts {
     /// Gets an artifact: `GET /artifacts/:id`.
     ///
     /// # Errors
-    /// Not found, when there is no such artifact.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the artifact does not exist.
     pub fn get(&self, id: impl Into<ArtifactId>) -> Request<Artifact> {
         Request::json(&self.client, one(&id.into()))
     }
@@ -212,7 +212,7 @@ impl Artifacts {
     /// Gets an artifact, or `None` when there is no such artifact.
     ///
     /// # Errors
-    /// As every call, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, id: impl Into<ArtifactId>) -> Request<Option<Artifact>> {
         Request::optional(&self.client, one(&id.into()))
     }

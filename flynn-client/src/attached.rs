@@ -165,7 +165,7 @@ impl AttachedInput {
     /// written.
     ///
     /// # Errors
-    /// [`ErrorKind::Connection`], when the job is gone.
+    /// Fails with [`ErrorKind::Connection`] if the job is gone.
     pub async fn write(&mut self, data: &[u8]) -> Result<(), Error> {
         // A frame of length 0 would end the input.
         for piece in data.chunks(MAX_FRAME) {
@@ -177,7 +177,7 @@ impl AttachedInput {
     /// Ends the job's standard input.
     ///
     /// # Errors
-    /// [`ErrorKind::Connection`], when the job is gone.
+    /// Fails with [`ErrorKind::Connection`] if the job is gone.
     pub async fn close(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_close(cx)).await.map_err(lost)
     }
@@ -185,7 +185,7 @@ impl AttachedInput {
     /// Sends a signal by its Linux number: 2 interrupts, 15 terminates, 9 kills.
     ///
     /// # Errors
-    /// [`ErrorKind::Connection`], when the job is gone.
+    /// Fails with [`ErrorKind::Connection`] if the job is gone.
     pub async fn signal(&mut self, number: u32) -> Result<(), Error> {
         self.send(&signal(number), &[]).await
     }
@@ -193,7 +193,7 @@ impl AttachedInput {
     /// Sets the size of the job's terminal. A job without a terminal loses its input by this call.
     ///
     /// # Errors
-    /// [`ErrorKind::Connection`], when the job is gone.
+    /// Fails with [`ErrorKind::Connection`] if the job is gone.
     pub async fn resize(&mut self, lines: u16, columns: u16) -> Result<(), Error> {
         self.send(&resize(lines, columns), &[]).await
     }
@@ -374,8 +374,8 @@ impl fmt::Debug for CollectedOutput {
 /// An exit status other than 0 is not an error.
 ///
 /// # Errors
-/// - [`ErrorKind::Connection`] when the connection ends before the job does.
-/// - [`ErrorKind::TooLarge`] when the job writes more than [`max_size`](Self::max_size).
+/// - [`ErrorKind::Connection`] if the connection ends before the job does.
+/// - [`ErrorKind::TooLarge`] if the job writes more than [`max_size`](Self::max_size).
 /// - [`ErrorKind::Failed`] with the host's message when it cannot run the job.
 #[derive(Debug)]
 #[must_use = "nothing is read until it is awaited"]

@@ -98,10 +98,10 @@ impl Backup {
     /// Memory stays constant. Blobs that are kept in S3 and the like are not part of a backup.
     ///
     /// # Errors
-    /// - [`ErrorKind::Failed`] when the backup has failed or is incomplete: its record has an error, or another size
-    ///   or SHA-512 than what was received. A tar that ends well is no proof.
-    /// - [`ErrorKind::Connection`] when the connection is lost.
-    /// - [`ErrorKind::Io`] when `writer` fails.
+    /// - [`ErrorKind::Failed`] if the backup has failed or is incomplete: its record has an error, or another size or
+    ///   SHA-512 than what was received. A tar that ends well is no proof.
+    /// - [`ErrorKind::Connection`] if the connection is lost.
+    /// - [`ErrorKind::Io`] if `writer` fails.
     ///
     /// What was written is of no use then.
     pub fn save<W: AsyncWrite + Send + Unpin>(&self, writer: W) -> SaveBackup<'_, W> {
@@ -119,7 +119,7 @@ impl Backup {
     /// Reads the record of the latest backup: `GET /backup`, as JSON.
     ///
     /// # Errors
-    /// Not found, when there was never a backup.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if there was never a backup.
     pub fn latest(&self) -> Request<BackupRecord> {
         Request::json(&self.client, Spec::get(PATH, []))
     }
@@ -127,7 +127,7 @@ impl Backup {
     /// Reads the record of the latest backup, or `None` when there was never one.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`].
+    /// Returns only the errors that every call can return; see [`ErrorKind`].
     pub fn latest_opt(&self) -> Request<Option<BackupRecord>> {
         Request::optional(&self.client, Spec::get(PATH, []))
     }

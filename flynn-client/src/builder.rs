@@ -43,7 +43,7 @@ impl Client {
     /// A client with another key and otherwise the same settings, for key rotations.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config), as [`ClientBuilder::build`].
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config), as [`ClientBuilder::build`].
     pub fn with_key(&self, key: impl Into<Secret>) -> Result<Self, Error> {
         self.to_builder().key(key).build()
     }
@@ -51,7 +51,7 @@ impl Client {
     /// A client with another retry policy and otherwise the same settings.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config), as [`ClientBuilder::build`].
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config), as [`ClientBuilder::build`].
     pub fn with_retry(&self, policy: RetryPolicy) -> Result<Self, Error> {
         self.to_builder().retry(policy).build()
     }
@@ -255,10 +255,10 @@ impl ClientBuilder {
     /// Makes the client. Nothing is connected yet, and no runtime is needed.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config), when the URL is not `http(s)://host[:port][/prefix]`, the
-    /// key has characters that no header can hold, the proxy's URL cannot be used, `resolve` would have no
-    /// effect, there is nothing to trust for an `https://` URL, or there is a
-    /// [`rustls_config`](Self::rustls_config) for an `http://` URL.
+    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the URL is not `http(s)://host[:port][/prefix]`,
+    /// the key has characters that no header can hold, the proxy's URL cannot be used, `resolve` would have no effect,
+    /// there is nothing to trust for an `https://` URL, or there is a [`rustls_config`](Self::rustls_config) for an
+    /// `http://` URL.
     pub fn build(self) -> Result<Client, Error> {
         self.0.transport().map(Client::new)
     }

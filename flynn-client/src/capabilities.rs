@@ -175,7 +175,7 @@ impl GetCapabilities {
 
 operation!(GetCapabilities => Capabilities);
 
-/// Whether an error shows that the server knows the path.
+/// Returns whether an error shows that the server knows the path.
 fn tells(error: &Error) -> bool {
     matches!(
         error.kind(),

@@ -137,7 +137,8 @@ impl fmt::Debug for InstallCertificate {
 /// Reads the cluster and plans the installation; made by [`InstallCertificate::plan`].
 ///
 /// # Errors
-/// A validation error if the certificate or the key is empty; those of reading apps, routes and the router's release.
+/// Fails with [`Validation`](crate::ErrorKind::Validation) if the certificate or the key is empty; the errors of
+/// reading apps, routes and the router's release.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct PlanCertificate {
@@ -325,9 +326,10 @@ pub enum Question {
 /// If it is dropped, the cluster keeps what was changed up to then. Plan again to finish.
 ///
 /// # Errors
-/// [`ErrorKind::Failed`] if the certificate does not become live or is not trusted; those of the requests; with the
-/// closure's error as the [source](std::error::Error::source). If the old certificates could not be restored,
-/// [`Error::pending`] names the places that have the new one: plan again to finish, or install the old certificate.
+/// Fails with [`ErrorKind::Failed`] if the certificate does not become live or is not trusted; the errors of the
+/// requests; with the closure's error as the [source](std::error::Error::source). If the old certificates could not be
+/// restored, [`Error::pending`] names the places that have the new one: plan again to finish, or install the old
+/// certificate.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ApplyCertificate {
     plan: CertificatePlan,

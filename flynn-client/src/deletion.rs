@@ -130,9 +130,9 @@ impl AppHandle {
     /// The app's id is read first, because the handle needs it: the name is free before the deletion ends.
     ///
     /// # Errors
-    /// Not found, when there is no such app. When the answer was lost ([`Error::may_have_acted`]), the deletion may
-    /// run, and [`Error::pending`] names it: wait for it. Never delete an app twice, since the second deletion never
-    /// ends.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. When the answer was lost
+    /// ([`Error::may_have_acted`]), the deletion may run, and [`Error::pending`] names it: wait for it. Never delete an
+    /// app twice, since the second deletion never ends.
     pub fn delete(&self) -> DeleteApp {
         DeleteApp { app: self.clone(), timeout: None }
     }
@@ -142,7 +142,8 @@ impl AppHandle {
     /// in the blobstore after that.
     ///
     /// # Errors
-    /// A validation error for the current release; not found, when there is no such release.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) for the current release; with
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the release does not exist.
     pub fn delete_release(&self, id: impl Into<ReleaseId>) -> DeleteRelease {
         DeleteRelease { app: self.clone(), release: id.into(), timeout: None }
     }
@@ -315,7 +316,7 @@ impl<D: Deletion> DeletionHandle<D> {
     /// Waits until everything is deleted, and returns what was.
     ///
     /// # Errors
-    /// Those of [`Wait`].
+    /// Returns the errors of [`Wait`].
     pub fn wait(&self) -> WaitForDeletion<D> {
         Wait::new(self.clone())
     }

@@ -210,7 +210,7 @@ impl DeploymentHandle {
     /// Reads the deployment: `GET /deployments/:d`.
     ///
     /// # Errors
-    /// Not found, when there is no such deployment.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the deployment does not exist.
     pub fn get(&self) -> Request<Deployment> {
         Request::json(&self.client, Spec::get("/deployments/{deployment}", [self.id.as_str()]))
     }
@@ -230,8 +230,9 @@ impl DeploymentHandle {
     /// Waits until the deployment has ended and the server accepts the next one, and returns it.
     ///
     /// # Errors
-    /// [`ErrorKind::Failed`] when it has failed: the message has the server's reason, [`Error::failed_job`] the job
-    /// and [`Error::log_tail`] its last log lines, where they can be found. Otherwise those of [`Wait`].
+    /// Fails with [`ErrorKind::Failed`] if it has failed: the message has the server's reason, [`Error::failed_job`]
+    /// the job and [`Error::log_tail`] its last log lines, where they can be found. Otherwise returns the errors of
+    /// [`Wait`].
     pub fn wait(&self) -> WaitForDeployment {
         Wait::new(self.clone())
     }

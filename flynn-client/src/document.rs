@@ -25,7 +25,8 @@ pub(crate) async fn read(
 /// Reads an object, changes it and writes it back.
 ///
 /// # Errors
-/// Not found, when it does not exist; those of `change`, before anything is written.
+/// Fails with [`NotFound`](crate::ErrorKind::NotFound) if it does not exist; the errors of `change`, before anything is
+/// written.
 pub(crate) async fn update<T: DeserializeOwned + 'static>(
     client: &Client,
     read: Spec,

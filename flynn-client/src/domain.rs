@@ -139,7 +139,7 @@ impl Domain {
     /// release.
     ///
     /// # Errors
-    /// [`ErrorKind::Unexpected`] when the controller's release does not have it.
+    /// Fails with [`ErrorKind::Unexpected`] if the controller's release does not have it.
     pub fn get(&self) -> GetDomain {
         GetDomain { client: self.client.clone(), timeout: None }
     }
@@ -151,10 +151,10 @@ impl Domain {
     /// the apps that know the domain, the controller among them.
     ///
     /// # Errors
-    /// - A validation error for a domain that is empty, has a port, is not a host name, or is the current one: the
-    ///   server would accept all of these.
-    /// - When the answer was lost ([`Error::may_have_acted`]), the migration is looked for among the events. If none
-    ///   is found, [`Error::pending`] is [`Pending::PerhapsMigrating`].
+    /// - [`Validation`](crate::ErrorKind::Validation) for a domain that is empty, has a port, is not a host name, or is
+    ///   the current one: the server would accept all of these.
+    /// - When the answer was lost ([`Error::may_have_acted`]), the migration is looked for among the events. If
+    ///   none is found, [`Error::pending`] is [`Pending::PerhapsMigrating`].
     pub fn migrate(&self, domain: impl Into<String>) -> MigrateDomain {
         MigrateDomain { domain: self.clone(), to: domain.into(), certificate: None, timeout: None }
     }

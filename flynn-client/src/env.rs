@@ -140,7 +140,7 @@ impl AppEnv {
     /// Reads all variables of the current release. An app without a release has none.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn get(&self) -> GetEnv {
         GetEnv { env: self.clone(), timeout: None }
     }
@@ -154,7 +154,7 @@ impl AppEnv {
     /// [canonical PEM](crate::routes::NewRoute::certificate), or the router does not start.
     ///
     /// # Errors
-    /// Those of [`AppHandle::change_release`].
+    /// Returns the errors of [`AppHandle::change_release`].
     pub fn set<K: Into<String>, V: Into<String>>(
         &self,
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -165,7 +165,7 @@ impl AppEnv {
     /// Removes variables and keeps the others: one release, one deployment, waited for.
     ///
     /// # Errors
-    /// Those of [`AppHandle::change_release`].
+    /// Returns the errors of [`AppHandle::change_release`].
     pub fn unset<K: Into<String>>(&self, names: impl IntoIterator<Item = K>) -> ChangeEnv {
         self.change().unset(names)
     }
@@ -173,7 +173,7 @@ impl AppEnv {
     /// Replaces all variables: one release, one deployment, waited for.
     ///
     /// # Errors
-    /// Those of [`AppHandle::change_release`].
+    /// Returns the errors of [`AppHandle::change_release`].
     pub fn replace(&self, env: Env) -> ChangeEnv {
         let mut change = self.change();
         change.release = match &self.process_type {

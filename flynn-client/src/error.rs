@@ -389,14 +389,14 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, message)
     }
 
-    /// Whether a controller that starts or stops has refused the call, so that it has not acted.
+    /// Returns whether a controller that starts or stops has refused the call, so that it has not acted.
     pub(crate) fn is_refusal_while_down(&self) -> bool {
         self.0.status == Some(StatusCode::SERVICE_UNAVAILABLE)
             && self.code() == Some("service_unavailable")
             && self.0.retry
     }
 
-    /// Whether the server itself said `retry: true`.
+    /// Returns whether the server itself said `retry: true`.
     pub(crate) fn server_says_retry(&self) -> bool {
         self.0.retry
     }

@@ -143,7 +143,7 @@ impl Event {
     /// Decodes the data, whose shape depends on [`object_type`](Self::object_type).
     ///
     /// # Errors
-    /// A decode error when it has another shape.
+    /// Fails with [`Decode`](crate::ErrorKind::Decode) if it has another shape.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
         self.data.decode()
     }
@@ -151,7 +151,7 @@ impl Event {
     /// The job of a [`Job`](EventType::Job) event.
     ///
     /// # Errors
-    /// A decode error when the event is about something else.
+    /// Fails with [`Decode`](crate::ErrorKind::Decode) if the event is about something else.
     pub fn job(&self) -> Result<crate::jobs::Job, Error> {
         self.decode_of(&EventType::Job)
     }
@@ -159,7 +159,7 @@ impl Event {
     /// The progress in a [`Deployment`](EventType::Deployment) event.
     ///
     /// # Errors
-    /// A decode error when the event is about something else.
+    /// Fails with [`Decode`](crate::ErrorKind::Decode) if the event is about something else.
     pub fn deployment(&self) -> Result<crate::deployments::DeploymentEvent, Error> {
         self.decode_of(&EventType::Deployment)
     }
@@ -242,7 +242,7 @@ impl Events {
     /// Reads an event: `GET /events/:id`.
     ///
     /// # Errors
-    /// Not found, when there is no such event.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the event does not exist.
     pub fn get(&self, id: i64) -> Request<Event> {
         Request::json(&self.client, Spec::get("/events/{event}", [&id.to_string()]))
     }
@@ -251,7 +251,8 @@ impl Events {
     /// after that is missed.
     ///
     /// # Errors
-    /// Not found for an app that does not exist. The stream ends with an error when the connection does.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) for an app that does not exist. The stream ends with an
+    /// error when the connection does.
     pub fn stream(&self) -> Connect<Event> {
         let mut spec = self.spec();
         if self.past {
@@ -289,7 +290,7 @@ impl Events {
 /// Lists events; made by [`Events::list`].
 ///
 /// # Errors
-/// [`ErrorKind::TooLarge`], when there are more events than a list may have.
+/// Fails with [`ErrorKind::TooLarge`] if there are more events than a list may have.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ListEvents {

@@ -156,7 +156,7 @@ impl Formations {
     /// Lists every formation that has jobs, the last changed first: `GET /formations?active=true`.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn active(&self) -> Request<Vec<ExpandedFormation>> {
         Request::list(&self.client, Spec::get("/formations", []).query("active", "true"))
     }
@@ -171,7 +171,7 @@ impl AppFormations {
     /// Lists the formations of the app, newest first: `GET /apps/:a/formations`.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn list(&self) -> Request<Vec<Formation>> {
         Request::list(
             &self.app.client,
@@ -182,7 +182,7 @@ impl AppFormations {
     /// Reads the formation of a release: `GET /apps/:a/formations/:r`.
     ///
     /// # Errors
-    /// Not found, when there is no such app, or the release has no formation.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist or the release has no formation.
     pub fn get(&self, release: impl Into<ReleaseId>) -> Request<Formation> {
         Request::json(&self.app.client, self.one(&release.into()))
     }
@@ -190,7 +190,7 @@ impl AppFormations {
     /// Reads the formation of a release, or `None` when it has none.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, release: impl Into<ReleaseId>) -> Request<Option<Formation>> {
         Request::optional(&self.app.client, self.one(&release.into()))
     }
@@ -199,7 +199,7 @@ impl AppFormations {
     /// `GET /apps/:a/formations/:r?expand=true`.
     ///
     /// # Errors
-    /// Not found, when there is no such app, or the release has no formation.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist or the release has no formation.
     pub fn expanded(&self, release: impl Into<ReleaseId>) -> Request<ExpandedFormation> {
         Request::json(&self.app.client, self.one(&release.into()).query("expand", "true"))
     }
@@ -212,8 +212,9 @@ impl AppFormations {
     /// (`PUT /apps/:a/formations/:r`). [`AppHandle::scale`] is better: it can be waited for, and works on every server.
     ///
     /// # Errors
-    /// Not found, when there is no such app or release; a validation error for process types that the release does not
-    /// have, or a release without artifacts.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app or release does not exist; with
+    /// [`Validation`](crate::ErrorKind::Validation) for process types that the release does not have, or a release
+    /// without artifacts.
     pub fn update(&self, release: impl Into<ReleaseId>) -> UpdateFormation {
         UpdateFormation {
             app: self.app.clone(),
@@ -227,7 +228,7 @@ impl AppFormations {
     /// Stops all jobs of a release and deletes its formation: `DELETE /apps/:a/formations/:r`.
     ///
     /// # Errors
-    /// Not found, when there is no such app, or the release has no formation.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist or the release has no formation.
     pub fn delete(&self, release: impl Into<ReleaseId>) -> Request<()> {
         let spec =
             Spec::delete(ONE, [self.app.app.as_str(), release.into().as_str()], Repeat::Delete);

@@ -170,7 +170,7 @@ impl Hosts {
     /// Lists all hosts: `GET /hosts`.
     ///
     /// # Errors
-    /// Unsupported, except by the fork.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
     pub fn list(&self) -> Request<Vec<Host>> {
         Request::list(&self.client, Spec::get("/hosts", []))
     }
@@ -178,7 +178,8 @@ impl Hosts {
     /// Gets the usage of a host: `GET /hosts/:id/stats`.
     ///
     /// # Errors
-    /// Unsupported, except by the fork, which answers 500 for a host that does not exist.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork, which answers 500 for
+    /// a host that does not exist.
     pub fn stats_of(&self, host: impl Into<HostId>) -> Request<HostStats> {
         Request::json(&self.client, Spec::get("/hosts/{host}/stats", [host.into().as_str()]))
     }
@@ -186,7 +187,7 @@ impl Hosts {
     /// Lists the usage of all hosts: `GET /cluster/stats`. Hosts that do not answer are left out.
     ///
     /// # Errors
-    /// Unsupported, except by the fork.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
     pub fn stats(&self) -> Request<Vec<HostStats>> {
         Request::list(&self.client, Spec::get("/cluster/stats", []))
     }
@@ -195,7 +196,7 @@ impl Hosts {
     /// left out.
     ///
     /// # Errors
-    /// Unsupported, except by the fork.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
     pub fn job_stats(&self) -> Request<Vec<JobStats>> {
         Request::list(&self.client, Spec::get("/cluster/jobs-stats", []))
     }
@@ -205,7 +206,8 @@ impl AppHandle {
     /// Lists the usage of the app's jobs: `GET /apps/:a/jobs-stats` (the fork).
     ///
     /// # Errors
-    /// Not found, when there is no such app. Unsupported, except by the fork.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. Fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
     pub fn job_stats(&self) -> Request<Vec<JobStats>> {
         Request::list(&self.client, Spec::get("/apps/{app}/jobs-stats", [self.app.as_str()]))
     }

@@ -221,7 +221,7 @@ impl Client {
     /// Lists the jobs of all apps that are pending, starting, up or stopping: `GET /active-jobs`.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn active_jobs(&self) -> Request<Vec<Job>> {
         Request::list(self, Spec::get("/active-jobs", []))
     }
@@ -231,7 +231,7 @@ impl Jobs {
     /// Lists every job that the app ever had, newest first: `GET /apps/:a/jobs`.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn list(&self) -> Request<Vec<Job>> {
         Request::list(&self.app.client, Spec::get("/apps/{app}/jobs", [self.app.app.as_str()]))
     }
@@ -239,7 +239,7 @@ impl Jobs {
     /// Reads a job, by `host-uuid` or UUID: `GET /apps/:a/jobs/:j`.
     ///
     /// # Errors
-    /// Not found, when there is no such job.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the job does not exist.
     pub fn get(&self, id: impl Into<JobId>) -> Request<Job> {
         let id = id.into();
         Request::json(&self.app.client, Spec::get(ONE, [self.app.app.as_str(), id.as_str()]))
@@ -248,7 +248,7 @@ impl Jobs {
     /// Reads a job, or `None` when there is no such job.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, id: impl Into<JobId>) -> Request<Option<Job>> {
         let id = id.into();
         Request::optional(&self.app.client, Spec::get(ONE, [self.app.app.as_str(), id.as_str()]))
@@ -267,7 +267,7 @@ impl Jobs {
     /// ```
     ///
     /// # Errors
-    /// Those of [`Wait`](crate::Wait).
+    /// Returns the errors of [`Wait`](crate::Wait).
     pub fn wait(&self, id: impl Into<JobId>) -> WaitForJob {
         WaitForJob { jobs: self.clone(), id: id.into(), timeout: None }
     }
@@ -275,7 +275,7 @@ impl Jobs {
     /// Writes a job's record, as schedulers do: `PUT /apps/:a/jobs/:j`. It starts and stops nothing.
     ///
     /// # Errors
-    /// A validation error for a state that the server does not know.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) for a state that the server does not know.
     pub fn put(&self, job: &Job) -> Request<Job> {
         let id = if job.id.is_empty() { job.uuid.as_str() } else { job.id.as_str() };
         let spec = Spec::put(ONE, [self.app.app.as_str(), id], Repeat::Safe);
@@ -285,8 +285,9 @@ impl Jobs {
     /// Stops a job: `DELETE /apps/:a/jobs/:j`. The scheduler replaces a job of a formation.
     ///
     /// # Errors
-    /// Not found, when there is no such job; a validation error while the job has no host; a server error (500) when it
-    /// has ended already.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the job does not exist; with
+    /// [`Validation`](crate::ErrorKind::Validation) while the job has no host; with
+    /// [`Server`](crate::ErrorKind::Server) (500) if it has ended already.
     pub fn kill(&self, id: impl Into<JobId>) -> Request<()> {
         let id = id.into();
         let segments = [self.app.app.as_str(), id.as_str()];

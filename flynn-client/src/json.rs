@@ -24,7 +24,7 @@ impl Json {
     /// Encodes a value.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidInput`] when the value has no JSON form, such as a map whose keys are not strings.
+    /// Fails with [`ErrorKind::InvalidInput`] if the value has no JSON form, such as a map whose keys are not strings.
     pub fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         serde_json::value::to_raw_value(value)
             .map(Self)
@@ -39,8 +39,8 @@ impl Json {
     /// Decodes the document.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] with the position, never the text, of what did not fit. An array does not fit a
-    /// struct. [`ErrorKind::TooLarge`] when the document holds more than a million objects.
+    /// Fails with [`ErrorKind::Decode`] with the position, never the text, of what did not fit. An array does not fit a
+    /// struct. [`ErrorKind::TooLarge`] if the document holds more than a million objects.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
         decode(self.as_str().as_bytes(), LIST)
     }
@@ -48,7 +48,7 @@ impl Json {
     /// Converts the document to a [`serde_json::Value`].
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`] when no [`serde_json::Value`] can hold it: it has a number such as `1e400`, half
+    /// Fails with [`ErrorKind::Decode`] if no [`serde_json::Value`] can hold it: it has a number such as `1e400`, half
     /// of a surrogate pair, or a depth of more than 127. [`as_str`](Self::as_str) has it all.
     pub fn to_value(&self) -> Result<serde_json::Value, Error> {
         self.decode()

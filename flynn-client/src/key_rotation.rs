@@ -97,9 +97,9 @@ type Store = dyn Fn(Secret) -> BoxFuture<'static, Result<(), BoxError>> + Send +
 /// only the `web` process accepts are left over from interrupted rotations, and are removed.
 ///
 /// # Errors
-/// A validation error if the client has no key; those of the requests and deployments. [`Error::pending`] says whether to
-/// [`resume`](RotateKey::resume) or to start again. [`ErrorKind::Failed`] with the error of `store` as its source, or if the
-/// controller still accepts the old key.
+/// Fails with [`Validation`](crate::ErrorKind::Validation) if the client has no key; the errors of the requests and
+/// deployments. [`Error::pending`] says whether to [`resume`](RotateKey::resume) or to start again.
+/// [`ErrorKind::Failed`] with the error of `store` as its source, or if the controller still accepts the old key.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct RunKeyRotation {
     rotate: RotateKey,

@@ -105,7 +105,8 @@ impl AppHandle {
     /// It is read as an event stream, which alone tells the end of the log from a broken connection.
     ///
     /// # Errors
-    /// Not found, when there is no such app. A job that does not exist has an empty log.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. A job that does not exist has an
+    /// empty log.
     pub fn log(&self) -> ReadLog {
         ReadLog {
             app: self.clone(),

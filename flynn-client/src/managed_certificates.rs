@@ -156,7 +156,7 @@ impl ManagedCertificates {
     /// Lists all managed certificates: `GET /managed-certificates`.
     ///
     /// # Errors
-    /// Unsupported, except by the fork.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
     pub fn list(&self) -> Request<Vec<ManagedCertificate>> {
         Request::list(&self.client, Spec::get(ALL, []))
     }
@@ -229,7 +229,8 @@ async fn read<T: DeserializeOwned + 'static>(
 /// A certificate to be read; made by [`ManagedCertificates::get`].
 ///
 /// # Errors
-/// Not found, when there is no such certificate. Unsupported, except by the fork.
+/// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the certificate does not exist. Fails with
+/// [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct GetManagedCertificate {
@@ -249,7 +250,7 @@ operation!(GetManagedCertificate => ManagedCertificate);
 /// A certificate to be read, if there is one; made by [`ManagedCertificates::get_opt`].
 ///
 /// # Errors
-/// Unsupported, except by the fork.
+/// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct GetOptManagedCertificate {
@@ -273,8 +274,8 @@ type OnStep = Box<dyn FnMut(&ManagedCertificate) + Send>;
 /// Waiting for a certificate; made by [`ManagedCertificates::wait`].
 ///
 /// # Errors
-/// [`ErrorKind::Failed`] with the reason, when it could not be issued; [`ErrorKind::NotFound`], when no route asks
-/// for a certificate of the domain; [`ErrorKind::Timeout`].
+/// Fails with [`ErrorKind::Failed`] with the reason, when it could not be issued; [`ErrorKind::NotFound`] if no route
+/// asks for a certificate of the domain; [`ErrorKind::Timeout`].
 #[must_use = "nothing is sent until it is awaited"]
 pub struct WaitForCertificate {
     client: Client,
@@ -368,7 +369,8 @@ fn failed(domain: &str, reason: Option<String>) -> Error {
 /// A change of a managed certificate; made by [`ManagedCertificates::update`].
 ///
 /// # Errors
-/// Not found, when there is no such certificate. Unsupported, except by the fork.
+/// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the certificate does not exist. Fails with
+/// [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateManagedCertificate {

@@ -119,11 +119,11 @@ type OnStep<S> = Box<dyn FnMut(&S) + Send>;
 /// [`Client::resume`](crate::Client::resume) or the handle waits for it again.
 ///
 /// # Errors
-/// - [`ErrorKind::Timeout`] when the deadline has passed. [`Error::pending`] names the operation, and the message the
+/// - [`ErrorKind::Timeout`] if the deadline has passed. [`Error::pending`] names the operation, and the message the
 ///   last failure after which the server tries again.
-/// - [`ErrorKind::NotFound`] when the server knows nothing of the operation.
-/// - Those of the event stream, with the operation as [`Error::pending`], when they do not heal and a read cannot
-///   tell how the operation ended.
+/// - [`ErrorKind::NotFound`] if the server knows nothing of the operation.
+/// - Returns the errors of the event stream, with the operation as [`Error::pending`] if they do not heal and a read
+///   cannot tell how the operation ended.
 /// - The ones that the handle's `wait()` documents, when the operation has failed.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Wait<O: Operation> {

@@ -98,7 +98,7 @@ impl Providers {
     /// Lists every provider, newest first: `GET /providers`.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<Provider>> {
         Request::list(&self.client, Spec::get("/providers", []))
     }
@@ -106,8 +106,8 @@ impl Providers {
     /// Registers a provider: `POST /providers`. The API cannot remove it again.
     ///
     /// # Errors
-    /// A validation error for a URL that is not one; a server error (500) for a name that is empty or taken, with
-    /// `retry: true` for the latter.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) for a URL that is not one; with
+    /// [`Server`](crate::ErrorKind::Server) (500) for a name that is empty or taken, with `retry: true` for the latter.
     pub fn create(&self, provider: NewProvider) -> Request<Provider> {
         Request::json(&self.client, Spec::post("/providers", [], Repeat::Never).body(provider))
     }
@@ -117,7 +117,7 @@ impl ProviderHandle {
     /// Reads the provider: `GET /providers/:p`.
     ///
     /// # Errors
-    /// Not found, when there is no such provider.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider does not exist.
     pub fn get(&self) -> Request<Provider> {
         Request::json(&self.client, self.spec())
     }
@@ -125,7 +125,7 @@ impl ProviderHandle {
     /// Reads the provider, or `None` when there is no such provider.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self) -> Request<Option<Provider>> {
         Request::optional(&self.client, self.spec())
     }

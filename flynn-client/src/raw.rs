@@ -58,7 +58,8 @@ impl Client {
 /// A call that this crate does not know; made by [`Client::request`]. Await it to get the raw answer.
 ///
 /// # Errors
-/// As every call, see [`ErrorKind`](crate::ErrorKind). A status other than 2xx is an error too.
+/// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind). A status other than 2xx is
+/// an error too.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct RawRequest {
     client: Client,
@@ -166,7 +167,7 @@ impl RawAnswer {
     /// Decodes the body from JSON.
     ///
     /// # Errors
-    /// [`ErrorKind::Decode`](crate::ErrorKind::Decode).
+    /// Fails with [`ErrorKind::Decode`](crate::ErrorKind::Decode).
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         decode(&self.body, LIST)
     }

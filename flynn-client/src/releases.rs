@@ -323,7 +323,7 @@ impl Releases {
     /// Lists every release, newest first: `GET /releases`.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<Release>> {
         Request::list(&self.client, Spec::get("/releases", []))
     }
@@ -331,7 +331,7 @@ impl Releases {
     /// Reads a release: `GET /releases/:r`.
     ///
     /// # Errors
-    /// Not found, when there is no such release.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the release does not exist.
     pub fn get(&self, id: impl Into<ReleaseId>) -> Request<Release> {
         Request::json(&self.client, one(&id.into()))
     }
@@ -339,7 +339,7 @@ impl Releases {
     /// Reads a release, or `None` when there is no such release.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, id: impl Into<ReleaseId>) -> Request<Option<Release>> {
         Request::optional(&self.client, one(&id.into()))
     }
@@ -347,8 +347,9 @@ impl Releases {
     /// Creates a release: `POST /releases`. It runs nowhere until it is deployed.
     ///
     /// # Errors
-    /// A server error when the app or an artifact does not exist (500, with `retry: true` although a retry never
-    /// succeeds); a validation error for a variable with an empty name.
+    /// Fails with [`Server`](crate::ErrorKind::Server) if the app or an artifact does not exist (500, with `retry:
+    /// true` although a retry never succeeds); with [`Validation`](crate::ErrorKind::Validation) for a variable with an
+    /// empty name.
     pub fn create(&self, release: NewRelease) -> Request<Release> {
         Request::json(&self.client, Spec::post("/releases", [], Repeat::Never).body(release))
     }
@@ -362,7 +363,7 @@ impl AppHandle {
     /// Reads the current release: `GET /apps/:a/release`.
     ///
     /// # Errors
-    /// Not found, when the app does not exist or has no release yet.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist or has no release yet.
     pub fn release(&self) -> Request<Release> {
         Request::json(&self.client, self.release_spec())
     }
@@ -370,7 +371,7 @@ impl AppHandle {
     /// Reads the current release, or `None` when there is none, or no such app.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn release_opt(&self) -> Request<Option<Release>> {
         Request::optional(&self.client, self.release_spec())
     }
@@ -383,7 +384,7 @@ impl AppHandle {
     /// formation.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn releases(&self) -> Request<Vec<Release>> {
         Request::list(&self.client, Spec::get("/apps/{app}/releases", [self.app.as_str()]))
     }
@@ -392,7 +393,7 @@ impl AppHandle {
     /// nearly always want [`deploy`](Self::deploy).
     ///
     /// # Errors
-    /// A validation error when there is no such release.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) if the release does not exist.
     pub fn set_release(&self, id: impl Into<ReleaseId>) -> Request<Release> {
         let id = id.into();
         let mut spec = Spec::put("/apps/{app}/release", [self.app.as_str()], Repeat::Safe);

@@ -204,7 +204,7 @@ impl Resources {
     /// Lists every resource, newest first: `GET /resources`.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<Resource>> {
         Request::list(&self.client, Spec::get("/resources", []))
     }
@@ -214,7 +214,7 @@ impl AppResources {
     /// Lists the resources that the app is linked to: `GET /apps/:a/resources`.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn list(&self) -> Request<Vec<Resource>> {
         Request::list(&self.app.client, Spec::get("/apps/{app}/resources", [self.app.app.as_str()]))
     }
@@ -224,7 +224,7 @@ impl ProviderResources {
     /// Lists the resources of the provider, newest first: `GET /providers/:p/resources`.
     ///
     /// # Errors
-    /// Not found, when there is no such provider.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider does not exist.
     pub fn list(&self) -> Request<Vec<Resource>> {
         Request::list(&self.client, Spec::get(ALL, [self.provider.as_str()]))
     }
@@ -233,7 +233,8 @@ impl ProviderResources {
     /// app that does not exist the server answers 500 after the provider has made the resource.
     ///
     /// # Errors
-    /// Not found, when there is no such provider or app; a server error (500) when the provider refuses.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider or app does not exist; with
+    /// [`Server`](crate::ErrorKind::Server) (500) if the provider refuses.
     pub fn provision(&self, resource: NewResource) -> Provision {
         Provision { resources: self.clone(), resource, timeout: None }
     }
@@ -242,7 +243,8 @@ impl ProviderResources {
     /// is not asked.
     ///
     /// # Errors
-    /// Not found, when there is no such provider; a server error (500, `retry: true`) for an id that is taken.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider does not exist; with
+    /// [`Server`](crate::ErrorKind::Server) (500, `retry: true`) for an id that is taken.
     pub fn register(
         &self,
         id: impl Into<ResourceId>,
@@ -255,7 +257,7 @@ impl ProviderResources {
     /// Reads a resource: `GET /providers/:p/resources/:r`. The server does not check that it belongs to the provider.
     ///
     /// # Errors
-    /// Not found, when there is no such provider or resource.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider or resource does not exist.
     pub fn get(&self, id: impl Into<ResourceId>) -> Request<Resource> {
         Request::json(&self.client, self.one(&id.into()))
     }
@@ -263,7 +265,7 @@ impl ProviderResources {
     /// Reads a resource, or `None` when there is no such provider or resource.
     ///
     /// # Errors
-    /// Only the errors that every call can have, see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
         Request::optional(&self.client, self.one(&id.into()))
     }
@@ -276,7 +278,8 @@ impl ProviderResources {
     /// Returns the resource, or `None` when the answer of the attempt that deleted it was lost.
     ///
     /// # Errors
-    /// Not found, when there is no such provider or resource; a server error (500) when the provider refuses.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider or resource does not exist; with
+    /// [`Server`](crate::ErrorKind::Server) (500) if the provider refuses.
     pub fn delete(&self, id: impl Into<ResourceId>) -> Request<Option<Resource>> {
         let spec = Spec::delete(ONE, [self.provider.as_str(), id.into().as_str()], Repeat::Delete);
         Request::new(&self.client, spec, |_, body| {
@@ -293,8 +296,8 @@ impl ProviderResources {
     /// here, so a name is looked up first.
     ///
     /// # Errors
-    /// Not found, when there is no such provider, resource or app; a server error (500, `retry: true`) for a link that
-    /// exists.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider, resource or app does not exist; with
+    /// [`Server`](crate::ErrorKind::Server) (500, `retry: true`) for a link that exists.
     pub fn add_app(&self, id: impl Into<ResourceId>, app: impl Into<AppRef>) -> AddApp {
         AddApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
     }
@@ -305,8 +308,8 @@ impl ProviderResources {
     /// In between the app has none, which running jobs do not notice. Without the link nothing changes.
     ///
     /// # Errors
-    /// Not found, when there is no such provider, resource or app. When other links could not be put back,
-    /// [`Error::pending`] is [`Pending::ResourceLinks`].
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider, resource or app does not exist. When other
+    /// links could not be put back, [`Error::pending`] is [`Pending::ResourceLinks`].
     pub fn remove_app(&self, id: impl Into<ResourceId>, app: impl Into<AppRef>) -> RemoveApp {
         RemoveApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
     }
@@ -317,8 +320,8 @@ impl ProviderResources {
     /// The app must be an id, a UUID.
     ///
     /// # Errors
-    /// Not found, when there is no such provider or resource; a server error (500, `retry: true`) for a name instead of
-    /// an id.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider or resource does not exist; with
+    /// [`Server`](crate::ErrorKind::Server) (500, `retry: true`) for a name instead of an id.
     pub fn remove_app_everywhere(
         &self,
         id: impl Into<ResourceId>,

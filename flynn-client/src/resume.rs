@@ -69,8 +69,8 @@ impl Client {
     /// - Certificates and keys need more than ids: install or rotate them again, which goes on where it stopped.
     ///
     /// # Errors
-    /// Those of waiting for the operation: it may have failed ([`ErrorKind::Failed`]), or the deadline may have
-    /// passed, and then [`Error::pending`] names it again. [`ErrorKind::NotFound`] when the server knows nothing of
+    /// Returns the errors of waiting for the operation: it may have failed ([`ErrorKind::Failed`]), or the deadline may
+    /// have passed, and then [`Error::pending`] names it again. [`ErrorKind::NotFound`] if the server knows nothing of
     /// it, as when a lost request never reached the server.
     pub fn resume(&self, pending: Pending) -> Resume {
         Resume { client: self.clone(), pending, timeout: None }

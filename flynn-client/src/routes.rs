@@ -199,7 +199,7 @@ impl AppRoutes {
     /// Lists the routes of the app, newest first: `GET /apps/:a/routes`.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn list(&self) -> ListRoutes {
         ListRoutes::new(&self.app.client, Some(self.app.clone()))
     }
@@ -207,7 +207,7 @@ impl AppRoutes {
     /// Finds the route of this domain and path (`/` for all of it).
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn find(&self, domain: impl Into<String>, path: impl Into<String>) -> FindRoute {
         FindRoute { list: self.list(), domain: domain.into(), path: path.into(), timeout: None }
     }
@@ -215,7 +215,8 @@ impl AppRoutes {
     /// Reads a route: `GET /apps/:a/routes/:type/:id`.
     ///
     /// # Errors
-    /// Not found, when there is no such route; a validation error for an id without its type.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the route does not exist; with
+    /// [`Validation`](crate::ErrorKind::Validation) for an id without its type.
     pub fn get(&self, id: impl Into<RouteId>) -> Request<Route> {
         Request::json(&self.app.client, self.read(&id.into()))
     }
@@ -223,7 +224,7 @@ impl AppRoutes {
     /// Reads a route, or `None` when there is no such route.
     ///
     /// # Errors
-    /// A validation error for an id without its type.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) for an id without its type.
     pub fn get_opt(&self, id: impl Into<RouteId>) -> Request<Option<Route>> {
         Request::optional(&self.app.client, self.read(&id.into()))
     }
@@ -231,8 +232,8 @@ impl AppRoutes {
     /// Deletes a route: `DELETE /apps/:a/routes/:type/:id`.
     ///
     /// # Errors
-    /// Not found, when there is no such route; a validation error "Route has dependent routes" for a `/` while the
-    /// domain has routes with other paths.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the route does not exist; a validation error "Route has
+    /// dependent routes" for a `/` while the domain has routes with other paths.
     pub fn delete(&self, id: impl Into<RouteId>) -> Request<()> {
         Request::unit(&self.app.client, self.one(Method::DELETE, Repeat::Delete, &id.into()))
     }

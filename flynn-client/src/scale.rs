@@ -131,8 +131,8 @@ impl AppHandle {
     /// On servers before v20170309.0, which have no scale requests, the formation is read, changed and written.
     ///
     /// # Errors
-    /// - Not found, when there is no such app or release, or when the app has no release.
-    /// - A validation error for process types that the release does not have.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the app or release does not exist, or when the app has no release.
+    /// - [`Validation`](crate::ErrorKind::Validation) for process types that the release does not have.
     /// - When the answer was lost ([`Error::may_have_acted`]), [`Error::pending`] names the scaling.
     pub fn scale<K: Into<String>>(
         &self,
@@ -294,7 +294,8 @@ impl ScaleHandle {
     /// Waits until the jobs run, and returns the formation.
     ///
     /// # Errors
-    /// [`ErrorKind::Cancelled`] when another request has replaced this one. Otherwise those of [`Wait`].
+    /// Fails with [`ErrorKind::Cancelled`] if another request has replaced this one. Otherwise returns the errors of
+    /// [`Wait`].
     pub fn wait(&self) -> WaitForScale {
         Wait::new(self.clone())
     }

@@ -192,7 +192,7 @@ impl Sinks {
     /// Lists every sink, the last changed first: `GET /sinks`.
     ///
     /// # Errors
-    /// Unsupported before v20161215.2.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
     pub fn list(&self) -> Request<Vec<Sink>> {
         Request::list(&self.client, Spec::get("/sinks", []))
     }
@@ -206,7 +206,8 @@ impl Sinks {
     /// Creates a sink: `POST /sinks`. The server does not check the configuration.
     ///
     /// # Errors
-    /// A validation error for any kind but `syslog`. Unsupported before v20161215.2.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) for any kind but `syslog`. Fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
     pub fn create(&self, sink: NewSink) -> Request<Sink> {
         Request::json(&self.client, Spec::post("/sinks", [], Repeat::Never).body(sink))
     }
@@ -214,7 +215,8 @@ impl Sinks {
     /// One sink, deleted ones included: `GET /sinks/:s`.
     ///
     /// # Errors
-    /// Not found, when there never was such a sink. Unsupported before v20161215.2.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if there never was such a sink. Fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
     pub fn get(&self, id: impl Into<SinkId>) -> Request<Sink> {
         Request::json(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
     }
@@ -222,7 +224,7 @@ impl Sinks {
     /// One sink, deleted ones included, or `None` when there never was such a sink.
     ///
     /// # Errors
-    /// Unsupported before v20161215.2.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
     pub fn get_opt(&self, id: impl Into<SinkId>) -> Request<Option<Sink>> {
         Request::optional(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
     }
@@ -230,7 +232,8 @@ impl Sinks {
     /// Deletes a sink and gives it back: `DELETE /sinks/:s`. Doing it again changes nothing.
     ///
     /// # Errors
-    /// Not found, when there never was such a sink. Unsupported before v20161215.2.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if there never was such a sink. Fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
     pub fn delete(&self, id: impl Into<SinkId>) -> Request<Sink> {
         // A deleted sink still answers, so a later attempt gives it too.
         Request::json(

@@ -65,7 +65,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Whether everything is healthy.
+    /// Returns whether everything is healthy.
     pub fn is_healthy(&self) -> bool {
         self.status == Health::Healthy
     }
@@ -95,7 +95,7 @@ impl ClientBuilder {
     /// Makes a client of the status app instead of the controller.
     ///
     /// # Errors
-    /// As [`build`](Self::build).
+    /// Returns the errors of [`build`](Self::build).
     pub fn build_status(self) -> Result<StatusClient, Error> {
         Ok(StatusClient { client: self.build()? })
     }
@@ -120,7 +120,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], when the client's host does not begin with `controller.`.
+    /// Fails with [`ErrorKind::Config`] if the client's host does not begin with `controller.`.
     pub fn status_client(&self, key: impl Into<Secret>) -> Result<ClientBuilder, Error> {
         let Some(domain) = self.host().strip_prefix("controller.") else {
             let message = "the controller's host does not begin with `controller.`, so the status app's is unknown";
@@ -141,7 +141,7 @@ impl StatusClient {
     /// error.
     ///
     /// # Errors
-    /// As every call, see [`ErrorKind`].
+    /// Returns only the errors that every call can return; see [`ErrorKind`].
     pub fn status(&self) -> Request<Status> {
         status(&self.client, Spec::get("/", []))
     }
@@ -152,7 +152,7 @@ impl Client {
     /// error.
     ///
     /// # Errors
-    /// As every call, see [`ErrorKind`].
+    /// Returns only the errors that every call can return; see [`ErrorKind`].
     pub fn status(&self) -> Request<Status> {
         status(self, Spec::get("/.well-known/status", []))
     }
@@ -161,7 +161,7 @@ impl Client {
     /// [`resolve`](ClientBuilder::resolve) this checks the router of one node.
     ///
     /// # Errors
-    /// As every call, see [`ErrorKind`].
+    /// Returns only the errors that every call can return; see [`ErrorKind`].
     pub fn ping(&self) -> Request<()> {
         Request::unit(self, Spec::get("/ping", []).accept(Accept::Anything))
     }
@@ -170,7 +170,7 @@ impl Client {
     /// a wrong one).
     ///
     /// # Errors
-    /// As every call, see [`ErrorKind`].
+    /// Returns only the errors that every call can return; see [`ErrorKind`].
     pub fn ca_certificate(&self) -> Request<String> {
         Request::new(self, Spec::get("/ca-cert", []).accept(Accept::Anything), |_, body| {
             match String::from_utf8(body?.into()) {

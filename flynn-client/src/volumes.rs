@@ -139,7 +139,7 @@ impl Volumes {
     /// Lists every volume, the last changed first: `GET /volumes`.
     ///
     /// # Errors
-    /// Unsupported before v20170310.0.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
     pub fn list(&self) -> Request<Vec<Volume>> {
         Request::list(&self.client, Spec::get("/volumes", []))
     }
@@ -153,7 +153,8 @@ impl Volumes {
     /// disk.
     ///
     /// # Errors
-    /// A validation error for an unknown type or state. Unsupported before v20170310.0.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) for an unknown type or state. Fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
     pub fn put(&self, volume: &Volume) -> Request<Volume> {
         let spec = Spec::put("/volumes/{volume}", [volume.id.as_str()], Repeat::Safe);
         Request::json(&self.client, spec.body(volume))
@@ -164,7 +165,8 @@ impl AppVolumes {
     /// Lists the volumes of the app, the last changed first: `GET /apps/:a/volumes`.
     ///
     /// # Errors
-    /// Not found, when there is no such app. Unsupported before v20170310.0.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. Fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
     pub fn list(&self) -> Request<Vec<Volume>> {
         Request::list(&self.app.client, Spec::get("/apps/{app}/volumes", [self.app.app.as_str()]))
     }
@@ -172,7 +174,8 @@ impl AppVolumes {
     /// Reads a volume of the app: `GET /apps/:a/volumes/:v`.
     ///
     /// # Errors
-    /// Not found, when the app has no such volume. Unsupported before v20170310.0.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app has no such volume. Fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
     pub fn get(&self, id: impl Into<VolumeId>) -> Request<Volume> {
         Request::json(&self.app.client, self.one(&id.into()))
     }
@@ -180,7 +183,7 @@ impl AppVolumes {
     /// Reads a volume of the app, or `None` when it has no such volume.
     ///
     /// # Errors
-    /// Unsupported before v20170310.0.
+    /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
     pub fn get_opt(&self, id: impl Into<VolumeId>) -> Request<Option<Volume>> {
         Request::optional(&self.app.client, self.one(&id.into()))
     }
@@ -193,7 +196,8 @@ impl AppVolumes {
     /// changes the time. The answer has only the id and two times.
     ///
     /// # Errors
-    /// Not found, when the app has no such volume. Unsupported before v20170310.0.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app has no such volume. Fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
     pub fn decommission(&self, id: impl Into<VolumeId>) -> Request<Volume> {
         // The server goes by the id in the body, whatever the path says.
         #[derive(Serialize)]

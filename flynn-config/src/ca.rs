@@ -26,8 +26,8 @@ impl CaFiles {
     /// Returns the path of a cluster's CA file. The file may not exist.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for a name that cannot be the name of a file in the folder:
-    /// an empty or long one, `.`, `..`, or one with a slash, backslash, colon or NUL.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) for a name that cannot be the name of a file in the folder: an empty
+    /// or long one, `.`, `..`, or one with a slash, backslash, colon or NUL.
     pub fn path(&self, name: &str) -> Result<PathBuf, Error> {
         let outside = name.is_empty()
             || name.contains(['/', '\\', ':', '\0'])
@@ -48,7 +48,7 @@ impl CaFiles {
     /// and stay.
     ///
     /// # Errors
-    /// Those of [`path`](Self::path) and [`write_file`](crate::write_file).
+    /// Returns the errors of [`path`](Self::path) and [`write_file`](crate::write_file).
     pub fn write(&self, name: &str, pem: &str) -> Result<PathBuf, Error> {
         let path = self.path(name)?;
         fs::create_dir_all(&self.dir).map_err(|e| Error::io("create the folder", &self.dir, e))?;
@@ -59,7 +59,7 @@ impl CaFiles {
     /// Removes a cluster's CA file. Returns false if there was none.
     ///
     /// # Errors
-    /// Those of [`path`](Self::path); [`Io`](ErrorKind::Io) if the file cannot be removed.
+    /// Returns the errors of [`path`](Self::path); [`Io`](ErrorKind::Io) if the file cannot be removed.
     pub fn remove(&self, name: &str) -> Result<bool, Error> {
         let path = self.path(name)?;
         match fs::remove_file(&path) {
@@ -73,7 +73,7 @@ impl CaFiles {
     /// a CA file.
     ///
     /// # Errors
-    /// [`Io`](ErrorKind::Io) if the folder cannot be read. A missing folder has no files.
+    /// Fails with [`Io`](ErrorKind::Io) if the folder cannot be read. A missing folder has no files.
     pub fn stale(&self, rc: &FlynnRc) -> Result<Vec<PathBuf>, Error> {
         let failed = |e| Error::io("read the folder", &self.dir, e);
         let entries = match fs::read_dir(&self.dir) {

@@ -35,9 +35,8 @@ impl Locations {
     /// `$FLYNN_CLUSTER`, or else for the default one.
     ///
     /// # Errors
-    /// Those of [`FlynnRc::load`], [`FlynnRc::select`] and
-    /// [`Tokens::auth`](crate::login::Tokens::auth); [`Invalid`](ErrorKind::Invalid) if the entry
-    /// has no `ControllerURL`.
+    /// Returns the errors of [`FlynnRc::load`], [`FlynnRc::select`] and [`Tokens::auth`](crate::login::Tokens::auth);
+    /// [`Invalid`](ErrorKind::Invalid) if the entry has no `ControllerURL`.
     pub fn client_settings(&self, cluster: Option<&str>) -> Result<ClientSettings, Error> {
         let rc = FlynnRc::load(self.flynnrc())?;
         let cluster = rc.select(cluster)?.clone();

@@ -46,7 +46,7 @@ impl Locations {
     /// Returns the paths of the current user.
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if there is no home folder.
+    /// Fails with [`NotFound`](ErrorKind::NotFound) if there is no home folder.
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name: &str| match name {
             // Without the variable, the system knows the home.
@@ -67,7 +67,7 @@ impl Locations {
     /// - home: `HOME` (Windows: also `USERPROFILE`, or `HOMEDRIVE` and `HOMEPATH`)
     ///
     /// # Errors
-    /// [`NotFound`](ErrorKind::NotFound) if there is no home folder.
+    /// Fails with [`NotFound`](ErrorKind::NotFound) if there is no home folder.
     pub fn resolve(
         platform: Platform,
         variable: impl Fn(&str) -> Option<OsString>,

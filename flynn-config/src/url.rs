@@ -43,7 +43,7 @@ impl<'a> Url<'a> {
     }
 }
 
-/// Whether git uses the settings of `[http "a"]` for exactly `b` (`urlmatch.c`). Scheme and host are
+/// Returns whether git uses the settings of `[http "a"]` for exactly `b` (`urlmatch.c`). Scheme and host are
 /// case-insensitive; the default port and a slash at the end do not matter.
 pub(crate) fn is_same_url(a: &str, b: &str) -> bool {
     match (Url::parse(a), Url::parse(b)) {

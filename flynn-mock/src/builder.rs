@@ -225,7 +225,7 @@ impl Builder {
         self
     }
 
-    /// Whether a followed log gets a line `tick N` every two seconds (default: it does).
+    /// Returns whether a followed log gets a line `tick N` every two seconds (default: it does).
     pub fn ticking_log(mut self, on: bool) -> Self {
         self.options.ticking_log = on;
         self
@@ -291,8 +291,8 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) for a domain or a key that no cluster can have, and an app
-    /// that the controller refuses; else why the address cannot be listened on, such as
+    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) for a domain or a key that no cluster can have, and an
+    /// app that the controller refuses; else why the address cannot be listened on, such as
     /// [`AddrInUse`](io::ErrorKind::AddrInUse). `Display` is one line that says which.
     pub fn try_start(mut self) -> io::Result<MockController> {
         let clock = match self.clock {

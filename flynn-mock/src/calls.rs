@@ -255,7 +255,7 @@ impl Op {
         row.or_else(|| (name == "Any").then_some(Self::Any))
     }
 
-    /// Whether it reads or changes routes.
+    /// Returns whether it reads or changes routes.
     pub(crate) fn is_of_routes(self) -> bool {
         matches!(
             self,
@@ -268,7 +268,7 @@ impl Op {
         )
     }
 
-    /// Whether it can answer with a stream of events.
+    /// Returns whether it can answer with a stream of events.
     pub(crate) fn streams(self) -> bool {
         matches!(
             self,
@@ -282,7 +282,7 @@ impl Op {
         )
     }
 
-    /// Whether the answer to a request is such a stream, unless the request is refused.
+    /// Returns whether the answer to a request is such a stream, unless the request is refused.
     pub(crate) fn asks_for_stream(request: &Request) -> bool {
         let accept = request.header_text("accept");
         match Self::of(&request.method, &request.path) {
@@ -292,7 +292,7 @@ impl Op {
         }
     }
 
-    /// Whether the request is this operation.
+    /// Returns whether the request is this operation.
     pub(crate) fn covers(self, request: &Request) -> bool {
         self == Self::Any || Self::of(&request.method, &request.path) == Some(self)
     }

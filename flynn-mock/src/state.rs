@@ -89,7 +89,7 @@ impl State {
     /// One app, by name or id.
     ///
     /// # Errors
-    /// When there is none.
+    /// Fails if there is none.
     #[track_caller]
     pub fn app(&self, name_or_id: &str) -> Result<AppState, Missing> {
         let app = self.read(format!("/apps/{name_or_id}"))?;
@@ -105,7 +105,7 @@ impl State {
     /// One release.
     ///
     /// # Errors
-    /// When there is none.
+    /// Fails if there is none.
     #[track_caller]
     pub fn release(&self, id: &str) -> Result<Release, Missing> {
         self.read(format!("/releases/{id}"))
@@ -120,7 +120,7 @@ impl State {
     /// One deployment.
     ///
     /// # Errors
-    /// When there is none.
+    /// Fails if there is none.
     #[track_caller]
     pub fn deployment(&self, id: &str) -> Result<Deployment, Missing> {
         self.read(format!("/deployments/{id}"))

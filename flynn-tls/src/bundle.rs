@@ -36,8 +36,8 @@ impl Bundle {
     /// Reads all certificates of a PEM file, or the one of a DER file.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] if there is no certificate, or one is damaged. The message says
-    /// what the file contains instead (a key, a request, PKCS#12 …) or which line is wrong.
+    /// Fails with [`ErrorKind::Certificate`] if there is no certificate, or one is damaged. The message says what the
+    /// file contains instead (a key, a request, PKCS#12 …) or which line is wrong.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
         let mut skipped_by_go = None;
@@ -57,7 +57,7 @@ impl Bundle {
     /// Reads certificates in DER, such as a server presents.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] if there is none, or one cannot be read.
+    /// Fails with [`ErrorKind::Certificate`] if there is none, or one cannot be read.
     pub fn from_der<D: Into<CertificateDer<'static>>>(
         chain: impl IntoIterator<Item = D>,
     ) -> Result<Self, Error> {

@@ -63,8 +63,8 @@ impl PrivateKey {
     /// around it are skipped, and the format is detected from the content, not from the label.
     ///
     /// # Errors
-    /// [`ErrorKind::Key`] if the file contains no key (the message says what it contains), or if the
-    /// key is encrypted, damaged, or in another format (OpenSSH).
+    /// Fails with [`ErrorKind::Key`] if the file contains no key (the message says what it contains), or if the key is
+    /// encrypted, damaged, or in another format (OpenSSH).
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
         if pem::is_der(file) {
@@ -102,7 +102,7 @@ impl PrivateKey {
     /// Reads a private key in DER, in any of the three formats.
     ///
     /// # Errors
-    /// [`ErrorKind::Key`] if it is in another format or damaged.
+    /// Fails with [`ErrorKind::Key`] if it is in another format or damaged.
     pub fn from_der(key: &[u8]) -> Result<Self, Error> {
         read(key).ok_or_else(|| {
             Error::new(ErrorKind::Key, format!("the private key cannot be read: {NO_FORMAT}"))
@@ -339,7 +339,7 @@ pub(crate) struct RsaParts {
     public: BigUint,
     private: BigUint,
     primes: Vec<BigUint>,
-    /// Whether the values that speed up signing fit.
+    /// True if the values that speed up signing fit.
     fast: bool,
 }
 
@@ -372,8 +372,7 @@ impl RsaParts {
         Some(Self { modulus, public, private, primes, fast })
     }
 
-    /// Whether the primes, the modulus and both exponents fit, by the rules of Go's
-    /// `rsa.PrivateKey.Validate`.
+    /// Returns whether the primes, the modulus and both exponents fit, by the rules of Go's `rsa.PrivateKey.Validate`.
     pub(crate) fn is_sound(&self) -> bool {
         let one = BigUint::from(1_u8);
         let product: BigUint = self.primes.iter().product();
@@ -386,7 +385,7 @@ impl RsaParts {
                 .all(|p| *p > one && (&undone - 1_u8) % (p - 1_u8) == BigUint::ZERO)
     }
 
-    /// Whether Go loads it: its public exponent has 31 bits at most.
+    /// Returns whether Go loads it: its public exponent has 31 bits at most.
     pub(crate) fn loads_in_go(&self) -> bool {
         self.public.bits() <= 31
     }

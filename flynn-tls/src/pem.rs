@@ -52,7 +52,7 @@ pub(crate) enum Body {
 }
 
 impl Block<'_> {
-    /// Whether its label says that it is a certificate, or would but for a slip.
+    /// Returns whether its label says that it is a certificate, or would but for a slip.
     pub(crate) fn is_certificate(&self) -> bool {
         let label = self.label.to_ascii_uppercase();
         label.contains("CERT") && !label.contains("REQUEST") && !label.contains("ATTRIBUTE")

@@ -41,8 +41,8 @@ impl Pin {
     /// command above.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] if the file contains no certificate, or the first one cannot be
-    /// read. The pin of a later certificate is never returned.
+    /// Fails with [`ErrorKind::Certificate`] if the file contains no certificate, or the first one cannot be read. The
+    /// pin of a later certificate is never returned.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         Certificate::from_pem(file).map(|certificate| certificate.pin())
     }
@@ -51,7 +51,7 @@ impl Pin {
     /// `openssl x509 -fingerprint -sha256` show it. You can pass openssl's whole line.
     ///
     /// # Errors
-    /// [`ErrorKind::Pin`] if it is not 32 bytes of hexadecimal.
+    /// Fails with [`ErrorKind::Pin`] if it is not 32 bytes of hexadecimal.
     pub fn from_hex(text: &str) -> Result<Self, Error> {
         parse_hex(text.trim()).map(Self).ok_or_else(|| {
             Error::new(

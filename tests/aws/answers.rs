@@ -114,7 +114,7 @@ async fn a_change_is_waited_for_until_it_is_insync() {
     let error = route53::wait(&client, "/change/C1", Duration::from_secs(60)).await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
     assert_eq!(status.num_calls(), 16, "every four seconds");
-    assert!(error.to_string().contains("accepted and still spreads"), "{error}");
+    assert!(error.to_string().contains("accepted and is still propagating"), "{error}");
 }
 
 /// The emulator accepts all of these.

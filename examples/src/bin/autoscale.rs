@@ -46,7 +46,7 @@ async fn run(options: Options) -> Result<ExitCode> {
         let formation = app.formations().get_opt(app.release().await?.id).await?;
         let running = formation.and_then(|found| found.processes.get(&options.process).copied());
         let running = running.unwrap_or(0);
-        // Up at once, down one by one: load comes back faster than processes start.
+        // Scale up at once, but down one by one: load comes back faster than processes start.
         let next = wanted.max(running - 1);
         if next != running {
             let scaled = app.scale([(options.process.as_str(), next)]).await?;

@@ -1,4 +1,4 @@
-//! Makes AWS as a specification says.
+//! Creates on AWS what a specification describes.
 
 #![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
 
@@ -14,14 +14,15 @@ use flynn_examples::{aws, output};
 /// Creates and configures what a Flynn cluster needs on AWS: the bucket, the user or role with its policy and key, the
 /// health checks and the records.
 ///
-/// It looks first, prints the plan and asks. A second run changes nothing. Security groups are not changed: run the
-/// printed commands. Credentials and AWS_ENDPOINT_URL come from the environment and ~/.aws, as for the AWS CLI.
+/// It prints the plan and asks before it changes anything. A second run changes nothing. Security groups are not
+/// changed: run the printed commands. Credentials and AWS_ENDPOINT_URL come from the environment and ~/.aws, as for the
+/// AWS CLI.
 #[derive(Parser)]
 #[command(name = "aws-apply")]
 struct Options {
     /// The specification, in TOML (see aws-plan --example)
     spec: PathBuf,
-    /// Outputs of aws ec2 describe-security-groups and so on, for the commands that are printed
+    /// Outputs of aws ec2 describe-security-groups and others, for the printed commands
     #[arg(long, value_name = "FILE", num_args = 1..)]
     observed: Vec<PathBuf>,
     /// Apply without asking
@@ -30,16 +31,16 @@ struct Options {
     /// Print the plan and change nothing
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// Create a new access key although the user has one
+    /// Create a new access key even if the user already has one
     #[arg(long)]
     new_key: bool,
     /// A new file for the new access key, which only you can read
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
-    /// Where each step's inverse is written before the step runs [default: aws-apply-DOMAIN.undo]
+    /// The file that gets the inverse of each step before the step runs [default: aws-apply-DOMAIN.undo]
     #[arg(long, value_name = "FILE")]
     undo_file: Option<PathBuf>,
-    /// Undo the steps in this file instead, last one first
+    /// Undo the steps in this file instead, the last one first
     #[arg(long, value_name = "FILE", conflicts_with_all = ["observed", "new_key", "key_file", "undo_file"])]
     undo: Option<PathBuf>,
 }

@@ -14,7 +14,7 @@ use flynn_examples::{aws, output};
 /// Prints what a Flynn cluster needs on AWS, as one JSON object: policy, operator_policy, blobstore_env, change_batch,
 /// zone_lines, security_groups, preflight, plan.
 ///
-/// Nothing is sent. The plan compares the specification with outputs of the AWS CLI, and starts from nothing without
+/// Sends nothing. The plan compares the specification with outputs of the AWS CLI, and starts from nothing without
 /// them. Save them like this:
 ///
 ///     aws s3api list-buckets > buckets.json
@@ -28,13 +28,13 @@ struct Options {
     /// The specification, in TOML; - is standard input
     #[arg(required_unless_present = "example")]
     spec: Option<PathBuf>,
-    /// Outputs of the AWS CLI in JSON; each tells itself what it is about
+    /// JSON outputs of the AWS CLI; the commands are recognized by the content
     #[arg(long, value_name = "FILE", num_args = 1..)]
     observed: Vec<PathBuf>,
     /// Put the key from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY into blobstore_env instead of placeholders
     #[arg(long)]
     with_key: bool,
-    /// Plan a new access key although the user has one
+    /// Plan a new access key even if the user already has one
     #[arg(long)]
     new_key: bool,
     /// Print the plan's commands as a script for sh instead

@@ -1,4 +1,4 @@
-//! Backs a cluster up into a file.
+//! Backs up a cluster into a file.
 
 #![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
 
@@ -10,7 +10,7 @@ use clap::Parser;
 use flynn_examples::{cli, output};
 use tokio::fs;
 
-/// Backs a Flynn cluster up into a tar file, and checks that it is complete. Blobs in S3 are not part of it.
+/// Backs up a Flynn cluster into a tar file, and checks that the backup is complete. Blobs in S3 are not included.
 #[derive(Parser)]
 #[command(name = "backup")]
 struct Options {

@@ -34,7 +34,7 @@ struct Options {
     /// A name that must be covered: example.com, '*.example.com', 10.0.0.1; may be repeated
     #[arg(long = "domain", value_name = "NAME")]
     domains: Vec<String>,
-    /// The CA that it must lead to, PEM or DER; it need not be publicly trusted then
+    /// The CA that it must lead to, PEM or DER; without it, it must be publicly trusted
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// Check for this time, such as 2027-01-31T12:00:00Z, instead of now
@@ -108,7 +108,7 @@ fn describe(leaf: &Certificate) -> String {
     )
 }
 
-/// The same members in every case.
+/// Returns an object that always has the same members.
 fn as_json(checked: &Result<(Bundle, Report)>) -> Value {
     match checked {
         Ok((bundle, report)) => json!({

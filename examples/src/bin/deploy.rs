@@ -22,13 +22,13 @@ struct Options {
     connection: cli::Connection,
     /// The app
     app: String,
-    /// The artifact to run, instead of the current ones; may be repeated, the lowest layer first
+    /// An artifact to run, instead of the current ones; may be repeated, the lowest layer first
     #[arg(long = "artifact", value_name = "ID")]
     artifacts: Vec<String>,
     /// A variable to set; may be repeated
     #[arg(long = "env", value_name = "NAME=VALUE")]
     variables: Vec<String>,
-    /// Wait for this deployment, which an earlier run has started
+    /// Wait for this deployment of an earlier run
     #[arg(long, value_name = "ID", conflicts_with_all = ["artifacts", "variables"])]
     resume: Option<String>,
     /// Give up waiting after this many seconds
@@ -77,6 +77,6 @@ async fn run(options: Options) -> Result<ExitCode> {
 }
 
 fn print(step: &DeploymentEvent) {
-    // The outcome is printed at the end, so a lost line is not lost output.
+    // The outcome is printed at the end, so a lost progress line does not matter.
     let _ = output::line(format_args!("{} {} {}", step.status, step.job_type, step.job_state));
 }

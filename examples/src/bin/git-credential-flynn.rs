@@ -1,8 +1,8 @@
-//! A credential helper for git: answers with the key of the cluster that git pushes to.
+//! A git credential helper that answers with the key of the cluster.
 //!
-//! On the search path, `git config --global credential.https://git.example.com.helper flynn` is
-//! all it takes; elsewhere, its absolute path does. It reads `~/.flynnrc` (or `$FLYNNRC`) and the
-//! tokens of `flynn login`, and never asks and never writes anything.
+//! If it is on the `PATH`, run `git config --global credential.https://git.example.com.helper flynn`; otherwise, use
+//! its absolute path. It reads `~/.flynnrc` (or `$FLYNNRC`) and the tokens of `flynn login`. It never asks for input
+//! and never writes a file.
 
 #![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
 
@@ -17,13 +17,13 @@ use flynn_config::{Error, FlynnRc, Locations};
 use flynn_examples::cli::{self, WrongCall};
 use flynn_examples::output;
 
-/// Answers git with the key of the cluster in your ~/.flynnrc that it pushes to.
+/// Answers git's credential requests with the key of the cluster in your ~/.flynnrc.
 ///
 /// git calls it: git config --global <credential.https://git.example.com.helper> flynn
 #[derive(Parser)]
 #[command(name = "git-credential-flynn")]
 struct Options {
-    /// get, store or erase; only `get` does something
+    /// get, store or erase; store and erase do nothing
     operation: OsString,
 }
 
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode> {
     let operation = Operation::from_argument(&options.operation.to_string_lossy());
     if let Some(credential) = respond(operation)? {
-        // Written at once: git must not take half an answer.
+        // Written at once, so that git never reads half an answer.
         let mut message = Vec::new();
         credential.write(&mut message).context("cannot answer")?;
         output::write(&message)?;

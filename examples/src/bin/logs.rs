@@ -23,7 +23,7 @@ struct Options {
     /// Wait for new lines
     #[arg(short, long)]
     follow: bool,
-    /// Begin with this many old lines
+    /// Start with this many old lines
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
     lines: u32,
     /// Only lines of this process type

@@ -1,4 +1,4 @@
-//! Moves a cluster to another domain; `.flynnrc`, the CA file and `.gitconfig` follow.
+//! Moves a cluster to another domain, and updates `.flynnrc`, the CA file and `.gitconfig`.
 
 #![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
 
@@ -9,8 +9,8 @@ use flynn_examples::cli::{self, Arguments};
 use flynn_examples::program;
 use flynn_examples::step::Step;
 
-/// Moves a Flynn cluster to another domain and waits for the end. Creates the routes that the server leaves out, and
-/// updates .flynnrc, the CA file and .gitconfig.
+/// Moves a Flynn cluster to another domain and waits until it has moved. Creates the routes that the server leaves out,
+/// and updates .flynnrc, the CA file and .gitconfig.
 ///
 /// Without options it runs on a mocked cluster.
 #[derive(Parser)]

@@ -10,7 +10,7 @@ use flynn_examples::cli::{self, Arguments};
 use flynn_examples::program;
 use flynn_examples::step::Step;
 
-/// Makes the blobstore of a Flynn cluster use an S3 bucket, writes the IAM policy that its user needs, and moves the
+/// Configures the blobstore of a Flynn cluster to use an S3 bucket, writes the IAM policy for its user, and moves the
 /// existing files there.
 ///
 /// Without options it runs on a mocked cluster.

@@ -15,15 +15,15 @@ use flynn_examples::output;
 use flynn_examples::text::{one_line, printable};
 use flynn_tls::{Bundle, Pin, Probe, probe_many};
 
-/// Prints one pin per line: what Flynn stores as TLSPin in ~/.flynnrc.
+/// Prints one pin per line, as Flynn stores it as TLSPin in ~/.flynnrc.
 #[derive(Parser)]
 #[command(
     name = "pin",
     after_help = "Exit status: 0 if all have a pin, 1 if one has none, 2 if called wrongly."
 )]
 struct Options {
-    /// A file, PEM or DER, whose first certificate counts; `-` for standard input; or a server: controller.example.com:443, 10.0.0.1:443,
-    /// `[::1]:443`
+    /// A PEM or DER file, of which the first certificate is used; `-` for standard input; or a server:
+    /// controller.example.com:443, 10.0.0.1:443, `[::1]:443`
     #[arg(required = true, value_name = "FILE|HOST:PORT")]
     sources: Vec<String>,
 }
@@ -73,7 +73,7 @@ async fn run(options: Options) -> Result<ExitCode> {
 }
 
 fn source(argument: &str, probes: &mut Vec<Probe>) -> Result<Source> {
-    // An argument that exists is a file, whatever it looks like; `-` is standard input.
+    // An argument that names an existing file is a file, whatever it looks like; `-` is standard input.
     if argument != "-" && !Path::new(argument).exists() {
         let (host, port) = server(argument)?;
         probes.push(Probe::new(host, port));
@@ -81,7 +81,7 @@ fn source(argument: &str, probes: &mut Vec<Probe>) -> Result<Source> {
     }
     let bytes = read_file(argument)?;
     let bundle = Bundle::from_pem(&bytes)?;
-    // The first of the file, as openssl takes it: that is what a server would present.
+    // Use the first certificate of the file, as openssl does. A server would present it.
     let first = bundle.certificates().first().context("no certificate")?;
     Ok(Source::File(first.pin()))
 }

@@ -1,4 +1,4 @@
-//! Replaces the key of a cluster. Nobody is locked out at any point, and a run that was interrupted is resumed.
+//! Replaces the key of a cluster. Nobody is locked out at any point, and an interrupted run can be resumed.
 
 #![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
 
@@ -15,7 +15,7 @@ use flynn_examples::{cli, cluster, output};
 use flynn_tls::rustls::crypto::ring::default_provider;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Replaces the key of a Flynn cluster on the controller, in every app that has it, and in .flynnrc.
+/// Replaces the key of a Flynn cluster in the controller, in every app that has it, and in .flynnrc.
 ///
 /// The controller accepts both keys until the new one is stored and used everywhere. Run it again if it fails: it
 /// continues with the same new key.

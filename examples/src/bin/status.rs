@@ -14,7 +14,7 @@ use flynn_examples::{cli, cluster, output};
 #[derive(Parser)]
 #[command(
     name = "status",
-    after_help = "Exit status: 0 if the cluster is healthy, 1 if not, or if it cannot be asked."
+    after_help = "Exit status: 0 if the cluster is healthy, 1 if it is not or does not answer."
 )]
 struct Options {
     #[command(flatten)]

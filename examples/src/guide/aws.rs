@@ -1,4 +1,4 @@
-//! What the AWS programs share: the specification, and the documents of a plan.
+//! The parts that the AWS programs share: the specification and the documents of a plan.
 
 #[cfg(feature = "aws")]
 pub mod apply;
@@ -23,7 +23,7 @@ pub const EXAMPLE: &str = include_str!("aws/example.toml");
 /// Reads a specification; `-` is standard input.
 ///
 /// # Errors
-/// Returns why the file cannot be read, or the mistake in it with line and column.
+/// Fails if the file cannot be read or is not valid; the error has the line and column.
 pub fn read_spec(path: &Path) -> Result<ClusterSpec> {
     let text = read_text(path)?;
     toml::from_str(&text).with_context(|| format!("cannot use {}", path.display()))
@@ -58,7 +58,7 @@ fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(what)
 }
 
-/// Returns everything that follows from a specification, as one JSON object.
+/// Returns all documents of a specification as one JSON object.
 ///
 /// # Errors
 /// Returns what is wrong with the key.

@@ -22,9 +22,9 @@ pub struct PrivateCa {
 pub struct NewCertificate {
     /// The chain's file.
     pub path: PathBuf,
-    /// The certificates of the file in their order, as canonical PEM: what the cluster gets.
+    /// The certificates of the file in their order, as the canonical PEM that the cluster gets.
     pub chain_pem: String,
-    /// The key as canonical PEM: what the cluster gets.
+    /// The key, as the canonical PEM that the cluster gets.
     pub key_pem: SecretString,
     /// The chain.
     pub bundle: Bundle,
@@ -63,7 +63,7 @@ fn private_ca(path: &Path) -> Result<PrivateCa> {
     Ok(PrivateCa { path, roots })
 }
 
-/// Reads a file; `what` is what should be in it.
+/// Reads and parses a file; `what` names the expected content.
 fn parse<T>(
     path: &Path,
     what: &str,

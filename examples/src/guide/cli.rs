@@ -1,4 +1,4 @@
-//! Options that several programs share, and how a wrong command line is reported.
+//! Options that several programs share, and the report of a wrong command line.
 
 #![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
 
@@ -63,7 +63,7 @@ impl Connection {
     /// Reads the files and returns a client of the controller. Nothing is sent yet.
     ///
     /// # Errors
-    /// Returns that the file, the cluster or its key is missing or not valid.
+    /// Fails if the file, the cluster or its key is missing or not valid.
     pub async fn client(&self) -> Result<Client> {
         Ok(self.open().await?.0)
     }
@@ -71,7 +71,7 @@ impl Connection {
     /// [`client`](Self::client), and the connections to the other hosts of the cluster.
     ///
     /// # Errors
-    /// Those of [`client`](Self::client).
+    /// Returns the errors of [`client`](Self::client).
     pub async fn open(&self) -> Result<(Client, Reach)> {
         let Self { cluster, connect_to } = self.clone();
         blocking(move || {
@@ -136,7 +136,7 @@ pub struct BlobstoreOptions {
 /// The options of all programs made of steps. Each program has some of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Arguments {
-    /// Which cluster.
+    /// The cluster.
     pub target: Target,
     /// The new domain of the cluster.
     pub domain: Option<String>,
@@ -152,12 +152,12 @@ pub struct Arguments {
     pub out: Option<PathBuf>,
 }
 
-/// The way in which a program reports a wrong command line.
+/// The way that a program reports a wrong command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrongCall {
     /// In one line, with exit status 1.
     OneLine,
-    /// With its usage and exit status 2, for programs whose status 1 is an answer.
+    /// With its usage and exit status 2, for programs in which status 1 is a result.
     Usage,
 }
 
@@ -169,7 +169,7 @@ pub fn main<P: Parser, F: Future<Output = Result<ExitCode>>>(run: impl FnOnce(P)
     };
     let done = tokio::runtime::Runtime::new().context("cannot start").and_then(|runtime| {
         let done = runtime.block_on(run(options));
-        // A read of standard input cannot be cancelled and must not be waited for.
+        // Do not wait for a read of standard input: it cannot be cancelled.
         runtime.shutdown_background();
         done
     });

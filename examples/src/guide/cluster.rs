@@ -14,7 +14,7 @@ const CONTROLLER: &str = "controller";
 /// Returns the cluster's domain, which new apps get and a migration changes.
 ///
 /// # Errors
-/// Returns that the controller does not answer or does not know its domain.
+/// Fails if the controller does not answer or does not know its domain.
 pub async fn domain(client: &Client) -> Result<String> {
     client.domain().get().await.context("cannot read the cluster's domain")
 }
@@ -22,16 +22,16 @@ pub async fn domain(client: &Client) -> Result<String> {
 /// Returns the env of an app's current release.
 ///
 /// # Errors
-/// Returns that the controller does not answer or that the app has no release.
+/// Fails if the controller does not answer or the app has no release.
 pub async fn env(client: &Client, app: &str) -> Result<Env> {
     client.app(app).env().get().await.with_context(|| format!("cannot read the env of {app}"))
 }
 
-/// Returns all apps, the system apps among them. The fork of September 2026 leaves these out unless it is asked for
+/// Returns all apps, including system apps. The fork of September 2026 leaves these out unless it is asked for
 /// `all`, which other servers ignore.
 ///
 /// # Errors
-/// Returns that the controller does not answer.
+/// Fails if the controller does not answer.
 pub async fn all_apps(client: &Client) -> Result<Vec<App>, Error> {
     client.request(Method::GET, "/apps").query("all", "1").repeatable().decode().await
 }
@@ -39,8 +39,7 @@ pub async fn all_apps(client: &Client) -> Result<Vec<App>, Error> {
 /// Returns the cluster's own apps, sorted by name with the controller last, because its certificate must change last.
 ///
 /// # Errors
-/// Returns that the controller does not answer, or that its own app is not in the list: without the system apps nothing
-/// that the guide does would be complete.
+/// Fails if the controller does not answer or does not list its own app, without which the guide cannot be carried out.
 pub async fn system_apps(client: &Client) -> Result<Vec<App>> {
     let mut apps = all_apps(client).await.context("cannot list the apps")?;
     apps.retain(App::is_system);
@@ -56,7 +55,7 @@ pub async fn system_apps(client: &Client) -> Result<Vec<App>> {
 /// Returns whether the server leaves system apps out of its list of apps, as the fork of September 2026 does.
 ///
 /// # Errors
-/// Returns that the controller does not answer.
+/// Fails if the controller does not answer.
 pub async fn hides_system_apps(client: &Client) -> Result<bool> {
     let listed = client.apps().list().await.context("cannot list the apps")?;
     Ok(!listed.iter().any(|app| app.name == CONTROLLER))
@@ -66,7 +65,7 @@ pub async fn hides_system_apps(client: &Client) -> Result<bool> {
 /// one of an interrupted run.
 ///
 /// # Errors
-/// Returns that the deployment failed. The old release then still runs.
+/// Fails if the deployment fails. The old release then still runs.
 pub async fn change_env(
     session: &mut Session,
     change: ChangeEnv,

@@ -19,7 +19,7 @@ use anyhow::{Context as _, Result};
 /// ```
 ///
 /// # Errors
-/// Returns that the file, the cluster or its token is missing, or that its pin is not valid. Nothing is sent yet.
+/// Fails if the file, the cluster or its token is missing, or if its pin is not valid. Nothing is sent yet.
 pub fn connect(cluster: Option<&str>) -> Result<Client> {
     let locations = Locations::from_env().context("cannot find your home")?;
     open(&locations, cluster)?.build().context("cannot set up the client")
@@ -29,7 +29,7 @@ pub fn connect(cluster: Option<&str>) -> Result<Client> {
 /// the token of `flynn login` if it has no key.
 ///
 /// # Errors
-/// Returns that the file, the cluster or its token is missing, or that its pin is not valid.
+/// Fails if the file, the cluster or its token is missing, or if its pin is not valid.
 pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilder> {
     let cluster = self::cluster(locations, cluster)?;
     builder(trust(&cluster, None)?, &cluster, &locations.tokens())
@@ -38,7 +38,7 @@ pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilde
 /// Returns a cluster of the `.flynnrc`: the one named, or `$FLYNN_CLUSTER`, or the default one.
 ///
 /// # Errors
-/// Returns that the file or the cluster is missing.
+/// Fails if the file or the cluster is missing.
 pub fn cluster(locations: &Locations, name: Option<&str>) -> Result<Cluster> {
     let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
     rc.select(name).cloned().context("cannot use .flynnrc")
@@ -47,7 +47,7 @@ pub fn cluster(locations: &Locations, name: Option<&str>) -> Result<Cluster> {
 /// Returns the pin of a cluster of `.flynnrc`, if it has one.
 ///
 /// # Errors
-/// Returns that the pin is not valid.
+/// Fails if the pin is not valid.
 pub fn pin(cluster: &Cluster) -> Result<Option<Pin>> {
     let what = || format!("cannot use the TLSPin of cluster {:?}", cluster.name());
     cluster.pin().map(|pin| pin.parse().context(what())).transpose()
@@ -56,7 +56,7 @@ pub fn pin(cluster: &Cluster) -> Result<Option<Pin>> {
 /// Returns TLS settings that trust the cluster's pin and a second one; public authorities if the cluster has no pin.
 ///
 /// # Errors
-/// Returns that its pin is not valid.
+/// Fails if its pin is not valid.
 pub fn trust(cluster: &Cluster, beside: Option<Pin>) -> Result<ClientTls> {
     Ok(match pin(cluster)? {
         Some(pin) => ClientTls::pinned([pin].into_iter().chain(beside).collect::<PinSet>()),
@@ -67,7 +67,7 @@ pub fn trust(cluster: &Cluster, beside: Option<Pin>) -> Result<ClientTls> {
 /// Starts a client of a cluster's controller with these TLS settings and its key or token.
 ///
 /// # Errors
-/// Returns that TLS cannot be set up, or that there is neither a key nor a token.
+/// Fails if TLS cannot be set up, or if there is neither a key nor a token.
 pub fn builder(tls: ClientTls, cluster: &Cluster, tokens: &Tokens) -> Result<ClientBuilder> {
     let url = cluster.controller_url();
     let mut builder = Client::builder(url);

@@ -1,4 +1,4 @@
-//! A mocked cluster, and the home folder of a person who uses it.
+//! A mocked cluster, and the home folder of its user.
 
 use std::fs;
 use std::path::Path;
@@ -31,11 +31,11 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// Bootstraps a cluster and writes a `.flynnrc` and a `.gitconfig` like those that people have, with comments,
+    /// Bootstraps a cluster and writes a realistic `.flynnrc` and `.gitconfig`, with comments,
     /// other clusters and other sections.
     ///
     /// # Errors
-    /// Returns why a file cannot be written.
+    /// Fails if a file cannot be written.
     pub async fn start(age: ServerAge) -> Result<Self> {
         Self::start_on(MockController::builder(), age).await
     }
@@ -87,7 +87,7 @@ impl Demo {
     /// Writes a file of the home folder.
     ///
     /// # Errors
-    /// Returns why it cannot be written.
+    /// Fails if it cannot be written.
     pub fn write(&self, name: impl AsRef<Path>, text: &str) -> Result<()> {
         let path = self.home().join(name);
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
@@ -97,7 +97,7 @@ impl Demo {
     /// `certificate.pem` with the chain, `certificate.key`, and `ca.pem` with the root, which is not publicly trusted.
     ///
     /// # Errors
-    /// Returns why it cannot be created or written.
+    /// Fails if it cannot be created or written.
     pub fn buy_certificate(&self, domain: &str) -> Result<CertificateFiles> {
         let what = "cannot make a certificate";
         let root = Ca::new("Example Trust Root").context(what)?;

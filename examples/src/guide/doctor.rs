@@ -1,4 +1,4 @@
-//! Finds what is wrong with a cluster, and with the files of the person who uses it. Nothing is changed.
+//! Finds problems of a cluster and of the user's files for it. Changes nothing.
 
 mod blobstore;
 mod certificates;
@@ -35,7 +35,7 @@ impl Patient {
     /// Chooses a cluster of `.flynnrc`. Nothing is sent yet.
     ///
     /// # Errors
-    /// Returns that there is no such file or cluster, or that its pin or URL is not valid.
+    /// Fails if the file or the cluster is missing, or if its pin or URL is not valid.
     pub fn open(
         locations: Locations,
         cluster: Option<&str>,
@@ -47,7 +47,7 @@ impl Patient {
         Ok(Self { locations, cluster, reach, client, ca: None })
     }
 
-    /// Sets the CA that its certificates lead to, if that is neither a public one nor the cluster's own.
+    /// Sets the CA that its certificates lead to, if that is neither a public CA nor the cluster's own.
     #[must_use]
     pub fn with_ca(mut self, ca: Roots) -> Self {
         self.ca = Some(ca);
@@ -75,7 +75,7 @@ impl Patient {
         format!("install-certificate --cluster {cluster} --cert FILE --key FILE")
     }
 
-    /// Everything that is wrong, the worst first, one finding for each cause. What cannot be examined is a finding too.
+    /// Returns all problems, the worst first, one finding per cause. A check that is not possible is a finding too.
     pub async fn examine(&self) -> Vec<Finding> {
         let mut findings = either(self.files().await, "files");
         match connection::examine(self).await {
@@ -94,7 +94,7 @@ impl Patient {
     }
 }
 
-/// The findings, or the one that they could not be looked for.
+/// Returns the findings, or one that says why there are none.
 fn either(findings: Result<Vec<Finding>>, subject: &str) -> Vec<Finding> {
     findings.unwrap_or_else(|failure| {
         let what = one_line(failure.as_ref());

@@ -14,7 +14,7 @@ pub async fn holds(path: &Path, text: &str) -> bool {
 /// Reads a text file.
 ///
 /// # Errors
-/// Returns that it is missing, cannot be read or is not UTF-8.
+/// Fails if it is missing, cannot be read or is not UTF-8.
 pub async fn read(path: &Path) -> Result<String> {
     let path = path.to_owned();
     let what = format!("cannot read {}", path.display());
@@ -24,7 +24,7 @@ pub async fn read(path: &Path) -> Result<String> {
 /// Replaces a file, or creates it.
 ///
 /// # Errors
-/// Returns why it cannot be written, for example because the folder is missing; the old file stays.
+/// Fails if it cannot be written, for example because the folder is missing; the old file stays.
 pub async fn write(path: &Path, text: &str) -> Result<()> {
     let (path, text) = (path.to_owned(), text.to_owned());
     let what = format!("cannot write {}", path.display());

@@ -70,7 +70,7 @@ impl Job {
     /// Returns the job for a cluster of the user's `.flynnrc`.
     ///
     /// # Errors
-    /// Returns that the command line is wrong or lacks an option that these steps need.
+    /// Fails if the command line is wrong or lacks an option that these steps need.
     pub fn real(arguments: &Arguments, steps: &[Step]) -> Result<Self> {
         let locations = Locations::from_env().context("cannot find your home")?;
         let target = &arguments.target;
@@ -114,7 +114,7 @@ impl Job {
     /// Returns the job for a mock, with made-up values for all options that are not given.
     ///
     /// # Errors
-    /// Returns that an option is not valid.
+    /// Fails if an option is not valid.
     pub fn demo(arguments: &Arguments, demo: &Demo) -> Result<Self> {
         let domain = arguments.domain.as_deref().unwrap_or(demo::NEW_DOMAIN);
         let domain: Domain = domain.parse().context("cannot use --domain")?;

@@ -1,9 +1,9 @@
 //! The Flynn crates composed: the steps of the guide *Productionizing Flynn and hosting your root domain* as a
 //! library, for the programs in `src/bin`.
 //!
-//! Start with [`mod@connect`]: from a `.flynnrc` to a client. Each [`step::Step`] has a file in [`steps`] with a `look`
-//! that changes nothing and an `act` that does what is missing; the [`runner`] looks, acts, and looks again, so
-//! what it prints as "after" was read back from the server, the socket or the file.
+//! Start with [`mod@connect`], which turns a `.flynnrc` into a client. Each [`step::Step`] has a file in [`steps`] with
+//! a `look` that changes nothing and an `act` that does what is missing. The [`runner`] looks, acts and looks again, so
+//! the state that it prints as "after" was read back from the server, the socket or the file.
 
 pub mod aws;
 pub mod blocking;

@@ -13,7 +13,7 @@ use crate::text::one_line;
 #[error("cannot write to standard output")]
 pub struct OutputLost(#[from] io::Error);
 
-/// Writes a line to standard output, where `println!` panics if it cannot.
+/// Writes a line to standard output. Unlike `println!`, it does not panic.
 ///
 /// # Errors
 /// Returns [`OutputLost`] if it cannot be written, for example because the disk is full or the reader is gone.
@@ -31,7 +31,7 @@ pub fn write(bytes: &[u8]) -> Result<(), OutputLost> {
     Ok(out.flush()?)
 }
 
-/// Writes a line to standard error, where `eprintln!` panics if it cannot.
+/// Writes a line to standard error. Unlike `eprintln!`, it does not panic.
 pub fn complain(program: &str, text: impl Display) {
     // There is nowhere left to report a failure. The exit status says that something is wrong.
     let _ = writeln!(io::stderr(), "{program}: {text}");

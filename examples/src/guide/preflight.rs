@@ -87,13 +87,13 @@ fn behind_links(file: &Path) -> PathBuf {
     file.canonicalize().unwrap_or_else(|_| file.to_owned())
 }
 
-/// The folder, or the nearest one above it that exists.
+/// Returns the folder, or its nearest parent that exists.
 fn nearest(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().find(|folder| folder.exists()).map(Path::to_owned)
 }
 
 fn can_write(folder: &Path) -> Result<()> {
-    // A file without a name, which a killed process cannot leave behind.
+    // An unnamed temporary file, so that a killed process leaves nothing behind.
     tempfile::tempfile_in(folder)
         .map(drop)
         .with_context(|| format!("cannot write to {}", folder.display()))

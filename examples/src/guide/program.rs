@@ -35,7 +35,7 @@ pub async fn main<P: Parser + Into<Arguments>>(steps: &'static [Step]) -> ExitCo
 /// Runs these steps with the options of the command line.
 ///
 /// # Errors
-/// Returns that the input is not valid, before anything changes, or which step failed and why.
+/// Fails before anything changes if the input is not valid. Otherwise returns which step failed and why.
 pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Screen) -> Result<()> {
     let mode = if arguments.target.dry_run { Mode::DryRun } else { Mode::Do };
     if arguments.target.cluster.is_some() {

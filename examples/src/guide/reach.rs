@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 /// The number of hosts that are asked for their certificate at the same time.
 const PROBES_AT_ONCE: NonZeroUsize = NonZeroUsize::new(8).unwrap();
 
-/// A cluster's hosts. All have the port of the controller's URL, and one address can be given for all.
+/// A cluster's hosts. All use the port of the controller's URL, and `--connect-to` sets one address for all.
 #[derive(Debug, Clone)]
 pub struct Reach {
     controller: Url,
@@ -29,7 +29,7 @@ impl Reach {
     /// Returns the hosts of a cluster of `.flynnrc`.
     ///
     /// # Errors
-    /// Returns that its `ControllerURL` is not `https://controller.<domain>`, with or without a port.
+    /// Fails if its `ControllerURL` is not `https://controller.<domain>`, with or without a port.
     pub fn of(
         cluster: &Cluster,
         locations: &Locations,
@@ -62,7 +62,7 @@ impl Reach {
     /// Returns a client of the controller with these TLS settings.
     ///
     /// # Errors
-    /// Returns that it cannot be set up. Nothing is sent yet.
+    /// Fails if it cannot be set up. Nothing is sent yet.
     pub fn client(&self, cluster: &Cluster, tls: ClientTls) -> Result<Client> {
         let builder = connect::builder(tls, cluster, &self.tokens)?;
         self.direct(builder, self.controller_host()).build().context("cannot set up the client")
@@ -71,7 +71,7 @@ impl Reach {
     /// Checks that a host has an address. Without one, a migration to its domain would lock us out.
     ///
     /// # Errors
-    /// Returns that DNS has no address for it and `--connect-to` was not given.
+    /// Fails if DNS has no address for it and `--connect-to` was not given.
     pub async fn resolves(&self, host: &str) -> Result<()> {
         if self.connect_to.is_some() {
             return Ok(());
@@ -82,15 +82,15 @@ impl Reach {
         found.next().map(|_| ()).ok_or_else(|| anyhow!(what))
     }
 
-    /// Returns what a host of the cluster presents now.
+    /// Returns the certificates that a host of the cluster presents now.
     ///
     /// # Errors
-    /// Returns why there was no TLS handshake.
+    /// Fails if the TLS handshake fails.
     pub async fn presented(&self, host: &str) -> Result<Presented> {
         self.probe(host).run().await.with_context(|| format!("no TLS handshake with {host}"))
     }
 
-    /// Returns what several hosts of the cluster present now, in their order.
+    /// Returns the certificates that several hosts of the cluster present now, in their order.
     pub async fn presented_by(
         &self,
         hosts: impl IntoIterator<Item = &str>,
@@ -107,21 +107,21 @@ impl Reach {
         }
     }
 
-    /// Asks for the status as a monitoring service does: by its public name and with its own key.
+    /// Asks for the status as a monitoring service does: by its public name and with the status app's key.
     ///
     /// # Errors
-    /// Returns that the status app does not answer.
+    /// Fails if the status app does not answer.
     pub async fn status(&self, client: &Client, domain: &str) -> Result<Status> {
         let host = format!("status.{domain}");
         let url = format!("https://{host}{}", self.port_suffix());
-        // It has no certificate of its own and presents the router's default one.
+        // The status app has no certificate of its own and presents the router's default one.
         let router = cluster::env(client, "router").await?;
         let certificate = router.get("TLSCERT").map_or("", String::as_str);
         let pin =
             Pin::from_pem(certificate).context("the TLSCERT of the router is not a certificate")?;
         let tls = ClientTls::pinned(pin).config().context("cannot set up TLS")?;
         let mut builder = self.direct(StatusClient::builder(&url).rustls_config(tls), &host);
-        // Its key is another one than the controller's; private addresses are not asked for it.
+        // Its key differs from the controller's. It does not ask private addresses for it.
         if let Some(key) = cluster::env(client, "status").await?.remove("AUTH_KEY") {
             builder = builder.key(key);
         }

@@ -1,15 +1,15 @@
-//! Routes as the original command line prints them.
+//! A table of routes, as `flynn route` prints it.
 
 use comfy_table::{Table, presets};
 use flynn_client::routes::{Route, RouteType};
 
 use crate::text::printable;
 
-/// The columns of `flynn route` but for the last.
+/// The columns of `flynn route` except the last.
 const HEAD: [&str; 5] = ["ROUTE", "SERVICE", "ID", "STICKY", "LEADER"];
 
-/// The lines that `flynn route` prints. An http route that has a certificate is shown as https; what TCP routes
-/// do not have stays blank.
+/// Returns the lines that `flynn route` prints. An http route with a certificate is shown as https; columns that TCP
+/// routes do not have stays blank.
 pub fn lines<'a>(routes: impl IntoIterator<Item = &'a Route>) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);

@@ -63,7 +63,7 @@ pub async fn run(session: &mut Session, steps: &[Step], mode: Mode) -> Summary {
             summary.failures.push((*step, why));
             (Mark::Failed, after)
         });
-        // What a dry run would do was printed line by line; its last line is what was found.
+        // The changes of a dry run are already printed line by line; its last line is the state that was found.
         let shown = if mark == Mark::Planned { &before } else { &after };
         session.screen.end(mark, shown, took);
         summary.reports.push(Report { step: *step, mark, before, after, took });
@@ -114,7 +114,7 @@ impl Summary {
         self.failures.is_empty()
     }
 
-    /// The step that this one needs and that failed or was not tried.
+    /// Returns a step that this one needs and that failed or was not tried.
     fn blocks(&self, step: Step) -> Option<Step> {
         let ended_badly = |report: &&Report| matches!(report.mark, Mark::Failed | Mark::Blocked);
         let needed = self.reports.iter().filter(|report| step.needs().contains(&report.step));
@@ -140,7 +140,7 @@ impl Summary {
         table.lines().map(|line| line.trim_end().to_owned()).collect()
     }
 
-    /// Returns one line on how it went.
+    /// Returns one line that sums up the run.
     ///
     /// # Errors
     /// Returns which steps failed and why, and what to do.

@@ -47,10 +47,10 @@ impl Session {
         Ok(Self { job, cluster, client, screen, reach, certificate })
     }
 
-    /// Reads `.flynnrc` again after it was changed, and connects by what it says now.
+    /// Reads `.flynnrc` again after a change, and connects with its new values.
     ///
     /// # Errors
-    /// Returns that it is not valid.
+    /// Fails if it is not valid.
     pub async fn reload(&mut self) -> Result<()> {
         let (locations, name) = (self.job.locations.clone(), self.job.cluster.clone());
         self.cluster = blocking(move || connect::cluster(&locations, name.as_deref())).await?;
@@ -63,15 +63,15 @@ impl Session {
     /// The new certificate.
     ///
     /// # Errors
-    /// Returns that none was given.
+    /// Fails if none was given.
     pub fn certificate(&self) -> Result<&NewCertificate> {
         self.certificate.as_ref().ok_or_else(|| anyhow!("no certificate was given"))
     }
 
-    /// The pin that `.flynnrc` has, if it has one.
+    /// Returns the pin in `.flynnrc`, if there is one.
     ///
     /// # Errors
-    /// Returns that it is not valid.
+    /// Fails if it is not valid.
     pub fn pin(&self) -> Result<Option<Pin>> {
         connect::pin(&self.cluster)
     }
@@ -79,7 +79,7 @@ impl Session {
     /// Returns the pin of the certificate that a host presents now.
     ///
     /// # Errors
-    /// Returns why there was no TLS handshake.
+    /// Fails if the TLS handshake fails.
     pub async fn presented(&self, host: &str) -> Result<Pin> {
         Ok(self.reach.presented(host).await?.pin())
     }
@@ -87,7 +87,7 @@ impl Session {
     /// Waits until a host presents the new certificate.
     ///
     /// # Errors
-    /// Returns that it still presents another one after half a minute.
+    /// Fails if it still presents another one after half a minute.
     pub async fn presents_new(&self, host: &str) -> Result<()> {
         let wanted = self.certificate()?.pin;
         let deadline = tokio::time::Instant::now() + LIVE_TIMEOUT;
@@ -108,9 +108,9 @@ impl Session {
     }
 }
 
-/// Returns TLS settings that trust the pin of `.flynnrc` and that of the new certificate. So a run that was interrupted
-/// between the controller's route and the pin can continue. A server that presents the new certificate has proved that it
-/// has the key that the user gave.
+/// Returns TLS settings that trust the pin in `.flynnrc` and the pin of the new certificate. So a run that was
+/// interrupted between the controller's route and the pin can continue. A server that presents the new certificate has
+/// proved that it has the user's private key.
 fn trust(cluster: &Cluster, certificate: Option<&NewCertificate>) -> Result<ClientTls> {
     connect::trust(cluster, certificate.map(|certificate| certificate.pin))
 }

@@ -9,11 +9,11 @@ use anyhow::Result;
 pub enum Step {
     /// Read `.flynnrc` and connect with its pin.
     Connect,
-    /// Check the new certificate before anything is touched.
+    /// Check the new certificate before anything changes.
     Certificate,
     /// Migrate the cluster to its new domain; the local files follow.
     Domain,
-    /// Give the certificate to the system apps' routes, the controller's last.
+    /// Install the certificate on the system apps' routes, the controller's last.
     Routes,
     /// Write the new pin.
     Pin,
@@ -23,7 +23,7 @@ pub enum Step {
     Blobstore,
     /// Create the app for the root domain and its route.
     App,
-    /// Let git trust the new certificate: by the system's roots, or by the file of a private CA.
+    /// Make git trust the new certificate, through the system's roots or the file of a private CA.
     Git,
     /// Write the DNS plan.
     Dns,
@@ -34,7 +34,7 @@ pub enum Step {
 /// The result of looking at a step.
 #[derive(Debug, Clone, Default)]
 pub struct Look {
-    /// Everything that the step is for already holds.
+    /// Everything that the step ensures already holds.
     pub holds: bool,
     /// The step was not asked for.
     pub skipped: bool,
@@ -54,7 +54,7 @@ impl Look {
         Self { holds: true, now: now.into(), ..Self::default() }
     }
 
-    /// Something is to be done.
+    /// Something is missing.
     pub fn lacks(now: impl Into<String>, plan: impl IntoIterator<Item = String>) -> Self {
         Self { now: now.into(), plan: plan.into_iter().collect(), ..Self::default() }
     }
@@ -159,7 +159,7 @@ impl Step {
     /// Does what `look` found missing, and reports progress to the session's screen.
     ///
     /// # Errors
-    /// Returns why it failed. Doing the step again continues where it stopped.
+    /// Returns why the step failed. Doing it again continues where it stopped.
     pub async fn act(self, session: &mut Session) -> Result<()> {
         match self {
             Self::Connect | Self::Certificate | Self::Status => Ok(()),

@@ -1,4 +1,4 @@
-//! Text from servers and files is data: it is escaped before a terminal or a shell sees it.
+//! Escapes text from servers and files before a terminal or a shell sees it.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -27,7 +27,7 @@ fn acts_on_terminals(c: char) -> bool {
         || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Quotes an argument of a command that is offered for copying, if the shell would not take it as it is.
+/// Quotes an argument of a command for copying, if the shell would change it.
 pub fn shell_quoted(argument: &str) -> String {
     let argument = printable(argument);
     match shlex::try_quote(&argument) {
@@ -37,7 +37,7 @@ pub fn shell_quoted(argument: &str) -> String {
     }
 }
 
-/// An error with its causes on one line, escaped. A cause that its error has quoted already is left out.
+/// Formats an error with its causes on one line, escaped. Leaves out a cause that its error has already quoted.
 pub fn one_line(error: &(dyn Error + 'static)) -> String {
     let mut said = trimmed(error);
     let mut line = said.clone();
@@ -53,7 +53,7 @@ pub fn one_line(error: &(dyn Error + 'static)) -> String {
     printable(&line).into_owned()
 }
 
-/// Some libraries end messages with a newline or break them.
+/// Joins the lines of a message. Some libraries end messages with a newline or break them.
 fn trimmed(error: &(dyn Error + 'static)) -> String {
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

@@ -13,7 +13,7 @@ use crate::{Error, ErrorKind};
 /// The built-in backend, which always exists and needs no variable.
 pub(super) const POSTGRES: &str = "postgres";
 
-/// A backend's name as in `DEFAULT_BACKEND`: lower-case letters and digits, not `postgres`.
+/// The name of a backend, as in `DEFAULT_BACKEND`: lower-case letters and digits, not `postgres`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct BackendName(String);
@@ -39,7 +39,7 @@ impl BackendName {
         format!("{}_{}", self.variable(), parameter.to_ascii_uppercase())
     }
 
-    /// The name that a variable defines, if the blobstore would read it as a definition.
+    /// Returns the name that a variable defines, or `None` if the blobstore does not read it as a definition.
     pub(super) fn of_variable(variable: &str) -> Option<Self> {
         let name = variable.strip_prefix("BACKEND_")?;
         let read =
@@ -54,8 +54,8 @@ impl FromStr for BackendName {
     /// Checks a name.
     ///
     /// # Errors
-    /// [`ErrorKind::BackendName`]: the blobstore silently ignores variables of other names, and a backend named
-    /// `postgres` would hide the built-in one with all its files.
+    /// Fails with [`ErrorKind::BackendName`] if the name is not valid. The blobstore silently ignores variables of
+    /// other names, and a backend named `postgres` would hide the built-in one with all its files.
     fn from_str(name: &str) -> Result<Self, Error> {
         let refuse = |why: &str| {
             Err(Error::new(
@@ -91,7 +91,7 @@ impl Variables {
         self.0.push((name, value.into()));
     }
 
-    /// Returns names and values, for the client's `env().set(..)`.
+    /// Returns names and values, for `env().set(..)` of `flynn-client`.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.expose_secret()))
     }
@@ -111,7 +111,7 @@ impl Variables {
         self.0.len()
     }
 
-    /// Returns whether there are none.
+    /// Returns whether there are no variables.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -123,7 +123,7 @@ impl fmt::Debug for Variables {
     }
 }
 
-/// A named backend whose parameters were checked.
+/// A named backend with checked parameters.
 #[derive(Debug, Clone)]
 pub struct Backend {
     name: BackendName,
@@ -136,7 +136,7 @@ pub struct Backend {
 pub enum BackendKind {
     /// Amazon S3.
     S3(S3Backend),
-    /// A `MinIO` server, or another one that speaks the protocol of S3.
+    /// A `MinIO` server, or another S3-compatible server.
     Minio(MinioBackend),
     /// Google Cloud Storage.
     Gcs(GcsBackend),
@@ -148,7 +148,7 @@ impl Backend {
     /// Names a backend. The guide's name is `s3main`.
     ///
     /// # Errors
-    /// [`ErrorKind::BackendName`].
+    /// Fails with [`ErrorKind::BackendName`] if the name is not valid.
     pub fn new(name: &str, kind: impl Into<BackendKind>) -> Result<Self, Error> {
         Ok(Self { name: name.parse()?, kind: kind.into() })
     }

@@ -1,4 +1,4 @@
-//! The env of the blobstore's release: reads it as the blobstore does, and computes what to change in it.
+//! Reads the env of the blobstore's release as the blobstore does, and computes changes of it.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ const NEW_S3_CLIENT: FlynnVersion = FlynnVersion::of_day(20_170_818);
 /// The first version that knows the `minio` backend.
 const MINIO: FlynnVersion = FlynnVersion::of_day(20_170_401);
 
-/// A blobstore as its env defines it: the backends, the default one, and what is wrong.
+/// The blobstore's configuration as its env defines it: the backends, the default one, and the findings.
 #[derive(Debug, Clone)]
 pub struct Blobstore {
     backends: Vec<ReadBackend>,
@@ -26,15 +26,15 @@ pub struct Blobstore {
 pub struct ReadBackend {
     /// The name in lower case.
     pub name: BackendName,
-    /// The variables that define it, the definition first.
+    /// The variables that define it, starting with `BACKEND_<NAME>`.
     pub variables: Vec<String>,
     /// The backend, if the blobstore can start with it; the findings say why not.
     pub backend: Option<Backend>,
 }
 
 impl Blobstore {
-    /// Reads the env of the blobstore's release. It looks at the variables of backends and at `AWS_REGION`, and
-    /// ignores the others. [`findings`](Self::findings) says what is wrong.
+    /// Reads the env of the blobstore's release: the variables of backends and `AWS_REGION`. Ignores all other
+    /// variables. [`findings`](Self::findings) returns the problems.
     pub fn read<K: AsRef<str>, V: AsRef<str>>(env: impl IntoIterator<Item = (K, V)>) -> Self {
         let mut env: Vec<(K, V)> = env.into_iter().collect();
         env.sort_by(|(a, _), (b, _)| a.as_ref().cmp(b.as_ref()));
@@ -58,7 +58,7 @@ impl Blobstore {
         &self.backends
     }
 
-    /// Returns a backend that the blobstore can start with.
+    /// Returns the backend with this name, if the blobstore can start with it.
     pub fn backend(&self, name: &str) -> Option<&Backend> {
         self.backends
             .iter()
@@ -66,24 +66,25 @@ impl Blobstore {
             .and_then(|found| found.backend.as_ref())
     }
 
-    /// Returns where new blobs go, and where the migration moves the others: a backend's name, or `postgres`.
+    /// Returns the name of the default backend, or `postgres`. New blobs go there, and the migration moves the others
+    /// there.
     pub fn default_backend(&self) -> &str {
         &self.default_backend
     }
 
-    /// Returns everything that is wrong or surprising. Any error among the findings stops the blobstore from
+    /// Returns everything that is wrong or surprising. Any error among the findings keeps the blobstore from
     /// starting.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// Returns what else is wrong on a server of this version.
+    /// Returns further problems on a server of this version.
     pub fn findings_on(&self, version: FlynnVersion) -> Vec<Finding> {
         let backends = self.backends.iter().filter_map(|found| found.backend.as_ref());
         backends.filter_map(|backend| version_finding(backend, version)).collect()
     }
 
-    /// Returns whether a blobstore starts with this env, as far as can be told without asking the storage service.
+    /// Returns whether a blobstore starts with this env. Does not ask the storage service, which may still refuse it.
     pub fn starts(&self) -> bool {
         !self.findings.iter().any(Finding::is_error)
     }
@@ -205,7 +206,7 @@ fn version_finding(backend: &Backend, version: FlynnVersion) -> Option<Finding> 
     }
 }
 
-/// Variables that look like a backend's but are ignored.
+/// Reports variables that look like a backend's but are ignored.
 fn ignored_variables(env: &[(&str, &str)], backends: &[ReadBackend], findings: &mut Vec<Finding>) {
     for (variable, _) in env {
         let belongs = |found: &ReadBackend| found.variables.iter().any(|v| v == variable);
@@ -253,7 +254,7 @@ fn default_backend(
     name.to_owned()
 }
 
-/// Changes of a release's env. Make them in one release.
+/// Changes of a release's env. Apply all of them in one release.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Changes {
@@ -284,7 +285,7 @@ impl Changes {
     }
 
     /// Removes a backend. Files that refer to a backend which is no longer set cannot be read, and every later
-    /// migration panics; so this takes a proof that no file is in it: [`Removal::after`].
+    /// migration panics, so pass the result of the migration to [`Removal::after`].
     pub fn remove<K: AsRef<str>, V: AsRef<str>>(
         name: &BackendName,
         env: impl IntoIterator<Item = (K, V)>,
@@ -314,8 +315,8 @@ impl Removal {
     /// Removes the backend after a migration that moved every file into another one.
     ///
     /// # Errors
-    /// [`ErrorKind::BackendInUse`] if the backend is still the default, or if the migration moved files into a
-    /// backend that is not the default now.
+    /// Fails with [`ErrorKind::BackendInUse`] if the backend is still the default, or if the migration moved files into
+    /// a backend that is not the default now.
     pub fn after(self, migration: &Migration) -> Result<Changes, Error> {
         let refuse = |why: String| {
             Err(Error::new(
@@ -338,7 +339,7 @@ impl Removal {
         Ok(Changes { set: Variables::default(), unset: self.variables })
     }
 
-    /// Removes the backend although files may refer to it. Those cannot be read afterwards. If it is the default,
+    /// Removes the backend although files may refer to it. Such files cannot be read afterwards. If it is the default,
     /// Postgres becomes the default.
     pub fn force(self) -> Changes {
         let mut set = Variables::default();

@@ -35,7 +35,8 @@ impl GcsBackend {
     /// of its own.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] if the bucket is empty, or the key is not the JSON of a service account's key.
+    /// Fails with [`ErrorKind::Parameter`] if the bucket is empty, or the key is not the JSON of a service account's
+    /// key.
     pub fn new(bucket: &str, key: &str) -> Result<Self, Error> {
         let mut issues = Issues::default();
         let backend = Self::read(&Params::of(&[("bucket", bucket), ("key", key)]), &mut issues);
@@ -69,7 +70,7 @@ fn client_email(key: &str) -> Result<String, Error> {
     if key.is_empty() {
         return Err(refuse("is missing"));
     }
-    // The parser's own message may quote the document: it is not passed on.
+    // The parser's own message may quote the document, so it is not passed on.
     let account: ServiceAccount = serde_json::from_str(key)
         .map_err(|_| refuse("is not the JSON of a service account's key"))?;
     if account.r#type != "service_account" {
@@ -105,7 +106,7 @@ impl AzureBackend {
     /// Describes a container that is used with a storage account's key.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`]. The key never shows in it.
+    /// Fails with [`ErrorKind::Parameter`] if a parameter is empty or not valid. The error never contains the key.
     pub fn new(container: &str, account_name: &str, account_key: &str) -> Result<Self, Error> {
         let mut issues = Issues::default();
         let params = Params::of(&[

@@ -1,4 +1,4 @@
-//! The job that moves existing blobs into the default backend: its command, its output, its success.
+//! The job that moves existing blobs into the default backend: its command, its output, and whether it succeeded.
 
 use std::fmt;
 
@@ -8,14 +8,14 @@ use crate::FlynnVersion;
 
 /// The first version that has one blobstore program with subcommands.
 const ONE_PROGRAM: FlynnVersion = FlynnVersion::of_day(20_160_924);
-/// A line longer than this is cut: names of files are not that long.
+/// Longer lines are cut. File names are never that long.
 const LONGEST_LINE: usize = 16 * 1024;
 
 /// Returns the command that moves blobs into the default backend and deletes them from their old one.
 ///
-/// Run it as a job of the blobstore app with the release's env (`release_env`). Servers before v20160924.0 have a
-/// program of its own for it, and start a server that never ends when they are given the newer command. Without a
-/// version it is the newer one.
+/// Run it as a job of the blobstore app with the release's env (`release_env`). Servers before v20160924.0 need another
+/// command: given the newer one, they start a blobstore server that never ends. Without a version this returns the
+/// newer command.
 ///
 /// Objects of files that are overwritten or deleted later stay in S3. Do not run `flynn-blobstore cleanup` to get
 /// rid of them: it deletes files that are in use.
@@ -27,17 +27,17 @@ pub fn migrate_command(server: Option<FlynnVersion>) -> &'static [&'static str] 
     }
 }
 
-/// A migration that succeeded.
+/// The result of a successful migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Migration {
     /// The backend that the files are in now.
     pub target: String,
-    /// How many files were moved; 0 if all were there already.
+    /// The number of moved files; 0 if all were already there.
     pub moved: u64,
     /// The size of the moved files in bytes.
     pub bytes: u64,
-    /// How many copies could not be deleted from their old place. The files are safe; the old copies use space.
+    /// The number of old copies that could not be deleted. The files are safe, but the old copies use space.
     pub left_behind: u64,
 }
 
@@ -45,13 +45,13 @@ pub struct Migration {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrationError {
-    /// The env that the job got does not make the wanted backend the default.
+    /// The job's env does not make the wanted backend the default.
     #[error(
         "the job's env makes {default} the default backend, not {wanted}: set DEFAULT_BACKEND={wanted} and run the \
          migration again"
     )]
     NotDefault {
-        /// The default backend by the env.
+        /// The default backend according to the env.
         default: String,
         /// The wanted backend.
         wanted: String,
@@ -64,7 +64,7 @@ pub enum MigrationError {
     Exit {
         /// The exit status.
         status: i64,
-        /// How many files could not be moved, by its output.
+        /// The number of files that could not be moved, according to its output.
         failed: u64,
     },
     /// The job panicked because files refer to a backend that is not set any more.
@@ -73,13 +73,13 @@ pub enum MigrationError {
          run the migration again"
     )]
     MissingBackend,
-    /// The job started a server instead of a migration: the command is that of another version.
+    /// The job started a server instead of a migration: its command belongs to another version.
     #[error(
         "the job started a blobstore server instead of a migration: use the command of the server's version, before \
          v20160924.0 that is /bin/flynn-blobstore-migrate"
     )]
     StartedServer,
-    /// The job exited with 0 without reporting the end. It does that when its configuration or database is broken.
+    /// The job exited with 0 but did not report that it finished. The configuration or the database is broken.
     #[error(
         "the migration job exited with status 0 without finishing: check the BACKEND_ variables and the database"
     )]
@@ -94,7 +94,7 @@ pub enum MigrationError {
         /// The wanted backend.
         wanted: String,
     },
-    /// The job finished without having read the backend from its env.
+    /// The job finished, but never read the backend from its env.
     #[error(
         "the migration job finished without knowing the backend {wanted}: run it with release_env"
     )]
@@ -108,9 +108,9 @@ pub enum MigrationError {
          that the bucket is the one of the new backend"
     )]
     Short {
-        /// How many objects are missing.
+        /// The number of missing objects.
         objects: u64,
-        /// How many bytes are missing.
+        /// The number of missing bytes.
         bytes: u64,
     },
 }
@@ -158,7 +158,7 @@ pub enum MigrationEvent {
     Finished,
     /// The job panicked.
     Panicked,
-    /// The job runs a server and will not end: kill it.
+    /// The job runs a server and will never end: kill it.
     StartedServer,
 }
 
@@ -187,7 +187,7 @@ pub struct MigrationLog {
 }
 
 impl MigrationLog {
-    /// Takes bytes of the job's output, stdout and stderr alike: the job logs to stderr.
+    /// Appends bytes of the job's output. Pass both stdout and stderr: the job logs to stderr.
     pub fn push(&mut self, bytes: &[u8]) {
         for part in bytes.split_inclusive(|b| *b == b'\n') {
             let room = LONGEST_LINE.saturating_sub(self.line.len());
@@ -224,14 +224,14 @@ impl MigrationLog {
         self.events.push_back(event);
     }
 
-    /// Judges the job after it ended.
+    /// Decides whether the job succeeded, after it has ended.
     ///
-    /// `wanted` is the backend that the files should be in, `env` the env that the job got. The exit status alone
-    /// says little: with an error in its configuration the job exits with 0, and without `DEFAULT_BACKEND` it reports
-    /// success after moving everything back into Postgres.
+    /// `wanted` is the backend that the files should be in, and `env` is the job's env. The exit status is not enough:
+    /// with an error in its configuration the job exits with 0, and without `DEFAULT_BACKEND` it reports success after
+    /// moving everything back into Postgres.
     ///
     /// # Errors
-    /// Why the files are not where they should be.
+    /// Returns why the files are not where they should be.
     pub fn judge<K: AsRef<str>, V: AsRef<str>>(
         mut self,
         wanted: &str,
@@ -275,10 +275,10 @@ impl MigrationLog {
 }
 
 impl Migration {
-    /// Judges a job by its whole output. See [`MigrationLog::judge`].
+    /// Decides whether the job succeeded from its complete output. See [`MigrationLog::judge`].
     ///
     /// # Errors
-    /// Why the files are not where they should be.
+    /// Returns why the files are not where they should be.
     pub fn judge<K: AsRef<str>, V: AsRef<str>>(
         wanted: &str,
         env: impl IntoIterator<Item = (K, V)>,
@@ -290,12 +290,12 @@ impl Migration {
         log.judge(wanted, env, exit_status)
     }
 
-    /// Compares what was moved with what the new bucket holds more than before.
+    /// Checks that the bucket has grown by at least the moved files.
     ///
-    /// Every file becomes an object of its own. Files that were uploaded meanwhile only add to the difference.
+    /// Every file is one object. Files that are uploaded in the meantime only increase the difference.
     ///
     /// # Errors
-    /// [`MigrationError::Short`].
+    /// Fails with [`MigrationError::Short`] if objects or bytes are missing.
     pub fn verify(&self, before: BucketCount, after: BucketCount) -> Result<(), MigrationError> {
         let objects = self.moved.saturating_sub(after.objects.saturating_sub(before.objects));
         let bytes = self.bytes.saturating_sub(after.bytes.saturating_sub(before.bytes));
@@ -329,7 +329,7 @@ fn event_of(line: &str) -> Option<MigrationEvent> {
     }
 }
 
-/// A line without the time that Go's logger puts before it: `2016/11/02 12:00:00 `.
+/// Removes the timestamp that Go's logger writes before each line: `2016/11/02 12:00:00 `.
 fn message_of(line: &str) -> &str {
     let line = line.trim_end();
     match line.split_once(' ').map(|(date, rest)| (date, rest.split_once(' '))) {
@@ -342,8 +342,8 @@ fn message_of(line: &str) -> &str {
     }
 }
 
-/// `[1/3] Moving NAME (ID, N bytes) from postgres to s3main`. The name can hold anything, so the rest is read from
-/// the end.
+/// Parses `[1/3] Moving NAME (ID, N bytes) from postgres to s3main`. The name can contain anything, so the rest is
+/// parsed from the end.
 fn moving(message: &str) -> Option<MigrationEvent> {
     let (counter, rest) = message.strip_prefix('[')?.split_once("] Moving ")?;
     let (index, total) = counter.split_once('/')?;
@@ -358,7 +358,7 @@ fn moving(message: &str) -> Option<MigrationEvent> {
     })
 }
 
-/// One line for people. Names of files are escaped and bounded.
+/// Writes one line for people. File names are escaped and truncated.
 impl fmt::Display for MigrationEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = |text: &str| -> String {

@@ -1,4 +1,4 @@
-//! The `minio` backend: `MinIO`, and other servers that speak the protocol of S3.
+//! The `minio` backend: `MinIO` and other S3-compatible servers.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -7,8 +7,8 @@ use crate::{BucketName, Error, ErrorKind};
 
 /// Blobs in a bucket of a `MinIO` server or an S3-compatible service (servers from v20170401.0 on).
 ///
-/// The blobstore tries to create the bucket when it starts. If that fails and the bucket does not exist, it starts
-/// all the same and fails at the first upload: check that the bucket is there.
+/// The blobstore tries to create the bucket when it starts. If that fails, it starts anyway and fails at the first
+/// upload, so check that the bucket exists.
 #[derive(Debug, Clone)]
 pub struct MinioBackend {
     endpoint: String,
@@ -27,7 +27,8 @@ impl MinioBackend {
     /// Describes a bucket on the server at `endpoint`, which is `host` or `host:port` without a scheme.
     ///
     /// # Errors
-    /// [`ErrorKind::Bucket`] or [`ErrorKind::Parameter`]. The secret never shows in it.
+    /// Fails with [`ErrorKind::Bucket`] or [`ErrorKind::Parameter`] if a value is not valid. The error never contains
+    /// the secret.
     pub fn new(
         endpoint: &str,
         bucket: &str,
@@ -46,17 +47,17 @@ impl MinioBackend {
         issues.or_error(backend)
     }
 
-    /// Sets the location, which signs requests and in which the bucket is created. The blobstore's default is
-    /// `us-east-1`. R2 wants `auto`, other services the region in their endpoint.
+    /// Sets the location, that is the region in which requests are signed and the bucket is created. The blobstore's
+    /// default is `us-east-1`. Use `auto` for R2, and the region in the endpoint for other services.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`].
+    /// Fails with [`ErrorKind::Parameter`] if the location is not valid.
     pub fn location(mut self, location: &str) -> Result<Self, Error> {
         self.location = Some(required("location", location)?.to_owned());
         Ok(self)
     }
 
-    /// Uses plain HTTP: blobs and signatures travel unencrypted.
+    /// Uses plain HTTP. Blobs and signatures are sent unencrypted.
     pub fn insecure(mut self) -> Self {
         self.insecure = true;
         self
@@ -102,7 +103,7 @@ impl MinioBackend {
         params
     }
 
-    /// Returns the server, as `host` or `host:port`.
+    /// Returns the endpoint as `host` or `host:port`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
@@ -118,7 +119,7 @@ impl MinioBackend {
     }
 }
 
-/// The usual mistakes: a URL, a path, the bucket as the first label of the host.
+/// Reports the usual mistakes: a URL, a path, the bucket as the first label of the host.
 fn check_endpoint(endpoint: &str, bucket: &str, issues: &mut Issues) {
     let mut refuse = |why: &str| {
         issues.refuse(Error::new(ErrorKind::Parameter, format!("the parameter endpoint {why}")));
@@ -140,7 +141,7 @@ fn check_endpoint(endpoint: &str, bucket: &str, issues: &mut Issues) {
     }
 }
 
-/// Services whose host names the region that the location must be.
+/// Checks the location for services whose host name contains the region.
 fn check_location(endpoint: &str, location: &str, issues: &mut Issues) {
     let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     let host = host.split(['/', ':']).next().unwrap_or(host);
@@ -158,7 +159,7 @@ fn check_location(endpoint: &str, location: &str, issues: &mut Issues) {
     if location != wanted {
         issues.warn(
             "location",
-            "the location is not the one that the endpoint's host stands for, so signatures may be refused",
+            "the location is not the region in the endpoint's host name, so signatures may be refused",
             format!("set location={wanted}"),
         );
     }

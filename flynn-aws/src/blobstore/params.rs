@@ -1,4 +1,4 @@
-//! Parameters of a backend, as they are written into variables and read from them.
+//! Parameters of a backend, written to and read from env variables.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::backend::{BackendName, Variables};
 use crate::{Error, ErrorKind, Finding, Severity};
 
-/// One parameter to write: a token of the definition, or a variable of its own.
+/// A parameter to write, either as a token of the definition or as a separate variable.
 pub(super) struct Param {
     key: &'static str,
     value: SecretString,
@@ -15,19 +15,19 @@ pub(super) struct Param {
 }
 
 impl Param {
-    /// A token of the definition where the value allows it.
+    /// Writes the parameter as a token of the definition if the value allows it.
     pub(super) fn new(key: &'static str, value: &str) -> Self {
         let separated = |c: char| c.is_whitespace() || c.is_control();
         Self { key, value: value.into(), apart: value.contains(separated) }
     }
 
-    /// Always a variable of its own.
+    /// Always writes the parameter as a separate variable.
     pub(super) fn apart(key: &'static str, value: &str) -> Self {
         Self { apart: true, ..Self::new(key, value) }
     }
 }
 
-/// Writes a definition and the variables beside it.
+/// Writes a definition and the separate variables.
 pub(super) fn write(name: &BackendName, kind: &str, params: Vec<Param>) -> Variables {
     let mut definition = format!("backend={kind}");
     let mut beside = Vec::new();
@@ -66,7 +66,7 @@ impl Params {
         Ok(params)
     }
 
-    /// Parameters that a constructor was given.
+    /// Parameters from the arguments of a constructor.
     pub(super) fn of(pairs: &[(&str, &str)]) -> Self {
         let mut params = Self::default();
         for (key, value) in pairs {
@@ -79,17 +79,17 @@ impl Params {
         self.0.insert(key.to_owned(), value.into());
     }
 
-    /// The value of a parameter. As for the blobstore, a missing one is empty.
+    /// Returns the value of a parameter. A missing one is empty, as in the blobstore.
     pub(super) fn get(&self, key: &str) -> &str {
         self.0.get(key).map_or("", |value| value.expose_secret())
     }
 
-    /// The value of a parameter that must be there, without quotes and spaces around it.
+    /// Returns the value of a required parameter, which must not be quoted or surrounded by spaces.
     pub(super) fn required(&self, key: &str) -> Result<&str, Error> {
         required(key, self.get(key))
     }
 
-    /// The parameters that a backend does not know, which the blobstore ignores.
+    /// Returns the parameters that a backend does not know. The blobstore ignores them.
     pub(super) fn unknown<'a>(&'a self, known: &'a [&str]) -> impl Iterator<Item = &'a str> {
         self.0
             .keys()
@@ -98,7 +98,7 @@ impl Params {
     }
 }
 
-/// A value that must be there, without quotes and spaces around it. The error never shows the value.
+/// Checks a required value, which must not be quoted or surrounded by spaces. The error never contains the value.
 pub(super) fn required<'a>(key: &str, value: &'a str) -> Result<&'a str, Error> {
     let refuse =
         |why: &str| Err(Error::new(ErrorKind::Parameter, format!("the parameter {key} {why}")));
@@ -120,7 +120,7 @@ pub(super) fn required<'a>(key: &str, value: &'a str) -> Result<&'a str, Error> 
     Ok(value)
 }
 
-/// Everything that is wrong with one backend, collected so that one problem does not hide the next.
+/// The problems of one backend, collected so that all of them are reported at once.
 #[derive(Default)]
 pub(super) struct Issues(Vec<Issue>);
 
@@ -162,7 +162,7 @@ impl Issues {
         }
     }
 
-    /// Findings about a backend's variable.
+    /// Converts the issues into findings about a backend's variable.
     pub(super) fn into_findings(self, name: &BackendName) -> impl Iterator<Item = Finding> {
         let variable = name.variable();
         self.0.into_iter().map(move |issue| match issue {
@@ -174,7 +174,8 @@ impl Issues {
     }
 }
 
-/// Turns an error into a finding. Values of an env are not quoted: each of them may be a misplaced secret.
+/// Turns an error into a finding. The finding does not quote values of the env, since each of them may be a misplaced
+/// secret.
 fn refused(variable: &str, error: &Error) -> Finding {
     match error.kind() {
         ErrorKind::Bucket => Finding::error(

@@ -12,8 +12,8 @@ use crate::{BucketName, Error, ErrorKind, Region};
 /// Use the bucket for this cluster alone, and create it in the hosts' region. The key's user needs the
 /// [policy](crate::policy::Policy::for_blobstore) on it.
 ///
-/// The blobstore never deletes an object that was overwritten, and one that was deleted only with the file itself:
-/// old objects stay in the bucket. Blobs in S3 are not part of a cluster backup, so consider versioning the bucket.
+/// The blobstore does not delete the old object when a file is overwritten, so old objects stay in the bucket. Blobs in
+/// S3 are not part of a cluster backup: consider enabling versioning on the bucket.
 #[derive(Debug, Clone)]
 pub struct S3Backend {
     bucket: BucketName,
@@ -30,21 +30,21 @@ pub struct AccessKey {
     pub secret: SecretString,
 }
 
-/// How the blobstore signs its requests to S3.
+/// The credentials that the blobstore uses for S3.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum S3Access {
-    /// With the access key of an IAM user.
+    /// The access key of an IAM user.
     Key {
         /// `access_key_id`, such as `AKIAIOSFODNN7EXAMPLE`.
         id: String,
         /// `secret_access_key`.
         secret: SecretString,
     },
-    /// With the role of the EC2 instance that it runs on (`ec2_role=true`).
+    /// The role of the EC2 instance that the blobstore runs on (`ec2_role=true`).
     ///
-    /// Flynn's S3 client (aws-sdk-go 1.10.27 at most) gets the role's credentials through `IMDSv1` only: tokens came
-    /// with 1.25.38. Instances with `HttpTokens=required` refuse it.
+    /// Flynn's S3 client (aws-sdk-go up to 1.10.27) gets the role's credentials through `IMDSv1` only; `IMDSv2` came
+    /// with aws-sdk-go 1.25.38. Instances with `HttpTokens=required` refuse it.
     Ec2Role,
 }
 
@@ -56,9 +56,9 @@ impl S3Backend {
     /// Describes a bucket that is used with an IAM user's access key.
     ///
     /// # Errors
-    /// [`ErrorKind::Bucket`]; [`ErrorKind::Region`], also for a region whose endpoint Flynn cannot build;
-    /// [`ErrorKind::Parameter`] for a key that is empty, quoted, temporary, an unexpanded variable, or contains
-    /// spaces. The secret never shows in it.
+    /// Fails with [`ErrorKind::Bucket`]; [`ErrorKind::Region`], also for a region whose endpoint Flynn cannot build;
+    /// [`ErrorKind::Parameter`] for a key that is empty, quoted, temporary, an unexpanded variable, or contains spaces.
+    /// The error never contains the secret.
     pub fn with_key(
         bucket: &str,
         region: &str,
@@ -72,12 +72,12 @@ impl S3Backend {
     /// Describes a bucket that is used with the role of the EC2 instances.
     ///
     /// # Errors
-    /// [`ErrorKind::Bucket`] or [`ErrorKind::Region`].
+    /// Fails with [`ErrorKind::Bucket`] or [`ErrorKind::Region`] if a name is not valid.
     pub fn with_ec2_role(bucket: &str, region: &str) -> Result<Self, Error> {
         Self::new(bucket, region, &[("ec2_role", "true")])
     }
 
-    /// Describes a bucket with values that were checked, or that are placeholders.
+    /// Describes a bucket with values that are already checked, or with placeholders.
     pub(crate) fn unchecked(bucket: BucketName, region: Region, key: AccessKey) -> Self {
         Self { bucket, region, access: S3Access::Key { id: key.id, secret: key.secret } }
     }
@@ -90,7 +90,7 @@ impl S3Backend {
         issues.or_error(backend)
     }
 
-    /// Reads what the blobstore reads.
+    /// Reads the parameters as the blobstore does.
     pub(super) fn read(params: &Params, issues: &mut Issues) -> Option<Self> {
         let bucket = issues.take(params.required("bucket").and_then(BucketName::existing));
         if bucket.as_ref().is_some_and(BucketName::is_legacy) {
@@ -142,7 +142,7 @@ impl S3Backend {
         &self.region
     }
 
-    /// Returns how requests are signed.
+    /// Returns the credentials that sign requests.
     pub fn access(&self) -> &S3Access {
         &self.access
     }

@@ -1,4 +1,4 @@
-//! Documents as the AWS CLI takes them: change batches and health checks.
+//! Change batches and health checks as the AWS CLI accepts them.
 
 use std::net::IpAddr;
 
@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 
 use super::Domain;
 
-/// Changes that Route53 makes together or not at all.
+/// Changes that Route53 makes atomically.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct ChangeBatch {
-    /// A comment of 256 characters at most.
+    /// A comment of at most 256 characters.
     pub comment: String,
     /// The changes.
     pub changes: Vec<Change>,
@@ -36,7 +36,7 @@ pub struct Change {
 pub enum ChangeAction {
     /// Creates a set that does not exist yet.
     Create,
-    /// Deletes a set, which must be given exactly as it is.
+    /// Deletes a set. It must match the existing one exactly.
     Delete,
     /// Creates a set, or replaces the one with the same name, type and set identifier.
     Upsert,
@@ -60,7 +60,7 @@ pub struct ResourceRecordSet {
     /// True for one of up to eight sets that one answer contains.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_value_answer: Option<bool>,
-    /// How long resolvers may cache an answer, in seconds. Aliases have none.
+    /// The time in seconds that resolvers may cache an answer. Aliases have none.
     #[serde(rename = "TTL", default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<u32>,
     /// The values. Aliases have none.
@@ -69,7 +69,7 @@ pub struct ResourceRecordSet {
     /// The health check that removes the set from the answers while it fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check_id: Option<String>,
-    /// Everything else that a set of a zone has, such as `AliasTarget`. A `DELETE` needs it.
+    /// All other fields of the set, such as `AliasTarget`. A `DELETE` needs them.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -85,7 +85,7 @@ pub struct ResourceRecord {
 
 impl ChangeBatch {
     pub(super) fn of(domain: &Domain, changes: Vec<Change>) -> Self {
-        // 256 characters at most, and a domain can have 240.
+        // A comment has at most 256 characters, and a domain can have 240.
         let domain = domain.as_str();
         let comment = format!("Flynn cluster {}", domain.get(..200).unwrap_or(domain));
         Self { comment, changes }
@@ -96,7 +96,8 @@ impl ChangeBatch {
         crate::cli_json::pretty(self)
     }
 
-    /// Returns how many record values Route53 counts: those of an `UPSERT` count twice. It takes 1,000 at most.
+    /// Returns the number of record values as Route53 counts them: values of an `UPSERT` count twice. Route53 accepts
+    /// at most 1,000.
     pub fn counted_records(&self) -> usize {
         let of = |change: &Change| {
             let values = change.resource_record_set.resource_records.len().max(1);
@@ -111,10 +112,11 @@ impl ChangeBatch {
 #[serde(rename_all = "PascalCase")]
 #[non_exhaustive]
 pub struct HealthCheck {
-    /// Identifies the request: `flynn-<ip>-<hash of the settings>`, so that repeating it creates no second check.
+    /// Identifies the request: `flynn-<ip>-<hash of the settings>`, so that repeating it does not create a second
+    /// check.
     ///
     /// Route53 remembers the reference of a deleted check for some days and answers `HealthCheckAlreadyExists`;
-    /// [`DnsPlan::reference_salt`](super::DnsPlan::reference_salt) makes other references.
+    /// use [`DnsPlan::reference_salt`](super::DnsPlan::reference_salt) to get other references.
     pub caller_reference: String,
     /// The settings.
     pub health_check_config: HealthCheckConfig,
@@ -136,14 +138,14 @@ pub struct HealthCheckConfig {
     pub resource_path: String,
     /// The `Host` header, `controller.<domain>`: the router has no other route that answers `/ping`.
     pub fully_qualified_domain_name: String,
-    /// Seconds between two requests of one checker: 30, the cheaper of AWS's two values.
+    /// The seconds between two requests of one checker: 30, the cheaper of the two values that AWS offers.
     pub request_interval: u32,
-    /// How many consecutive failures make a node unhealthy.
+    /// The number of consecutive failures that make a node unhealthy.
     pub failure_threshold: u32,
     /// True if the check is off. It then counts as healthy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-    /// True if healthy and unhealthy are exchanged.
+    /// True if the result is inverted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub inverted: bool,
 }
@@ -163,7 +165,7 @@ impl HealthCheckConfig {
         }
     }
 
-    /// Returns whether both ask the same and judge the answer alike. How often they ask does not matter.
+    /// Returns whether both send the same request and judge the answer the same way. The interval does not matter.
     pub(crate) fn checks_alike(&self, other: &Self) -> bool {
         let asks =
             |config: &Self| Self { request_interval: 0, failure_threshold: 0, ..config.clone() };
@@ -176,7 +178,7 @@ impl HealthCheck {
         Self::with_salt(HealthCheckConfig::of(domain, ip), salt)
     }
 
-    /// A check of these settings, with a reference of its own for each salt.
+    /// Returns a check with these settings. Each salt gives another reference.
     pub(crate) fn with_salt(config: HealthCheckConfig, salt: &str) -> Self {
         let ip = config.ip_address;
         let hash = fnv1a(&format!("{}{salt}", crate::cli_json::pretty(&config)));
@@ -214,7 +216,7 @@ impl HealthCheck {
     }
 }
 
-/// FNV-1a: short, and stable across versions, unlike the standard library's hash.
+/// Hashes with FNV-1a, which unlike the standard library's hash is stable across versions.
 fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)

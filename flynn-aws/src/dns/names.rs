@@ -1,4 +1,4 @@
-//! The names that DNS records are made of: a cluster's domain and its nodes' public addresses.
+//! A cluster's domain and the public addresses of its nodes.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind};
 
-/// A domain that can be a cluster's: lower case, at least two labels, no port, no wildcard, no final dot.
+/// A domain that a cluster can have: lower case, at least two labels, without port, wildcard or final dot.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Domain(String);
@@ -28,7 +28,7 @@ impl FromStr for Domain {
     /// Checks a domain, lower-cases it and removes a final dot.
     ///
     /// # Errors
-    /// [`ErrorKind::Domain`] with what is wrong.
+    /// Fails with [`ErrorKind::Domain`]; the message says why.
     fn from_str(text: &str) -> Result<Self, Error> {
         let domain = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
         let refuse = |why: &str| {
@@ -53,7 +53,7 @@ impl FromStr for Domain {
             return refuse("it has a port, which DNS records cannot have");
         }
         if domain.starts_with("*.") {
-            return refuse("leave out the wildcard, it is added to the plan");
+            return refuse("leave out the wildcard; the plan adds it");
         }
         if domain.len() > 240 {
             return refuse("it is too long to leave room for controller.<domain>");
@@ -80,10 +80,10 @@ impl fmt::Display for Domain {
     }
 }
 
-/// A node's public address: one that everybody can reach.
+/// The public address of a node.
 ///
-/// An IPv4 address that is written as an IPv6 one (`::ffff:203.0.113.1`) becomes the IPv4 address. Addresses that
-/// are reserved for documentation are accepted, so that examples can use them.
+/// An IPv4-mapped IPv6 address (`::ffff:203.0.113.1`) becomes the IPv4 address. Addresses that are reserved for
+/// documentation are accepted, so that examples can use them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct NodeAddress(IpAddr);
@@ -101,8 +101,8 @@ impl TryFrom<IpAddr> for NodeAddress {
     /// Checks an address.
     ///
     /// # Errors
-    /// [`ErrorKind::Address`] for an address that nobody outside can reach: private, loopback, link-local,
-    /// multicast, shared, reserved.
+    /// Fails with [`ErrorKind::Address`] for an address that is not reachable from the internet: private, loopback,
+    /// link-local, multicast, shared or reserved.
     fn try_from(ip: IpAddr) -> Result<Self, Error> {
         let ip = ip.to_canonical();
         match unreachable_from_outside(ip) {
@@ -121,7 +121,7 @@ impl FromStr for NodeAddress {
     /// Reads and checks an address.
     ///
     /// # Errors
-    /// [`ErrorKind::Address`].
+    /// Fails with [`ErrorKind::Address`] if it is not a public IP address.
     fn from_str(text: &str) -> Result<Self, Error> {
         let refuse = |_| Error::new(ErrorKind::Address, format!("{text:?} is not an IP address"));
         Self::try_from(text.parse::<IpAddr>().map_err(refuse)?)
@@ -136,13 +136,13 @@ impl fmt::Display for NodeAddress {
     }
 }
 
-/// Whether everybody can reach an address.
+/// Returns whether an address is reachable from the internet.
 pub(crate) fn is_public(ip: IpAddr) -> bool {
     unreachable_from_outside(ip.to_canonical()).is_none()
 }
 
-/// Why a canonical address is useless in public DNS. Route53's health checkers refuse such addresses too. The source
-/// is IANA's registry of special-purpose addresses; for IPv6 everything outside `2000::/3`.
+/// Returns why an address does not belong in public DNS. Route53's health checkers refuse such addresses too. The list
+/// is from IANA's registry of special-purpose addresses; for IPv6, everything outside `2000::/3` is refused.
 pub(super) fn unreachable_from_outside(ip: IpAddr) -> Option<&'static str> {
     match ip {
         IpAddr::V4(v4) => special_v4(v4),

@@ -22,17 +22,17 @@ const WEIGHT: u8 = 10;
 const MOST_SETS: usize = 100;
 /// Route53's limit of values in one set.
 const MOST_VALUES: usize = 400;
-/// How many multi-value sets one answer contains.
+/// The number of multi-value sets in one answer.
 const MOST_SHOWN: usize = 8;
 /// Route53's limit of record values in one batch.
 pub(super) const MOST_RECORDS: usize = 1000;
 
-/// How Route53 answers for the apex.
+/// The way in which Route53 answers queries for the apex.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Routing {
-    /// One record with all addresses, as in the guide. No health check can remove a node.
+    /// One record with all addresses, as in the guide. Health checks cannot remove a node.
     Simple,
     /// One node per answer, all equally often, as Flynn's installer did. A health check removes a node.
     #[default]
@@ -52,12 +52,12 @@ pub struct DnsPlan {
 }
 
 impl DnsPlan {
-    /// Plans the records of a domain for the public addresses of all nodes. An IPv4 address that is written as an
-    /// IPv6 one (`::ffff:203.0.113.1`) is taken as the IPv4 address.
+    /// Plans the records of a domain for the public addresses of all nodes. An IPv4-mapped IPv6 address
+    /// (`::ffff:203.0.113.1`) is treated as the IPv4 address.
     ///
     /// # Errors
-    /// [`ErrorKind::Domain`]; [`ErrorKind::Address`] without any address, for a duplicate, and for one that nobody
-    /// outside can reach (see [`NodeAddress`]).
+    /// Fails with [`ErrorKind::Domain`] if the domain is not valid, and with [`ErrorKind::Address`] without addresses,
+    /// for a duplicate, and for an address that is not public (see [`NodeAddress`]).
     pub fn new(domain: &str, nodes: impl IntoIterator<Item = IpAddr>) -> Result<Self, Error> {
         let refuse = |why: String| Err(Error::new(ErrorKind::Address, why));
         let domain = domain.parse()?;
@@ -65,17 +65,17 @@ impl DnsPlan {
         for node in nodes {
             let node = NodeAddress::try_from(node)?;
             if known.contains(&node) {
-                return refuse(format!("{node} is given twice"));
+                return refuse(format!("{node} is listed twice"));
             }
             known.push(node);
         }
         if known.is_empty() {
-            return refuse("no node's address is given".to_owned());
+            return refuse("list the address of at least one node".to_owned());
         }
         Ok(Self::checked(domain, known))
     }
 
-    /// Plans the records for addresses that were checked and differ.
+    /// Plans the records for checked addresses without duplicates.
     pub(crate) fn checked(domain: Domain, nodes: Vec<NodeAddress>) -> Self {
         Self {
             domain,
@@ -86,18 +86,18 @@ impl DnsPlan {
         }
     }
 
-    /// Sets how Route53 answers.
+    /// Sets how Route53 answers queries for the apex.
     pub fn routing(mut self, routing: Routing) -> Self {
         self.routing = routing;
         self
     }
 
-    /// Ties a node's record to the health check with the id that Route53 gave it. Without one, the node is always in
-    /// the answers. Set identifiers stay the same, so you can tie it later by sending the batch again.
+    /// Attaches a health check to a node's record, by the id that Route53 gave the check. Without one, the node is
+    /// always in the answers. Set identifiers stay the same, so you can attach it later by sending the batch again.
     ///
     /// # Errors
-    /// [`ErrorKind::Address`] if no such node is planned; [`ErrorKind::HealthCheckId`] if the id is empty, has more
-    /// than 64 characters, or others than letters, digits and hyphens.
+    /// Fails with [`ErrorKind::Address`] if the plan does not have this node, and with [`ErrorKind::HealthCheckId`]
+    /// unless the id has 1 to 64 letters, digits and hyphens.
     pub fn health_check_id(mut self, node: IpAddr, id: &str) -> Result<Self, Error> {
         let node = node.to_canonical();
         if !self.nodes.contains(&node) {
@@ -117,7 +117,7 @@ impl DnsPlan {
         Ok(self)
     }
 
-    /// Ties a node's record to a check by its id, or by what stands for the id.
+    /// Attaches a check to a node's record, by its id or by a placeholder.
     pub(crate) fn mark_health_check(&mut self, node: IpAddr, id: String) {
         self.checks.insert(node, id);
     }
@@ -139,7 +139,7 @@ impl DnsPlan {
         &self.nodes
     }
 
-    /// Returns one health check per node; none for [`Routing::Simple`], whose records cannot have any.
+    /// Returns one health check per node. [`Routing::Simple`] has none, since its record cannot have health checks.
     pub fn health_checks(&self) -> Vec<HealthCheck> {
         if self.routing == Routing::Simple {
             return Vec::new();
@@ -148,7 +148,7 @@ impl DnsPlan {
         self.nodes.iter().map(check).collect()
     }
 
-    /// Returns what Route53 will refuse or not do: its limits of sets, values and answers.
+    /// Returns the limits of Route53 that this plan exceeds: sets, values and answers.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (r#type, nodes) in self.by_type() {
@@ -187,7 +187,7 @@ impl DnsPlan {
         ChangeBatch::of(&self.domain, self.record_sets().into_iter().map(upsert).collect())
     }
 
-    /// The record sets that the zone should hold.
+    /// Returns the record sets that the zone should hold.
     pub(super) fn record_sets(&self) -> Vec<ResourceRecordSet> {
         let mut sets: Vec<ResourceRecordSet> = match self.routing {
             Routing::Simple => self
@@ -204,7 +204,7 @@ impl DnsPlan {
         sets
     }
 
-    /// One set on the apex: all nodes of a type, or one node with its identifier and health check.
+    /// Returns one set on the apex: all nodes of a type, or one node with its identifier and health check.
     fn apex(&self, r#type: &str, nodes: &[IpAddr]) -> ResourceRecordSet {
         let node = nodes.first().filter(|_| self.routing != Routing::Simple);
         ResourceRecordSet {
@@ -242,7 +242,7 @@ impl DnsPlan {
     }
 }
 
-/// What the identifiers of our sets begin with; the node's address follows.
+/// The prefix of the identifiers of our sets; the node's address follows.
 pub(super) const SET_PREFIX: &str = "node-";
 
 fn record_type(node: &IpAddr) -> &'static str {
@@ -263,7 +263,7 @@ fn set(name: String, r#type: &str, values: impl IntoIterator<Item = String>) -> 
     }
 }
 
-/// A finding if Route53 takes no batch of this size.
+/// Returns a finding if the batch is too large for Route53.
 pub(super) fn too_many_changes(domain: &Domain, batch: &ChangeBatch) -> Option<Finding> {
     let count = batch.counted_records();
     (count > MOST_RECORDS).then(|| {

@@ -1,4 +1,4 @@
-//! The records that a hosted zone holds, and what to change in them.
+//! The records of a hosted zone, and the changes to make.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub struct Zone {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ZoneDiff {
-    /// The changes, deletions first. Empty if the zone holds the plan, and if a conflict stands in the way.
+    /// The changes, deletions first. Empty if the zone already has the planned records, or if there is a conflict.
     pub batch: ChangeBatch,
     /// The changes that restore the zone afterwards.
     pub inverse: ChangeBatch,
@@ -38,19 +38,19 @@ impl Zone {
     /// Reads the output of `aws route53 list-resource-record-sets`.
     ///
     /// # Errors
-    /// [`ErrorKind::Document`](crate::ErrorKind::Document).
+    /// Fails with [`ErrorKind::Document`](crate::ErrorKind::Document) if the text is not that output.
     pub fn read(json: &str) -> Result<Self, Error> {
         let listing: Listing = crate::cli_json::read(json, "ResourceRecordSets")?;
         Ok(Self::from_sets(listing.resource_record_sets))
     }
 
-    /// Reads a document that was recognized.
+    /// Reads a recognized document.
     pub(crate) fn from_value(value: serde_json::Value) -> Result<Self, Error> {
         let listing: Listing = crate::cli_json::decode(value, "ResourceRecordSets")?;
         Ok(Self::from_sets(listing.resource_record_sets))
     }
 
-    /// Makes a zone of record sets that were observed in another way.
+    /// Creates a zone from record sets that you got in another way.
     pub fn from_sets(sets: Vec<ResourceRecordSet>) -> Self {
         Self { sets }
     }
@@ -60,8 +60,8 @@ impl Zone {
         &self.sets
     }
 
-    /// Returns the changes of a batch that were not made yet: deletions of sets that are there, and other changes to
-    /// sets that differ. So a batch can be sent again after it was sent in part or as a whole.
+    /// Returns the changes of a batch that are not made yet: deletions of sets that still exist, and other changes to
+    /// sets that differ. So you can send a batch again after it was made in part or completely.
     pub fn remaining(&self, batch: &ChangeBatch) -> ChangeBatch {
         let open = |change: &Change| {
             let wanted = &change.resource_record_set;
@@ -76,9 +76,9 @@ impl Zone {
 
     /// Compares the zone with a plan.
     ///
-    /// Sets that carry our identifier are updated, and deleted when their node left. A record of another kind at the
+    /// Sets with our identifier are updated, or deleted if their node has left. A record of another kind at the
     /// apex or the wildcard, such as an ordinary `A` where weighted ones are planned, is a conflict: without `replace`
-    /// it becomes a finding and nothing is changed; with it, old and new are exchanged in one batch.
+    /// it becomes a finding and nothing is changed; with `replace`, one batch replaces the old record.
     pub fn diff(&self, plan: &DnsPlan, replace: bool) -> ZoneDiff {
         let wanted = plan.record_sets();
         let mut findings = self.hidden_names(plan.domain());
@@ -99,7 +99,7 @@ impl Zone {
                 findings.push(Finding::warning(
                     "foreign-record",
                     describe(old),
-                    "it answers for the apex beside the cluster's nodes, but it is not one of them",
+                    "it answers for the apex together with the cluster's nodes, but it is not one of them",
                     "delete it if it is old, or plan with replacement",
                 ));
             }
@@ -122,14 +122,14 @@ impl Zone {
             (deletions, changes, inverse) = Default::default();
         }
         deletions.append(&mut changes);
-        // What was created must be gone before what it replaced comes back.
+        // Delete the new set before restoring the one that it replaced.
         inverse.sort_by_key(|change| change.action != ChangeAction::Delete);
         let batch = ChangeBatch::of(plan.domain(), deletions);
         findings.extend(too_many_changes(plan.domain(), &batch));
         ZoneDiff { batch, inverse: ChangeBatch::of(plan.domain(), inverse), findings }
     }
 
-    /// The address records and aliases of the apex, and everything at the wildcard.
+    /// Returns the address records and aliases of the apex, and everything at the wildcard.
     fn at_our_names(&self, domain: &Domain) -> impl Iterator<Item = &ResourceRecordSet> {
         let (apex, wildcard) = (domain.as_str(), format!("*.{domain}"));
         self.sets.iter().filter(move |set| {
@@ -139,7 +139,7 @@ impl Zone {
         })
     }
 
-    /// Names below the domain that exist, and so are not covered by the wildcard.
+    /// Reports names below the domain that exist, since the wildcard does not cover them.
     fn hidden_names(&self, domain: &Domain) -> Vec<Finding> {
         let suffix = format!(".{domain}");
         let wildcard = format!("*{suffix}");
@@ -183,7 +183,7 @@ impl Zone {
         own.chain(empty).collect()
     }
 
-    /// Addresses at the apex that nobody outside can reach.
+    /// Reports addresses at the apex that are not reachable from the internet.
     fn private_addresses(&self, domain: &Domain) -> Vec<Finding> {
         let at_apex = self.sets.iter().filter(|set| name_of(set) == domain.as_str());
         let values = at_apex.flat_map(|set| &set.resource_records);
@@ -194,7 +194,7 @@ impl Zone {
                 Some(Finding::error(
                     "private-address",
                     format!("{domain}."),
-                    format!("the zone answers with {ip}, which nobody outside can reach: {why}"),
+                    format!("the zone answers with {ip}, which is not reachable from the internet: {why}"),
                     "replace it with the node's public address",
                 ))
             })
@@ -213,7 +213,7 @@ fn change(action: ChangeAction, set: ResourceRecordSet) -> Change {
     Change { action, resource_record_set: set }
 }
 
-/// A set's name in lower case, without its final dot and Route53's octal escapes (`\052` is `*`).
+/// Returns a set's name in lower case, without its final dot and with Route53's octal escapes decoded (`\052` is `*`).
 fn name_of(set: &ResourceRecordSet) -> String {
     let mut name = String::new();
     let mut rest = set.name.as_str();
@@ -236,7 +236,7 @@ fn same_key(a: &ResourceRecordSet, b: &ResourceRecordSet) -> bool {
     name_of(a) == name_of(b) && a.r#type == b.r#type && a.set_identifier == b.set_identifier
 }
 
-/// Simple, weighted, multi-value, or something that we never make.
+/// Returns whether both sets are simple, both weighted, or both multi-value.
 fn same_kind(a: &ResourceRecordSet, b: &ResourceRecordSet) -> bool {
     let kind = |set: &ResourceRecordSet| {
         (set.weight.is_some(), set.multi_value_answer == Some(true), !set.other.is_empty())
@@ -257,18 +257,19 @@ fn same_content(a: &ResourceRecordSet, b: &ResourceRecordSet) -> bool {
         && values(a) == values(b)
 }
 
-/// Whether a set carries the identifier that we give to a node's set.
+/// Returns whether a set has the identifier of one of our sets.
 fn is_ours(set: &ResourceRecordSet) -> bool {
     let id = set.set_identifier.as_deref().and_then(|id| id.strip_prefix(SET_PREFIX));
     id.is_some_and(|ip| ip.parse::<IpAddr>().is_ok()) && set.other.is_empty()
 }
 
-/// Sets of traffic policies and of routing by place cannot be put back by a change batch alone.
+/// Returns whether a change batch can restore the set. It cannot restore sets of traffic policies and geographic
+/// routing.
 fn is_replaceable(set: &ResourceRecordSet) -> bool {
     set.other.keys().all(|key| key == "AliasTarget")
 }
 
-/// Whether Route53 refuses to keep both.
+/// Returns whether Route53 refuses to hold both sets.
 fn conflicts(old: &ResourceRecordSet, new: &ResourceRecordSet) -> bool {
     let cname = |set: &ResourceRecordSet| set.r#type == "CNAME";
     name_of(old) == name_of(new)
@@ -290,7 +291,7 @@ fn conflict_finding(old: &ResourceRecordSet) -> Finding {
     )
 }
 
-/// A set in one line: name, type, identifier, values.
+/// Describes a set in one line: name, type, identifier, values.
 pub(crate) fn describe(set: &ResourceRecordSet) -> String {
     let identifier = set.set_identifier.iter().map(|id| format!("({})", id.escape_debug()));
     let values = set.resource_records.iter().map(|record| record.value.escape_debug().to_string());
@@ -322,7 +323,7 @@ mod tests {
         Zone::read(&json!({ "ResourceRecordSets": sets }).to_string()).unwrap()
     }
 
-    /// What Route53 holds after a batch.
+    /// Applies a batch to a zone, as Route53 does.
     fn applied(zone: &Zone, batch: &ChangeBatch) -> Zone {
         let mut sets = zone.sets.clone();
         for change in &batch.changes {
@@ -366,7 +367,7 @@ mod tests {
             let again = full.diff(&plan, false);
             assert!(again.is_empty() && again.findings.is_empty(), "{again:?}");
             assert_eq!(sorted(applied(&full, &diff.inverse)), sorted(empty.clone()));
-            // As Route53 prints it: escaped, and in an order of its own.
+            // As Route53 prints it: escaped, and in its own order.
             let mut printed = sorted(full);
             for set in &mut printed.sets {
                 set.name = set.name.replace('*', "\\052");
@@ -423,12 +424,12 @@ mod tests {
             assert!(full.diff(&plan(), false).is_empty(), "{full:?}");
             assert_eq!(sorted(applied(&full, &diff.inverse)), sorted(zone));
         }
-        // Our own sets change their kind without being asked.
+        // Our own sets change their kind even without `replace`.
         let weighted = applied(&Zone::default(), &Zone::default().diff(&plan(), false).batch);
         let multi = plan().routing(Routing::MultiValue);
         let full = applied(&weighted, &weighted.diff(&multi, false).batch);
         assert!(full.diff(&multi, false).is_empty());
-        // A record by place is never replaced.
+        // A record with geographic routing is never replaced.
         let geo = zone(
             &json!([{"Name": "example.com.", "Type": "A", "TTL": 60, "SetIdentifier": "eu",
             "GeoLocation": {"ContinentCode": "EU"}, "ResourceRecords": [{"Value": "198.51.100.1"}]}]),

@@ -1,4 +1,4 @@
-//! Why a call to AWS failed.
+//! The error of calls to AWS.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,7 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// The kinds of failure.
+/// The kind of an [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -15,27 +15,27 @@ pub enum ErrorKind {
     NotFound,
     /// The caller may not make the call.
     Denied,
-    /// The resource is in a state that forbids the call, or exists already.
+    /// The resource already exists, or its state does not allow the call.
     Conflict,
     /// A limit of the account or the service is reached.
     Limit,
-    /// AWS asks to slow down.
+    /// AWS throttled the call.
     Throttled,
     /// The credentials are missing, wrong or expired.
     Credentials,
     /// The call went to the wrong region.
     Region,
-    /// AWS was not reached, did not answer in time, or failed itself.
+    /// AWS could not be reached, timed out, or failed itself.
     Unreachable,
     /// Something else.
     Other,
 }
 
-/// Why a call to AWS failed. `Display` is one line: the call, the resource, what AWS says, and what to do.
+/// The error of a call to AWS. `Display` is one line: the call, the resource, AWS's message, and what to do.
 ///
-/// # Troubleshooting
-/// [`kind`](Self::kind) tells failures apart. [`is_retryable`](Self::is_retryable) errors remain after the client's own
-/// retries; observe and plan again later. [`request_id`](Self::request_id) is what AWS's support asks for.
+/// # Troubleshooting [`kind`](Self::kind) tells failures apart. The client has already retried
+/// [retryable](Self::is_retryable) errors; observe and plan again later. Give the [`request_id`](Self::request_id) to
+/// AWS's support.
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -70,7 +70,7 @@ impl Error {
         }))
     }
 
-    /// Sets what AWS refused, where the SDK did not read it. The message is escaped and bounded.
+    /// Sets AWS's code and message, where the SDK did not parse them. The message is escaped and truncated.
     #[cfg(feature = "route53")]
     pub(super) fn refused(mut self, code: &str, message: &str) -> Self {
         self.0.kind = kind_of(code, 400);
@@ -121,7 +121,7 @@ impl Error {
     }
 }
 
-/// Turns the SDK's error of a call on a resource into ours.
+/// Converts the SDK's error of a call on a resource.
 pub(super) fn failed<E>(
     call: &'static str,
     resource: &str,
@@ -253,14 +253,14 @@ fn remedy(kind: ErrorKind, call: &'static str, code: Option<&str>) -> &'static s
             "allow the call: operator_policy of the specification names all that are needed"
         }
         (ErrorKind::Credentials, _) => {
-            "check the credentials that the client got, and log in again if they expired"
+            "check the client's credentials, and log in again if they have expired"
         }
         (ErrorKind::Limit, _) => "ask AWS for a higher quota, or delete what is not used",
         (ErrorKind::Throttled, _) => "wait, then run again",
         (ErrorKind::Region, _) => "make the client for the bucket's region",
         (ErrorKind::Unreachable, _) => "check the network, endpoint and proxy, then run again",
         (ErrorKind::NotFound, _) => {
-            "plan again: it was there when the plan was made, or is still being created"
+            "plan again: it was deleted after the plan was made, or is still being created"
         }
         (ErrorKind::Other, _) if call.starts_with("route53") => {
             "look at the hosted zone, then plan again"
@@ -269,13 +269,13 @@ fn remedy(kind: ErrorKind, call: &'static str, code: Option<&str>) -> &'static s
     }
 }
 
-/// The region in `the region 'us-east-1' is wrong; expecting 'eu-west-1'`.
+/// Extracts the region from `the region 'us-east-1' is wrong; expecting 'eu-west-1'`.
 fn expected_region(message: &str) -> Option<String> {
     let (_, rest) = message.split_once("expecting '")?;
     rest.split_once('\'').map(|(region, _)| region.to_owned())
 }
 
-/// Whether the client had no credentials. The SDK reports that as a failure to send or to build the request.
+/// Returns whether the client had no credentials. The SDK reports this as a failure to send or build the request.
 fn speaks_of_credentials(error: &(dyn StdError + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
@@ -289,7 +289,7 @@ fn speaks_of_credentials(error: &(dyn StdError + 'static)) -> bool {
     false
 }
 
-/// The last error of the chain says most.
+/// Returns the message of the last error in the chain, which is the most specific.
 fn innermost(error: &(dyn StdError + 'static)) -> String {
     let mut last = error;
     while let Some(next) = last.source() {
@@ -298,7 +298,7 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
     bounded(&last.to_string())
 }
 
-/// Text from elsewhere: one line, escaped, 300 characters at most.
+/// Escapes text from outside and truncates it to 300 characters.
 fn bounded(text: &str) -> String {
     let mut shown = String::new();
     for c in text.chars().take(300) {
@@ -319,7 +319,7 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not the source: the SDK's `Debug` shows whole requests and answers, a new key's secret among them.
+        // No source: the SDK's `Debug` prints whole requests and answers, including the secret of a new key.
         f.debug_struct("Error")
             .field("kind", &self.0.kind)
             .field("call", &self.0.call)

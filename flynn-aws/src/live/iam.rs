@@ -1,4 +1,4 @@
-//! The user or role: observe and apply.
+//! Observes and changes the IAM user or role.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ use crate::spec::Access;
 /// [`Observed::role`]. Does nothing without a blobstore.
 ///
 /// # Errors
-/// What AWS says. A user or role that does not exist is not an error.
+/// Returns the error of AWS. A user or role that does not exist is not an error.
 pub async fn observe(
     client: &Client,
     spec: &ClusterSpec,
@@ -55,7 +55,7 @@ async fn user(client: &Client, name: &str) -> Result<UserState, Error> {
     Ok(state)
 }
 
-/// The access keys with their last use, which tells the one to delete.
+/// Returns the access keys with their last use, so that you know which one to delete.
 async fn keys(client: &Client, name: &str) -> Result<Vec<KeyState>, Error> {
     let listed = client.list_access_keys().user_name(name).send().await;
     let listed = listed.map_err(failed("iam:ListAccessKeys", name))?;
@@ -100,13 +100,13 @@ fn tags(tags: &[Tag]) -> BTreeMap<String, String> {
     tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect()
 }
 
-/// A policy document, which the API encodes as in a URL. One that cannot be read is replaced by the plan.
+/// Decodes a policy document, which the API percent-encodes. A plan replaces one that cannot be read.
 fn document(text: &str) -> Value {
     let text = percent_decode_str(text).decode_utf8_lossy();
     serde_json::from_str(&text).unwrap_or_default()
 }
 
-/// `None` for what is not there.
+/// Turns "not found" into `None`.
 fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -115,7 +115,7 @@ fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// Success for what is there already.
+/// Turns "already exists" into success.
 fn existing<T>(answer: Result<T, Error>) -> Result<(), Error> {
     match answer {
         Ok(_) => Ok(()),
@@ -124,12 +124,12 @@ fn existing<T>(answer: Result<T, Error>) -> Result<(), Error> {
     }
 }
 
-/// Does one step. [`IamAction::CreateAccessKey`] returns the new key: its secret cannot be read again. Repeating any
-/// other step that was done is not an error.
+/// Applies one step. [`IamAction::CreateAccessKey`] returns the new key, whose secret cannot be read again. Every other
+/// step can be repeated.
 ///
 /// # Errors
-/// What AWS says. [`ErrorKind::Limit`] for a third key names the two with their age and last use.
-/// [`ErrorKind::Other`] for a step of another service.
+/// Returns the error of AWS. [`ErrorKind::Limit`] for a third key lists the two keys with their age and last use. Fails
+/// with [`ErrorKind::Other`] for a step of another service.
 pub async fn apply(client: &Client, step: &Step) -> Result<Option<AccessKey>, Error> {
     let Action::Iam(action) = &step.action else { return Err(other_service("iam", step)) };
     match action {
@@ -203,7 +203,7 @@ pub async fn apply(client: &Client, step: &Step) -> Result<Option<AccessKey>, Er
     Ok(None)
 }
 
-/// The tag of what belongs to a cluster.
+/// Returns the tag that marks resources of a cluster.
 fn owner(call: &'static str, cluster: &str) -> Result<Tag, Error> {
     let tag = Tag::builder().key(OWNER_TAG).value(cluster).build();
     tag.map_err(|error| Error::new(ErrorKind::Other, call, cluster, error.to_string()))

@@ -1,6 +1,6 @@
-//! Lifecycle rules between the AWS CLI's JSON and the SDK's types.
+//! Converts lifecycle rules between the AWS CLI's JSON and the SDK's types.
 //!
-//! `PutBucketLifecycleConfiguration` replaces all rules, so the rules of others are read and written back.
+//! `PutBucketLifecycleConfiguration` replaces all rules, so rules that are not ours are read and written back.
 
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, ExpirationStatus, LifecycleExpiration, LifecycleRule,
@@ -11,7 +11,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
 
-/// An object of the fields that are there.
+/// Builds an object from the fields that are present.
 fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
     let present = fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
     Value::Object(present.collect::<Map<_, _>>())
@@ -25,7 +25,7 @@ fn tag(tag: &Tag) -> Value {
     json!({"Key": tag.key(), "Value": tag.value()})
 }
 
-/// A rule as the AWS CLI prints it.
+/// Converts a rule to the JSON of the AWS CLI.
 pub(super) fn to_json(rule: &LifecycleRule) -> Value {
     let filter = rule.filter().map(|filter| {
         object([
@@ -72,7 +72,7 @@ pub(super) fn to_json(rule: &LifecycleRule) -> Value {
         ])
     });
     let list = |values: Vec<Value>| (!values.is_empty()).then(|| Value::from(values));
-    // `prefix` outside of the filter is deprecated, and still what old rules have.
+    // `prefix` outside the filter is deprecated, but old rules still have it.
     #[allow(deprecated)]
     let prefix = rule.prefix();
     object([
@@ -141,7 +141,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A rule from the AWS CLI's JSON; `None` without a status.
+/// Converts a rule from the JSON of the AWS CLI. Returns `None` without a status.
 pub(super) fn from_json(rule: &Value) -> Option<LifecycleRule> {
     let rule = Fields(rule);
     let filter = rule.object("Filter").map(|filter| {

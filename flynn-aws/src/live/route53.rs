@@ -1,4 +1,4 @@
-//! The records and health checks: observe, apply, wait.
+//! Observes and changes records and health checks.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -21,8 +21,8 @@ use crate::plan::{Action, HealthCheckState, HostedZone, Observed, Route53Action,
 /// [`Observed::health_checks`].
 ///
 /// # Errors
-/// What AWS says. [`ErrorKind::NotFound`] for a `dns.zone_id` that does not exist. A domain without a hosted zone is not
-/// an error: the plan says so.
+/// Returns the error of AWS, such as [`ErrorKind::NotFound`] for a `dns.zone_id` that does not exist. A domain without
+/// a hosted zone is not an error; the plan reports it.
 pub async fn observe(
     client: &Client,
     spec: &ClusterSpec,
@@ -97,12 +97,12 @@ async fn health_checks(client: &Client) -> Result<Vec<HealthCheckState>, Error> 
     }
 }
 
-/// Does one step. A change of records is waited for until every name server has it, for at most five minutes, with the
-/// client's own sleep. Repeating a step that was done is not an error: what holds already is not sent.
+/// Applies one step. After a change of records, waits at most five minutes until every name server has it, using the
+/// client's own sleep. A step can be repeated: changes that are already made are not sent again.
 ///
 /// # Errors
-/// What AWS says: [`ErrorKind::Conflict`] if the records are not as they were when the plan was made.
-/// [`ErrorKind::Other`] for a step of another service.
+/// Returns the error of AWS, such as [`ErrorKind::Conflict`] if the records have changed since the plan was made. Fails
+/// with [`ErrorKind::Other`] for a step of another service.
 pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
     let Action::Route53(action) = &step.action else { return Err(other_service("route53", step)) };
     match action {
@@ -139,7 +139,7 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
         Route53Action::ChangeRecords { zone, batch } => {
             let call = "route53:ChangeResourceRecordSets";
             let Some(zone) = zone else {
-                let why = "the plan was made without knowing the hosted zone";
+                let why = "the plan does not know the hosted zone";
                 return Err(Error::new(ErrorKind::Other, call, "the zone", why)
                     .remedy("observe Route53 and plan again"));
             };
@@ -150,7 +150,7 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
             }
             let batch = change_batch(&batch).map_err(|why| {
                 Error::new(ErrorKind::Other, call, zone.as_str(), why)
-                    .remedy("change the record in the console or by the AWS CLI")
+                    .remedy("change the record in the console or with the AWS CLI")
             })?;
             let change = client.change_resource_record_sets().hosted_zone_id(zone.as_str());
             let changed = change.change_batch(batch).send().await;
@@ -171,7 +171,7 @@ pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
     }
 }
 
-/// The messages of an `InvalidChangeBatch`. It has a form of its own, which the SDK does not read.
+/// Returns the messages of an `InvalidChangeBatch`. It has its own format, which the SDK does not parse.
 fn refusal(body: &[u8]) -> Option<String> {
     let (_, rest) = std::str::from_utf8(body).ok()?.split_once("<InvalidChangeBatch")?;
     let messages = rest.split("<Message>").skip(1).filter_map(|part| part.split_once("</Message>"));
@@ -184,10 +184,10 @@ fn incomplete<E: std::fmt::Display>(call: &'static str, name: &str) -> impl FnOn
     move |error| Error::new(ErrorKind::Other, call, &name, error.to_string())
 }
 
-/// Waits until every name server has a change, asking every four seconds, with the client's own sleep.
+/// Waits until every name server has a change. Asks every four seconds, using the client's own sleep.
 ///
 /// # Errors
-/// [`ErrorKind::Unreachable`] after `limit`: the change was accepted and still spreads.
+/// Fails with [`ErrorKind::Unreachable`] after `limit`. The change was accepted and is still propagating.
 pub async fn wait(client: &Client, change: &str, limit: Duration) -> Result<(), Error> {
     const PAUSE: Duration = Duration::from_secs(4);
     let call = "route53:GetChange";
@@ -200,14 +200,14 @@ pub async fn wait(client: &Client, change: &str, limit: Duration) -> Result<(), 
         let Some(sleep) = client.config().sleep_impl().filter(|_| waited < limit) else {
             let why = format!("the change is not INSYNC after {} seconds", waited.as_secs());
             return Err(Error::new(ErrorKind::Unreachable, call, change, why)
-                .remedy("wait: the change was accepted and still spreads"));
+                .remedy("wait: the change was accepted and is still propagating"));
         };
         sleep.sleep(PAUSE).await;
         waited += PAUSE;
     }
 }
 
-/// Puts ids in the place of the caller references of a batch.
+/// Replaces the caller references of a batch by ids.
 async fn resolve(client: &Client, batch: ChangeBatch) -> Result<ChangeBatch, Error> {
     if Route53Action::references(&batch).next().is_none() {
         return Ok(batch);
@@ -224,9 +224,9 @@ async fn resolve(client: &Client, batch: ChangeBatch) -> Result<ChangeBatch, Err
             ErrorKind::NotFound,
             "route53:ListHealthChecks",
             &reference,
-            "there is no such health check",
+            "the health check does not exist",
         )
-        .remedy("plan again: the health check was deleted meanwhile")
+        .remedy("plan again: the health check was deleted in the meantime")
     })
 }
 
@@ -279,7 +279,7 @@ fn sdk_record_set(set: &ResourceRecordSet) -> Result<types::ResourceRecordSet, S
         .map_err(text)
 }
 
-/// A record set as the AWS CLI prints it. What this crate does not know keeps its name, so that the plan sees it.
+/// Converts a record set to the form of the AWS CLI. Unknown fields keep their names, so that the plan sees them.
 fn record_set(set: &types::ResourceRecordSet) -> ResourceRecordSet {
     let mut other = Map::new();
     let mut keep = |field: &str, value: Option<Value>| {
@@ -316,7 +316,7 @@ fn record_set(set: &types::ResourceRecordSet) -> ResourceRecordSet {
     }
 }
 
-/// `None` for a kind of check that this crate does not make.
+/// Returns `None` for a kind of check that this crate does not create.
 fn health_check_config(config: &types::HealthCheckConfig) -> Option<HealthCheckConfig> {
     let known = config.search_string().is_none()
         && config.child_health_checks().is_empty()

@@ -1,4 +1,4 @@
-//! The bucket: observe, apply, count, probe.
+//! Observes, changes, counts and probes the bucket.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ use crate::plan::{
 };
 use crate::{BucketName, ClusterSpec, Finding};
 
-/// Reads the state of the specification's bucket into [`Observed::bucket`]. Does nothing without a blobstore. Versioning
-/// is read only if the specification wants it.
+/// Reads the state of the specification's bucket into [`Observed::bucket`]. Does nothing without a blobstore. Reads the
+/// versioning only if the specification enables it.
 ///
 /// # Errors
-/// [`ErrorKind::Denied`] if a call that only reads is not allowed, and other kinds. A bucket that does not exist, or
-/// belongs to somebody else, is not an error: the plan says so.
+/// Returns the error of AWS, such as [`ErrorKind::Denied`] if a read is not allowed. A bucket that does not exist or
+/// belongs to another account is not an error; the plan reports it.
 pub async fn observe(
     client: &Client,
     spec: &ClusterSpec,
@@ -84,7 +84,7 @@ async fn versioning(client: &Client, name: &str) -> Result<Option<String>, Error
     Ok(versioning.status().map(|status| status.as_str().to_owned()))
 }
 
-/// Whether the account owns the bucket.
+/// Returns whether the account owns the bucket.
 async fn is_own(client: &Client, name: &str) -> Result<bool, Error> {
     let listed = client.list_buckets().send().await;
     let listed = listed.map_err(failed("s3:ListAllMyBuckets", name))?;
@@ -124,7 +124,7 @@ async fn settings(client: &Client, name: &str, state: &mut BucketState) -> Resul
     Ok(())
 }
 
-/// `None` for a setting that is not there.
+/// Turns a missing setting into `None`.
 fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -133,10 +133,10 @@ fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// Does one step. Repeating a step that was done is not an error.
+/// Applies one step. A step can be repeated.
 ///
 /// # Errors
-/// What AWS says, and [`ErrorKind::Other`] for a step of another service.
+/// Returns the error of AWS, and [`ErrorKind::Other`] for a step of another service.
 pub async fn apply(client: &Client, step: &Step) -> Result<(), Error> {
     let Action::S3(action) = &step.action else { return Err(other_service("s3", step)) };
     let name = action.bucket().as_str();
@@ -241,7 +241,7 @@ fn incomplete(call: &'static str, name: &str) -> impl FnOnce(BuildError) -> Erro
 /// 1,000 objects.
 ///
 /// # Errors
-/// What AWS says.
+/// Returns the error of AWS.
 pub async fn count(client: &Client, bucket: &BucketName) -> Result<BucketCount, Error> {
     let mut count = BucketCount::default();
     let mut pages = client.list_objects_v2().bucket(bucket.as_str()).into_paginator().send();
@@ -257,19 +257,20 @@ pub async fn count(client: &Client, bucket: &BucketName) -> Result<BucketCount, 
 
 /// The pause while a new key is still refused.
 const PAUSE: Duration = Duration::from_secs(2);
-/// What the probe writes.
+/// The content of the probe's object.
 const PROBE: &[u8] = b"flynn-aws probe";
 
-/// Does with the client's key what the blobstore does, and reports the actions that it lacks.
+/// Tries the blobstore's calls with the client's key, and reports the actions that are not allowed.
 ///
-/// The probe writes, reads, copies, lists and deletes objects under `flynn-aws-probe/` and begins and aborts a multipart
-/// upload there. It deletes them afterwards. AWS takes some seconds until it knows a new key and its policy: while the
-/// key is refused, the probe tries again for at most `patience`, with the client's own sleep.
+/// The probe writes, reads, copies, lists and deletes objects under `flynn-aws-probe/` and begins and aborts a
+/// multipart upload there. It deletes them afterwards. AWS takes some seconds until a new key and its policy work:
+/// while the key is refused, the probe retries for at most `patience`, using the client's own sleep.
 ///
-/// The findings are `missing-action` for each missing action, and `not-cleaned-up` if an object stayed behind.
+/// The findings are `missing-action` for each missing action, and `not-cleaned-up` if an object could not be deleted.
 ///
 /// # Errors
-/// Anything but a refusal: [`ErrorKind::NotFound`] for a missing bucket, [`ErrorKind::Credentials`] for a wrong key.
+/// Returns every error except a refusal, such as [`ErrorKind::NotFound`] for a missing bucket or
+/// [`ErrorKind::Credentials`] for a wrong key.
 pub async fn probe(
     client: &Client,
     bucket: &BucketName,
@@ -287,7 +288,7 @@ pub async fn probe(
     if written {
         let get = client.get_object().bucket(name).key(&key).send().await;
         probe.note(get.map_err(failed("s3:GetObject", name)))?;
-        // The blobstore's way to rename: it needs both actions.
+        // The blobstore renames an object by copying and deleting it.
         let source = format!("{name}/{key}");
         let copied = client.copy_object().bucket(name).key(&copy).copy_source(source).send().await;
         probe.note(copied.map_err(failed("s3:GetObject", name)))?;
@@ -313,7 +314,7 @@ pub async fn probe(
     Ok(probe.findings(written, id.is_some(), &key))
 }
 
-/// The key of an object that is this process's own.
+/// Returns an object key that only this process uses.
 fn object_key(what: &str) -> String {
     format!("flynn-aws-probe/{}-{what}", std::process::id())
 }
@@ -330,7 +331,7 @@ async fn wait_for_key(client: &Client, name: &str, patience: Duration) -> Result
         let sleep = client.config().sleep_impl().filter(|_| waited < patience);
         match sleep {
             Some(sleep) => sleep.sleep(PAUSE).await,
-            // A refusal that lasts is what the probe is to report.
+            // The probe reports a refusal that lasts.
             None if error.kind() == ErrorKind::Denied => return Ok(()),
             None => return Err(error),
         }
@@ -344,7 +345,7 @@ struct Probe<'a> {
 }
 
 impl Probe<'_> {
-    /// Keeps a refusal; any other error ends the probe.
+    /// Records a refusal. Any other error ends the probe.
     fn note<T>(&mut self, answer: Result<T, Error>) -> Result<Option<T>, Error> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
@@ -369,7 +370,7 @@ impl Probe<'_> {
                 Finding::error(
                     "missing-action",
                     *action,
-                    format!("S3 refuses it to the key on the bucket {}", self.bucket),
+                    format!("the key is not allowed to do this on the bucket {}", self.bucket),
                     format!("allow {action} in the policy of the key's user"),
                 )
             })

@@ -1,4 +1,4 @@
-//! The blobstore's bucket: what is there, and what to change.
+//! The state and the changes of the blobstore's bucket.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use super::Plan;
 use super::command::{aws, json as quoted};
 use crate::{BucketName, ClusterSpec, Finding, Region};
 
-/// The tag that says which cluster a resource belongs to.
+/// The tag that names the cluster to which a resource belongs.
 pub(crate) const OWNER_TAG: &str = "flynn-cluster";
 /// The id of our lifecycle rule.
 const RULE: &str = "flynn-abort-unfinished-uploads";
-/// After how many days an unfinished multipart upload is aborted.
+/// The days after which an unfinished multipart upload is aborted.
 const ABORT_AFTER: u32 = 7;
 
-/// A bucket as it was observed. A bucket that does not exist is [`BucketState::absent`].
+/// The observed state of a bucket; [`BucketState::absent`] if it does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -100,7 +100,7 @@ pub enum S3Action {
     SetTags {
         /// The bucket.
         bucket: BucketName,
-        /// The tags; none removes them.
+        /// The new tags; an empty map removes all tags.
         tags: BTreeMap<String, String>,
     },
     /// Replaces the public access settings.
@@ -121,7 +121,7 @@ pub enum S3Action {
     SetLifecycle {
         /// The bucket.
         bucket: BucketName,
-        /// The rules; none removes them.
+        /// The new rules; an empty list removes all rules.
         rules: Vec<Value>,
     },
     /// Enables or suspends versioning.
@@ -156,7 +156,7 @@ impl S3Action {
                 format!("remove the tags of the bucket {bucket}")
             }
             Self::SetTags { tags, .. } => match tags.get(OWNER_TAG) {
-                Some(cluster) => format!("tag the bucket {bucket} as the one of {cluster}"),
+                Some(cluster) => format!("tag the bucket {bucket} as that of {cluster}"),
                 None => format!("restore the tags of the bucket {bucket}"),
             },
             Self::SetPublicAccess { block: Some(PublicAccessBlock::ALL), .. } => {
@@ -248,12 +248,12 @@ impl S3Action {
     }
 }
 
-/// The value that creates a bucket in a region; `us-east-1` must have none.
+/// Returns the location constraint of a region; `us-east-1` must have none.
 pub(crate) fn location_constraint(region: &Region) -> Option<&str> {
     (region.as_str() != "us-east-1").then_some(region.as_str())
 }
 
-/// The value of `Status`.
+/// Returns the value of `Status`.
 pub(crate) fn versioning_status(enabled: bool) -> &'static str {
     if enabled { "Enabled" } else { "Suspended" }
 }
@@ -271,7 +271,7 @@ fn is_our_rule(rule: &Value) -> bool {
     rule.get("ID").and_then(Value::as_str) == Some(RULE)
 }
 
-/// Whether a rule aborts every unfinished upload in time.
+/// Returns whether a rule aborts every unfinished upload in time.
 fn aborts_uploads(rule: &Value) -> bool {
     let days = rule.pointer("/AbortIncompleteMultipartUpload/DaysAfterInitiation");
     let days = days.and_then(Value::as_u64).is_some_and(|days| days <= u64::from(ABORT_AFTER));
@@ -336,7 +336,7 @@ pub(super) fn plan(spec: &ClusterSpec, observed: Option<&BucketState>, plan: &mu
             S3Action::SetLifecycle { bucket: bucket.clone(), rules: state.lifecycle.clone() },
         );
     }
-    // Versioning that somebody enabled is kept: it protects blobs.
+    // Versioning that is already enabled stays enabled, since it protects blobs.
     if wanted.versioning && state.versioning.as_deref() != Some("Enabled") {
         plan.push(
             S3Action::SetVersioning { bucket: bucket.clone(), enabled: true },
@@ -345,7 +345,7 @@ pub(super) fn plan(spec: &ClusterSpec, observed: Option<&BucketState>, plan: &mu
     }
 }
 
-/// Why an existing bucket must not be touched.
+/// Returns why an existing bucket must not be changed.
 fn refused(spec: &ClusterSpec, state: &BucketState) -> Option<Finding> {
     let wanted = spec.blobstore.as_ref()?;
     let bucket = wanted.bucket.as_str();
@@ -374,10 +374,7 @@ fn refused(spec: &ClusterSpec, state: &BucketState) -> Option<Finding> {
         return Some(Finding::error(
             "bucket-of-another-cluster",
             bucket,
-            format!(
-                "the bucket is tagged as the one of {}; nothing is changed",
-                other.escape_debug()
-            ),
+            format!("the bucket is tagged as that of {}; nothing is changed", other.escape_debug()),
             "choose another bucket: clusters must not share one",
         ));
     }
@@ -394,7 +391,7 @@ fn refused(spec: &ClusterSpec, state: &BucketState) -> Option<Finding> {
     })
 }
 
-/// Nothing is known about a resource, so the plan starts from nothing.
+/// Reports that the state of a resource is unknown, so the plan assumes that it does not exist.
 pub(super) fn not_observed(subject: &str, command: &str) -> Finding {
     Finding::notice(
         "not-observed",

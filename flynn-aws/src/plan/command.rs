@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Service, Step};
 
-/// Quotes a word for a POSIX shell, where it needs quotes.
+/// Quotes a word for a POSIX shell if it needs quotes.
 pub(super) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -15,12 +15,12 @@ pub(super) fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Quotes a document as JSON in one line.
+/// Writes a document as JSON in one quoted line.
 pub(super) fn json(document: &impl Serialize) -> String {
     quote(&serde_json::to_string(document).unwrap_or_default())
 }
 
-/// Joins words, each of them quoted.
+/// Quotes and joins words.
 pub(super) fn aws<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let mut command = "aws".to_owned();
     for word in words {
@@ -29,8 +29,8 @@ pub(super) fn aws<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     command
 }
 
-/// Returns the steps as a script for `sh` that stops at the first failure. Steps of other services than the given
-/// ones are left out; without any, all are there.
+/// Returns the steps as a script for `sh` that stops at the first failure. `only` selects the services; if it is empty,
+/// the script contains all steps.
 pub fn script<'a>(steps: impl IntoIterator<Item = &'a Step>, only: &[Service]) -> String {
     let mut script = "#!/bin/sh\nset -eu\n".to_owned();
     for step in steps {

@@ -1,4 +1,4 @@
-//! The blobstore's IAM user or role: what is there, and what to change.
+//! The state and the changes of the blobstore's IAM user or role.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use crate::policy::Policy;
 use crate::spec::{Access, IamName};
 use crate::{ClusterSpec, Finding};
 
-/// The path of everything that is created.
+/// The IAM path of all created resources.
 pub(crate) const PATH: &str = "/flynn/";
 /// The name of the inline policy.
 pub(crate) const POLICY: &str = "flynn-blobstore";
 /// AWS's limit of keys per user.
 const MOST_KEYS: usize = 2;
 
-/// An IAM user as it was observed.
+/// The observed state of an IAM user.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -36,7 +36,7 @@ pub struct UserState {
     pub keys: Vec<KeyState>,
 }
 
-/// An access key as it was observed, without its secret.
+/// The observed state of an access key, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -45,13 +45,13 @@ pub struct KeyState {
     pub id: String,
     /// True if it can be used.
     pub active: bool,
-    /// When it was created, as AWS writes it.
+    /// The creation time, in AWS's format.
     pub created: Option<String>,
-    /// When it was last used, as AWS writes it; `None` if never or unknown.
+    /// The time of the last use, in AWS's format; `None` if never or unknown.
     pub last_used: Option<String>,
 }
 
-/// An IAM role and the instance profile of the same name, as they were observed.
+/// The observed state of an IAM role and the instance profile of the same name.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -70,7 +70,7 @@ pub struct RoleState {
     pub profile_roles: Vec<String>,
 }
 
-/// Who has a policy.
+/// The owner of a policy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -82,7 +82,7 @@ pub enum Identity {
 }
 
 impl Identity {
-    /// The word in commands, and the name.
+    /// Returns the word for it in commands, and the name.
     fn parts(&self) -> (&'static str, &str) {
         match self {
             Self::User(name) => ("user", name.as_str()),
@@ -108,13 +108,13 @@ pub enum IamAction {
         /// Its name.
         user: IamName,
     },
-    /// Creates a role in the path `/flynn/` that EC2 instances can take.
+    /// Creates a role in the path `/flynn/` that EC2 instances can assume.
     CreateRole {
         /// Its name.
         role: IamName,
         /// The cluster that it belongs to, for its tag.
         cluster: String,
-        /// Who may take it.
+        /// The trust policy: who may assume the role.
         trust: Value,
     },
     /// Deletes a role, which must have no policies and be in no instance profile.
@@ -124,7 +124,7 @@ pub enum IamAction {
     },
     /// Creates or replaces an inline policy.
     PutPolicy {
-        /// Who gets it.
+        /// The user or role that gets it.
         identity: Identity,
         /// Its name.
         policy: String,
@@ -133,7 +133,7 @@ pub enum IamAction {
     },
     /// Deletes an inline policy.
     DeletePolicy {
-        /// Who has it.
+        /// The user or role that has it.
         identity: Identity,
         /// Its name.
         policy: String,
@@ -143,11 +143,11 @@ pub enum IamAction {
         /// The user.
         user: IamName,
     },
-    /// Deletes the access keys that were not there before.
+    /// Deletes the access keys that are not in `keep`.
     DeleteNewAccessKeys {
         /// The user.
         user: IamName,
-        /// The ids that were there before.
+        /// The ids of the keys that existed before.
         keep: Vec<String>,
     },
     /// Creates an instance profile in the path `/flynn/`.
@@ -160,12 +160,12 @@ pub enum IamAction {
         /// Its name.
         profile: IamName,
     },
-    /// Puts the role into the instance profile of the same name.
+    /// Adds the role to the instance profile of the same name.
     AddRoleToInstanceProfile {
         /// The name of both.
         profile: IamName,
     },
-    /// Takes the role out of the instance profile of the same name.
+    /// Removes the role from the instance profile of the same name.
     RemoveRoleFromInstanceProfile {
         /// The name of both.
         profile: IamName,
@@ -203,10 +203,10 @@ impl IamAction {
                 format!("delete the instance profile {profile}")
             }
             Self::AddRoleToInstanceProfile { profile } => {
-                format!("put the role {profile} into the instance profile of the same name")
+                format!("add the role {profile} to the instance profile of the same name")
             }
             Self::RemoveRoleFromInstanceProfile { profile } => {
-                format!("take the role {profile} out of the instance profile of the same name")
+                format!("remove the role {profile} from the instance profile of the same name")
             }
         }
     }
@@ -424,7 +424,7 @@ fn put_policy(
     plan.push(put(policy.to_value()), undo);
 }
 
-/// Why an existing user or role must not be touched.
+/// Returns why an existing user or role must not be changed.
 fn refused(
     spec: &ClusterSpec,
     word: &str,
@@ -465,7 +465,7 @@ impl KeyState {
         Self { id: id.to_owned(), active, created: None, last_used: None }
     }
 
-    /// The id, the age and the last use.
+    /// Returns the id, the age and the last use.
     pub(crate) fn describe(&self) -> String {
         let created = self.created.as_deref().unwrap_or("at an unknown time");
         let used = match &self.last_used {

@@ -1,4 +1,4 @@
-//! The security groups: what is wanted, and what to add to those that are there.
+//! The wanted security groups, and the rules to add to existing ones.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub struct SecurityGroup {
 }
 
 impl Serialize for SecurityGroup {
-    /// Writes `GroupName`, `Description` and `IpPermissions` as the AWS CLI takes them.
+    /// Writes `GroupName`, `Description` and `IpPermissions` in the format of the AWS CLI.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         json!({
             "GroupName": self.name,
@@ -35,10 +35,11 @@ impl Serialize for SecurityGroup {
 }
 
 impl ClusterSpec {
-    /// Returns the security groups: one of the nodes, and one per external service. None without `network`.
+    /// Returns the security groups: one for the nodes, and one per external service. Empty without `network`.
     ///
-    /// The nodes' group lets everybody reach 80 and 443, with `tcp_routes` 3000 to 3500 too, and the given ranges 22.
-    /// Every group lets in everything from itself: put the nodes into all of them, and each service into its own.
+    /// The nodes' group opens the ports 80 and 443 to everybody, 3000 to 3500 too with `tcp_routes`, and 22 to the
+    /// ranges in `ssh_from`. Every group allows all traffic from itself: put the nodes into all groups, and each
+    /// service into its own.
     pub fn security_groups(&self) -> Vec<SecurityGroup> {
         let Some(network) = &self.network else { return Vec::new() };
         let from_itself = || Ingress::new(Protocol::All, 0..=u16::MAX, IngressSource::Itself);
@@ -70,12 +71,12 @@ impl ClusterSpec {
     }
 }
 
-/// A change of a security group. Nothing here sends it: run the command.
+/// A change of a security group. This crate does not make it: run the command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Ec2Action {
-    /// Creates a group that lets nothing in.
+    /// Creates a group that allows no incoming traffic.
     CreateSecurityGroup {
         /// Its name.
         group: GroupName,
@@ -93,7 +94,7 @@ pub enum Ec2Action {
         /// Its VPC.
         vpc: Option<VpcId>,
     },
-    /// Lets traffic in.
+    /// Adds a rule for incoming traffic.
     Authorize {
         /// The group.
         group: GroupName,
@@ -102,7 +103,7 @@ pub enum Ec2Action {
         /// The rule to add.
         ingress: Ingress,
     },
-    /// Stops letting traffic in.
+    /// Removes a rule for incoming traffic.
     Revoke {
         /// The group.
         group: GroupName,
@@ -118,8 +119,8 @@ impl Ec2Action {
         match self {
             Self::CreateSecurityGroup { group, .. } => format!("create the security group {group}"),
             Self::DeleteSecurityGroup { group, .. } => format!("delete the security group {group}"),
-            Self::Authorize { group, ingress, .. } => format!("let {ingress} into {group}"),
-            Self::Revoke { group, ingress, .. } => format!("no longer let {ingress} into {group}"),
+            Self::Authorize { group, ingress, .. } => format!("allow {ingress} in {group}"),
+            Self::Revoke { group, ingress, .. } => format!("stop allowing {ingress} in {group}"),
         }
     }
 
@@ -170,7 +171,7 @@ impl Ec2Action {
     }
 }
 
-/// A shell's word that becomes the id of a group.
+/// Returns a shell expression for the id of a group.
 fn id_of_group(group: &GroupName, vpc: Option<&VpcId>) -> String {
     let name = format!("Name=group-name,Values={group}");
     let vpc = vpc.map(|vpc| format!("Name=vpc-id,Values={vpc}"));
@@ -179,7 +180,7 @@ fn id_of_group(group: &GroupName, vpc: Option<&VpcId>) -> String {
     format!("\"$({})\"", aws(head.into_iter().chain(vpc.as_deref()).chain(tail)))
 }
 
-/// An element of `IpPermissions`.
+/// Returns an element of `IpPermissions`.
 fn permission(ingress: &Ingress, group: &str) -> Value {
     let mut permission = match ingress.protocol {
         Protocol::All => json!({"IpProtocol": "-1"}),

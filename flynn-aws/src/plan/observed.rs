@@ -1,4 +1,4 @@
-//! The state of AWS: from the output of the AWS CLI, or from live calls.
+//! The observed state of AWS, from the output of the AWS CLI or from live calls.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::dns::Zone;
 use crate::preflight::Inventory;
 use crate::{ClusterSpec, Error, ErrorKind};
 
-/// The state of AWS as it was observed.
+/// The observed state of AWS.
 ///
-/// A field is `None` if nothing is known about it. A plan then assumes that it does not exist, and says so.
+/// A field is `None` if its state is unknown. A plan then assumes that the resource does not exist, and reports that.
 ///
 /// Fill it from outputs of the AWS CLI with [`read`](Self::read), or from the live functions of this crate.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -34,7 +34,7 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// The state in which only the hosted zone exists.
+    /// Returns the state in which only the hosted zone exists.
     pub(super) fn nothing(spec: &ClusterSpec) -> Self {
         let zones = match &spec.dns.zone_id {
             Some(_) => Vec::new(),
@@ -50,7 +50,7 @@ impl Observed {
         }
     }
 
-    /// Adds the output of one command of the AWS CLI, as JSON. The document itself tells which command it was.
+    /// Adds the JSON output of one command of the AWS CLI. The command is recognized by the document.
     ///
     /// | about | outputs |
     /// |---|---|
@@ -62,7 +62,7 @@ impl Observed {
     /// Pass the outputs that concern the bucket, user and zone of the specification.
     ///
     /// # Errors
-    /// [`ErrorKind::Document`] if the text is something else, is cut off, or is about another resource.
+    /// Fails with [`ErrorKind::Document`] if the text is something else, is cut off, or is about another resource.
     pub fn read(&mut self, spec: &ClusterSpec, json: &str) -> Result<(), Error> {
         let (field, value) = cli_json::recognize(json)?;
         match field {
@@ -105,7 +105,7 @@ impl Observed {
             }
             Err(Error::new(
                 ErrorKind::Document,
-                format!("the output is about {}: {wanted} is wanted", cli_json::shown(name)),
+                format!("the output is about {}, not about {wanted}", cli_json::shown(name)),
             ))
         };
         match field {
@@ -207,7 +207,7 @@ impl Observed {
     }
 }
 
-/// The region behind the answer of `GetBucketLocation`, which has names from before there were regions.
+/// Returns the region for an answer of `GetBucketLocation`, which has some historical names.
 pub(crate) fn region_of_location(location: Option<&str>) -> String {
     match location {
         None | Some("" | "US") => "us-east-1",

@@ -1,4 +1,4 @@
-//! The records and health checks in Route53: what is there, and what to change.
+//! The state and the changes of records and health checks in Route53.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::dns::{
 use crate::spec::ZoneId;
 use crate::{ClusterSpec, Finding};
 
-/// A hosted zone as it was observed.
+/// An observed hosted zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HostedZone {
@@ -19,13 +19,13 @@ pub struct HostedZone {
     pub id: String,
     /// The name, with or without a final dot.
     pub name: String,
-    /// True if only a VPC can see it.
+    /// True if it is visible only in a VPC.
     #[serde(default)]
     pub private: bool,
 }
 
 impl HostedZone {
-    /// Describes a hosted zone that everybody can see.
+    /// Describes a public hosted zone.
     pub fn public(id: &str, name: &str) -> Self {
         let id = id.strip_prefix("/hostedzone/").unwrap_or(id).to_owned();
         Self { id, name: name.to_owned(), private: false }
@@ -45,7 +45,7 @@ impl HostedZone {
     }
 }
 
-/// The hosted zone of the domain and its records, as they were observed.
+/// The observed hosted zone of the domain, with its records.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ZoneState {
@@ -55,15 +55,15 @@ pub struct ZoneState {
     pub records: Option<Zone>,
 }
 
-/// A health check as it was observed.
+/// An observed health check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HealthCheckState {
     /// The id.
     pub id: String,
-    /// The reference that it was created with.
+    /// The caller reference that it was created with.
     pub caller_reference: String,
-    /// The settings; `None` for a kind of check that this crate does not make.
+    /// The settings; `None` for a kind of check that this crate does not create.
     pub config: Option<HealthCheckConfig>,
 }
 
@@ -84,12 +84,12 @@ pub enum Route53Action {
         /// The check.
         check: HealthCheck,
     },
-    /// Deletes the health check that was created with a reference.
+    /// Deletes the health check with this caller reference.
     DeleteHealthCheck {
         /// The reference.
         caller_reference: String,
     },
-    /// Changes records, all of them or none.
+    /// Changes records atomically.
     ///
     /// A health check that does not exist yet has the id `caller-reference:<reference>`. Replace it before you send
     /// the batch ([`Route53Action::references`]).
@@ -101,9 +101,9 @@ pub enum Route53Action {
     },
 }
 
-/// The zone of a command that was planned without knowing it. The shell says what to set.
+/// The zone in a command if the zone is not known. The shell asks for the variable.
 const UNKNOWN_ZONE: &str = "\"${ZONE_ID:?set it to the id of the hosted zone}\"";
-/// The start of an id that stands for a health check which does not exist yet.
+/// The prefix of a placeholder for the id of a health check that does not exist yet.
 const REFERENCE: &str = "caller-reference:";
 
 impl Route53Action {
@@ -113,11 +113,11 @@ impl Route53Action {
         sets.filter_map(|set| set.health_check_id.as_deref()?.strip_prefix(REFERENCE))
     }
 
-    /// Returns the batch with ids in the place of caller references. A deletion whose reference has no id is left out:
+    /// Returns the batch with ids instead of caller references. A deletion whose reference has no id is left out, since
     /// such a record cannot exist.
     ///
     /// # Errors
-    /// The reference for which `id_of` has no id.
+    /// Returns the reference for which `id_of` has no id.
     pub fn resolve(
         batch: ChangeBatch,
         id_of: impl Fn(&str) -> Option<String>,
@@ -172,7 +172,7 @@ impl Route53Action {
             ),
             Self::ChangeRecords { zone, batch } => {
                 let zone = zone.as_ref().map_or(UNKNOWN_ZONE, ZoneId::as_str);
-                // The ids come from commands inside the document, which stand between its quotes.
+                // The ids come from commands that are substituted inside the document's quotes.
                 let document = serde_json::to_string(batch).unwrap_or_default();
                 let mut argument = quote(&document);
                 for reference in Self::references(batch) {
@@ -203,7 +203,7 @@ impl Route53Action {
     }
 }
 
-/// A shell's word that becomes the id of a health check.
+/// Returns a shell expression for the id of a health check.
 fn id_of_reference(reference: &str) -> String {
     let query = format!("HealthChecks[?CallerReference=='{reference}'].Id | [0]");
     let list = aws(["route53", "list-health-checks", "--query", &query, "--output", "text"]);
@@ -237,7 +237,7 @@ pub(super) fn plan(spec: &ClusterSpec, observed: &Observed, plan: &mut Plan) {
     let refused = diff.findings.iter().any(Finding::is_error) && diff.is_empty();
     plan.findings.extend(diff.findings);
     if refused {
-        // Without the records, health checks would watch nothing.
+        // Without the records, health checks would be useless.
         plan.steps.retain(|step| step.service() != super::Service::Route53);
         return;
     }
@@ -249,7 +249,7 @@ pub(super) fn plan(spec: &ClusterSpec, observed: &Observed, plan: &mut Plan) {
     if !diff.batch.changes.is_empty() {
         let mut inverse = diff.inverse;
         for change in &mut inverse.changes {
-            // A check that the plan deletes comes back with another id.
+            // When the deletion is undone, the check gets another id.
             let id = &mut change.resource_record_set.health_check_id;
             if let Some((_, check)) = stale.iter().find(|(old, _)| id.as_ref() == Some(&old.id)) {
                 *id = Some(format!("{REFERENCE}{}", check.caller_reference));
@@ -269,7 +269,7 @@ pub(super) fn plan(spec: &ClusterSpec, observed: &Observed, plan: &mut Plan) {
     }
 }
 
-/// The zone that holds the domain; `Ok(None)` if the zones are not known.
+/// Returns the zone that holds the domain; `Ok(None)` if the zones are not known.
 fn zone_of(spec: &ClusterSpec, observed: &Observed) -> Result<Option<ZoneId>, Finding> {
     if let Some(id) = &spec.dns.zone_id {
         return Ok(Some(id.clone()));
@@ -304,7 +304,7 @@ fn zone_of(spec: &ClusterSpec, observed: &Observed) -> Result<Option<ZoneId>, Fi
     Ok(first.id.parse().ok())
 }
 
-/// Finds or plans the health check of each node, ties its record to it, and returns the ids of those found.
+/// Finds or plans the health check of each node, attaches it to the node's record, and returns the ids found.
 fn wanted_checks(
     dns: &mut DnsPlan,
     salt: &str,
@@ -336,7 +336,7 @@ fn wanted_checks(
     used
 }
 
-/// A check of our own that brings a deleted one back; `None` if the check is not this cluster's.
+/// Returns a check that restores a deleted one; `None` if the check is not this cluster's.
 fn again(
     check: &HealthCheckState,
     domain: &Domain,
@@ -348,7 +348,7 @@ fn again(
     ours.then(|| unused_reference(config, "again", checks))
 }
 
-/// A check whose reference no check has: Route53 refuses a reference that it knows with other settings.
+/// Returns a check with an unused reference. Route53 refuses a known reference with other settings.
 fn unused_reference(
     config: &HealthCheckConfig,
     salt: &str,

@@ -1,4 +1,4 @@
-//! Compares a policy that somebody wrote with one that is needed.
+//! Compares an existing policy with the needed one.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Policy, Statement};
 use crate::{Error, ErrorKind, Finding, cli_json};
 
-/// A policy document as IAM accepts it: one statement or many, one word or many.
+/// A policy document as IAM accepts it, with single values or lists.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Written {
@@ -58,7 +58,7 @@ impl WrittenStatement {
         self.effect == "Allow"
     }
 
-    /// Whether the statement depends on something that cannot be known here.
+    /// Returns whether the statement depends on something that is not known here.
     fn is_conditional(&self) -> bool {
         self.condition.as_ref().is_some_and(|c| c.as_object().is_none_or(|c| !c.is_empty()))
             || self.not_action.is_some()
@@ -66,7 +66,8 @@ impl WrittenStatement {
             || self.resources().iter().any(|resource| resource.contains("${"))
     }
 
-    /// Whether the statement is about an action on a resource. One with `NotAction` or `NotResource` may be.
+    /// Returns whether the statement covers an action on a resource. One with `NotAction` or `NotResource` may cover
+    /// it.
     fn covers(&self, action: &str, resource: &str) -> bool {
         let action = self.not_action.is_some() || self.covers_action(action);
         action && (self.not_resource.is_some() || self.covers_resource(resource))
@@ -83,14 +84,14 @@ impl WrittenStatement {
 }
 
 impl Policy {
-    /// Checks a policy that somebody wrote: is everything allowed that this one allows, and nothing else?
+    /// Checks whether another policy allows the same as this one: everything that is needed, and nothing more.
     ///
     /// Takes the policy itself or the output of `aws iam get-user-policy`. The findings are `missing-action`,
     /// `denied-action` and `other-partition` (errors), `cannot-tell` for what depends on a `Condition`, a variable,
     /// `NotAction` or `NotResource`, and `excess-action` and `excess-resource` (warnings).
     ///
     /// # Errors
-    /// [`ErrorKind::Document`] if the text is not a policy.
+    /// Fails with [`ErrorKind::Document`] if the text is not a policy.
     pub fn check(&self, json: &str) -> Result<Vec<Finding>, Error> {
         let refuse = |why: String| Error::new(ErrorKind::Document, why);
         let value: Value =
@@ -101,7 +102,7 @@ impl Policy {
         let document = value.get("PolicyDocument").unwrap_or(&value);
         let written = Written::deserialize(document).map_err(|_| {
             refuse(
-                "the document is not an IAM policy: an object with Version and Statement is wanted, each Statement \
+                "the document is not an IAM policy: expected an object with Version and Statement, each Statement \
                  with Effect, Action and Resource"
                     .to_owned(),
             )
@@ -134,7 +135,7 @@ impl Policy {
         findings
     }
 
-    /// Each action with the resource that it is about: the bucket, or its objects.
+    /// Returns each action with its resource: the bucket, or its objects.
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.statement.iter().flat_map(|statement| {
             statement.action.iter().filter_map(|action| {
@@ -170,7 +171,7 @@ impl Policy {
                 format!(
                     "whether it is allowed on {resource} depends on a Condition, a variable, NotAction or NotResource"
                 ),
-                "allow it without them, or try it with a probe",
+                "allow it without them, or probe it with the key",
             ));
         }
         let elsewhere = statements.iter().filter(|s| s.allows() && s.covers_action(action));
@@ -235,20 +236,20 @@ impl Policy {
     }
 }
 
-/// Text from elsewhere, escaped and bounded.
+/// Escapes and truncates text from outside.
 fn bounded(text: &str) -> String {
     text.chars().take(128).flat_map(char::escape_debug).collect()
 }
 
-/// Whether an action is about the bucket itself. The others are about its objects.
+/// Returns whether an action applies to the bucket itself. The others apply to its objects.
 fn is_bucket_action(action: &str) -> bool {
     matches!(action, "s3:ListBucket" | "s3:ListBucketMultipartUploads" | "s3:GetBucketLocation")
 }
 
-/// Whether a pattern covers an ARN; one that ends in `*` stands for every object.
+/// Returns whether a pattern covers an ARN. An ARN that ends in `*` stands for every object.
 fn covers_arn(pattern: &str, arn: &str) -> bool {
     match arn.strip_suffix('*') {
-        // Keys of different lengths, which nobody writes: only a real wildcard matches both.
+        // Two keys of different lengths: only a real wildcard matches both.
         Some(start) => ["\u{1}", "\u{2}\u{3}/\u{4}"]
             .iter()
             .all(|key| matches(pattern, &format!("{start}{key}"))),

@@ -8,10 +8,10 @@ use super::inventory::{Instance, Inventory, Permission, is_world};
 use crate::spec::{Access, NodeSpec};
 use crate::{ClusterSpec, Finding, Severity};
 
-/// Checks whether the hosts of a cluster are as its specification says and fit for Flynn. Reports everything at once.
+/// Checks whether the hosts of a cluster match its specification and are fit for Flynn. Reports everything at once.
 ///
-/// Nothing is reported about what the inventory does not contain. A [`Severity::Critical`] finding says that internal ports can be
-/// reached from outside.
+/// Skips checks for which the inventory lacks the data. A [`Severity::Critical`] finding says that internal ports can
+/// be reached from outside.
 pub fn preflight(spec: &ClusterSpec, inventory: &Inventory) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut members = Vec::new();
@@ -47,7 +47,7 @@ pub fn preflight(spec: &ClusterSpec, inventory: &Inventory) -> Vec<Finding> {
     findings
 }
 
-/// The instance of a node, by its public address.
+/// Finds the instance of a node by its public address.
 fn find<'a>(
     node: &NodeSpec,
     inventory: &'a Inventory,
@@ -96,7 +96,7 @@ fn host(node: &NodeSpec, instance: &Instance, inventory: &Inventory) -> Host {
         host = host.arm(true);
     }
     if let Some(volumes) = &inventory.volumes {
-        // Flynn keeps its pool on the largest disk: the root one, unless there is a disk of its own for it.
+        // Flynn's storage pool is on the largest disk: a separate disk, or the root disk.
         let of_instance = instance.block_device_mappings.iter().filter_map(|m| m.ebs.as_ref());
         let sizes = of_instance.filter_map(|ebs| {
             volumes
@@ -224,14 +224,14 @@ fn check_groups(
                             "a rule of {} names a prefix list, which is not checked",
                             group.group_name
                         ),
-                        "look whether its ranges may reach the ports",
+                        "check whether its ranges may reach the ports",
                     ));
                 }
                 rules.extend(rules_of(permission, |source| {
                     if common.contains(source) {
                         Source::Cluster
                     } else if is_service(source) {
-                        // The guide's way to reach an external service: one group for both.
+                        // The guide's way to reach an external service is one group for both.
                         Source::Service
                     } else {
                         Source::Other(source.to_owned())
@@ -247,7 +247,7 @@ fn check_groups(
     strangers(members, &common, inventory, findings);
 }
 
-/// Other instances in a group that lets in everything from itself.
+/// Reports other instances in a group that allows all traffic from itself.
 fn strangers(
     members: &[(&NodeSpec, &Instance)],
     common: &BTreeSet<&str>,
@@ -287,9 +287,9 @@ fn strangers(
     }
 }
 
-/// The rules of one permission, one per source.
+/// Returns the rules of one permission, one per source.
 fn rules_of(permission: &Permission, source_of: impl Fn(&str) -> Source) -> Vec<Rule> {
-    // A protocol without ports is treated as everything: it is not one that a cluster opens.
+    // A protocol without ports counts as all traffic, since a cluster does not open one.
     let protocol = permission.protocol().unwrap_or(Protocol::All);
     let ports = permission.ports().unwrap_or(0..=u16::MAX);
     let ranges = permission

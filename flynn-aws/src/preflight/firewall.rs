@@ -1,4 +1,4 @@
-//! The rules for the network around the hosts.
+//! Checks of the firewall rules around the hosts.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::spec::Cidr;
 use crate::{Finding, Severity};
 
-/// Ports that everybody must reach: HTTP and HTTPS.
+/// The ports that must be open to everybody: HTTP and HTTPS.
 pub(crate) const PUBLIC: [u16; 2] = [80, 443];
-/// Ports that others may reach besides: SSH and TCP routes.
+/// Other ports that may be open: SSH and TCP routes.
 pub(crate) const SSH: u16 = 22;
 pub(crate) const TCP_ROUTES: RangeInclusive<u16> = 3000..=3500;
 
-/// One rule that lets traffic in.
+/// A firewall rule that allows incoming traffic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     from: Source,
@@ -32,7 +32,7 @@ pub enum Source {
     Cluster,
     /// An external service, by the group that it shares with the hosts. The guide lets it reach everything.
     Service,
-    /// Somebody else: a name of your choice, such as an address range or another group.
+    /// Another source: a name of your choice, such as an address range or another group.
     Other(String),
 }
 
@@ -83,7 +83,7 @@ pub enum IngressSource {
 }
 
 impl Ingress {
-    /// Lets a source reach a range of ports.
+    /// Allows a source to reach a range of ports.
     pub fn new(protocol: Protocol, ports: RangeInclusive<u16>, source: IngressSource) -> Self {
         Self { protocol, ports, source }
     }
@@ -119,7 +119,7 @@ fn describe(
 }
 
 impl Rule {
-    /// Lets a source reach a range of ports.
+    /// Allows a source to reach a range of ports.
     pub fn new(from: Source, protocol: Protocol, ports: RangeInclusive<u16>) -> Self {
         Self { from, protocol, ports }
     }
@@ -132,7 +132,7 @@ impl Rule {
         self.protocol == Protocol::All && self.ports == (0..=u16::MAX)
     }
 
-    /// Whether a port is open to the source that only hosts should reach.
+    /// Returns whether the source can reach a port that is meant for the hosts only.
     fn exposes_internals(&self) -> bool {
         let allowed =
             |port: u16| port == SSH || PUBLIC.contains(&port) || TCP_ROUTES.contains(&port);
@@ -143,7 +143,7 @@ impl Rule {
         }
     }
 
-    /// The rule in words.
+    /// Describes the rule in words.
     fn describe(&self) -> String {
         let who = match &self.from {
             Source::World => "everybody",
@@ -158,8 +158,8 @@ impl Rule {
     }
 }
 
-/// Checks what can reach the hosts. Nothing inside a cluster is authenticated: whoever reaches an internal port is
-/// root on every host.
+/// Checks which sources can reach the hosts. Internal ports are not authenticated: whoever reaches one is root on every
+/// host.
 pub fn check_firewall(rules: &[Rule]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let from_world = || rules.iter().filter(|rule| rule.from == Source::World);
@@ -188,7 +188,7 @@ pub fn check_firewall(rules: &[Rule]) -> Vec<Finding> {
                 "empty-port-range",
                 rule.describe(),
                 "the first port is higher than the last, so the rule allows nothing",
-                "exchange the ports",
+                "swap the ports",
             ));
         } else if !rule.from.is_trusted() && rule.exposes_internals() {
             findings.push(Finding::new(

@@ -1,15 +1,14 @@
-//! The rules for hosts.
+//! Checks of the hosts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Finding, Region};
 
-/// Instance types that Flynn's installer refused. All but `t2.small`, which has just enough, have less memory than
-/// a host needs.
+/// Instance types that Flynn's installer refused. All but `t2.small` have less memory than a host needs.
 pub const REFUSED_INSTANCE_TYPES: [&str; 4] = ["t1.micro", "t2.micro", "t2.small", "m1.small"];
 
-/// The least memory of a host: 2 GB. Instances sold as 2 GiB report a little less to the system, so do not
-/// measure inside the instance.
+/// The least memory of a host: 2 GB. Use the memory of the instance type: inside an instance, the system reports a
+/// little less.
 const LEAST_MEMORY: u64 = 2_000_000_000;
 
 /// A host of a cluster. Only what you set is checked.
@@ -25,7 +24,7 @@ pub struct Host {
 }
 
 impl Host {
-    /// Makes a host with a name.
+    /// Creates a host with a name.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), ..Self::default() }
     }
@@ -54,7 +53,7 @@ impl Host {
         self
     }
 
-    /// Sets whether its processor is an ARM one. An instance type tells it too.
+    /// Sets whether it has an ARM processor. The instance type says this too.
     pub fn arm(mut self, arm: bool) -> Self {
         self.arm = arm;
         self
@@ -79,7 +78,7 @@ pub fn check_hosts(hosts: &[Host]) -> Vec<Finding> {
         findings.push(Finding::error(
             "same-name",
             &host.name,
-            "two hosts have this name, but a cluster identifies its hosts by name",
+            "two hosts have this name, but a cluster identifies its hosts by their names",
             "give each its own host name, or list it once",
         ));
     }
@@ -113,7 +112,7 @@ fn check_number(number: usize, findings: &mut Vec<Finding>) {
         2 => findings.push(Finding::error(
             "two-hosts",
             "hosts",
-            "Flynn refuses clusters of 2: they cannot agree when one is gone",
+            "Flynn refuses clusters of 2: there is no majority when one fails",
             "use 1, or at least 3",
         )),
         even if even % 2 == 0 => findings.push(Finding::warning(
@@ -165,14 +164,14 @@ fn check_one(host: &Host, findings: &mut Vec<Finding>) {
         findings.push(Finding::warning(
             "no-elastic-ip",
             &host.name,
-            "its public address changes when it is stopped, and DNS then points to somebody else's host",
+            "its public address changes when it is stopped, so DNS may then point to somebody else's host",
             "give it an elastic IP (5 per region by default, more on request)",
         ));
     }
 }
 
-/// Whether an instance family is of ARM processors: `a1`, `mac2`, and those with a `g` behind the generation, such as
-/// `t4g` and `c7gn`.
+/// Returns whether an instance family has ARM processors: `a1`, `mac2`, and families with a `g` after the generation,
+/// such as `t4g` and `c7gn`.
 fn is_arm(family: &str) -> bool {
     let attributes = family.trim_start_matches(|c: char| c.is_ascii_lowercase());
     let attributes = attributes.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -216,7 +215,7 @@ fn check_zones(hosts: &[Host], findings: &mut Vec<Finding>) {
     }
 }
 
-/// The region of an availability zone; a local zone such as `us-east-1-bos-1a` belongs to one too.
+/// Returns the region of an availability zone or a local zone such as `us-east-1-bos-1a`.
 fn region_of(zone: &str) -> Option<&str> {
     let ends = zone.char_indices().map(|(at, _)| at).chain([zone.len()]);
     let mut candidates = ends.filter_map(|end| zone.get(..end));

@@ -1,4 +1,4 @@
-//! The hosts as EC2 describes them.
+//! The inventory of EC2.
 
 use std::net::IpAddr;
 
@@ -10,7 +10,7 @@ use crate::cli_json;
 use crate::spec::{Cidr, VpcId};
 use crate::{Error, ErrorKind};
 
-/// Instances, volumes, addresses and security groups, by the output of the AWS CLI.
+/// Instances, volumes, addresses and security groups, from the output of the AWS CLI.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inventory {
     pub(super) instances: Option<Vec<Instance>>,
@@ -21,16 +21,17 @@ pub struct Inventory {
 
 impl Inventory {
     /// Adds the output of `aws ec2 describe-instances`, `describe-volumes`, `describe-addresses` or
-    /// `describe-security-groups`. The document itself tells which it is; several of one kind add up.
+    /// `describe-security-groups`. The command is recognized by the document. Several outputs of one command are
+    /// combined.
     ///
     /// # Errors
-    /// [`ErrorKind::Document`] if the text is something else, or cut off.
+    /// Fails with [`ErrorKind::Document`] if the text is something else, or cut off.
     pub fn read(&mut self, json: &str) -> Result<(), Error> {
         let (field, value) = cli_json::recognize(json)?;
         self.add(field, value)
     }
 
-    /// Adds a document that was recognized.
+    /// Adds a recognized document.
     pub(crate) fn add(&mut self, field: &str, value: Value) -> Result<(), Error> {
         match field {
             "Reservations" => {
@@ -54,7 +55,7 @@ impl Inventory {
                 return Err(Error::new(
                     ErrorKind::Document,
                     "the document is not an output of aws ec2: describe-instances, describe-volumes, \
-                     describe-addresses or describe-security-groups is wanted",
+                     describe-addresses or describe-security-groups",
                 ));
             }
         }
@@ -65,7 +66,7 @@ impl Inventory {
         self.groups.is_some()
     }
 
-    /// A security group by its name.
+    /// Finds a security group by its name.
     pub(crate) fn group(&self, name: &str, vpc: Option<&VpcId>) -> Option<&Group> {
         self.groups.as_ref()?.iter().find(|group| {
             let in_vpc = vpc.is_none_or(|vpc| group.vpc_id.as_deref() == Some(vpc.as_str()));
@@ -174,7 +175,7 @@ impl Instance {
             .collect()
     }
 
-    /// The ids of its security groups, each once.
+    /// Returns the ids of its security groups, each once.
     pub(super) fn group_ids(&self) -> Vec<&str> {
         let interfaces = self.network_interfaces.iter().flat_map(|interface| &interface.groups);
         let mut ids: Vec<&str> = self
@@ -195,7 +196,7 @@ impl Instance {
 }
 
 impl Group {
-    /// Whether a rule of the group covers what is wanted.
+    /// Returns whether a rule of the group covers the wanted rule.
     pub(crate) fn lets_in(&self, wanted: &Ingress) -> bool {
         self.ip_permissions.iter().any(|permission| {
             let protocol = permission.protocol();
@@ -237,7 +238,7 @@ impl Permission {
         }
     }
 
-    /// The ports; everything where none are given.
+    /// Returns the ports; all ports if none are given.
     pub(super) fn ports(&self) -> Option<std::ops::RangeInclusive<u16>> {
         if self.protocol() != Some(Protocol::Tcp) && self.protocol() != Some(Protocol::Udp) {
             return Some(0..=u16::MAX);
@@ -249,14 +250,14 @@ impl Permission {
         Some(end(self.from_port, 0)?..=end(self.to_port, u16::MAX)?)
     }
 
-    /// The ranges of addresses that may send.
+    /// Returns the address ranges of the senders.
     pub(super) fn ranges(&self) -> impl Iterator<Item = &str> {
         let v4 = self.ip_ranges.iter().map(|range| range.cidr_ip.as_str());
         v4.chain(self.ipv6_ranges.iter().map(|range| range.cidr_ipv6.as_str()))
     }
 }
 
-/// Whether a range of addresses stands for everybody.
+/// Returns whether an address range contains the whole internet.
 pub(super) fn is_world(range: &str) -> bool {
     range.parse::<Cidr>().is_ok_and(Cidr::is_world)
 }

@@ -103,7 +103,7 @@ fn everything_is_planned_where_nothing_is() {
     let plan = Plan::new(&spec, &observe(&spec, &nothing));
     let expected = [
         "create the bucket acme-flynn-blobs in us-east-1",
-        "tag the bucket acme-flynn-blobs as the one of example.com",
+        "tag the bucket acme-flynn-blobs as that of example.com",
         "block public access to the bucket acme-flynn-blobs",
         "set the object ownership of the bucket acme-flynn-blobs to BucketOwnerEnforced",
         "abort unfinished uploads to the bucket acme-flynn-blobs after 7 days",
@@ -111,13 +111,13 @@ fn everything_is_planned_where_nothing_is() {
         "set the policy flynn-blobstore of the user flynn-blobstore-example.com",
         "create an access key for the user flynn-blobstore-example.com; its secret is shown once",
         "create the security group flynn-example.com",
-        "let TCP 80 from everybody into flynn-example.com",
-        "let TCP 443 from everybody into flynn-example.com",
-        "let TCP 3000-3500 from everybody into flynn-example.com",
-        "let TCP 22 from 198.51.100.0/24 into flynn-example.com",
-        "let all traffic from its members into flynn-example.com",
+        "allow TCP 80 from everybody in flynn-example.com",
+        "allow TCP 443 from everybody in flynn-example.com",
+        "allow TCP 3000-3500 from everybody in flynn-example.com",
+        "allow TCP 22 from 198.51.100.0/24 in flynn-example.com",
+        "allow all traffic from its members in flynn-example.com",
         "create the security group production-elasticsearch",
-        "let all traffic from its members into production-elasticsearch",
+        "allow all traffic from its members in production-elasticsearch",
         "create the health check of 203.0.113.10",
         "create the health check of 203.0.113.11",
         "create the health check of 203.0.113.12",
@@ -173,7 +173,7 @@ fn each_drift_is_one_repair() {
         one(|o| {
             o[13]["SecurityGroups"][0]["IpPermissions"].as_array_mut().unwrap().remove(1);
         }),
-        ["let TCP 443 from everybody into flynn-example.com"]
+        ["allow TCP 443 from everybody in flynn-example.com"]
     );
     // A check that was changed no longer pings the node: another takes its place.
     let plan = after(|o| o[12]["HealthChecks"][0]["HealthCheckConfig"]["Port"] = json!(8080));
@@ -315,7 +315,7 @@ fn outputs_of_other_resources_are_refused() {
     for (output, says) in [
         (
             json!({"User": {"UserName": "joe", "Path": "/"}}),
-            "flynn-blobstore-example.com is wanted",
+            "not about flynn-blobstore-example.com",
         ),
         (json!({"AccessKey": {"SecretAccessKey": "MARKED"}}), "not about anything"),
         (json!({"Clusters": []}), "[\"Clusters\"]"),

@@ -30,7 +30,7 @@ impl Decoder {
         &mut self.buffer
     }
 
-    /// Whether the bytes so far end between two frames.
+    /// Returns whether the bytes so far end between two frames.
     pub(crate) fn is_between_frames(&self) -> bool {
         self.buffer.is_empty() && self.within.is_none()
     }

@@ -84,9 +84,9 @@ impl Attached {
     /// ```
     ///
     /// # Errors
-    /// - [`ErrorKind::Connection`] when the connection ends before the job does.
+    /// - [`ErrorKind::Connection`] if the connection ends before the job does.
     /// - [`ErrorKind::Failed`] with the host's message when it cannot run the job.
-    /// - [`ErrorKind::Io`] when `stdin` cannot be read, or `stdout` or `stderr` cannot be written.
+    /// - [`ErrorKind::Io`] if `stdin` cannot be read, or `stdout` or `stderr` cannot be written.
     pub fn run(
         self,
         stdin: impl AsyncRead + Send + 'static,
@@ -382,8 +382,8 @@ impl AttachedExit {
     /// Waits until the job has ended. Output that nobody reads at the same time holds it up.
     ///
     /// # Errors
-    /// [`ErrorKind::Connection`] when the connection ends before the job does; [`ErrorKind::Failed`] with the host's
-    /// message when it cannot run the job.
+    /// Fails with [`ErrorKind::Connection`] if the connection ends before the job does; [`ErrorKind::Failed`] with the
+    /// host's message when it cannot run the job.
     pub async fn status(&mut self) -> Result<ExitStatus, Error> {
         let status =
             poll_fn(|cx| poll_demux(&self.demux, &self.wakers, 2, cx, |demux| demux.end.clone()));

@@ -45,10 +45,10 @@ impl AppHandle {
     ///
     /// # Errors
     /// - [`ErrorKind::DeploymentInProgress`] while another deployment runs; [`Error::pending`] names it.
-    /// - A validation error when there is no such release, or when it is the current one.
-    /// - Not found, when there is no such app.
-    /// - When the answer was lost ([`Error::may_have_acted`]), the deployment is looked for in the app's list. If it
-    ///   cannot be told from an older one, [`Error::pending`] is [`Pending::PerhapsDeployed`].
+    /// - [`Validation`](crate::ErrorKind::Validation) if the release does not exist, or when it is the current one.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
+    /// - When the answer was lost ([`Error::may_have_acted`]), the deployment is looked for in the app's list. If
+    ///   it cannot be told from an older one, [`Error::pending`] is [`Pending::PerhapsDeployed`].
     pub fn deploy(&self, release: impl Into<ReleaseId>) -> DeployApp {
         DeployApp { app: self.clone(), release: release.into(), timeout: None }
     }
@@ -56,7 +56,7 @@ impl AppHandle {
     /// Lists the deployments of the app, newest first: `GET /apps/:a/deployments`.
     ///
     /// # Errors
-    /// Not found, when there is no such app.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn deployments(&self) -> Request<Vec<Deployment>> {
         Request::list(&self.client, Spec::get("/apps/{app}/deployments", [self.app.as_str()]))
     }

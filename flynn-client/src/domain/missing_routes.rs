@@ -19,7 +19,8 @@ impl Domain {
     /// is the end of the old one gets no routes at all.
     ///
     /// # Errors
-    /// A validation error when a domain is empty; not found, when nothing is known of the migration.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) if a domain is empty; with
+    /// [`NotFound`](crate::ErrorKind::NotFound) if nothing is known of the migration.
     pub fn missing_routes(
         &self,
         old_domain: impl Into<String>,
@@ -35,9 +36,9 @@ impl Domain {
     /// has replaced.
     ///
     /// # Errors
-    /// Those of [`missing_routes`](Self::missing_routes) and of [`CreateRoute`](crate::routes::CreateRoute);
-    /// [`Error::missing_routes`] names what is still missing. The routes that were created stay; the next call creates
-    /// the rest.
+    /// Returns the errors of [`missing_routes`](Self::missing_routes) and of
+    /// [`CreateRoute`](crate::routes::CreateRoute); [`Error::missing_routes`] names what is still missing. The routes
+    /// that were created stay; the next call creates the rest.
     pub fn create_missing_routes(
         &self,
         old_domain: impl Into<String>,

@@ -22,7 +22,7 @@ impl Env {
     /// ```
     ///
     /// # Errors
-    /// A validation error with the number of the line that cannot be read.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) with the number of the line that cannot be read.
     pub fn from_dotenv(text: &str) -> Result<Self, Error> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (mut env, mut rest, mut line) = (Self::new(), text, 1);
@@ -44,7 +44,7 @@ impl Env {
     /// empty lines are skipped.
     ///
     /// # Errors
-    /// A validation error with the number of the line that has no name or no `=`.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) with the number of the line that has no name or no `=`.
     pub fn from_lines(text: &str) -> Result<Self, Error> {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
         let pair = |(number, line): (usize, &str)| match line.split_once('=') {
@@ -57,7 +57,7 @@ impl Env {
     /// Reads a JSON object whose values are strings.
     ///
     /// # Errors
-    /// A validation error with the position of what is not a string.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) with the position of what is not a string.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());

@@ -104,7 +104,7 @@ pub enum Pending {
     },
     /// The key is being rotated, and both keys work.
     KeyRotation {
-        /// Whether the new key was stored: [`resume`](crate::key_rotation::RotateKey::resume) with it then, otherwise
+        /// True if the new key was stored: [`resume`](crate::key_rotation::RotateKey::resume) with it then, otherwise
         /// start again.
         stored: bool,
     },

@@ -72,8 +72,8 @@ impl Jobs {
     /// [`attached`](RunJob::attached) connects its input and output.
     ///
     /// # Errors
-    /// Not found, when the app or the release does not exist. When the answer was lost ([`Error::may_have_acted`]), the
-    /// job may run, and [`Error::pending`] is [`Pending::PerhapsJob`].
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app or the release does not exist. When the answer
+    /// was lost ([`Error::may_have_acted`]), the job may run, and [`Error::pending`] is [`Pending::PerhapsJob`].
     pub fn run<A: Into<String>>(&self, args: impl IntoIterator<Item = A>) -> RunJob {
         RunJob {
             app: self.app.clone(),

@@ -63,7 +63,7 @@ fn too_large(what: &str) -> Error {
     Error::new(ErrorKind::TooLarge, format!("{what}; see `ClientBuilder::max_list_length`"))
 }
 
-/// Whether a text holds more objects, of all depths. The first two conditions are quick and decide as a rule.
+/// Returns whether a text holds more objects, of all depths. The first two conditions are quick and decide as a rule.
 fn has_more_objects_than(text: &[u8], most: usize) -> bool {
     text.len() / 2 > most && memchr_iter(b'{', text).count() > most && objects(text) > most
 }

@@ -53,13 +53,13 @@ impl AppHandle {
     /// [`after_running`](ChangeRelease::after_running) waits for a running deployment instead of failing.
     ///
     /// # Errors
-    /// - Not found, when there is no such app.
-    /// - A validation error for an empty variable name or an unknown process type.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
+    /// - [`Validation`](crate::ErrorKind::Validation) for an empty variable name or an unknown process type.
     /// - [`ErrorKind::DeploymentInProgress`] while the app is being deployed; nothing has changed then.
-    /// - [`ErrorKind::Conflict`] when another writer changed the same fields: [`Error::conflicting_changes`] has both
+    /// - [`ErrorKind::Conflict`] if another writer changed the same fields: [`Error::conflicting_changes`] has both
     ///   diffs, and [`Error::pending`] the other release.
-    /// - Those of the deployment. Once the release is created, [`Error::pending`] names it, and once the deployment is
-    ///   accepted, the deployment.
+    /// - Returns the errors of the deployment. Once the release is created, [`Error::pending`] names it, and once the
+    ///   deployment is accepted, the deployment.
     pub fn change_release(&self) -> ChangeRelease {
         ChangeRelease {
             app: self.clone(),

@@ -123,10 +123,10 @@ impl AppRoutes {
     /// app has such a route, the request is sent again, three times at most.
     ///
     /// # Errors
-    /// - A conflict for a duplicate or a reserved port.
-    /// - A validation error for a path whose domain has no route for `/`, for a certificate and key that do not belong
-    ///   together, or for a service whose other routes drain differently.
-    /// - Not found, when there is no such app.
+    /// - [`Conflict`](crate::ErrorKind::Conflict) for a duplicate or a reserved port.
+    /// - [`Validation`](crate::ErrorKind::Validation) for a path whose domain has no route for `/`, for a certificate
+    ///   and key that do not belong together, or for a service whose other routes drain differently.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn create(&self, route: NewRoute) -> CreateRoute {
         CreateRoute { app: self.app.clone(), route, timeout: None }
     }

@@ -20,8 +20,10 @@ impl AppRoutes {
     /// removed.
     ///
     /// # Errors
-    /// Not found, when there is no such route; a validation error for a certificate and key that do not belong
-    /// together; a conflict for a [`certificate`](UpdateRoute::certificate) of a route whose certificate is managed.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the route does not exist; with
+    /// [`Validation`](crate::ErrorKind::Validation) for a certificate and key that do not belong together; with
+    /// [`Conflict`](crate::ErrorKind::Conflict) for a [`certificate`](UpdateRoute::certificate) of a route whose
+    /// certificate is managed.
     pub fn update(&self, id: impl Into<RouteId>) -> UpdateRoute {
         UpdateRoute {
             routes: self.clone(),

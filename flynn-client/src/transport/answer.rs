@@ -26,7 +26,7 @@ struct Fault {
     retry: bool,
 }
 
-/// Whether a body is wrapped in `data`, as an unhealthy status is.
+/// Returns whether a body is wrapped in `data`, as an unhealthy status is.
 pub(crate) fn has_data(body: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Wrapped {
@@ -35,7 +35,7 @@ pub(crate) fn has_data(body: &[u8]) -> bool {
     serde_json::from_slice::<Wrapped>(body).is_ok_and(|wrapped| wrapped.data.is_some())
 }
 
-/// Whether an answer has a media type; case and parameters do not matter.
+/// Returns whether an answer has a media type; case and parameters do not matter.
 pub(crate) fn is_type(headers: &HeaderMap, essence: &str) -> bool {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let given = given.and_then(|given| given.split(';').next()).unwrap_or_default();

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 /// How many redirects a call follows.
 pub(crate) const MAX_HOPS: u32 = 5;
 
-/// Whether a status is a redirect.
+/// Returns whether a status is a redirect.
 pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }

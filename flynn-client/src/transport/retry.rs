@@ -131,7 +131,7 @@ fn is_plain_500(error: &Error) -> bool {
     error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR) && !error.server_says_retry()
 }
 
-/// Whether the error allows the call to be sent again.
+/// Returns whether the error allows the call to be sent again.
 fn may_repeat(error: &Error, repeat: Repeat) -> bool {
     let kind = error.kind();
     match repeat {

@@ -274,7 +274,7 @@ impl Transport {
     }
 }
 
-/// Whether the head of a success is what was asked for.
+/// Returns whether the head of a success is what was asked for.
 fn check_head(spec: &Spec, parts: &Parts) -> Result<(), Error> {
     if !spec.headers.contains_key(ACCEPT_ENCODING) {
         refuse_coding(&parts.headers)?;

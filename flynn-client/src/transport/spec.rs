@@ -224,7 +224,7 @@ impl Spec {
     }
 }
 
-/// Whether a path, or a part of one, has segments that lead to another place than it says.
+/// Returns whether a path, or a part of one, has segments that lead to another place than it says.
 fn leads_elsewhere(path: &str) -> bool {
     path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
 }

@@ -17,12 +17,12 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Whether the server says with it why it ends the stream.
+    /// Returns whether the server says with it why it ends the stream.
     pub(crate) fn is_error(&self) -> bool {
         self.event == "error"
     }
 
-    /// Whether it is not an item of the stream, such as the `ping` of a proxy.
+    /// Returns whether it is not an item of the stream, such as the `ping` of a proxy.
     pub(crate) fn is_foreign(&self) -> bool {
         !matches!(&*self.event, "" | "message" | "error")
     }

@@ -201,7 +201,7 @@ pub(crate) fn foreign(error: impl Into<BoxError>) -> Error {
     }
 }
 
-/// Whether TLS itself refused the peer.
+/// Returns whether TLS itself refused the peer.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error).any(<dyn std::error::Error>::is::<rustls::Error>)
 }

@@ -56,7 +56,7 @@ impl GitAnswer {
 /// Blocks for at most 30 seconds. `git` is the command to run, with your environment and folder.
 ///
 /// # Errors
-/// Those of [`Tokens::auth`]; [`Invalid`](ErrorKind::Invalid) if the cluster has no git URL;
+/// Returns the errors of [`Tokens::auth`]; [`Invalid`](ErrorKind::Invalid) if the cluster has no git URL;
 /// [`Git`](ErrorKind::Git) if git cannot be run or takes too long.
 pub fn ask(git: Command, cluster: &Cluster, tokens: &Tokens) -> Result<GitAnswer, Error> {
     let asked = Credential::for_url(cluster.git_url())?;
@@ -79,8 +79,8 @@ pub fn ask(git: Command, cluster: &Cluster, tokens: &Tokens) -> Result<GitAnswer
 /// `git credential reject` and blocks for at most 30 seconds.
 ///
 /// # Errors
-/// [`Invalid`](ErrorKind::Invalid) if `git_url` is not a URL; [`Git`](ErrorKind::Git) if git cannot
-/// be run or fails.
+/// Fails with [`Invalid`](ErrorKind::Invalid) if `git_url` is not a URL; [`Git`](ErrorKind::Git) if git cannot be run
+/// or fails.
 pub fn reject(git_url: &str) -> Result<(), Error> {
     reject_with(Command::new("git"), git_url)
 }
@@ -88,7 +88,7 @@ pub fn reject(git_url: &str) -> Result<(), Error> {
 /// Like [`reject`], with another git program, environment or folder.
 ///
 /// # Errors
-/// Those of [`reject`].
+/// Returns the errors of [`reject`].
 pub fn reject_with(git: Command, git_url: &str) -> Result<(), Error> {
     let (status, _) = run(git, "reject", &Credential::for_url(git_url)?)?;
     if !status.success() {

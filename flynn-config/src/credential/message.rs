@@ -65,8 +65,8 @@ impl Credential {
     /// password. Line ends can be CRLF.
     ///
     /// # Errors
-    /// [`Syntax`](ErrorKind::Syntax) for a line without `=` or with a NUL byte, for text that is not
-    /// UTF-8, and for a `url=` without scheme or host, or with an encoded line end.
+    /// Fails with [`Syntax`](ErrorKind::Syntax) for a line without `=` or with a NUL byte, for text that is not UTF-8,
+    /// and for a `url=` without scheme or host, or with an encoded line end.
     pub fn parse(message: &[u8]) -> Result<Self, Error> {
         let mut credential = Self::default();
         let mut at = 0;
@@ -94,7 +94,7 @@ impl Credential {
     /// Reads a message from git.
     ///
     /// # Errors
-    /// Those of [`parse`](Self::parse); [`Io`](ErrorKind::Io) if `input` cannot be read;
+    /// Returns the errors of [`parse`](Self::parse); [`Io`](ErrorKind::Io) if `input` cannot be read;
     /// [`Invalid`](ErrorKind::Invalid) for more than [`LONGEST`](Self::LONGEST) bytes.
     pub fn read(input: impl BufRead) -> Result<Self, Error> {
         let limit = Self::LONGEST as u64 + 1;
@@ -116,7 +116,7 @@ impl Credential {
     /// Returns the message for a URL without its password, as `git credential` takes it.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if the URL is not `scheme://host...` or has a line end in it.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) if the URL is not `scheme://host...` or has a line end in it.
     pub fn for_url(url: &str) -> Result<Self, Error> {
         let mut credential = Self::default();
         credential.set_url(url).map_err(|what| Error::new(ErrorKind::Invalid, what))?;
@@ -171,8 +171,7 @@ impl Credential {
     /// at the end: a helper's answer ends with its output.
     ///
     /// # Errors
-    /// `InvalidData` for a value with a line end or NUL byte, before anything is written; those of
-    /// `output`.
+    /// `InvalidData` for a value with a line end or NUL byte, before anything is written; the errors of `output`.
     pub fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let password = self.password.as_ref().map(ExposeSecret::expose_secret);
         let five = [

@@ -32,8 +32,8 @@ use target::{Target, mode_of};
 /// is an empty file.
 ///
 /// # Errors
-/// [`NotFound`](ErrorKind::NotFound) if there is no such file; [`Invalid`](ErrorKind::Invalid) if it
-/// is not a regular file or too large; [`Io`](ErrorKind::Io) for other errors of the system.
+/// Fails with [`NotFound`](ErrorKind::NotFound) if there is no such file; [`Invalid`](ErrorKind::Invalid) if it is not
+/// a regular file or too large; [`Io`](ErrorKind::Io) for other errors of the system.
 pub fn read_file(path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
     read_or_stdin(path.as_ref()).map(|(bytes, _)| bytes)
 }

@@ -216,14 +216,14 @@ impl Field {
         Self::ALL.into_iter().find(|field| folds_to(key, field.as_str()))
     }
 
-    /// Whether the original CLI writes the key even when it is empty.
+    /// Returns whether the original CLI writes the key even when it is empty.
     pub(crate) fn is_always_written(self) -> bool {
         matches!(self, Field::Name | Field::ControllerUrl | Field::GitUrl | Field::ImageUrl)
     }
 }
 
-/// Whether Go's `strings.EqualFold` finds `key` and `ascii` equal. It ignores case, also that of the
-/// Kelvin sign (`k`) and the long s (`s`).
+/// Returns whether Go's `strings.EqualFold` finds `key` and `ascii` equal. It ignores case, also that of the Kelvin
+/// sign (`k`) and the long s (`s`).
 pub(crate) fn folds_to(key: &str, ascii: &str) -> bool {
     let mut expected = ascii.bytes();
     key.chars().all(|c| {

@@ -62,8 +62,8 @@ impl FlynnRcEdit {
     /// Adds a cluster at the end of the file. The first cluster becomes the default.
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) if another cluster has its name, git URL, controller URL
-    /// or Docker URL; [`Invalid`](ErrorKind::Invalid) if it has no name or no domain.
+    /// Fails with [`Conflict`](ErrorKind::Conflict) if another cluster has its name, git URL, controller URL or Docker
+    /// URL; [`Invalid`](ErrorKind::Invalid) if it has no name or no domain.
     pub fn add(&mut self, new: &NewCluster) -> Result<(), Error> {
         self.add_unless(new, false).map(drop)
     }
@@ -75,7 +75,7 @@ impl FlynnRcEdit {
     /// `default` then names a cluster that does not exist, if the names differ.)
     ///
     /// # Errors
-    /// [`Conflict`](ErrorKind::Conflict) if it conflicts with several clusters; otherwise those of
+    /// Fails with [`Conflict`](ErrorKind::Conflict) if it conflicts with several clusters; otherwise the errors of
     /// [`add`](Self::add).
     pub fn add_or_replace(&mut self, new: &NewCluster) -> Result<Added, Error> {
         self.add_unless(new, true)
@@ -152,7 +152,7 @@ impl FlynnRcEdit {
     /// Makes a cluster the default.
     ///
     /// # Errors
-    /// [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no such cluster.
+    /// Fails with [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no such cluster.
     pub fn set_default(&mut self, name: &str) -> Result<(), Error> {
         if self.rc.cluster(name).is_none() {
             return Err(self.rc.unknown(name));
@@ -163,7 +163,7 @@ impl FlynnRcEdit {
     /// Returns the first cluster with this name, to change it.
     ///
     /// # Errors
-    /// [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no such cluster.
+    /// Fails with [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no such cluster.
     pub fn cluster_mut(&mut self, name: &str) -> Result<ClusterEdit<'_>, Error> {
         let index = self.rc.clusters().iter().position(|cluster| cluster.name() == name);
         let index = index.ok_or_else(|| self.rc.unknown(name))?;

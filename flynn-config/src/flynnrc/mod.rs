@@ -48,8 +48,8 @@ impl FlynnRc {
     /// Reads a `.flynnrc` from memory.
     ///
     /// # Errors
-    /// [`Syntax`](crate::ErrorKind::Syntax) with line and column if the text is not TOML, or a known
-    /// key has the wrong type or is given twice. The error shows none of the text.
+    /// Fails with [`Syntax`](crate::ErrorKind::Syntax) with line and column if the text is not TOML, or a known key has
+    /// the wrong type or is given twice. The error shows none of the text.
     pub fn parse(text: &str) -> Result<Self, Error> {
         let layout = layout::read(text)?;
         Ok(Self { text: text.to_owned(), layout, mode: Mode::default(), path: None })
@@ -58,7 +58,7 @@ impl FlynnRc {
     /// Reads the file at `path`, or standard input for `-`.
     ///
     /// # Errors
-    /// Those of [`read_file`](crate::read_file) and [`parse`](Self::parse).
+    /// Returns the errors of [`read_file`](crate::read_file) and [`parse`](Self::parse).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let (bytes, mode) = file::read_or_stdin(path).map_err(|e| e.if_missing(REMEDY))?;
@@ -69,8 +69,7 @@ impl FlynnRc {
     /// `%APPDATA%\flynn\flynnrc`).
     ///
     /// # Errors
-    /// Those of [`load`](Self::load); [`NotFound`](crate::ErrorKind::NotFound) if there is no home
-    /// folder.
+    /// Returns the errors of [`load`](Self::load); [`NotFound`](crate::ErrorKind::NotFound) if there is no home folder.
     pub fn load_default() -> Result<Self, Error> {
         Self::load(Locations::from_env()?.flynnrc())
     }
@@ -121,7 +120,7 @@ impl FlynnRc {
     /// Returns the result of an edit of this text, without writing a file, for a dry run.
     ///
     /// # Errors
-    /// Those of `change`.
+    /// Returns the errors of `change`.
     pub fn preview<E: From<Error>>(
         &self,
         change: impl FnOnce(&mut FlynnRcEdit) -> Result<(), E>,

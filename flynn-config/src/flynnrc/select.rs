@@ -8,9 +8,9 @@ impl FlynnRc {
     /// or else the first one.
     ///
     /// # Errors
-    /// [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no cluster with this name;
-    /// [`NoClusters`](ErrorKind::NoClusters) if there are none;
-    /// [`Unsupported`](ErrorKind::Unsupported) for an entry of 2014 or 2015.
+    /// Fails with [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no cluster with this name;
+    /// [`NoClusters`](ErrorKind::NoClusters) if there are none; [`Unsupported`](ErrorKind::Unsupported) for an entry of
+    /// 2014 or 2015.
     pub fn select(&self, argument: Option<&str>) -> Result<&Cluster, Error> {
         self.select_from(argument, std::env::var("FLYNN_CLUSTER").ok().as_deref())
     }
@@ -18,7 +18,7 @@ impl FlynnRc {
     /// Like [`select`](Self::select), with the value of `$FLYNN_CLUSTER` as an argument.
     ///
     /// # Errors
-    /// Those of [`select`](Self::select).
+    /// Returns the errors of [`select`](Self::select).
     pub fn select_from(
         &self,
         argument: Option<&str>,

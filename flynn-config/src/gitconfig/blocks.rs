@@ -149,8 +149,8 @@ pub(super) fn shown_helper(value: &str) -> &str {
     if may { value } else { "..." }
 }
 
-/// Whether the rest of a helper is as [`Helper::key_from_variable`](super::Helper::key_from_variable)
-/// writes it.
+/// Returns whether the rest of a helper is as [`Helper::key_from_variable`](super::Helper::key_from_variable) writes
+/// it.
 fn reads_a_variable(rest: &str) -> bool {
     let name = rest.strip_prefix(" \"${").and_then(|rest| rest.strip_suffix("}\"; }; f"));
     name.is_some_and(is_variable)

@@ -32,7 +32,7 @@ impl GitConfigEdit {
     /// Replaces the old value, or adds one as [`add`](Self::add) does.
     ///
     /// # Errors
-    /// [`SeveralValues`](crate::ErrorKind::SeveralValues) if the key has more than one value;
+    /// Fails with [`SeveralValues`](crate::ErrorKind::SeveralValues) if the key has more than one value;
     /// [`Invalid`](crate::ErrorKind::Invalid) for a key or value that git cannot hold.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
         self.change(|splices| splices.set(key, value))
@@ -44,7 +44,7 @@ impl GitConfigEdit {
     /// goes to the end of the file, spelled as in `key`.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a key or value that git cannot hold.
+    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a key or value that git cannot hold.
     pub fn add(&mut self, key: &str, value: &str) -> Result<(), Error> {
         self.change(|splices| splices.add(key, value))
     }
@@ -55,7 +55,7 @@ impl GitConfigEdit {
     /// or between it and the line before.
     ///
     /// # Errors
-    /// [`SeveralValues`](crate::ErrorKind::SeveralValues) if the key has more than one value;
+    /// Fails with [`SeveralValues`](crate::ErrorKind::SeveralValues) if the key has more than one value;
     /// [`Invalid`](crate::ErrorKind::Invalid) for a key that git cannot hold.
     pub fn unset(&mut self, key: &str) -> Result<bool, Error> {
         self.change(|splices| splices.unset(key))
@@ -64,7 +64,7 @@ impl GitConfigEdit {
     /// Removes all values of a key. Returns how many there were.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a key that git cannot hold.
+    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a key that git cannot hold.
     pub fn unset_all(&mut self, key: &str) -> Result<usize, Error> {
         self.change(|splices| splices.unset_all(key))
     }
@@ -77,7 +77,7 @@ impl GitConfigEdit {
     /// above the next section stay.
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a name that git cannot hold.
+    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a name that git cannot hold.
     pub fn remove_section(&mut self, name: &str) -> Result<usize, Error> {
         self.change(|splices| splices.remove_section(name))
     }
@@ -88,7 +88,7 @@ impl GitConfigEdit {
     /// settings that are [out of reach](Plan::out_of_reach).
     ///
     /// # Errors
-    /// Those of [`GitConfig::plan`], and those of [`GitConfig::load`] for an included file.
+    /// Returns the errors of [`GitConfig::plan`], and the errors of [`GitConfig::load`] for an included file.
     pub fn plan(&self, git_url: &str, change: BlockChange) -> Result<Plan, Error> {
         match self.config.files.first() {
             Some(file) => Includes::from_env().load_from(file.clone())?.plan(git_url, change),
@@ -99,7 +99,7 @@ impl GitConfigEdit {
     /// Makes the change of a plan, in the file as it is now.
     ///
     /// # Errors
-    /// Those of [`GitConfig::plan`].
+    /// Returns the errors of [`GitConfig::plan`].
     pub fn apply(&mut self, plan: &Plan) -> Result<(), Error> {
         self.change(|splices| splices.change_blocks(&plan.git_url, &plan.change))
     }

@@ -41,8 +41,8 @@ impl Environment {
     /// value of `GIT_CONFIG_COUNT`, or empty.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if git refuses the count: it is not a number, or is more than
-    /// 2³¹ - 1.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) if git refuses the count: it is not a number, or is more than 2³¹ -
+    /// 1.
     pub fn after(count: &str) -> Result<Self, Error> {
         let first = match count {
             "" => Some(0),
@@ -56,8 +56,7 @@ impl Environment {
     /// Adds a setting.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) for a key that git cannot hold, and for more than 2³¹ - 1
-    /// settings.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) for a key that git cannot hold, and for more than 2³¹ - 1 settings.
     pub fn set(mut self, key: &str, value: &str) -> Result<Self, Error> {
         Key::parse(key)?;
         if self.first + self.settings.len() >= MOST {
@@ -70,8 +69,7 @@ impl Environment {
     /// Adds the settings of a cluster's git URL.
     ///
     /// # Errors
-    /// Those of [`set`](Self::set), and [`Invalid`](ErrorKind::Invalid) for a path that is not
-    /// UTF-8.
+    /// Returns the errors of [`set`](Self::set), and [`Invalid`](ErrorKind::Invalid) for a path that is not UTF-8.
     pub fn flynn(
         self,
         git_url: &str,

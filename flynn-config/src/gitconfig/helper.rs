@@ -44,7 +44,7 @@ impl Helper {
     /// in no file and on no command line.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if the name is not that of a shell variable, which has letters,
+    /// Fails with [`Invalid`](ErrorKind::Invalid) if the name is not that of a shell variable, which has letters,
     /// digits and `_`, and does not start with a digit.
     pub fn key_from_variable(variable: &str) -> Result<Self, Error> {
         if !is_variable(variable) {
@@ -68,7 +68,7 @@ impl fmt::Debug for Helper {
     }
 }
 
-/// Whether the shell can read a variable with this name.
+/// Returns whether the shell can read a variable with this name.
 pub(super) fn is_variable(name: &str) -> bool {
     !name.starts_with(|c: char| c.is_ascii_digit())
         && !name.is_empty()

@@ -46,7 +46,7 @@ impl Includes {
     /// absolute paths, as with `git config --file -`.
     ///
     /// # Errors
-    /// Those of [`GitConfig::load`].
+    /// Returns the errors of [`GitConfig::load`].
     pub fn load(&self, path: impl AsRef<Path>) -> Result<GitConfig, Error> {
         let path = path.as_ref();
         let mut config = self.empty();

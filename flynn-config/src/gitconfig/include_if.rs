@@ -17,7 +17,7 @@ pub(super) struct IncludeContext<'a> {
 }
 
 impl IncludeContext<'_> {
-    /// Whether a condition holds. An unknown one does not, as with git.
+    /// Returns whether a condition holds. An unknown one does not, as with git.
     pub(super) fn holds(&self, condition: &str) -> bool {
         let Some((kind, pattern)) = condition.split_once(':') else { return false };
         match kind {
@@ -28,7 +28,7 @@ impl IncludeContext<'_> {
         }
     }
 
-    /// Whether the pattern matches the real path of the repository or the path that was given.
+    /// Returns whether the pattern matches the real path of the repository or the path that was given.
     fn in_repository(&self, pattern: &str, fold_case: bool) -> bool {
         let (Some(git_dir), Some((folder, pattern))) = (self.git_dir, self.expanded(pattern))
         else {
@@ -48,7 +48,7 @@ impl IncludeContext<'_> {
         fs::canonicalize(git_dir).is_ok_and(|real| is_in(&real)) || is_in(git_dir)
     }
 
-    /// Whether the pattern matches the branch in `HEAD`, with or without commits.
+    /// Returns whether the pattern matches the branch in `HEAD`, with or without commits.
     fn on_branch(&self, pattern: &str) -> bool {
         let head = self.git_dir.and_then(|dir| Some(file::read(&dir.join("HEAD")).ok()?.0));
         let branch = head.as_deref().and_then(|head| head.strip_prefix(b"ref:"));

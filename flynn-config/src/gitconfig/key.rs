@@ -34,8 +34,8 @@ impl<'a> SectionName<'a> {
         Ok(Self { base, subsection })
     }
 
-    /// Whether `section` of `text` has this name. The part up to the first dot is case-insensitive,
-    /// and so is all of an old `[section.subsection]` header.
+    /// Returns whether `section` of `text` has this name. The part up to the first dot is case-insensitive, and so is
+    /// all of an old `[section.subsection]` header.
     pub(crate) fn is_of(&self, section: &Section, text: &[u8]) -> bool {
         let base = text.get(section.base.clone()).unwrap_or_default();
         let quoted = section.subsection.clone().map(|s| text.get(s).unwrap_or_default());
@@ -85,7 +85,7 @@ fn strip_folded<'t>(text: &'t [u8], prefix: &[u8]) -> Option<&'t [u8]> {
     first.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// Whether `wanted` is `raw` in lower case, as git reads the old header form.
+/// Returns whether `wanted` is `raw` in lower case, as git reads the old header form.
 fn is_lowered(wanted: &[u8], raw: &[u8]) -> bool {
     wanted.iter().copied().eq(raw.iter().map(u8::to_ascii_lowercase))
 }

@@ -75,7 +75,7 @@ impl GitConfig {
     /// `~`.
     ///
     /// # Errors
-    /// [`Syntax`](crate::ErrorKind::Syntax) with line and column if git would refuse it.
+    /// Fails with [`Syntax`](crate::ErrorKind::Syntax) with line and column if git would refuse it.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, Error> {
         Ok(Self::from_file(File::parse(None, text.as_ref().to_vec())?, None))
     }
@@ -86,10 +86,9 @@ impl GitConfig {
     /// (`includeIf`) are skipped, because they depend on a repository: see [`Includes`].
     ///
     /// # Errors
-    /// Those of [`read_file`](crate::read_file) and [`parse`](Self::parse). A missing included file
-    /// is skipped, as git does. [`Invalid`](crate::ErrorKind::Invalid) also if includes are more than
-    /// ten deep, have no path, or have one in the home of another user (`~name/`), and if the files
-    /// are too many or too large.
+    /// Returns the errors of [`read_file`](crate::read_file) and [`parse`](Self::parse). A missing included file is
+    /// skipped, as git does. [`Invalid`](crate::ErrorKind::Invalid) also if includes are more than ten deep, have no
+    /// path, or have one in the home of another user (`~name/`), and if the files are too many or too large.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         Includes::from_env().load(path)
     }
@@ -102,11 +101,10 @@ impl GitConfig {
     /// modes and links as [`FlynnRc::edit`](crate::FlynnRc::edit) does.
     ///
     /// # Errors
-    /// Those of [`parse`](Self::parse) and of `change`; [`Locked`](crate::ErrorKind::Locked), with the
-    /// age of the lock, if the lock file exists for [10 seconds](crate::LOCK_TIMEOUT) without a
-    /// change; otherwise those of [`FlynnRc::edit`](crate::FlynnRc::edit).
-    /// [`Invalid`](crate::ErrorKind::Invalid) also for `GIT_CONFIG_GLOBAL=/dev/null`, which git
-    /// replaces by a file.
+    /// Returns the errors of [`parse`](Self::parse) and of `change`; [`Locked`](crate::ErrorKind::Locked), with the age
+    /// of the lock, if the lock file exists for [10 seconds](crate::LOCK_TIMEOUT) without a change; otherwise the
+    /// errors of [`FlynnRc::edit`](crate::FlynnRc::edit). [`Invalid`](crate::ErrorKind::Invalid) also for
+    /// `GIT_CONFIG_GLOBAL=/dev/null`, which git replaces by a file.
     pub fn edit<T, E: From<Error>>(
         path: impl AsRef<Path>,
         change: impl FnOnce(&mut GitConfigEdit) -> Result<T, E>,
@@ -123,7 +121,7 @@ impl GitConfig {
     /// Returns the result of an edit of the file itself, without writing it, for a dry run.
     ///
     /// # Errors
-    /// Those of `change`.
+    /// Returns the errors of `change`.
     pub fn preview<E: From<Error>>(
         &self,
         change: impl FnOnce(&mut GitConfigEdit) -> Result<(), E>,

@@ -96,8 +96,7 @@ impl GitConfig {
     /// [`GitConfigEdit::apply`]: super::GitConfigEdit::apply
     ///
     /// # Errors
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a URL or path that a git configuration cannot
-    /// hold.
+    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a URL or path that a git configuration cannot hold.
     pub fn plan(&self, git_url: &str, change: BlockChange) -> Result<Plan, Error> {
         let empty = File::default();
         let file = self.files.first().unwrap_or(&empty);

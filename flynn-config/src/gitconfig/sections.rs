@@ -49,7 +49,7 @@ impl File {
         }
     }
 
-    /// Whether a section is empty without the ranges `own`, with no comment in it or above it.
+    /// Returns whether a section is empty without the ranges `own`, with no comment in it or above it.
     pub(super) fn is_empty_without(&self, section: usize, own: &[Range<usize>]) -> bool {
         let Some(Section { header, .. }) = self.parsed.sections.get(section) else { return false };
         let blank = |range: Range<usize>| is_blank(self.text.get(range).unwrap_or_default());

@@ -1,6 +1,6 @@
 //! git's path patterns (`wildmatch.c` with `WM_PATHNAME`), matched in bounded time.
 
-/// Whether `pattern` matches all of `path`.
+/// Returns whether `pattern` matches all of `path`.
 ///
 /// `*` and `?` match within a folder, `**/` any number of folders, a `/**` at the end everything
 /// below, and `[a-z]`, `[!a-z]` and `[[:alpha:]]` one byte. As with git, patterns match bytes, and an
@@ -97,7 +97,7 @@ impl States {
 }
 
 impl Token {
-    /// Whether the token of a single byte matches this one.
+    /// Returns whether the token of a single byte matches this one.
     fn is(&self, byte: u8) -> bool {
         match self {
             Token::One(one) => *one == byte,

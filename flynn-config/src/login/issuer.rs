@@ -26,7 +26,7 @@ impl Issuer {
     /// Returns the issuer of a cluster.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if its URL is not an `https` URL.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) if its URL is not an `https` URL.
     pub fn of(cluster: &Cluster) -> Result<Self, Error> {
         let invalid = || {
             let name = cluster.name();
@@ -101,7 +101,7 @@ impl IssuedToken {
     /// Reads the JSON of a response with status 200 that was received at the time `received`.
     ///
     /// # Errors
-    /// [`Syntax`](ErrorKind::Syntax) if it has no token. The error shows none of the JSON.
+    /// Fails with [`Syntax`](ErrorKind::Syntax) if it has no token. The error shows none of the JSON.
     pub fn parse(body: &[u8], received: SystemTime) -> Result<Self, Error> {
         // The Display of the source could show a token.
         let response: Map<String, Value> = serde_json::from_slice(body).map_err(|e| {

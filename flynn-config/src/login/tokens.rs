@@ -76,12 +76,12 @@ impl Tokens {
     /// As with the fork's CLI, the login takes precedence over a key even if its token has expired.
     ///
     /// # Errors
-    /// [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is neither a key nor a token;
-    /// [`TokenExpired`] if the login must be renewed; [`Syntax`](ErrorKind::Syntax) if a cache file
-    /// is not valid; [`Locked`](ErrorKind::Locked) if another program holds its lock;
-    /// [`Invalid`](ErrorKind::Invalid) and [`Io`](ErrorKind::Io) if it cannot be read.
+    /// Fails with [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is neither a key nor a token; [`TokenExpired`] if
+    /// the login must be renewed; [`Syntax`](ErrorKind::Syntax) if a cache file is not valid;
+    /// [`Locked`](ErrorKind::Locked) if another program holds its lock; [`Invalid`](ErrorKind::Invalid) and
+    /// [`Io`](ErrorKind::Io) if it cannot be read.
     ///
-    /// [`TokenExpired`]: ErrorKind::TokenExpired
+    /// Fails with [`TokenExpired`]: ErrorKind::TokenExpired
     pub fn auth(&self, cluster: &Cluster) -> Result<Auth, Error> {
         let key = cluster.key().expose_secret();
         if key.trim_start().starts_with(PERSONAL) {
@@ -98,9 +98,9 @@ impl Tokens {
     /// [`store`](Self::store).
     ///
     /// # Errors
-    /// [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is no refresh token or it has expired;
-    /// [`Invalid`](ErrorKind::Invalid) if the issuer's URL is not an `https` URL; those of
-    /// [`auth`](Self::auth) for a cache file.
+    /// Fails with [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is no refresh token or it has expired;
+    /// [`Invalid`](ErrorKind::Invalid) if the issuer's URL is not an `https` URL; the errors of [`auth`](Self::auth)
+    /// for a cache file.
     pub fn refresh(&self, cluster: &Cluster) -> Result<Refresh, Error> {
         let issuer = Issuer::of(cluster)?;
         for path in self.paths(cluster) {
@@ -119,9 +119,8 @@ impl Tokens {
     /// unknown fields stay. A new file has mode 0600.
     ///
     /// # Errors
-    /// [`Invalid`](ErrorKind::Invalid) if the cluster's name cannot be the name of a folder; those of
-    /// [`auth`](Self::auth) for the existing file; [`ReadOnly`](ErrorKind::ReadOnly) if you may not
-    /// write it.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) if the cluster's name cannot be the name of a folder; the errors of
+    /// [`auth`](Self::auth) for the existing file; [`ReadOnly`](ErrorKind::ReadOnly) if you may not write it.
     pub fn store(&self, cluster: &Cluster, token: &IssuedToken) -> Result<(), Error> {
         let paths = self.paths(cluster);
         let path = paths.iter().find(|path| path.exists()).or(paths.first()).ok_or_else(|| {
@@ -341,7 +340,7 @@ fn not_logged_in(cluster: &Cluster) -> Error {
     Error::new(ErrorKind::NotLoggedIn, message)
 }
 
-/// Whether a name is that of a file in the folder.
+/// Returns whether a name is that of a file in the folder.
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name != "." && !name.contains("..") && !name.contains(['/', '\\', '\0'])
 }

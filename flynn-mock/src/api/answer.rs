@@ -122,9 +122,9 @@ pub(crate) struct Attach {
     pub(crate) job: String,
     /// The program to drive: first [`Input::Start`](crate::Input::Start), then what the client sends.
     pub(crate) program: Box<dyn Program>,
-    /// Whether it runs on a terminal.
+    /// True if it runs on a terminal.
     pub(crate) tty: bool,
-    /// Whether its output goes to the log; it is then sent line by line.
+    /// True if its output goes to the log; it is then sent line by line.
     pub(crate) logged: bool,
     /// Until when the first byte that the client sends is lost.
     pub(crate) input_lost_until: Option<Timestamp>,

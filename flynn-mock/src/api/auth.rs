@@ -66,7 +66,7 @@ pub(crate) enum Access {
     Forbidden,
 }
 
-/// Whether the controller lets the request in.
+/// Returns whether the controller lets the request in.
 pub(crate) fn access(engine: &Engine, request: &Request) -> Access {
     let (user, mut password) = basic(request).unwrap_or_default();
     let open = engine.dialect.open_ca || (password.is_empty() && bearer(request).is_none());
@@ -105,7 +105,7 @@ fn bearer(request: &Request) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
 }
 
-/// Whether a token covers a call. Grants on an app cover only paths under it.
+/// Returns whether a token covers a call. Grants on an app cover only paths under it.
 fn covers(engine: &Engine, token: &Token, request: &Request) -> bool {
     let fine = engine.dialect.tokens == Tokens::Limited;
     if token.is_admin(!fine) {

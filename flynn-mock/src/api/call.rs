@@ -32,7 +32,7 @@ impl Call<'_> {
     }
 }
 
-/// Whether each `%` begins an escape.
+/// Returns whether each `%` begins an escape.
 pub(crate) fn is_well_escaped(text: &str) -> bool {
     text.split('%')
         .skip(1)

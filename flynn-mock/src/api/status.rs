@@ -51,7 +51,7 @@ struct Cluster {
     version: &'static str,
 }
 
-/// Whether the status app trusts the address without a key.
+/// Returns whether the status app trusts the address without a key.
 fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {

@@ -20,7 +20,7 @@ pub(crate) struct Cursor {
     sent: Timestamp,
     /// Which shutdown it belongs to: streams of an earlier generation end.
     generation: u64,
-    /// Whether it is one of server-sent events, with comments while nothing happens.
+    /// True if it is one of server-sent events, with comments while nothing happens.
     comments: bool,
     ended: bool,
 }

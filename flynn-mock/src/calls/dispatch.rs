@@ -103,7 +103,7 @@ const FORBIDDEN: &str =
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Whether a host is an address or a name without a domain.
+/// Returns whether a host is an address or a name without a domain.
 fn is_bare(host: &str) -> bool {
     !host.contains('.') || host.parse::<std::net::IpAddr>().is_ok()
 }

@@ -46,7 +46,7 @@ impl Report {
         self.outcomes.len()
     }
 
-    /// Whether no check ran.
+    /// Returns whether no check ran.
     pub fn is_empty(&self) -> bool {
         self.outcomes.is_empty()
     }

@@ -88,7 +88,7 @@ impl Target {
     /// `FLYNN_TEST_CONTROLLER_PIN` pins its certificate. `None` when there is none.
     ///
     /// # Errors
-    /// When the key is missing or the pin is none.
+    /// Fails if the key is missing or the pin is none.
     pub fn from_env() -> Option<Result<Self, String>> {
         let variable = |name: &str| std::env::var(format!("FLYNN_TEST_CONTROLLER_{name}")).ok();
         let url = variable("URL")?;
@@ -107,7 +107,7 @@ impl Target {
     /// One call with the key; a body is JSON.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails if there is no answer.
     pub async fn call(
         &self,
         method: Method,
@@ -121,7 +121,7 @@ impl Target {
     /// Reads an event stream until `enough` holds of what has come.
     ///
     /// # Errors
-    /// When there is no answer.
+    /// Fails if there is no answer.
     pub async fn stream(
         &self,
         target: &str,

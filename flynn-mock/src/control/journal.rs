@@ -25,7 +25,7 @@ impl Journal {
     /// Writes the requests of a mock to a new file, or to the end of an existing one.
     ///
     /// # Errors
-    /// The reason why the file cannot be opened.
+    /// Returns why the file cannot be opened.
     pub fn open(path: impl AsRef<Path>, control: &Control) -> io::Result<Self> {
         let file = File::options().append(true).create(true).open(path)?;
         let hub = Arc::clone(control.mock().hub());

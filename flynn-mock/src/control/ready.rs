@@ -87,7 +87,7 @@ impl ReadyFile {
     /// Writes the file.
     ///
     /// # Errors
-    /// The reason why the file cannot be written.
+    /// Returns why the file cannot be written.
     pub fn write(path: impl Into<PathBuf>, control: &Control) -> io::Result<Self> {
         let path = path.into();
         let document = Document {

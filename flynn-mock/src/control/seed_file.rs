@@ -205,7 +205,7 @@ impl SeedFile {
     /// Reads a seed file.
     ///
     /// # Errors
-    /// If the file cannot be read or is not valid.
+    /// Fails if the file cannot be read or is not valid.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, SeedFileError> {
         let file = path.as_ref().to_owned();
         match fs::read_to_string(&file).map_err(Reason::from).and_then(|text| parse(&text)) {
@@ -217,7 +217,7 @@ impl SeedFile {
     /// Reads a seed file from memory.
     ///
     /// # Errors
-    /// If the text is not valid.
+    /// Fails if the text is not valid.
     pub fn parse(toml: &str) -> Result<Self, SeedFileError> {
         parse(toml).map_err(|reason| SeedFileError { file: "the seed".into(), reason })
     }

@@ -48,8 +48,8 @@ impl Control {
     /// stands for any free port.
     ///
     /// # Errors
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the address is not a loopback address;
-    /// otherwise the reason why it cannot be listened on.
+    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if the address is not a loopback address; otherwise the
+    /// reason why it cannot be listened on.
     pub fn start(mock: MockController, address: SocketAddr) -> io::Result<Self> {
         if !address.ip().is_loopback() {
             let why = format!("the control API needs a loopback address, not {address}");

@@ -161,7 +161,7 @@ pub(crate) struct Options {
     pub(crate) backup_error: Option<String>,
     /// Who makes certificates; `None` gives placeholder texts that no TLS stack accepts.
     pub(crate) certifier: Option<Certifier>,
-    /// Whether a followed log gets a line `tick N` every two seconds, as in the recordings.
+    /// True if a followed log gets a line `tick N` every two seconds, as in the recordings.
     pub(crate) ticking_log: bool,
     /// The names of the hosts, in the order in which jobs are placed.
     pub(crate) hosts: Vec<String>,

@@ -113,14 +113,14 @@ pub(crate) struct Reaction {
 pub(crate) struct Callbacks {
     waiting: std::collections::VecDeque<Callback>,
     running: bool,
-    /// Whether somebody else runs them; if not, the engine does at once.
+    /// True if somebody else runs them; if not, the engine does at once.
     pub(crate) outside: bool,
     /// How many there were so far.
     pub(crate) count: u64,
 }
 
 impl Callbacks {
-    /// Whether steps have to wait.
+    /// Returns whether steps have to wait.
     pub(crate) fn hold(&self) -> bool {
         self.running || !self.waiting.is_empty()
     }

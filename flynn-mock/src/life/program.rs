@@ -15,11 +15,11 @@ pub struct Command {
     pub args: Vec<String>,
     /// The environment, the release's included where the job asked for it.
     pub env: std::collections::BTreeMap<String, String>,
-    /// Whether it runs on a terminal.
+    /// True if it runs on a terminal.
     pub tty: bool,
     /// The lines and columns of its terminal at the start; 0 when the request names none.
     pub size: (u16, u16),
-    /// Whether a client is attached, so that input can come.
+    /// True if a client is attached, so that input can come.
     pub attached: bool,
 }
 
@@ -217,7 +217,7 @@ impl Program for Shell {
     }
 }
 
-/// Whether a signal ends a process that does not handle it. The host reports such an end as status 0.
+/// Returns whether a signal ends a process that does not handle it. The host reports such an end as status 0.
 fn kills(signal: u32) -> bool {
     // SIGCHLD, SIGCONT, the four that stop a process, SIGURG and SIGWINCH do not.
     matches!(signal, 1..=64) && !matches!(signal, 17..=23 | 28)

@@ -186,7 +186,7 @@ impl Engine {
         away.then_some(self.races.away_until)
     }
 
-    /// Whether a route loses against another that is storing the same new certificate.
+    /// Returns whether a route loses against another that is storing the same new certificate.
     pub(crate) fn loses_certificate(&mut self, route: &Route) -> bool {
         let chance = self.races.wanted.route_conflict;
         if chance == 0 {

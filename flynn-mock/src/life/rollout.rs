@@ -45,7 +45,7 @@ const TOLERATED_FAILURES: u32 = 5;
 const ROLLBACK_SECONDS: i64 = 10;
 
 impl Rollout {
-    /// Whether it deploys this app.
+    /// Returns whether it deploys this app.
     pub(crate) fn is_of(&self, app: &str) -> bool {
         self.deployment.app == app
     }
@@ -238,7 +238,7 @@ impl Engine {
         }
     }
 
-    /// Whether nothing keeps a deployment from its next operation.
+    /// Returns whether nothing keeps a deployment from its next operation.
     fn can_go_on(&self, rollout: &Rollout) -> bool {
         if self.tables.app(&rollout.deployment.app).is_err() {
             return false; // Deleted: nothing happens any more until its time is over.
@@ -307,8 +307,8 @@ impl Engine {
         self.roll_back(&id, "scale request cancelled".to_owned());
     }
 
-    /// Whether a deployment waits for a cancelled scale request of its new release. A later request
-    /// stays pending until the deployment has failed.
+    /// Returns whether a deployment waits for a cancelled scale request of its new release. A later request stays
+    /// pending until the deployment has failed.
     pub(crate) fn is_held_by_rollout(&self, release: &str) -> bool {
         let waits_for = |id: &String| {
             let mut requests = self.tables.scale_requests.iter();
@@ -461,13 +461,13 @@ impl Engine {
         self.later(self.options.delays.work, deadline);
     }
 
-    /// Whether a deployment is still under way, and with which status it ended.
+    /// Returns whether a deployment is still under way, and with which status it ended.
     pub(crate) fn deployment_outcome(&self, id: &str) -> Option<DeploymentStatus> {
         let row = self.tables.deployments.iter().find(|d| d.id == id)?;
         (!row.is_under_way()).then_some(row.status)
     }
 
-    /// Whether a step has nothing to do any more: the deadline of something that was in time.
+    /// Returns whether a step has nothing to do any more: the deadline of something that was in time.
     pub(crate) fn is_stale(&self, step: &Step) -> bool {
         let Step::Deadline { deployment, step } = step else { return false };
         !self

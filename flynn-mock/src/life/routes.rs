@@ -176,8 +176,8 @@ impl Engine {
         free.get(draw.checked_rem(free.len())?).copied()
     }
 
-    /// Whether another route of the service drains its backends and this one does not, or the
-    /// other way round. The server looks at http routes alone, for tcp routes too.
+    /// Returns whether another route of the service drains its backends and this one does not, or the other way round.
+    /// The server looks at http routes alone, for tcp routes too.
     fn drains_differently(&self, route: &Route) -> bool {
         self.tables
             .routes

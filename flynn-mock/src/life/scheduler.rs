@@ -149,7 +149,7 @@ impl Engine {
         }
     }
 
-    /// Whether a type's tags keep it from all hosts: the mock's hosts have none.
+    /// Returns whether a type's tags keep it from all hosts: the mock's hosts have none.
     fn is_barred(&self, app: &str, release: &str, typ: &str) -> bool {
         let tags = self.tables.formation(app, release).ok().and_then(|f| f.tags.as_ref());
         let tags = tags.and_then(|tags| tags.get(typ)).and_then(Option::as_ref);
@@ -168,7 +168,7 @@ impl Engine {
         }
     }
 
-    /// Whether all jobs of a formation are as it wants them.
+    /// Returns whether all jobs of a formation are as it wants them.
     pub(crate) fn is_settled(&self, app: &str, release: &str) -> bool {
         let wanted = self.wanted(app, release);
         self.types_of(app, release).iter().all(|typ| {
@@ -268,7 +268,7 @@ impl Engine {
         own.or_else(|| release.env.get(name)).cloned()
     }
 
-    /// Whether the job crashes as soon as it starts.
+    /// Returns whether the job crashes as soon as it starts.
     fn crashes(&self, job: &Job) -> bool {
         let on_request = self.job_env(job, "CRASH").is_some_and(|value| value == "true");
         on_request || self.last_words(job).is_some()
@@ -281,7 +281,7 @@ impl Engine {
         self.router_fault(release, &job.kind)
     }
 
-    /// Whether a step does nothing but start a job again that will crash again.
+    /// Returns whether a step does nothing but start a job again that will crash again.
     pub(crate) fn restarts_a_crash(&self, step: &Step) -> bool {
         let Step::Place { job } = step else { return false };
         self.job_row(job, &[JobState::Pending])
@@ -361,7 +361,7 @@ impl Engine {
         self.later(delay, Step::Stopped { job: uuid.to_owned() });
     }
 
-    /// Whether the router drains the connections of the job's backends before it stops.
+    /// Returns whether the router drains the connections of the job's backends before it stops.
     fn is_drained(&self, job: &Job) -> bool {
         let release = self.tables.releases.iter().find(|r| r.id == job.release);
         let process = release.and_then(|r| r.processes.get(&job.kind));

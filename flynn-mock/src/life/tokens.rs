@@ -42,13 +42,13 @@ impl Token {
         self
     }
 
-    /// Whether it may do everything; `if_empty` says so for one without scopes and grants.
+    /// Returns whether it may do everything; `if_empty` says so for one without scopes and grants.
     pub(crate) fn is_admin(&self, if_empty: bool) -> bool {
         let named = self.scopes.iter().any(|scope| scope == "cluster:admin" || scope == "*");
         named || (if_empty && self.scopes.is_empty() && self.grants.is_empty())
     }
 
-    /// Whether it has one of these permissions on an app, named as in the path.
+    /// Returns whether it has one of these permissions on an app, named as in the path.
     pub(crate) fn may(&self, app: &str, permissions: &[&str]) -> bool {
         // A scope that nobody knows takes everything else away.
         self.scopes.is_empty()

@@ -70,7 +70,7 @@ impl Engine {
         self.store_volume(volume).id
     }
 
-    /// Whether a job that has not ended has the volume.
+    /// Returns whether a job that has not ended has the volume.
     fn is_mounted(&self, volume: &str) -> bool {
         let mut jobs = self.tables.jobs.iter().filter(|job| !job.is_down());
         jobs.any(|job| job.volumes.iter().any(|id| id == volume))

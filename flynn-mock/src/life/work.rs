@@ -76,7 +76,7 @@ impl Queue {
         (due <= until).then(|| (due, entry.remove()))
     }
 
-    /// Whether a formation is to be reconciled anyway.
+    /// Returns whether a formation is to be reconciled anyway.
     pub(crate) fn will_reconcile(&self, app: &str, release: &str) -> bool {
         self.steps.values().any(|step| {
             matches!(step, Step::Reconcile { app: a, release: r } if a == app && r == release)
@@ -116,7 +116,7 @@ impl Engine {
         while self.now < limit && self.ends_something() && self.run_next(limit) {}
     }
 
-    /// Whether a step is to come that does not just restart a job to crash again.
+    /// Returns whether a step is to come that does not just restart a job to crash again.
     fn ends_something(&self) -> bool {
         self.queue.iter().any(|(_, step)| !self.is_stale(step) && !self.restarts_a_crash(step))
     }

@@ -40,7 +40,7 @@ impl Clock {
         self.now()
     }
 
-    /// Whether the test moves it.
+    /// Returns whether the test moves it.
     #[cfg(feature = "controller")]
     pub(crate) fn is_driven(&self) -> bool {
         matches!(self, Self::Driven { .. })

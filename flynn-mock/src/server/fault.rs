@@ -288,7 +288,7 @@ impl Faults {
 
 #[cfg(feature = "controller")]
 impl Fault {
-    /// Whether [`retry`](Self::retry) can be set.
+    /// Returns whether [`retry`](Self::retry) can be set.
     pub(crate) fn has_error_body(&self) -> bool {
         matches!(&self.kind, Some(Effect::Instead { json: true, .. }))
     }

@@ -28,7 +28,7 @@ pub(crate) struct App {
 }
 
 impl App {
-    /// Whether it is one of Flynn's own.
+    /// Returns whether it is one of Flynn's own.
     pub(crate) fn is_system(&self) -> bool {
         self.meta.get("flynn-system-app").is_some_and(|v| v == "true")
     }

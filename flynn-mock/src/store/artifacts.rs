@@ -51,7 +51,7 @@ impl Artifact {
         }
     }
 
-    /// Whether its files are in the cluster's blobstore.
+    /// Returns whether its files are in the cluster's blobstore.
     pub(crate) fn in_blobstore(&self) -> bool {
         self.meta.get("blobstore").is_some_and(|v| v == "true")
     }

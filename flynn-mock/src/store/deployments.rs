@@ -28,7 +28,7 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// Whether a worker has it, or will have it.
+    /// Returns whether a worker has it, or will have it.
     pub(crate) fn is_under_way(&self) -> bool {
         matches!(
             self.status,

@@ -70,7 +70,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Whether the text is a UUID as Flynn recognises one: lower case, dashes optional.
+/// Returns whether the text is a UUID as Flynn recognises one: lower case, dashes optional.
 pub(crate) fn is_uuid(text: &str) -> bool {
     let lower_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
     let mut digits = 0;

@@ -48,7 +48,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Whether it has ended.
+    /// Returns whether it has ended.
     pub(crate) fn is_down(&self) -> bool {
         matches!(self.state, JobState::Down | JobState::Crashed | JobState::Failed)
     }

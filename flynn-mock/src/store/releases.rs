@@ -33,7 +33,7 @@ pub(crate) struct Release {
 }
 
 impl Release {
-    /// Whether it was made by a git push.
+    /// Returns whether it was made by a git push.
     pub(crate) fn is_slug(&self) -> bool {
         self.meta.get("git").is_some_and(|value| value == "true")
     }

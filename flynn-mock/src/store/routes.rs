@@ -50,7 +50,7 @@ pub(crate) struct Route {
 }
 
 impl Tables {
-    /// Whether a service has a route whose backends are drained before they stop.
+    /// Returns whether a service has a route whose backends are drained before they stop.
     pub(crate) fn has_draining_route(&self, service: &str) -> bool {
         self.routes.iter().any(|r| !r.deleted && r.service == service && r.drain_backends)
     }

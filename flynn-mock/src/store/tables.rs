@@ -19,7 +19,7 @@ pub(crate) enum Absent {
     NotText,
 }
 
-/// Whether Go's `omitempty` leaves the value out.
+/// Returns whether Go's `omitempty` leaves the value out.
 pub(crate) fn empty<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

@@ -308,7 +308,7 @@ impl World {
         assert_ne!(answer.status.as_u16(), 500, "{method} {path} {body}: {told}");
     }
 
-    /// Whether the call links an app to a resource that it is linked to: the database takes no link twice.
+    /// Returns whether the call links an app to a resource that it is linked to: the database takes no link twice.
     fn is_linked(&mut self, method: &str, path: &str) -> bool {
         let Some((resource, app)) = path.split_once("/apps/") else { return false };
         let linked = self.list(&format!("/apps/{app}/resources"));

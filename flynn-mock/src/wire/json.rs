@@ -42,7 +42,7 @@ fn escaped(text: String) -> String {
 pub(crate) struct BodyRules {
     /// How many bytes of a body it reads.
     pub(crate) most_read: usize,
-    /// Whether the content type must be JSON.
+    /// True if the content type must be JSON.
     pub(crate) json_type: bool,
 }
 

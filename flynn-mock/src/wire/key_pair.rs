@@ -301,8 +301,8 @@ fn ec_key(der: &[u8], named: Option<&Oid<'_>>) -> Option<Private> {
     (scalar.len() <= curve.size()).then(|| Private::Ec(curve, scalar.to_vec(), point))
 }
 
-/// Whether the scalar makes the point. Go computes it; on the curves that ring does not know the
-/// key's own word is taken for it.
+/// Returns whether the scalar makes the point. Go computes it; on the curves that ring does not know the key's own word
+/// is taken for it.
 fn has_point(curve: Curve, scalar: &[u8], own: Option<&[u8]>, point: &[u8]) -> bool {
     let Some(algorithm) = curve.signing() else { return own.is_none_or(|own| own == point) };
     let mut padded = vec![0; curve.size().saturating_sub(scalar.len())];

@@ -9,7 +9,7 @@ use super::error::Fail;
 pub(crate) struct Schemas {
     /// The deployment strategies.
     pub(crate) strategies: &'static [&'static str],
-    /// Whether the schema checks the fields of an app that the database checks otherwise.
+    /// True if the schema checks the fields of an app that the database checks otherwise.
     pub(crate) checks_apps: bool,
     /// The types of artifacts.
     pub(crate) artifact_kinds: &'static [&'static str],

@@ -34,7 +34,7 @@ pub(super) struct Facts {
     pub(super) is_ca: bool,
     pub(super) for_servers: bool,
     pub(super) may_sign: bool,
-    /// Whether the key usage, if there is one, allows signatures (`digitalSignature`).
+    /// True if the key usage, if there is one, allows signatures (`digitalSignature`).
     pub(super) may_authenticate: bool,
     pub(super) must_staple: bool,
     /// Why Go cannot read the public key although its kind is known.
@@ -151,7 +151,7 @@ impl Facts {
 /// 1.3.6.1.5.5.7.1.24
 const TLS_FEATURE: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 24];
 
-/// Whether a list of TLS extensions has `status_request`. Clients ignore its second version.
+/// Returns whether a list of TLS extensions has `status_request`. Clients ignore its second version.
 fn requires_stapling(features: &[u8]) -> bool {
     let Some(mut features) = Reader::new(features).enter(SEQUENCE) else { return false };
     std::iter::from_fn(|| features.unsigned()).any(|feature| feature == [5])
@@ -226,8 +226,8 @@ fn unreadable_by_go(key: &SubjectPublicKeyInfo<'_>) -> Option<&'static str> {
     }
 }
 
-/// Whether rustls-webpki processes an extension: key usage, alternative names, basic and name
-/// constraints, distribution points, extended key usage; and SCTs (1.3.6.1.4.1.11129.2.4.2).
+/// Returns whether rustls-webpki processes an extension: key usage, alternative names, basic and name constraints,
+/// distribution points, extended key usage; and SCTs (1.3.6.1.4.1.11129.2.4.2).
 fn is_processed(oid: &[u8]) -> bool {
     match oid {
         [0x55, 0x1d, last] => matches!(last, 15 | 17 | 19 | 30 | 31 | 37),

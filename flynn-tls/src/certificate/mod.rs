@@ -41,7 +41,8 @@ impl Certificate {
     /// Reads one certificate in DER.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if it is not X.509, or other data follows it.
+    /// Fails with [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if it is not X.509, or other data follows
+    /// it.
     pub fn from_der(der: impl Into<CertificateDer<'static>>) -> Result<Self, Error> {
         let der = der.into();
         let facts = Facts::read(&der)?;
@@ -51,8 +52,8 @@ impl Certificate {
     /// Reads the first certificate of a PEM file, or a DER file.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if there is none (the message says
-    /// what the file contains instead), or it is damaged.
+    /// Fails with [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if there is none (the message says what the
+    /// file contains instead), or it is damaged.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         pem::first_certificate(file.as_ref())
     }

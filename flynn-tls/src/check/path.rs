@@ -28,7 +28,7 @@ pub(super) struct Outcome {
     /// The path as positions in the bundle, the leaf first, a root of the file last; or webpki's
     /// error.
     path: Result<Vec<usize>, E>,
-    /// Whether a certificate of the file names one of the roots as its issuer.
+    /// True if a certificate of the file names one of the roots as its issuer.
     named: bool,
 }
 

@@ -4,15 +4,14 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Evidence {
-    /// Whether the presented certificate covers the host name. Unknown for IP addresses, which the
-    /// certificates of a cluster do not contain.
+    /// True if the presented certificate covers the host name. Unknown for IP addresses, which the certificates of a
+    /// cluster do not contain.
     pub name_covered: Option<bool>,
-    /// Whether its chain leads to a public root, regardless of dates.
+    /// True if its chain leads to a public root, regardless of dates.
     pub publicly_trusted: Option<bool>,
-    /// Whether a certificate from [`ClientTls::known`](super::ClientTls::known) issued it or has the
-    /// same issuer.
+    /// True if a certificate from [`ClientTls::known`](super::ClientTls::known) issued it or has the same issuer.
     pub same_issuer: Option<bool>,
-    /// Whether its issuer has the name of the CA that a Flynn bootstrap makes.
+    /// True if its issuer has the name of the CA that a Flynn bootstrap makes.
     pub issued_by_flynn: bool,
     /// Whether it is valid now.
     pub validity: Option<Validity>,

@@ -88,8 +88,7 @@ impl ClientTls {
     /// controller returns its CA for `GET /ca-cert`.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] if `pem` contains no certificate, or one cannot be read or used as
-    /// a root.
+    /// Fails with [`ErrorKind::Certificate`] if `pem` contains no certificate, or one cannot be read or used as a root.
     pub fn private_ca(pem: impl AsRef<[u8]>) -> Result<Self, Error> {
         Ok(Self::chain(None, Roots::from_pem(pem)?))
     }
@@ -133,8 +132,8 @@ impl ClientTls {
     /// `alpn_protocols` yourself), sessions kept in memory.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if there are no pins, no roots or no crypto provider, or if the provider
-    /// does not support TLS 1.2 and 1.3.
+    /// Fails with [`ErrorKind::Config`] if there are no pins, no roots or no crypto provider, or if the provider does
+    /// not support TLS 1.2 and 1.3.
     pub fn config(self) -> Result<ClientConfig, Error> {
         let provider = match self.provider {
             Some(provider) => provider,

@@ -57,7 +57,7 @@ impl Roots {
     /// Uses the certificates of a PEM file, or of a DER file.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`] if there is none, or one cannot be read or used as a root.
+    /// Fails with [`ErrorKind::Certificate`] if there is none, or one cannot be read or used as a root.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
         let mut store = RootCertStore::empty();

@@ -21,7 +21,7 @@ pub struct Bootstrap {
 /// ones have RSA 2048 keys; these have P-256 keys, because they are faster to make.
 ///
 /// # Errors
-/// [`ErrorKind::Generate`](crate::ErrorKind::Generate) if the domain is not ASCII.
+/// Fails with [`ErrorKind::Generate`](crate::ErrorKind::Generate) if the domain is not ASCII.
 pub fn bootstrap(domain: &str) -> Result<Bootstrap, Error> {
     let mut subject = DistinguishedName::new();
     subject.push(DnType::OrganizationName, "Flynn");

@@ -38,8 +38,8 @@ impl fmt::Debug for Broken {
 /// [`from_ca`](crate::Requirements::from_ca).
 ///
 /// # Errors
-/// [`ErrorKind::Generate`] for [`Code::Unchecked`], which is not a fault of a file, and if the domain
-/// is not ASCII.
+/// Fails with [`ErrorKind::Generate`] for [`Code::Unchecked`], which is not a fault of a file, and if the domain is not
+/// ASCII.
 pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
     let root = Ca::new("Test root")?;
     let ca = root.intermediate("Test intermediate")?;

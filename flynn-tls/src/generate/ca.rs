@@ -23,8 +23,8 @@ impl Ca {
     /// Makes a self-signed CA, valid from ten years ago to ten years from now.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) if the name cannot be encoded or there is
-    /// no randomness.
+    /// Fails with [`ErrorKind::Generate`](crate::ErrorKind::Generate) if the name cannot be encoded or there is no
+    /// randomness.
     pub fn new(common_name: &str) -> Result<Self, Error> {
         Self::with_key(common_name, &KeyKind::P256)
     }
@@ -32,7 +32,7 @@ impl Ca {
     /// Makes a CA like [`new`](Self::new) with another kind of key.
     ///
     /// # Errors
-    /// The same as [`new`](Self::new).
+    /// Returns the errors of [`new`](Self::new).
     pub fn with_key(common_name: &str, key: &KeyKind) -> Result<Self, Error> {
         Self::of_params(params(named(common_name)), key, None)
     }
@@ -40,7 +40,7 @@ impl Ca {
     /// Makes a CA that this one issues.
     ///
     /// # Errors
-    /// The same as [`new`](Self::new).
+    /// Returns the errors of [`new`](Self::new).
     pub fn intermediate(&self, common_name: &str) -> Result<Self, Error> {
         Self::of_params(params(named(common_name)), &KeyKind::P256, Some(self))
     }
@@ -49,7 +49,7 @@ impl Ca {
     /// that has expired.
     ///
     /// # Errors
-    /// The same as [`new`](Self::new).
+    /// Returns the errors of [`new`](Self::new).
     pub fn intermediate_valid(
         &self,
         common_name: &str,
@@ -64,7 +64,7 @@ impl Ca {
     /// Makes a CA that this one issues with path length 0 and a name constraint to `domain`.
     ///
     /// # Errors
-    /// The same as [`new`](Self::new).
+    /// Returns the errors of [`new`](Self::new).
     pub fn constrained(&self, common_name: &str, domain: &str) -> Result<Self, Error> {
         let mut params = params(named(common_name));
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -98,8 +98,8 @@ impl Ca {
     /// yesterday for one year. The first name is the subject's common name.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`](crate::ErrorKind::Generate) if a name is not ASCII (write
-    /// international names in their `xn--` form).
+    /// Fails with [`ErrorKind::Generate`](crate::ErrorKind::Generate) if a name is not ASCII (write international names
+    /// in their `xn--` form).
     pub fn issue(&self, names: &[&str]) -> Result<Issued, Error> {
         self.leaf(names).issue()
     }

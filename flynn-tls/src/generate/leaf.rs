@@ -162,7 +162,7 @@ impl Leaf {
     /// Makes the certificate.
     ///
     /// # Errors
-    /// [`ErrorKind::Generate`] if a name cannot be encoded, if there is no key of the kind, or for a
+    /// Fails with [`ErrorKind::Generate`] if a name cannot be encoded, if there is no key of the kind, or for a
     /// self-signed certificate with RSA 1024, P-521 or secp256k1, which ring cannot sign with.
     pub fn issue(self) -> Result<Issued, Error> {
         let key = match &self.kept_key {

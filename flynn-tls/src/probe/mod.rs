@@ -51,7 +51,7 @@ pub struct Probe {
 /// for more settings.
 ///
 /// # Errors
-/// The same as [`Probe::run`].
+/// Returns the errors of [`Probe::run`].
 pub async fn probe(host: &str, port: u16, server_name: &str) -> Result<Presented, Error> {
     Probe::new(host, port).server_name(server_name).run().await
 }
@@ -110,9 +110,9 @@ impl Probe {
     /// false.
     ///
     /// # Errors
-    /// [`ErrorKind::Name`] if TLS cannot ask for the name, [`ErrorKind::Connect`],
-    /// [`ErrorKind::Timeout`], [`ErrorKind::Handshake`] if the server presented no certificate, and
-    /// [`ErrorKind::Config`] without a crypto provider or with an ALPN protocol of a wrong length.
+    /// Fails with [`ErrorKind::Name`] if TLS cannot ask for the name, [`ErrorKind::Connect`], [`ErrorKind::Timeout`],
+    /// [`ErrorKind::Handshake`] if the server presented no certificate, and [`ErrorKind::Config`] without a crypto
+    /// provider or with an ALPN protocol of a wrong length.
     pub async fn run(self) -> Result<Presented, Error> {
         let what = self.describe();
         match tokio::time::timeout(self.timeout, self.shake_hands(&what)).await {

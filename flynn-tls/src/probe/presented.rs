@@ -63,7 +63,7 @@ impl Presented {
     /// Reads the leaf.
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if it is not X.509.
+    /// Fails with [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if it is not X.509.
     pub fn leaf(&self) -> Result<Certificate, Error> {
         Certificate::from_der(self.chain.first().cloned().unwrap_or_else(|| Vec::new().into()))
     }
@@ -71,7 +71,7 @@ impl Presented {
     /// Reads all certificates, for [`check`](crate::check()).
     ///
     /// # Errors
-    /// [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if one is not X.509.
+    /// Fails with [`ErrorKind::Certificate`](crate::ErrorKind::Certificate) if one is not X.509.
     pub fn bundle(&self) -> Result<Bundle, Error> {
         Bundle::from_der(self.chain.iter().cloned())
     }

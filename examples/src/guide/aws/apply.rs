@@ -1,4 +1,4 @@
-//! Applies a plan: undo file first, then the step, one after the other.
+//! Applies a plan step by step. The undo file is written before each step.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
@@ -27,7 +27,7 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Makes clients as the AWS CLI does: credentials, proxy and `AWS_ENDPOINT_URL` come from the environment and
+    /// Creates clients as the AWS CLI does: credentials, proxy and `AWS_ENDPOINT_URL` come from the environment and
     /// `~/.aws`. TLS is rustls on ring.
     pub async fn from_env(spec: &ClusterSpec) -> Self {
         let blobstore = spec.blobstore.as_ref();
@@ -42,7 +42,7 @@ impl Clients {
         }
     }
 
-    /// Makes a client for a bucket with a key of its own.
+    /// Creates a client for a bucket with the given key.
     pub async fn for_bucket(region: &Region, key: &AccessKey) -> s3::Client {
         use s3::sdk::config::Credentials;
         let secret = key.secret.expose_secret();
@@ -51,7 +51,7 @@ impl Clients {
         s3::Client::new(&config)
     }
 
-    /// Reads what is there, and adds outputs of the AWS CLI for EC2.
+    /// Reads the state of AWS, and adds outputs of the AWS CLI for EC2.
     ///
     /// # Errors
     /// Returns the call that failed, or the file that cannot be used.
@@ -63,7 +63,7 @@ impl Clients {
         Ok(observed)
     }
 
-    /// Does one step. Steps of EC2 are commands for you to run.
+    /// Applies one step. Steps of EC2 are commands for you to run.
     async fn apply(&self, step: &Step) -> Result<Option<AccessKey>> {
         match step.service() {
             Service::S3 => s3::apply(&self.s3, step).await?,
@@ -75,7 +75,7 @@ impl Clients {
     }
 }
 
-/// The configuration of the AWS CLI, with HTTP and TLS of ours.
+/// The configuration of the AWS CLI, with our HTTP client and TLS.
 fn defaults(region: &str) -> aws_config::ConfigLoader {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
@@ -94,10 +94,10 @@ fn global_region(region: &Region) -> &'static str {
     }
 }
 
-/// Asks on the terminal. Without one nobody can answer.
+/// Asks a question on the terminal.
 ///
 /// # Errors
-/// Returns an error without a terminal.
+/// Fails if there is no terminal.
 pub fn confirm(question: &str) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("there is no terminal to ask on: use --yes to apply without asking");
@@ -108,15 +108,15 @@ pub fn confirm(question: &str) -> Result<bool> {
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// Whether a step is this program's to do.
+/// Returns whether this program applies the step itself.
 pub fn is_live(step: &Step) -> bool {
     matches!(step.service(), Service::S3 | Service::Iam | Service::Route53)
 }
 
-/// Does the live steps of a plan in order. Each step's inverse is in the undo file before the step runs.
+/// Applies the live steps of a plan in order. Writes each step's inverse to the undo file before the step runs.
 ///
 /// # Errors
-/// Returns the first step that failed. The steps before it are done; running the program again goes on from there.
+/// Returns the first step that failed. The steps before it are done. Run the program again to continue.
 pub async fn apply(
     clients: &Clients,
     plan: &Plan,
@@ -143,12 +143,12 @@ pub async fn apply(
         }
         let done = clients.apply(step).await;
         if let (Err(_), true, Some((path, _))) = (&done, creates_key(step), &key) {
-            // Nothing was written into it.
+            // The file is still empty.
             let _ = fs::remove_file(path);
         }
         let new = done.with_context(|| {
             format!(
-                "step {} of {} failed; run the same command again to go on, or `aws-apply SPEC --undo {}` to go back",
+                "step {} of {} failed; run the same command again to continue, or `aws-apply SPEC --undo {}` to undo",
                 at + 1,
                 steps.len(),
                 undo_file.display()
@@ -163,7 +163,7 @@ pub async fn apply(
         return Ok(());
     }
     output::line(format_args!(
-        "{} steps done; `aws-apply SPEC --undo {}` goes back",
+        "{} steps done; `aws-apply SPEC --undo {}` undoes them",
         steps.len(),
         undo_file.display()
     ))?;
@@ -174,10 +174,10 @@ fn creates_key(step: &Step) -> bool {
     matches!(step.action, Action::Iam(IamAction::CreateAccessKey { .. }))
 }
 
-/// Undoes what an undo file lists, last step first. Each step that was undone leaves the file.
+/// Undoes the steps of an undo file, last step first. Removes each undone step from the file.
 ///
 /// # Errors
-/// Returns the first step that failed. Run it again to go on.
+/// Returns the first step that failed. Run it again to continue.
 pub async fn undo(clients: &Clients, path: &Path) -> Result<()> {
     let steps = read_undo(path)?;
     let total = steps.len();
@@ -187,7 +187,7 @@ pub async fn undo(clients: &Clients, path: &Path) -> Result<()> {
         };
         output::line(format_args!("[{}/{total}] {}", done + 1, step.sentence()))?;
         clients.apply(step).await.with_context(|| {
-            format!("step {} of {total} failed; run the same command again to go on", done + 1)
+            format!("step {} of {total} failed; run the same command again to continue", done + 1)
         })?;
         let lines: Result<Vec<String>, _> = rest.iter().map(serde_json::to_string).collect();
         let text: String =
@@ -203,7 +203,7 @@ pub async fn undo(clients: &Clients, path: &Path) -> Result<()> {
 /// Reads an undo file. A last line that a crash cut off belongs to a step that did not run.
 ///
 /// # Errors
-/// Returns why the file cannot be read, or the line that is damaged.
+/// Fails if the file cannot be read or a line is damaged; the error names the line.
 pub fn read_undo(path: &Path) -> Result<Vec<Step>> {
     let text = super::read_text(path)?;
     let mut steps = Vec::new();
@@ -217,19 +217,19 @@ pub fn read_undo(path: &Path) -> Result<Vec<Step>> {
     Ok(steps)
 }
 
-/// Creates a file that only its owner can read, and that was not there.
+/// Creates a new file that only its owner can read.
 fn create_private(path: &Path) -> Result<File> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     file.with_context(|| format!("cannot create {}, which must not exist", path.display()))
 }
 
-/// Opens a file that only its owner can read, to add to it.
+/// Opens a file that only its owner can read, for appending.
 fn append_private(path: &Path) -> Result<File> {
     let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
     file.with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Writes a key as the environment that the AWS CLI and these programs read.
+/// Writes a key as environment variables that the AWS CLI and these programs read.
 fn write_key(file: &mut File, key: &AccessKey) -> std::io::Result<()> {
     let secret = key.secret.expose_secret();
     writeln!(file, "AWS_ACCESS_KEY_ID={}\nAWS_SECRET_ACCESS_KEY={secret}", key.id)?;

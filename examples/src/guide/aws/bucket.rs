@@ -1,9 +1,9 @@
-//! The blobstore's bucket, looked at with the blobstore's own key.
+//! Checks the blobstore's bucket with the blobstore's own key.
 
 use anyhow::Result;
 use flynn_aws::blobstore::{Backend, BackendKind, BucketCount, Migration, S3Access};
 
-/// What the bucket holds before blobs are moved; `None` with the reason if it cannot be looked at.
+/// Counts the objects in the bucket before blobs are moved. The inner error says why the bucket cannot be checked.
 ///
 /// # Errors
 /// Returns what the key lacks, or why the bucket cannot be reached. The blobstore would not start with it.
@@ -13,11 +13,11 @@ pub async fn before(backend: &Backend) -> Result<Result<BucketCount, &'static st
             S3Access::Key { .. } => imp::before(s3).await,
             _ => Ok(Err("the bucket is not checked: only the hosts have the role")),
         },
-        _ => Ok(Err("the bucket is not checked: it is not one of S3")),
+        _ => Ok(Err("the bucket is not checked: it is not an S3 bucket")),
     }
 }
 
-/// Compares what was moved with what the bucket holds now.
+/// Compares the moved files with the content of the bucket.
 ///
 /// # Errors
 /// Returns how much is missing, or why the bucket cannot be reached.
@@ -38,7 +38,7 @@ mod imp {
 
     use crate::aws::apply::Clients;
 
-    /// How long AWS may take to know a new key.
+    /// The longest time until AWS knows a new key.
     const PATIENCE: Duration = Duration::from_secs(60);
 
     async fn client(backend: &S3Backend) -> Result<s3::Client> {

@@ -11,7 +11,7 @@ use crate::blocking::blocking;
 use crate::text::one_line;
 use anyhow::{Context as _, Result};
 
-/// The hosts that present one certificate: what is wrong with one is wrong with all.
+/// The hosts that present the same certificate, and so have the same problems.
 struct Group {
     bundle: Bundle,
     hosts: Vec<String>,
@@ -71,7 +71,7 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
     Ok(findings)
 }
 
-/// Finds what managed certificates, which the fork obtains and renews by ACME, need.
+/// Finds problems of managed certificates, which the fork obtains and renews by ACME.
 fn managed(patient: &Patient, routes: &[Route]) -> Vec<Finding> {
     let managed = routes.iter().filter(|route| !route.managed_certificate_domain.is_empty());
     let mut findings = Vec::new();
@@ -120,7 +120,7 @@ fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {
             Finding::warning(
                 "cluster-ca",
                 "",
-                "the certificate is of the cluster's own CA: browsers and git refuse it unless told",
+                "the certificate is signed by the cluster's own CA, so browsers and git refuse it by default",
                 format!("install a publicly trusted one: {install}"),
             )
             .about(&covered),

@@ -16,7 +16,7 @@ pub(super) async fn examine(patient: &Patient) -> Result<String, Finding> {
 fn refused(patient: &Patient, error: &Error) -> Finding {
     let subject = patient.cluster.controller_url();
     if let Some(mismatch) = pin_mismatch(error) {
-        // Whether to store another pin is a question of safety, which the library answers.
+        // The library decides whether it is safe to store another pin.
         let (explanation, remedy) = (mismatch.explanation(), mismatch.remedy());
         return Finding::error("pin-mismatch", subject, explanation, remedy);
     }
@@ -47,7 +47,7 @@ pub(super) fn domain(patient: &Patient, domain: &str) -> Option<Finding> {
     ))
 }
 
-/// Finds the services that the status app calls unhealthy.
+/// Finds unhealthy services.
 pub(super) async fn status(patient: &Patient, domain: &str) -> Vec<Finding> {
     let host = format!("status.{domain}");
     let status = match patient.reach.status(&patient.client, domain).await {

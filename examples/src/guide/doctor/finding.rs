@@ -9,7 +9,7 @@ use crate::text::printable;
 /// The number of subjects that a finding names.
 const MOST_NAMED: usize = 3;
 
-/// One problem, in the shape that the findings of flynn-tls and flynn-aws have.
+/// One problem, in the form of the findings of flynn-tls and flynn-aws.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// A stable name for programs, such as `wrong-certificate`.
@@ -59,7 +59,7 @@ impl Finding {
         Self::new(Severity::Warning, code, subject, explanation, remedy)
     }
 
-    /// The same finding about several subjects.
+    /// Sets several subjects.
     pub(super) fn about(mut self, subjects: &[String]) -> Self {
         self.subjects = subjects.to_vec();
         self

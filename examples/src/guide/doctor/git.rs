@@ -62,7 +62,7 @@ fn password(name: &str, url: &str, answer: &GitAnswer) -> Option<Finding> {
     Some(Finding::warning("no-git-password", name, missing, remedy))
 }
 
-/// git as the person runs it.
+/// Returns a command that runs git as the user does.
 fn git(locations: &Locations) -> Command {
     let mut git = Command::new("git");
     git.env("HOME", locations.home()).current_dir(locations.home());
@@ -72,7 +72,7 @@ fn git(locations: &Locations) -> Command {
     git
 }
 
-/// The CA file that git uses for the URL: what git says, or without git what the configuration says.
+/// Returns the CA file that git uses for the URL. Asks git, or reads the configuration if git is not installed.
 pub(super) fn ca_file(locations: &Locations, url: &str) -> Option<PathBuf> {
     let asked = git(locations)
         .args(["config", "--type=path", "--get-urlmatch", "http.sslCAInfo", url])
@@ -87,8 +87,8 @@ pub(super) fn ca_file(locations: &Locations, url: &str) -> Option<PathBuf> {
     blocks.ca_file().map(Path::to_owned)
 }
 
-/// Compares the chain that the git server presents with what git trusts: either the system's roots or the CA file, never
-/// both.
+/// Checks whether git trusts the chain that the git server presents. It trusts either the system's roots or the CA
+/// file, never both.
 pub(super) fn trust(url: &str, file: Option<&Path>, bundle: &Bundle) -> Option<Finding> {
     let report = check(bundle, None, &Requirements::new().publicly_trusted());
     let reasons = [Code::NotPubliclyTrusted, Code::ChainIncomplete, Code::ChainRejected];
@@ -105,7 +105,7 @@ pub(super) fn trust(url: &str, file: Option<&Path>, bundle: &Bundle) -> Option<F
             ),
             format!("git config --global {setting} FILE, with the certificate of its CA in FILE"),
         )),
-        // One that is missing is a finding of its own.
+        // A missing file is a separate finding.
         Some(file) if !file.exists() || leads_to(bundle, file) => None,
         Some(file) => Some(Finding::error(
             "ca-file-does-not-fit",

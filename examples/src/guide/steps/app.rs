@@ -1,4 +1,4 @@
-//! The app `www`, and the apex as a route of it.
+//! The app for the root domain, and its route.
 
 use flynn_client::apps::NewApp;
 use flynn_client::routes::NewRoute;
@@ -15,7 +15,7 @@ const RESERVED: [&str; 1] = ["www"];
 /// Looks for the app and the apex route, and lists all routes as `flynn route` does.
 ///
 /// # Errors
-/// Returns that the cluster does not answer.
+/// Fails if the cluster does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let (apex, app) = (session.job.domain.as_str(), session.job.app.as_str());
     let mut plan = Vec::new();
@@ -37,7 +37,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// stays with that app.
 ///
 /// # Errors
-/// Returns that the controller refuses.
+/// Fails if the controller refuses the app or the route.
 pub async fn act(session: &mut Session) -> Result<()> {
     let (apex, app) = (session.job.domain.as_str(), session.job.app.as_str());
     if !exists(session).await? {
@@ -56,7 +56,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
 /// Checks that the server accepts the name of an app that does not exist yet.
 ///
 /// # Errors
-/// Returns that the name is reserved.
+/// Fails if the name is reserved.
 pub async fn check_name(session: &Session) -> Result<()> {
     let name = session.job.app.as_str();
     if RESERVED.contains(&name)

@@ -29,7 +29,7 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Reads the env as the blobstore does, and checks whether the files were moved.
 ///
 /// # Errors
-/// Returns that the cluster does not answer or that the backend is in use with another bucket.
+/// Fails if the cluster does not answer or the backend is in use with another bucket.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let Some(given) = session.job.backend.clone() else {
         return Ok(Look::skipped("no --bucket was given"));
@@ -76,8 +76,8 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// Sets the variables in one release, runs the migration job and checks its output.
 ///
 /// # Errors
-/// Returns that the deployment failed, for example because the bucket cannot be reached, or that the job did not move
-/// the files.
+/// Fails if the deployment fails, for example because the bucket cannot be reached, or if the job does not move the
+/// files.
 pub async fn act(session: &mut Session) -> Result<()> {
     let Some(given) = session.job.backend.clone() else { return Ok(()) };
     let env = cluster::env(&session.client, APP).await?;
@@ -206,7 +206,7 @@ fn policy(session: &Session, backend: &Backend) -> Option<(PathBuf, String)> {
 /// the same bucket.
 ///
 /// # Errors
-/// Returns that the backend is in use with another bucket. Its files could no longer be found if it changed.
+/// Fails if the backend is in use with another bucket. Its files could no longer be found if it changed.
 fn wanted(session: &Session, given: Backend, found: &Blobstore) -> Result<Backend> {
     let name = given.name();
     let Some(set) = found.backends().iter().find(|set| set.name == *name) else {

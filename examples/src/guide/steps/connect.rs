@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, bail};
 /// Makes a call that needs the key.
 ///
 /// # Errors
-/// Returns that nobody answers, that another server answers, or that the key is wrong.
+/// Fails if no server or another server answers, or if the key is wrong.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let url = session.reach.controller_url().to_owned();
     let name = session.cluster.name().to_owned();

@@ -1,4 +1,4 @@
-//! The DNS records: a change batch, and a script that makes health checks and records in Route53.
+//! The DNS records: a change batch, and a script that creates health checks and records in Route53.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::step::Look;
 /// Compares the files with the plan.
 ///
 /// # Errors
-/// Returns that a file that was written cannot be read.
+/// Fails if a file that was written cannot be read.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let Some(spec) = &session.job.dns else {
         return Ok(Look::skipped("no --node-ip was given"));
@@ -67,7 +67,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// Writes the files.
 ///
 /// # Errors
-/// Returns why a file cannot be written.
+/// Fails if a file cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
     let Some(spec) = &session.job.dns else { return Ok(()) };
     for (path, text) in files(session, spec) {
@@ -83,7 +83,7 @@ pub fn batch_file(session: &Session) -> PathBuf {
     session.job.documents.join(format!("route53-{}.json", session.job.domain))
 }
 
-/// Where the script is that makes health checks and records.
+/// Returns the path of the script that creates health checks and records.
 fn script_file(session: &Session) -> PathBuf {
     session.job.documents.join(format!("route53-{}.sh", session.job.domain))
 }

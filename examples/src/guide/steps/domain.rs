@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(600);
 /// Compares the domain of the server, the URLs and the pin of `.flynnrc`, and the CA file.
 ///
 /// # Errors
-/// Returns that the cluster does not answer or that a file cannot be read.
+/// Fails if the cluster does not answer or if a file cannot be read.
 pub async fn look(session: &mut Session) -> Result<Look> {
     session.reload().await?;
     let wanted = session.job.domain.to_string();
@@ -45,7 +45,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
             plan.push("write the cluster's CA file".to_owned());
         }
         let live = session.presented(session.reach.controller_host()).await?;
-        // The new certificate may be there already: its pin is a later step's.
+        // The new certificate may already be installed. A later step writes its pin.
         let new = session.certificate().ok().map(|certificate| certificate.pin);
         let is_known = |pin| pin == live || Some(live) == new;
         if session.pin()?.is_some_and(|pin| !is_known(pin)) {
@@ -60,7 +60,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// the next run knows that there is something left to do.
 ///
 /// # Errors
-/// Returns that the migration failed or does not end, or that a file cannot be written.
+/// Fails if the migration fails or does not end, or if a file cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
     let wanted = session.job.domain.to_string();
     if let Some(running) = running(session).await? {
@@ -78,7 +78,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     if domain != wanted {
         migrate(session, &domain, &wanted).await?;
     }
-    // `.flynnrc` changes last: until then it knows where the cluster came from, in a second run too.
+    // `.flynnrc` changes last: until then, a second run still finds the old domain in it.
     let host = session.reach.controller_host().to_owned();
     if let Some(old) = host.strip_prefix("controller.").filter(|old| *old != wanted) {
         create_missing_routes(session, old, &wanted).await?;

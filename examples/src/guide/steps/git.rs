@@ -1,4 +1,4 @@
-//! Which CA file git uses for the cluster.
+//! The CA file that git uses for the cluster.
 //!
 //! git trusts either the system's roots or the file of `sslCAInfo`, never both. So the cluster's own CA file has to go
 //! when the new certificate is publicly trusted, and has to be replaced by the file of its CA when it is not.
@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result, bail};
 /// Compares `sslCAInfo` of the cluster's git URL with the CA of the new certificate.
 ///
 /// # Errors
-/// Returns why `.gitconfig` cannot be read, or that an included file sets `sslCAInfo`, which is not edited.
+/// Fails if `.gitconfig` cannot be read, or if an included file sets `sslCAInfo`, which is not edited.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let url = session.cluster.git_url().to_owned();
     if url.is_empty() {
@@ -51,7 +51,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// Changes that setting and nothing else.
 ///
 /// # Errors
-/// Returns that the file is locked or cannot be written.
+/// Fails if the file is locked or cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
     let Some(config) = load(session).await? else { return Ok(()) };
     let Some(plan) = plan(session, &config).await? else { return Ok(()) };
@@ -67,7 +67,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     .await
 }
 
-/// The change that makes git accept the new certificate; `None` if it does already.
+/// Returns the change that makes git accept the new certificate; `None` if it already does.
 async fn plan(session: &Session, config: &GitConfig) -> Result<Option<Plan>> {
     let url = session.cluster.git_url();
     let new = session.certificate().ok();

@@ -1,4 +1,4 @@
-//! The pin in `.flynnrc`, after the controller's certificate has changed.
+//! Updates the pin in `.flynnrc` after the controller's certificate has changed.
 
 use flynn_config::{Error as ConfigError, FlynnRc};
 use flynn_tls::{ClientTls, Pin, pin_mismatch};
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 /// Compares three pins: of the certificate's file, of the live server, and in `.flynnrc`.
 ///
 /// # Errors
-/// Returns that the server does not answer.
+/// Fails if the server does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     session.reload().await?;
     let Some(written) = session.pin()? else {
@@ -26,7 +26,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
         ];
         return Ok(Look::lacks(written.to_string(), plan));
     }
-    // The pin alone, without the new certificate's beside it, must do.
+    // The pin in `.flynnrc` must be enough, without the pin of the new certificate.
     let client = session.reach.client(&session.cluster, ClientTls::pinned(written))?;
     client.apps().list().await.context("cannot connect with the new pin alone")?;
     Ok(Look::holds(written.to_string())
@@ -36,7 +36,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// Shows that a client with the old pin is refused, and writes the new pin.
 ///
 /// # Errors
-/// Returns that the server presents another certificate than the file, or that `.flynnrc` cannot be written.
+/// Fails if the server presents another certificate than the file, or if `.flynnrc` cannot be written.
 pub async fn act(session: &mut Session) -> Result<()> {
     let (file, old) = (session.certificate()?.pin, session.pin()?);
     let live = session.presented(session.reach.controller_host()).await?;

@@ -10,7 +10,7 @@ use anyhow::Result;
 /// Checks the router's env and the certificate that `status.` presents, which does not have its own.
 ///
 /// # Errors
-/// Returns that the cluster does not answer.
+/// Fails if the cluster does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let env = cluster::env(&session.client, "router").await?;
     let new = session.certificate()?;
@@ -31,7 +31,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// Sets both variables in one release and waits until the certificate is live.
 ///
 /// # Errors
-/// Returns that the deployment failed or that the certificate does not become live.
+/// Fails if the deployment fails or the certificate does not become live.
 pub async fn act(session: &mut Session) -> Result<()> {
     let new = session.certificate()?;
     let env = [("TLSCERT", new.chain_pem.as_str()), ("TLSKEY", new.key_pem.expose_secret())];

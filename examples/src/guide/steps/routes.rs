@@ -1,4 +1,4 @@
-//! The routes of the system apps, each of which carries its own copy of a certificate.
+//! The routes of the system apps, each of which has its own copy of a certificate.
 
 use flynn_client::routes::Route;
 use secrecy::ExposeSecret;
@@ -26,7 +26,7 @@ impl Found {
     }
 }
 
-/// Checks that no certificate which the cluster manages would be replaced without being asked for.
+/// Checks that no certificate managed by the cluster would be replaced unintentionally.
 ///
 /// # Errors
 /// Returns which route has a managed certificate.
@@ -49,7 +49,7 @@ pub async fn check_managed(session: &Session) -> Result<()> {
 /// Finds the routes of the new domain and the certificate that each presents.
 ///
 /// # Errors
-/// Returns that the cluster does not answer.
+/// Fails if the cluster does not answer.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let found = find(session).await?;
     let domain = session.job.domain.clone();
@@ -76,7 +76,7 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// Updates one route after the other and waits until each presents the new leaf.
 ///
 /// # Errors
-/// Returns that an update failed, changed more than the certificate, or does not become live. Earlier routes are done.
+/// Fails if an update fails, changes more than the certificate, or does not become live. Earlier routes are done.
 pub async fn act(session: &mut Session) -> Result<()> {
     for found in find(session).await? {
         if found.holds {

@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 /// Asks the status app.
 ///
 /// # Errors
-/// Returns that it does not answer or that a service is unhealthy.
+/// Fails if it does not answer or if a service is unhealthy.
 pub async fn look(session: &mut Session) -> Result<Look> {
     let domain = cluster::domain(&session.client).await?;
     let status = session.reach.status(&session.client, &domain).await?;
