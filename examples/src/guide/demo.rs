@@ -37,10 +37,10 @@ impl Demo {
     /// # Errors
     /// Fails if a file cannot be written.
     pub async fn start(age: ServerAge) -> Result<Self> {
-        Self::start_on(MockController::builder(), age).await
+        Self::start_on(MockController::builder().programs(program), age).await
     }
 
-    /// [`start`](Self::start) with a mock of your own. Its domain, age, TLS, delays and programs are set here.
+    /// [`start`](Self::start) with a mock of your own, and [`program`] or other programs. Its domain, age, TLS and delays are set here.
     ///
     /// # Errors
     /// See [`start`](Self::start).
@@ -51,7 +51,6 @@ impl Demo {
             .tls()
             // Deployments and migrations take time, but less than on a real cluster.
             .delays(delays())
-            .programs(program)
             .start()
             .await;
         blocking(move || {

@@ -3,8 +3,8 @@
 use std::process::{Command, Output, Stdio};
 
 use flynn_aws::live::s3;
-use flynn_examples::demo::Demo;
-use flynn_mock::ServerAge;
+use flynn_examples::demo::{self, Demo};
+use flynn_mock::{Input, MockController, ServerAge};
 use s3::sdk::config::{BehaviorVersion, Config, Credentials, Region};
 
 use crate::{endpoint, failure};
@@ -26,6 +26,16 @@ fn move_blobs(demo: &Demo, bucket: &str) -> Output {
         .unwrap()
 }
 
+fn bucket_client() -> s3::Client {
+    let config = Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint())
+        .credentials_provider(Credentials::new("AKIAADMIN", "secret", None, None, "test"))
+        .http_client(aws_smithy_http_client::Builder::new().build_http());
+    s3::Client::from_conf(config.build())
+}
+
 #[tokio::test]
 async fn the_bucket_must_be_there_and_hold_what_was_moved() {
     let demo = Demo::start(ServerAge::V2021).await.unwrap();
@@ -37,13 +47,7 @@ async fn the_bucket_must_be_there_and_hold_what_was_moved() {
     assert!(missing.contains("NoSuchBucket"), "{missing}");
     assert!(!env().await.contains_key("BACKEND_S3MAIN"), "the blobstore was left alone");
 
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint())
-        .credentials_provider(Credentials::new("AKIAADMIN", "secret", None, None, "test"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http());
-    let client = s3::Client::from_conf(config.build());
+    let client = bucket_client();
     client.create_bucket().bucket(&bucket).send().await.unwrap();
     // The mocked job says that it moved two files. They are not in the bucket.
     let output = move_blobs(&demo, &bucket);
@@ -52,4 +56,42 @@ async fn the_bucket_must_be_there_and_hold_what_was_moved() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("the bucket holds 0 objects, 0 bytes"), "{said}");
     assert!(env().await.contains_key("BACKEND_S3MAIN"));
+}
+
+/// Puts the two files of the mocked migration into the bucket, as the real command does.
+fn put_files(bucket: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = bucket_client();
+        for key in ["9d5cbdc5-00", "9d5cbdc5-01"] {
+            let put = client.put_object().bucket(bucket).key(key);
+            put.body(vec![7; 4096].into()).send().await.unwrap();
+        }
+    });
+}
+
+#[tokio::test]
+async fn files_that_arrive_in_the_bucket_are_a_success() {
+    let bucket = format!("p{}-arrived", std::process::id());
+    bucket_client().create_bucket().bucket(&bucket).send().await.unwrap();
+    let target = bucket.clone();
+    let builder = MockController::builder().programs(move |command| {
+        let mut migration = demo::program(command);
+        let moves = command.args.iter().any(|arg| arg == "migrate");
+        let target = target.clone();
+        Box::new(move |input| {
+            if moves && matches!(input, Input::Start) {
+                put_files(&target);
+            }
+            migration.react(input)
+        })
+    });
+    let demo = Demo::start_on(builder, ServerAge::V2021).await.unwrap();
+
+    let output = move_blobs(&demo, &bucket);
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("2 files moved to s3main"), "{said}");
+    let env = demo.mock.client().app("blobstore").env().get().await.unwrap();
+    assert!(env.contains_key("BACKEND_S3MAIN"));
 }

@@ -24,7 +24,11 @@ async fn run(
     domain: &'static str,
 ) -> usize {
     // The machine's clock, so that all waits are true ones.
-    let builder = MockController::builder().seed(seed).wall_clock().races(races);
+    let builder = MockController::builder()
+        .seed(seed)
+        .wall_clock()
+        .races(races)
+        .programs(flynn_examples::demo::program);
     let demo = Demo::start_on(builder, age).await.unwrap();
     let arguments = Arguments { domain: Some(domain.to_owned()), ..Arguments::default() };
     let world = World::of(demo, &arguments);
