@@ -21,8 +21,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::error::Error;
-use crate::ids::{AppId, AppRef, ReleaseId};
+use crate::error::{Error, Pending};
+use crate::ids::{AppId, AppRef, ReleaseId, random_uuid};
 use crate::json::{is_default, null_is_default};
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
@@ -69,6 +69,8 @@ impl App {
 #[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 pub struct NewApp {
+    #[serde(skip_serializing_if = "AppId::is_empty")]
+    id: AppId,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -88,6 +90,12 @@ impl NewApp {
     /// An app with this name, which is also its first route: `<name>.<domain>`.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..Self::default() }
+    }
+
+    /// Sets the id, a UUID in lower case. Unless set, [`Apps::create`] chooses one.
+    pub fn id(mut self, id: impl Into<AppId>) -> Self {
+        self.id = id.into();
+        self
     }
 
     /// Adds metadata.
@@ -144,13 +152,46 @@ impl Apps {
 
     /// Creates an app: `POST /apps`. An app that is not a system app gets a route `<name>.<domain>`.
     ///
+    /// The client chooses the app's id. When the answer is lost, the app is looked for by this id, and returned if it is
+    /// there.
+    ///
     /// # Errors
     /// Fails with [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, with
-    /// [`Validation`](crate::ErrorKind::Validation) if it is not allowed.
-    pub fn create(&self, app: NewApp) -> Request<App> {
-        Request::json(&self.client, Spec::post("/apps", [], Repeat::Never).body(app))
+    /// [`Validation`](crate::ErrorKind::Validation) if it is not allowed. When the answer was lost and no such app is
+    /// found, [`Error::pending`] is [`Pending::PerhapsApp`].
+    pub fn create(&self, app: NewApp) -> CreateApp {
+        CreateApp { client: self.client.clone(), app, timeout: None }
     }
 }
+
+/// Creates an app; made by [`Apps::create`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct CreateApp {
+    client: Client,
+    app: NewApp,
+    timeout: Option<Duration>,
+}
+
+impl CreateApp {
+    async fn run(mut self, deadline: Deadline) -> Result<App, Error> {
+        if self.app.id.is_empty() {
+            self.app.id = AppId::new(random_uuid());
+        }
+        let spec = Spec::post("/apps", [], Repeat::Never).body(&self.app);
+        let error = match Request::json(&self.client, spec).within(deadline).await {
+            Err(error) if error.may_have_acted() => error,
+            answer => return answer,
+        };
+        let id = self.app.id;
+        match self.client.app(&id).get_opt().within(deadline).await {
+            Ok(Some(app)) if app.id == id => Ok(app),
+            _ => Err(error.with_pending(Pending::PerhapsApp { app: id })),
+        }
+    }
+}
+
+operation!(CreateApp => App);
 
 impl AppHandle {
     /// The id or name that this handle was made with.

@@ -178,6 +178,19 @@ impl From<&ProviderId> for ProviderRef {
     }
 }
 
+/// A random UUID (version 4), for objects whose ids the client chooses.
+pub(crate) fn random_uuid() -> String {
+    let (high, low) = (fastrand::u64(..), fastrand::u64(..));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xffff,
+        high & 0xfff,
+        low >> 48 & 0x3fff | 0x8000,
+        low & 0xffff_ffff_ffff
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -62,7 +62,8 @@ pub use crate::attached::{
     Attached, AttachedExit, AttachedInput, AttachedOutput, AttachedReader, CollectOutput,
     CollectedOutput, Control, DriveAttached, ExitStatus,
 };
-pub use new::{NewJob, RunAttached, RunJob};
+pub(crate) use new::lost;
+pub use new::{NewJob, RUN_ID, RunAttached, RunJob};
 
 string_enum! {
     /// The state of a job.

@@ -61,10 +61,13 @@ impl ReleaseDiff {
         &self.fields
     }
 
-    /// Returns whether nothing differs but the limits that the server fills in.
+    /// Returns whether nothing differs but what the server adds to a new release, which are limits, or drops from it,
+    /// which is the app before v20161214.1.
     pub(crate) fn is_filled_in(&self) -> bool {
-        self.fields.iter().all(|field| {
-            field.kind == ChangeKind::Added && field.path.iter().any(|name| name == "resources")
+        self.fields.iter().all(|field| match field.kind {
+            ChangeKind::Added => field.path.iter().any(|name| name == "resources"),
+            ChangeKind::Changed => false,
+            ChangeKind::Removed => field.path == ["app_id"],
         })
     }
 

@@ -33,11 +33,13 @@ use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
 
 mod change;
+mod create;
 mod edit;
 mod preview;
 
 pub use crate::release_diff::{ChangeKind, FieldChange, ReleaseDiff};
 pub use change::{ChangeRelease, ReleaseChange};
+pub use create::CreateRelease;
 pub use preview::{PreviewRelease, ReleasePreview};
 
 /// A release. It is never changed; see [`AppHandle::change_release`].
@@ -342,16 +344,6 @@ impl Releases {
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn get_opt(&self, id: impl Into<ReleaseId>) -> Request<Option<Release>> {
         Request::optional(&self.client, one(&id.into()))
-    }
-
-    /// Creates a release: `POST /releases`. It runs nowhere until it is deployed.
-    ///
-    /// # Errors
-    /// Fails with [`Server`](crate::ErrorKind::Server) if the app or an artifact does not exist (500, with `retry:
-    /// true` although a retry never succeeds); with [`Validation`](crate::ErrorKind::Validation) for a variable with an
-    /// empty name.
-    pub fn create(&self, release: NewRelease) -> Request<Release> {
-        Request::json(&self.client, Spec::post("/releases", [], Repeat::Never).body(release))
     }
 }
 

@@ -25,7 +25,7 @@
 
 use std::time::Duration;
 
-use crate::apps::AppHandle;
+use crate::apps::{App, AppHandle};
 use crate::client::Client;
 use crate::deletion::{AppDeletion, ReleaseDeletion};
 use crate::deployments::{self, Deployment};
@@ -33,7 +33,7 @@ use crate::domain::{self, DomainMigration};
 use crate::error::{Error, ErrorKind, Pending};
 use crate::formations::Formation;
 use crate::ids::{AppId, ProviderId, ReleaseId, ResourceId};
-use crate::jobs::Job;
+use crate::jobs::{self, Job};
 use crate::operation::{self, Operation};
 use crate::resources::Resource;
 use crate::transport::{Deadline, operation as call};
@@ -42,6 +42,8 @@ use crate::transport::{Deadline, operation as call};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
+    /// The app was created.
+    AppCreated(App),
     /// The release is deployed.
     Deployed(Deployment),
     /// The jobs run.
@@ -111,6 +113,11 @@ impl Resume {
                 let handle = client.domain().migration(found.id);
                 wait(&handle, deadline).await.map(Outcome::Migrated)
             }
+            Pending::PerhapsApp { app } => {
+                let found = client.app(&app).get_opt().within(deadline).await?;
+                let found = found.ok_or_else(|| unknown("no app with this id", pending))?;
+                Ok(Outcome::AppCreated(found))
+            }
             Pending::AppDeletion { app } => {
                 wait(&client.app_deletion(app), deadline).await.map(Outcome::AppDeleted)
             }
@@ -122,7 +129,12 @@ impl Resume {
                 let wait = client.app(app).jobs().wait(job);
                 wait.run(deadline).await.map(Outcome::JobEnded)
             }
-            Pending::PerhapsJob { .. } => Err(unknown("jobs cannot be told apart", pending)),
+            Pending::PerhapsJob { app, run, .. } => {
+                let jobs = client.app(app).jobs();
+                let found = jobs::lost(&jobs, &run, deadline).await;
+                let found = found.ok_or_else(|| unknown("no such job", pending))?;
+                jobs.wait(found.uuid).run(deadline).await.map(Outcome::JobEnded)
+            }
             // These need what no id can say: the certificate, or the key and where it is stored.
             Pending::Certificate { .. } => Err(Error::invalid_input(
                 "plan the installation of the certificate again: it goes on where it stopped",

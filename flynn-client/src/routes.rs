@@ -43,9 +43,11 @@ use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
+mod handle;
 mod new;
 mod update;
 
+pub use handle::{DeleteRoute, GetRoute, RouteHandle};
 pub use new::{CreateRoute, NewRoute};
 pub use update::UpdateRoute;
 
@@ -209,7 +211,8 @@ impl AppRoutes {
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn find(&self, domain: impl Into<String>, path: impl Into<String>) -> FindRoute {
-        FindRoute { list: self.list(), domain: domain.into(), path: path.into(), timeout: None }
+        let wanted = Wanted::Serves { domain: domain.into(), path: path.into() };
+        FindRoute { list: self.list(), wanted, timeout: None }
     }
 
     /// Reads a route: `GET /apps/:a/routes/:type/:id`.
@@ -242,11 +245,8 @@ impl AppRoutes {
         let (kind, uuid) = id.as_str().split_once('/').unwrap_or_default();
         let segments = [self.app.app.as_str(), kind, uuid];
         let mut spec = Spec::new(method, "/apps/{app}/routes/{type}/{id}", segments, repeat);
-        if kind.is_empty() {
-            spec.fault = Some(Error::invalid_input(format!(
-                "{:?} is not the id of a route: write http/UUID or tcp/UUID",
-                id.as_str()
-            )));
+        if let Err(error) = check(id) {
+            spec.fault = Some(error);
         }
         spec
     }
@@ -324,20 +324,42 @@ pub(crate) fn is_under(name: &str, domain: &str) -> bool {
     name.strip_suffix(&domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
 }
 
-/// Finds a route; made by [`AppRoutes::find`].
+/// Refuses an id without its type.
+fn check(id: &RouteId) -> Result<(), Error> {
+    match id.as_str().split_once('/') {
+        Some((kind, uuid)) if !kind.is_empty() && !uuid.is_empty() => Ok(()),
+        _ => Err(Error::invalid_input(format!(
+            "{:?} is not the id of a route: write http/UUID or tcp/UUID",
+            id.as_str()
+        ))),
+    }
+}
+
+/// Finds a route; made by [`AppRoutes::find`] and [`RouteHandle::get_opt`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct FindRoute {
     list: ListRoutes,
-    domain: String,
-    path: String,
+    wanted: Wanted,
     timeout: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+enum Wanted {
+    Serves { domain: String, path: String },
+    Id(RouteId),
 }
 
 impl FindRoute {
     async fn run(self, deadline: Deadline) -> Result<Option<Route>, Error> {
+        if let Wanted::Id(id) = &self.wanted {
+            check(id)?;
+        }
         let routes = self.list.run(deadline).await?;
-        Ok(routes.into_iter().find(|route| serves(route, &self.domain, &self.path)))
+        Ok(routes.into_iter().find(|route| match &self.wanted {
+            Wanted::Serves { domain, path } => serves(route, domain, path),
+            Wanted::Id(id) => route.id() == *id,
+        }))
     }
 }
 

@@ -68,6 +68,11 @@ pub enum Pending {
         /// The new domain.
         domain: String,
     },
+    /// The answer to the creation of an app was lost: it may exist.
+    PerhapsApp {
+        /// The app's id, which the client chose.
+        app: AppId,
+    },
     /// An app is being deleted, or may be when the answer was lost. Never delete it twice.
     AppDeletion {
         /// The app's id.
@@ -93,6 +98,8 @@ pub enum Pending {
         app: AppRef,
         /// The release that it runs.
         release: ReleaseId,
+        /// What its metadata has under [`RUN_ID`](crate::jobs::RUN_ID), by which it is found.
+        run: String,
     },
     /// Some places under a domain have a new certificate, others still the old one, which could not be restored: plan
     /// the [installation](crate::Client::install_certificate) again to finish.
@@ -128,7 +135,9 @@ impl Pending {
             | Self::ReleaseDeletion { app, .. }
             | Self::Job { app, .. }
             | Self::PerhapsJob { app, .. } => Some(app.clone()),
-            Self::AppDeletion { app } | Self::ResourceLinks { app, .. } => Some(app.into()),
+            Self::PerhapsApp { app }
+            | Self::AppDeletion { app }
+            | Self::ResourceLinks { app, .. } => Some(app.into()),
             Self::Migration { .. }
             | Self::PerhapsMigrating { .. }
             | Self::Certificate { .. }
@@ -163,12 +172,13 @@ impl fmt::Display for Pending {
             Self::PerhapsMigrating { domain } => {
                 write!(f, "the migration to {} may have begun", id(domain))
             }
+            Self::PerhapsApp { app } => write!(f, "app {} may have been created", id(app)),
             Self::AppDeletion { app } => write!(f, "the deletion of app {} continues", id(app)),
             Self::ReleaseDeletion { app, release } => {
                 write!(f, "the deletion of release {} of app {} continues", id(release), id(app))
             }
             Self::Job { app, job } => write!(f, "job {} of app {} continues", id(job), id(app)),
-            Self::PerhapsJob { app, release } => {
+            Self::PerhapsJob { app, release, .. } => {
                 write!(f, "a job of release {} of app {} may run", id(release), id(app))
             }
             Self::Certificate { domain, places } => {

@@ -9,7 +9,7 @@ use crate::apps::AppHandle;
 use crate::attached::Attached;
 use crate::env::Env;
 use crate::error::{Error, Pending};
-use crate::ids::{ArtifactId, ReleaseId};
+use crate::ids::{ArtifactId, ReleaseId, random_uuid};
 use crate::jobs::{Job, Jobs};
 use crate::json::{is_default, is_false, null_is_default};
 use crate::releases::{Release, ResourceLimit};
@@ -73,7 +73,9 @@ impl Jobs {
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app or the release does not exist. When the answer
-    /// was lost ([`Error::may_have_acted`]), the job may run, and [`Error::pending`] is [`Pending::PerhapsJob`].
+    /// was lost ([`Error::may_have_acted`]), the job is looked for by its metadata [`RUN_ID`]. A detached job that is
+    /// found is returned. Otherwise [`Error::pending`] is [`Pending::Job`] for an attached job, which runs without its
+    /// input and output, and [`Pending::PerhapsJob`] for a job that is not found.
     pub fn run<A: Into<String>>(&self, args: impl IntoIterator<Item = A>) -> RunJob {
         RunJob {
             app: self.app.clone(),
@@ -176,13 +178,17 @@ impl RunJob {
     }
 
     async fn run(self, deadline: Deadline) -> Result<Job, Error> {
-        let app = self.app.clone();
-        let (spec, pending) = self.spec(true, deadline).await?;
-        let started = Request::json(&app.client, spec).within(deadline).await;
-        started.map_err(|error| perhaps(error, pending))
+        let (spec, start) = self.spec(true, deadline).await?;
+        match Request::json(&start.jobs.app.client, spec).within(deadline).await {
+            Err(error) if error.may_have_acted() => {
+                let found = lost(&start.jobs, &start.run, deadline).await;
+                found.ok_or_else(|| error.with_pending(start.pending()))
+            }
+            answer => answer,
+        }
     }
 
-    async fn spec(mut self, log: bool, deadline: Deadline) -> Result<(Spec, Pending), Error> {
+    async fn spec(mut self, log: bool, deadline: Deadline) -> Result<(Spec, Start), Error> {
         if self.job.args.is_empty() {
             return Err(Error::invalid_input("name a program to run"));
         }
@@ -197,17 +203,48 @@ impl RunJob {
         }
         self.job.release_id = release.id;
         self.job.disable_log = !self.log.unwrap_or(log);
+        let run = self.job.meta.entry(RUN_ID.to_owned()).or_insert_with(random_uuid).clone();
         let spec = Spec::post("/apps/{app}/jobs", [self.app.app.as_str()], Repeat::Never);
         let spec = spec.body(&self.job);
-        Ok((spec, Pending::PerhapsJob { app: self.app.app, release: self.job.release_id }))
+        let release = self.job.release_id;
+        Ok((spec, Start { jobs: self.app.jobs(), release, run }))
     }
 }
 
 operation!(RunJob => Job);
 
-/// The error of a job that may run although its answer was lost.
-fn perhaps(error: Error, pending: Pending) -> Error {
-    if error.may_have_acted() { error.with_pending(pending) } else { error }
+/// The metadata by which a job is found when the answer to its start is lost. [`Jobs::run`] sets it to a random UUID.
+pub const RUN_ID: &str = "flynn-client.run";
+
+/// The start of a job, whose answer may be lost.
+struct Start {
+    jobs: Jobs,
+    release: ReleaseId,
+    run: String,
+}
+
+impl Start {
+    fn pending(self) -> Pending {
+        let app = self.jobs.app.app;
+        Pending::PerhapsJob { app, release: self.release, run: self.run }
+    }
+}
+
+/// How often a job is looked for: it is recorded when its host reports it.
+const LOOKS: u32 = 5;
+
+/// Looks for the job with this [`RUN_ID`].
+pub(crate) async fn lost(jobs: &Jobs, run: &str, deadline: Deadline) -> Option<Job> {
+    let retry = &jobs.app.client.transport().settings.retry;
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let list = jobs.list().within(deadline).await.ok()?;
+        let found = list.into_iter().find(|job| job.meta.get(RUN_ID).is_some_and(|id| id == run));
+        if found.is_some() || looks == LOOKS || !retry.pause(looks, deadline).await {
+            return found;
+        }
+    }
 }
 
 /// Starts programs in the images that a git push makes. Servers of 2016 add it, later ones do not.
@@ -238,11 +275,16 @@ impl RunAttached {
     }
 
     async fn run(self, deadline: Deadline) -> Result<Attached, Error> {
-        let client = self.run.app.client.clone();
-        let (spec, pending) = self.run.spec(false, deadline).await?;
-        let connection = upgrade(&client, spec, deadline).await;
-        let connection = connection.map_err(|error| perhaps(error, pending))?;
-        Ok(Attached::new(connection, self.hold))
+        let (spec, start) = self.run.spec(false, deadline).await?;
+        let error = match upgrade(&start.jobs.app.client, spec, deadline).await {
+            Ok(connection) => return Ok(Attached::new(connection, self.hold)),
+            Err(error) if !error.may_have_acted() => return Err(error),
+            Err(error) => error,
+        };
+        Err(error.with_pending(match lost(&start.jobs, &start.run, deadline).await {
+            Some(job) => Pending::Job { app: start.jobs.app.app, job: job.uuid.into() },
+            None => start.pending(),
+        }))
     }
 }
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::create::create;
 use super::edit::{Base, Edit};
 use super::preview::PreviewRelease;
 use super::{ProcessType, Release, ReleaseDiff};
@@ -18,7 +19,7 @@ use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{ArtifactId, DeploymentId, ReleaseId};
 use crate::operation;
 use crate::release_diff::rebase;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Spec, operation};
 
 impl AppHandle {
     /// Changes the current release: reads it, applies the changes, creates one release, deploys it and waits.
@@ -279,7 +280,7 @@ impl ChangeRelease {
             if let Some(running) = running {
                 self.wait_out(running, merges > 0, deadline).await?;
             } else {
-                let release = self.create(&document, deadline).await?;
+                let release = create(&self.app.client, &document, deadline).await?;
                 if !self.deploys {
                     return Ok(ReleaseChange { release: Some(release), deployment: None, diff });
                 }
@@ -315,7 +316,7 @@ impl ChangeRelease {
                     }
                     // Writers that wait for the same deployment would overtake each other for ever.
                     let pause = fastrand::u64(0..20 << merges.min(5));
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                    deadline.pause(Duration::from_millis(pause)).await?;
                     // Other writers have read what this one has just deployed.
                     base = Base {
                         id: release.id,
@@ -324,25 +325,6 @@ impl ChangeRelease {
                 }
             }
         }
-    }
-
-    /// Creates a release. When the answer was lost, the release is looked for: one of the same content is as good.
-    async fn create(&self, document: &Document, deadline: Deadline) -> Result<Release, Error> {
-        let client = &self.app.client;
-        let spec = Spec::post("/releases", [], Repeat::Never);
-        let error = match document::write(client, spec, document, deadline).await {
-            Err(error) if error.may_have_acted() => error,
-            answer => return answer,
-        };
-        let spec = Spec::get("/apps/{app}/releases", [self.app.app.as_str()]);
-        let releases = Request::<Vec<Document>>::list(client, spec).within(deadline).await;
-        let same = |release: &Document| {
-            let created = Base::of(release.clone()).document;
-            ReleaseDiff::between(document, &created).is_filled_in()
-        };
-        let found = releases.unwrap_or_default().into_iter().find(same);
-        let found = found.and_then(|found| serde_json::from_value(Value::Object(found)).ok());
-        found.ok_or(error)
     }
 
     /// Applies the change to the release of another writer, which it has replaced.

@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use super::{AppRoutes, Route};
+use crate::client::Client;
 use crate::document::{self, Document};
 use crate::error::{Error, ErrorKind};
 use crate::ids::RouteId;
@@ -25,21 +26,17 @@ impl AppRoutes {
     /// [`Conflict`](crate::ErrorKind::Conflict) for a [`certificate`](UpdateRoute::certificate) of a route whose
     /// certificate is managed.
     pub fn update(&self, id: impl Into<RouteId>) -> UpdateRoute {
-        UpdateRoute {
-            routes: self.clone(),
-            id: id.into(),
-            changes: Vec::new(),
-            fault: None,
-            timeout: None,
-        }
+        UpdateRoute::new(&self.app.client, Some(self.clone()), id.into())
     }
 }
 
-/// Changes a route; made by [`AppRoutes::update`].
+/// Changes a route; made by [`AppRoutes::update`] and [`RouteHandle::update`](super::RouteHandle::update).
 #[derive(Clone)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateRoute {
-    routes: AppRoutes,
+    client: Client,
+    /// `None` until the app is found that owns the route.
+    routes: Option<AppRoutes>,
     id: RouteId,
     changes: Vec<(&'static str, Value)>,
     fault: Option<&'static str>,
@@ -57,6 +54,11 @@ impl std::fmt::Debug for UpdateRoute {
 }
 
 impl UpdateRoute {
+    pub(super) fn new(client: &Client, routes: Option<AppRoutes>, id: RouteId) -> Self {
+        let (changes, fault, timeout) = (Vec::new(), None, None);
+        Self { client: client.clone(), routes, id, changes, fault, timeout }
+    }
+
     /// Replaces certificate (PEM, leaf first) and private key (PEM). Both must be
     /// [canonical PEM](super::NewRoute::certificate).
     pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
@@ -123,7 +125,11 @@ impl UpdateRoute {
         if let Some(fault) = self.fault {
             return Err(Error::invalid_input(fault));
         }
-        let Self { routes, id, changes, .. } = self;
+        let Self { client, routes, id, changes, .. } = self;
+        let routes = match routes {
+            Some(routes) => routes,
+            None => client.route(&id).siblings(deadline).await?,
+        };
         let read = routes.read(&id);
         let write = routes.one(Method::PUT, Repeat::Router, &id);
         let changes_field = |name| changes.iter().any(|(changed, _)| *changed == name);
@@ -149,7 +155,7 @@ impl UpdateRoute {
             route.insert("id".to_owned(), uuid.into());
             Ok(())
         };
-        document::update(&routes.app.client, read, write, change, deadline).await
+        document::update(&client, read, write, change, deadline).await
     }
 }
 

@@ -48,6 +48,15 @@ impl Deadline {
         }
     }
 
+    /// Waits for this time, or fails at the deadline.
+    pub(crate) async fn pause(self, time: Duration) -> Result<(), Error> {
+        self.limit(async {
+            tokio::time::sleep(time).await;
+            Ok(())
+        })
+        .await
+    }
+
     pub(crate) fn error() -> Error {
         Error::new(ErrorKind::Timeout, "the call's deadline has passed")
     }

@@ -148,6 +148,12 @@ pub(crate) const EXCEPTIONS: &[Exception] = &[
         why: "old servers: the routes of each app are listed",
     },
     Exception {
+        call: "route(\"http/u1\").get()",
+        fault: "404 text",
+        kind: "ok",
+        why: "old servers: the routes of each app are listed",
+    },
+    Exception {
         call: "app(\"www\").scale([(\"web\",2)]).release(\"r1\")",
         fault: "404 text",
         kind: "ok",

@@ -6,7 +6,7 @@ use flynn_client::certificates::{CertificatePlan, Place, Question};
 use flynn_client::{Client, Error, ErrorKind, Pending};
 use flynn_mock::{MockController, ServerAge};
 
-use crate::faults::{self, Fault};
+use crate::faults;
 
 const DOMAIN: &str = "example.com";
 
@@ -176,12 +176,5 @@ async fn a_fault_at_any_request_leaves_nothing_unsaid() {
         assert!(all_present(&mock, &pair.0), "{fault:?} {at}");
         count
     };
-    let requests = run(usize::MAX, Fault::None).await;
-    assert!(requests > 20);
-    // Every seventh request here, so that a run takes seconds; the fault changes from one to the next.
-    let step = if std::env::var_os("FLYNN_TEST_LONG").is_some() { 1 } else { 7 };
-    for at in (0..requests).step_by(step) {
-        let fault = [Fault::AnswerLost, Fault::Killed, Fault::Refused][at % 3];
-        run(at, fault).await;
-    }
+    faults::everywhere(7, 20, run).await;
 }

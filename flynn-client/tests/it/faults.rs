@@ -14,13 +14,23 @@ use tokio::sync::Notify;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     None,
+    /// The request does not arrive.
+    RequestLost,
     /// The request arrives, its answer does not.
     AnswerLost,
     /// The server answers 500 and does nothing.
     Refused,
-    /// The client's process ends before it sends the request.
+    /// Neither this request arrives nor the next ones, so a retry does not help.
+    Outage,
+    /// The client's process ends when the server has acted.
     Killed,
 }
+
+const ALL: [Fault; 5] =
+    [Fault::RequestLost, Fault::AnswerLost, Fault::Refused, Fault::Outage, Fault::Killed];
+
+/// Requests that an outage lasts: more than a call is sent.
+const OUTAGE: usize = 6;
 
 #[derive(Clone)]
 struct FailAt {
@@ -41,33 +51,41 @@ impl tower_service::Service<Request<Body>> for FailAt {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let n = self.seen.fetch_add(1, Ordering::SeqCst);
-        let gone = || Error::new(ErrorKind::Connection, "a fault of the test");
-        match self.fault {
-            Fault::Killed if n == self.at => {
-                self.killed.notify_one();
-                Box::pin(std::future::pending())
+        let lost = || Error::new(ErrorKind::Connection, "a fault of the test");
+        let since = self.seen.fetch_add(1, Ordering::SeqCst).checked_sub(self.at);
+        match (self.fault, since) {
+            (Fault::RequestLost, Some(0)) | (Fault::Outage, Some(..OUTAGE)) => {
+                Box::pin(async move { Err(lost()) })
             }
-            Fault::AnswerLost if n == self.at => {
+            (Fault::AnswerLost, Some(0)) => {
                 let answer = self.inner.call(request);
                 Box::pin(async move {
                     answer.await?;
-                    Err(gone())
+                    Err(lost())
                 })
             }
-            Fault::Refused if n == self.at => Box::pin(async move {
+            (Fault::Killed, Some(0)) => {
+                let (answer, killed) = (self.inner.call(request), Arc::clone(&self.killed));
+                Box::pin(async move {
+                    let _ = answer.await;
+                    killed.notify_one();
+                    std::future::pending().await
+                })
+            }
+            (Fault::Refused, Some(0)) => Box::pin(async move {
                 let body =
                     r#"{"code":"unknown_error","message":"a fault of the test","retry":false}"#;
                 let answer =
                     Response::builder().status(500).header("content-type", "application/json");
-                answer.body(Body::from(body.to_owned())).map_err(|e| gone().caused_by(e))
+                answer.body(Body::from(body.to_owned())).map_err(|e| lost().caused_by(e))
             }),
             _ => self.inner.call(request),
         }
     }
 }
 
-/// Runs an operation with a client whose request number `at` fails. `None` if it was killed; with the number of requests.
+/// Runs an operation with a client whose request number `at` fails. Returns `None` if it was killed, and the number of
+/// requests.
 pub(crate) async fn run<T>(
     mock: &MockController,
     at: usize,
@@ -92,4 +110,34 @@ pub(crate) async fn run<T>(
         () = killed.notified() => None,
     };
     (result, seen.load(Ordering::SeqCst))
+}
+
+/// Runs an operation once without a fault, and then with a fault at its requests. `run` takes the request and the fault,
+/// and returns the number of requests, of which there are `least` or more.
+///
+/// With `FLYNN_LONG` each fault strikes each request. Without, so that a test takes seconds, every `step`th request is
+/// struck, and the fault changes from one to the next.
+pub(crate) async fn everywhere(
+    step: usize,
+    least: usize,
+    run: impl AsyncFn(usize, Fault) -> usize,
+) {
+    let requests = run(usize::MAX, Fault::None).await;
+    assert!(requests >= least, "{requests}");
+    if is_long() {
+        for at in 0..requests {
+            for fault in ALL {
+                run(at, fault).await;
+            }
+        }
+    } else {
+        for (n, at) in (0..requests).step_by(step).enumerate() {
+            run(at, ALL[n % ALL.len()]).await;
+        }
+    }
+}
+
+/// Whether this is a run of `cargo xtask long`.
+pub(crate) fn is_long() -> bool {
+    std::env::var_os("FLYNN_LONG").is_some()
 }

@@ -1,76 +1,18 @@
-//! Composite calls with a fault at every one of their requests. Afterwards the cluster is as before or as asked, or the
-//! error says what lies between, and resuming ends it.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::SeqCst};
-use std::task::{Context, Poll};
-use std::time::Duration;
+//! Composite calls with a fault at their requests. Afterwards the cluster is as before or as asked, or the error says
+//! what lies between, and resuming ends it.
 
 use flynn_client::apps::NewApp;
 use flynn_client::releases::ProcessType;
-use flynn_client::{Body, Client, Error, ErrorKind, RetryPolicy, Service};
-use flynn_mock::MockController;
+use flynn_client::{Client, Error, Pending};
+use flynn_mock::{MockController, ServerAge};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
-use tokio::sync::Notify;
 
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Fault {
-    /// The request is lost.
-    Before,
-    /// The answer is lost.
-    After,
-    /// The program is killed when the server has acted.
-    Killed,
-}
-
-/// Strikes one request.
-#[derive(Clone)]
-struct Strike {
-    inner: Service,
-    /// Requests before it.
-    left: Arc<AtomicI64>,
-    fault: Fault,
-    killed: Arc<Notify>,
-    struck: Arc<AtomicBool>,
-}
-
-impl tower_service::Service<Request<Body>> for Strike {
-    type Response = Response<Body>;
-    type Error = Error;
-    type Future = BoxFuture<'static, Result<Response<Body>, Error>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if self.left.fetch_sub(1, SeqCst) != 0 {
-            return self.inner.call(request);
-        }
-        self.struck.store(true, SeqCst);
-        let lost = || Error::new(ErrorKind::Connection, "struck");
-        let (fault, killed, answer) =
-            (self.fault, Arc::clone(&self.killed), self.inner.call(request));
-        async move {
-            if fault == Fault::Before {
-                return Err(lost());
-            }
-            answer.await?;
-            if fault == Fault::Killed {
-                killed.notify_one();
-                std::future::pending::<()>().await;
-            }
-            Err(lost())
-        }
-        .boxed()
-    }
-}
+use crate::faults;
 
 /// A cluster with an app that runs a job.
-async fn cluster() -> MockController {
-    let mock = MockController::builder().bootstrapped("example.com").start().await;
+async fn cluster(age: ServerAge) -> MockController {
+    let mock = MockController::builder().bootstrapped("example.com").server(age).start().await;
     let client = mock.client();
     client.apps().create(NewApp::named("www")).await.unwrap();
     let artifacts = client.app("blobstore").release().await.unwrap().artifact_ids;
@@ -80,71 +22,121 @@ async fn cluster() -> MockController {
     mock
 }
 
-type Call = fn(&Client) -> BoxFuture<'static, Result<(), Error>>;
-
-fn set_env(client: &Client) -> BoxFuture<'static, Result<(), Error>> {
-    client.app("www").env().set([("A", "1")]).into_future().map(|done| done.map(drop)).boxed()
+/// An operation, and how to tell whether it is carried out.
+struct Operation {
+    run: fn(Client) -> BoxFuture<'static, Result<(), Error>>,
+    /// `None` where it is carried out in part.
+    is_done: fn(&MockController) -> Option<bool>,
 }
 
-fn change_release(client: &Client) -> BoxFuture<'static, Result<(), Error>> {
-    let change = client.app("www").change_release().env([("A", "1")]).args("web", ["y"]);
-    change.after_running().into_future().map(|done| done.map(drop)).boxed()
-}
+const SET_ENV: Operation = Operation {
+    run: |client| {
+        let change = client.app("www").env().set([("A", "1"), ("B", "2")]).after_running();
+        change.into_future().map(|done| done.map(drop)).boxed()
+    },
+    is_done: |mock| {
+        let env = mock.state().app("www").unwrap().release().env;
+        all_or_nothing([env.contains_key("A"), env.contains_key("B")])
+    },
+};
 
-/// Whether the call is carried out, as a whole; half of it never is.
-async fn is_done(client: &Client) -> bool {
-    client.app("www").env().get().await.unwrap().contains_key("A")
-}
+const CHANGE_RELEASE: Operation = Operation {
+    run: |client| {
+        let change = client.app("www").change_release().env([("A", "1")]).args("web", ["y"]);
+        change.after_running().into_future().map(|done| done.map(drop)).boxed()
+    },
+    is_done: |mock| {
+        let release = mock.state().app("www").unwrap().release();
+        let web = &release.processes["web"];
+        all_or_nothing([release.env.contains_key("A"), web.args == ["y"]])
+    },
+};
 
-/// Returns false when the call has fewer requests.
-async fn strike(call: Call, at: i64, fault: Fault) -> bool {
-    let mock = cluster().await;
-    let (killed, struck) = (Arc::<Notify>::default(), Arc::<AtomicBool>::default());
-    let layer = {
-        let (killed, struck, left) =
-            (Arc::clone(&killed), Arc::clone(&struck), Arc::new(AtomicI64::new(at)));
-        tower_layer::layer_fn(move |inner| Strike {
-            inner,
-            left: Arc::clone(&left),
-            fault,
-            killed: Arc::clone(&killed),
-            struck: Arc::clone(&struck),
-        })
-    };
-    let quick = RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(2));
-    let client = Client::builder(mock.url()).key(mock.key()).no_proxy().retry(quick).layer(layer);
-    let client = client.build().unwrap();
-    let clean = mock.client();
-    let result = tokio::select! {
-        result = call(&client) => result,
-        () = killed.notified() => {
-            // Another run does it again.
-            clean.app("www").env().set([("A", "1")]).after_running().await.unwrap();
-            Ok(())
+const MIGRATE: Operation = Operation {
+    run: |client| {
+        async move {
+            let migration = client.domain().migrate("new.example.org").await?;
+            migration.wait().await.map(drop)
         }
-    };
-    match result {
-        Ok(()) => assert!(is_done(&clean).await, "{at} {fault:?}"),
-        Err(error) => match error.pending().cloned() {
-            Some(pending) => {
-                clean.resume(pending).await.unwrap();
-                assert!(is_done(&clean).await, "{at} {fault:?} {error}");
-            }
-            None => assert!(!is_done(&clean).await, "{at} {fault:?} {error}"),
-        },
+        .boxed()
+    },
+    is_done: |mock| {
+        let routes = mock.state().routes();
+        let has_route = |name| routes.iter().any(|route| route.domain == name);
+        let release = mock.state().app("controller").unwrap().release();
+        all_or_nothing([
+            has_route("controller.new.example.org"),
+            release.env["DEFAULT_ROUTE_DOMAIN"] == "new.example.org",
+        ])
+    },
+};
+
+fn all_or_nothing<const N: usize>(parts: [bool; N]) -> Option<bool> {
+    let done = parts.iter().filter(|part| **part).count();
+    if done == 0 {
+        Some(false)
+    } else {
+        (done == N).then_some(true)
     }
-    struck.load(SeqCst)
+}
+
+impl Operation {
+    /// Strikes one request, and returns the number of requests.
+    async fn strike(&self, age: ServerAge, at: usize, fault: faults::Fault) -> usize {
+        let mock = cluster(age).await;
+        let clean = mock.client();
+        let (result, requests) = faults::run(&mock, at, fault, self.run).await;
+        let met = format!("{age:?} {fault:?} {at}: {result:?}");
+        match result {
+            Some(Ok(())) => assert_eq!((self.is_done)(&mock), Some(true), "{met}"),
+            Some(Err(error)) => match error.pending().cloned() {
+                Some(pending) => self.resume(&mock, pending, &met).await,
+                None => assert_eq!((self.is_done)(&mock), Some(false), "{met}"),
+            },
+            // Another run does it again, beside what the first one has left running.
+            None => {
+                while let Err(error) = (self.run)(clean.clone()).await {
+                    if (self.is_done)(&mock) == Some(true) {
+                        break;
+                    }
+                    let pending = error.pending().cloned().unwrap_or_else(|| panic!("{met} {error}"));
+                    clean.resume(pending).await.unwrap();
+                }
+                assert_eq!((self.is_done)(&mock), Some(true), "{met}");
+            }
+        }
+        requests
+    }
+
+    /// Resumes it, which ends it; what never began has left nothing behind.
+    async fn resume(&self, mock: &MockController, pending: Pending, met: &str) {
+        let resumed = mock.client().resume(pending).await;
+        let done = match &resumed {
+            Err(error) if error.is_not_found() => Some(false),
+            resumed => resumed.is_ok().then_some(true),
+        };
+        assert!(done.is_some() && (self.is_done)(mock) == done, "{met} {resumed:?}");
+    }
+}
+
+async fn strike(operation: Operation) {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let run = async |at, fault| operation.strike(age, at, fault).await;
+        faults::everywhere(1, 4, run).await;
+    }
 }
 
 #[tokio::test]
-async fn a_fault_at_every_request_leaves_all_or_nothing_or_says_so() {
-    for call in [set_env as Call, change_release] {
-        for fault in [Fault::Before, Fault::After, Fault::Killed] {
-            let mut requests = 0;
-            while strike(call, requests, fault).await {
-                requests += 1;
-            }
-            assert!(requests > 4, "{fault:?} {requests}");
-        }
-    }
+async fn variables_are_set_whatever_request_fails() {
+    strike(SET_ENV).await;
+}
+
+#[tokio::test]
+async fn a_release_is_changed_whatever_request_fails() {
+    strike(CHANGE_RELEASE).await;
+}
+
+#[tokio::test]
+async fn a_domain_is_migrated_whatever_request_fails() {
+    strike(MIGRATE).await;
 }

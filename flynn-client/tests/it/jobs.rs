@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use flynn_client::ErrorKind;
-use flynn_client::jobs::{JobOutput, JobStream};
+use flynn_client::jobs::{JobOutput, JobStream, RUN_ID};
 use futures_util::StreamExt;
 use serde_json::json as value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,6 +15,14 @@ const JOB: &str = r#"{"id":"h-1","uuid":"1","host_id":"h","release":"r1","args":
 const SWITCH: &str =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n";
 
+/// The job that was sent, without the metadata by which it is found again.
+fn without_mark(seen: &Seen) -> serde_json::Value {
+    let mut job = seen.json();
+    let meta = job.as_object_mut().unwrap().remove("meta").unwrap();
+    assert_eq!(meta[RUN_ID].as_str().unwrap().len(), 36);
+    job
+}
+
 #[tokio::test]
 async fn detached() {
     let server = Server::play([json(200, GIT), json(200, JOB)]).await;
@@ -22,7 +30,7 @@ async fn detached() {
     assert_eq!(job.id, "h-1");
     assert_eq!(server.lines(), ["GET /apps/www/release", "POST /apps/www/jobs"]);
     assert_eq!(
-        server.seen()[1].json(),
+        without_mark(&server.seen()[1]),
         value!({"release": "r1", "release_env": true, "args": ["/runner/init", "echo", "hi"], "env": {"A": "1"}})
     );
 }
@@ -45,7 +53,7 @@ async fn of_another_release_and_without_its_env() {
         .unwrap();
     assert_eq!(server.lines()[0], "GET /releases/r1");
     assert_eq!(
-        server.seen()[1].json(),
+        without_mark(&server.seen()[1]),
         value!({
             "release": "r1", "args": ["x"], "disable_log": true,
             "artifacts": ["a1"], "partition": "system", "profiles": ["zfs"]

@@ -5,7 +5,7 @@ use flynn_client::key_rotation::KeyRotated;
 use flynn_client::{Client, Error, Pending, Secret};
 use flynn_mock::{MockController, ServerAge};
 
-use crate::faults::{self, Fault};
+use crate::faults;
 
 async fn cluster(age: ServerAge) -> MockController {
     MockController::builder().server(age).bootstrapped("example.com").start().await
@@ -147,12 +147,5 @@ async fn a_fault_at_any_request_locks_nobody_out() {
         assert!(holders(&mock, mock.key()).is_empty() && !accepts(&mock, mock.key()).await);
         count
     };
-    let requests = run(usize::MAX, Fault::None).await;
-    assert!(requests > 30);
-    // Every seventh request here, so that a run takes seconds; the fault changes from one to the next.
-    let step = if std::env::var_os("FLYNN_TEST_LONG").is_some() { 1 } else { 7 };
-    for at in (0..requests).step_by(step) {
-        let fault = [Fault::AnswerLost, Fault::Killed, Fault::Refused][at % 3];
-        run(at, fault).await;
-    }
+    faults::everywhere(7, 30, run).await;
 }

@@ -29,6 +29,7 @@ mod golden;
 mod jobs;
 mod key_rotation;
 mod logs;
+mod lost;
 mod managed_certificates;
 mod raw;
 mod releases;

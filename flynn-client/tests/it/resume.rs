@@ -68,7 +68,7 @@ async fn what_never_began_is_not_begun() {
     let server = Server::answering(|_| json(200, "[]")).await;
     for pending in [
         Pending::PerhapsMigrating { domain: "example.com".to_owned() },
-        Pending::PerhapsJob { app: "www".into(), release: "r1".into() },
+        Pending::PerhapsJob { app: "www".into(), release: "r1".into(), run: "x".to_owned() },
     ] {
         let error = server.client().resume(pending.clone()).await.unwrap_err();
         assert!(error.is_not_found() && error.pending() == Some(&pending), "{error}");

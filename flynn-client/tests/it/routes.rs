@@ -1,4 +1,5 @@
 use flynn_client::routes::{NewRoute, RouteType};
+use flynn_mock::{MockController, ServerAge};
 use serde_json::json as value;
 
 use crate::server::{Server, answer, json};
@@ -195,4 +196,32 @@ async fn an_app_that_goes_while_routes_are_read_has_none() {
     let server =
         Server::play([text, apps, answer(404, "", ""), json(200, format!("[{ROUTE}]"))]).await;
     assert_eq!(server.client().routes().list().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_route_is_found_whatever_its_app() {
+    for age in [ServerAge::V2016, ServerAge::V2021] {
+        let mock = MockController::builder().bootstrapped("example.com").server(age).start().await;
+        let client = mock.client();
+        let all = client.routes().list().await.unwrap();
+        let git = all.iter().find(|route| route.domain == "git.example.com").unwrap();
+        let route = client.route(git);
+        assert_eq!(route.get().await.unwrap(), *git);
+        assert!(route.update().sticky(true).await.unwrap().sticky);
+        let app = client.app(git.app_id().unwrap());
+        assert!(app.routes().get(git).await.unwrap().sticky);
+        route.delete().await.unwrap();
+        assert!(route.get_opt().await.unwrap().is_none());
+        assert!(route.get().await.unwrap_err().is_not_found());
+        assert!(route.update().sticky(true).await.unwrap_err().is_not_found());
+        assert!(route.delete().await.unwrap_err().is_not_found());
+        assert!(client.route("u1").get_opt().await.unwrap_err().is_validation());
+    }
+    let detached = ROUTE.replace("controller/apps/a1", "");
+    let server = Server::answering(move |_| json(200, format!("[{detached}]"))).await;
+    let route = server.client().route("http/u1");
+    assert_eq!(route.get().await.unwrap().domain, "www.example.com");
+    let error = route.update().sticky(true).await.unwrap_err();
+    assert!(error.is_validation() && error.to_string().contains("belongs to no app"), "{error}");
+    assert!(server.lines().iter().all(|line| line == "GET /routes"), "{:?}", server.lines());
 }

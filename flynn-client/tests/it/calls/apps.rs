@@ -6,8 +6,9 @@ use flynn_client::jobs::Job;
 use flynn_client::releases::NewRelease;
 use flynn_client::routes::NewRoute;
 
-use super::{APP, Call, ENV_VALUE, PRIVATE_KEY, run};
+use super::{APP, APP_ID, Call, ENV_VALUE, PRIVATE_KEY, run};
 
+const APPS: &str = r#"[{"id":"11111111-0000-4000-8000-000000000001","name":"www"}]"#;
 const RELEASE: &str = r#"{"id":"22222222-0000-4000-8000-000000000002","env":{"SECRET":"marked-env-value"},"processes":{"web":{"env":{"SECRET":"marked-env-value"}}}}"#;
 const DEPLOYMENT: &str = r#"{"id":"d1","app":"11111111-0000-4000-8000-000000000001","new_release":"22222222-0000-4000-8000-000000000002","status":"complete","finished_at":"2026-11-22T21:54:49Z"}"#;
 /// What stands for a missing object: it decodes into nothing useful.
@@ -16,7 +17,7 @@ const FORMATION: &str = r#"{"app":"11111111-0000-4000-8000-000000000001","releas
 const SCALE: &str = r#"{"id":"q1","app":"11111111-0000-4000-8000-000000000001","release":"22222222-0000-4000-8000-000000000002","state":"pending"}"#;
 const JOB: &str = r#"{"id":"host0-j1","uuid":"j1","host_id":"host0","state":"up","type":"web"}"#;
 const ROUTE: &str = r#"{"type":"http","id":"u1","service":"www-web","domain":"example.com","path":"/","certificate":{"id":"c1","cert":"chain","key":"marked-private-key"}}"#;
-const ROUTES: &str = r#"[{"type":"http","id":"u1","service":"www-web","domain":"example.com","path":"/","certificate":{"id":"c1","cert":"chain","key":"marked-private-key"}}]"#;
+const ROUTES: &str = r#"[{"type":"http","id":"u1","parent_ref":"controller/apps/a1","service":"www-web","domain":"example.com","path":"/","certificate":{"id":"c1","cert":"chain","key":"marked-private-key"}}]"#;
 
 const DEPLOYED: &str = "data: {\"id\":7,\"object_type\":\"deployment\",\"object_id\":\"d1\",\"data\":{\"deployment\":\"d1\",\"status\":\"complete\"}}\n\n";
 
@@ -32,7 +33,8 @@ pub(super) fn apps() -> Vec<Call> {
         Again "GET /apps" => Json("[]"),
             run(c.apps().list());
         Once "POST /apps" => Json(APP),
-            run(c.apps().create(NewApp::named("www").meta("a", "b")));
+            [("GET /apps/11111111-0000-4000-8000-000000000001", NO_SUCH)],
+            run(c.apps().create(NewApp::named("www").id(AppId::new(APP_ID)).meta("a", "b")));
         Again "GET /apps/www" => Json(APP),
             run(c.app("www").get());
         Again "GET /apps/www" => Optional(APP),
@@ -56,6 +58,7 @@ pub(super) fn releases() -> Vec<Call> {
         Again "GET /releases/r1" => Optional(RELEASE),
             run(c.releases().get_opt("r1"));
         Once "POST /releases" => Json(RELEASE),
+            [("GET /releases", "[]")],
             run(c.releases().create(NewRelease::of_app(AppId::new("a")).env("SECRET", ENV_VALUE)));
         Again "GET /apps/www/release" => Json(RELEASE),
             run(c.app("www").release());
@@ -70,7 +73,7 @@ pub(super) fn releases() -> Vec<Call> {
         Once "POST /releases" => Json(RELEASE),
             [
                 ("GET /apps/www/release", RELEASE),
-                ("GET /apps/www/releases", "[]"),
+                ("GET /releases", "[]"),
                 ("GET /apps/www/deployments", "[]"),
                 ("POST /apps/www/deploy", DEPLOYMENT),
             ],
@@ -126,10 +129,10 @@ pub(super) fn formations() -> Vec<Call> {
         AgainUntilGone "DELETE /apps/www/jobs/host0-j1" => Nothing,
             run(c.app("www").jobs().kill("host0-j1"));
         Once "POST /apps/www/jobs" => Json(JOB),
-            [("GET /apps/www/release", RELEASE)],
+            [("GET /apps/www/release", RELEASE), ("GET /apps/www/jobs", "[]")],
             run(c.app("www").jobs().run(["echo"]).env("SECRET", ENV_VALUE));
         Once "POST /apps/www/jobs" => Upgrade,
-            [("GET /apps/www/release", RELEASE)],
+            [("GET /apps/www/release", RELEASE), ("GET /apps/www/jobs", "[]")],
             run(c.app("www").jobs().run(["echo"]).env("SECRET", ENV_VALUE).attached());
     }
 }
@@ -155,6 +158,18 @@ pub(super) fn routes() -> Vec<Call> {
             run(c.app("www").routes().update("http/u1").certificate("chain", PRIVATE_KEY));
         AgainUntilGone "DELETE /apps/www/routes/http/u1" => Nothing,
             run(c.app("www").routes().delete("http/u1"));
+        Again "GET /routes" => Json(ROUTES),
+            [
+                ("GET /apps", APPS),
+                ("GET /apps/11111111-0000-4000-8000-000000000001/routes", ROUTES),
+            ],
+            run(c.route("http/u1").get());
+        Again "PUT /apps/a1/routes/http/u1" => Json(ROUTE),
+            [("GET /routes", ROUTES), ("GET /apps/a1/routes/http/u1", ROUTE)],
+            run(c.route("http/u1").update().certificate("chain", PRIVATE_KEY));
+        AgainUntilGone "DELETE /apps/a1/routes/http/u1" => Nothing,
+            [("GET /routes", ROUTES)],
+            run(c.route("http/u1").delete());
     }
 }
 

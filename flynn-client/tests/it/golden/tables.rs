@@ -38,6 +38,11 @@ pub(crate) const IN_REQUESTS: &[Difference] = &[
         what: "header Accept",
         why: "theirs asks for JSON or anything; the answer is empty",
     },
+    Difference {
+        call: "POST /apps",
+        what: "/id",
+        why: "ours chooses the id, to find the app when the answer is lost",
+    },
     Difference { call: "POST /apps", what: "/meta", why: "theirs is null, which ours leaves out" },
     Difference {
         call: "POST /apps",
@@ -114,6 +119,11 @@ pub(crate) const IN_REQUESTS: &[Difference] = &[
         call: "POST /apps/:/jobs",
         what: "/entrypoint",
         why: "the old twin of args; sent beside them it would replace them on some servers",
+    },
+    Difference {
+        call: "POST /apps/:/jobs",
+        what: "/meta",
+        why: "ours marks the job, to find it when the answer is lost",
     },
     Difference {
         call: "POST /apps/:/jobs",

@@ -208,3 +208,21 @@ async fn a_layer_may_put_a_body_of_its_own_around_calls_streams_and_upgrades() {
     let attached = client.app("www").jobs().run(["x"]).attached().await.unwrap();
     assert_eq!(attached.output().await.unwrap().exit_status, 3);
 }
+
+#[tokio::test]
+async fn the_trace_layer_of_tower_http_fits() {
+    let server = Server::play([json(200, "[]"), events("data: {\"id\":7}\n\n")]).await;
+    let statuses = Arc::<Mutex<Vec<_>>>::default();
+    let seen = Arc::clone(&statuses);
+    let trace = tower_http::trace::TraceLayer::new_for_http().on_response(
+        move |response: &Response<Body>, _: std::time::Duration, _: &tracing::Span| {
+            seen.lock().unwrap().push(response.status().as_u16());
+        },
+    );
+    let client = server.builder().layer(trace).build().unwrap();
+    client.apps().list().await.unwrap();
+    let mut stream = client.events().stream().await.unwrap();
+    assert_eq!(stream.next().await.unwrap().unwrap().id, 7);
+    assert!(client.apps().list().await.is_err(), "the connection is dropped");
+    assert_eq!(*statuses.lock().unwrap(), [200, 200]);
+}

@@ -1,0 +1,69 @@
+//! Creating a release, also when the answer is lost.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::edit::Base;
+use super::{NewRelease, Release, ReleaseDiff, Releases};
+use crate::client::Client;
+use crate::document::{self, Document};
+use crate::error::Error;
+use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+
+impl Releases {
+    /// Creates a release: `POST /releases`. It runs nowhere until it is deployed.
+    ///
+    /// When the answer is lost, the release is looked for in the list of all releases. One with the same content is
+    /// returned: releases never change, so it is as good.
+    ///
+    /// # Errors
+    /// Fails with [`Server`](crate::ErrorKind::Server) if the app or an artifact does not exist (500, with `retry:
+    /// true` although a retry never succeeds); with [`Validation`](crate::ErrorKind::Validation) for a variable with an
+    /// empty name.
+    pub fn create(&self, release: NewRelease) -> CreateRelease {
+        CreateRelease { client: self.client.clone(), release, timeout: None }
+    }
+}
+
+/// Creates a release; made by [`Releases::create`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct CreateRelease {
+    client: Client,
+    release: NewRelease,
+    timeout: Option<Duration>,
+}
+
+impl CreateRelease {
+    async fn run(self, deadline: Deadline) -> Result<Release, Error> {
+        let Value::Object(document) = json!(self.release) else {
+            return Err(Error::invalid_input("the release is not an object"));
+        };
+        create(&self.client, &document, deadline).await
+    }
+}
+
+operation!(CreateRelease => Release);
+
+pub(super) async fn create(
+    client: &Client,
+    document: &Document,
+    deadline: Deadline,
+) -> Result<Release, Error> {
+    let spec = Spec::post("/releases", [], Repeat::Never);
+    let error = match document::write(client, spec, document, deadline).await {
+        Err(error) if error.may_have_acted() => error,
+        answer => return answer,
+    };
+    // Servers of 2016 list a release under its app only once it is deployed.
+    let spec = Spec::get("/releases", []);
+    let releases = Request::<Vec<Document>>::list(client, spec).within(deadline).await;
+    let same = |release: &Document| {
+        let created = Base::of(release.clone()).document;
+        ReleaseDiff::between(document, &created).is_filled_in()
+    };
+    let found = releases.unwrap_or_default().into_iter().find(same);
+    let found = found.and_then(|found| serde_json::from_value(Value::Object(found)).ok());
+    found.ok_or(error)
+}

@@ -1,0 +1,128 @@
+//! One route, whatever the app.
+
+use std::time::Duration;
+
+use super::{AppRoutes, FindRoute, Route, UpdateRoute, Wanted};
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::ids::RouteId;
+use crate::transport::{Deadline, operation};
+
+/// One route, by its id alone; made by [`Client::route`]. Making it sends nothing.
+///
+/// The server reads and changes a route only under its app. Each call therefore looks for the app first, in the list
+/// of all routes. When you know the app, use [`AppHandle::routes`](crate::apps::AppHandle::routes).
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+/// # let flynn = mock.client();
+/// # let id = flynn.routes().list().await?.remove(0).id();
+/// let route = flynn.route(&id);
+/// println!("{} leads to {}", route.get().await?.domain, route.get().await?.service);
+/// route.update().sticky(true).await?;
+/// assert!(route.get().await?.sticky);
+/// # Ok::<(), flynn_client::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct RouteHandle {
+    client: Client,
+    id: RouteId,
+}
+
+impl Client {
+    /// One route, whatever the app, by its id with the type (`http/UUID`). Sends nothing.
+    pub fn route(&self, id: impl Into<RouteId>) -> RouteHandle {
+        RouteHandle { client: self.clone(), id: id.into() }
+    }
+}
+
+impl RouteHandle {
+    /// Reads the route.
+    ///
+    /// # Errors
+    /// Fails with [`NotFound`](ErrorKind::NotFound) if there is no such route, with
+    /// [`InvalidInput`](ErrorKind::InvalidInput) for an id without its type.
+    pub fn get(&self) -> GetRoute {
+        GetRoute { route: self.clone(), timeout: None }
+    }
+
+    /// Reads the route, or `None` when there is no such route.
+    ///
+    /// # Errors
+    /// Fails with [`InvalidInput`](ErrorKind::InvalidInput) for an id without its type.
+    pub fn get_opt(&self) -> FindRoute {
+        FindRoute {
+            list: self.client.routes().list(),
+            wanted: Wanted::Id(self.id.clone()),
+            timeout: None,
+        }
+    }
+
+    /// Changes the route as [`AppRoutes::update`] does.
+    ///
+    /// # Errors
+    /// Fails as [`AppRoutes::update`] does, and with [`InvalidInput`](ErrorKind::InvalidInput) for a route that belongs
+    /// to no app.
+    pub fn update(&self) -> UpdateRoute {
+        UpdateRoute::new(&self.client, None, self.id.clone())
+    }
+
+    /// Deletes the route.
+    ///
+    /// # Errors
+    /// Fails as [`AppRoutes::delete`] does, and with [`InvalidInput`](ErrorKind::InvalidInput) for a route that belongs
+    /// to no app.
+    pub fn delete(&self) -> DeleteRoute {
+        DeleteRoute { route: self.clone(), timeout: None }
+    }
+
+    async fn find(&self, deadline: Deadline) -> Result<Route, Error> {
+        let found = self.get_opt().run(deadline).await?;
+        found.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("no app has the route {}", self.id))
+        })
+    }
+
+    /// The routes of the app that owns it.
+    pub(super) async fn siblings(&self, deadline: Deadline) -> Result<AppRoutes, Error> {
+        let app = self.find(deadline).await?.app_id().ok_or_else(|| {
+            let message = format!("the route {} belongs to no app and cannot be changed", self.id);
+            Error::invalid_input(message)
+        })?;
+        Ok(self.client.app(app).routes())
+    }
+}
+
+/// Reads a route; made by [`RouteHandle::get`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct GetRoute {
+    route: RouteHandle,
+    timeout: Option<Duration>,
+}
+
+impl GetRoute {
+    async fn run(self, deadline: Deadline) -> Result<Route, Error> {
+        self.route.find(deadline).await
+    }
+}
+
+operation!(GetRoute => Route);
+
+/// Deletes a route; made by [`RouteHandle::delete`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct DeleteRoute {
+    route: RouteHandle,
+    timeout: Option<Duration>,
+}
+
+impl DeleteRoute {
+    async fn run(self, deadline: Deadline) -> Result<(), Error> {
+        let routes = self.route.siblings(deadline).await?;
+        routes.delete(&self.route.id).within(deadline).await
+    }
+}
+
+operation!(DeleteRoute => ());
