@@ -73,11 +73,7 @@ const MIGRATE: Operation = Operation {
 
 fn all_or_nothing<const N: usize>(parts: [bool; N]) -> Option<bool> {
     let done = parts.iter().filter(|part| **part).count();
-    if done == 0 {
-        Some(false)
-    } else {
-        (done == N).then_some(true)
-    }
+    if done == 0 { Some(false) } else { (done == N).then_some(true) }
 }
 
 impl Operation {
@@ -99,7 +95,8 @@ impl Operation {
                     if (self.is_done)(&mock) == Some(true) {
                         break;
                     }
-                    let pending = error.pending().cloned().unwrap_or_else(|| panic!("{met} {error}"));
+                    let pending =
+                        error.pending().cloned().unwrap_or_else(|| panic!("{met} {error}"));
                     clean.resume(pending).await.unwrap();
                 }
                 assert_eq!((self.is_done)(&mock), Some(true), "{met}");
