@@ -7,12 +7,14 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::api::answer::Reply;
+use crate::api::auth::Caller;
 use crate::api::call::Call;
 use crate::api::{
-    acme, apps, artifacts, backups, deployments, domain, events, formations, hosts, jobs, logs,
-    providers, releases, resources, routes, sinks, status, volumes,
+    acme, apps, artifacts, backups, collaborators, deployments, domain, events, formations, hosts, jobs, logs,
+    providers, releases, resources, routes, sinks, status, tenancy, tokens, users,
+    volumes,
 };
-use crate::dialect::ServerAge::{self, Fork2026June, V2016, V2021};
+use crate::dialect::ServerAge::{self, Fork2026June, Fork2026September, V2016, V2021};
 use crate::life::Engine;
 use crate::store::NO_TEXT;
 use crate::wire::Request;
@@ -204,6 +206,52 @@ calls! {
     ClusterJobsStats = GET "/cluster/jobs-stats" since Fork2026June => hosts::cluster_jobs_stats;
     /// Reads what the jobs of an app use.
     AppJobsStats = GET "/apps/:app/jobs-stats" since Fork2026June => hosts::app_jobs_stats;
+    /// Reads how fast the router answers, service by service.
+    RouterMetrics = GET "/cluster/router-metrics" since Fork2026September => hosts::router_metrics;
+    /// Reads who the credential belongs to.
+    WhoAmI = GET "/whoami" since Fork2026September => users::who_am_i;
+    /// Lists the users.
+    UserList = GET "/users" since Fork2026September => users::list;
+    /// Creates a user.
+    UserCreate = POST "/users" since Fork2026September => users::create;
+    /// Reads a user.
+    UserGet = GET "/users/:user" since Fork2026September => users::get;
+    /// Changes a user.
+    UserUpdate = PATCH "/users/:user" since Fork2026September => users::update;
+    /// Deletes a user.
+    UserDelete = DELETE "/users/:user" since Fork2026September => users::delete;
+    /// Creates the first personal token of a user.
+    UserToken = POST "/users/:user/bootstrap-token" since Fork2026September => tokens::bootstrap;
+    /// Lists the caller's personal tokens.
+    TokenList = GET "/tokens" since Fork2026September => tokens::list;
+    /// Creates a personal token.
+    TokenCreate = POST "/tokens" since Fork2026September => tokens::create;
+    /// Revokes a personal token.
+    TokenRevoke = DELETE "/tokens/:token" since Fork2026September => tokens::revoke;
+    /// Lists the collaborators of an app.
+    CollaboratorList = GET "/apps/:app/collaborators" since Fork2026September => collaborators::list_of_app;
+    /// Adds a collaborator to an app, or changes the role.
+    CollaboratorAdd = POST "/apps/:app/collaborators" since Fork2026September => collaborators::add_to_app;
+    /// Removes a collaborator from an app.
+    CollaboratorRemove = DELETE "/apps/:app/collaborators/:user" since Fork2026September => collaborators::remove_from_app;
+    /// Lists the collaborators of an account.
+    AccountCollaboratorList = GET "/accounts/:account/collaborators" since Fork2026September => collaborators::list_of_account;
+    /// Adds a collaborator to an account, or changes the role.
+    AccountCollaboratorAdd = POST "/accounts/:account/collaborators" since Fork2026September => collaborators::add_to_account;
+    /// Removes a collaborator from an account.
+    AccountCollaboratorRemove = DELETE "/accounts/:account/collaborators/:user" since Fork2026September => collaborators::remove_from_account;
+    /// Gives an app to another account.
+    AppTransfer = POST "/apps/:app/transfer" since Fork2026September => collaborators::transfer;
+    /// Suspends an account and scales its apps to zero.
+    AccountSuspend = POST "/accounts/:account/suspend" since Fork2026September => tenancy::suspend;
+    /// Lifts the suspension of an account.
+    AccountUnsuspend = POST "/accounts/:account/unsuspend" since Fork2026September => tenancy::unsuspend;
+    /// Reads who may sign up.
+    TenancyGet = GET "/tenancy" since Fork2026September => tenancy::get;
+    /// Sets who may sign up.
+    TenancyPut = PUT "/tenancy" since Fork2026September => tenancy::put;
+    /// Records that a scheduled job has started.
+    SchedulerEventCreate = POST "/apps/:app/scheduler-events" since Fork2026September => events::create_scheduler_event;
     /// Lists or streams events.
     EventList = GET "/events" => events::list_or_stream;
     /// Reads an event.
@@ -338,17 +386,20 @@ fn known(age: ServerAge, method: &Method) -> impl Iterator<Item = (&'static Row,
 }
 
 /// Finds the handler of a request and its parameters.
-fn find(age: ServerAge, request: &Request) -> Option<(Handler, Call<'_>)> {
+fn find(age: ServerAge, request: &Request, caller: Caller) -> Option<(Handler, Call<'_>)> {
     let path = decoded(&request.path);
-    known(age, &request.method).find_map(|(row, handler)| {
-        let params = fit(row.pattern, &path)?;
-        Some((handler, Call { request, params }))
-    })
+    let fitting = known(age, &request.method)
+        .find_map(|(row, handler)| Some((handler, fit(row.pattern, &path)?)));
+    fitting.map(|(handler, params)| (handler, Call { request, params, caller }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn find_by_key(age: ServerAge, request: &Request) -> Option<(Handler, Call<'_>)> {
+        find(age, request, Caller::with_key())
+    }
 
     #[test]
     fn paths_find_their_operation() {
@@ -378,15 +429,15 @@ mod tests {
     #[test]
     fn an_empty_parameter_in_the_middle_is_one() {
         let request = Request::new(Method::GET, "/apps//release");
-        let (_, call) = find(V2016, &request).unwrap();
+        let (_, call) = find_by_key(V2016, &request).unwrap();
         assert_eq!(call.param(0), "");
-        assert!(find(V2016, &Request::new(Method::GET, "/apps/")).is_none());
+        assert!(find_by_key(V2016, &Request::new(Method::GET, "/apps/")).is_none());
     }
 
     #[test]
     fn a_release_has_the_calls_since_it() {
         let request = Request::new(Method::GET, "/sinks");
-        assert!(find(V2016, &request).is_none());
-        assert!(find(V2021, &request).is_some());
+        assert!(find_by_key(V2016, &request).is_none());
+        assert!(find_by_key(V2021, &request).is_some());
     }
 }

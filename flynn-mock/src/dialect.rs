@@ -119,15 +119,19 @@ pub(crate) struct Dialect {
 
     /// ACME and managed certificates.
     pub(crate) managed_certificates: bool,
-    /// Names that an app cannot have.
-    pub(crate) reserved_names: &'static [&'static str],
-    /// `GET /apps` leaves system apps out unless it is asked for them.
-    pub(crate) hides_system_apps: bool,
+    /// Names that an app cannot have, unless it is Flynn's own, separated by white space.
+    pub(crate) reserved_names: &'static str,
+    /// Users, personal tokens, owners and roles; jobs have names, and one-off jobs a type.
+    pub(crate) users: bool,
     /// The controller has a second route, `auth.DOMAIN`.
     pub(crate) auth_route: bool,
     /// `/ca-cert` is open to whoever sends a wrong key.
     pub(crate) open_ca: bool,
 }
+
+/// What only the fork of September 2026 reads.
+const LATER_FIELDS: &[&str] =
+    &["owner_account", "created_by", "building", "tls_mode", "included", "tenant_safe"];
 
 const STRATEGIES_2016: &[&str] = &["all-at-once", "one-by-one", "sirenia", "discoverd-meta"];
 const STRATEGIES_2021: &[&str] =
@@ -140,13 +144,16 @@ const V2016: Dialect = Dialect {
         // It reads all of a body; the mock reads no more than any call needs.
         most_read: 8 << 20,
         json_type: false,
+        unknown: LATER_FIELDS,
     },
     unknown_release_fields: &["app_id"],
-    unknown_job_fields: &["artifacts", "data", "partition", "profiles", "mounts_from"],
+    unknown_job_fields: &["artifacts", "data", "partition", "profiles", "mounts_from", "type"],
     schemas: Schemas {
         strategies: STRATEGIES_2016,
         checks_apps: true,
         artifact_kinds: &["docker", "file"],
+        more_app_fields: &[],
+        sink_kinds: &[],
     },
     malformed_type: "text/plain",
     cors_headers: "Authorization,Accept,Content-Type,If-Match,If-None-Match",
@@ -171,8 +178,8 @@ const V2016: Dialect = Dialect {
     migrated_apps: &["controller", "router", "dashboard"],
     migrates_by_new_values: false,
     managed_certificates: false,
-    reserved_names: &[],
-    hides_system_apps: false,
+    reserved_names: "",
+    users: false,
     auth_route: false,
     open_ca: false,
 };
@@ -180,13 +187,15 @@ const V2016: Dialect = Dialect {
 const V2021: Dialect = Dialect {
     age: ServerAge::V2021,
     manifest: include_str!("life/bootstrap/v2021.json"),
-    bodies: BodyRules { most_read: 1_000_000, json_type: true },
+    bodies: BodyRules { most_read: 1_000_000, json_type: true, unknown: LATER_FIELDS },
     unknown_release_fields: &[],
-    unknown_job_fields: &[],
+    unknown_job_fields: &["type"],
     schemas: Schemas {
         strategies: STRATEGIES_2021,
         checks_apps: false,
         artifact_kinds: &["docker", "file", "flynn"],
+        more_app_fields: &[],
+        sink_kinds: &["syslog"],
     },
     malformed_type: "text/plain; charset=utf-8",
     cors_headers: "Auth-Key,Authorization,Accept,Content-Type,If-Match,If-None-Match,X-GRPC-Web",
@@ -222,8 +231,15 @@ const FORK_SEPTEMBER: Dialect = Dialect {
     age: ServerAge::Fork2026September,
     tokens: Tokens::Limited,
     queues_deployments: true,
-    reserved_names: &["www"],
-    hides_system_apps: true,
+    bodies: BodyRules { unknown: &[], ..FORK_JUNE.bodies },
+    unknown_job_fields: &[],
+    schemas: Schemas {
+        more_app_fields: &["owner_account", "created_by", "building"],
+        sink_kinds: &["syslog", "otel"],
+        ..FORK_JUNE.schemas
+    },
+    reserved_names: include_str!("wire/reserved.txt"),
+    users: true,
     auth_route: true,
     open_ca: true,
     ..FORK_JUNE

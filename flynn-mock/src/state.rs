@@ -83,7 +83,7 @@ impl State {
     /// All apps, newest first.
     #[track_caller]
     pub fn apps(&self) -> Vec<App> {
-        self.list("/apps")
+        self.list("/apps?all=1")
     }
 
     /// One app, by name or id.

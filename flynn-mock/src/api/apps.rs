@@ -1,12 +1,14 @@
 //! Apps.
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::api::answer::{Answer, Reply, json};
 use crate::api::call::Call;
+use crate::api::grants;
 use crate::life::Engine;
 use crate::life::work::Task;
-use crate::store::{App, Strings, newest_first};
+use crate::store::{App, Strings, account_of, newest_first};
 use crate::wire::{self, Fail, decode, decode_map};
 
 /// The app with the fields of an update; a wrong type is an internal error there.
@@ -37,24 +39,63 @@ fn updated(schemas: &wire::Schemas, app: &App, fields: &Map<String, Value>) -> R
 
 /// `GET /apps`
 pub(crate) fn list(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let all = !engine.dialect.hides_system_apps
-        || call.query("all") == "1"
-        || call.query("system") == "1";
-    let alive = engine.tables.apps.iter().filter(|app| !app.deleted && (all || !app.is_system()));
-    json(&newest_first(alive, |app| app.created_at))
+    let alive = engine.tables.apps.iter().filter(|app| !app.deleted);
+    if !engine.dialect.users {
+        return json(&newest_first(alive, |app| app.created_at));
+    }
+    let truthy = |name| matches!(call.query(name).as_str(), "1" | "true" | "yes");
+    let all = call.caller.is_admin() && (truthy("all") || truthy("system"));
+    let shown = alive.filter(|app| {
+        all || (!grants::is_internal(app) && grants::is_visible(engine, &call.caller, app))
+    });
+    let list = newest_first(shown, |app| app.created_at);
+    json(&list.into_iter().map(|app| read(engine, app)).collect::<Vec<_>>())
 }
 
 /// `GET /apps/:a`
 pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    json(engine.tables.app(call.param(0))?)
+    let app = engine.tables.app(call.param(0))?;
+    json(&read(engine, app))
+}
+
+/// An app as it is read.
+fn read(engine: &Engine, app: &App) -> App {
+    App { building: engine.dialect.users && is_building(engine.now, app), ..app.clone() }
+}
+
+/// Whether a push has begun less than half an hour ago and is not over.
+fn is_building(now: Timestamp, app: &App) -> bool {
+    match app.meta.get("flynn-controller.building").map(String::as_str) {
+        None => false,
+        Some("1" | "true") => true,
+        Some(began) => {
+            let began: Option<Timestamp> = began.parse().ok();
+            began.is_some_and(|began| {
+                (SignedDuration::ZERO..SignedDuration::from_mins(30))
+                    .contains(&now.duration_since(began))
+            })
+        }
+    }
 }
 
 /// `POST /apps`
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    let app: App = decode(engine.dialect.bodies, call.request)?;
+    let mut app: App = decode(engine.dialect.bodies, call.request)?;
     wire::app_name(&app.name)?;
-    if engine.dialect.reserved_names.contains(&app.name.as_str()) {
+    let mut reserved = engine.dialect.reserved_names.split_whitespace();
+    if reserved.any(|name| name == app.name) && !app.is_system() && !app.is_plugin() {
         return Err(Fail::field("name", "is reserved"));
+    }
+    if let Some(user) = &call.caller.user {
+        if app.created_by.is_empty() {
+            app.created_by.clone_from(user);
+        }
+        if app.owner_account.is_empty() {
+            app.owner_account = account_of(user);
+        }
+    }
+    if engine.tables.is_suspended(&app.owner_account) {
+        return Err(Fail::invalid("account is suspended"));
     }
     if engine.dialect.schemas.checks_apps && !app.strategy.is_empty() {
         wire::strategy(&engine.dialect.schemas, &app.strategy)?;

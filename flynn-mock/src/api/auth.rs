@@ -3,13 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderValue, Method, StatusCode};
-use serde_json::Value;
 
-use crate::api::answer::Answer;
+use crate::api::answer::{Answer, refuse};
 use crate::api::call::query_pairs;
+use crate::api::grants;
 use crate::dialect::{Dialect, Tokens};
 use crate::life::{Engine, Token};
-use crate::wire::Request;
+use crate::wire::{Fail, Request};
 
 /// User and password of HTTP basic authentication.
 pub(crate) fn basic(request: &Request) -> Option<(String, String)> {
@@ -56,22 +56,58 @@ pub(crate) fn allow_origin(dialect: &Dialect, request: &Request, answer: &mut An
     }
 }
 
-/// What the controller says to a caller.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Access {
-    Granted,
-    /// There is no valid credential.
-    Unauthorized,
-    /// There is one, which does not cover the call.
-    Forbidden,
+/// Who sends a request, and what else the credential may do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Caller {
+    /// Whether it is the cluster's key.
+    pub(crate) has_key: bool,
+    /// The id of the user whose token it is.
+    pub(crate) user: Option<String>,
+    token: Token,
 }
 
-/// Returns whether the controller lets the request in.
-pub(crate) fn access(engine: &Engine, request: &Request) -> Access {
+impl Caller {
+    /// The one who has the cluster's key.
+    pub(crate) fn with_key() -> Self {
+        Self { has_key: true, ..Self::default() }
+    }
+
+    fn of(token: Token) -> Self {
+        Self { has_key: false, user: token.user.clone(), token }
+    }
+
+    /// Whether it may do everything.
+    pub(crate) fn is_admin(&self) -> bool {
+        self.has_key || self.token.is_admin(false)
+    }
+
+    /// What it was granted on an app that goes by this name or id.
+    pub(crate) fn grants(&self, app: &str) -> impl Iterator<Item = &str> {
+        self.token.grants.iter().filter(move |(of, _)| of == app).map(|(_, has)| has.as_str())
+    }
+
+    /// Whether what it was granted on some app fulfils a condition.
+    pub(crate) fn some_grant(&self, holds: impl Fn(&[&str]) -> bool) -> bool {
+        let mut apps = self.token.grants.iter().map(|(app, _)| app);
+        apps.any(|app| holds(&self.grants(app).collect::<Vec<_>>()))
+    }
+
+    /// Whether it is the token of a build.
+    pub(crate) fn builds(&self) -> bool {
+        !self.token.grants.is_empty() && self.token.scopes.iter().any(|s| s == "build:artifacts")
+    }
+}
+
+/// How personal access tokens begin.
+pub(crate) const PERSONAL: &str = "flynn_pat_";
+
+/// Who calls, or the answer that refuses the call.
+pub(crate) fn caller(engine: &Engine, request: &Request) -> Result<Caller, Answer> {
+    let unauthorized = || Answer::empty(StatusCode::UNAUTHORIZED);
     let (user, mut password) = basic(request).unwrap_or_default();
     let open = engine.dialect.open_ca || (password.is_empty() && bearer(request).is_none());
     if request.path == "/ca-cert" && open {
-        return Access::Granted;
+        return Ok(Caller::default());
     }
     if engine.dialect.key_in_query {
         let streams = request.header_text("accept").contains("text/event-stream");
@@ -79,24 +115,48 @@ pub(crate) fn access(engine: &Engine, request: &Request) -> Access {
             password = query_key(request);
         }
     }
-    let key = |password: &String| !password.is_empty() && engine.keys().contains(password);
+    let limited = engine.dialect.tokens == Tokens::Limited;
     let token = match engine.dialect.tokens {
         Tokens::Unknown => None,
         // A personal token is a password of any user.
-        Tokens::Limited if password.starts_with("flynn_pat_") => Some(password.as_str()),
+        Tokens::Limited if password.starts_with(PERSONAL) => Some(password.as_str()),
         _ if user == "Bearer" => Some(password.as_str()),
         _ => bearer(request),
     };
-    match token {
-        None if key(&password) => Access::Granted,
-        None => Access::Unauthorized,
-        Some(token) => match engine.tokens.0.get(token) {
-            None => Access::Unauthorized,
-            Some(_) if request.path == "/ca-cert" => Access::Granted,
-            Some(token) if covers(engine, token, request) => Access::Granted,
-            Some(_) => Access::Forbidden,
-        },
+    let Some(token) = token else {
+        let known = !password.is_empty() && engine.keys().contains(&password);
+        return known.then(Caller::with_key).ok_or_else(unauthorized);
+    };
+    let known = match token.starts_with(PERSONAL) && limited {
+        true => personal(engine, token),
+        false => engine.tokens.0.get(token).cloned(),
+    };
+    let mut token = known.ok_or_else(unauthorized)?;
+    if !limited {
+        let covered = request.path == "/ca-cert" || covers(&token, request);
+        let refusal = || refuse(Fail::new("forbidden", NOT_ALLOWED));
+        return covered.then(|| Caller::of(token)).ok_or_else(refusal);
     }
+    let user = token.user.as_ref().and_then(|id| engine.tables.user(id).ok());
+    if user.is_some_and(|user| user.cluster_admin) {
+        token = token.scope("cluster:admin");
+    }
+    let caller = Caller::of(token);
+    grants::check(engine, &caller, request).map_err(refuse)?;
+    Ok(caller)
+}
+
+/// What a personal access token may do, if it is valid: what its user may, and what its scopes
+/// name.
+fn personal(engine: &Engine, secret: &str) -> Option<Token> {
+    let row = engine.tables.personal_tokens.iter().find(|row| row.secret == secret)?;
+    let expired = row.expires_at.is_some_and(|at| at.timestamp() <= engine.now);
+    let user = engine.tables.user(&row.user).ok()?;
+    if row.revoked_at.is_some() || expired || engine.tables.is_suspended(&user.account()) {
+        return None;
+    }
+    let scopes = row.scopes.split([' ', ',']).filter(|scope| !scope.is_empty());
+    Some(scopes.fold(Token::new().user(&row.user), Token::scope))
 }
 
 /// The token of an `Authorization: Bearer`.
@@ -105,23 +165,17 @@ fn bearer(request: &Request) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
 }
 
-/// Returns whether a token covers a call. Grants on an app cover only paths under it.
-fn covers(engine: &Engine, token: &Token, request: &Request) -> bool {
-    let fine = engine.dialect.tokens == Tokens::Limited;
-    if token.is_admin(!fine) {
+/// What is said to a credential that does not cover the call.
+pub(crate) const NOT_ALLOWED: &str =
+    "this credential is not allowed to perform this operation on the controller";
+
+/// Whether a token of June 2026 covers a call. Grants on an app cover only paths under it.
+fn covers(token: &Token, request: &Request) -> bool {
+    if token.is_admin(true) {
         return true;
-    }
-    if fine && request.method == Method::POST && request.path == "/releases" {
-        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-        let app = body.get("app_id").and_then(Value::as_str).unwrap_or_default();
-        return token.may(app, &["app:write", "app:env:write"]);
     }
     let Some(rest) = request.path.strip_prefix("/apps/") else { return false };
     let (app, of) = rest.split_once('/').unwrap_or((rest, ""));
-    let system = || engine.tables.app(app).is_ok_and(crate::store::App::is_system);
-    if fine && system() {
-        return false;
-    }
     let deploys = ["", "meta", "deploy"].contains(&of) || of.starts_with("scale/");
     if request.method == Method::GET {
         token.may(app, &["app:read", "app:write", "app:deploy"])

@@ -4,12 +4,15 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
+use crate::api::auth::Caller;
 use crate::wire::Request;
 
 /// One call: the request and the parameters of its path.
 pub(crate) struct Call<'a> {
     pub(crate) request: &'a Request,
     pub(crate) params: Vec<String>,
+    /// Who sent it.
+    pub(crate) caller: Caller,
 }
 
 impl Call<'_> {

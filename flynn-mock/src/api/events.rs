@@ -1,11 +1,13 @@
 //! The event log: `GET /events` as a list, `GET /events/:id`, filters.
 
+use serde::{Deserialize, Serialize};
+
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
 use crate::api::streams::{Kind, open_stream};
 use crate::life::Engine;
-use crate::store::Event;
-use crate::wire::Fail;
+use crate::store::{Event, Time, empty};
+use crate::wire::{Fail, decode};
 
 /// Which events a list or a stream shows.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,50 @@ fn number(call: &Call<'_>, name: &str) -> Result<Option<i64>, Fail> {
 /// A `count` of the query; zero and below mean no limit.
 fn limit(count: Option<i64>) -> usize {
     count.filter(|n| *n > 0).and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
+}
+
+/// A scheduled job that has started.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct SchedulerEvent {
+    id: String,
+    #[serde(skip_serializing_if = "empty")]
+    app_id: String,
+    schedule_id: String,
+    #[serde(skip_serializing_if = "empty")]
+    name: String,
+    command: String,
+    process_type: String,
+    schedule: String,
+    #[serde(skip_serializing_if = "empty")]
+    job_id: String,
+    #[serde(skip_serializing_if = "empty")]
+    job_uuid: String,
+    #[serde(skip_serializing_if = "empty")]
+    error: String,
+    fired_at: Time,
+}
+
+/// `POST /apps/:a/scheduler-events`: what a scheduler reports, kept as an event.
+pub(crate) fn create_scheduler_event(engine: &mut Engine, call: &Call<'_>) -> Reply {
+    let app = engine.tables.app(call.param(0))?.id.clone();
+    let mut told: SchedulerEvent = decode(engine.dialect.bodies, call.request)?;
+    if told.schedule_id.trim().is_empty() && told.id.trim().is_empty() {
+        return Err(Fail::field("schedule_id", "is required"));
+    }
+    if told.id.is_empty() {
+        told.id = engine.ids.uuid();
+    }
+    if told.schedule_id.is_empty() {
+        told.schedule_id.clone_from(&told.id);
+    }
+    told.app_id.clone_from(&app);
+    if told.fired_at == Time::default() {
+        told.fired_at = Time::precise(engine.now);
+    }
+    let at = engine.time();
+    engine.event(at, &app, "scheduler", &told.schedule_id, &told);
+    json(&told)
 }
 
 /// `GET /events/:id`

@@ -1,5 +1,7 @@
 //! Hosts, and what they and their jobs use.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json as value};
 
 use crate::api::answer::{Reply, json};
@@ -63,6 +65,19 @@ pub(crate) fn app_jobs_stats(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = &engine.tables.app(call.param(0))?.id;
     let jobs = running(engine).filter(|job| job.app == *app && engine.is_reachable(&job.host_id));
     json(&jobs.map(|job| job_stats(engine, job)).collect::<Vec<_>>())
+}
+
+/// `GET /cluster/router-metrics`: made-up numbers for each service that has a route.
+pub(crate) fn router_metrics(engine: &mut Engine, _: &Call<'_>) -> Reply {
+    let routes = engine.tables.routes.iter().filter(|r| !r.deleted && r.kind == "http");
+    let services: BTreeSet<&str> = routes.map(|route| route.service.as_str()).collect();
+    let metrics = services.into_iter().map(|service| {
+        value!({
+            "service": service, "requests": 120, "errors": 1,
+            "p50_ms": 3.5, "p95_ms": 12.25, "p99_ms": 40.5,
+        })
+    });
+    json(&metrics.collect::<Vec<_>>())
 }
 
 fn running(engine: &Engine) -> impl Iterator<Item = &Job> {

@@ -32,7 +32,14 @@ struct NewJob {
     mounts_from: String,
     cmd: Vec<String>,
     entrypoint: Vec<String>,
+    #[serde(rename = "type")]
+    kind: String,
 }
+
+/// What the server says to a job on the app of a database.
+const DATASTORE: &str = "cannot run a job on a database app; use the native client \
+     (flynn pg psql, flynn mysql console, flynn redis redis-cli, flynn mongodb mongo, …) \
+     or flynn-host";
 
 fn starts_with_init(args: &[String]) -> bool {
     args.first().is_some_and(|first| first == "/runner/init")
@@ -69,7 +76,9 @@ fn named_job<'a>(engine: &'a Engine, call: &Call<'_>) -> Result<&'a Job, Fail> {
     if engine.dialect.jobs_under_app {
         engine.tables.app(call.param(0))?;
     }
-    job(engine, call.param(1))
+    let job = job(engine, call.param(1))?;
+    let elsewhere = || engine.tables.app(call.param(0)).is_ok_and(|app| app.id != job.app);
+    if engine.dialect.users && elsewhere() { Err(Fail::NotFound) } else { Ok(job) }
 }
 
 /// `GET /apps/:a/jobs/:j`
@@ -85,8 +94,20 @@ pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
         None
     };
     let mut job: Job = decode(engine.dialect.bodies, call.request)?;
+    if !engine.dialect.users {
+        job.name.clear();
+    }
     if let Some(app) = app {
         job.app = app;
+    }
+    if engine.dialect.users {
+        let named = engine.tables.app(call.param(0)).map(|app| app.id.clone());
+        let named = named.unwrap_or_else(|_| call.param(0).to_owned());
+        if job.app.is_empty() {
+            job.app = named;
+        } else if job.app != named {
+            return Err(Fail::field("app", "must match the app in the URL"));
+        }
     }
     if job.state != JobState::Unset {
         wire::one_of("state", job.state.as_str(), JobState::NAMES)?;
@@ -132,6 +153,9 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let unknown = engine.dialect.unknown_job_fields;
     let new: NewJob = decode_without(engine.dialect.bodies, call.request, unknown)?;
     wire::new_job(&new.release)?;
+    if engine.dialect.users && app.is_datastore() && !is_from_a_host(call) {
+        return Err(Fail::field("app", DATASTORE));
+    }
     let any_partition = engine.options.start_order.takes_any_partition;
     if !new.partition.is_empty() && engine.dialect.layered_images && !any_partition {
         wire::one_of("partition", &new.partition, &["background", "user", "system"])?;
@@ -177,7 +201,13 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let cells = |n: i64| u16::try_from(n).unwrap_or_default();
     let size = (cells(new.tty_lines), cells(new.tty_columns));
     let command = Command { args: args.clone(), env, tty: new.tty, size, attached };
-    let job = Job { args, meta: new.meta.clone(), ..Job::default() };
+    let kind = match new.kind.trim() {
+        _ if !engine.dialect.users => "",
+        "" if attached || new.tty => "console",
+        "" => "runner",
+        kind => kind,
+    };
+    let job = Job { args, meta: new.meta.clone(), kind: kind.to_owned(), ..Job::default() };
     let job = engine.start_one_off(&app.id, &release.id, job, command, !new.disable_log);
     if attached {
         return attach(engine, &job.uuid, new.tty, !new.disable_log);
@@ -188,8 +218,20 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
         host_id: job.host_id,
         release: new.release,
         args: new.args,
+        kind: job.kind,
+        // Only the name, whatever metadata the job was given.
+        meta: match job.name.as_str() {
+            "" => Strings::new(),
+            name => [("name".to_owned(), name.to_owned())].into(),
+        },
+        name: job.name,
         ..Job::default()
     })
+}
+
+/// Whether the request claims to come from a host. The mock takes any key.
+fn is_from_a_host(call: &Call<'_>) -> bool {
+    call.request.headers.contains_key("x-flynn-host-auth")
 }
 
 /// The answer that hands a job's streams to the client.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::api::answer::{Answer, Reply, json};
 use crate::api::call::Call;
+use crate::api::grants;
 use crate::life::Engine;
 use crate::store::{Release, newest_first};
 use crate::wire::{Fail, decode, decode_without};
@@ -47,6 +48,9 @@ pub(crate) fn get_current(engine: &mut Engine, call: &Call<'_>) -> Reply {
 pub(crate) fn set_current(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.id.clone();
     let release = named_release(engine, call)?;
+    if engine.dialect.users && !release.app_id.is_empty() && release.app_id != app {
+        return Err(Fail::new("forbidden", "release does not belong to this app"));
+    }
     engine.set_release(&app, &release.id)?;
     json(&release.stored())
 }
@@ -65,7 +69,27 @@ pub(crate) fn named_release(engine: &Engine, call: &Call<'_>) -> Result<Release,
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let release: Release =
         decode_without(engine.dialect.bodies, call.request, engine.dialect.unknown_release_fields)?;
+    if engine.dialect.users {
+        may_create(engine, call, &release.app_id)?;
+    }
     json(&engine.add_release(release)?)
+}
+
+/// A caller who is no administrator names the app, and may edit its environment.
+fn may_create(engine: &Engine, call: &Call<'_>, app: &str) -> Result<(), Fail> {
+    let refuse = |why| Err(Fail::new("forbidden", why));
+    if app.is_empty() {
+        return match call.caller.is_admin() {
+            true => Ok(()),
+            false => refuse("app_id is required to create a release"),
+        };
+    }
+    let app = engine.tables.app(app)?;
+    let permissions = grants::permissions(engine, &call.caller, app);
+    if call.caller.is_admin() || grants::cover(&permissions, "app:env:write") {
+        return Ok(());
+    }
+    refuse("this credential is not allowed to create a release for this app")
 }
 
 /// `DELETE /apps/:a/releases/:r`

@@ -24,7 +24,10 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
 /// `POST /sinks`
 pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let mut sink: Sink = decode(engine.dialect.bodies, call.request)?;
-    wire::one_of("kind", &sink.kind, &["syslog"])?;
+    wire::one_of("kind", &sink.kind, engine.dialect.schemas.sink_kinds)?;
+    if !engine.dialect.users {
+        sink.app_id.clear();
+    }
     if let Some(config) = sink.config.as_ref().filter(|config| !config.is_object()) {
         return Err(wire::wrong_type("config", "object", config));
     }

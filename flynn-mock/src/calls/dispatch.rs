@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 
 use super::{find, unknown};
 use crate::api::answer::{Answer, refuse};
-use crate::api::auth::{self, Access};
+use crate::api::auth::{self, Caller};
 use crate::api::status;
 use crate::life::Engine;
 use crate::life::outside::{Given, Question};
@@ -77,12 +77,11 @@ fn controller(engine: &mut Engine, request: &Request) -> Answer {
     if request.path == "/ping" {
         return Answer::empty(StatusCode::OK);
     }
-    match auth::access(engine, request) {
-        Access::Granted => {}
-        Access::Unauthorized => return Answer::empty(StatusCode::UNAUTHORIZED),
-        Access::Forbidden => return refuse(Fail::new("forbidden", FORBIDDEN)),
-    }
-    match find(dialect.age, request) {
+    let caller = match auth::caller(engine, request) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
+    match find(dialect.age, request, caller) {
         Some((handler, call)) => handler(engine, &call).unwrap_or_else(refuse),
         None => unknown::not_found(dialect.age, request),
     }
@@ -93,13 +92,10 @@ fn controller(engine: &mut Engine, request: &Request) -> Answer {
 pub(crate) fn read(engine: &mut Engine, target: &str) -> Option<serde_json::Value> {
     let json = ::http::HeaderValue::from_static("application/json");
     let request = Request::new(Method::GET, target).header(::http::header::ACCEPT, json);
-    let (handler, call) = find(engine.dialect.age, &request)?;
+    let (handler, call) = find(engine.dialect.age, &request, Caller::with_key())?;
     let answer = handler(engine, &call).ok()?;
     serde_json::from_slice(answer.bytes()).ok()
 }
-
-const FORBIDDEN: &str =
-    "this credential is not allowed to perform this operation on the controller";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 

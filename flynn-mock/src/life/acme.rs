@@ -34,7 +34,7 @@ impl Engine {
         if name.len() > LONGEST_NAME {
             return Err(Fail::database());
         }
-        Ok((route.kind == "http").then_some(name))
+        Ok((route.kind == "http" || self.dialect.users).then_some(name))
     }
 
     /// Links a route to the certificate of a name: the one that it has already, the one of that

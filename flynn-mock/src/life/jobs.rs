@@ -1,9 +1,29 @@
 //! Jobs: storing their states.
 
 use crate::life::Engine;
-use crate::store::Job;
+use crate::store::{Job, Strings};
+
+/// The highest number of a job's name.
+const MOST_NAMES: usize = 9999;
 
 impl Engine {
+    /// A name for a new job, such as `web.4821`, and the metadata that repeats it, where jobs have
+    /// names.
+    pub(crate) fn job_name(&mut self, app: &str, kind: &str) -> (String, Strings) {
+        if !self.dialect.users {
+            return (String::new(), Strings::new());
+        }
+        let [a, b, ..] = self.ids.key();
+        let draw = usize::from(u16::from_le_bytes([a, b]));
+        let mut names = (draw..).map(|n| format!("{kind}.{}", 1 + n % MOST_NAMES));
+        let running = |job: &&Job| job.app == app && !job.is_down();
+        let is_free =
+            |name: &String| !self.tables.jobs.iter().filter(running).any(|job| job.name == *name);
+        let name = names.by_ref().take(MOST_NAMES).find(is_free).or_else(|| names.next());
+        let name = name.unwrap_or_default();
+        (name.clone(), [("name".to_owned(), name)].into())
+    }
+
     /// Inserts or updates a job, with one event for each of its states.
     pub(crate) fn store_job(&mut self, mut job: Job) -> Job {
         let at = self.time();

@@ -1,6 +1,7 @@
 //! What moves the cluster forward: the queue of due steps, the scheduler, rollouts, one-off jobs,
 //! deletions, domain migrations and garbage collection.
 
+mod accounts;
 mod acme;
 mod apps;
 mod artifacts;

@@ -35,7 +35,11 @@ impl Engine {
         let pick = usize::from(self.ids.key().first().copied().unwrap_or_default());
         let hosts = &self.options.hosts;
         let host = hosts.get(pick % hosts.len().max(1)).cloned().unwrap_or_default();
+        let (name, named) = self.job_name(app, &job.kind);
+        let meta = job.meta.into_iter().chain(named).collect();
         let job = Job {
+            name,
+            meta,
             id: format!("{host}-{uuid}"),
             uuid: uuid.clone(),
             host_id: host,

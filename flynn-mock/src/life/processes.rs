@@ -12,8 +12,13 @@ pub(crate) fn complete(process: &mut Process, dialect: &Dialect) {
     if !dialect.volumes {
         forget_what_2016_does_not_know(process);
     } else if process.data && process.volumes.is_empty() {
-        process.volumes.push(VolumeRequest { path: "/data".into(), delete_on_stop: false });
+        process.volumes.push(VolumeRequest { path: "/data".into(), ..VolumeRequest::default() });
         process.data = false;
+    }
+    if !dialect.users {
+        process.command.clear();
+        process.runtime.clear();
+        process.volumes.iter_mut().for_each(|volume| volume.size = 0);
     }
     for (name, default) in dialect.limits {
         let resource = process.resources.entry((*name).to_owned()).or_default();

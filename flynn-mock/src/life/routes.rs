@@ -57,7 +57,18 @@ fn normal_path(path: &str) -> Option<String> {
 impl Engine {
     /// A route as it is read back.
     pub(crate) fn stored_route(&self, route: &Route) -> Route {
-        Route { certificate: self.certificate_of(route).cloned(), ..route.clone() }
+        let certificate = self.certificate_of(route).cloned();
+        Route { certificate, included: self.is_included(route), ..route.clone() }
+    }
+
+    /// Whether a route is the one that its app was created with, where the server tells.
+    fn is_included(&self, route: &Route) -> bool {
+        let mut apps = self.tables.apps.iter();
+        let app = apps.find(|app| !app.deleted && app.parent_ref() == route.parent_ref);
+        let named =
+            |app: &App| route.domain.eq_ignore_ascii_case(&format!("{}.{}", app.name, self.domain()));
+        let own = app.is_some_and(|app| !app.is_system() && named(app));
+        self.dialect.users && own && route.kind == "http" && matches!(&*route.path, "" | "/")
     }
 
     /// The route that every app of a user gets.
@@ -107,9 +118,10 @@ impl Engine {
             route.port = row.port;
         }
         (row.tls_cert, row.tls_key) = (String::new(), String::new());
-        if route.kind == "tcp" {
+        if route.kind == "tcp" && !self.dialect.users {
             row = tcp_only(row);
         }
+        row.included = false;
         self.tables.routes.push(row.clone());
         self.route_event("route", &row, &route);
         Ok(route)
@@ -122,6 +134,9 @@ impl Engine {
         if route.kind == "tcp" {
             if checks && matches!(route.port, 80 | 443) {
                 return Err(Refusal::Reserved);
+            }
+            if !matches!(&*route.tls_mode, "" | "passthrough" | "terminate") {
+                return Err(Refusal::Invalid);
             }
             if route.port == 0 {
                 row.port = self.free_port().ok_or(Refusal::Other(Fail::database()))?;
@@ -235,6 +250,10 @@ impl Engine {
             return Err(Fail::database());
         }
         row.updated_at = self.time();
+        if row.kind == "tcp" && self.dialect.users {
+            row.domain.clone_from(&route.domain);
+            row.tls_mode.clone_from(&route.tls_mode);
+        }
         if self.dialect.managed_certificates {
             row.managed_certificate_domain.clone_from(&route.managed_certificate_domain);
         }

@@ -209,9 +209,12 @@ impl Engine {
     }
 
     /// A job of a formation that is to run.
-    pub(crate) fn pending_job(&self, uuid: String, app: &str, release: &str, typ: &str) -> Job {
+    pub(crate) fn pending_job(&mut self, uuid: String, app: &str, release: &str, typ: &str) -> Job {
+        let (name, meta) = self.job_name(app, typ);
         let process = self.tables.release(release).ok().and_then(|r| r.processes.get(typ));
         Job {
+            name,
+            meta,
             uuid,
             app: app.to_owned(),
             release: release.to_owned(),

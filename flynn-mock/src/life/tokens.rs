@@ -17,8 +17,10 @@ use std::fmt;
 #[derive(Clone, Debug, Default)]
 #[must_use = "a token is valid once it is issued"]
 pub struct Token {
-    scopes: Vec<String>,
-    grants: Vec<(String, String)>,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) grants: Vec<(String, String)>,
+    /// The id of its user.
+    pub(crate) user: Option<String>,
 }
 
 impl Token {
@@ -31,6 +33,13 @@ impl Token {
     /// Adds a scope. `cluster:admin` and `*` may do everything, any other nothing.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes.push(scope.into());
+        self
+    }
+
+    /// Makes it the token of a user who has logged in. It then covers what the user may do, besides
+    /// its grants. Only September 2026 knows users.
+    pub fn user(mut self, id: impl Into<String>) -> Self {
+        self.user = Some(id.into());
         self
     }
 

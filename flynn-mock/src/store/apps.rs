@@ -19,18 +19,49 @@ pub(crate) struct App {
     pub(crate) release: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) deploy_timeout: i32,
+    /// The account that owns it; empty for the cluster's own.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) owner_account: String,
+    /// The id of the user who created it.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) created_by: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) created_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) updated_at: Option<Time>,
+    /// Whether a push is being built; worked out when it is read.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) building: bool,
     #[serde(skip)]
     pub(crate) deleted: bool,
 }
+
+/// How the names of databases begin.
+const DATASTORES: &[&str] =
+    &["pg", "postgres", "mysql", "mariadb", "mongodb", "redis", "kafka", "clickhouse"];
 
 impl App {
     /// Returns whether it is one of Flynn's own.
     pub(crate) fn is_system(&self) -> bool {
         self.meta.get("flynn-system-app").is_some_and(|v| v == "true")
+    }
+
+    /// Whether it was installed as a plugin.
+    pub(crate) fn is_plugin(&self) -> bool {
+        self.meta.get("flynn-plugin").is_some_and(|v| v == "true")
+    }
+
+    /// Whether it is a database, in which clients may not run jobs.
+    pub(crate) fn is_datastore(&self) -> bool {
+        let kind = self.name.split('-').next().unwrap_or_default();
+        let own = self.is_system() || self.is_plugin();
+        self.meta.get("flynn-datastore").is_some_and(|v| v == "true")
+            || (own && DATASTORES.contains(&kind))
+    }
+
+    /// How roles name it.
+    pub(crate) fn subject(&self) -> String {
+        format!("app:{}", self.id)
     }
 
     pub(crate) fn parent_ref(&self) -> String {

@@ -19,6 +19,9 @@ pub(crate) struct Job {
     pub(crate) release: String,
     #[serde(rename = "type", skip_serializing_if = "empty")]
     pub(crate) kind: String,
+    /// Its short name, such as `web.4821`.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) name: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) state: JobState,
     #[serde(skip_serializing_if = "empty")]

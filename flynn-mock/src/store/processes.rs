@@ -13,6 +13,9 @@ use crate::store::{Strings, empty};
 pub(crate) struct Process {
     #[serde(skip_serializing_if = "empty")]
     pub(crate) args: Vec<String>,
+    /// The line of the Procfile, or the command of the image.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) command: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) env: Strings,
     #[serde(skip_serializing_if = "empty")]
@@ -41,6 +44,9 @@ pub(crate) struct Process {
     pub(crate) allowed_devices: Vec<Device>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) writeable_cgroups: bool,
+    /// The name of a profile that sets limits.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) runtime: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) cmd: Vec<String>,
     #[serde(skip_serializing_if = "empty")]
@@ -138,6 +144,9 @@ pub(crate) struct VolumeRequest {
     pub(crate) path: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) delete_on_stop: bool,
+    /// Bytes; 0 stands for what the host gives.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) size: i64,
 }
 
 /// What a process may use of one resource.

@@ -15,6 +15,8 @@ pub(crate) struct Provider {
     #[serde(skip_serializing_if = "empty")]
     pub(crate) name: String,
     #[serde(skip_serializing_if = "empty")]
+    pub(crate) tenant_safe: bool,
+    #[serde(skip_serializing_if = "empty")]
     pub(crate) created_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) updated_at: Option<Time>,

@@ -20,6 +20,8 @@ pub(crate) struct Resource {
     #[serde(skip_serializing_if = "empty")]
     pub(crate) apps: Vec<String>,
     #[serde(skip_serializing_if = "empty")]
+    pub(crate) owner_account: String,
+    #[serde(skip_serializing_if = "empty")]
     pub(crate) created_at: Option<Time>,
     #[serde(skip)]
     pub(crate) deleted: bool,

@@ -23,6 +23,9 @@ pub(crate) struct Route {
     pub(crate) updated_at: Time,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) domain: String,
+    /// How a tcp route treats TLS: not at all, `passthrough` or `terminate`.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) tls_mode: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) certificate: Option<Certificate>,
     #[serde(skip_serializing_if = "empty")]
@@ -39,6 +42,9 @@ pub(crate) struct Route {
     pub(crate) drain_backends: bool,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) disable_keep_alives: bool,
+    /// Whether it is the route that was made with the app; worked out when it is read.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) included: bool,
     /// The stored certificate.
     #[serde(skip)]
     pub(crate) certificate_id: Option<String>,

@@ -11,6 +11,9 @@ use crate::store::{Absent, Tables, Time, empty, stored_uuid};
 pub(crate) struct Sink {
     pub(crate) id: String,
     pub(crate) kind: String,
+    /// The app whose logs it takes; empty for all.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) app_id: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) host_managed: bool,
     #[serde(skip_serializing_if = "empty")]

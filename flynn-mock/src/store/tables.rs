@@ -1,10 +1,11 @@
 //! The tables of the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::{
     AcmeConfig, App, Artifact, Backup, Certificate, Deployment, DomainMigration, Formation, Job,
-    ManagedCertificate, Provider, Release, Resource, Route, ScaleRequest, Sink, Volume,
+    ManagedCertificate, PersonalToken, Provider, Release, Resource, Role, Route, ScaleRequest,
+    Sink, Tenancy, User, Volume,
 };
 
 /// What the database takes for no text: it stands for invalid UTF-8 too.
@@ -57,6 +58,12 @@ pub(crate) struct Tables {
     pub(crate) sinks: Vec<Sink>,
     pub(crate) migrations: Vec<DomainMigration>,
     pub(crate) backups: Vec<Backup>,
+    pub(crate) users: Vec<User>,
+    pub(crate) personal_tokens: Vec<PersonalToken>,
+    pub(crate) roles: Vec<Role>,
+    /// Suspended accounts.
+    pub(crate) suspended: BTreeSet<String>,
+    pub(crate) tenancy: Tenancy,
 }
 
 impl Tables {

@@ -12,6 +12,9 @@ pub(crate) struct Volume {
     pub(crate) path: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) delete_on_stop: bool,
+    /// Bytes; 0 stands for what the host gives.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) size: i64,
     pub(crate) id: String,
     pub(crate) host_id: String,
     #[serde(rename = "type")]

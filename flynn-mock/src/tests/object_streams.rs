@@ -183,7 +183,8 @@ impl World {
             }
             Call::Kill(n, job) => {
                 let job = self.id(&format!("/apps/{}/jobs", app(n)), job);
-                ("DELETE", format!("/apps/{}/jobs/{job}", app(n)), Value::Null, false)
+                // The host refuses to stop a job that has ended.
+                ("DELETE", format!("/apps/{}/jobs/{job}", app(n)), Value::Null, true)
             }
             Call::Provision(n, named) => {
                 let apps = if named { vec![app(n)] } else { Vec::new() };

@@ -301,6 +301,12 @@ impl World {
                 }
                 (call.0, path, body)
             }
+            // The host refuses to stop a job that has ended.
+            Call::KillJob(..) => {
+                let (method, path, body) = self.request(call);
+                self.send(method, &path, &body);
+                return;
+            }
             sound => self.request(sound),
         };
         let answer = self.send(method, &path, &body);

@@ -44,6 +44,8 @@ pub(crate) struct BodyRules {
     pub(crate) most_read: usize,
     /// True if the content type must be JSON.
     pub(crate) json_type: bool,
+    /// Fields of later releases, which it leaves out at the top of a document.
+    pub(crate) unknown: &'static [&'static str],
 }
 
 /// The first JSON value of the body; what follows it is not looked at.
@@ -65,7 +67,7 @@ fn first_value(rules: BodyRules, request: &Request) -> Result<Json, Fail> {
 
 /// Decodes the body into a document; `null` and missing fields leave defaults.
 pub(crate) fn decode<T: DeserializeOwned>(rules: BodyRules, request: &Request) -> Result<T, Fail> {
-    into_document(first_value(rules, request)?)
+    decode_without(rules, request, &[])
 }
 
 fn into_document<T: DeserializeOwned>(value: Json) -> Result<T, Fail> {
@@ -84,7 +86,10 @@ pub(crate) fn decode_without<T: DeserializeOwned>(
     let mut value = first_value(rules, request)?;
     if let Json::Object(fields) = &mut value {
         fields
-            .retain(|(name, _)| !unknown.iter().any(|unknown| unknown.eq_ignore_ascii_case(name)));
+            .retain(|(name, _)| {
+                let mut names = unknown.iter().chain(rules.unknown);
+                !names.any(|unknown| unknown.eq_ignore_ascii_case(name))
+            });
     }
     into_document(value)
 }
@@ -108,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    const RULES: BodyRules = BodyRules { most_read: 1_000_000, json_type: true };
+    const RULES: BodyRules = BodyRules { most_read: 1_000_000, json_type: true, unknown: &[] };
 
     #[derive(Debug, Default, Deserialize, PartialEq)]
     #[serde(default)]

@@ -13,6 +13,10 @@ pub(crate) struct Schemas {
     pub(crate) checks_apps: bool,
     /// The types of artifacts.
     pub(crate) artifact_kinds: &'static [&'static str],
+    /// Fields of an app besides those that all releases have.
+    pub(crate) more_app_fields: &'static [&'static str],
+    /// The kinds of log sinks.
+    pub(crate) sink_kinds: &'static [&'static str],
 }
 
 /// The value must be one of these.
@@ -77,7 +81,8 @@ pub(crate) fn app_update(
     fields: &Map<String, Value>,
     checked: bool,
 ) -> Result<(), Fail> {
-    if let Some(unknown) = fields.keys().find(|key| !APP_FIELDS.contains(&key.as_str())) {
+    let known = |key: &str| APP_FIELDS.contains(&key) || schemas.more_app_fields.contains(&key);
+    if let Some(unknown) = fields.keys().find(|key| !known(key)) {
         return Err(Fail::invalid(format!(
             "Additional properties aren't allowed, found \"{unknown}\" as one of its keys"
         )));
