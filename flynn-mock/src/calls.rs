@@ -10,8 +10,8 @@ use crate::api::answer::Reply;
 use crate::api::auth::Caller;
 use crate::api::call::Call;
 use crate::api::{
-    acme, apps, artifacts, backups, collaborators, deployments, domain, events, formations, hosts, jobs, logs,
-    providers, releases, resources, routes, sinks, status, tenancy, tokens, users,
+    acme, apps, artifacts, backups, collaborators, deployments, domain, events, formations, hosts,
+    jobs, logs, providers, releases, resources, routes, sinks, status, tenancy, tokens, users,
     volumes,
 };
 use crate::dialect::ServerAge::{self, Fork2026June, Fork2026September, V2016, V2021};

@@ -163,7 +163,9 @@ fn named(engine: &Engine, call: &Call<'_>) -> Result<(User, String), Fail> {
 fn list(engine: &Engine, subject: &str) -> Reply {
     let roles = engine.tables.roles.iter().filter(|role| role.subject == subject);
     let mut list: Vec<Collaborator> = roles
-        .filter_map(|role| Some(Collaborator::new(engine.tables.user(&role.user).ok()?, &role.role)))
+        .filter_map(|role| {
+            Some(Collaborator::new(engine.tables.user(&role.user).ok()?, &role.role))
+        })
         .collect();
     list.sort_by(|a, b| a.email.cmp(&b.email));
     json(&list)

@@ -131,9 +131,7 @@ pub(crate) fn cover(grants: &[&str], needed: &str) -> bool {
     match needed {
         "" => !grants.is_empty(),
         // Deploys, scaling and edits of the environment all end with it.
-        "app:release:write" => {
-            has("app:env:write") || has("app:scale:write") || has("app:deploy")
-        }
+        "app:release:write" => has("app:env:write") || has("app:scale:write") || has("app:deploy"),
         "app:write" => has(needed) || MANAGE.iter().all(|needed| has(needed)),
         _ => has(needed),
     }

@@ -40,8 +40,7 @@ struct WhoAmI {
 /// `GET /whoami`
 pub(crate) fn who_am_i(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let Some(id) = &call.caller.user else {
-        let user =
-            User { handle: "cluster".to_owned(), cluster_admin: true, ..User::default() };
+        let user = User { handle: "cluster".to_owned(), cluster_admin: true, ..User::default() };
         return json(&WhoAmI { user, account: String::new() });
     };
     let user = engine.tables.user(id)?.clone();

@@ -65,8 +65,9 @@ impl Engine {
     fn is_included(&self, route: &Route) -> bool {
         let mut apps = self.tables.apps.iter();
         let app = apps.find(|app| !app.deleted && app.parent_ref() == route.parent_ref);
-        let named =
-            |app: &App| route.domain.eq_ignore_ascii_case(&format!("{}.{}", app.name, self.domain()));
+        let named = |app: &App| {
+            route.domain.eq_ignore_ascii_case(&format!("{}.{}", app.name, self.domain()))
+        };
         let own = app.is_some_and(|app| !app.is_system() && named(app));
         self.dialect.users && own && route.kind == "http" && matches!(&*route.path, "" | "/")
     }

@@ -100,8 +100,7 @@ impl Tables {
     /// Whether an account was suspended, or its user was suspended or disabled.
     pub(crate) fn is_suspended(&self, account: &str) -> bool {
         let user = account.strip_prefix("user:").and_then(|id| self.user(id).ok());
-        self.suspended.contains(account)
-            || user.is_some_and(|user| user.suspended || user.disabled)
+        self.suspended.contains(account) || user.is_some_and(|user| user.suspended || user.disabled)
     }
 
     /// The permissions that a user has on an app, as its owner or by roles.

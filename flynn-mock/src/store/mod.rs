@@ -37,9 +37,7 @@ pub(crate) use self::deployments::Deployment;
 pub(crate) use self::domain::{DomainMigration, TlsCert};
 pub(crate) use self::events::{Event, EventLog};
 pub(crate) use self::formations::{Formation, ScaleRequest};
-pub(crate) use self::identity::{
-    PersonalToken, Role, Tenancy, User, account_of, role_permission,
-};
+pub(crate) use self::identity::{PersonalToken, Role, Tenancy, User, account_of, role_permission};
 pub(crate) use self::ids::{Ids, hex, is_uuid, stored_uuid};
 pub(crate) use self::jobs::Job;
 pub(crate) use self::logs::Line;

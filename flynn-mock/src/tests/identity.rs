@@ -25,8 +25,7 @@ fn send_as(
 
 /// A user with a personal token: the id and the token.
 fn user(engine: &mut Engine, email: &str) -> (String, String) {
-    let made =
-        ok(engine, Method::POST, "/users", &json!({ "email": email, "password": "secret" }));
+    let made = ok(engine, Method::POST, "/users", &json!({ "email": email, "password": "secret" }));
     let id = made["id"].as_str().unwrap().to_owned();
     let target = format!("/users/{id}/bootstrap-token");
     let token = ok(engine, Method::POST, &target, &Value::Null);
@@ -91,10 +90,7 @@ fn personal_tokens_act_as_their_user() {
     assert_eq!(send_as(&mut engine, &first, Method::DELETE, &revoke, &Value::Null).0, 200);
     assert_eq!(send_as(&mut engine, &first, Method::GET, "/whoami", &Value::Null).0, 401);
     let (status, why) = send(&mut engine, Method::POST, "/tokens", "{}");
-    assert_eq!(
-        (status, &why["message"]),
-        (403, &json!("personal access tokens require a user"))
-    );
+    assert_eq!((status, &why["message"]), (403, &json!("personal access tokens require a user")));
 }
 
 #[test]
@@ -102,7 +98,8 @@ fn collaborators_may_do_what_their_role_says() {
     let mut engine = engine(Fork2026September, Pace::AtOnce);
     let (ann, ann_token) = user(&mut engine, "ann@example.com");
     let (bob, bob_token) = user(&mut engine, "bob@example.com");
-    let made = send_as(&mut engine, &ann_token, Method::POST, "/apps", &json!({ "name": "shop" })).1;
+    let made =
+        send_as(&mut engine, &ann_token, Method::POST, "/apps", &json!({ "name": "shop" })).1;
     assert_eq!(made["owner_account"], format!("user:{ann}"));
     assert_eq!(made["created_by"], ann);
     let target = "/apps/shop/collaborators";
@@ -181,10 +178,7 @@ fn fine_grants_cover_their_own_calls() {
     let token = engine.issue_token(Token::new().grant(&app, "app:env:write"));
     let release = json!({ "artifacts": [], "env": { "A": "1" } });
     let (status, why) = send_as(&mut engine, &token, Method::POST, "/releases", &release);
-    assert_eq!(
-        (status, &why["message"]),
-        (403, &json!("app_id is required to create a release"))
-    );
+    assert_eq!((status, &why["message"]), (403, &json!("app_id is required to create a release")));
     let controller = engine.read("/apps/controller").unwrap()["id"].as_str().unwrap().to_owned();
     let token = engine.issue_token(Token::new().grant(&controller, "app:admin"));
     let target = format!("/apps/{controller}/release");

@@ -85,11 +85,10 @@ pub(crate) fn decode_without<T: DeserializeOwned>(
 ) -> Result<T, Fail> {
     let mut value = first_value(rules, request)?;
     if let Json::Object(fields) = &mut value {
-        fields
-            .retain(|(name, _)| {
-                let mut names = unknown.iter().chain(rules.unknown);
-                !names.any(|unknown| unknown.eq_ignore_ascii_case(name))
-            });
+        fields.retain(|(name, _)| {
+            let mut names = unknown.iter().chain(rules.unknown);
+            !names.any(|unknown| unknown.eq_ignore_ascii_case(name))
+        });
     }
     into_document(value)
 }
