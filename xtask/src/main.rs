@@ -16,6 +16,8 @@ usage: cargo xtask CHORE
   test-aws      the live calls of flynn-aws against an emulator; needs python3 with venv
   test-clients  drive `mock-controller` from Python, and from Node if it is installed
   tree          count each crate's dependencies and check what must not be among them
+  conformance   check that the mock answers as a controller does, or the controller that
+                FLYNN_TEST_CONTROLLER_URL and FLYNN_TEST_CONTROLLER_KEY name
   replay DIR    send recorded exchanges of real controllers to the mock and compare
   bench [NAME]  the benchmarks (client, config, mock, tls), a line `workload: ratio` each
   torture       kill writers of flynnrc and gitconfig in mid-save, race 16 of them, fill the disk
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         ["test-aws"] => emulator::test(),
         ["test-clients"] => test_clients(),
         ["tree"] => tree::check(),
+        ["conformance"] => program("conformance", &[]),
         ["replay", dir] => program("replay", &[dir]),
         ["bench"] => bench(&["client", "config", "mock", "tls"]),
         ["bench", names @ ..] => bench(names),

@@ -9,13 +9,13 @@
 
 mod attach;
 mod certificates;
-mod conformance;
 mod controller;
 mod fault;
 mod life;
 mod programs;
 mod races;
 mod raw;
+mod requests;
 mod server;
 mod status;
 mod streams;

@@ -1,4 +1,6 @@
-//! The checks: each a fact of the controller's API that both server ages share.
+//! The checks.
+
+use std::pin::Pin;
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -6,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Answer, Target};
 
 type Outcome = Result<(), String>;
-type Check = fn(&Target) -> futures_util::future::BoxFuture<'_, Outcome>;
+type Check = fn(&Target) -> Pin<Box<dyn Future<Output = Outcome> + '_>>;
 
 macro_rules! checks {
     ($($name:ident),+ $(,)?) => {
@@ -77,7 +79,7 @@ async fn send(target: &Target, method: Method, path: &str, body: Value) -> Resul
     Ok(answer.json())
 }
 
-/// An app of a check's own, deleted at its end. Names never repeat, not even on a real cluster.
+/// Runs a check with an app of its own, and deletes the app. The server chooses its name, so that no two checks share one.
 async fn with_app(
     target: &Target,
     check: impl AsyncFnOnce(&Target, &str, &str) -> Outcome,
@@ -181,7 +183,7 @@ async fn lists_are_newest_first(target: &Target) -> Outcome {
     .await
 }
 
-/// A release of an app, as both ages take it.
+/// Creates a release of an app that every server accepts.
 async fn release(target: &Target, app: &str) -> Result<Value, String> {
     let artifacts = get(target, "/artifacts").await?;
     let body = json!({"app_id": app, "artifacts": [field(&artifacts, "/0/id")],
