@@ -17,7 +17,7 @@ use crate::life::{
 };
 use crate::seed::AppSeed;
 use crate::server::clock::Clock;
-use crate::server::requests::{KEPT, Recorder};
+use crate::server::record::{KEPT, Recorder};
 
 /// Sets up a [`MockController`]; see there for an example.
 #[derive(Clone, Debug)]
@@ -231,8 +231,8 @@ impl Builder {
         self
     }
 
-    /// How many bytes of [requests](MockController::requests) the mock keeps (default: 64 MiB). Beyond
-    /// that it forgets the oldest.
+    /// How many bytes of [requests](MockController::requests) and their answers the mock keeps (default: 64 MiB).
+    /// Beyond that it forgets the oldest.
     pub fn request_memory(mut self, bytes: usize) -> Self {
         self.request_memory = bytes;
         self

@@ -3,6 +3,8 @@
 mod dispatch;
 mod unknown;
 
+use std::borrow::Cow;
+
 use http::Method;
 use percent_encoding::percent_decode_str;
 
@@ -28,6 +30,8 @@ struct Row {
     method: Method,
     /// The path; a part that begins with `:` is a parameter.
     pattern: &'static str,
+    /// How many slashes the path has.
+    slashes: usize,
     /// The first release that has the call.
     since: ServerAge,
     op: Op,
@@ -59,6 +63,7 @@ macro_rules! calls {
         const CALLS: &[Row] = &[$(Row {
             method: Method::$method,
             pattern: $path,
+            slashes: slashes($path),
             since: calls!(@since $($since)?),
             op: Op::$name,
             name: stringify!($name),
@@ -280,8 +285,7 @@ impl Op {
     /// The operation of a method and a path without its query; `None` when no controller has it.
     pub fn of(method: &Method, path: &str) -> Option<Self> {
         let path = decoded(path);
-        let row =
-            CALLS.iter().find(|row| row.method == *method && fit(row.pattern, &path).is_some());
+        let row = CALLS.iter().find(|row| row.method == *method && row.fits(&path, exactly));
         row.map(|row| row.op)
     }
 
@@ -330,67 +334,77 @@ impl Op {
         )
     }
 
-    /// Returns whether the answer to a request is such a stream, unless the request is refused.
-    pub(crate) fn asks_for_stream(request: &Request) -> bool {
+    /// Returns whether the answer to a request for it is such a stream, unless the request is refused.
+    pub(crate) fn is_stream(self, request: &Request) -> bool {
         let accept = request.header_text("accept");
-        match Self::of(&request.method, &request.path) {
-            Some(Self::EventList) => accept != "application/json",
-            Some(op) => op.streams() && accept.contains("text/event-stream"),
-            None => false,
+        match self {
+            Self::EventList => accept != "application/json",
+            op => op.streams() && accept.contains("text/event-stream"),
         }
-    }
-
-    /// Returns whether the request is this operation.
-    pub(crate) fn covers(self, request: &Request) -> bool {
-        self == Self::Any || Self::of(&request.method, &request.path) == Some(self)
     }
 }
 
 /// The path as the handlers see it.
-fn decoded(path: &str) -> String {
-    percent_decode_str(path).decode_utf8_lossy().replace('\u{fffd}', NO_TEXT)
-}
-
-/// The parameters, when the path fits the pattern.
-fn fit(pattern: &str, path: &str) -> Option<Vec<String>> {
-    fit_by(pattern, path, |wanted, given| wanted == given)
-}
-
-/// The same; `same` compares the fixed parts.
-fn fit_by(pattern: &str, path: &str, same: fn(&str, &str) -> bool) -> Option<Vec<String>> {
-    let (mut wanted, mut given) = (pattern.split('/'), path.split('/').peekable());
-    let mut params = Vec::new();
-    loop {
-        match (wanted.next(), given.next()) {
-            (None, None) => return Some(params),
-            // A parameter may be empty, except at the end.
-            (Some(name), Some(value)) if name.starts_with(':') => {
-                if value.is_empty() && given.peek().is_none() {
-                    return None;
-                }
-                params.push(value.to_owned());
-            }
-            (Some(a), Some(b)) if same(a, b) => {}
-            _ => return None,
-        }
+fn decoded(path: &str) -> Cow<'_, str> {
+    if path.bytes().all(|byte| byte.is_ascii() && byte != b'%') {
+        return path.into();
     }
+    percent_decode_str(path).decode_utf8_lossy().replace('\u{fffd}', NO_TEXT).into()
+}
+
+const fn slashes(path: &str) -> usize {
+    let (mut rest, mut count) = (path.as_bytes(), 0);
+    while let [first, others @ ..] = rest {
+        if *first == b'/' {
+            count += 1;
+        }
+        rest = others;
+    }
+    count
+}
+
+impl Row {
+    /// Whether a path is one of this call; `same` compares the fixed parts.
+    fn fits(&self, path: &str, same: fn(&str, &str) -> bool) -> bool {
+        self.slashes == slashes(path)
+            // A parameter may be empty, except at the end.
+            && !(self.ends_in_param() && path.ends_with('/'))
+            && self.parts(path).all(|(wanted, given)| wanted.starts_with(':') || same(wanted, given))
+    }
+
+    fn ends_in_param(&self) -> bool {
+        self.pattern.rsplit('/').next().is_some_and(|last| last.starts_with(':'))
+    }
+
+    /// The parts of the pattern, each with that of the path.
+    fn parts<'a>(&self, path: &'a str) -> impl Iterator<Item = (&'static str, &'a str)> {
+        self.pattern.split('/').zip(path.split('/'))
+    }
+
+    /// The parameters of a path that fits.
+    fn params(&self, path: &str) -> Vec<String> {
+        let params = self.parts(path).filter(|(wanted, _)| wanted.starts_with(':'));
+        params.map(|(_, given)| given.to_owned()).collect()
+    }
+}
+
+fn exactly(wanted: &str, given: &str) -> bool {
+    wanted == given
 }
 
 /// The calls with this method that a release has.
 fn known(age: ServerAge, method: &Method) -> impl Iterator<Item = (&'static Row, Handler)> {
-    let method = method.clone();
     CALLS
         .iter()
-        .filter(move |row| row.method == method && row.since <= age)
+        .filter(move |row| row.method == *method && row.since <= age)
         .filter_map(|row| Some((row, row.handler?)))
 }
 
 /// Finds the handler of a request and its parameters.
 fn find(age: ServerAge, request: &Request, caller: Caller) -> Option<(Handler, Call<'_>)> {
     let path = decoded(&request.path);
-    let fitting = known(age, &request.method)
-        .find_map(|(row, handler)| Some((handler, fit(row.pattern, &path)?)));
-    fitting.map(|(handler, params)| (handler, Call { request, params, caller }))
+    let (row, handler) = known(age, &request.method).find(|(row, _)| row.fits(&path, exactly))?;
+    Some((handler, Call { request, params: row.params(&path), caller }))
 }
 
 #[cfg(test)]

@@ -12,11 +12,10 @@
 //!     .start()
 //!     .await;
 //!
-//! // The tool under test gets a client, or URL, key and pin.
+//! // Your program gets a client, or the URL, key and pin.
 //! mock.fail_next(Op::AppList, Fault::status(503).retry(true)).times(2);
 //! let apps = mock.client().apps().list().await?;
 //!
-//! // What did it do, and what came of it?
 //! mock.requests().of(Op::AppList).assert_count(3);
 //! assert_eq!(mock.state().app("www").unwrap().running("web"), 2);
 //! # assert!(apps.iter().any(|app| app.name == "www"));
@@ -25,41 +24,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! - **It is a cluster.** A bootstrapped one has the system apps, releases, routes and certificates
-//!   of a real bootstrap. What is created, changed and deleted is checked, stored and answered as
-//!   the real controller does it, in both server ages ([`ServerAge`]), and every change makes its
-//!   events.
-//! - **It lives.** Deployments, scale requests, jobs, deletions and domain migrations run to their
-//!   end: at once, on a clock, or step by step ([`Pace`], [`MockController::advance`],
-//!   [`MockController::step`]). One-off jobs run [`Program`]s.
-//! - **Its jobs fail on request.** A release with `CRASH=true` in its env has jobs that crash when
-//!   they start ([`Crash`] says how), so its deployment fails and is rolled back;
-//!   `START_DELAY=5000` lets each take so many milliseconds of the mock's clock
-//!   ([`Builder::pace`]), so that its deployment can be watched or time out.
-//! - **It is on the wire.** One port speaks HTTP/1.1, h2 and plain HTTP, for all hosts of the
-//!   cluster; certificates are chosen by name as the router does it, and follow the routes.
-//! - **It fails on request**: [`MockController::fail_next`], [`Fault`].
-//! - **It behaves like a loaded cluster on request**: [`Races`].
-//! - **It needs no runtime of yours.** Mocks share one background thread of the process; a plain
-//!   `#[test]` uses [`start_blocking`](Builder::start_blocking). Dropping a mock closes it. Tokio's
-//!   own paused time (`#[tokio::test(start_paused = true)]`) is of no use here, since it runs out
-//!   while the mock works, and every call times out at once: move the mock's clock instead.
+//! The page [Testing your code](https://github.com/flynn-sdk/flynn-sdk/blob/main/flynn-mock/TESTING.md) shows the ten
+//! most common tests.
 //!
-//! [`conformance`] runs one suite against the mock and against real controllers. With the feature
-//! `wiremock`, your own `wiremock` mocks are asked first.
+//! - **State.** A mock starts as a newly bootstrapped cluster, with the system apps, releases, routes and
+//!   certificates of a real one. It checks, stores and answers as the real controller of each release does
+//!   ([`ServerAge`]). Every change makes its events.
+//! - **Life.** Deployments, scale requests, jobs, deletions and domain migrations run to their end: at once, on a
+//!   clock, or step by step ([`Pace`], [`MockController::advance`], [`MockController::step`]). One-off jobs run
+//!   [`Program`]s.
+//! - **Jobs that fail.** The jobs of a release with `CRASH=true` in its env crash when they start ([`Crash`] says
+//!   how), so its deployment fails and is rolled back. With `START_DELAY=5000`, each job takes 5,000 ms of the
+//!   mock's clock to start, so that you can watch its deployment or let it time out ([`Builder::pace`]).
+//! - **Real sockets.** One port speaks HTTP/1.1, HTTP/2 and plain HTTP for all hosts of the cluster. The mock
+//!   chooses certificates by name as the router does, and they follow the routes.
+//! - **Faults** strike the requests that you choose: [`MockController::fail_next`], [`Fault`].
+//! - **Races** of a loaded cluster happen on request: [`Races`].
+//! - **No runtime of yours.** Mocks share one background thread of the process. A plain `#[test]` uses
+//!   [`start_blocking`](Builder::start_blocking). Dropping a mock closes it. Do not pause the time of Tokio
+//!   (`#[tokio::test(start_paused = true)]`): it runs out while the mock works, and every call times out at once.
+//!   Move the mock's clock instead.
 //!
-//! The program `mock-controller` (feature `controller`) serves a mock to programs in any language,
-//! such as the original CLI, and an HTTP API drives it. Install it with
-//! `cargo install flynn-mock --features controller`.
+//! With the feature `wiremock`, your own `wiremock` mocks answer first.
 //!
-//! Panics of this crate are failures of a test: they carry the line of the test that called.
+//! The program `mock-controller` (feature `controller`) serves a mock to programs in any language, such as the
+//! original CLI, and an HTTP API drives it. Install it with `cargo install flynn-mock --features controller`.
+//!
+//! Panics of this crate are failures of a test. They name the line of the test.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod api;
 mod builder;
 mod calls;
-pub mod conformance;
 #[cfg(feature = "controller")]
 pub mod control;
 mod controller;
@@ -90,7 +87,8 @@ pub use self::life::{
 };
 pub use self::seed::AppSeed;
 pub use self::server::fault::{Fault, FaultHandle};
-pub use self::server::requests::{Iter, RecordedRequest, Requests};
+pub use self::server::record::{RecordedAnswer, RecordedRequest};
+pub use self::server::requests::{Iter, Requests};
 pub use self::snapshot::Snapshot;
 pub use self::state::{AppState, Missing, State};
 

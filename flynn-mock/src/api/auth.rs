@@ -124,7 +124,7 @@ pub(crate) fn caller(engine: &Engine, request: &Request) -> Result<Caller, Answe
         _ => bearer(request),
     };
     let Some(token) = token else {
-        let known = !password.is_empty() && engine.keys().contains(&password);
+        let known = !password.is_empty() && engine.has_key(&password);
         return known.then(Caller::with_key).ok_or_else(unauthorized);
     };
     let known = match token.starts_with(PERSONAL) && limited {

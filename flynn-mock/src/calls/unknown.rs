@@ -3,7 +3,7 @@
 use http::{HeaderValue, Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
 
-use super::{Row, fit, fit_by, known};
+use super::{Row, exactly, known};
 use crate::api::answer::Answer;
 use crate::api::call::is_well_escaped;
 use crate::dialect::ServerAge;
@@ -33,7 +33,7 @@ pub(super) fn not_found(age: ServerAge, request: &Request) -> Answer {
 /// Where the path without its last slash, or in lower case, leads.
 fn redirect_target(age: ServerAge, method: &Method, path: &str) -> Option<String> {
     if let Some(shorter) = path.strip_suffix('/').filter(|shorter| !shorter.is_empty()) {
-        let direct = known(age, method).find(|(row, _)| fit(row.pattern, shorter).is_some());
+        let direct = known(age, method).find(|(row, _)| row.fits(shorter, exactly));
         if let Some((Row { pattern, .. }, _)) = direct {
             let last = pattern.rsplit('/').next();
             let deeper = format!("{pattern}/");
@@ -46,7 +46,7 @@ fn redirect_target(age: ServerAge, method: &Method, path: &str) -> Option<String
     let clean = clean(path);
     let same: fn(&str, &str) -> bool = |a, b| a.eq_ignore_ascii_case(b);
     let (Row { pattern, .. }, _) =
-        known(age, method).find(|(row, _)| fit_by(row.pattern, &clean, same).is_some())?;
+        known(age, method).find(|(row, _)| row.fits(&clean, same))?;
     let fixed: Vec<&str> = pattern
         .split('/')
         .zip(clean.split('/'))

@@ -190,6 +190,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::Op;
 
     /// The `OpenAPI` document and the table list the same calls.
     #[test]
@@ -212,6 +213,15 @@ mod tests {
             .map(|(method, path, _)| (method.to_string(), path.replace("...", ""), false));
         let open = ["/health", "/openapi.json"].map(|path| ("GET".into(), path.into(), true));
         assert_eq!(documented, of_table.chain(open).collect());
+    }
+
+    #[test]
+    fn the_document_has_every_operation() {
+        let document: Value = serde_json::from_str(super::super::OPENAPI).unwrap();
+        let documented = &document["components"]["schemas"]["Op"]["enum"];
+        let ops = Op::all().map(|(op, ..)| op);
+        let names: Vec<_> = std::iter::once(Op::Any).chain(ops).map(Op::name).collect();
+        assert_eq!(documented, &Value::from(names));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A file with a line for each request.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -8,14 +9,21 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::Control;
-use crate::Op;
+use super::redact::redacted;
+use super::requests::common;
+use crate::RecordedRequest;
 use crate::server::hub::Hub;
-use crate::server::requests::{Numbered, shown_headers, shown_query};
+use crate::server::record::{shown_headers, shown_query};
 use crate::server::{Tasks, runtime};
 
-/// A journal of the requests of a mock, one line of JSON per request, until it is dropped.
+/// A journal of a mock: a file with a line of JSON for each request and its answer. It ends when this is dropped.
 ///
-/// It does not show bodies, nor the values of headers and parameters that can be secret.
+/// A line is written when the request is answered, so lines are in the order of the answers; `number` counts the
+/// requests in the order in which they came.
+///
+/// The journal holds no secrets. Of headers, parameters and bodies it shows only what cannot be secret: in a JSON body
+/// names of fields, numbers, and the texts of fields such as `id`, `name`, `state` and `message`. Every other text is
+/// `[redacted]`. A body that is not JSON, or longer than 16 KiB, is left out.
 pub struct Journal {
     hub: Arc<Hub>,
     tasks: Tasks,
@@ -47,38 +55,57 @@ impl Drop for Journal {
     }
 }
 
-/// Writes the requests as they come. Gives up when the file cannot be written.
+/// Writes a line for each request as it is answered. Gives up when the file cannot be written.
 async fn write(mut file: File, hub: Arc<Hub>) {
     let mut last = 0;
+    let mut waiting = BTreeMap::new();
     loop {
-        hub.recorded(|| hub.with(|inner| inner.recorder.last()) > last).await;
-        let requests = hub.with(|inner| inner.recorder.numbered(last));
+        hub.recorded(|| {
+            let newest = hub.with(|inner| inner.recorder.last());
+            newest > last || waiting.values().any(is_answered)
+        })
+        .await;
+        hub.with(|inner| {
+            let new = inner.recorder.after(last);
+            waiting.extend(new.map(|request| (request.number(), Arc::clone(request))));
+        });
+        last = waiting.keys().next_back().map_or(last, |newest| last.max(*newest));
         let mut text = String::new();
-        for request in &requests {
-            last = last.max(request.0);
-            text.push_str(&line(request));
-            text.push('\n');
-        }
+        waiting.retain(|_, request| {
+            let answered = is_answered(request);
+            if answered {
+                text.push_str(&line(request));
+                text.push('\n');
+            }
+            !answered
+        });
         if file.write_all(text.as_bytes()).is_err() {
             return;
         }
     }
 }
 
-fn line((number, request): &Numbered) -> String {
+fn is_answered(request: &Arc<RecordedRequest>) -> bool {
+    request.answer().is_some()
+}
+
+fn line(request: &RecordedRequest) -> String {
     let headers =
         shown_headers(&request.headers).map(|(name, value)| (name.to_owned(), value.into()));
     let headers: Map<String, Value> = headers.collect();
-    json!({
-        "number": number,
-        "time": request.time.to_string(),
-        "op": request.op().map(Op::name),
-        "method": request.method.as_str(),
-        "host": request.host,
-        "path": request.path,
-        "query": shown_query(&request.query),
-        "headers": headers,
-        "body_bytes": request.body.len(),
-    })
-    .to_string()
+    let answer = request.answer().map(|answer| {
+        json!({
+            "status": answer.status.map(|status| status.as_u16()),
+            "body": redacted(&answer.body),
+            "body_bytes": answer.body.len(),
+            "truncated": answer.truncated,
+        })
+    });
+    let mut line = common(request);
+    line.insert("query".to_owned(), shown_query(&request.query).into());
+    line.insert("headers".to_owned(), headers.into());
+    line.insert("body".to_owned(), redacted(&request.body));
+    line.insert("body_bytes".to_owned(), request.body.len().into());
+    line.insert("answer".to_owned(), answer.into());
+    Value::Object(line).to_string()
 }

@@ -30,7 +30,7 @@
 //! | `GET`, `DELETE /faults/{id}` | returns how often a fault struck, or lifts it |
 //! | `GET /clock`, `PUT /clock/pace` | returns the clock and the pace, or sets the pace |
 //! | `POST /clock/advance`, `/clock/step`, `/clock/run-to-end` | moves the clock and the cluster |
-//! | `GET`, `DELETE /requests` | returns (or waits for) the recorded requests, or forgets them |
+//! | `GET`, `DELETE /requests` | returns (or waits for) the recorded requests with their answers, or forgets them |
 //! | `GET /state/{path}` | returns a document of the controller, without recording a request |
 //! | `POST /seed` | creates apps, from the same document as a seed file |
 //! | `POST /apps/{app}/log` | writes a line to the log of an app |
@@ -45,6 +45,7 @@ mod faults;
 mod journal;
 mod lifecycle;
 mod ready;
+mod redact;
 mod requests;
 mod seed_file;
 mod server;

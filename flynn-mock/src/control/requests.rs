@@ -1,5 +1,6 @@
 //! Calls about recorded requests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
@@ -9,7 +10,6 @@ use serde_json::{Map, Value, json};
 use super::calls::{Call, Refusal, Reply, no_content, ok};
 use super::faults::op_of;
 use super::server::Shared;
-use crate::server::requests::Numbered;
 use crate::{Op, RecordedRequest};
 
 /// How long a call waits for requests unless it says so.
@@ -54,14 +54,13 @@ impl Filter {
                 .is_none_or(|method| request.method.as_str().eq_ignore_ascii_case(method))
     }
 
-    fn matching(&self, op: Option<Op>, shared: &Shared) -> (Vec<Numbered>, u64) {
+    fn matching(&self, op: Option<Op>, shared: &Shared) -> (Vec<Arc<RecordedRequest>>, u64) {
         let after = self.after.unwrap_or(0);
-        let (requests, forgotten) = shared
-            .mock
-            .hub()
-            .with(|inner| (inner.recorder.numbered(after), inner.recorder.all().forgotten()));
-        let kept = requests.into_iter().filter(|(_, request)| self.keeps(op, request));
-        (kept.collect(), forgotten)
+        shared.mock.hub().with(|inner| {
+            let requests = inner.recorder.after(after);
+            let kept = requests.filter(|request| self.keeps(op, request));
+            (kept.cloned().collect(), inner.recorder.forgotten())
+        })
     }
 }
 
@@ -94,22 +93,43 @@ pub(super) fn clear(shared: &Shared, _: &Call) -> Reply {
     no_content()
 }
 
-/// A request with all that was sent, secrets included: a test asserts on it.
-fn document((number, request): &Numbered) -> Value {
-    let body = String::from_utf8_lossy(&request.body);
-    let json: Option<Value> = serde_json::from_slice(&request.body).ok();
-    json!({
-        "number": number,
-        "time": request.time.to_string(),
-        "op": request.op().map(Op::name),
-        "method": request.method.as_str(),
-        "host": request.host,
-        "path": request.path,
-        "query": request.query,
-        "headers": headers(&request.headers),
-        "body": body,
-        "json": json,
-    })
+/// What the API and the journal show of a request in the same way.
+pub(super) fn common(request: &RecordedRequest) -> Map<String, Value> {
+    let op = request.op().map(Op::name);
+    [
+        ("number", request.number().into()),
+        ("time", request.time.to_string().into()),
+        ("op", op.into()),
+        ("method", request.method.as_str().into()),
+        ("host", request.host.as_str().into()),
+        ("path", request.path.as_str().into()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+/// A request and its answer with all that was sent, secrets included: a test asserts on it.
+fn document(request: &Arc<RecordedRequest>) -> Value {
+    let answer = request.answer().map(|answer| {
+        json!({
+            "status": answer.status.map(|status| status.as_u16()),
+            "body": String::from_utf8_lossy(&answer.body),
+            "json": answer.json(),
+            "truncated": answer.truncated,
+        })
+    });
+    let mut document = common(request);
+    for (name, value) in [
+        ("query", request.query.as_str().into()),
+        ("headers", headers(&request.headers).into()),
+        ("body", String::from_utf8_lossy(&request.body).into()),
+        ("json", request.json()),
+        ("answer", answer.into()),
+    ] {
+        document.insert(name.to_owned(), value);
+    }
+    document.into()
 }
 
 /// Headers in lower case; several values of one name are joined with a comma.

@@ -1,4 +1,4 @@
-//! The server of the API: its socket, its token, and one task per connection.
+//! The server of the API: its token, and from a request to its answer.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -17,12 +17,12 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use super::calls::{Call, Refusal};
 use super::snapshots::Snapshots;
 use crate::MockController;
-use crate::server::{Tasks, runtime};
+use crate::server::Serving;
 
 /// The largest body of a call: 8 MiB.
 const LARGEST_BODY: usize = 8 << 20;
@@ -33,7 +33,7 @@ const LARGEST_BODY: usize = 8 << 20;
 pub struct Control {
     shared: Arc<Shared>,
     addr: SocketAddr,
-    tasks: Tasks,
+    _serving: Serving,
 }
 
 /// What the calls work on.
@@ -55,20 +55,13 @@ impl Control {
             let why = format!("the control API needs a loopback address, not {address}");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
-        let runtime = runtime::handle()?;
-        let listener = std::net::TcpListener::bind(address)
-            .map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}")))?;
-        listener.set_nonblocking(true)?;
-        let addr = listener.local_addr()?;
-        let listener = {
-            let _inside = runtime.enter();
-            TcpListener::from_std(listener)?
-        };
         let snapshots = Snapshots::new(&mock);
         let shared = Arc::new(Shared { mock, snapshots, token: new_token()? });
-        let tasks = Tasks::default();
-        tasks.spawn(&runtime, accept(listener, Arc::clone(&shared), tasks.clone()));
-        Ok(Self { shared, addr, tasks })
+        let (_serving, addr) = {
+            let shared = Arc::clone(&shared);
+            Serving::start(address, move |socket, _, _| serve(socket, Arc::clone(&shared)))?
+        };
+        Ok(Self { shared, addr, _serving })
     }
 
     /// Returns the address of the API.
@@ -98,12 +91,6 @@ impl fmt::Debug for Control {
     }
 }
 
-impl Drop for Control {
-    fn drop(&mut self) {
-        self.tasks.abort_all();
-    }
-}
-
 /// 256 random bits in hex digits.
 fn new_token() -> io::Result<String> {
     use std::fmt::Write as _;
@@ -116,25 +103,16 @@ fn new_token() -> io::Result<String> {
     }))
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, tasks: Tasks) {
-    loop {
-        // An error of `accept` concerns a connection that is already closed.
-        let Ok((socket, _)) = listener.accept().await else { continue };
-        let connection = serve(socket, Arc::clone(&shared));
-        hyper::rt::Executor::execute(&tasks, connection);
-    }
-}
-
-async fn serve(socket: TcpStream, shared: Arc<Shared>) {
+async fn serve(socket: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let service = service_fn(move |request| {
         let shared = Arc::clone(&shared);
         async move { Ok::<_, Infallible>(answer(request, shared).await) }
     });
-    let connection = http1::Builder::new()
+    http1::Builder::new()
         .timer(TokioTimer::new())
-        .serve_connection(TokioIo::new(socket), service);
-    // The end of a connection concerns only its client.
-    let _ = connection.await;
+        .serve_connection(TokioIo::new(socket), service)
+        .await
+        .map_err(io::Error::other)
 }
 
 async fn answer(request: hyper::Request<Incoming>, shared: Arc<Shared>) -> Response<Full<Bytes>> {

@@ -226,8 +226,17 @@ impl Engine {
 
     /// The controller's present keys, the first one first.
     pub(crate) fn keys(&self) -> Vec<String> {
+        self.auth_keys().map(str::to_owned).collect()
+    }
+
+    /// Whether the controller takes this key.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        self.auth_keys().any(|known| known == key)
+    }
+
+    fn auth_keys(&self) -> impl Iterator<Item = &str> {
         let keys = self.tables.env("controller", "web", "AUTH_KEY").unwrap_or_default();
-        keys.split(',').map(str::to_owned).collect()
+        keys.split(',')
     }
 
     /// The cluster's present domain, `DEFAULT_ROUTE_DOMAIN` of the controller.

@@ -10,17 +10,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::provider;
-use crate::api::answer::Answer;
 use crate::api::streams::{Cursor, Frames, next_frames};
-use crate::calls::{self, Op};
 use crate::life::guard;
 use crate::life::outside::{Given, Question, Reaction};
 use crate::life::{Engine, Pace};
 use crate::server::clock::Clock;
-use crate::server::fault::{Effect, Faults};
+use crate::server::fault::Faults;
 use crate::server::lock::Lock;
-use crate::server::requests::Recorder;
-use crate::wire::Request;
+use crate::server::record::Recorder;
 
 /// How long a test waits at once for a program that another thread runs.
 const BRIEFLY: Duration = Duration::from_millis(20);
@@ -43,7 +40,7 @@ fn inside<T>(code: impl FnOnce() -> T) -> T {
 }
 
 /// Asks the user's code on a thread of its own, or the provider that runs on this machine.
-async fn answer_to(question: Question) -> Given {
+pub(super) async fn answer_to(question: Question) -> Given {
     let refused = Given::Provision(None);
     if let Question::Provider { url, call, .. } = &question
         && let Some(uri) = provider::loopback(url)
@@ -59,7 +56,7 @@ pub(crate) struct Hub {
     inner: Lock<Inner>,
     changed: watch::Sender<u64>,
     idle: watch::Sender<Idle>,
-    /// Changes with each recorded request.
+    /// Changes with each recorded request and answer.
     recorded: watch::Sender<()>,
     /// Tells who waits for a program on another thread that it has reacted.
     finished: Mutex<()>,
@@ -108,10 +105,13 @@ impl Hub {
     #[track_caller]
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = self.inner.take();
+        let before = inner.engine.version();
         let result = work(&mut inner);
         let version = inner.engine.version();
         drop(inner);
-        self.changed.send_if_modified(|seen| std::mem::replace(seen, version) != version);
+        if version != before {
+            self.changed.send_if_modified(|seen| std::mem::replace(seen, version) != version);
+        }
         result
     }
 
@@ -159,10 +159,12 @@ impl Hub {
         self.run_callbacks().await;
     }
 
-    /// Records the request.
-    pub(crate) fn record(&self, request: &Request) {
-        self.with(|inner| inner.recorder.record(request, inner.clock.now()));
-        self.recorded.send_replace(());
+    /// Tells who waits for recorded requests that there are new ones, or answers to them.
+    pub(super) fn tell_recorded(&self) {
+        // Who begins to wait later looks at the record first.
+        if self.recorded.receiver_count() > 0 {
+            self.recorded.send_replace(());
+        }
     }
 
     /// Waits until a condition on the recorded requests holds.
@@ -174,52 +176,8 @@ impl Hub {
         }
     }
 
-    /// Picks the fault that the request meets and when it is to be handled.
-    pub(crate) fn strike(&self, request: &Request) -> (Effect, Option<Timestamp>) {
-        self.with(|inner| {
-            let now = inner.clock.now();
-            inner.engine.advance(now);
-            let goes_to_router =
-                Op::of(&request.method, &request.path).is_some_and(Op::is_of_routes);
-            let stalled = goes_to_router.then(|| inner.engine.routers_away_until()).flatten();
-            let Some(struck) = inner.faults.pick(request) else {
-                return (Effect::Nothing, stalled);
-            };
-            let delayed = (!struck.delay.is_zero())
-                .then(|| now.saturating_add(struck.delay).unwrap_or(Timestamp::MAX));
-            (struck.effect, delayed.max(stalled))
-        })
-    }
-
-    /// Lets the engine answer. What it needs from the user's code is asked without the lock, and so are the
-    /// programs run that the request has started.
-    pub(crate) async fn handle(&self, request: &Request) -> Answer {
-        let mut given = Vec::new();
-        loop {
-            let first = given.is_empty();
-            let (answer, started) = self.with(|inner| {
-                if first {
-                    let now = inner.clock.for_request();
-                    inner.engine.advance(now);
-                }
-                let before = inner.engine.callbacks.count;
-                let answer = calls::attempt(&mut inner.engine, request, &mut given);
-                (answer, inner.engine.callbacks.count > before)
-            });
-            match answer {
-                Err(question) => given.push(answer_to(question).await),
-                Ok(answer) => {
-                    if started {
-                        self.run_callbacks().await;
-                    }
-                    return answer;
-                }
-            }
-        }
-    }
-
     /// Runs the programs that have something to react to, and what falls due then, until none has.
-    async fn run_callbacks(&self) {
+    pub(super) async fn run_callbacks(&self) {
         let mut changes = self.changes();
         loop {
             let (callback, others) = self.with(|inner| {

@@ -1,44 +1,55 @@
-//! A lock that knows who has it: taking it twice is a panic that says so, no deadlock.
+//! A lock that knows which thread has it. Taking it twice panics with a message instead of a deadlock.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
 
-/// Guards what a mock is.
+/// Guards the state of a mock.
 #[derive(Debug)]
 pub(crate) struct Lock<T> {
     inner: Mutex<T>,
-    owner: Mutex<Option<ThreadId>>,
+    /// The thread that has the lock, or [`NOBODY`].
+    owner: AtomicUsize,
+}
+
+/// No thread.
+const NOBODY: usize = 0;
+
+/// A number that no other living thread has: an address of its own.
+fn this_thread() -> usize {
+    thread_local!(static HERE: u8 = const { 0 });
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
 impl<T> Lock<T> {
     pub(crate) fn new(inner: T) -> Self {
-        Self { inner: Mutex::new(inner), owner: Mutex::default() }
+        Self { inner: Mutex::new(inner), owner: AtomicUsize::new(NOBODY) }
     }
 
-    /// Waits for it.
+    /// Waits for the lock.
     ///
     /// # Panics
-    /// When this thread has it.
+    /// If this thread has it already.
     #[track_caller]
     pub(crate) fn take(&self) -> Held<'_, T> {
-        let me = Some(thread::current().id());
+        // Only this thread stores its own number, so it reads it if and only if it has the lock.
+        let me = this_thread();
         assert!(
-            *ignore_poison(self.owner.lock()) != me,
+            self.owner.load(Ordering::Relaxed) != me,
             "the mock is asked by what it calls itself"
         );
         // A panic of a test must not hide behind a poisoned lock.
-        let inner = ignore_poison(self.inner.lock());
-        *ignore_poison(self.owner.lock()) = me;
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        self.owner.store(me, Ordering::Relaxed);
         Held { inner, owner: &self.owner }
     }
 }
 
-/// What is behind the lock, while this thread has it.
+/// The state behind a lock that this thread has.
 pub(crate) struct Held<'a, T> {
     inner: MutexGuard<'a, T>,
-    owner: &'a Mutex<Option<ThreadId>>,
+    owner: &'a AtomicUsize,
 }
 
 impl<T> Deref for Held<'_, T> {
@@ -58,10 +69,6 @@ impl<T> DerefMut for Held<'_, T> {
 impl<T> Drop for Held<'_, T> {
     fn drop(&mut self) {
         // Before the lock itself, which is dropped after this.
-        *ignore_poison(self.owner.lock()) = None;
+        self.owner.store(NOBODY, Ordering::Relaxed);
     }
-}
-
-fn ignore_poison<T>(lock: Result<T, PoisonError<T>>) -> T {
-    lock.unwrap_or_else(PoisonError::into_inner)
 }

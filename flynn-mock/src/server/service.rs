@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, RETRY_AFTER, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, UPGRADE};
 use http::{HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt;
 use hyper::Response;
@@ -16,6 +16,9 @@ use tokio::io::AsyncWriteExt;
 use super::Tasks;
 use super::attach;
 use super::body::{self, Body};
+use super::exchange::Sent;
+#[cfg(feature = "wiremock")]
+use super::wiremock::Asked;
 use crate::api::answer::{Answer, Body as AnswerBody};
 use crate::server::fault::Effect;
 use crate::server::hub::Hub;
@@ -47,29 +50,19 @@ impl Service {
     }
 
     async fn answer_to(self, request: Request, upgrade: OnUpgrade) -> io::Result<Response<Body>> {
-        self.hub.record(&request);
+        #[cfg(not(feature = "wiremock"))]
+        let recorded = None;
         #[cfg(feature = "wiremock")]
-        if let Some(answer) = crate::server::wiremock::ask(&self.hub, &request).await? {
-            return Ok(answer.map(body::full));
-        }
-        let (effect, due) = self.hub.strike(&request);
-        if due.is_some() {
-            self.hub.reached(due).await;
-        }
-        match effect {
-            Effect::DropBefore => return Err(body::broken()),
-            Effect::Instead { status, body, json, retry_after } => {
-                return Ok(instead(status, body, json, retry_after));
-            }
-            _ => {}
-        }
-        let Answer { status, headers, body } = self.hub.handle(&request).await;
+        let recorded = match super::wiremock::ask(&self.hub, &request).await? {
+            Asked::Answered(answer) => return Ok(answer.map(body::full)),
+            Asked::Recorded(recorded) => Some(recorded),
+            Asked::Nobody => None,
+        };
+        let Sent { answer: Answer { status, headers, body }, effect } =
+            self.hub.answer(&request, recorded).await;
         let body = match (body, effect) {
-            (AnswerBody::Broken, _) | (_, Effect::DropAfter) => return Err(body::broken()),
+            (AnswerBody::Broken, _) => return Err(body::broken()),
             (AnswerBody::Full(bytes), Effect::Cut(after)) => body::cut(&bytes, after),
-            (AnswerBody::Full(bytes), Effect::Malformed) => {
-                body::full(bytes.slice(..bytes.len() / 2))
-            }
             (AnswerBody::Full(_) | AnswerBody::Stream(_), Effect::Silent) => body::silent(),
             (AnswerBody::Full(bytes), _) => body::full(bytes),
             (AnswerBody::Stream(_), Effect::Malformed) => {
@@ -84,7 +77,7 @@ impl Service {
             (AnswerBody::Stream(cursor), _) => body::live(Arc::clone(&self.hub), cursor, None),
             (AnswerBody::Attach(job), effect) => {
                 let hub = Arc::clone(&self.hub);
-                self.tasks.execute_quietly(async move {
+                self.tasks.spawn_here(async move {
                     let stream = upgrade.await.map_err(io::Error::other)?;
                     let mut stream = hyper_util::rt::TokioIo::new(stream);
                     match effect {
@@ -152,24 +145,6 @@ fn without_body(response: Response<Body>) -> Response<Body> {
         parts.headers.insert(CONTENT_LENGTH, length.into());
     }
     Response::from_parts(parts, body::full(Bytes::new()))
-}
-
-/// The answer of a fault.
-fn instead(
-    status: StatusCode,
-    bytes: Bytes,
-    json: bool,
-    retry_after: Option<u64>,
-) -> Response<Body> {
-    let mut response = Response::new(body::full(bytes));
-    *response.status_mut() = status;
-    if json {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    if let Some(seconds) = retry_after {
-        response.headers_mut().insert(RETRY_AFTER, seconds.into());
-    }
-    response
 }
 
 /// A host without port, brackets and capitals.

@@ -5,6 +5,8 @@
 //! a header.
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
@@ -17,6 +19,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::server::hub::Hub;
+use crate::server::record::{RecordedAnswer, RecordedRequest};
 use crate::wire::Request;
 
 const NOT_MATCHED: &str = "x-flynn-mock-not-matched";
@@ -35,9 +38,28 @@ pub(crate) async fn start() -> MockServer {
     server
 }
 
-/// The answer of the user's own mocks; `None` when there are none, or none matched.
-pub(crate) async fn ask(hub: &Hub, request: &Request) -> io::Result<Option<Response<Bytes>>> {
-    let Some(address) = hub.asked_first.get() else { return Ok(None) };
+/// What the user's own mocks say to a request.
+pub(super) enum Asked {
+    Answered(Response<Bytes>),
+    /// None of them matches. The request is recorded.
+    Recorded(Arc<RecordedRequest>),
+    /// There are none.
+    Nobody,
+}
+
+/// Asks the user's own mocks, and records the request and their answer.
+pub(super) async fn ask(hub: &Hub, request: &Request) -> io::Result<Asked> {
+    let Some(address) = hub.asked_first.get() else { return Ok(Asked::Nobody) };
+    let recorded = hub.record(request);
+    let Some(answer) = send(*address, request).await? else {
+        return Ok(Asked::Recorded(recorded));
+    };
+    hub.answered(&recorded, RecordedAnswer::new(answer.status(), answer.body().clone()));
+    Ok(Asked::Answered(answer))
+}
+
+/// The answer of the inner server; `None` if nothing matched.
+async fn send(address: SocketAddr, request: &Request) -> io::Result<Option<Response<Bytes>>> {
     let socket = TcpStream::connect(address).await?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(socket)).await.map_err(io::Error::other)?;

@@ -65,18 +65,17 @@ impl Tables {
     /// path first.
     pub(crate) fn route_for(&self, host: &str, path: &str) -> Option<&Route> {
         let host = host.to_ascii_lowercase();
-        let mut names = vec![host.clone()];
-        let mut rest = host.as_str();
-        while let Some((_, parent)) = rest.split_once('.') {
-            names.push(format!("*.{parent}"));
-            rest = parent;
-        }
-        names.iter().find_map(|name| {
+        let mut parents =
+            host.match_indices('.').map(|(dot, _)| host.get(dot..).unwrap_or_default());
+        let of_domain = |fits: &dyn Fn(&str) -> bool| {
             self.routes
                 .iter()
-                .filter(|r| !r.deleted && r.kind == "http" && r.domain == *name)
-                .filter(|r| path.starts_with(&r.path) || format!("{path}/") == r.path)
+                .filter(|r| !r.deleted && r.kind == "http" && fits(&r.domain))
+                .filter(|r| path.starts_with(&r.path) || r.path.strip_suffix('/') == Some(path))
                 .max_by_key(|r| r.path.len())
+        };
+        of_domain(&|domain| domain == host).or_else(|| {
+            parents.find_map(|parent| of_domain(&|domain| domain.strip_prefix('*') == Some(parent)))
         })
     }
 }

@@ -152,6 +152,9 @@ fn what_another_program_needs_is_in_the_ready_file() {
     let line = first_line(&journal);
     let line: Value = serde_json::from_str(&line).unwrap();
     assert_eq!((&line["op"], &line["number"]), (&"AppCreate".into(), &1.into()));
+    assert_eq!((&line["body"]["name"], &line["answer"]["status"]), (&"made".into(), &200.into()));
+    assert_eq!(line["answer"]["body"]["name"], "made");
+    assert_eq!(line["answer"]["body"]["meta"]["password"], "[redacted]");
     let line = line.to_string();
     assert!(!line.contains("hunter2") && !line.contains("OnRoZS1rZXk"), "{line}");
     #[cfg(unix)]

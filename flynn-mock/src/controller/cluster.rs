@@ -1,0 +1,110 @@
+//! What a test changes in the cluster without a request.
+#![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
+
+use super::MockController;
+use crate::life::{Token, Verdict};
+
+impl MockController {
+    /// Makes the status app report this version of a service (default: `dev`). A service that cannot be
+    /// reached has none.
+    #[track_caller]
+    pub fn set_service_version(&self, service: &str, version: Option<&str>) {
+        self.hub.with(|inner| inner.engine.set_service_version(service, version));
+    }
+
+    /// Writes a line to the log of an app, as its newest running job would.
+    ///
+    /// # Panics
+    /// If there is no such app.
+    #[track_caller]
+    pub fn log(&self, app: &str, line: &str) {
+        assert!(self.try_log(app, line), "the mock has no app {app:?}");
+    }
+
+    /// [`log`](Self::log), or false if there is no such app.
+    #[track_caller]
+    pub(crate) fn try_log(&self, app: &str, line: &str) -> bool {
+        self.hub.with(|inner| inner.engine.write_log(app, line))
+    }
+
+    /// Ends every open stream with an error frame, as a controller that shuts down does.
+    #[track_caller]
+    pub fn end_streams(&self) {
+        self.hub.with(|inner| inner.engine.end_streams("controller: shutting down"));
+    }
+
+    /// Makes an access token of the fork valid, and returns its text. Releases before the fork
+    /// refuse every token.
+    #[track_caller]
+    pub fn issue_token(&self, token: Token) -> String {
+        self.hub.with(|inner| inner.engine.issue_token(token))
+    }
+
+    /// Lets the authority issue, or renew, the managed certificate of this name: a new one, which
+    /// the routes with the name present at once.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::{MockController, ServerAge};
+    ///
+    /// let mock = MockController::builder().server(ServerAge::Fork2026June).start().await;
+    /// assert!(mock.issue_certificate("nobody.asked.example.com").is_none());
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
+    /// Returns `None` when nobody has asked for the name.
+    ///
+    /// # Panics
+    /// When no certificate can be made for the name.
+    #[track_caller]
+    pub fn issue_certificate(&self, name: &str) -> Option<()> {
+        let leaf = match flynn_tls::generate::bootstrap(name) {
+            Ok(made) => made.leaf,
+            Err(e) => panic!("no certificate for {name}: {e}"),
+        };
+        let (cert, key) = (leaf.certificate_pem(), leaf.key_pem());
+        let verdict = Verdict::Issued { cert, key };
+        self.hub.with(|inner| inner.engine.answer_order(name, verdict))
+    }
+
+    /// Lets the authority refuse the managed certificate of this name. Returns `None` when nobody
+    /// has asked for it.
+    #[track_caller]
+    pub fn refuse_certificate(&self, name: &str, why: &str) -> Option<()> {
+        let verdict = Verdict::Refused(why.to_owned());
+        self.hub.with(|inner| inner.engine.answer_order(name, verdict))
+    }
+
+    /// Makes a host, such as `host2`, answer the controller or not.
+    #[track_caller]
+    pub fn set_host_reachable(&self, host: &str, reachable: bool) {
+        self.hub.with(|inner| inner.engine.set_host_reachable(host, reachable));
+    }
+
+    /// Makes the controller answer every request with 503 `service_unavailable`, as it does while
+    /// it shuts down.
+    #[track_caller]
+    pub fn set_shutting_down(&self, on: bool) {
+        self.hub.with(|inner| inner.engine.set_shutting_down(on));
+    }
+
+    /// Makes the status app report a service, such as `postgres`, as healthy or not.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::MockController;
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// mock.set_healthy("postgres", false);
+    /// let cluster = mock.status_client().status().await?;
+    /// assert!(!cluster.is_healthy());
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn set_healthy(&self, service: &str, healthy: bool) {
+        self.hub.with(|inner| inner.engine.set_healthy(service, healthy));
+    }
+}

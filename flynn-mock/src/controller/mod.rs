@@ -1,0 +1,285 @@
+//! A mock, as a test uses it.
+#![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
+
+mod clients;
+mod cluster;
+mod time;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::builder::Builder;
+use crate::calls::Op;
+use crate::life::Engine;
+use crate::server::clock::Clock;
+use crate::server::fault::{Fault, FaultHandle};
+use crate::server::hub::Hub;
+use crate::server::record::Recorder;
+use crate::server::requests::Requests;
+use crate::server::{self, Serving, Tasks, runtime};
+use crate::state::State;
+
+/// A running mock of a Flynn cluster's controller, router and status app.
+///
+/// It serves on a background thread of the process, so a test may block. Dropping it ends it and
+/// closes its sockets.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use flynn_mock::{Fault, MockController, Op};
+///
+/// let mock = MockController::builder().bootstrapped("example.com").tls().start().await;
+/// assert!(mock.url().starts_with("https://controller.example.com:"));
+///
+/// // The first two lists of apps fail, as they may on a busy cluster.
+/// mock.fail_next(Op::AppList, Fault::status(503).retry(true)).times(2);
+/// # });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct MockController {
+    hub: Arc<Hub>,
+    /// `None` while the mock is shut down.
+    serving: Mutex<Option<Serving>>,
+    tasks: Tasks,
+    addr: SocketAddr,
+    tls: bool,
+    key: String,
+    #[cfg(feature = "wiremock")]
+    own_mocks: tokio::sync::OnceCell<::wiremock::MockServer>,
+}
+
+impl MockController {
+    /// Sets up a mock.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    pub(crate) fn launch(
+        engine: Engine,
+        clock: Clock,
+        bind: SocketAddr,
+        tls: bool,
+        recorder: Recorder,
+    ) -> io::Result<Self> {
+        let key = engine.keys().into_iter().next().unwrap_or_default();
+        let hub = Arc::new(Hub::new(engine, clock, recorder));
+        let (serving, addr) = server::serve(bind, &hub)?;
+        let tasks = Tasks::default();
+        if matches!(clock, Clock::Wall { .. }) {
+            let hub = Arc::clone(&hub);
+            tasks.spawn(&runtime::handle()?, async move { hub.live().await });
+        }
+        Ok(Self {
+            hub,
+            serving: Mutex::new(Some(serving)),
+            tasks,
+            addr,
+            tls,
+            key,
+            #[cfg(feature = "wiremock")]
+            own_mocks: tokio::sync::OnceCell::new(),
+        })
+    }
+
+    /// The controller's URL: `https://controller.DOMAIN:PORT` with TLS (the name resolves only
+    /// through [`addr`](Self::addr)), else `http://127.0.0.1:PORT`.
+    #[track_caller]
+    pub fn url(&self) -> String {
+        if self.tls {
+            format!("https://controller.{}:{}", self.domain(), self.addr.port())
+        } else {
+            format!("http://{}", self.addr)
+        }
+    }
+
+    /// Where it listens; every host of the cluster is served here, with TLS and without.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// The cluster's present domain: a migration changes it.
+    #[track_caller]
+    pub fn domain(&self) -> String {
+        self.hub.with(|inner| inner.engine.domain())
+    }
+
+    /// The key that the cluster was bootstrapped with.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The key that the controller takes now.
+    #[cfg(feature = "controller")]
+    pub(crate) fn current_key(&self) -> String {
+        let keys = self.hub.with(|inner| inner.engine.keys());
+        keys.into_iter().next().unwrap_or_default()
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
+    }
+
+    /// Something goes wrong with the next request of an operation. The handle says how often, and
+    /// lifts it.
+    ///
+    /// # Panics
+    /// When the fault can never strike the operation: an error frame where nothing is streamed.
+    #[track_caller]
+    pub fn fail_next(&self, op: Op, fault: Fault) -> FaultHandle {
+        FaultHandle::set(&self.hub, op, fault)
+    }
+
+    /// Nothing goes wrong any more.
+    #[track_caller]
+    pub fn lift_faults(&self) {
+        self.hub.with(|inner| inner.faults.lift_all());
+    }
+
+    /// Waits until something holds of the cluster's [`state`](Self::state), which is looked at after every
+    /// change. There is no time limit: where only the test moves the clock, let it move first.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::MockController;
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// let client = mock.client();
+    /// let creates = client.apps().create(flynn_client::apps::NewApp::named("www"));
+    /// let (_, made) = tokio::join!(mock.until(|state| state.app("www").is_ok()), creates);
+    /// made?;
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn until(&self, holds: impl Fn(&State) -> bool) {
+        let mut changes = self.hub.changes();
+        let state = self.state();
+        while !holds(&state) {
+            // The sender lives in `self`, so the wait cannot fail.
+            let _ = changes.changed().await;
+        }
+    }
+
+    /// What is in the cluster, typed.
+    pub fn state(&self) -> State {
+        State::new(Arc::clone(&self.hub))
+    }
+
+    /// The requests so far, those that met a fault included; the newest ones when there were more
+    /// than [`Builder::request_memory`] allows.
+    #[track_caller]
+    pub fn requests(&self) -> Requests {
+        self.hub.with(|inner| inner.recorder.all())
+    }
+
+    /// Forgets the requests so far.
+    #[track_caller]
+    pub fn clear_requests(&self) {
+        self.hub.with(|inner| inner.recorder.clear());
+    }
+
+    /// A `wiremock` server that is asked first: what is mounted on it answers in place of the
+    /// controller, everything else is the controller's. Its expectations are checked when the
+    /// mock is dropped.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::MockController;
+    /// use wiremock::matchers::{method, path};
+    /// use wiremock::{Mock, ResponseTemplate};
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// Mock::given(method("GET"))
+    ///     .and(path("/apps/odd"))
+    ///     .respond_with(ResponseTemplate::new(418))
+    ///     .mount(mock.wiremock().await)
+    ///     .await;
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[cfg(feature = "wiremock")]
+    pub async fn wiremock(&self) -> &::wiremock::MockServer {
+        let server = self.own_mocks.get_or_init(crate::server::wiremock::start).await;
+        self.hub.asked_first.get_or_init(|| *server.address());
+        server
+    }
+
+    /// Waits until the mock has recorded `n` requests of an operation since the start or since
+    /// [`clear_requests`](Self::clear_requests). Put a time limit on it.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::{MockController, Op};
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// let client = mock.client();
+    /// let (apps, ()) = tokio::join!(client.apps().list(), mock.wait_for(Op::AppList, 1));
+    /// # let _ = apps?;
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub async fn wait_for(&self, op: Op, n: usize) {
+        self.hub.recorded(|| self.hub.with(|inner| inner.recorder.count(op)) >= n).await;
+    }
+
+    /// Closes the port and all connections, and keeps the state. Clients cannot connect until
+    /// [`restart`](Self::restart). The cluster moves on.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::MockController;
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// mock.shut_down();
+    /// let client = mock.client_builder().retry(flynn_client::RetryPolicy::none()).build()?;
+    /// assert!(client.apps().list().await.is_err());
+    /// mock.restart();
+    /// assert!(client.apps().list().await.is_ok());
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shut_down(&self) {
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Opens the port again after [`shut_down`](Self::shut_down).
+    ///
+    /// # Panics
+    /// If another program has taken the port.
+    #[track_caller]
+    pub fn restart(&self) {
+        if let Err(why) = self.try_restart() {
+            panic!("the mock controller does not restart: {why}");
+        }
+    }
+
+    pub(crate) fn try_restart(&self) -> io::Result<()> {
+        let mut serving = self.serving.lock().unwrap_or_else(PoisonError::into_inner);
+        if serving.is_none() {
+            *serving = Some(server::serve(self.addr, &self.hub)?.0);
+        }
+        Ok(())
+    }
+
+    /// Waits until every open stream has handed on all there is to send at this moment.
+    pub async fn settled(&self) {
+        self.hub.settled().await;
+    }
+}
+
+impl fmt::Debug for MockController {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MockController").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for MockController {
+    fn drop(&mut self) {
+        self.shut_down();
+        self.tasks.abort_all();
+    }
+}

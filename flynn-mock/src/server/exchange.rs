@@ -1,0 +1,202 @@
+//! From a request to what is sent for it: the record, the fault, the engine.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
+
+use super::fault::Effect;
+use super::hub::{self, Hub, Inner};
+use super::record::{RecordedAnswer, RecordedRequest};
+use crate::api::answer::{Answer, Body};
+use crate::calls::{self, Op};
+use crate::life::outside::{Given, Question};
+use crate::wire::Request;
+
+/// What is sent for a request: an answer, and what a fault does to its stream or its connection.
+pub(super) struct Sent {
+    pub(super) answer: Answer,
+    pub(super) effect: Effect,
+}
+
+/// How far a request has come.
+enum Progress {
+    Answered {
+        sent: Sent,
+        /// Whether the request has started programs.
+        started: bool,
+    },
+    /// It is to be handled at this time of the clock.
+    Late(Timestamp),
+    /// The engine needs something from outside first.
+    Asks(Question),
+}
+
+impl Hub {
+    /// Answers a request and records it, unless that was done before. One lock is taken once, unless the answer
+    /// has to wait for something.
+    pub(super) async fn answer(
+        &self,
+        request: &Request,
+        recorded: Option<Arc<RecordedRequest>>,
+    ) -> Sent {
+        let mut given = Vec::new();
+        let (recorded, effect, mut progress) = self.with(|inner| {
+            let recorded = recorded.unwrap_or_else(|| inner.record(request));
+            let (effect, due) = inner.strike(request, recorded.op());
+            let progress = match due {
+                Some(due) => Progress::Late(due),
+                None => inner.proceed(request, &recorded, &effect, &mut given),
+            };
+            (recorded, effect, progress)
+        });
+        self.tell_recorded();
+        let waits = Waits { hub: self, request: &recorded };
+        loop {
+            match progress {
+                Progress::Answered { sent, started } => {
+                    drop(waits);
+                    if started {
+                        self.run_callbacks().await;
+                    }
+                    return sent;
+                }
+                Progress::Late(due) => self.reached(Some(due)).await,
+                Progress::Asks(question) => given.push(hub::answer_to(question).await),
+            }
+            progress =
+                self.with(|inner| inner.proceed(request, &recorded, &effect, &mut given));
+            self.tell_recorded();
+        }
+    }
+
+    /// Records a request that the user's own mocks may answer.
+    #[cfg(feature = "wiremock")]
+    pub(super) fn record(&self, request: &Request) -> Arc<RecordedRequest> {
+        let recorded = self.with(|inner| inner.record(request));
+        self.tell_recorded();
+        recorded
+    }
+
+    /// Records what was answered to a request.
+    pub(super) fn answered(&self, request: &RecordedRequest, answer: RecordedAnswer) {
+        self.with(|inner| inner.recorder.answered(request, answer));
+        self.tell_recorded();
+    }
+}
+
+/// A request without an answer. If its client leaves meanwhile, dropping this records that.
+struct Waits<'a> {
+    hub: &'a Hub,
+    request: &'a RecordedRequest,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        if self.request.answer().is_none() {
+            self.hub.answered(self.request, RecordedAnswer::none());
+        }
+    }
+}
+
+impl Inner {
+    fn record(&mut self, request: &Request) -> Arc<RecordedRequest> {
+        let op = Op::of(&request.method, &request.path);
+        self.recorder.record(request, op, self.clock.now())
+    }
+
+    /// Picks the fault that the request meets, and the time at which the request is handled if that is not now.
+    fn strike(&mut self, request: &Request, op: Option<Op>) -> (Effect, Option<Timestamp>) {
+        let now = self.clock.now();
+        self.engine.advance(now);
+        let goes_to_router = op.is_some_and(Op::is_of_routes);
+        let stalled = goes_to_router.then(|| self.engine.routers_away_until()).flatten();
+        let Some(struck) = self.faults.pick(request, op) else {
+            return (Effect::Nothing, stalled);
+        };
+        let delayed = (!struck.delay.is_zero())
+            .then(|| now.saturating_add(struck.delay).unwrap_or(Timestamp::MAX));
+        (struck.effect, delayed.max(stalled))
+    }
+
+    /// Handles a request, unless a fault answers it, and records the answer.
+    fn proceed(
+        &mut self,
+        request: &Request,
+        recorded: &RecordedRequest,
+        effect: &Effect,
+        given: &mut Vec<Given>,
+    ) -> Progress {
+        let before = self.engine.callbacks.count;
+        let sent = match instead(effect) {
+            Some(answer) => Sent { answer, effect: Effect::Nothing },
+            None => {
+                if given.is_empty() {
+                    let now = self.clock.for_request();
+                    self.engine.advance(now);
+                }
+                match calls::attempt(&mut self.engine, request, given) {
+                    Ok(answer) => struck(answer, effect.clone()),
+                    Err(question) => return Progress::Asks(question),
+                }
+            }
+        };
+        self.recorder.answered(recorded, record_of(&sent, &request.method));
+        Progress::Answered { sent, started: self.engine.callbacks.count > before }
+    }
+}
+
+/// The answer of a fault that keeps the request from being handled.
+fn instead(effect: &Effect) -> Option<Answer> {
+    match effect {
+        Effect::DropBefore => Some(broken()),
+        Effect::Instead { status, body, json, retry_after } => {
+            let mut answer = Answer::empty(*status);
+            answer.body = Body::Full(body.clone());
+            let headers = &mut answer.headers;
+            if *json {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            }
+            if let Some(seconds) = retry_after {
+                headers.insert(RETRY_AFTER, (*seconds).into());
+            }
+            Some(answer)
+        }
+        _ => None,
+    }
+}
+
+/// What a fault makes of an answer. An effect on a stream or a connection is left to the server.
+fn struck(mut answer: Answer, effect: Effect) -> Sent {
+    let effect = match (&mut answer.body, effect) {
+        (_, Effect::DropAfter) => return Sent { answer: broken(), effect: Effect::Nothing },
+        (Body::Full(bytes), Effect::Malformed) => {
+            bytes.truncate(bytes.len() / 2);
+            Effect::Nothing
+        }
+        // Lists are spared.
+        (Body::Full(_), Effect::ErrorFrame(_)) => Effect::Nothing,
+        (_, effect) => effect,
+    };
+    Sent { answer, effect }
+}
+
+/// A broken connection.
+fn broken() -> Answer {
+    let mut answer = Answer::empty(StatusCode::INTERNAL_SERVER_ERROR);
+    answer.body = Body::Broken;
+    answer
+}
+
+/// The part of an answer that is recorded.
+fn record_of(sent: &Sent, method: &Method) -> RecordedAnswer {
+    let body = match (&sent.answer.body, &sent.effect) {
+        (Body::Broken, _) => return RecordedAnswer::none(),
+        (Body::Full(bytes), Effect::Cut(after)) => bytes.slice(..bytes.len().min(*after)),
+        (Body::Full(bytes), Effect::Nothing) if method != Method::HEAD => bytes.clone(),
+        _ => Bytes::new(),
+    };
+    RecordedAnswer::new(sent.answer.status, body)
+}

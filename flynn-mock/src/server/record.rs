@@ -1,0 +1,416 @@
+//! The record of requests and their answers.
+#![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::calls::Op;
+use crate::server::requests::Requests;
+use crate::wire::Request;
+
+/// A request that reached the mock, also if a fault struck it.
+///
+/// Its `Debug` shows neither the body nor header values that may be secret: bodies carry env
+/// values and private keys.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RecordedRequest {
+    /// The method.
+    pub method: Method,
+    /// The path as it was sent.
+    pub path: String,
+    /// The query as it was sent, without `?`.
+    pub query: String,
+    /// All headers, the credentials included.
+    pub headers: HeaderMap,
+    /// The body. The server reads a limited number of bytes, and so does the record.
+    pub body: Bytes,
+    /// The host asked for, lower case, without port.
+    pub host: String,
+    /// When it came, by the mock's clock.
+    pub time: Timestamp,
+    op: Option<Op>,
+    number: u64,
+    answer: OnceLock<RecordedAnswer>,
+}
+
+impl RecordedRequest {
+    /// The operation; `None` for a path that the controller does not have.
+    pub fn op(&self) -> Option<Op> {
+        self.op
+    }
+
+    /// The body as JSON; `Null` if it is empty or not JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The body as a type of your choice, such as a `New…` type of `flynn-client`.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_client::jobs::NewJob;
+    /// use flynn_mock::{AppSeed, MockController, Op};
+    ///
+    /// let mock = MockController::builder().app(AppSeed::new("www").process("web", 1)).start().await;
+    /// mock.client().app("www").jobs().run(["rake", "db:migrate"]).await?;
+    ///
+    /// let job: NewJob = mock.requests().of(Op::JobRun).assert_one().body_as();
+    /// assert_eq!(job.args, ["rake", "db:migrate"]);
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If the body cannot be decoded.
+    #[track_caller]
+    pub fn body_as<T: DeserializeOwned>(&self) -> T {
+        match serde_json::from_slice(&self.body) {
+            Ok(body) => body,
+            Err(e) => panic!(
+                "the body of {} {} is not a {}: {e}",
+                self.method,
+                self.path,
+                std::any::type_name::<T>()
+            ),
+        }
+    }
+
+    /// The text of a header; `None` if it is missing or not text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The answer; `None` until the mock has sent its head.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::{MockController, Op};
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// assert!(mock.client().app("nosuch").get().await.is_err());
+    ///
+    /// let requests = mock.requests();
+    /// let answer = requests.of(Op::AppGet).assert_one().answer().unwrap().clone();
+    /// assert_eq!(answer.status.unwrap(), 404);
+    /// # });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn answer(&self) -> Option<&RecordedAnswer> {
+        self.answer.get()
+    }
+
+    /// Its number, counted from 1.
+    #[cfg(feature = "controller")]
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How many bytes it takes, about.
+    fn size(&self) -> usize {
+        /// What a header and its value take besides their text.
+        const HEADER: usize = 104;
+        let header = |(name, value): (&http::HeaderName, &HeaderValue)| {
+            name.as_str().len() + value.len() + HEADER
+        };
+        let headers: usize = self.headers.iter().map(header).sum();
+        let texts = self.path.len() + self.query.len() + self.host.len() + self.body.len();
+        let answer = self.answer.get().map_or(0, |answer| answer.body.len());
+        size_of::<Self>() + texts + headers + answer
+    }
+}
+
+/// What the mock answered to a request. Its `Debug` does not show the body.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct RecordedAnswer {
+    /// The status; `None` if the connection ended before the mock sent one.
+    pub status: Option<StatusCode>,
+    /// The body, at most its first 16 KiB. Empty for streams and attached jobs.
+    pub body: Bytes,
+    /// Whether the body was longer.
+    pub truncated: bool,
+}
+
+impl RecordedAnswer {
+    /// How many bytes of a body are kept.
+    const MOST: usize = 16 << 10;
+
+    pub(crate) fn new(status: StatusCode, body: Bytes) -> Self {
+        let (body, truncated) = match body.get(..Self::MOST) {
+            // A slice would keep the whole body in memory.
+            Some(start) if body.len() > start.len() => (Bytes::copy_from_slice(start), true),
+            _ => (body, false),
+        };
+        Self { status: Some(status), body, truncated }
+    }
+
+    /// No answer: the connection ends.
+    pub(crate) fn none() -> Self {
+        Self { status: None, body: Bytes::new(), truncated: false }
+    }
+
+    /// The body as JSON; `Null` if it is empty, truncated or not JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RecordedAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordedAnswer")
+            .field("status", &self.status)
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Headers whose values are not secret.
+const SHOWN: [&str; 8] = [
+    "accept",
+    "content-length",
+    "content-type",
+    "host",
+    "last-event-id",
+    "upgrade",
+    "user-agent",
+    "x-request-id",
+];
+
+impl fmt::Debug for RecordedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Headers<'a>(&'a HeaderMap);
+        impl fmt::Debug for Headers<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_map().entries(shown_headers(self.0)).finish()
+            }
+        }
+        f.debug_struct("RecordedRequest")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &shown_query(&self.query))
+            .field("host", &self.host)
+            .field("headers", &Headers(&self.headers))
+            .field("body", &format_args!("{} bytes", self.body.len()))
+            .field("answer", &self.answer.get().map(|answer| answer.status))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Headers without the values that can be secret.
+pub(crate) fn shown_headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers.iter().map(|(name, value)| {
+        let text = value.to_str().unwrap_or("(not text)");
+        (name.as_str(), if SHOWN.contains(&name.as_str()) { text } else { "[redacted]" })
+    })
+}
+
+/// A query without the value of `key`, which old controllers take the key from.
+pub(crate) fn shown_query(query: &str) -> String {
+    let shown = |pair: &str| {
+        if pair.starts_with("key=") { "key=[redacted]".to_owned() } else { pair.to_owned() }
+    };
+    query.split('&').map(shown).collect::<Vec<_>>().join("&")
+}
+
+/// How many bytes of requests are kept unless the builder says otherwise.
+pub(crate) const KEPT: usize = 64 << 20;
+
+/// Collects the requests of one mock.
+#[derive(Debug)]
+pub(crate) struct Recorder {
+    all: VecDeque<Arc<RecordedRequest>>,
+    /// How many bytes they take, about.
+    size: usize,
+    most: usize,
+    forgotten: u64,
+    /// How many there have been in all, those that were cleared included.
+    total: u64,
+}
+
+impl Recorder {
+    /// Keeps requests of this many bytes, the newest ones.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { all: VecDeque::new(), size: 0, most, forgotten: 0, total: 0 }
+    }
+
+    /// Records a request. Its answer comes [later](Self::answered).
+    pub(crate) fn record(
+        &mut self,
+        request: &Request,
+        op: Option<Op>,
+        time: Timestamp,
+    ) -> Arc<RecordedRequest> {
+        // Headers and body are parts of the connection's buffer, which a clone would keep alive.
+        let copied = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
+        let mut headers = HeaderMap::with_capacity(request.headers.keys_len());
+        for (name, value) in &request.headers {
+            // What was a value stays one.
+            if let Ok(value) = copied(value) {
+                headers.append(name.clone(), value);
+            }
+        }
+        self.total += 1;
+        let recorded = Arc::new(RecordedRequest {
+            method: request.method.clone(),
+            path: request.path.clone(),
+            query: request.query.clone(),
+            headers,
+            body: Bytes::copy_from_slice(&request.body),
+            host: request.host.clone(),
+            time,
+            op,
+            number: self.total,
+            answer: OnceLock::new(),
+        });
+        self.size += recorded.size();
+        self.all.push_back(Arc::clone(&recorded));
+        self.forget();
+        recorded
+    }
+
+    /// Records the answer to a request.
+    pub(crate) fn answered(&mut self, request: &RecordedRequest, answer: RecordedAnswer) {
+        let size = answer.body.len();
+        if request.answer.set(answer).is_ok() && request.number >= self.first() {
+            self.size += size;
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        while self.size > self.most
+            && let Some(oldest) = self.all.pop_front()
+        {
+            self.size -= oldest.size();
+            self.forgotten += 1;
+        }
+    }
+
+    /// The number of the oldest request that is kept.
+    fn first(&self) -> u64 {
+        self.total - self.all.len() as u64 + 1
+    }
+
+    pub(crate) fn all(&self) -> Requests {
+        Requests::new(self.all.iter().map(Arc::clone).collect(), self.forgotten)
+    }
+
+    /// How many requests of an operation are kept.
+    pub(crate) fn count(&self, op: Op) -> usize {
+        self.all.iter().filter(|request| op == Op::Any || request.op == Some(op)).count()
+    }
+
+    /// The number of the last request, or 0.
+    #[cfg(feature = "controller")]
+    pub(crate) fn last(&self) -> u64 {
+        self.total
+    }
+
+    /// The requests with a number above `after`.
+    #[cfg(feature = "controller")]
+    pub(crate) fn after(&self, after: u64) -> impl Iterator<Item = &Arc<RecordedRequest>> {
+        let known = (after + 1).saturating_sub(self.first());
+        self.all.iter().skip(usize::try_from(known).unwrap_or(usize::MAX))
+    }
+
+    /// How many requests were forgotten.
+    #[cfg(feature = "controller")]
+    pub(crate) fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// Forgets all of them and gives their memory back.
+    pub(crate) fn clear(&mut self) {
+        *self = Self { total: self.total, ..Self::new(self.most) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use http::header::AUTHORIZATION;
+
+    use super::*;
+
+    fn record(recorder: &mut Recorder, request: &Request) -> Arc<RecordedRequest> {
+        let op = Op::of(&request.method, &request.path);
+        recorder.record(request, op, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let mut recorder = Recorder::new(KEPT);
+        let request = Request::new(Method::POST, "/apps?key=hunter2&x=1")
+            .header(AUTHORIZATION, HeaderValue::from_static("Basic aHVudGVyMg=="))
+            .json(r#"{"env":{"A":"hunter2"}}"#);
+        let recorded = record(&mut recorder, &request);
+        let answer = RecordedAnswer::new(StatusCode::OK, "hunter2".into());
+        recorder.answered(&recorded, answer);
+        let shown = format!("{:?} {:?}", recorder.all(), recorded.answer());
+        assert!(!shown.contains("hunter2") && !shown.contains("aHVudGVyMg"), "{shown}");
+        assert!(shown.contains("application/json") && shown.contains("x=1"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_kept_holds_no_buffer_of_a_connection() {
+        let buffer = Bytes::from(vec![b'x'; 8192]);
+        let mut request = Request::new(Method::GET, "/apps").json(buffer.slice(..4));
+        let value = HeaderValue::from_maybe_shared(buffer.slice(4..8)).unwrap();
+        request.headers.append("x-a", value.clone());
+        request.headers.append("x-a", value);
+        let mut recorder = Recorder::new(KEPT);
+        record(&mut recorder, &request);
+        assert_eq!(recorder.all().assert_one().headers, request.headers);
+        assert_eq!(recorder.all().assert_one().body, "xxxx");
+        drop(request);
+        assert!(buffer.is_unique());
+    }
+
+    #[test]
+    fn the_oldest_are_forgotten() {
+        let mut recorder = Recorder::new(64 << 10);
+        let get = |path: &str| Request::new(Method::GET, path).json(vec![b'x'; 500]);
+        for n in 0..1000 {
+            let recorded = record(&mut recorder, &get(&format!("/apps/{n}")));
+            let answer = RecordedAnswer::new(StatusCode::OK, vec![b'x'; 500].into());
+            recorder.answered(&recorded, answer);
+        }
+        let kept = recorder.all();
+        assert!((30..64).contains(&kept.len()), "{}", kept.len());
+        assert_eq!(kept.forgotten(), 1000 - kept.len() as u64);
+        assert_eq!(kept.last().unwrap().path, "/apps/999");
+        let claim = || kept.of(Op::AppCreate).assert_none();
+        assert!(std::panic::catch_unwind(claim).is_err(), "one of them may have been forgotten");
+        recorder.clear();
+        record(&mut recorder, &get("/apps/1"));
+        recorder.all().assert_count(1);
+        assert_eq!(recorder.count(Op::AppGet), 1);
+    }
+
+    #[test]
+    fn an_answer_to_a_forgotten_request_takes_no_memory_of_the_record() {
+        let mut recorder = Recorder::new(KEPT);
+        let recorded = record(&mut recorder, &Request::new(Method::GET, "/apps"));
+        recorder.clear();
+        recorder.answered(&recorded, RecordedAnswer::new(StatusCode::OK, "[]".into()));
+        assert_eq!(recorder.size, 0);
+        assert_eq!(recorded.answer().unwrap().body, "[]");
+    }
+
+    #[test]
+    fn a_long_answer_is_truncated() {
+        let body = Bytes::from(vec![b'x'; RecordedAnswer::MOST + 1]);
+        let answer = RecordedAnswer::new(StatusCode::OK, body.clone());
+        assert!(answer.truncated && answer.body.len() == RecordedAnswer::MOST);
+        assert!(body.is_unique());
+    }
+}
