@@ -182,7 +182,10 @@ async fn many_mocks() -> Result<()> {
     for mock in &mocks {
         get(connect(mock.addr(), mock.pin()).await?).await?;
     }
-    println!("{MOCKS} mocks: started in {started:?}, all have answered after {:?}", start.elapsed());
+    println!(
+        "{MOCKS} mocks: started in {started:?}, all have answered after {:?}",
+        start.elapsed()
+    );
     Ok(())
 }
 
@@ -208,7 +211,9 @@ async fn leaks() -> Result<()> {
         eprintln!("    no memory figures on this system");
         return Ok(());
     };
-    println!("memory before and after {MANY} requests and an hour of a stream: {before}, {after} KiB");
+    println!(
+        "memory before and after {MANY} requests and an hour of a stream: {before}, {after} KiB"
+    );
     if after > before + SLACK { Err("the mock leaks".into()) } else { Ok(()) }
 }
 

@@ -7,12 +7,9 @@ use flynn_tests::conformance::{self, Target};
 
 #[tokio::test]
 async fn every_release_of_the_mock_conforms() {
-    for release in [
-        ServerAge::V2016,
-        ServerAge::V2021,
-        ServerAge::Fork2026June,
-        ServerAge::Fork2026September,
-    ] {
+    for release in
+        [ServerAge::V2016, ServerAge::V2021, ServerAge::Fork2026June, ServerAge::Fork2026September]
+    {
         let mock = MockController::builder().server(release).start().await;
         let report = conformance::run(&Target::of(&mock).unwrap()).await;
         assert!(report.checks() > 10);

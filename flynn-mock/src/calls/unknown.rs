@@ -45,8 +45,7 @@ fn redirect_target(age: ServerAge, method: &Method, path: &str) -> Option<String
     }
     let clean = clean(path);
     let same: fn(&str, &str) -> bool = |a, b| a.eq_ignore_ascii_case(b);
-    let (Row { pattern, .. }, _) =
-        known(age, method).find(|(row, _)| row.fits(&clean, same))?;
+    let (Row { pattern, .. }, _) = known(age, method).find(|(row, _)| row.fits(&clean, same))?;
     let fixed: Vec<&str> = pattern
         .split('/')
         .zip(clean.split('/'))

@@ -66,8 +66,7 @@ impl Hub {
                 Progress::Late(due) => self.reached(Some(due)).await,
                 Progress::Asks(question) => given.push(hub::answer_to(question).await),
             }
-            progress =
-                self.with(|inner| inner.proceed(request, &recorded, &effect, &mut given));
+            progress = self.with(|inner| inner.proceed(request, &recorded, &effect, &mut given));
             self.tell_recorded();
         }
     }

@@ -249,7 +249,9 @@ impl Faults {
             let aimed = (set.op == Op::Any || op == Some(set.op))
                 && set.path.as_ref().is_none_or(|path| *path == request.path);
             let only_streams = matches!(set.fault.kind, Some(Effect::ErrorFrame(_)));
-            set.left != Some(0) && aimed && (!only_streams || op.is_some_and(|op| op.is_stream(request)))
+            set.left != Some(0)
+                && aimed
+                && (!only_streams || op.is_some_and(|op| op.is_stream(request)))
         });
         let set = due.find_map(|set| {
             let strikes = set.skip == 0;

@@ -38,9 +38,8 @@ impl Serving {
         let runtime = runtime::handle()?;
         let listener = {
             let _inside = runtime.enter();
-            listen(address).map_err(|e| {
-                io::Error::new(e.kind(), format!("cannot listen on {address}: {e}"))
-            })?
+            listen(address)
+                .map_err(|e| io::Error::new(e.kind(), format!("cannot listen on {address}: {e}")))?
         };
         let addr = listener.local_addr()?;
         let (socket, tasks) = (Socket::new(listener), Tasks::default());
@@ -95,11 +94,8 @@ impl Socket {
 }
 
 /// Accepts connections until the socket is closed.
-async fn accept<F>(
-    socket: Socket,
-    tasks: Tasks,
-    serve: impl Fn(TcpStream, SocketAddr, &Tasks) -> F,
-) where
+async fn accept<F>(socket: Socket, tasks: Tasks, serve: impl Fn(TcpStream, SocketAddr, &Tasks) -> F)
+where
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
     while let Some(accepted) = socket.accept().await {

@@ -9,12 +9,8 @@ use flynn_mock::{MockController, ServerAge};
 use flynn_tests::conformance::{self, Report, Target};
 
 /// The releases that the mock knows.
-const RELEASES: [ServerAge; 4] = [
-    ServerAge::V2016,
-    ServerAge::V2021,
-    ServerAge::Fork2026June,
-    ServerAge::Fork2026September,
-];
+const RELEASES: [ServerAge; 4] =
+    [ServerAge::V2016, ServerAge::V2021, ServerAge::Fork2026June, ServerAge::Fork2026September];
 
 #[tokio::main]
 async fn main() -> ExitCode {

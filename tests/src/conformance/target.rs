@@ -146,8 +146,7 @@ impl Target {
         last_event_id: Option<u64>,
         enough: impl Fn(&str) -> bool,
     ) -> Result<Answer, String> {
-        let mut request =
-            self.request(Method::GET, target).header("accept", "text/event-stream");
+        let mut request = self.request(Method::GET, target).header("accept", "text/event-stream");
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id);
         }
