@@ -12,13 +12,11 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::transport::{Deadline, Repeat, Spec, operation};
+use crate::transport::{Deadline, Repeat, Request, Spec};
 
 /// Something that not all servers can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -113,67 +111,56 @@ impl Capabilities {
 impl Client {
     /// Asks what the server can do. Once the server has answered every question, the client and its clones
     /// remember the answers.
-    pub fn capabilities(&self) -> GetCapabilities {
-        GetCapabilities { client: self.clone(), timeout: None }
+    ///
+    /// # Errors
+    /// The error of the first question, when none was answered: the server cannot be reached, or the key is wrong. A
+    /// 403 is an answer, [`Support::Unknown`].
+    pub fn capabilities(&self) -> Request<Capabilities> {
+        let client = self.clone();
+        Request::steps("capabilities()", |deadline| async move { ask(&client, deadline).await })
     }
 }
 
-/// The questions what the server can do; made by [`Client::capabilities`].
-///
-/// # Errors
-/// The error of the first question, when none was answered: the server cannot be reached, or the key is wrong. A
-/// 403 is an answer, [`Support::Unknown`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct GetCapabilities {
-    client: Client,
-    timeout: Option<Duration>,
-}
-
-impl GetCapabilities {
-    async fn run(self, deadline: Deadline) -> Result<Capabilities, Error> {
-        let transport = self.client.transport();
-        if let Some(known) = transport.capabilities.get() {
-            let mut found = Capabilities([Support::No; Capability::ALL.len()]);
-            for (slot, _) in found.0.iter_mut().zip(known).filter(|(_, known)| **known) {
-                *slot = Support::Yes;
-            }
-            return Ok(found);
+async fn ask(client: &Client, deadline: Deadline) -> Result<Capabilities, Error> {
+    let transport = client.transport();
+    if let Some(known) = transport.capabilities.get() {
+        let mut found = Capabilities([Support::No; Capability::ALL.len()]);
+        for (slot, _) in found.0.iter_mut().zip(known).filter(|(_, known)| **known) {
+            *slot = Support::Yes;
         }
-        let specs = Capability::ALL.map(Capability::probe);
-        // Only the status matters: an open answer is dropped unread.
-        let answers = join_all(specs.iter().map(|spec| transport.open(spec, deadline))).await;
-        let mut found = Capabilities([Support::Unknown; Capability::ALL.len()]);
-        let (mut trouble, mut all_told) = (None, true);
-        for (slot, answer) in found.0.iter_mut().zip(answers) {
-            *slot = match answer.map(drop) {
-                Err(error) if error.is_unsupported() => Support::No,
-                // A token of an app may not ask.
-                Err(error) if error.is_forbidden() => {
-                    all_told = false;
-                    Support::Unknown
-                }
-                Err(error) if !tells(&error) => {
-                    trouble.get_or_insert(error);
-                    Support::Unknown
-                }
-                Ok(()) | Err(_) => Support::Yes,
-            };
-        }
-        match trouble {
-            Some(error) if found.0.iter().all(|support| *support == Support::Unknown) => Err(error),
-            Some(_) => Ok(found),
-            None if !all_told => Ok(found),
-            None => {
-                let known = found.0.map(|support| support == Support::Yes);
-                transport.capabilities.get_or_init(|| Box::from(known));
-                Ok(found)
+        return Ok(found);
+    }
+    let specs = Capability::ALL.map(Capability::probe);
+    // Only the status matters: an open answer is dropped unread.
+    let answers = join_all(specs.iter().map(|spec| transport.open(spec, deadline))).await;
+    let mut found = Capabilities([Support::Unknown; Capability::ALL.len()]);
+    let (mut trouble, mut all_told) = (None, true);
+    for (slot, answer) in found.0.iter_mut().zip(answers) {
+        *slot = match answer.map(drop) {
+            Err(error) if error.is_unsupported() => Support::No,
+            // A token of an app may not ask.
+            Err(error) if error.is_forbidden() => {
+                all_told = false;
+                Support::Unknown
             }
+            Err(error) if !tells(&error) => {
+                trouble.get_or_insert(error);
+                Support::Unknown
+            }
+            Ok(()) | Err(_) => Support::Yes,
+        };
+    }
+    match trouble {
+        Some(error) if found.0.iter().all(|support| *support == Support::Unknown) => Err(error),
+        Some(_) => Ok(found),
+        None if !all_told => Ok(found),
+        None => {
+            let known = found.0.map(|support| support == Support::Yes);
+            transport.capabilities.get_or_init(|| Box::from(known));
+            Ok(found)
         }
     }
 }
-
-operation!(GetCapabilities => Capabilities);
 
 /// Returns whether an error shows that the server knows the path.
 fn tells(error: &Error) -> bool {

@@ -42,7 +42,6 @@
 //! ```
 
 use std::fmt;
-use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use futures_util::StreamExt as _;
@@ -59,7 +58,7 @@ use crate::operation::{Progress, Wait};
 use crate::releases::Release;
 use crate::resources::Resource;
 use crate::routes::Route;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Repeat, Request, Spec};
 
 /// What was deleted together with an app.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -133,8 +132,20 @@ impl AppHandle {
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. When the answer was lost
     /// ([`Error::may_have_acted`]), the deletion may run, and [`Error::pending`] names it: wait for it. Never delete an
     /// app twice, since the second deletion never ends.
-    pub fn delete(&self) -> DeleteApp {
-        DeleteApp { app: self.clone(), timeout: None }
+    pub fn delete(&self) -> Request<DeletionHandle<AppDeletion>> {
+        let app = self.clone();
+        Request::steps("app(..).delete()", |deadline| async move {
+            let client = &app.client;
+            let id = app.get().within(deadline).await?.id;
+            let spec = Spec::delete("/apps/{app}", [id.as_str()], Repeat::Never);
+            match Request::unit(client, spec).within(deadline).await {
+                Ok(()) => Ok(client.app_deletion(id)),
+                Err(error) if error.may_have_acted() => {
+                    Err(error.with_pending(Pending::AppDeletion { app: id }))
+                }
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// Deletes a release that is not the current one, with its formation and the jobs of it:
@@ -144,8 +155,20 @@ impl AppHandle {
     /// # Errors
     /// Fails with [`Validation`](crate::ErrorKind::Validation) for the current release; with
     /// [`NotFound`](crate::ErrorKind::NotFound) if the release does not exist.
-    pub fn delete_release(&self, id: impl Into<ReleaseId>) -> DeleteRelease {
-        DeleteRelease { app: self.clone(), release: id.into(), timeout: None }
+    pub fn delete_release(
+        &self,
+        id: impl Into<ReleaseId>,
+    ) -> Request<DeletionHandle<ReleaseDeletion>> {
+        let handle = self.release_deletion(id);
+        Request::steps("app(..).delete_release(..)", |deadline| async move {
+            let segments = [handle.app.as_str(), handle.id.as_str()];
+            let spec = Spec::delete("/apps/{app}/releases/{release}", segments, Repeat::Delete);
+            match Request::unit(&handle.client, spec).within(deadline).await {
+                Ok(()) => Ok(handle),
+                Err(error) if error.may_have_acted() => Err(error.with_pending(handle.pending())),
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// The deletion of a release that was accepted before. Sends nothing. The server keeps no record of accepted
@@ -163,56 +186,6 @@ impl Client {
         DeletionHandle { client: self.clone(), app: AppRef::from(&id), id }
     }
 }
-
-/// Deletes an app; made by [`AppHandle::delete`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct DeleteApp {
-    app: AppHandle,
-    timeout: Option<Duration>,
-}
-
-impl DeleteApp {
-    async fn run(self, deadline: Deadline) -> Result<DeletionHandle<AppDeletion>, Error> {
-        let client = &self.app.client;
-        let id = self.app.get().within(deadline).await?.id;
-        let spec = Spec::delete("/apps/{app}", [id.as_str()], Repeat::Never);
-        match Request::unit(client, spec).within(deadline).await {
-            Ok(()) => Ok(client.app_deletion(id)),
-            Err(error) if error.may_have_acted() => {
-                Err(error.with_pending(Pending::AppDeletion { app: id }))
-            }
-            Err(error) => Err(error),
-        }
-    }
-}
-
-operation!(DeleteApp => DeletionHandle<AppDeletion>);
-
-/// Deletes a release; made by [`AppHandle::delete_release`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct DeleteRelease {
-    app: AppHandle,
-    release: ReleaseId,
-    timeout: Option<Duration>,
-}
-
-impl DeleteRelease {
-    async fn run(self, deadline: Deadline) -> Result<DeletionHandle<ReleaseDeletion>, Error> {
-        let Self { app, release, .. } = self;
-        let handle = app.release_deletion(release);
-        let segments = [app.app.as_str(), handle.id.as_str()];
-        let spec = Spec::delete("/apps/{app}/releases/{release}", segments, Repeat::Delete);
-        match Request::unit(&app.client, spec).within(deadline).await {
-            Ok(()) => Ok(handle),
-            Err(error) if error.may_have_acted() => Err(error.with_pending(handle.pending())),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-operation!(DeleteRelease => DeletionHandle<ReleaseDeletion>);
 
 /// An object that the server deletes in the background: an [`AppDeletion`] or a [`ReleaseDeletion`]. It cannot be
 /// implemented outside of this crate.

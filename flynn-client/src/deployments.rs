@@ -62,7 +62,6 @@ use crate::transport::{Deadline, Request, Spec};
 mod deploy;
 mod outcome;
 
-pub use deploy::DeployApp;
 pub(crate) use deploy::{start, under_way};
 use outcome::{Ended, judge, settle};
 

@@ -44,7 +44,6 @@ use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 mod missing_routes;
 
 pub use crate::error::MissingRoute;
-pub use missing_routes::{CreateMissingRoutes, FindMissingRoutes};
 
 /// A migration to another domain.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -140,8 +139,14 @@ impl Domain {
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Unexpected`] if the controller's release does not have it.
-    pub fn get(&self) -> GetDomain {
-        GetDomain { client: self.client.clone(), timeout: None }
+    pub fn get(&self) -> Request<String> {
+        let controller = self.client.app("controller");
+        Request::steps("domain().get()", |deadline| async move {
+            let mut release = controller.release().within(deadline).await?;
+            release.env.remove("DEFAULT_ROUTE_DOMAIN").ok_or_else(|| {
+                Error::new(ErrorKind::Unexpected, "the controller has no DEFAULT_ROUTE_DOMAIN")
+            })
+        })
     }
 
     /// Moves the cluster to another domain: `PUT /domain`. Returns a handle once the server has accepted.
@@ -164,26 +169,6 @@ impl Domain {
         MigrationHandle { client: self.client.clone(), id: id.into(), accepted: None }
     }
 }
-
-/// Reads the domain; made by [`Domain::get`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct GetDomain {
-    client: Client,
-    timeout: Option<Duration>,
-}
-
-impl GetDomain {
-    async fn run(self, deadline: Deadline) -> Result<String, Error> {
-        let mut release = self.client.app("controller").release().within(deadline).await?;
-        let domain = release.env.remove("DEFAULT_ROUTE_DOMAIN");
-        domain.ok_or_else(|| {
-            Error::new(ErrorKind::Unexpected, "the controller has no DEFAULT_ROUTE_DOMAIN")
-        })
-    }
-}
-
-operation!(GetDomain => String);
 
 /// Moves the cluster to another domain; made by [`Domain::migrate`].
 #[derive(Clone, Debug)]
@@ -222,7 +207,7 @@ impl MigrateDomain {
             ));
         }
         let client = self.domain.client.clone();
-        let old = GetDomain { client: client.clone(), timeout: None }.run(deadline).await?;
+        let old = self.domain.get().within(deadline).await?;
         if old == self.to {
             return Err(Error::invalid_input(format!(
                 "the domain of the cluster is already {old}"
@@ -418,7 +403,7 @@ impl Accepted for MigrationHandle {
             return Ok(done);
         }
         let domain = self.client.domain();
-        let missing = domain.missing_routes(&done.old_domain, &done.domain).run(deadline).await;
+        let missing = domain.missing_routes(&done.old_domain, &done.domain).within(deadline).await;
         let missing = missing.map_err(|error| error.with_pending(self.pending()))?;
         if missing.is_empty() {
             return Ok(done);

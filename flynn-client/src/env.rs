@@ -43,8 +43,8 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::ids::ReleaseId;
 use crate::json::null_is_default;
-use crate::releases::{ChangeRelease, PreviewRelease, ReleaseChange};
-use crate::transport::{Deadline, operation};
+use crate::releases::{ChangeRelease, ReleaseChange, ReleasePreview};
+use crate::transport::{Deadline, Request, operation};
 
 mod import;
 
@@ -141,8 +141,21 @@ impl AppEnv {
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
-    pub fn get(&self) -> GetEnv {
-        GetEnv { env: self.clone(), timeout: None }
+    pub fn get(&self) -> Request<Env> {
+        let Self { app, process_type } = self.clone();
+        Request::steps("env().get()", |deadline| async move {
+            let Some(mut release) = app.release_opt().within(deadline).await? else {
+                // No release, or no such app.
+                app.get().within(deadline).await?;
+                return Ok(Env::new());
+            };
+            Ok(match process_type {
+                None => release.env,
+                Some(name) => {
+                    release.processes.remove(&name).map(|process| process.env).unwrap_or_default()
+                }
+            })
+        })
     }
 
     /// Sets variables and keeps the others: one release, one deployment, waited for.
@@ -192,33 +205,6 @@ impl AppEnv {
     }
 }
 
-/// Reads variables; made by [`AppEnv::get`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct GetEnv {
-    env: AppEnv,
-    timeout: Option<Duration>,
-}
-
-impl GetEnv {
-    async fn run(self, deadline: Deadline) -> Result<Env, Error> {
-        let AppEnv { app, process_type } = self.env;
-        let Some(mut release) = app.release_opt().within(deadline).await? else {
-            // No release, or no such app.
-            app.get().within(deadline).await?;
-            return Ok(Env::new());
-        };
-        Ok(match process_type {
-            None => release.env,
-            Some(name) => {
-                release.processes.remove(&name).map(|process| process.env).unwrap_or_default()
-            }
-        })
-    }
-}
-
-operation!(GetEnv => Env);
-
 /// Changes variables; made by [`AppEnv::set`] and its siblings.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
@@ -263,7 +249,7 @@ impl ChangeEnv {
     }
 
     /// Returns what would change, and changes nothing.
-    pub fn preview(&self) -> PreviewRelease {
+    pub fn preview(&self) -> Request<ReleasePreview> {
         self.release.preview()
     }
 

@@ -1,7 +1,6 @@
 //! The error of this crate.
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +14,13 @@ mod kind;
 mod line;
 mod missing_route;
 mod pending;
+mod print;
 
 pub use kind::ErrorKind;
 pub(crate) use line::{Line, NAME, kept};
 pub use missing_route::MissingRoute;
 pub use pending::Pending;
+pub(crate) use print::causes;
 
 /// What failed, why, and in which call.
 ///
@@ -389,8 +390,14 @@ impl Error {
         Self::new(ErrorKind::InvalidInput, message)
     }
 
-    /// Returns whether a controller that starts or stops has refused the call, so that it has not acted.
-    pub(crate) fn is_refusal_while_down(&self) -> bool {
+    /// Returns whether the server has certainly not acted: nothing was sent, or it refused the call before looking at it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Connect | ErrorKind::RateLimited)
+            || self.is_refusal_while_down()
+    }
+
+    /// Returns whether a controller that starts or stops has refused the call.
+    fn is_refusal_while_down(&self) -> bool {
         self.0.status == Some(StatusCode::SERVICE_UNAVAILABLE)
             && self.code() == Some("service_unavailable")
             && self.0.retry
@@ -400,105 +407,6 @@ impl Error {
     pub(crate) fn server_says_retry(&self) -> bool {
         self.0.retry
     }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = self.line();
-        if f.alternate() {
-            for cause in causes(self).skip(1).take(MOST_CAUSES) {
-                let cause = Line(&cause.to_string(), line::MESSAGE).to_string();
-                if !line.contains(&cause) {
-                    line.push_str(": ");
-                    line.push_str(&cause);
-                }
-            }
-        }
-        f.write_str(&line)
-    }
-}
-
-/// Causes that `{:#}` adds.
-const MOST_CAUSES: usize = 8;
-/// Pending operations that an error shows.
-const MOST_PENDING: usize = 8;
-
-impl Error {
-    fn line(&self) -> String {
-        let Inner { message, status, method, path, attempts, pending, failed_job, .. } = &*self.0;
-        let mut line = self.kind().to_string();
-        let mut add = |text: fmt::Arguments<'_>| line.push_str(&text.to_string());
-        if !message.is_empty() {
-            add(format_args!(": {}", Line(message, line::MESSAGE)));
-        }
-        if let Some(job) = failed_job {
-            add(format_args!("; job {} failed", Line(job.as_str(), NAME)));
-        }
-        for pending in pending.iter().take(MOST_PENDING) {
-            add(format_args!("; {pending}"));
-        }
-        if self.0.once && self.may_have_acted() && pending.is_empty() {
-            add(format_args!("; the call may have taken effect, so check before you repeat it"));
-        }
-        if let (Some(method), Some(path)) = (method, path) {
-            add(format_args!(" ({} {}", Line(method.as_str(), NAME), Line(path, 2 * NAME)));
-            if let Some(status) = status {
-                add(format_args!(", status {}", status.as_u16()));
-            }
-            if *attempts > 1 {
-                add(format_args!(", {attempts} attempts"));
-            }
-            add(format_args!(")"));
-        }
-        line
-    }
-}
-
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &*self.0;
-        let mut out = f.debug_struct("Error");
-        out.field("kind", &self.kind()).field("message", &Line(&inner.message, line::MESSAGE));
-        if let Some(status) = inner.status {
-            out.field("status", &status.as_u16());
-        }
-        if let Some(code) = &inner.code {
-            out.field("code", &Line(code, NAME));
-        }
-        if let (Some(method), Some(path)) = (&inner.method, &inner.path) {
-            let (method, path) = (Line(method.as_str(), NAME), Line(path, 2 * NAME));
-            out.field("call", &format_args!("{method} {path}"));
-        }
-        out.field("attempts", &inner.attempts);
-        if let Some(id) = &inner.request_id {
-            out.field("request_id", id);
-        }
-        for pending in inner.pending.iter().take(MOST_PENDING) {
-            out.field("pending", &format_args!("{pending}"));
-        }
-        if let Some(job) = &inner.failed_job {
-            out.field("failed_job", &Line(job.as_str(), NAME));
-        }
-        if let Some(source) = &inner.source {
-            out.field("source", source);
-        }
-        out.finish_non_exhaustive()
-    }
-}
-
-/// An error and all that caused it. `io::Error` hides from `source()` what it wraps.
-pub(crate) fn causes<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-        Some(error)
-    })
 }
 
 impl StdError for Error {
@@ -544,15 +452,5 @@ mod tests {
         ] {
             assert_eq!(error.may_have_acted(), may, "{error:?}");
         }
-    }
-
-    #[test]
-    fn display_is_one_line_without_the_source() {
-        let error = Error::new(ErrorKind::Server, "first\nsecond").caused_by("the cause");
-        assert_eq!(error.to_string(), "the server failed: first second");
-        assert_eq!(format!("{error:#}"), "the server failed: first second: the cause");
-        assert_eq!(error.source().unwrap().to_string(), "the cause");
-        let again = error.clone().with_status(StatusCode::BAD_GATEWAY);
-        assert_eq!((error.status(), again.status().is_some()), (None, true));
     }
 }

@@ -38,7 +38,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -54,7 +53,7 @@ use crate::operation::accepted::{Accepted, Begun};
 use crate::operation::{self, Progress};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Repeat, Request, Spec};
 
 mod new;
 
@@ -269,8 +268,11 @@ impl Jobs {
     ///
     /// # Errors
     /// Returns the errors of [`Wait`](crate::Wait).
-    pub fn wait(&self, id: impl Into<JobId>) -> WaitForJob {
-        WaitForJob { jobs: self.clone(), id: id.into(), timeout: None }
+    pub fn wait(&self, id: impl Into<JobId>) -> Request<Job> {
+        let handle = JobHandle { jobs: self.clone(), id: id.into() };
+        Request::steps("jobs().wait(..)", |deadline| async move {
+            operation::wait(&handle, None, deadline).await
+        })
     }
 
     /// Writes a job's record, as schedulers do: `PUT /apps/:a/jobs/:j`. It starts and stops nothing.
@@ -295,23 +297,6 @@ impl Jobs {
         Request::unit(&self.app.client, Spec::delete(ONE, segments, Repeat::Delete))
     }
 }
-
-/// Waits for a job to end; made by [`Jobs::wait`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct WaitForJob {
-    jobs: Jobs,
-    id: JobId,
-    timeout: Option<Duration>,
-}
-
-impl WaitForJob {
-    pub(crate) async fn run(self, deadline: Deadline) -> Result<Job, Error> {
-        operation::wait(&JobHandle { jobs: self.jobs, id: self.id }, None, deadline).await
-    }
-}
-
-operation!(WaitForJob => Job);
 
 /// A job that runs.
 #[derive(Clone, Debug)]

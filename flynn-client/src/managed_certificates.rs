@@ -167,13 +167,28 @@ impl ManagedCertificates {
     }
 
     /// Gets a managed certificate: `GET /managed-certificates/:id`.
-    pub fn get(&self, id: impl Into<ManagedCertificateId>) -> GetManagedCertificate {
-        GetManagedCertificate { client: self.client.clone(), id: id.into(), timeout: None }
+    ///
+    /// # Errors
+    /// Not found, when there is no such certificate. Unsupported, except by the fork.
+    pub fn get(&self, id: impl Into<ManagedCertificateId>) -> Request<ManagedCertificate> {
+        let (client, id) = (self.client.clone(), id.into());
+        Request::steps("managed_certificates().get(..)", |deadline| async move {
+            read(&client, &id, deadline).await
+        })
     }
 
     /// Gets a managed certificate, or `None` when there is no such certificate.
-    pub fn get_opt(&self, id: impl Into<ManagedCertificateId>) -> GetOptManagedCertificate {
-        GetOptManagedCertificate { get: self.get(id), timeout: None }
+    ///
+    /// # Errors
+    /// Unsupported, except by the fork.
+    pub fn get_opt(&self, id: impl Into<ManagedCertificateId>) -> Request<Option<ManagedCertificate>> {
+        let (client, id) = (self.client.clone(), id.into());
+        Request::steps("managed_certificates().get_opt(..)", |deadline| async move {
+            match read(&client, &id, deadline).await {
+                Err(error) if error.is_not_found() => Ok(None),
+                result => result.map(Some),
+            }
+        })
     }
 
     /// Waits until the certificate of a domain is issued, or has failed. Ask for it first: with
@@ -225,49 +240,6 @@ async fn read<T: DeserializeOwned + 'static>(
         _ => Err(error),
     }
 }
-
-/// A certificate to be read; made by [`ManagedCertificates::get`].
-///
-/// # Errors
-/// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the certificate does not exist. Fails with
-/// [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct GetManagedCertificate {
-    client: Client,
-    id: ManagedCertificateId,
-    timeout: Option<Duration>,
-}
-
-impl GetManagedCertificate {
-    async fn run(self, deadline: Deadline) -> Result<ManagedCertificate, Error> {
-        read(&self.client, &self.id, deadline).await
-    }
-}
-
-operation!(GetManagedCertificate => ManagedCertificate);
-
-/// A certificate to be read, if there is one; made by [`ManagedCertificates::get_opt`].
-///
-/// # Errors
-/// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct GetOptManagedCertificate {
-    get: GetManagedCertificate,
-    timeout: Option<Duration>,
-}
-
-impl GetOptManagedCertificate {
-    async fn run(self, deadline: Deadline) -> Result<Option<ManagedCertificate>, Error> {
-        match self.get.run(deadline).await {
-            Err(error) if error.is_not_found() => Ok(None),
-            result => result.map(Some),
-        }
-    }
-}
-
-operation!(GetOptManagedCertificate => Option<ManagedCertificate>);
 
 type OnStep = Box<dyn FnMut(&ManagedCertificate) + Send>;
 
@@ -333,7 +305,7 @@ impl WaitForCertificate {
             Err(Error::new(ErrorKind::Connection, "the events have ended"))
         };
         let ask = || async {
-            let certificate = all.get(&id).run(deadline).await.ok()?;
+            let certificate = all.get(&id).within(deadline).await.ok()?;
             match certificate.status {
                 ManagedCertificateStatus::Issued => Some(Ok(())),
                 ManagedCertificateStatus::Failed => Some(Err(certificate.reason())),
@@ -341,7 +313,7 @@ impl WaitForCertificate {
             }
         };
         match deadline.limit(told_or_asked(told, ask)).await? {
-            Ok(()) => all.get(&id).run(deadline).await,
+            Ok(()) => all.get(&id).within(deadline).await,
             Err(reason) => Err(failed(&domain, reason)),
         }
     }

@@ -39,8 +39,7 @@ mod preview;
 
 pub use crate::release_diff::{ChangeKind, FieldChange, ReleaseDiff};
 pub use change::{ChangeRelease, ReleaseChange};
-pub use create::CreateRelease;
-pub use preview::{PreviewRelease, ReleasePreview};
+pub use preview::ReleasePreview;
 
 /// A release. It is never changed; see [`AppHandle::change_release`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

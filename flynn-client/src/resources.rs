@@ -49,8 +49,6 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::apps::AppHandle;
@@ -61,7 +59,7 @@ use crate::ids::{AppId, AppRef, ProviderId, ProviderRef, ResourceId};
 use crate::json::{Json, null_is_default};
 use crate::providers::ProviderHandle;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Repeat, Request, Spec};
 
 /// A resource, such as a database: the env that it gives to the apps it is linked to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -235,8 +233,16 @@ impl ProviderResources {
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider or app does not exist; with
     /// [`Server`](crate::ErrorKind::Server) (500) if the provider refuses.
-    pub fn provision(&self, resource: NewResource) -> Provision {
-        Provision { resources: self.clone(), resource, timeout: None }
+    pub fn provision(&self, resource: NewResource) -> Request<Resource> {
+        let Self { client, provider } = self.clone();
+        Request::steps("resources().provision(..)", |deadline| async move {
+            for app in &resource.apps {
+                client.app(app).get().within(deadline).await?;
+            }
+            // Some providers deploy an app of their own before they answer.
+            let spec = Spec::post(ALL, [provider.as_str()], Repeat::Never).slow();
+            Request::json(&client, spec.body(&resource)).within(deadline).await
+        })
     }
 
     /// Registers an existing resource under an id of your choice, a UUID: `PUT /providers/:p/resources/:r`. The provider
@@ -298,8 +304,12 @@ impl ProviderResources {
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider, resource or app does not exist; with
     /// [`Server`](crate::ErrorKind::Server) (500, `retry: true`) for a link that exists.
-    pub fn add_app(&self, id: impl Into<ResourceId>, app: impl Into<AppRef>) -> AddApp {
-        AddApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
+    pub fn add_app(&self, id: impl Into<ResourceId>, app: impl Into<AppRef>) -> Request<Resource> {
+        let (resources, id, app) = (self.clone(), id.into(), app.into());
+        Request::steps("resources().add_app(..)", |deadline| async move {
+            let app = resources.id_of(app, deadline).await?;
+            resources.link(&id, &app).within(deadline).await
+        })
     }
 
     /// Removes the link between a resource and an app, by id or name, and keeps the app's other links.
@@ -310,8 +320,16 @@ impl ProviderResources {
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider, resource or app does not exist. When other
     /// links could not be put back, [`Error::pending`] is [`Pending::ResourceLinks`].
-    pub fn remove_app(&self, id: impl Into<ResourceId>, app: impl Into<AppRef>) -> RemoveApp {
-        RemoveApp { resources: self.clone(), id: id.into(), app: app.into(), timeout: None }
+    pub fn remove_app(
+        &self,
+        id: impl Into<ResourceId>,
+        app: impl Into<AppRef>,
+    ) -> Request<Resource> {
+        let (resources, id, app) = (self.clone(), id.into(), app.into());
+        Request::steps("resources().remove_app(..)", |deadline| async move {
+            let app = resources.id_of(app, deadline).await?;
+            resources.remove(&id, app, deadline).await
+        })
     }
 
     /// Removes an app from **every** resource of every provider: `DELETE /providers/:p/resources/:r/apps/:a`. The named
@@ -349,70 +367,19 @@ impl ProviderResources {
             None => Ok(self.client.app(app).get().within(deadline).await?.id),
         }
     }
-}
 
-/// Provisions a resource; made by [`ProviderResources::provision`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct Provision {
-    resources: ProviderResources,
-    resource: NewResource,
-    timeout: Option<Duration>,
-}
-
-impl Provision {
-    async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
-        let ProviderResources { client, provider } = &self.resources;
-        for app in &self.resource.apps {
-            client.app(app).get().within(deadline).await?;
+    async fn remove(
+        &self,
+        id: &ResourceId,
+        app: AppId,
+        deadline: Deadline,
+    ) -> Result<Resource, Error> {
+        let linked = self.client.app(&app).resources().list().within(deadline).await?;
+        if !linked.iter().any(|resource| resource.id == *id) {
+            return self.get(id).within(deadline).await;
         }
-        // Some providers deploy an app of their own before they answer.
-        let spec = Spec::post(ALL, [provider.as_str()], Repeat::Never).slow();
-        Request::json(client, spec.body(&self.resource)).within(deadline).await
-    }
-}
-
-operation!(Provision => Resource);
-
-/// Links an app; made by [`ProviderResources::add_app`].
-#[derive(Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct AddApp {
-    resources: ProviderResources,
-    id: ResourceId,
-    app: AppRef,
-    timeout: Option<Duration>,
-}
-
-impl AddApp {
-    pub(crate) async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
-        let app = self.resources.id_of(self.app, deadline).await?;
-        self.resources.link(&self.id, &app).within(deadline).await
-    }
-}
-
-operation!(AddApp => Resource);
-
-/// Removes a link; made by [`ProviderResources::remove_app`].
-#[derive(Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct RemoveApp {
-    resources: ProviderResources,
-    id: ResourceId,
-    app: AppRef,
-    timeout: Option<Duration>,
-}
-
-impl RemoveApp {
-    async fn run(self, deadline: Deadline) -> Result<Resource, Error> {
-        let Self { resources, id, app, .. } = self;
-        let app = resources.id_of(app, deadline).await?;
-        let linked = resources.client.app(&app).resources().list().within(deadline).await?;
-        if !linked.iter().any(|resource| resource.id == id) {
-            return resources.get(&id).within(deadline).await;
-        }
-        let others: Vec<_> = linked.into_iter().filter(|resource| resource.id != id).collect();
-        let removed = match resources.unlink(&id, &app).within(deadline).await {
+        let others: Vec<_> = linked.into_iter().filter(|resource| resource.id != *id).collect();
+        let removed = match self.unlink(id, &app).within(deadline).await {
             Ok(removed) => removed,
             Err(error) if error.may_have_acted() => {
                 return Err(error.with_pending(lost_links(app, &others)));
@@ -423,7 +390,7 @@ impl RemoveApp {
         // Every other link is tried, even after one has failed.
         let (mut lost, mut fault) = (Vec::new(), None);
         for other in others {
-            let provider = resources.client.provider(&other.provider_id).resources();
+            let provider = self.client.provider(&other.provider_id).resources();
             if let Err(error) = provider.link(&other.id, &app).within(deadline).await {
                 lost.push(other);
                 fault.get_or_insert(error);
@@ -441,5 +408,3 @@ fn lost_links(app: AppId, resources: &[Resource]) -> Pending {
         resources.iter().map(|lost| (lost.provider_id.clone(), lost.id.clone())).collect();
     Pending::ResourceLinks { app, resources }
 }
-
-operation!(RemoveApp => Resource);

@@ -127,13 +127,13 @@ impl Resume {
             }
             Pending::Job { app, job } => {
                 let wait = client.app(app).jobs().wait(job);
-                wait.run(deadline).await.map(Outcome::JobEnded)
+                wait.within(deadline).await.map(Outcome::JobEnded)
             }
             Pending::PerhapsJob { app, run, .. } => {
                 let jobs = client.app(app).jobs();
                 let found = jobs::lost(&jobs, &run, deadline).await;
                 let found = found.ok_or_else(|| unknown("no such job", pending))?;
-                jobs.wait(found.uuid).run(deadline).await.map(Outcome::JobEnded)
+                jobs.wait(found.uuid).within(deadline).await.map(Outcome::JobEnded)
             }
             // These need what no id can say: the certificate, or the key and where it is stored.
             Pending::Certificate { .. } => Err(Error::invalid_input(
@@ -192,7 +192,7 @@ async fn link(
     missing.retain(|(_, id)| !linked.iter().any(|resource| resource.id == *id));
     while let Some((provider, id)) = missing.last() {
         let add = client.provider(provider).resources().add_app(id, &app);
-        match add.run(deadline).await {
+        match add.within(deadline).await {
             Ok(resource) => made.push(resource),
             Err(error) => {
                 return Err(error.with_pending(Pending::ResourceLinks { app, resources: missing }));

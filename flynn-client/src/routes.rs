@@ -47,8 +47,8 @@ mod handle;
 mod new;
 mod update;
 
-pub use handle::{DeleteRoute, GetRoute, RouteHandle};
-pub use new::{CreateRoute, NewRoute};
+pub use handle::RouteHandle;
+pub use new::NewRoute;
 pub use update::UpdateRoute;
 
 string_enum! {
@@ -210,9 +210,12 @@ impl AppRoutes {
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
-    pub fn find(&self, domain: impl Into<String>, path: impl Into<String>) -> FindRoute {
-        let wanted = Wanted::Serves { domain: domain.into(), path: path.into() };
-        FindRoute { list: self.list(), wanted, timeout: None }
+    pub fn find(&self, domain: impl Into<String>, path: impl Into<String>) -> Request<Option<Route>> {
+        let (list, domain, path) = (self.list(), domain.into(), path.into());
+        Request::steps("routes().find(..)", |deadline| async move {
+            let routes = list.run(deadline).await?;
+            Ok(routes.into_iter().find(|route| serves(route, &domain, &path)))
+        })
     }
 
     /// Reads a route: `GET /apps/:a/routes/:type/:id`.
@@ -334,36 +337,6 @@ fn check(id: &RouteId) -> Result<(), Error> {
         ))),
     }
 }
-
-/// Finds a route; made by [`AppRoutes::find`] and [`RouteHandle::get_opt`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct FindRoute {
-    list: ListRoutes,
-    wanted: Wanted,
-    timeout: Option<Duration>,
-}
-
-#[derive(Clone, Debug)]
-enum Wanted {
-    Serves { domain: String, path: String },
-    Id(RouteId),
-}
-
-impl FindRoute {
-    async fn run(self, deadline: Deadline) -> Result<Option<Route>, Error> {
-        if let Wanted::Id(id) = &self.wanted {
-            check(id)?;
-        }
-        let routes = self.list.run(deadline).await?;
-        Ok(routes.into_iter().find(|route| match &self.wanted {
-            Wanted::Serves { domain, path } => serves(route, domain, path),
-            Wanted::Id(id) => route.id() == *id,
-        }))
-    }
-}
-
-operation!(FindRoute => Option<Route>);
 
 /// Paths are prefixes; slashes at their end make no difference.
 fn serves(route: &Route, domain: &str, path: &str) -> bool {

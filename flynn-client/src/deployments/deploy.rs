@@ -8,34 +8,7 @@ use super::{Deployment, DeploymentHandle, DeploymentStatus};
 use crate::apps::AppHandle;
 use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{DeploymentId, ReleaseId};
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
-
-/// Deploys a release; made by [`AppHandle::deploy`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct DeployApp {
-    app: AppHandle,
-    release: ReleaseId,
-    timeout: Option<Duration>,
-}
-
-impl DeployApp {
-    async fn run(self, deadline: Deadline) -> Result<DeploymentHandle, Error> {
-        if self.release.is_empty() {
-            return Err(Error::invalid_input("the id of the release is empty"));
-        }
-        let app = self.app.get().within(deadline).await?;
-        if app.release_id == self.release {
-            return Err(Error::invalid_input(format!(
-                "release {} is already the current release of app {}: deploy another one",
-                self.release, app.name
-            )));
-        }
-        start(&self.app, &self.release, false, deadline).await
-    }
-}
-
-operation!(DeployApp => DeploymentHandle);
+use crate::transport::{Deadline, Repeat, Request, Spec};
 
 impl AppHandle {
     /// Deploys a release: `POST /apps/:a/deploy`. Returns a handle once the server has accepted.
@@ -49,8 +22,21 @@ impl AppHandle {
     /// - [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     /// - When the answer was lost ([`Error::may_have_acted`]), the deployment is looked for in the app's list. If
     ///   it cannot be told from an older one, [`Error::pending`] is [`Pending::PerhapsDeployed`].
-    pub fn deploy(&self, release: impl Into<ReleaseId>) -> DeployApp {
-        DeployApp { app: self.clone(), release: release.into(), timeout: None }
+    pub fn deploy(&self, release: impl Into<ReleaseId>) -> Request<DeploymentHandle> {
+        let (handle, release) = (self.clone(), release.into());
+        Request::steps("app(..).deploy(..)", |deadline| async move {
+            if release.is_empty() {
+                return Err(Error::invalid_input("the id of the release is empty"));
+            }
+            let app = handle.get().within(deadline).await?;
+            if app.release_id == release {
+                return Err(Error::invalid_input(format!(
+                    "release {release} is already the current release of app {}: deploy another one",
+                    app.name
+                )));
+            }
+            start(&handle, &release, false, deadline).await
+        })
     }
 
     /// Lists the deployments of the app, newest first: `GET /apps/:a/deployments`.
@@ -87,8 +73,7 @@ pub(crate) async fn start(
                         }));
                     }
                     // It has just ended, or is about to.
-                    Ok(None)
-                        if app.client.transport().settings.retry.pause(attempts, again).await => {}
+                    Ok(None) if deadline.retry(&app.client).pause(attempts, again).await => {}
                     _ => return Err(error),
                 }
             }

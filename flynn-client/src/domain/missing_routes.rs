@@ -1,14 +1,13 @@
 //! Routes that a migration has not created.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::{Domain, MigrationHandle};
 use crate::client::Client;
 use crate::error::{Error, MissingRoute};
 use crate::ids::AppId;
 use crate::routes::{NewRoute, Route, RouteType, is_under, of_all};
-use crate::transport::{Deadline, operation};
+use crate::transport::{Deadline, Request};
 
 impl Domain {
     /// Finds the HTTP routes under the old domain that have no counterpart under the new one: same path, same
@@ -25,10 +24,8 @@ impl Domain {
         &self,
         old_domain: impl Into<String>,
         new_domain: impl Into<String>,
-    ) -> FindMissingRoutes {
-        let (old, new) = (old_domain.into(), new_domain.into());
-        let between = Between::Domains { client: self.client.clone(), old, new };
-        FindMissingRoutes { between, timeout: None }
+    ) -> Request<Vec<MissingRoute>> {
+        find(self.between(old_domain.into(), new_domain.into()))
     }
 
     /// Creates the routes that [`missing_routes`](Self::missing_routes) finds, with the settings of the ones under the
@@ -37,27 +34,30 @@ impl Domain {
     ///
     /// # Errors
     /// Returns the errors of [`missing_routes`](Self::missing_routes) and of
-    /// [`CreateRoute`](crate::routes::CreateRoute); [`Error::missing_routes`] names what is still missing. The routes
+    /// [`AppRoutes::create`](crate::routes::AppRoutes::create); [`Error::missing_routes`] names what is still missing. The routes
     /// that were created stay; the next call creates the rest.
     pub fn create_missing_routes(
         &self,
         old_domain: impl Into<String>,
         new_domain: impl Into<String>,
-    ) -> CreateMissingRoutes {
-        let find = self.missing_routes(old_domain, new_domain);
-        CreateMissingRoutes { between: find.between, timeout: None }
+    ) -> Request<Vec<Route>> {
+        create(self.between(old_domain.into(), new_domain.into()))
+    }
+
+    fn between(&self, old: String, new: String) -> Between {
+        Between::Domains { client: self.client.clone(), old, new }
     }
 }
 
 impl MigrationHandle {
     /// Finds the routes that the migration has not created; see [`Domain::missing_routes`].
-    pub fn missing_routes(&self) -> FindMissingRoutes {
-        FindMissingRoutes { between: Between::Migration(Box::new(self.clone())), timeout: None }
+    pub fn missing_routes(&self) -> Request<Vec<MissingRoute>> {
+        find(Between::Migration(Box::new(self.clone())))
     }
 
     /// Creates the routes that the migration has not created; see [`Domain::create_missing_routes`].
-    pub fn create_missing_routes(&self) -> CreateMissingRoutes {
-        CreateMissingRoutes { between: Between::Migration(Box::new(self.clone())), timeout: None }
+    pub fn create_missing_routes(&self) -> Request<Vec<Route>> {
+        create(Between::Migration(Box::new(self.clone())))
     }
 }
 
@@ -84,35 +84,17 @@ impl Between {
     }
 }
 
-/// Finds routes that are missing; made by [`Domain::missing_routes`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct FindMissingRoutes {
-    between: Between,
-    timeout: Option<Duration>,
-}
-
-impl FindMissingRoutes {
-    pub(super) async fn run(self, deadline: Deadline) -> Result<Vec<MissingRoute>, Error> {
-        let (client, old, new) = self.between.resolve(deadline).await?;
+fn find(between: Between) -> Request<Vec<MissingRoute>> {
+    Request::steps("missing_routes(..)", |deadline| async move {
+        let (client, old, new) = between.resolve(deadline).await?;
         let routes = of_all(&client, deadline).await?;
         Ok(missing(&routes, &old, &new).into_iter().map(|(_, missing)| missing).collect())
-    }
+    })
 }
 
-operation!(FindMissingRoutes => Vec<MissingRoute>);
-
-/// Creates routes that are missing; made by [`Domain::create_missing_routes`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct CreateMissingRoutes {
-    between: Between,
-    timeout: Option<Duration>,
-}
-
-impl CreateMissingRoutes {
-    async fn run(self, deadline: Deadline) -> Result<Vec<Route>, Error> {
-        let (client, old, new) = self.between.resolve(deadline).await?;
+fn create(between: Between) -> Request<Vec<Route>> {
+    Request::steps("create_missing_routes(..)", |deadline| async move {
+        let (client, old, new) = between.resolve(deadline).await?;
         let routes = of_all(&client, deadline).await?;
         let mut missing = missing(&routes, &old, &new).into_iter();
         let mut made = Vec::new();
@@ -134,7 +116,7 @@ impl CreateMissingRoutes {
             if let (Some((cert, key)), true) = (&certificate, old_route.certificate.is_some()) {
                 route = route.certificate(cert, key.as_str());
             }
-            match client.app(&new.app_id).routes().create(route).run(deadline).await {
+            match client.app(&new.app_id).routes().create(route).within(deadline).await {
                 Ok(route) => made.push(route),
                 Err(error) if error.is_conflict() => {} // somebody else has created it
                 Err(error) => {
@@ -144,10 +126,8 @@ impl CreateMissingRoutes {
             }
         }
         Ok(made)
-    }
+    })
 }
-
-operation!(CreateMissingRoutes => Vec<Route>);
 
 /// The routes under the old domain without a counterpart, with the missing ones; `/` before the paths that need it.
 fn missing<'a>(routes: &'a [Route], old: &str, new: &str) -> Vec<(&'a Route, MissingRoute)> {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::create::create;
 use super::edit::{Base, Edit};
-use super::preview::PreviewRelease;
+use super::preview::{self, ReleasePreview};
 use super::{ProcessType, Release, ReleaseDiff};
 use crate::apps::AppHandle;
 use crate::deployments::{self, Deployment, DeploymentEvent, DeploymentHandle};
@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{ArtifactId, DeploymentId, ReleaseId};
 use crate::operation;
 use crate::release_diff::rebase;
-use crate::transport::{Deadline, Spec, operation};
+use crate::transport::{Deadline, Request, Spec, operation};
 
 impl AppHandle {
     /// Changes the current release: reads it, applies the changes, creates one release, deploys it and waits.
@@ -87,7 +87,7 @@ pub struct ChangeRelease {
     after_running: bool,
     deploys: bool,
     on_step: Option<OnStep>,
-    timeout: Option<Duration>,
+    pub(super) timeout: Option<Duration>,
 }
 
 /// The result of a [`ChangeRelease`].
@@ -215,8 +215,8 @@ impl ChangeRelease {
     }
 
     /// Reads the current release and returns what would change. Creates nothing.
-    pub fn preview(&self) -> PreviewRelease {
-        PreviewRelease::new(self.clone(), self.timeout)
+    pub fn preview(&self) -> Request<ReleasePreview> {
+        preview::preview(self.clone())
     }
 
     fn edit(mut self, edit: Edit) -> Self {

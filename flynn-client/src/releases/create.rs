@@ -1,7 +1,5 @@
 //! Creating a release, also when the answer is lost.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::edit::Base;
@@ -9,7 +7,7 @@ use super::{NewRelease, Release, ReleaseDiff, Releases};
 use crate::client::Client;
 use crate::document::{self, Document};
 use crate::error::Error;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Repeat, Request, Spec};
 
 impl Releases {
     /// Creates a release: `POST /releases`. It runs nowhere until it is deployed.
@@ -21,30 +19,16 @@ impl Releases {
     /// Fails with [`Server`](crate::ErrorKind::Server) if the app or an artifact does not exist (500, with `retry:
     /// true` although a retry never succeeds); with [`Validation`](crate::ErrorKind::Validation) for a variable with an
     /// empty name.
-    pub fn create(&self, release: NewRelease) -> CreateRelease {
-        CreateRelease { client: self.client.clone(), release, timeout: None }
+    pub fn create(&self, release: NewRelease) -> Request<Release> {
+        let client = self.client.clone();
+        Request::steps("releases().create(..)", |deadline| async move {
+            let Value::Object(document) = json!(release) else {
+                return Err(Error::invalid_input("the release is not an object"));
+            };
+            create(&client, &document, deadline).await
+        })
     }
 }
-
-/// Creates a release; made by [`Releases::create`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct CreateRelease {
-    client: Client,
-    release: NewRelease,
-    timeout: Option<Duration>,
-}
-
-impl CreateRelease {
-    async fn run(self, deadline: Deadline) -> Result<Release, Error> {
-        let Value::Object(document) = json!(self.release) else {
-            return Err(Error::invalid_input("the release is not an object"));
-        };
-        create(&self.client, &document, deadline).await
-    }
-}
-
-operation!(CreateRelease => Release);
 
 pub(super) async fn create(
     client: &Client,

@@ -1,12 +1,10 @@
 //! What a change of a release would do.
 
-use std::time::Duration;
-
 use serde_json::Value;
 
 use super::{ChangeRelease, Release, ReleaseDiff};
 use crate::error::{Error, ErrorKind};
-use crate::transport::{Deadline, operation};
+use crate::transport::Request;
 
 /// What a [`ChangeRelease`] would do; made by [`ChangeRelease::preview`].
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,30 +16,22 @@ pub struct ReleasePreview {
     pub release: Release,
 }
 
-/// Shows what a change would do; made by [`ChangeRelease::preview`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct PreviewRelease {
-    change: ChangeRelease,
-    timeout: Option<Duration>,
-}
-
-impl PreviewRelease {
-    pub(super) fn new(change: ChangeRelease, timeout: Option<Duration>) -> Self {
-        Self { change, timeout }
-    }
-
-    async fn run(mut self, deadline: Deadline) -> Result<ReleasePreview, Error> {
-        self.change.check()?;
-        self.change.name_services(deadline).await?;
-        let base = self.change.current(deadline).await?;
-        let document = self.change.apply(&base.document)?;
+/// Reads the current release and changes it as `change` says, without creating it.
+pub(super) fn preview(mut change: ChangeRelease) -> Request<ReleasePreview> {
+    let timeout = change.timeout;
+    let preview = Request::steps("change_release().preview()", |deadline| async move {
+        change.check()?;
+        change.name_services(deadline).await?;
+        let base = change.current(deadline).await?;
+        let document = change.apply(&base.document)?;
         let diff = ReleaseDiff::between(&base.document, &document);
         let release = serde_json::from_value(Value::Object(document)).map_err(|_| {
             Error::new(ErrorKind::Decode, "the current release has a shape that is not known")
         })?;
         Ok(ReleasePreview { diff, release })
+    });
+    match timeout {
+        Some(timeout) => preview.timeout(timeout),
+        None => preview,
     }
 }
-
-operation!(PreviewRelease => ReleasePreview);

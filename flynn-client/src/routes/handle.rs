@@ -1,12 +1,10 @@
 //! One route, whatever the app.
 
-use std::time::Duration;
-
-use super::{AppRoutes, FindRoute, Route, UpdateRoute, Wanted};
+use super::{AppRoutes, Route, UpdateRoute, check};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::ids::RouteId;
-use crate::transport::{Deadline, operation};
+use crate::transport::{Deadline, Request};
 
 /// One route, by its id alone; made by [`Client::route`]. Making it sends nothing.
 ///
@@ -43,20 +41,21 @@ impl RouteHandle {
     /// # Errors
     /// Fails with [`NotFound`](ErrorKind::NotFound) if there is no such route, with
     /// [`InvalidInput`](ErrorKind::InvalidInput) for an id without its type.
-    pub fn get(&self) -> GetRoute {
-        GetRoute { route: self.clone(), timeout: None }
+    pub fn get(&self) -> Request<Route> {
+        let route = self.clone();
+        Request::steps("route(..).get()", |deadline| async move { route.find(deadline).await })
     }
 
     /// Reads the route, or `None` when there is no such route.
     ///
     /// # Errors
     /// Fails with [`InvalidInput`](ErrorKind::InvalidInput) for an id without its type.
-    pub fn get_opt(&self) -> FindRoute {
-        FindRoute {
-            list: self.client.routes().list(),
-            wanted: Wanted::Id(self.id.clone()),
-            timeout: None,
-        }
+    pub fn get_opt(&self) -> Request<Option<Route>> {
+        let (list, id) = (self.client.routes().list(), self.id.clone());
+        Request::steps("route(..).get_opt()", |deadline| async move {
+            check(&id)?;
+            Ok(list.run(deadline).await?.into_iter().find(|route| route.id() == id))
+        })
     }
 
     /// Changes the route as [`AppRoutes::update`] does.
@@ -73,12 +72,16 @@ impl RouteHandle {
     /// # Errors
     /// Fails as [`AppRoutes::delete`] does, and with [`InvalidInput`](ErrorKind::InvalidInput) for a route that belongs
     /// to no app.
-    pub fn delete(&self) -> DeleteRoute {
-        DeleteRoute { route: self.clone(), timeout: None }
+    pub fn delete(&self) -> Request<()> {
+        let route = self.clone();
+        Request::steps("route(..).delete()", |deadline| async move {
+            let routes = route.siblings(deadline).await?;
+            routes.delete(&route.id).within(deadline).await
+        })
     }
 
     async fn find(&self, deadline: Deadline) -> Result<Route, Error> {
-        let found = self.get_opt().run(deadline).await?;
+        let found = self.get_opt().within(deadline).await?;
         found.ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("no app has the route {}", self.id))
         })
@@ -93,36 +96,3 @@ impl RouteHandle {
         Ok(self.client.app(app).routes())
     }
 }
-
-/// Reads a route; made by [`RouteHandle::get`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct GetRoute {
-    route: RouteHandle,
-    timeout: Option<Duration>,
-}
-
-impl GetRoute {
-    async fn run(self, deadline: Deadline) -> Result<Route, Error> {
-        self.route.find(deadline).await
-    }
-}
-
-operation!(GetRoute => Route);
-
-/// Deletes a route; made by [`RouteHandle::delete`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct DeleteRoute {
-    route: RouteHandle,
-    timeout: Option<Duration>,
-}
-
-impl DeleteRoute {
-    async fn run(self, deadline: Deadline) -> Result<(), Error> {
-        let routes = self.route.siblings(deadline).await?;
-        routes.delete(&self.route.id).within(deadline).await
-    }
-}
-
-operation!(DeleteRoute => ());

@@ -1,7 +1,5 @@
 //! Making a route.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::{AppRoutes, Certificate, Route, RouteType, of_all, serves};
@@ -9,7 +7,7 @@ use crate::apps::AppHandle;
 use crate::error::Error;
 use crate::json::{is_default, is_false};
 use crate::secret::Secret;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Repeat, Request, Spec};
 
 /// A new route.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -127,18 +125,15 @@ impl AppRoutes {
     /// - [`Validation`](crate::ErrorKind::Validation) for a path whose domain has no route for `/`, for a certificate
     ///   and key that do not belong together, or for a service whose other routes drain differently.
     /// - [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
-    pub fn create(&self, route: NewRoute) -> CreateRoute {
-        CreateRoute { app: self.app.clone(), route, timeout: None }
+    pub fn create(&self, route: NewRoute) -> Request<Route> {
+        let create = CreateRoute { app: self.app.clone(), route };
+        Request::steps("routes().create(..)", |deadline| create.run(deadline))
     }
 }
 
-/// Creates a route; made by [`AppRoutes::create`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct CreateRoute {
+struct CreateRoute {
     app: AppHandle,
     route: NewRoute,
-    timeout: Option<Duration>,
 }
 
 /// How the controller's message begins for a conflict with another route, or with its certificate.
@@ -147,7 +142,7 @@ const DUPLICATE: &str = "Duplicate route";
 const MOST_ATTEMPTS: u32 = 4;
 
 impl CreateRoute {
-    pub(crate) async fn run(mut self, deadline: Deadline) -> Result<Route, Error> {
+    async fn run(mut self, deadline: Deadline) -> Result<Route, Error> {
         if self.route.kind == RouteType::Http && self.route.domain.is_empty() {
             return Err(Error::invalid_input("an HTTP route needs a domain"));
         }
@@ -164,10 +159,9 @@ impl CreateRoute {
                 Err(error) if error.message().starts_with(DUPLICATE) => error,
                 answer => return answer,
             };
-            let retry = &self.app.client.transport().settings.retry;
             if attempts == MOST_ATTEMPTS
                 || self.is_duplicate(deadline).await
-                || !retry.pause(attempts, deadline).await
+                || !deadline.retry(&self.app.client).pause(attempts, deadline).await
             {
                 return Err(error);
             }
@@ -213,4 +207,3 @@ impl CreateRoute {
     }
 }
 
-operation!(CreateRoute => Route);

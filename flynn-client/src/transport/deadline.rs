@@ -1,33 +1,54 @@
-//! Deadlines of whole calls.
+//! Limits of whole calls: the deadline, and the retries within it.
 
 use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::RetryPolicy;
+use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 
-/// When a whole call, waiting included, must be over.
+/// When a whole call, waiting included, must be over, and how each of its requests is retried.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Deadline(Option<Instant>);
+pub struct Deadline {
+    at: Option<Instant>,
+    /// Instead of the client's.
+    retry: Option<RetryPolicy>,
+}
 
 impl Deadline {
     /// Never.
-    pub(crate) const NONE: Self = Self(None);
+    pub(crate) const NONE: Self = Self { at: None, retry: None };
 
     /// After this time from now; never, when there is none.
     pub(crate) fn after(timeout: Option<Duration>) -> Self {
-        Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
+        Self { at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)), retry: None }
+    }
+
+    /// The same, with this policy if there is one.
+    pub(crate) fn with_retry(self, retry: Option<RetryPolicy>) -> Self {
+        Self { at: self.at, retry: retry.or(self.retry) }
+    }
+
+    /// How a request of this client is retried.
+    pub(crate) fn retry(self, client: &Client) -> RetryPolicy {
+        self.retry_or(client.transport().settings.retry)
+    }
+
+    pub(super) fn retry_or(self, default: RetryPolicy) -> RetryPolicy {
+        self.retry.unwrap_or(default)
     }
 
     /// What is left of it.
     pub(crate) fn remaining(self) -> Option<Duration> {
-        self.0.map(|at| at.saturating_duration_since(Instant::now()))
+        self.at.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
     /// This one, or after this time if that is earlier.
     pub(crate) fn at_most(self, timeout: Duration) -> Self {
-        Self::after(Some(self.remaining().map_or(timeout, |left| left.min(timeout))))
+        let left = self.remaining().map_or(timeout, |left| left.min(timeout));
+        Self::after(Some(left)).with_retry(self.retry)
     }
 
     pub(crate) fn is_over(self) -> bool {
@@ -39,7 +60,7 @@ impl Deadline {
         self,
         future: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        match self.0 {
+        match self.at {
             None => future.await,
             Some(at) => match tokio::time::timeout_at(at, future).await {
                 Ok(result) => result,

@@ -1,4 +1,4 @@
-//! Calls of one request.
+//! Calls that give one result.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -16,17 +16,23 @@ use crate::json::{decode, decode_list, decode_object, not_json};
 /// Makes the call's result of the body of a success, or of the error.
 type Finish<T> = fn(&Client, Result<Bytes, Error>) -> Result<T, Error>;
 
-/// A call that is sent when you await it, and returns a `T`.
+/// A call that is sent when you await it, and returns a `T`. Some calls consist of several requests.
 ///
 /// It owns everything it needs; its future is `Send + 'static`.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Request<T> {
-    client: Client,
-    spec: Spec,
-    finish: Finish<T>,
+    call: Call<T>,
     deadline: Deadline,
     timeout: Option<Duration>,
+    retry: Option<RetryPolicy>,
 }
+
+enum Call<T> {
+    One { client: Client, spec: Spec, finish: Finish<T> },
+    Steps { name: &'static str, run: Steps<T> },
+}
+
+type Steps<T> = Box<dyn FnOnce(Deadline) -> BoxFuture<'static, Result<T, Error>> + Send + Sync>;
 
 impl<T> Request<T> {
     /// Sets the deadline of the whole call, retries included. Without it, the retry policy and the client's
@@ -38,13 +44,28 @@ impl<T> Request<T> {
 
     /// Sets the retry policy of this call, instead of the client's.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.spec.retry = Some(policy);
+        self.retry = Some(policy);
         self
     }
 
-    /// A call whose result is made by `finish`.
+    /// A call of one request, whose result is made by `finish`.
     pub(crate) fn new(client: &Client, spec: Spec, finish: Finish<T>) -> Self {
-        Self { client: client.clone(), spec, finish, deadline: Deadline::NONE, timeout: None }
+        Self::of(Call::One { client: client.clone(), spec, finish })
+    }
+
+    /// A call of several requests. Each must be sent within the deadline that `run` gets. `name` is for `Debug`.
+    pub(crate) fn steps<F>(
+        name: &'static str,
+        run: impl FnOnce(Deadline) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        Self::of(Call::Steps { name, run: Box::new(|deadline| Box::pin(run(deadline))) })
+    }
+
+    fn of(call: Call<T>) -> Self {
+        Self { call, deadline: Deadline::NONE, timeout: None, retry: None }
     }
 
     /// As one step of a call with a deadline of its own.
@@ -96,10 +117,16 @@ pub(crate) fn list_limit(client: &Client) -> usize {
 
 impl<T> fmt::Debug for Request<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("method", &self.spec.method)
-            .field("path", &self.spec.path)
-            .finish_non_exhaustive()
+        let mut out = f.debug_struct("Request");
+        match &self.call {
+            Call::One { spec, .. } => {
+                out.field("method", &spec.method).field("path", &spec.path);
+            }
+            Call::Steps { name, .. } => {
+                out.field("call", name);
+            }
+        }
+        out.finish_non_exhaustive()
     }
 }
 
@@ -108,26 +135,37 @@ impl<T: 'static> IntoFuture for Request<T> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
+        let Self { call, deadline, timeout, retry } = self;
         Box::pin(async move {
-            let Self { client, spec, finish, deadline, timeout } = self;
             let deadline = if timeout.is_some() { Deadline::after(timeout) } else { deadline };
-            let answer = client.transport().whole(&spec, deadline).await;
-            let (parts, body, call) = match answer {
-                Ok(Answer { parts, body, call }) => (parts, body, call),
-                Err(error) => return finish(&client, Err(error)),
-            };
-            finish(&client, Ok(body.clone())).map_err(|error| {
-                // The answer came and could not be read: say which call it was, and who may have answered.
-                let error = match not_json(&body) {
-                    Some(_) if error.kind() == ErrorKind::Decode => {
-                        let message =
-                            format!("{}, {}", error.message(), content_type(&parts.headers));
-                        error.with_message(message)
-                    }
-                    _ => error,
-                };
-                if error.method().is_none() { call.name(error, &spec) } else { error }
-            })
+            let deadline = deadline.with_retry(retry);
+            match call {
+                Call::One { client, spec, finish } => one(&client, &spec, finish, deadline).await,
+                Call::Steps { run, .. } => run(deadline).await,
+            }
         })
     }
+}
+
+async fn one<T>(
+    client: &Client,
+    spec: &Spec,
+    finish: Finish<T>,
+    deadline: Deadline,
+) -> Result<T, Error> {
+    let (parts, body, call) = match client.transport().whole(spec, deadline).await {
+        Ok(Answer { parts, body, call }) => (parts, body, call),
+        Err(error) => return finish(client, Err(error)),
+    };
+    finish(client, Ok(body.clone())).map_err(|error| {
+        // The answer came and could not be read: say which call it was, and who may have answered.
+        let error = match not_json(&body) {
+            Some(_) if error.kind() == ErrorKind::Decode => {
+                let message = format!("{}, {}", error.message(), content_type(&parts.headers));
+                error.with_message(message)
+            }
+            _ => error,
+        };
+        if error.method().is_none() { call.name(error, spec) } else { error }
+    })
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::{HeaderMap, StatusCode, header};
 
 use super::{Deadline, Repeat};
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 
 /// Limits for retrying calls.
 ///
@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind};
 ///
 /// Reads of routes, and the `PUT` of a whole route, are also retried after a plain 500: see
 /// [`router_restart`](Self::router_restart).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     max_attempts: u32,
     base: Duration,
@@ -131,25 +131,10 @@ fn is_plain_500(error: &Error) -> bool {
     error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR) && !error.server_says_retry()
 }
 
-/// Returns whether the error allows the call to be sent again.
+/// Returns whether the error allows the call to be sent again: it may pass, and where the call must not happen twice,
+/// the server has not acted.
 fn may_repeat(error: &Error, repeat: Repeat) -> bool {
-    let kind = error.kind();
-    match repeat {
-        Repeat::Safe | Repeat::Delete | Repeat::Router => {
-            matches!(
-                kind,
-                ErrorKind::Connect
-                    | ErrorKind::Connection
-                    | ErrorKind::Timeout
-                    | ErrorKind::RateLimited
-                    | ErrorKind::Unavailable
-            ) || error.server_says_retry()
-        }
-        Repeat::Never => {
-            matches!(kind, ErrorKind::Connect | ErrorKind::RateLimited)
-                || error.is_refusal_while_down()
-        }
-    }
+    error.is_retryable() && (repeat != Repeat::Never || error.is_refusal())
 }
 
 /// `Retry-After` in seconds or as an HTTP date, in any of the three forms of RFC 9110.
@@ -165,6 +150,7 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn server(status: u16, code: &str, retry: bool) -> Error {
         let status = StatusCode::from_u16(status).unwrap();

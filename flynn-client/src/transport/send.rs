@@ -149,7 +149,7 @@ impl Transport {
         if let Some(fault) = &spec.fault {
             return Err(fault.clone());
         }
-        let policy = spec.retry.as_ref().unwrap_or(&self.settings.retry);
+        let policy = deadline.retry_or(self.settings.retry);
         let begun = Instant::now();
         let mut url = self.url(spec);
         let mut hops = 0;

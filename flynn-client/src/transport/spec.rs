@@ -6,7 +6,6 @@ use http::{HeaderMap, HeaderName, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::Serialize;
 
-use super::RetryPolicy;
 use crate::error::{Error, Line, NAME};
 
 /// Whether a call may be sent again after the server may have seen it. Each operation says so in its own
@@ -59,8 +58,6 @@ pub(crate) struct Spec {
     pub(crate) slow: bool,
     /// A status besides 2xx that carries an answer and no failure, when there is `data` in its body.
     pub(crate) also: Option<StatusCode>,
-    /// Instead of the client's.
-    pub(crate) retry: Option<RetryPolicy>,
     /// What makes the call impossible; reported when it is awaited.
     pub(crate) fault: Option<Error>,
 }
@@ -104,7 +101,6 @@ impl Spec {
             repeat,
             slow: false,
             also: None,
-            retry: None,
             fault,
         }
     }
