@@ -181,7 +181,10 @@ impl ManagedCertificates {
     ///
     /// # Errors
     /// Unsupported, except by the fork.
-    pub fn get_opt(&self, id: impl Into<ManagedCertificateId>) -> Request<Option<ManagedCertificate>> {
+    pub fn get_opt(
+        &self,
+        id: impl Into<ManagedCertificateId>,
+    ) -> Request<Option<ManagedCertificate>> {
         let (client, id) = (self.client.clone(), id.into());
         Request::steps("managed_certificates().get_opt(..)", |deadline| async move {
             match read(&client, &id, deadline).await {

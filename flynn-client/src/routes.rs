@@ -210,7 +210,11 @@ impl AppRoutes {
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
-    pub fn find(&self, domain: impl Into<String>, path: impl Into<String>) -> Request<Option<Route>> {
+    pub fn find(
+        &self,
+        domain: impl Into<String>,
+        path: impl Into<String>,
+    ) -> Request<Option<Route>> {
         let (list, domain, path) = (self.list(), domain.into(), path.into());
         Request::steps("routes().find(..)", |deadline| async move {
             let routes = list.run(deadline).await?;
