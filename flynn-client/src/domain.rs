@@ -299,9 +299,9 @@ impl MigrationHandle {
     /// take more than two minutes.
     ///
     /// # Errors
-    /// [`ErrorKind::MissingRoutes`] when it is done and routes are missing: [`Error::missing_routes`] names them, and
-    /// [`create_missing_routes`](Self::create_missing_routes) creates them. Do not drop the old domain before that.
-    /// Otherwise those of [`Wait`].
+    /// Fails with [`ErrorKind::MissingRoutes`] if it is done and routes are missing: [`Error::missing_routes`] names
+    /// them, and [`create_missing_routes`](Self::create_missing_routes) creates them. Do not drop the old domain before
+    /// that. Otherwise returns the errors of [`Wait`].
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -26,8 +26,8 @@ impl CaFiles {
     /// Returns the path of a cluster's CA file. The file may not exist.
     ///
     /// # Errors
-    /// Fails with [`Invalid`](ErrorKind::Invalid) for a name that cannot be the name of a file in the folder: an empty
-    /// or long one, `.`, `..`, or one with a slash, backslash, colon or NUL.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) for a name that cannot be a file name: empty, too long, `.`, `..`, or
+    /// with a slash, backslash, colon or NUL.
     pub fn path(&self, name: &str) -> Result<PathBuf, Error> {
         let outside = name.is_empty()
             || name.contains(['/', '\\', ':', '\0'])
@@ -59,7 +59,7 @@ impl CaFiles {
     /// Removes a cluster's CA file. Returns false if there was none.
     ///
     /// # Errors
-    /// Returns the errors of [`path`](Self::path); [`Io`](ErrorKind::Io) if the file cannot be removed.
+    /// Returns the errors of [`path`](Self::path), and [`Io`](ErrorKind::Io) if the file cannot be removed.
     pub fn remove(&self, name: &str) -> Result<bool, Error> {
         let path = self.path(name)?;
         match fs::remove_file(&path) {

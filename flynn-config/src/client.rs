@@ -11,16 +11,11 @@ use crate::{Cluster, Error, ErrorKind, FlynnRc, Locations};
 /// use flynn_config::Locations;
 /// use flynn_config::login::Auth;
 ///
-/// let settings = Locations::from_env()?.client_settings(None)?;
-/// println!("connect to {}", settings.controller_url());
-/// match settings.pin() {
-///     Some(pin) => println!("trust the certificate with the pin {pin} alone"),
-///     None => println!("trust public authorities"),
-/// }
-/// match settings.auth() {
-///     Auth::Key(_) => println!("send the key as the password"),
-///     Auth::Token(_) => println!("send a bearer token"),
-/// }
+/// let settings = Locations::from_env()?.client_settings(None)?; println!("connect to {}", settings.controller_url());
+/// match settings.pin() { println!("trust the certificate with the pin {pin} alone"),=>Some(pin) => println!("trust
+/// only the certificate with the pin {pin}"),=> println!("trust the certificate with the pin {pin} alone"), None =>
+/// println!("trust public authorities"), } match settings.auth() { Auth::Key(_) => println!("send the key as the
+/// password"), Auth::Token(_) => println!("send a bearer token"), }
 /// # Ok::<(), flynn_config::Error>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -31,12 +26,12 @@ pub struct ClientSettings {
 }
 
 impl Locations {
-    /// Returns the settings of a client for the cluster with this name, or else for that of
-    /// `$FLYNN_CLUSTER`, or else for the default one.
+    /// Returns the settings of a client for the cluster with this name. If `cluster` is `None`, uses `$FLYNN_CLUSTER`,
+    /// or the default cluster.
     ///
     /// # Errors
-    /// Returns the errors of [`FlynnRc::load`], [`FlynnRc::select`] and [`Tokens::auth`](crate::login::Tokens::auth);
-    /// [`Invalid`](ErrorKind::Invalid) if the entry has no `ControllerURL`.
+    /// Returns the errors of [`FlynnRc::load`], [`FlynnRc::select`] and [`Tokens::auth`](crate::login::Tokens::auth),
+    /// and [`Invalid`](ErrorKind::Invalid) if the entry has no `ControllerURL`.
     pub fn client_settings(&self, cluster: Option<&str>) -> Result<ClientSettings, Error> {
         let rc = FlynnRc::load(self.flynnrc())?;
         let cluster = rc.select(cluster)?.clone();
@@ -62,7 +57,7 @@ impl ClientSettings {
     }
 
     /// Returns the pin of the controller's certificate: the base64 of the SHA-256 of its DER. Without
-    /// a pin, the certificate must be of an authority that you trust.
+    /// a pin, an authority that you trust must have issued the certificate.
     pub fn pin(&self) -> Option<&str> {
         self.cluster.pin()
     }
@@ -72,9 +67,9 @@ impl ClientSettings {
         &self.auth
     }
 
-    /// Returns the file with the certificate of the cluster's own authority, if it exists.
+    /// Returns the file with the certificate of the cluster's own CA, if it exists.
     ///
-    /// The cluster's own authority issues the certificates of the git server and of the status app,
+    /// The cluster's own CA issues the certificates of the git server and of the status app,
     /// unless you have installed others.
     pub fn ca_file(&self) -> Option<&Path> {
         self.ca_file.as_deref()
@@ -83,8 +78,8 @@ impl ClientSettings {
     /// Returns the status app's URL, or `None` if the controller's URL is not
     /// `https://controller.<domain>`.
     ///
-    /// The controller's key and pin are not for the status app. Outside of the cluster's network, it
-    /// requires the `AUTH_KEY` of its own release. It serves the router's default certificate.
+    /// Do not use the controller's key and pin for the status app. It requires the `AUTH_KEY` of its own release,
+    /// except from inside the cluster's network, and it presents the router's default certificate.
     pub fn status_url(&self) -> Option<String> {
         self.cluster.status_url()
     }

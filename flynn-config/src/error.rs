@@ -12,13 +12,13 @@ pub enum ErrorKind {
     NotFound,
     /// A file is not valid: see [`Error::line`] and [`Error::column`].
     Syntax,
-    /// Another cluster has the name or a URL of a new cluster.
+    /// Another cluster already has the name or a URL of the new cluster.
     Conflict,
     /// There is no cluster with this name.
     UnknownCluster,
     /// The file has no clusters.
     NoClusters,
-    /// The entry of the cluster has an old format that is not supported.
+    /// The entry of the cluster has an old, unsupported format.
     Unsupported,
     /// Another program holds the lock, or a killed program has left its lock file.
     Locked,
@@ -29,33 +29,32 @@ pub enum ErrorKind {
     Invalid,
     /// A git variable has several values instead of one.
     SeveralValues,
-    /// The cluster has no key and no cached token: run `flynn login`.
+    /// The cluster has neither a key nor a cached token: run `flynn login`.
     NotLoggedIn,
     /// The cached token of the cluster has expired: renew it
     /// ([`Tokens::refresh`](crate::login::Tokens::refresh)), or run `flynn login`.
     TokenExpired,
     /// `git` could not be run or failed.
     Git,
-    /// Another error of the operating system.
+    /// Another I/O error.
     Io,
 }
 
-/// The error of all operations of this crate.
+/// The error of this crate.
 ///
-/// `{}` is one line that says what failed, why, and what to do. `{:#}` adds the
-/// [source](std::error::Error::source), if there is one. Neither these nor `Debug` show the content
-/// of a file, so they never show a key or token.
+/// `{}` is one line that says what failed, why, and what to do. `{:#}` adds the [source](std::error::Error::source), if
+/// there is one. Neither of them nor `Debug` shows the content of a file, so they never show a key or token.
 pub struct Error(Box<Inner>);
 
 #[derive(Debug, thiserror::Error)]
 #[error("{}", one_line(self.action, self.path.as_deref(), self.position, &self.message))]
 struct Inner {
     kind: ErrorKind,
-    /// The verb after "cannot", which the path follows.
+    /// The verb between "cannot" and the path.
     action: &'static str,
     path: Option<PathBuf>,
     position: Option<Position>,
-    /// Empty if the source says all.
+    /// Empty if the source says everything.
     message: String,
     source: Option<io::Error>,
 }
@@ -107,7 +106,7 @@ impl Error {
     /// An error of the operating system.
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let kind = match source.kind() {
-            // A file is in the place of a folder.
+            // There is a file instead of a folder.
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::NotFound,
             io::ErrorKind::ReadOnlyFilesystem => ErrorKind::ReadOnly,
             _ => ErrorKind::Io,
@@ -220,7 +219,7 @@ fn one_line(
     parts.join(": ")
 }
 
-/// A path without characters that control a terminal: a file can name another one.
+/// Escapes terminal control characters in a path, which can come from a file.
 fn escaped(text: &str) -> String {
     let is_hostile = |c: char| {
         c.is_control()

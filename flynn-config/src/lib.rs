@@ -1,4 +1,4 @@
-//! Reads and edits the files in a person's home that know about Flynn clusters.
+//! Reads and edits the files in your home folder that configure Flynn clusters.
 //!
 //! - [`FlynnRc`] – `~/.flynnrc`, the clusters with their keys and pins
 //! - [`GitConfig`] – `~/.gitconfig`, with the two blocks of a cluster
@@ -60,7 +60,7 @@ pub use gitconfig::{
     Setting, Value,
 };
 pub use locations::{Locations, Platform};
-/// Keys and tokens are [`SecretString`](secrecy::SecretString)s; read them with
+/// Keys and tokens are [`SecretString`](secrecy::SecretString)s. Read them with
 /// [`ExposeSecret`](secrecy::ExposeSecret).
 pub use secrecy;
 

@@ -23,9 +23,9 @@ impl Platform {
     }
 }
 
-/// The paths of a person's files.
+/// The paths of the user's files.
 ///
-/// Each path can be changed, so a test need not touch a real home.
+/// You can change each path, so that a test does not touch a real home folder.
 ///
 /// ```
 /// use flynn_config::Locations;
@@ -49,7 +49,7 @@ impl Locations {
     /// Fails with [`NotFound`](ErrorKind::NotFound) if there is no home folder.
     pub fn from_env() -> Result<Self, Error> {
         let variable = |name: &str| match name {
-            // Without the variable, the system knows the home.
+            // Without the variable, ask the system for the home folder.
             "HOME" => std::env::var_os("HOME")
                 .filter(|home| !home.is_empty())
                 .or_else(|| std::env::home_dir().map(PathBuf::into_os_string)),

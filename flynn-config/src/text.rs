@@ -1,4 +1,4 @@
-//! Splices and lines of a text, which both file formats share.
+//! Splices and lines of a text, shared by both file formats.
 
 use std::ops::Range;
 
@@ -98,13 +98,13 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// The bytes to remove with the block: its lines, the comment lines directly above its header
+    /// Returns the bytes to remove with the block: its lines, the comment lines directly above its header
     /// (except at the top of the file) and directly below its last line, and the blank lines after
     /// them. Comments directly above the next header stay, and so do those with blank lines on both
     /// sides.
     pub(crate) fn extent(&self, text: &[u8], comment: &[u8]) -> Range<usize> {
         if indentation(text, self.head).is_none() {
-            // It shares its line with something else, which stays.
+            // The block shares its line with something else, which stays.
             return self.head..line_stop(text, self.body).min(self.ceiling);
         }
         self.start(text, comment)..self.end(text, comment)

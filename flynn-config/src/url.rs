@@ -1,4 +1,4 @@
-//! The parts of URLs, and their comparison.
+//! Parses and compares URLs.
 
 /// The parts of a URL, as they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl<'a> Url<'a> {
         (!scheme.is_empty() && !host.is_empty()).then_some(Self { scheme, login, host, path })
     }
 
-    /// The decoded value of a parameter of the query.
+    /// Returns the decoded value of a query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<String> {
         let (_, query) = self.path.split_once('?')?;
         let query = query.split_once('#').map_or(query, |(query, _)| query);
@@ -32,7 +32,7 @@ impl<'a> Url<'a> {
         value.map(|(_, value)| decoded(&value.replace('+', " ")))
     }
 
-    /// The host without the default port of the scheme.
+    /// Returns the host without the default port of the scheme.
     fn place(&self) -> &'a str {
         let default = match self.scheme {
             s if s.eq_ignore_ascii_case("https") => ":443",

@@ -28,7 +28,7 @@ use crate::{Certificate, file_kind, pem};
 pub struct Bundle {
     certificates: Vec<Certificate>,
     holds_key: bool,
-    /// Why Flynn's own programs do not find one of the certificates in the file, and the line.
+    /// The line of a certificate that Flynn's own programs do not find in the file, and the reason.
     skipped_by_go: Option<(Option<usize>, &'static str)>,
 }
 
@@ -57,7 +57,7 @@ impl Bundle {
     /// Reads certificates in DER, such as a server presents.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Certificate`] if there is none, or one cannot be read.
+    /// Fails with [`ErrorKind::Certificate`] if there is no certificate, or if one cannot be read.
     pub fn from_der<D: Into<CertificateDer<'static>>>(
         chain: impl IntoIterator<Item = D>,
     ) -> Result<Self, Error> {

@@ -1,5 +1,5 @@
-//! DER values one after the other, read and written by asn1-rs; what x509-parser does not read
-//! (private keys) and does not write is built on these.
+//! Reads and writes sequences of DER values with asn1-rs, for structures that x509-parser does not support, such as
+//! private keys.
 
 use x509_parser::asn1_rs::{Any, Class, FromDer as _, Header, Length, Tag, ToDer as _};
 
@@ -16,11 +16,11 @@ const CONSTRUCTED: u8 = 0x20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Value<'a> {
     pub(crate) content: &'a [u8],
-    /// Tag and length included.
+    /// The bytes, including tag and length.
     pub(crate) raw: &'a [u8],
 }
 
-/// Reads the values of a DER structure one after the other.
+/// Reads the values of a DER structure in sequence.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
@@ -33,12 +33,12 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
-    /// The first byte of the next value, which is its tag.
+    /// Returns the tag of the next value.
     pub(crate) fn tag(&self) -> Option<u8> {
         self.0.first().copied()
     }
 
-    /// The next value whatever its tag; `None` at the end, and for anything that is not DER.
+    /// Reads the next value with any tag; `None` at the end and for anything that is not DER.
     pub(crate) fn any(&mut self) -> Option<Value<'a>> {
         let (rest, any) = Any::from_der(self.0).ok()?;
         let raw = self.0.get(..self.0.len() - rest.len())?;
@@ -52,17 +52,17 @@ impl<'a> Reader<'a> {
         Some(Value { content: any.data, raw })
     }
 
-    /// The next value if it has this tag; the reader does not move otherwise.
+    /// Reads the next value if it has this tag. Otherwise the reader does not move.
     pub(crate) fn value(&mut self, tag: u8) -> Option<Value<'a>> {
         if self.tag() == Some(tag) { self.any() } else { None }
     }
 
-    /// Into the content of the next value, which must have this tag.
+    /// Returns a reader of the content of the next value, which must have this tag.
     pub(crate) fn enter(&mut self, tag: u8) -> Option<Self> {
         self.value(tag).map(|v| Self(v.content))
     }
 
-    /// The bytes of an INTEGER that is not negative, without leading zeros.
+    /// Reads a non-negative INTEGER and returns its bytes without leading zeros.
     pub(crate) fn unsigned(&mut self) -> Option<&'a [u8]> {
         match self.value(INTEGER)?.content {
             [0] => Some(&[]),
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes of a BIT STRING without unused bits.
+    /// Reads a BIT STRING without unused bits and returns its bytes.
     pub(crate) fn bits(&mut self) -> Option<&'a [u8]> {
         self.value(BIT_STRING)?.content.strip_prefix(&[0])
     }
@@ -83,7 +83,7 @@ fn length_octets(length: usize) -> usize {
     if length < 0x80 { 1 } else { 1 + significant }
 }
 
-/// A value with its tag (one byte) and length in front.
+/// Writes a value with its tag (one byte) and length.
 pub(crate) fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
     let class = Class::try_from(tag >> 6).unwrap_or(Class::Universal);
@@ -121,7 +121,7 @@ mod tests {
         for odd in [
             &[0x30, 0x80, 0, 0][..],
             &[2, 0x85, 0, 0, 0, 0, 1, 1],
-            // Lengths longer than they need to be.
+            // Lengths with more bytes than necessary.
             &[2, 0x81, 1, 1],
             &[2, 0x82, 0, 1, 1],
         ] {

@@ -1,7 +1,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// An error of this crate, as large as a pointer.
+/// The error of this crate. It is pointer-sized.
 ///
 /// `{}` prints one line without the cause, `{:#}` adds the chain of [sources](StdError::source).
 /// Messages never contain key material: a file that cannot be read is described by line and label,
@@ -28,7 +28,7 @@ pub enum ErrorKind {
     Certificate,
     /// The file does not contain a private key, or it is damaged.
     Key,
-    /// The TLS configuration cannot be made from the settings.
+    /// The TLS configuration cannot be created from the settings.
     Config,
     /// TLS cannot ask for this host name.
     Name,
@@ -40,7 +40,7 @@ pub enum ErrorKind {
     Handshake,
     /// A client without a pin would refuse the server.
     Untrusted,
-    /// The test certificate cannot be made.
+    /// The test certificate cannot be created.
     Generate,
 }
 

@@ -1,5 +1,4 @@
-//! Recognises files that are not what the caller asked for. Their content may be a key, so it is
-//! never quoted.
+//! Recognises files that are not of the wanted kind. Their content may be a key, so it is never quoted.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,14 +10,14 @@ use crate::error::{Error, ErrorKind};
 use crate::pem::{self, Block, Body};
 use crate::{Certificate, PrivateKey};
 
-/// What was asked for.
+/// The wanted kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Certificate,
     Key,
 }
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Thing {
     Certificate,
@@ -36,23 +35,23 @@ enum Thing {
     Pgp,
 }
 
-/// The error for a file without a certificate.
+/// Returns the error for a file without a certificate.
 pub(crate) fn no_certificate(file: &[u8]) -> Error {
     Error::new(ErrorKind::Certificate, instead(file, Wanted::Certificate))
 }
 
-/// The error for a file without a private key.
+/// Returns the error for a file without a private key.
 pub(crate) fn no_key(file: &[u8]) -> Error {
     Error::new(ErrorKind::Key, instead(file, Wanted::Key))
 }
 
-/// The error for a block that is labelled as a certificate, where it is recognised.
+/// Returns the error for a block that is labelled as a certificate but is something else that we recognise.
 pub(crate) fn not_a_certificate(der: &[u8]) -> Option<Error> {
     let thing = Thing::of_der(der)?;
     Some(Error::new(ErrorKind::Certificate, thing.instead_of(Wanted::Certificate)))
 }
 
-/// The error for a block that is labelled as a private key, where it is recognised.
+/// Returns the error for a block that is labelled as a private key but is something else that we recognise.
 pub(crate) fn not_a_key(der: &[u8]) -> Option<Error> {
     let thing = Thing::of_der(der)?;
     Some(Error::new(ErrorKind::Key, thing.instead_of(Wanted::Key)))
@@ -74,10 +73,10 @@ impl Wanted {
     }
 }
 
-/// What it is, or why that cannot be told.
+/// Recognises the kind of a file, or returns why it cannot be recognised.
 fn recognise(file: &[u8], wanted: Wanted) -> Result<Thing, String> {
     let labels: Vec<_> = pem::blocks(file).filter_map(|block| Thing::of_block(&block)).collect();
-    // A key in a certificate's place is the worst of mistakes, so it is named first.
+    // A key instead of a certificate is the worst mistake, so it is reported first.
     let worst = |thing| labels.iter().copied().find(|&found| found == thing);
     let key = worst(Thing::PrivateKey).filter(|_| wanted == Wanted::Certificate);
     if let Some(thing) = key.or_else(|| worst(Thing::Request)).or_else(|| labels.first().copied()) {
@@ -196,7 +195,7 @@ impl Thing {
         format!("this is {}, not a {}{colon}{hint}", self.name(), wanted.name())
     }
 
-    /// How to come by what was wanted.
+    /// Returns how to get the wanted file.
     fn hint(self, wanted: Wanted) -> &'static str {
         match (self, wanted) {
             (Self::Request, Wanted::Certificate) => "use the certificate that the CA issued for it",
@@ -212,7 +211,7 @@ impl Thing {
     }
 }
 
-/// With its mark, or without but with the dashes of a first line.
+/// Returns whether the file is UTF-16, with a byte order mark or with the dashes of a first line.
 fn is_utf16(file: &[u8]) -> bool {
     [&b"\xff\xfe"[..], b"\xfe\xff", b"-\0-\0", b"\0-\0-"]
         .iter()

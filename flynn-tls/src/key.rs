@@ -37,19 +37,19 @@ pub struct PrivateKey {
     /// PKCS#8 of version 1.
     der: PrivateKeyDer<'static>,
     kind: KeyKind,
-    /// The content of the public key's bit string, where the file holds it.
+    /// The content of the public key's bit string, if the file contains it.
     public: Option<Vec<u8>>,
-    /// Why Flynn's own programs do not find the key in its file.
+    /// The reason why Flynn's own programs do not find the key in its file.
     skipped_by_go: Option<&'static str>,
 }
 
-/// Whether a [`PrivateKey`] belongs to a certificate, from [`PrivateKey::matches`].
+/// The result of [`PrivateKey::matches`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyMatch {
     /// The key belongs to the certificate.
     Yes,
-    /// The key belongs to something else.
+    /// The key does not belong to the certificate.
     No,
     /// The parts of the key contradict each other: the file is damaged.
     Damaged,
@@ -114,7 +114,7 @@ impl PrivateKey {
         &self.kind
     }
 
-    /// Returns the key in PKCS#8, as rustls takes it. This is the secret itself.
+    /// Returns the key in PKCS#8, for rustls. This is the secret itself.
     pub fn secret_der(&self) -> &PrivateKeyDer<'static> {
         &self.der
     }
@@ -133,7 +133,7 @@ impl PrivateKey {
         self.skipped_by_go
     }
 
-    /// The `SubjectPublicKeyInfo`, put together from what PKCS#8 holds.
+    /// Builds the `SubjectPublicKeyInfo` from the content of the PKCS#8.
     #[cfg(feature = "generate")]
     pub(crate) fn public_key_info(&self) -> Option<Vec<u8>> {
         let (algorithm, _) = self.parts()?;
@@ -141,7 +141,7 @@ impl PrivateKey {
         Some(der::tlv(SEQUENCE, &[algorithm, &bits]))
     }
 
-    /// The `AlgorithmIdentifier`, and the key of that algorithm.
+    /// Returns the `AlgorithmIdentifier`, and the key of that algorithm.
     fn parts(&self) -> Option<(&[u8], &[u8])> {
         let mut parts = Reader::new(self.der.secret_der()).enter(SEQUENCE)?;
         parts.value(INTEGER)?;
@@ -169,7 +169,7 @@ impl PrivateKey {
                 (Ok(key), _) => {
                     key.public_key().and_then(|spki| public_bits(&spki).map(<[u8]>::to_vec))
                 }
-                // Every provider knows these, so it is the key that is wrong.
+                // Every provider supports these kinds, so the key is damaged.
                 (Err(_), KeyKind::P256 | KeyKind::P384) if self.public.is_some() => {
                     return KeyMatch::Damaged;
                 }
@@ -190,7 +190,7 @@ impl PrivateKey {
         provider.key_provider.load_private_key(self.der.clone_key()).is_ok()
     }
 
-    /// The parts of an RSA key; `None` also where they are not numbers of a sensible size.
+    /// Returns the parts of an RSA key; `None` if they are not numbers of a sensible size.
     pub(crate) fn rsa(&self) -> Option<RsaParts> {
         let KeyKind::Rsa(_) = self.kind else { return None };
         let (_, key) = self.parts()?;
@@ -211,7 +211,7 @@ fn encrypted() -> Error {
     )
 }
 
-/// A key as PKCS#8 holds it: its algorithm with parameters, and what the algorithm makes of it.
+/// The parts of PKCS#8: the algorithm with parameters, and the key in the algorithm's format.
 struct Parts {
     algorithm: Vec<u8>,
     key: Vec<u8>,
@@ -243,12 +243,12 @@ fn read(key: &[u8]) -> Option<PrivateKey> {
     })
 }
 
-/// PKCS#1.
+/// Reads PKCS#1.
 fn rsa(key: &[u8]) -> Option<Parts> {
     let mut parts = Reader::new(key).enter(SEQUENCE)?;
     parts.value(INTEGER)?;
     let (modulus, exponent) = (parts.value(INTEGER)?, parts.value(INTEGER)?);
-    // The private exponent, both primes and three values of them: fewer are a public key, or DSA.
+    // The private exponent, both primes and three derived values. Fewer numbers are a public key or DSA.
     for _ in 0..6 {
         parts.value(INTEGER)?;
     }
@@ -261,7 +261,7 @@ fn rsa(key: &[u8]) -> Option<Parts> {
     })
 }
 
-/// The format that openssl calls traditional: p, q, g, the public and the private number.
+/// Reads the format that openssl calls traditional: p, q, g, the public and the private number.
 fn dsa(mut parts: Reader<'_>) -> Option<Parts> {
     let mut domain = Vec::new();
     for _ in 0..3 {
@@ -277,8 +277,8 @@ fn dsa(mut parts: Reader<'_>) -> Option<Parts> {
     })
 }
 
-/// SEC1; PKCS#8 holds the curve's parameters outside of it. The scalar is written in the length of
-/// its field, which some programs do not keep to.
+/// Reads SEC1; in PKCS#8 the curve's parameters are outside it. Pads the scalar to the length of its field, which some
+/// programs do not do.
 fn sec1(key: &[u8], parameters: Option<&[u8]>) -> Option<Parts> {
     let mut parts = Reader::new(key).enter(SEQUENCE)?;
     let version = parts.value(INTEGER).filter(|version| version.content == [1])?.raw;
@@ -287,7 +287,7 @@ fn sec1(key: &[u8], parameters: Option<&[u8]>) -> Option<Parts> {
     let parameters = parameters.or(own).unwrap_or_default();
     let kind = curve_kind(Reader::new(parameters).value(OID).map(|oid| oid.content));
     let public = parts.enter(0xa1).and_then(|mut p| p.bits());
-    // Go computes the point anew; a compressed one would only look like another key.
+    // Go recomputes the point; a compressed one would only look like another key.
     let public = public.filter(|point| point.first() == Some(&4));
     let scalar = match kind {
         KeyKind::P256 => fixed(scalar, 32),
@@ -308,7 +308,7 @@ fn sec1(key: &[u8], parameters: Option<&[u8]>) -> Option<Parts> {
     })
 }
 
-/// Big-endian bytes in another length, as far as only zeros are added or left out.
+/// Changes the length of big-endian bytes by adding or removing leading zeros only.
 fn fixed(bytes: &[u8], length: usize) -> Vec<u8> {
     let zeros =
         bytes.iter().take_while(|&&b| b == 0).count().min(bytes.len().saturating_sub(length));
@@ -339,12 +339,12 @@ pub(crate) struct RsaParts {
     public: BigUint,
     private: BigUint,
     primes: Vec<BigUint>,
-    /// True if the values that speed up signing fit.
+    /// True if the CRT values, which speed up signing, are right.
     fast: bool,
 }
 
 impl RsaParts {
-    /// In bits. No server loads a larger key, and telling whether its parts fit takes long.
+    /// The largest key in bits. Servers do not load larger keys, and checking their parts takes long.
     const LARGEST: u32 = 16_384;
 
     fn read(mut parts: Reader<'_>) -> Option<Self> {
@@ -372,7 +372,8 @@ impl RsaParts {
         Some(Self { modulus, public, private, primes, fast })
     }
 
-    /// Returns whether the primes, the modulus and both exponents fit, by the rules of Go's `rsa.PrivateKey.Validate`.
+    /// Returns whether the primes, the modulus and both exponents are consistent, by the rules of Go's
+    /// `rsa.PrivateKey.Validate`.
     pub(crate) fn is_sound(&self) -> bool {
         let one = BigUint::from(1_u8);
         let product: BigUint = self.primes.iter().product();
@@ -385,14 +386,14 @@ impl RsaParts {
                 .all(|p| *p > one && (&undone - 1_u8) % (p - 1_u8) == BigUint::ZERO)
     }
 
-    /// Returns whether Go loads it: its public exponent has 31 bits at most.
+    /// Returns whether Go loads it: its public exponent has at most 31 bits.
     pub(crate) fn loads_in_go(&self) -> bool {
         self.public.bits() <= 31
     }
 
-    /// What keeps some servers from loading a sound key.
+    /// Returns why some servers do not load a consistent key.
     pub(crate) fn oddity(&self) -> Option<&'static str> {
-        // What ring loads, which is the most common of strict providers.
+        // The rules of ring, the most common of the strict providers.
         if !(17..=33).contains(&self.public.bits()) {
             return Some("its public exponent is unusual");
         }
@@ -409,7 +410,7 @@ const DSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x38, 0x04, 0x01];
 pub(crate) const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 pub(crate) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 
-/// The kind of an elliptic key, by the name of its curve; without one, by its algorithm.
+/// Returns the kind of an elliptic key by the name of its curve, or by its algorithm if there is none.
 pub(crate) fn curve_kind(name: Option<&[u8]>) -> KeyKind {
     match name {
         Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]) => KeyKind::P256,
@@ -423,7 +424,7 @@ pub(crate) fn dotted(oid: &[u8]) -> String {
     x509_parser::asn1_rs::Oid::new(oid.into()).to_id_string()
 }
 
-/// How many bits a big-endian number has.
+/// Returns the number of bits of a big-endian number.
 pub(crate) fn bits(number: &[u8]) -> u32 {
     let significant = number.iter().position(|&b| b != 0).unwrap_or(number.len());
     let bytes = number.get(significant..).unwrap_or_default();
@@ -431,7 +432,7 @@ pub(crate) fn bits(number: &[u8]) -> u32 {
     u32::try_from(bytes.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(leading)
 }
 
-/// The bytes of a `SubjectPublicKeyInfo`'s key.
+/// Returns the bytes of the key in a `SubjectPublicKeyInfo`.
 pub(crate) fn public_bits(spki: &[u8]) -> Option<&[u8]> {
     let mut parts = Reader::new(spki).enter(SEQUENCE)?;
     parts.value(SEQUENCE)?;

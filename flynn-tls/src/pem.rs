@@ -1,5 +1,5 @@
-//! PEM as files in the wild hold it: several blocks, text around them, any line ends, indented.
-//! What Go's `encoding/pem` does not read in a block that is read here is written down with it.
+//! Reads PEM as it occurs in real files: several blocks, text around them, any line ends, indented. A block that Go's
+//! `encoding/pem` would skip carries the reason.
 
 use std::iter::Peekable;
 
@@ -13,7 +13,7 @@ use crate::der::{Reader, SEQUENCE};
 use crate::error::{Error, ErrorKind};
 use crate::{Certificate, file_kind};
 
-/// The END line says where the data ends, so padding is not needed.
+/// Accepts missing padding, since the END line shows where the data ends.
 const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -21,7 +21,7 @@ const ANY_PADDING: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// As Go decodes: with padding, and whatever bits the last character has left over.
+/// Decodes like Go: requires padding, and ignores the unused bits of the last character.
 const GO: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -38,21 +38,21 @@ pub(crate) struct Block<'a> {
     /// The line of its BEGIN, counted from 1.
     pub(crate) line: usize,
     pub(crate) body: Body,
-    /// Why Go's PEM reader, which Flynn's own CLI and router use, skips this block.
+    /// The reason why Go's PEM reader, which Flynn's own CLI and router use, skips this block.
     pub(crate) skipped_by_go: Option<&'static str>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Body {
     Der(Vec<u8>),
-    /// With a `Proc-Type: 4,ENCRYPTED` header.
+    /// Has a `Proc-Type: 4,ENCRYPTED` header.
     Encrypted,
-    /// Not readable; says why, and in which line.
+    /// Not readable; contains the reason with the line.
     Damaged(String),
 }
 
 impl Block<'_> {
-    /// Returns whether its label says that it is a certificate, or would but for a slip.
+    /// Returns whether its label says that it is a certificate, even with a typo.
     pub(crate) fn is_certificate(&self) -> bool {
         let label = self.label.to_ascii_uppercase();
         label.contains("CERT") && !label.contains("REQUEST") && !label.contains("ATTRIBUTE")
@@ -67,17 +67,17 @@ impl Block<'_> {
     }
 }
 
-/// A line without its end and without the blanks around it.
+/// A line without its line end and the blanks around it.
 #[derive(Debug, Clone, Copy)]
 struct Line<'a> {
     number: usize,
-    /// Where it starts and where the next one does, in bytes.
+    /// The byte offsets of its start and of the next line.
     start: usize,
     end: usize,
     text: &'a [u8],
 }
 
-/// Lines that end in LF, CRLF or CR.
+/// Splits a file into lines that end in LF, CRLF or CR.
 fn lines(file: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let (mut start, mut number) = (0, 0);
     std::iter::from_fn(move || {
@@ -91,7 +91,7 @@ fn lines(file: &[u8]) -> impl Iterator<Item = Line<'_>> {
         };
         number += 1;
         let end = start + length + ending;
-        // A mark may stand before the first line, as Windows programs write it.
+        // The first line may start with a byte order mark, as Windows programs write it.
         let text = if start == 0 { text.strip_prefix(BOM).unwrap_or(text) } else { text };
         let line = Line { number, start, end, text: text.trim_ascii() };
         start = end;
@@ -99,11 +99,11 @@ fn lines(file: &[u8]) -> impl Iterator<Item = Line<'_>> {
     })
 }
 
-/// All blocks of a file. Text outside of blocks is ignored, as openssl does, unless it looks like
-/// the first line of a block: that one is a damaged block.
+/// Returns all blocks of a file. Ignores text outside blocks, as openssl does, unless it looks like the first line of a
+/// block: that is a damaged block.
 pub(crate) fn blocks(file: &[u8]) -> impl Iterator<Item = Block<'_>> {
     let mut lines = lines(file).peekable();
-    // The BEGIN that stands behind an END in one line.
+    // A BEGIN after an END in the same line.
     let mut glued: Option<(Line<'_>, &str)> = None;
     std::iter::from_fn(move || {
         let (begin, label, fault) = match glued.take() {
@@ -129,8 +129,7 @@ pub(crate) fn blocks(file: &[u8]) -> impl Iterator<Item = Block<'_>> {
         let body = fault.map_or(body, Body::Damaged);
         let end = last.map_or(file.len(), |line| line.end);
         let skipped_by_go = file.get(begin.start..end).and_then(|raw| {
-            // The server takes blanks and line feeds off both ends of what it gets, and so leaves
-            // the carriage return of the last line.
+            // The server trims blanks and line feeds at both ends, and so leaves the carriage return of the last line.
             let blank = |part: Option<&[u8]>| {
                 part.is_some_and(|part| part.iter().all(|b| b" \n".contains(b)))
             };
@@ -144,8 +143,8 @@ pub(crate) fn blocks(file: &[u8]) -> impl Iterator<Item = Block<'_>> {
 
 const GLUED: &str = "an END and a BEGIN are on one line: insert a line break between them in line";
 
-/// The label of a BEGIN or END line. Without its line breaks a whole file is one line that begins
-/// and ends as such a line does: what is between must not pass for a label, which is shown.
+/// Returns the label of a BEGIN or END line. A whole file without line breaks also begins and ends like such a line.
+/// The text in between must not be taken for a label, because labels are shown.
 fn marker<'a>(line: &'a [u8], start: &[u8]) -> Option<&'a str> {
     label(line.strip_prefix(start)?.strip_suffix(b"-----")?)
 }
@@ -158,7 +157,7 @@ fn label(text: &[u8]) -> Option<&str> {
         .then_some(text)
 }
 
-/// The label of the BEGIN in a line such as `-----END X----------BEGIN Y-----`.
+/// Returns the label of the BEGIN in a line such as `-----END X----------BEGIN Y-----`.
 fn begin_behind_end(line: &[u8]) -> Option<&str> {
     let at = line.windows(BEGIN.len()).position(|part| part == BEGIN).filter(|at| *at > 0)?;
     marker(line.get(at..)?, BEGIN)
@@ -167,21 +166,21 @@ fn begin_behind_end(line: &[u8]) -> Option<&str> {
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 
-/// What follows `BEGIN ` in a line that somebody mangled: quoted, with a byte order mark before it,
-/// with other dashes, with its data behind it. Prose is none: data must follow.
+/// Returns the text after `BEGIN ` in a mangled line: quoted, after a byte order mark, with other dashes, or followed
+/// by its data. Prose is not a BEGIN line, so data must follow.
 fn mangled_begin<'a>(line: &'a [u8], after: Option<&[u8]>) -> Option<&'a str> {
     let at = line.windows(6).position(|part| part.eq_ignore_ascii_case(b"BEGIN "))?;
     let rest = line.get(at + 6..)?;
     let end = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b' '));
     let label = label(rest.get(..end.unwrap_or(rest.len()))?).unwrap_or_default();
-    // Between whole dashes less needs to follow than behind a mere word.
+    // Between complete dashes, less data needs to follow than after a mere word.
     let dashed = |at: usize| {
         line.get(..at).is_some_and(|l| l.ends_with(b"-----"))
             && end.is_some_and(|end| rest.get(end..).is_some_and(|r| r.starts_with(b"-----")))
     };
     let shortest = if dashed(at) { 16 } else { 40 };
     if line.starts_with(BEGIN) && dashed(at) {
-        // Of a whole file in one line nobody can tell what it is.
+        // A whole file in one line has no reliable label.
         let whole = line.windows(END.len()).any(|part| part == END);
         return Some(if whole { "" } else { label });
     }
@@ -204,8 +203,8 @@ fn mangled_begin<'a>(line: &'a [u8], after: Option<&[u8]>) -> Option<&'a str> {
     (behind || next().is_some_and(is_data)).then_some(label)
 }
 
-/// What is before the END line, or before the next BEGIN, which is left to the block that starts
-/// there: a key cut short must not take the certificate after it along. With the last line.
+/// Returns the data before the END line, or before the next BEGIN, which starts another block, so that a truncated key
+/// does not include the certificate after it. Also returns the last line.
 fn body<'a>(
     label: &str,
     lines: &mut Peekable<impl Iterator<Item = Line<'a>>>,
@@ -228,7 +227,7 @@ fn body<'a>(
             return (Body::Damaged(damaged), last);
         }
         if line.text.contains(&b':') {
-            // Headers of RFC 1421, which only encrypted keys still have.
+            // Headers of RFC 1421, which today only encrypted keys have.
             encrypted |= line.text.starts_with(b"Proc-Type:") && line.text.ends_with(b"ENCRYPTED");
         } else if !encrypted {
             let before = base64.len();
@@ -255,9 +254,9 @@ fn decode(base64: &[u8], not_base64: Option<usize>) -> Body {
     }
 }
 
-/// Why Go's `pem.Decode` skips a block, given from the start of its first line to the end of its
-/// last: the BEGIN and END lines start right behind a line feed, nothing but blanks stands behind
-/// them, and the base64 between them has its padding and holds nothing but blanks and line ends.
+/// Returns why Go's `pem.Decode` skips a block. `raw` goes from the start of its first line to the end of its last
+/// line. Go requires that the BEGIN and END lines directly follow a line feed and are followed only by blanks, and that
+/// the base64 between them has its padding and contains only blanks and line ends besides.
 fn skipped_by_go(raw: &[u8], first: bool) -> Option<&'static str> {
     const INDENTED: &str = "it is indented";
     const LINE_ENDS: &str = "its lines do not end in line feeds";
@@ -267,7 +266,7 @@ fn skipped_by_go(raw: &[u8], first: bool) -> Option<&'static str> {
     if raw.first().is_some_and(u8::is_ascii_whitespace) {
         return Some(INDENTED);
     }
-    // A last line without an end is one as well; its carriage return stays.
+    // The last line may lack a line end; its carriage return stays.
     let mut lines: Vec<&[u8]> =
         raw.split_inclusive(|&b| b == b'\n').map(|line| strip(line, b"\r\n", b"\n")).collect();
     let end = lines.pop()?;
@@ -321,7 +320,7 @@ fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 
-/// The first certificate of a file, PEM or DER.
+/// Reads the first certificate of a PEM or DER file.
 pub(crate) fn first_certificate(file: &[u8]) -> Result<Certificate, Error> {
     certificates(file).next().map_or_else(|| Err(file_kind::no_certificate(file)), |c| c?.read())
 }
@@ -331,12 +330,12 @@ pub(crate) struct Located {
     pub(crate) der: CertificateDer<'static>,
     /// The line of its BEGIN; `None` in a DER file.
     pub(crate) line: Option<usize>,
-    /// Why Flynn's own programs, which are written in Go, do not find it in the file.
+    /// The reason why Flynn's own programs, which are written in Go, do not find it in the file.
     pub(crate) skipped_by_go: Option<&'static str>,
 }
 
 impl Located {
-    /// Reads it; the error names its line, and what it is if it is something else.
+    /// Parses it. The error names its line, and the kind of its content if it is something else.
     pub(crate) fn read(self) -> Result<Certificate, Error> {
         Certificate::from_der(self.der.clone()).map_err(|e| {
             file_kind::not_a_certificate(&self.der).unwrap_or_else(|| {
@@ -348,8 +347,8 @@ impl Located {
     }
 }
 
-/// The certificates of a file, in its order. A DER file is one certificate. Of PEM no more than
-/// the frame is looked at.
+/// Returns the certificates of a file in their order. A DER file is one certificate. The content of PEM blocks is not
+/// parsed.
 pub(crate) fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Located, Error>> {
     let alone = is_der(file).then(|| match Certificate::from_der(file.to_vec()) {
         Ok(certificate) => Ok(Located {
@@ -376,7 +375,7 @@ fn certificate(block: Block<'_>) -> Option<Result<Located, Error>> {
                 der
             }
         }
-        // Others skip it, and take the next certificate for the first.
+        // Other programs skip it, and use the next certificate as the first.
         Body::Der(der) if Certificate::from_der(der.clone()).is_ok() => {
             let why = format!("its label is {:?}, change it to \"CERTIFICATE\"", block.label);
             return Some(Err(damaged(line, &why)));
@@ -401,12 +400,12 @@ fn certificate(block: Block<'_>) -> Option<Result<Located, Error>> {
     })
 }
 
-/// DER starts with the tag of a sequence, which no PEM file does.
+/// Returns whether the file is DER, which starts with the tag of a sequence. A PEM file never does.
 pub(crate) fn is_der(file: &[u8]) -> bool {
     file.first() == Some(&SEQUENCE) && !contains(file, BEGIN)
 }
 
-/// openssl's own format carries settings of trust after the certificate.
+/// Removes the trust settings that openssl's own format has after the certificate.
 fn without_trust(mut der: Vec<u8>) -> Vec<u8> {
     if let Some(certificate) = Reader::new(&der).value(SEQUENCE) {
         let length = certificate.raw.len();
@@ -425,13 +424,13 @@ pub(crate) fn contains(text: &[u8], part: &[u8]) -> bool {
     text.windows(part.len()).any(|w| w == part)
 }
 
-/// One PEM block with lines of 64 characters.
+/// Writes one PEM block with lines of 64 characters.
 pub(crate) fn encode(label: &str, der: &[u8]) -> String {
     let body = STANDARD.encode(der);
     let mut out = format!("-----BEGIN {label}-----\n");
     let mut rest = body.as_str();
     while !rest.is_empty() {
-        // Base64 is ASCII, every index is a character's border.
+        // Base64 is ASCII, so every index is a character boundary.
         let (line, tail) = rest.split_at(rest.len().min(64));
         out.push_str(line);
         out.push('\n');
@@ -492,7 +491,7 @@ mod tests {
         }
     }
 
-    /// Which certificate is the first is what the pin depends on.
+    /// The pin depends on which certificate is the first.
     #[test]
     fn a_block_without_its_end_takes_nothing_along() {
         let (a, b) = (tlv(SEQUENCE, &[&[1; 50]]), tlv(SEQUENCE, &[&[2; 200]]));
@@ -506,7 +505,7 @@ mod tests {
         assert_eq!(lines[..2], [1, 3]);
     }
 
-    /// All on one line, with a certificate last: whatever is between is no label.
+    /// Everything on one line, with a certificate last: the text in between is not a label.
     #[test]
     fn a_file_without_its_line_breaks_is_never_quoted() {
         let file = encode("PRIVATE KEY", &[7; 90]) + &encode("CERTIFICATE", &[7; 90]);

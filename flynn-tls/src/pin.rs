@@ -72,7 +72,7 @@ impl Pin {
     }
 }
 
-/// Lower-case hexadecimal without separators.
+/// Writes lower-case hexadecimal without separators.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
@@ -82,8 +82,8 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// 32 bytes of hexadecimal: all pairs joined, or all separated by colons, behind
-/// `sha256 Fingerprint=` where openssl's whole line was pasted.
+/// Parses 32 bytes of hexadecimal: all pairs joined, or all separated by colons, and optionally after `sha256
+/// Fingerprint=`, as in openssl's output.
 fn parse_hex(text: &str) -> Option<[u8; 32]> {
     let text = text.split_once("Fingerprint=").map_or(text, |(_, hex)| hex);
     let mut out = [0u8; 32];
@@ -108,7 +108,7 @@ fn parse_hex(text: &str) -> Option<[u8; 32]> {
 impl FromStr for Pin {
     type Err = Error;
 
-    /// Reads standard base64 of exactly 32 bytes. White space around it is ignored.
+    /// Parses standard base64 of exactly 32 bytes. Ignores white space around it.
     fn from_str(text: &str) -> Result<Self, Error> {
         let text = text.trim();
         if text.is_empty() {
@@ -124,7 +124,7 @@ impl FromStr for Pin {
             if let Ok(bytes) = bytes.try_into() {
                 return Ok(Self(bytes));
             }
-            // 64 hexadecimal digits are valid base64 too, of 48 bytes.
+            // 64 hexadecimal digits are also valid base64 of 48 bytes.
             if parse_hex(text).is_none() {
                 let message = format!("not a pin: base64 of {length} bytes instead of 32");
                 return Err(Error::new(ErrorKind::Pin, message));
@@ -171,7 +171,7 @@ impl PinSet {
         self.0.contains(pin)
     }
 
-    /// Returns the pins in the order of their bytes.
+    /// Returns the pins, sorted by their bytes.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Pin> + Clone {
         self.0.iter()
     }
@@ -181,7 +181,7 @@ impl PinSet {
         self.0.len()
     }
 
-    /// Returns whether the set is empty, so that it accepts nothing.
+    /// Returns whether the set is empty and accepts no certificate.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

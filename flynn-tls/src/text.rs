@@ -1,6 +1,6 @@
-//! Text that strangers chose, made fit for one short line.
+//! Escapes and shortens untrusted text to fit on one line.
 
-/// Escapes control characters, C1 and bidi overrides, and cuts after 80 characters.
+/// Escapes control characters, C1 and bidi overrides, and truncates after 80 characters.
 pub(crate) fn shown(text: &str) -> String {
     const MOST: usize = 80;
     match text.char_indices().nth(MOST) {
@@ -9,7 +9,7 @@ pub(crate) fn shown(text: &str) -> String {
     }
 }
 
-/// The first few of many, and how many more there are.
+/// Lists the first few items, and the number of the others.
 pub(crate) fn few<T: AsRef<str>>(all: impl IntoIterator<Item = T>) -> String {
     const MOST: usize = 5;
     let mut all = all.into_iter();

@@ -29,7 +29,7 @@ impl Time {
         self.0
     }
 
-    /// Adds days; negative ones are subtracted.
+    /// Adds days, or subtracts them if negative.
     pub const fn plus_days(self, days: i32) -> Self {
         Self(self.0.saturating_add(days as i64 * 86_400))
     }
@@ -62,7 +62,7 @@ impl From<SystemTime> for Time {
 impl FromStr for Time {
     type Err = Error;
 
-    /// Reads RFC 3339 with any offset. Fractions of a second are dropped.
+    /// Parses RFC 3339 with any offset. Drops fractions of a second.
     fn from_str(text: &str) -> Result<Self, Error> {
         text.parse::<Timestamp>().map(|t| Self(t.as_second())).map_err(|e| {
             let message = format!("{text:?} is not a time such as 2027-01-31T23:59:59Z");
@@ -73,8 +73,8 @@ impl FromStr for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Civil arithmetic, because jiff's `Timestamp` ends before 9999-12-31T23:59:59Z, which
-        // is what certificates "without end" carry.
+        // Civil arithmetic, because jiff's `Timestamp` ends before 9999-12-31T23:59:59Z, the date of certificates
+        // "without end".
         const EPOCH: DateTime = date(1970, 1, 1).at(0, 0, 0, 0);
         match EPOCH.checked_add(SignedDuration::from_secs(self.0)) {
             Ok(civil) => write!(f, "{civil}Z"),

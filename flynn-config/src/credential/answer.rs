@@ -15,7 +15,7 @@ const USER: &str = "user";
 /// name `user`, or its cached access token with the user name `Bearer`: see [`Tokens::auth`].
 ///
 /// # Errors
-/// Those of [`Tokens::auth`]. Unlike the original CLI, this function does not renew a token that has
+/// Returns the errors of [`Tokens::auth`]. Unlike the original CLI, this function does not renew a token that has
 /// expired.
 ///
 /// ```
@@ -48,7 +48,7 @@ pub fn answer(
     cluster.map(|cluster| answered(asked, cluster, tokens)).transpose()
 }
 
-/// The answer of one cluster.
+/// Returns the answer of one cluster.
 pub(super) fn answered(
     asked: &Credential,
     cluster: &Cluster,
@@ -94,7 +94,7 @@ GitURL = "https://git.a.test:8443"
         })
     }
 
-    /// As in the recorded `git-credentials get` of the original.
+    /// Recorded from `git-credentials get` of the original CLI.
     #[test]
     fn the_key_of_the_cluster_that_is_asked_for() {
         let answer = ask(Operation::Get, "protocol=https\nhost=git.a.test\n\n");

@@ -1,4 +1,4 @@
-//! Asking git for a cluster's password, and making it forget one.
+//! Asks git for a cluster's password, and makes it forget one.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::gitconfig::shell_word;
 use crate::login::Tokens;
 use crate::{Cluster, Error, ErrorKind};
 
-/// The time limit for git and its helpers. A helper that asks a person would wait forever.
+/// The time limit for git and its helpers. A helper that asks the user would wait forever.
 const GIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The password that git sends to a cluster.
@@ -27,12 +27,12 @@ pub enum GitAnswer {
         /// The user name for the password.
         username: Option<String>,
     },
-    /// None: no helper answers, so git asks the user.
+    /// No password: no helper answers, so git asks the user.
     Missing,
 }
 
 impl GitAnswer {
-    /// Returns what the user can do so that pushes to `git_url` work, or `None` if they do.
+    /// Returns how the user can make pushes to `git_url` work, or `None` if they already work.
     pub fn remedy(&self, git_url: &str) -> Option<String> {
         match self {
             Self::Current => None,
@@ -56,7 +56,7 @@ impl GitAnswer {
 /// Blocks for at most 30 seconds. `git` is the command to run, with your environment and folder.
 ///
 /// # Errors
-/// Returns the errors of [`Tokens::auth`]; [`Invalid`](ErrorKind::Invalid) if the cluster has no git URL;
+/// Returns the errors of [`Tokens::auth`], [`Invalid`](ErrorKind::Invalid) if the cluster has no git URL, and
 /// [`Git`](ErrorKind::Git) if git cannot be run or takes too long.
 pub fn ask(git: Command, cluster: &Cluster, tokens: &Tokens) -> Result<GitAnswer, Error> {
     let asked = Credential::for_url(cluster.git_url())?;
@@ -64,7 +64,7 @@ pub fn ask(git: Command, cluster: &Cluster, tokens: &Tokens) -> Result<GitAnswer
     let Some(given) = fill(git, &asked)? else { return Ok(GitAnswer::Missing) };
     let Some(password) = given.password() else { return Ok(GitAnswer::Missing) };
     let is_own = own.password().is_some_and(|own| own.expose_secret() == password.expose_secret());
-    // The controller takes a token from the user `Bearer` alone, and a key from any other.
+    // The controller accepts a token only from the user `Bearer`, and a key from any other user.
     let is_bearer = |credential: &Credential| credential.username() == Some("Bearer");
     if is_own && is_bearer(&own) == is_bearer(&given) {
         return Ok(GitAnswer::Current);
@@ -79,8 +79,8 @@ pub fn ask(git: Command, cluster: &Cluster, tokens: &Tokens) -> Result<GitAnswer
 /// `git credential reject` and blocks for at most 30 seconds.
 ///
 /// # Errors
-/// Fails with [`Invalid`](ErrorKind::Invalid) if `git_url` is not a URL; [`Git`](ErrorKind::Git) if git cannot be run
-/// or fails.
+/// Fails with [`Invalid`](ErrorKind::Invalid) if `git_url` is not a URL, and with [`Git`](ErrorKind::Git) if git cannot
+/// be run or fails.
 pub fn reject(git_url: &str) -> Result<(), Error> {
     reject_with(Command::new("git"), git_url)
 }
@@ -98,7 +98,7 @@ pub fn reject_with(git: Command, git_url: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The answer of `git credential fill`, which does not ask the user.
+/// Returns the answer of `git credential fill`, without asking the user.
 fn fill(mut git: Command, asked: &Credential) -> Result<Option<Credential>, Error> {
     git.args(["-c", "core.askPass="]);
     for (name, value) in [

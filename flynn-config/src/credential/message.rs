@@ -56,12 +56,12 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// The length in bytes of the longest message: 1 MiB. Those of git are far shorter.
+    /// The maximum length of a message: 1 MiB. git's messages are far shorter.
     pub const LONGEST: usize = 1 << 20;
 
-    /// Reads a message up to an empty line or the end.
+    /// Parses a message up to an empty line or the end.
     ///
-    /// The last value of an attribute counts. `url=` sets protocol, host, path, username and
+    /// If an attribute occurs more than once, the last value is used. `url=` sets protocol, host, path, username and
     /// password. Line ends can be CRLF.
     ///
     /// # Errors
@@ -94,7 +94,7 @@ impl Credential {
     /// Reads a message from git.
     ///
     /// # Errors
-    /// Returns the errors of [`parse`](Self::parse); [`Io`](ErrorKind::Io) if `input` cannot be read;
+    /// Returns the errors of [`parse`](Self::parse), [`Io`](ErrorKind::Io) if `input` cannot be read, and
     /// [`Invalid`](ErrorKind::Invalid) for more than [`LONGEST`](Self::LONGEST) bytes.
     pub fn read(input: impl BufRead) -> Result<Self, Error> {
         let limit = Self::LONGEST as u64 + 1;
@@ -113,7 +113,7 @@ impl Credential {
         }
     }
 
-    /// Returns the message for a URL without its password, as `git credential` takes it.
+    /// Returns the message for a URL without its password, for `git credential`.
     ///
     /// # Errors
     /// Fails with [`Invalid`](ErrorKind::Invalid) if the URL is not `scheme://host...` or has a line end in it.
@@ -171,7 +171,8 @@ impl Credential {
     /// at the end: a helper's answer ends with its output.
     ///
     /// # Errors
-    /// `InvalidData` for a value with a line end or NUL byte, before anything is written; the errors of `output`.
+    /// Fails with `InvalidData` before anything is written if a value contains a line end or NUL byte. Otherwise
+    /// returns the errors of `output`.
     pub fn write(&self, output: &mut impl Write) -> io::Result<()> {
         let password = self.password.as_ref().map(ExposeSecret::expose_secret);
         let five = [
@@ -234,7 +235,7 @@ impl Credential {
             None => (None, None),
         };
         let path = part(url.path.trim_start_matches('/'))?;
-        // Of a path of encoded slashes, git keeps one.
+        // git reduces a path of encoded slashes to one slash.
         let path = path.get(..path.trim_end_matches('/').len().max(1));
         self.protocol = Some(one_line(url.scheme.to_owned())?);
         self.host = Some(part(url.host)?);

@@ -10,14 +10,14 @@ use super::replace::{discard, finish, sync_folder, write_failed};
 use super::target::{Mode, Target, folder, mode_of, sibling};
 use crate::{Error, ErrorKind};
 
-/// How long an edit waits for a lock: 10 seconds without a change of the file. While other programs
+/// The time that an edit waits for a lock: 10 seconds without a change of the file. While other programs
 /// keep changing it, the edit keeps waiting.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The lock of a `.flynnrc`. The system releases it when the process ends.
 ///
-/// The locked file is `.flynnrc.lock`, which is never removed. A lock on `.flynnrc` itself would be
-/// lost with the file that a rename replaces.
+/// The locked file is `.flynnrc.lock`, which is never removed. A lock on `.flynnrc` itself would be lost when a rename
+/// replaces the file.
 #[derive(Debug)]
 pub(super) struct AdvisoryLock {
     _file: File,
@@ -41,8 +41,8 @@ impl AdvisoryLock {
     }
 }
 
-/// Opens or creates the lock file without following a link. Everybody who can read the file can
-/// hold the lock, so only the owner can, also if root creates it.
+/// Opens or creates the lock file without following a link. Anyone who can read the file can hold the lock, so only the
+/// owner can read it, even if root creates it.
 fn open_advisory(path: &Path, target: &Target) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -68,12 +68,12 @@ fn open_advisory(path: &Path, target: &Target) -> Result<File, Error> {
             let message = "it belongs to another user; remove it or change its owner";
             Error::file(ErrorKind::ReadOnly, "open the lock", path, message)
         }
-        // There is no lock, and none can be created.
+        // There is no lock, and it cannot be created.
         _ => write_failed(&target.path, refused),
     })
 }
 
-/// Refuses a link or a pipe in the place of the lock, which somebody has planted.
+/// Refuses a link or a pipe in place of the lock, which an attacker could have created.
 fn refuse_odd_lock(path: &Path) -> Result<(), Error> {
     match fs::symlink_metadata(path) {
         Ok(there) if !there.is_file() => {
@@ -101,7 +101,7 @@ fn give_to_owner(lock: &File, target: &Target) {
     let owner = target.path.metadata().or_else(|_| folder(&target.path).metadata());
     let (Ok(owner), Ok(lock_owner)) = (owner, lock.metadata()) else { return };
     if owner.uid() != lock_owner.uid() {
-        // Only root may, and nobody else needs to.
+        // Only root may do this, and only root needs to.
         let _ = fchown(lock, Some(owner.uid()), Some(owner.gid()));
     }
 }
@@ -167,8 +167,7 @@ fn is_still_at(_: &Path, _: &fs::Metadata) -> bool {
 /// git's lock of a configuration file: the new file `FILE.lock`. [`commit`](Self::commit) renames
 /// it over the old file; dropping the lock removes it.
 ///
-/// A lock that another program left is not removed, because only a person knows that no git is
-/// running.
+/// A lock that another program left is not removed, because only the user knows whether git is running.
 #[derive(Debug)]
 pub(super) struct GitLock {
     target: PathBuf,

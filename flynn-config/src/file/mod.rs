@@ -1,9 +1,8 @@
 //! Reading small files, and replacing them in one step.
 //!
-//! A new file is written beside its target, flushed to the disk and renamed over the target; then
-//! the folder is flushed. Symbolic links are followed first, so a link stays and its target is
-//! replaced. As with git, the new file belongs to the caller, and other hard links keep the old
-//! content.
+//! A new file is written next to its target, flushed to the disk and renamed over the target. Then the folder is
+//! flushed. Symbolic links are followed first, so a link stays and its target is replaced. As with git, the new file
+//! belongs to the caller, and other hard links keep the old content.
 
 mod lock;
 mod read;
@@ -28,12 +27,12 @@ use target::{Target, mode_of};
 /// Reads a whole file, or standard input for `-`.
 ///
 /// The path must name a regular file of at most [`MAX_FILE_SIZE`] bytes. A pipe, a device or an
-/// endless file is an error, so it is safe to read a path that a stranger has chosen. `/dev/null`
+/// endless file is an error, so it is safe to read an untrusted path. `/dev/null`
 /// is an empty file.
 ///
 /// # Errors
-/// Fails with [`NotFound`](ErrorKind::NotFound) if there is no such file; [`Invalid`](ErrorKind::Invalid) if it is not
-/// a regular file or too large; [`Io`](ErrorKind::Io) for other errors of the system.
+/// Fails with [`NotFound`](ErrorKind::NotFound) if the file does not exist, with [`Invalid`](ErrorKind::Invalid) if it
+/// is too large or not a regular file, and with [`Io`](ErrorKind::Io) for other I/O errors.
 pub fn read_file(path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
     read_or_stdin(path.as_ref()).map(|(bytes, _)| bytes)
 }
@@ -45,10 +44,9 @@ pub fn read_file(path: impl AsRef<Path>) -> Result<Vec<u8>, Error> {
 /// that killed writers of this file have left (`NAME.flynn-config-XXXXXX.tmp`).
 ///
 /// # Errors
-/// [`Invalid`](ErrorKind::Invalid) for a folder, device or pipe; [`NotFound`](ErrorKind::NotFound)
-/// if the folder does not exist; [`ReadOnly`](ErrorKind::ReadOnly) if you may not write the file or
-/// its folder; [`Io`](ErrorKind::Io) if the disk is full, for example. The old file is then
-/// unchanged.
+/// Fails with [`Invalid`](ErrorKind::Invalid) for a folder, device or pipe, with [`NotFound`](ErrorKind::NotFound) if
+/// the folder does not exist, with [`ReadOnly`](ErrorKind::ReadOnly) if you may not write the file or its folder, and
+/// with [`Io`](ErrorKind::Io) if, for example, the disk is full. The old file is then unchanged.
 ///
 /// ```
 /// # let dir = tempfile::tempdir().unwrap();
@@ -63,7 +61,7 @@ pub fn write_file(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<(),
     write(path.as_ref(), bytes.as_ref(), Mode::PUBLIC)
 }
 
-/// Changes a file under a lock beside it: see [`FlynnRc::edit`](crate::FlynnRc::edit).
+/// Changes a file under a separate lock file: see [`FlynnRc::edit`](crate::FlynnRc::edit).
 pub(crate) fn locked_edit<T, E: From<Error>>(
     path: &Path,
     change: impl FnOnce(Vec<u8>, Mode) -> Result<(T, Vec<u8>), E>,
@@ -106,8 +104,8 @@ pub(crate) fn read_shared(path: &Path) -> Result<Vec<u8>, Error> {
 
 /// Changes a file under a lock on itself. Creates the file and its folder if they are missing.
 ///
-/// The CLI takes the same lock, but writes in place, where a crash could lose the file. A CLI that
-/// waits for the lock then writes to the replaced file, and has to renew its token once more.
+/// The CLI takes the same lock, but writes in place, where a crash could lose the file. A CLI that waits for the lock
+/// then writes to the replaced file, and has to renew its token again.
 pub(crate) fn self_locked_edit(
     path: &Path,
     change: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, Error>,
@@ -131,15 +129,14 @@ fn make_private_folder(folder: &Path) -> Result<(), Error> {
     builder.create(folder).map_err(|e| Error::io("create the folder", folder, e))
 }
 
-/// Replaces a file in one step, or creates it with the mode `new`. Writes nothing if the file has
-/// the content already.
+/// Replaces a file in one step, or creates it with the mode `new`. Writes nothing if the file already has the content.
 pub(crate) fn write(path: &Path, bytes: &[u8], new: Mode) -> Result<(), Error> {
     let target = Target::resolve(path)?;
     let mode = match read(&target.path) {
         Ok((old, _)) if old == bytes => return Ok(()),
         Ok((_, mode)) => mode,
         Err(e) if e.is_not_found() => new,
-        // A file that is too large to be read can be replaced.
+        // A file that is too large to read can still be replaced.
         Err(e) => match fs::metadata(&target.path) {
             Ok(there) if there.is_file() => mode_of(&there),
             _ => return Err(e),
@@ -149,7 +146,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], new: Mode) -> Result<(), Error> {
     replace(&target.path, bytes, mode)
 }
 
-/// The content of the target, or nothing if it does not exist.
+/// Reads the content of the target, or nothing if it does not exist.
 fn read_or_empty(target: &Target) -> Result<(Vec<u8>, Mode), Error> {
     match read(&target.path) {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok((Vec::new(), Mode::default())),

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::target::{Mode, mode_of};
 use crate::{Error, ErrorKind};
 
-/// The size in bytes of the largest file that this crate reads or writes: 1 MiB. Configuration files
+/// The maximum size of a file that this crate reads or writes: 1 MiB. Configuration files
 /// have a few kilobytes, so a larger file is a mistake or endless.
 pub const MAX_FILE_SIZE: usize = 1 << 20;
 
@@ -69,7 +69,7 @@ pub(super) fn flags(options: &mut OpenOptions, flags: rustix::fs::OFlags) {
     options.custom_flags(flags.bits().cast_signed());
 }
 
-/// The kind of a file, with an article.
+/// Returns the kind of a file, with an article.
 #[cfg(unix)]
 pub(super) fn name_of(kind: FileType) -> &'static str {
     use std::os::unix::fs::FileTypeExt as _;

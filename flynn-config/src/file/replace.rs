@@ -1,4 +1,4 @@
-//! Replacing a file in one step.
+//! Replaces a file in one step.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
@@ -26,7 +26,7 @@ pub(crate) fn replace(target: &Path, bytes: &[u8], mode: Mode) -> Result<(), Err
     sync_folder(target)
 }
 
-/// Creates a file beside `target` that is locked as long as its writer lives.
+/// Creates a file next to `target` that is locked as long as its writer lives.
 fn temporary(target: &Path) -> io::Result<NamedTempFile> {
     let prefix = prefix(target);
     loop {

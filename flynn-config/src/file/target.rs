@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::read;
 use crate::{Error, ErrorKind};
 
-/// As many links as Linux follows.
+/// The limit of links to follow, as on Linux.
 const MAX_LINKS: usize = 40;
 
 /// The file at the end of symbolic links. It need not exist.
@@ -22,7 +22,7 @@ impl Target {
         for _ in 0..MAX_LINKS {
             match fs::read_link(&target) {
                 Ok(link) => target = folder(&target).join(link),
-                // Not a link, or nothing there yet.
+                // Not a link, or does not exist yet.
                 Err(_) => return Self::checked(target, path),
             }
         }
@@ -85,7 +85,7 @@ pub(super) fn folder(path: &Path) -> &Path {
 pub(crate) struct Mode(Option<u32>);
 
 impl Mode {
-    /// Those of a new file that everybody may read: 0644.
+    /// The permissions of a new file that everybody may read: 0644.
     pub(crate) const PUBLIC: Self = Self(Some(0o644));
 
     pub(crate) fn is_readable_by_others(self) -> bool {

@@ -9,8 +9,8 @@ use crate::{Error, ErrorKind};
 
 /// A `[[cluster]]` entry, as the original CLI reads it.
 ///
-/// A missing key reads as an empty string. The original CLI writes an empty string for "none", such
-/// as `GitURL = ""` after `flynn cluster add --no-git`.
+/// A missing key is an empty string. The original CLI also writes an empty string for a missing value, such as `GitURL
+/// = ""` after `flynn cluster add --no-git`.
 #[derive(Clone, Default)]
 pub struct Cluster {
     name: String,
@@ -23,7 +23,7 @@ pub struct Cluster {
     image_url: String,
     docker_push_url: String,
     context: String,
-    /// The keys that files of 2014 and 2015 have instead of `ControllerURL`.
+    /// The obsolete keys that files of 2014 and 2015 have instead of `ControllerURL`.
     obsolete: Vec<&'static str>,
 }
 
@@ -98,7 +98,7 @@ impl Cluster {
         self.domain().map(|domain| url_of_service("status", domain.trim_end_matches('/')))
     }
 
-    /// Fails for an entry that a CLI of 2014 or 2015 wrote, whose servers had another API.
+    /// Fails for an entry of a CLI of 2014 or 2015, whose servers had another API.
     pub(super) fn refuse_obsolete(&self) -> Result<(), Error> {
         if self.obsolete.is_empty() || !self.controller_url.is_empty() {
             return Ok(());

@@ -17,9 +17,9 @@ pub struct FlynnRcEdit {
 #[derive(Debug)]
 #[must_use]
 pub struct Added {
-    /// The cluster is now the default, because it is the only one or it replaced the default.
+    /// True if the cluster is now the default, because it is the only one or replaced the default.
     pub is_default: bool,
-    /// The cluster that was replaced.
+    /// The replaced cluster, if there was one.
     pub replaced: Option<Cluster>,
 }
 
@@ -63,7 +63,7 @@ impl FlynnRcEdit {
     ///
     /// # Errors
     /// Fails with [`Conflict`](ErrorKind::Conflict) if another cluster has its name, git URL, controller URL or Docker
-    /// URL; [`Invalid`](ErrorKind::Invalid) if it has no name or no domain.
+    /// URL, and with [`Invalid`](ErrorKind::Invalid) if it has no name or no domain.
     pub fn add(&mut self, new: &NewCluster) -> Result<(), Error> {
         self.add_unless(new, false).map(drop)
     }
@@ -71,12 +71,12 @@ impl FlynnRcEdit {
     /// Adds a cluster at the end of the file and removes the one that it conflicts with, as
     /// `flynn cluster add -f` does.
     ///
-    /// If the removed cluster was the default, the new one becomes it. (With the original CLI,
-    /// `default` then names a cluster that does not exist, if the names differ.)
+    /// If the removed cluster was the default, the new one becomes the default. (With the original CLI, `default` then
+    /// names a cluster that does not exist if the names differ.)
     ///
     /// # Errors
-    /// Fails with [`Conflict`](ErrorKind::Conflict) if it conflicts with several clusters; otherwise the errors of
-    /// [`add`](Self::add).
+    /// Fails with [`Conflict`](ErrorKind::Conflict) if it conflicts with several clusters. Otherwise returns the errors
+    /// of [`add`](Self::add).
     pub fn add_or_replace(&mut self, new: &NewCluster) -> Result<Added, Error> {
         self.add_unless(new, true)
     }
@@ -119,10 +119,10 @@ impl FlynnRcEdit {
         Ok(Added { is_default: self.rc.default_name() == new.name(), replaced })
     }
 
-    /// Removes the first cluster with this name. Returns `None` if there is none.
+    /// Removes the first cluster with this name. Returns `None` if there is no such cluster.
     ///
-    /// If it was the default, the first cluster that is left becomes the default. `default` is
-    /// removed with the last cluster, and the file is then empty, unless it holds something else.
+    /// If it was the default, the first remaining cluster becomes the default. `default` is removed with the last
+    /// cluster, and the file is then empty unless it contains something else.
     ///
     /// Also removes the entry's sub-tables, the comments on its lines, the comment lines directly
     /// above it (except at the top of the file), and those directly below it, unless they are
@@ -160,7 +160,7 @@ impl FlynnRcEdit {
         self.rc.set_default(name)
     }
 
-    /// Returns the first cluster with this name, to change it.
+    /// Returns the first cluster with this name for editing.
     ///
     /// # Errors
     /// Fails with [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no such cluster.
@@ -252,8 +252,9 @@ impl ClusterEdit<'_> {
 
     /// Sets all URLs to those of another domain, as `flynn cluster migrate-domain` does.
     ///
-    /// Sets the controller, git and Docker URLs, the image URL if there is one (clusters of 2016
-    /// have no image service), and the dashboard and OAuth URLs if they belong to the old domain. The domain can have a port, which the original CLI drops.
+    /// Sets the controller, git and Docker URLs, the image URL if there is one (clusters of 2016 do not have an image
+    /// service), and the dashboard and OAuth URLs if they belong to the old domain. The domain can have a port, which
+    /// the original CLI drops.
     ///
     /// # Errors
     /// See [`ClusterEdit`].
@@ -282,7 +283,7 @@ impl ClusterEdit<'_> {
     }
 }
 
-/// Why two clusters cannot be in one file, by the rules of the original CLI.
+/// Returns why two clusters cannot be in one file, by the rules of the original CLI.
 fn conflict(old: &Cluster, new: &Cluster) -> Option<String> {
     let taken = |url: &str| format!("a cluster with the URL {url:?} already exists");
     if old.name() == new.name() {
@@ -298,7 +299,7 @@ fn conflict(old: &Cluster, new: &Cluster) -> Option<String> {
     }
 }
 
-/// The URL of one of the cluster's own services, on another domain.
+/// Returns the URL of one of the cluster's own services on another domain.
 fn moved(url: &str, old: &str, new: &str) -> Option<String> {
     ["auth", "controller", "dashboard"].into_iter().find_map(|service| {
         let rest = url.strip_prefix(&url_of_service(service, old))?;

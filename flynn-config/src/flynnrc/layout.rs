@@ -1,4 +1,4 @@
-//! Reading a `.flynnrc`: its clusters and their places in the text.
+//! Parses a `.flynnrc` into its clusters and their places in the text.
 
 use std::ops::Range;
 
@@ -27,7 +27,7 @@ pub(crate) struct EntrySpan {
     pub(crate) body: usize,
 }
 
-/// How a cluster is written.
+/// The syntax of a cluster.
 #[derive(Debug, Clone)]
 pub(crate) enum EntryForm {
     /// `[[cluster]]`, with the headers of the entry and of its sub-tables.
@@ -45,7 +45,7 @@ pub(crate) struct Header {
     pub(crate) floor: usize,
 }
 
-/// How the list of clusters is written.
+/// The syntax of the list of clusters.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ListForm {
     Tables,
@@ -60,7 +60,7 @@ pub(crate) struct Layout {
     pub(crate) clusters: Vec<Cluster>,
     pub(crate) places: Vec<EntrySpan>,
     pub(crate) list: ListForm,
-    /// Has `[[server]]` entries, as files before August 2014 do.
+    /// True if there are `[[server]]` entries, as in files before August 2014.
     pub(crate) has_servers: bool,
     /// The end of the last top-level value, or 0.
     pub(crate) root_body: usize,

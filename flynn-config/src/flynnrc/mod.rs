@@ -1,4 +1,4 @@
-//! `~/.flynnrc`: a person's clusters and their keys.
+//! `~/.flynnrc`: the user's clusters and their keys.
 
 mod cluster;
 mod edit;
@@ -45,7 +45,7 @@ pub struct FlynnRc {
 }
 
 impl FlynnRc {
-    /// Reads a `.flynnrc` from memory.
+    /// Parses the text of a `.flynnrc`.
     ///
     /// # Errors
     /// Fails with [`Syntax`](crate::ErrorKind::Syntax) with line and column if the text is not TOML, or a known key has
@@ -65,11 +65,12 @@ impl FlynnRc {
         Self::from_bytes(bytes, mode, path)
     }
 
-    /// Reads the file that the original CLI reads: `$FLYNNRC`, or else `~/.flynnrc` (on Windows
+    /// Reads the file that the original CLI reads: `$FLYNNRC` if it is set, otherwise `~/.flynnrc` (on Windows
     /// `%APPDATA%\flynn\flynnrc`).
     ///
     /// # Errors
-    /// Returns the errors of [`load`](Self::load); [`NotFound`](crate::ErrorKind::NotFound) if there is no home folder.
+    /// Returns the errors of [`load`](Self::load), and [`NotFound`](crate::ErrorKind::NotFound) if there is no home
+    /// folder.
     pub fn load_default() -> Result<Self, Error> {
         Self::load(Locations::from_env()?.flynnrc())
     }
@@ -86,13 +87,12 @@ impl FlynnRc {
     /// other hard links keep the old content.
     ///
     /// # Errors
-    /// Those of [`load`](Self::load) and of `change`; [`Locked`](crate::ErrorKind::Locked) if
-    /// another program holds the lock for [10 seconds](crate::LOCK_TIMEOUT) without a change of the
-    /// file; [`Invalid`](crate::ErrorKind::Invalid) for a folder, device or pipe;
-    /// [`ReadOnly`](crate::ErrorKind::ReadOnly) if you may not write the file or its folder, or the
-    /// lock file belongs to another user; [`Io`](crate::ErrorKind::Io) if the disk is full, for
-    /// example, in which case the file is unchanged. If only flushing the folder fails, the file is
-    /// written and the error says so.
+    /// Returns the errors of [`load`](Self::load) and of `change`. Fails with [`Locked`](crate::ErrorKind::Locked) if
+    /// another program holds the lock for [10 seconds](crate::LOCK_TIMEOUT) without a change of the file, with
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a folder, device or pipe, with
+    /// [`ReadOnly`](crate::ErrorKind::ReadOnly) if you may not write the file or its folder, or the lock file belongs
+    /// to another user, and with [`Io`](crate::ErrorKind::Io) if, for example, the disk is full; the file is then
+    /// unchanged. If only flushing the folder fails, the file is written and the error says so.
     ///
     /// ```
     /// # let home = tempfile::tempdir().unwrap();
@@ -117,7 +117,7 @@ impl FlynnRc {
         })
     }
 
-    /// Returns the result of an edit of this text, without writing a file, for a dry run.
+    /// Returns the result of an edit without writing a file, for a dry run.
     ///
     /// # Errors
     /// Returns the errors of `change`.
@@ -140,7 +140,7 @@ impl FlynnRc {
         self.clusters().iter().find(|cluster| cluster.name() == name)
     }
 
-    /// Returns the value of `default`, or an empty string. There may be no such cluster.
+    /// Returns the value of `default`, or an empty string. The cluster may not exist.
     pub fn default_name(&self) -> &str {
         self.layout.default.as_ref().map_or("", |(_, name)| name)
     }
@@ -154,7 +154,7 @@ impl FlynnRc {
         }
     }
 
-    /// Returns the text of the file, with the keys in it.
+    /// Returns the text of the file. It contains the keys.
     pub fn as_str(&self) -> &str {
         &self.text
     }

@@ -2,7 +2,7 @@
 
 use super::cluster::{Cluster, Field};
 
-/// A new cluster, made from the arguments of `flynn cluster add`.
+/// A new cluster, described by the arguments of `flynn cluster add`.
 ///
 /// ```
 /// use flynn_config::NewCluster;

@@ -1,16 +1,16 @@
-//! Selecting a cluster.
+//! Selects a cluster.
 
 use super::{Cluster, FlynnRc};
 use crate::{Error, ErrorKind};
 
 impl FlynnRc {
-    /// Returns the cluster named by the argument, or else by `$FLYNN_CLUSTER`, or else by `default`,
-    /// or else the first one.
+    /// Returns the cluster named by the argument. Without an argument, returns the one named by `$FLYNN_CLUSTER`, or by
+    /// `default`, or the first one.
     ///
     /// # Errors
-    /// Fails with [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no cluster with this name;
-    /// [`NoClusters`](ErrorKind::NoClusters) if there are none; [`Unsupported`](ErrorKind::Unsupported) for an entry of
-    /// 2014 or 2015.
+    /// Fails with [`UnknownCluster`](ErrorKind::UnknownCluster) if there is no cluster with this name, with
+    /// [`NoClusters`](ErrorKind::NoClusters) if the file has no clusters, and with
+    /// [`Unsupported`](ErrorKind::Unsupported) for an entry of 2014 or 2015.
     pub fn select(&self, argument: Option<&str>) -> Result<&Cluster, Error> {
         self.select_from(argument, std::env::var("FLYNN_CLUSTER").ok().as_deref())
     }
@@ -44,7 +44,7 @@ impl FlynnRc {
         })
     }
 
-    /// An unknown cluster: the error lists the known ones.
+    /// Returns the error for an unknown cluster, which lists the known ones.
     pub(super) fn unknown(&self, name: &str) -> Error {
         let names: Vec<_> = self.clusters().iter().map(|c| format!("{:?}", c.name())).collect();
         let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };

@@ -13,7 +13,7 @@ use crate::text::{
 const COMMENT: &[u8] = b"#";
 
 impl FlynnRc {
-    /// Applies splices and reads the result again; the document stays as it was on an error.
+    /// Applies splices and parses the result again. On an error, the document stays unchanged.
     fn splice(&mut self, splices: &[Splice]) -> Result<(), Error> {
         let text = String::from_utf8(spliced(self.text.as_bytes(), splices))
             .map_err(|e| Error::syntax(e.as_bytes(), e.utf8_error().valid_up_to(), "not UTF-8"))?;
@@ -22,14 +22,14 @@ impl FlynnRc {
         Ok(())
     }
 
-    /// Replaces a string. Only offsets change, so the file need not be read again.
+    /// Replaces a string. Only offsets change, so the file need not be parsed again.
     fn overwrite(&mut self, value: &Range<usize>, with: &str) {
         self.text.replace_range(value.clone(), with);
         self.layout.shift(value, with.len());
     }
 
-    /// Sets `field` of the cluster at `index`, or removes it if the original CLI would not write it
-    /// empty.
+    /// Sets `field` of the cluster at `index`. Removes it if the value is empty and the original CLI would not write
+    /// it.
     pub(super) fn set_field(
         &mut self,
         index: usize,
@@ -107,7 +107,7 @@ impl FlynnRc {
         let splice = match &self.layout.list {
             ListForm::Tables => {
                 let nl = line_end(text, content_end(text));
-                // `[[cluster]]` beside `[[Cluster]]` would be a second key.
+                // `[[cluster]]` next to `[[Cluster]]` would be a second key.
                 let header = self.layout.places.first().and_then(|place| match &place.form {
                     EntryForm::Tables(headers) => self.text.get(headers.first()?.at.clone()),
                     EntryForm::Inline(_) => None,
@@ -115,7 +115,7 @@ impl FlynnRc {
                 let header = header.unwrap_or("[[cluster]]");
                 let entry = pairs.fold(header.to_owned(), |entry, pair| entry + nl + "  " + &pair);
                 match content_end(text) {
-                    // Only white space and perhaps a byte order mark.
+                    // Only white space, and possibly a byte order mark.
                     end if self.text.trim_start_matches('\u{feff}').trim().is_empty() => {
                         let start = end.min(crate::text::bom_len(text));
                         Splice::new(start..text.len(), format!("{entry}{nl}{nl}"))

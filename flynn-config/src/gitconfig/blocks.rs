@@ -19,26 +19,24 @@ use crate::url::is_same_url;
 ///     helper = /usr/local/bin/flynn git-credentials
 /// ```
 ///
-/// Includes the sections of equal URLs: in another case, with a slash at the end, or with the
-/// default port.
+/// Includes the sections of equivalent URLs: in another case, with a slash at the end, or with the default port.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FlynnBlocks {
     /// The `sslCAInfo` settings as they are written. git uses the last one.
     pub ca_files: Vec<Setting>,
-    /// The `helper` settings in the order in which git asks them. An empty one cancels those before
-    /// it.
+    /// The `helper` settings in the order in which git asks them. An empty one cancels the helpers before it.
     pub helpers: Vec<Setting>,
     ca_file: Option<PathBuf>,
 }
 
 /// A setting of a Flynn block.
 ///
-/// `Debug` shows only Flynn's helpers: others can have a password in them.
+/// `Debug` shows only Flynn's helpers, because others can contain a password.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Setting {
-    /// The key, with the section as it is spelled.
+    /// The key, with the section spelled as in the file.
     pub key: String,
     /// The value.
     pub value: String,
@@ -86,7 +84,7 @@ impl FlynnBlocks {
 }
 
 impl GitConfig {
-    /// Returns the settings of a cluster's git URL, also those in included files.
+    /// Returns the settings of a cluster's git URL, including those in included files.
     pub fn flynn_blocks(&self, git_url: &str) -> FlynnBlocks {
         let ca_files = self.settings("http", git_url, "sslCAInfo");
         let ca_file = ca_files.last().map(|setting| {
@@ -119,14 +117,14 @@ impl GitConfig {
 }
 
 impl File {
-    /// The sections about `git_url`: their indices and names.
+    /// Returns the indices and names of the sections about `git_url`.
     pub(super) fn sections_about(&self, base: &str, git_url: &str) -> Vec<(usize, String)> {
         let sections = self.parsed.sections.iter().enumerate();
         let about = |(index, section)| Some((index, self.name_about(section, base, git_url)?));
         sections.filter_map(about).collect()
     }
 
-    /// The name of a section, if it is `[base "URL"]` with a URL that is `git_url` to git.
+    /// Returns the name of a section, if it is `[base "URL"]` with a URL that git considers equal to `git_url`.
     fn name_about(&self, section: &Section, base: &str, git_url: &str) -> Option<String> {
         let spelled = self.text.get(section.base.clone())?;
         let raw = self.text.get(section.subsection.clone()?)?;
@@ -139,8 +137,8 @@ impl File {
     }
 }
 
-/// A helper as it can be shown. Another helper than Flynn's can have a password in it, and so can a
-/// variable that is set for it, or the place of the variable.
+/// Returns the text of a helper that is safe to show. Helpers other than Flynn's can contain a password, as can a
+/// variable that is set for it.
 pub(super) fn shown_helper(value: &str) -> &str {
     let may = match value.strip_prefix(KEY_FROM_VARIABLE) {
         Some(rest) => reads_a_variable(rest),

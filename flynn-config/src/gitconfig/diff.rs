@@ -1,4 +1,4 @@
-//! A change as a diff of lines, without the secrets in them.
+//! Shows a change as a line diff without secrets.
 
 use std::ops::Range;
 
@@ -7,27 +7,27 @@ use super::blocks::is_flynn_helper;
 use super::parse::parse;
 use crate::text::{Splice, line_start, next_line, spliced};
 
-/// Bytes of the old text, and those of the new text in their place.
+/// A range of the old text, and the new text that replaces it.
 struct Hunk {
     old: Range<usize>,
     new: Range<usize>,
 }
 
-/// A line, and how it is shown. Lines that are shown alike can differ.
+/// A line and its shown form. Different lines can have the same shown form.
 #[derive(PartialEq)]
 struct Line<'a> {
     raw: &'a [u8],
     shown: String,
 }
 
-/// Returns what splices do to a text as lines, with `-` before removed and `+` before added ones.
+/// Returns the changes that splices make as lines, with `-` before removed and `+` before added ones.
 pub(super) fn diff(old: &[u8], splices: &[Splice]) -> Vec<String> {
     let new = spliced(old, splices);
     let hunks = hunks(old, splices);
     hunks.iter().flat_map(|hunk| diff_of(old, &new, hunk)).collect()
 }
 
-/// Splices that touch the same line make one hunk.
+/// Groups splices into hunks. Splices that touch the same line are one hunk.
 fn hunks(old: &[u8], splices: &[Splice]) -> Vec<Hunk> {
     let mut hunks: Vec<Hunk> = Vec::new();
     let (mut at, mut new) = (0, 0);
@@ -70,7 +70,7 @@ fn lines(text: &[u8], range: Range<usize>) -> &[u8] {
     text.get(start..end).unwrap_or_default()
 }
 
-/// One line per header, variable and comment. Only the settings of Flynn's blocks show their value.
+/// Returns one line per header, variable and comment. Only the settings of Flynn's blocks show their value.
 fn shown(text: &[u8]) -> Vec<Line<'_>> {
     // Whole lines of a valid file are a valid file.
     let Ok(parsed) = parse(text) else { return vec![Line { raw: text, shown: "...".to_owned() }] };
@@ -109,7 +109,7 @@ fn shown(text: &[u8]) -> Vec<Line<'_>> {
     lines
 }
 
-/// A line for each comment line in a gap between two items.
+/// Returns a line for each comment line in a gap between two items.
 fn comments(text: &[u8], gap: Range<usize>) -> impl Iterator<Item = Line<'_>> {
     let lines = text.get(gap).unwrap_or_default().split(|&b| b == b'\n');
     let comment = |line: &&[u8]| {

@@ -1,4 +1,4 @@
-//! Editing one git configuration file.
+//! Edits one git configuration file.
 
 use super::splices::Splices;
 use super::{BlockChange, File, GitConfig, Includes, Plan};
@@ -7,7 +7,7 @@ use crate::text::spliced;
 
 /// A git configuration that is being changed: the argument of [`GitConfig::edit`].
 ///
-/// Its methods change the file itself, and none of the files it includes.
+/// Its methods change only the file itself, not the files that it includes.
 #[derive(Debug, Clone)]
 pub struct GitConfigEdit {
     config: GitConfig,
@@ -27,62 +27,61 @@ impl GitConfigEdit {
         &self.config
     }
 
-    /// Sets a key that has one value or none.
+    /// Sets a key that has at most one value.
     ///
     /// Replaces the old value, or adds one as [`add`](Self::add) does.
     ///
     /// # Errors
-    /// Fails with [`SeveralValues`](crate::ErrorKind::SeveralValues) if the key has more than one value;
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a key or value that git cannot hold.
+    /// Fails with [`SeveralValues`](crate::ErrorKind::SeveralValues) if the key has more than one value, and with
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a key or value that a git configuration cannot hold.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
         self.change(|splices| splices.set(key, value))
     }
 
     /// Adds a value to a key.
     ///
-    /// The value goes to the end of the last section of that name. If there is none, a new section
-    /// goes to the end of the file, spelled as in `key`.
+    /// The value is added at the end of the last section of that name. If there is none, a new section is added at the
+    /// end of the file, spelled as in `key`.
     ///
     /// # Errors
-    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a key or value that git cannot hold.
+    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a key or value that a git configuration cannot hold.
     pub fn add(&mut self, key: &str, value: &str) -> Result<(), Error> {
         self.change(|splices| splices.add(key, value))
     }
 
-    /// Removes a key that has one value. Returns false if the key has none.
+    /// Removes a key that has at most one value. Returns false if the key does not exist.
     ///
     /// As with git, a section that is then empty is removed too, unless there is a comment in it
     /// or between it and the line before.
     ///
     /// # Errors
-    /// Fails with [`SeveralValues`](crate::ErrorKind::SeveralValues) if the key has more than one value;
-    /// [`Invalid`](crate::ErrorKind::Invalid) for a key that git cannot hold.
+    /// Fails with [`SeveralValues`](crate::ErrorKind::SeveralValues) if the key has more than one value, and with
+    /// [`Invalid`](crate::ErrorKind::Invalid) for a key that a git configuration cannot hold.
     pub fn unset(&mut self, key: &str) -> Result<bool, Error> {
         self.change(|splices| splices.unset(key))
     }
 
-    /// Removes all values of a key. Returns how many there were.
+    /// Removes all values of a key. Returns the number of removed values.
     ///
     /// # Errors
-    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a key that git cannot hold.
+    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a key that a git configuration cannot hold.
     pub fn unset_all(&mut self, key: &str) -> Result<usize, Error> {
         self.change(|splices| splices.unset_all(key))
     }
 
-    /// Removes all sections with a name such as `core` or `http.https://git.example.com`. Returns
-    /// how many there were.
+    /// Removes all sections with a name such as `core` or `http.https://git.example.com`. Returns the number of removed
+    /// sections.
     ///
-    /// The part before the first dot matches in any case; `git config --remove-section` compares
-    /// it as it is spelled. The comment lines directly above a section are removed with it; those
-    /// above the next section stay.
+    /// The part before the first dot is case-insensitive, unlike in `git config --remove-section`. The comment lines
+    /// directly above a section are removed with it; those above the next section stay.
     ///
     /// # Errors
-    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a name that git cannot hold.
+    /// Fails with [`Invalid`](crate::ErrorKind::Invalid) for a name that a git configuration cannot hold.
     pub fn remove_section(&mut self, name: &str) -> Result<usize, Error> {
         self.change(|splices| splices.remove_section(name))
     }
 
-    /// Plans a change of the Flynn blocks for `git_url` in the file as it is now.
+    /// Plans a change of the Flynn blocks for `git_url`, including the changes so far.
     ///
     /// Also reads the included files, as [`GitConfig::load`] does, so that the plan knows the
     /// settings that are [out of reach](Plan::out_of_reach).
@@ -96,7 +95,7 @@ impl GitConfigEdit {
         }
     }
 
-    /// Makes the change of a plan, in the file as it is now.
+    /// Applies a plan, including the changes so far.
     ///
     /// # Errors
     /// Returns the errors of [`GitConfig::plan`].
@@ -104,8 +103,7 @@ impl GitConfigEdit {
         self.change(|splices| splices.change_blocks(&plan.git_url, &plan.change))
     }
 
-    /// Works out splices for the file and applies them. The file is parsed once, however many
-    /// there are.
+    /// Computes splices for the file and applies them. The file is parsed once for all splices.
     fn change<T>(
         &mut self,
         splices_for: impl FnOnce(&mut Splices<'_>) -> Result<T, Error>,

@@ -7,7 +7,7 @@ use super::key::Key;
 use super::plan::path_str;
 use crate::{Error, ErrorKind};
 
-/// The most settings that git accepts (`config.c`, "too many entries").
+/// The maximum number of settings that git accepts (`config.c`, "too many entries").
 const MOST: usize = 0x7fff_ffff;
 
 /// git configuration in environment variables: `GIT_CONFIG_COUNT`, `GIT_CONFIG_KEY_0`,
@@ -37,12 +37,11 @@ impl Environment {
         Self::default()
     }
 
-    /// Creates an environment that follows the settings which the process already has. `count` is the
-    /// value of `GIT_CONFIG_COUNT`, or empty.
+    /// Creates an environment that adds to the settings of the process. `count` is the value of `GIT_CONFIG_COUNT`, or
+    /// empty.
     ///
     /// # Errors
-    /// Fails with [`Invalid`](ErrorKind::Invalid) if git refuses the count: it is not a number, or is more than 2³¹ -
-    /// 1.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) if git refuses the count: it is not a number or larger than 2³¹ - 1.
     pub fn after(count: &str) -> Result<Self, Error> {
         let first = match count {
             "" => Some(0),
@@ -56,7 +55,8 @@ impl Environment {
     /// Adds a setting.
     ///
     /// # Errors
-    /// Fails with [`Invalid`](ErrorKind::Invalid) for a key that git cannot hold, and for more than 2³¹ - 1 settings.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) for a key that a git configuration cannot hold, and for more than 2³¹
+    /// - 1 settings.
     pub fn set(mut self, key: &str, value: &str) -> Result<Self, Error> {
         Key::parse(key)?;
         if self.first + self.settings.len() >= MOST {

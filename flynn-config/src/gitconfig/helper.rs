@@ -12,12 +12,12 @@ pub(super) const KEY_FROM_VARIABLE: &str =
 
 /// The value of a credential helper for git: a name, or a command for the shell.
 ///
-/// `Debug` shows only Flynn's helpers: others can have a password in them.
+/// `Debug` shows only Flynn's helpers, because others can contain a password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Helper(String);
 
 impl Helper {
-    /// Returns a command of an absolute path and arguments, such as
+    /// Returns a helper that runs a program by its absolute path with arguments, such as
     /// `/usr/local/bin/flynn git-credentials`.
     ///
     /// git passes it to a shell, so a path with spaces or other special characters is quoted and
@@ -40,12 +40,12 @@ impl Helper {
         Self(name.to_owned())
     }
 
-    /// Returns a helper that reads the cluster's key from an environment variable, for CI. The key is
-    /// in no file and on no command line.
+    /// Returns a helper that reads the cluster's key from an environment variable, for CI. The key is then neither in a
+    /// file nor on a command line.
     ///
     /// # Errors
-    /// Fails with [`Invalid`](ErrorKind::Invalid) if the name is not that of a shell variable, which has letters,
-    /// digits and `_`, and does not start with a digit.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) if it is not the name of a shell variable: letters, digits and `_`,
+    /// not starting with a digit.
     pub fn key_from_variable(variable: &str) -> Result<Self, Error> {
         if !is_variable(variable) {
             // The name can be the key itself, so do not show it.
@@ -82,7 +82,7 @@ fn with_slashes(path: &str) -> String {
     if drive || path.starts_with("\\\\") { path.replace('\\', "/") } else { path.to_owned() }
 }
 
-/// A word for a POSIX shell, in quotes if it needs them.
+/// Returns a word for a POSIX shell, in quotes if it needs them.
 pub(crate) fn shell_word(word: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./:+,=@%".contains(&b) || b >= 0x80;
     if !word.is_empty() && word.bytes().all(plain) {

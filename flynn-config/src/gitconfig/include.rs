@@ -7,11 +7,11 @@ use super::{File, GitConfig};
 use crate::file;
 use crate::{Error, ErrorKind, Locations};
 
-/// The limit of git.
+/// git's limit of nested includes.
 const MAX_DEPTH: usize = 10;
 
-/// The most files and bytes that a configuration can include. git has no such limit, so a few files
-/// that include each other can keep it busy for years.
+/// The maximum number of files that a configuration can include. git has no such limit, so a few files that include
+/// each other can keep it busy for years.
 const MAX_FILES: usize = 1000;
 const MAX_BYTES: usize = 8 << 20;
 
@@ -37,7 +37,7 @@ impl Includes {
         Self { home, git_dir: None }
     }
 
-    /// Reads as git does in a repository. `git_dir` is its `.git` folder.
+    /// Follows conditional includes as git does in a repository. `git_dir` is its `.git` folder.
     pub fn in_repository(self, git_dir: impl Into<PathBuf>) -> Self {
         Self { git_dir: Some(git_dir.into()), ..self }
     }
@@ -59,7 +59,7 @@ impl Includes {
         Ok(config)
     }
 
-    /// With the home folder of the current user.
+    /// Uses the home folder of the current user.
     pub(super) fn from_env() -> Self {
         Self::new(home())
     }
@@ -154,7 +154,7 @@ pub(super) fn home() -> Option<PathBuf> {
     Locations::from_env().ok().map(|locations| locations.home().to_owned())
 }
 
-/// A path with the home folder for `~`.
+/// Replaces `~` in a path by the home folder.
 pub(super) fn expanded(path: &Path, home: Option<&Path>) -> Result<PathBuf, &'static str> {
     if !path.as_os_str().as_encoded_bytes().starts_with(b"~") {
         return Ok(path.to_owned());

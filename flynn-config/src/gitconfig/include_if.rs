@@ -28,7 +28,7 @@ impl IncludeContext<'_> {
         }
     }
 
-    /// Returns whether the pattern matches the real path of the repository or the path that was given.
+    /// Returns whether the pattern matches the real path of the repository or the given path.
     fn in_repository(&self, pattern: &str, fold_case: bool) -> bool {
         let (Some(git_dir), Some((folder, pattern))) = (self.git_dir, self.expanded(pattern))
         else {

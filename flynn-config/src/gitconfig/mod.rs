@@ -1,4 +1,4 @@
-//! Reading and editing git's configuration.
+//! Reads and edits git's configuration.
 
 mod blocks;
 mod diff;
@@ -55,7 +55,7 @@ pub struct GitConfig {
     home: Option<PathBuf>,
 }
 
-/// One file and where its sections and variables are.
+/// One file, with the places of its sections and variables.
 #[derive(Clone, Default)]
 pub(crate) struct File {
     pub(crate) path: Option<PathBuf>,
@@ -71,8 +71,7 @@ pub(crate) struct Entry<'a> {
 }
 
 impl GitConfig {
-    /// Reads a configuration from memory, without the files that it includes and without a home for
-    /// `~`.
+    /// Parses the text of a configuration. Ignores the files that it includes, and has no home folder for `~`.
     ///
     /// # Errors
     /// Fails with [`Syntax`](crate::ErrorKind::Syntax) with line and column if git would refuse it.
@@ -87,13 +86,14 @@ impl GitConfig {
     ///
     /// # Errors
     /// Returns the errors of [`read_file`](crate::read_file) and [`parse`](Self::parse). A missing included file is
-    /// skipped, as git does. [`Invalid`](crate::ErrorKind::Invalid) also if includes are more than ten deep, have no
-    /// path, or have one in the home of another user (`~name/`), and if the files are too many or too large.
+    /// skipped, as git does. Also fails with [`Invalid`](crate::ErrorKind::Invalid) if includes are nested more than
+    /// ten deep, lack a path, or have a path in the home of another user (`~name/`), and if the files are too many or
+    /// too large.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, Error> {
         Includes::from_env().load(path)
     }
 
-    /// Changes the file at `path`, and none of the files that it includes.
+    /// Changes the file at `path`, but not the files that it includes.
     ///
     /// Takes git's own lock, which is the new file `<path>.lock`. Then reads the file, calls
     /// `change`, and renames the new file over the old one. Changes only the bytes that it must.
@@ -101,10 +101,10 @@ impl GitConfig {
     /// modes and links as [`FlynnRc::edit`](crate::FlynnRc::edit) does.
     ///
     /// # Errors
-    /// Returns the errors of [`parse`](Self::parse) and of `change`; [`Locked`](crate::ErrorKind::Locked), with the age
-    /// of the lock, if the lock file exists for [10 seconds](crate::LOCK_TIMEOUT) without a change; otherwise the
-    /// errors of [`FlynnRc::edit`](crate::FlynnRc::edit). [`Invalid`](crate::ErrorKind::Invalid) also for
-    /// `GIT_CONFIG_GLOBAL=/dev/null`, which git replaces by a file.
+    /// Returns the errors of [`parse`](Self::parse), of `change` and of [`FlynnRc::edit`](crate::FlynnRc::edit). Fails
+    /// with [`Locked`](crate::ErrorKind::Locked), with the age of the lock, if the lock file exists for [10
+    /// seconds](crate::LOCK_TIMEOUT) without a change, and with [`Invalid`](crate::ErrorKind::Invalid) for
+    /// `GIT_CONFIG_GLOBAL=/dev/null`, which git would replace by a file.
     pub fn edit<T, E: From<Error>>(
         path: impl AsRef<Path>,
         change: impl FnOnce(&mut GitConfigEdit) -> Result<T, E>,
@@ -118,7 +118,7 @@ impl GitConfig {
         })
     }
 
-    /// Returns the result of an edit of the file itself, without writing it, for a dry run.
+    /// Returns the result of an edit without writing the file, for a dry run.
     ///
     /// # Errors
     /// Returns the errors of `change`.
@@ -131,8 +131,8 @@ impl GitConfig {
         Ok(edit.into_config())
     }
 
-    /// Returns the last value of a key, `section.variable` or `section.subsection.variable`. `None`
-    /// also for a key that is not valid.
+    /// Returns the last value of a key, `section.variable` or `section.subsection.variable`. Returns `None` for a key
+    /// that is missing or not valid.
     pub fn get(&self, key: &str) -> Option<Value<'_>> {
         self.find(key).last().map(|entry| entry.value())
     }
@@ -155,7 +155,7 @@ impl GitConfig {
         self.files.first().map_or(&[], |file| &file.text)
     }
 
-    /// The file itself without the included ones.
+    /// Returns the file itself without the included ones.
     fn own(&self) -> Self {
         match self.files.first() {
             Some(file) => Self::from_file(file.clone(), self.home.clone()),
@@ -207,7 +207,7 @@ impl File {
 }
 
 impl<'a> Entry<'a> {
-    /// The name of the variable as it is spelled.
+    /// Returns the name of the variable as it is spelled.
     pub(crate) fn name(&self) -> &'a [u8] {
         self.file.text.get(self.variable.name.clone()).unwrap_or_default()
     }

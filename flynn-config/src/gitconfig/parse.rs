@@ -37,7 +37,7 @@ pub(crate) struct Parsed {
 
 /// Parses a file. Fails where git fails.
 ///
-/// Also fails at a NUL byte outside of a comment, where git cuts off a name or value.
+/// Also fails at a NUL byte outside a comment, where git truncates a name or value.
 pub(crate) fn parse(text: &[u8]) -> Result<Parsed, Error> {
     let start = bom_len(text);
     // git gives up in the middle of a broken byte order mark.
@@ -218,7 +218,7 @@ impl Parser<'_> {
     }
 }
 
-/// White space as git's `isspace` has it, without vertical tab and form feed.
+/// Returns whether git's `isspace` accepts the byte. It excludes vertical tab and form feed.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }

@@ -1,4 +1,4 @@
-//! Changing the Flynn blocks: a plan to show, and the splices behind it.
+//! Plans changes of the Flynn blocks.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,24 +17,24 @@ use crate::{Error, ErrorKind};
 pub enum BlockChange {
     /// Writes both blocks, as `flynn cluster add` does.
     ///
-    /// Replaces the settings that are there, also a single helper of another program. If there are
-    /// several helpers, replaces Flynn's and keeps the others.
+    /// Replaces existing settings, including a single helper of another program. If there are several helpers, replaces
+    /// Flynn's and keeps the others.
     Install {
         /// The CA file. `None` removes `sslCAInfo`.
         ca_file: Option<PathBuf>,
         /// The credential helper.
         helper: Helper,
     },
-    /// Sets `sslCAInfo` to this file, for a certificate of a private authority.
+    /// Sets `sslCAInfo` to this file, for a certificate of a private CA.
     SetCa(PathBuf),
-    /// Removes `sslCAInfo`, for a certificate of a public authority.
+    /// Removes `sslCAInfo`, for a certificate of a public CA.
     ///
     /// As with `git config --unset`, a section that is then empty is removed too, unless there are
     /// comments: see [`GitConfigEdit::unset`](super::GitConfigEdit::unset).
     DropCa,
     /// Removes `sslCAInfo` and Flynn's helpers.
     ///
-    /// A section that holds nothing else is removed with its comments. Other settings, such as a
+    /// A section without other settings is removed with its comments. Other settings, such as a
     /// `proxy` or another helper, stay; `flynn cluster remove` removes both sections.
     Remove,
 }
@@ -59,8 +59,8 @@ impl Plan {
         self.splices.is_empty()
     }
 
-    /// Returns the settings that the change concerns and cannot reach, because they are in included
-    /// files. git keeps using them, so tell the user.
+    /// Returns settings that the change does not affect because they are in included files. git keeps using them, so
+    /// tell the user.
     pub fn out_of_reach(&self) -> &[Setting] {
         &self.out_of_reach
     }
@@ -150,8 +150,8 @@ impl Splices<'_> {
         }
     }
 
-    /// Sets one variable of a block: replaces a single old value, or the last of several that
-    /// `is_own`, or adds one to the others.
+    /// Sets one variable of a block. Replaces a single old value, or the last of several values that `is_own`;
+    /// otherwise adds one.
     fn install(
         &mut self,
         git_url: &str,
@@ -201,7 +201,7 @@ fn is_ca(entry: &Entry<'_>) -> bool {
     entry.name().eq_ignore_ascii_case(b"sslCAInfo")
 }
 
-/// A path as text, which is what a git configuration holds.
+/// Returns a path as text, as a git configuration needs it.
 pub(super) fn path_str(path: &Path) -> Result<&str, Error> {
     path.to_str().ok_or_else(|| Error::new(ErrorKind::Invalid, "the path is not UTF-8").at(path))
 }

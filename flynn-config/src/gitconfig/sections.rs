@@ -44,7 +44,7 @@ impl File {
         let (name, end) = (variable.name.start, variable.value.end);
         match indentation(&self.text, name) {
             Some(indent) => name - indent.len()..next_line(&self.text, end),
-            // It shares the line with its header, which keeps the comment.
+            // The variable shares the line with its header, which keeps the comment.
             None => content_end(self.text.get(..name).unwrap_or_default())..end,
         }
     }
@@ -60,8 +60,8 @@ impl File {
         blank(above..header.start) && from.zip(to).all(|(from, to)| blank(from..to))
     }
 
-    /// The end of the last line before a section that is neither blank nor a comment. A comment on
-    /// that line belongs to it, also on one that a `\` continues the value to.
+    /// Returns the end of the last line before a section that is neither blank nor a comment. A comment at the end of
+    /// that line belongs to it, even if a `\` has continued the value to that line.
     fn floor(&self, section: usize) -> usize {
         let end = if let Some(before) = section.checked_sub(1) {
             self.body(before)
@@ -78,8 +78,8 @@ impl File {
         self.parsed.sections.get(section + 1).map_or(self.text.len(), |next| next.header.start)
     }
 
-    /// What to insert at `at`, the end of a line, so that the next byte starts a new one. A value
-    /// that continues on the next line, because it ends with `\`, takes a second line end.
+    /// Returns the text to insert at `at`, the end of a line, so that the next byte starts a new line. A value that
+    /// ends with `\` continues on the next line, so it needs a second line end.
     pub(super) fn line_break(&self, at: usize) -> String {
         let nl = line_end(&self.text, at);
         let ends_here = |v: &&Variable| v.equals.is_some() && v.value.end == at;

@@ -8,7 +8,7 @@ use super::{Entry, File};
 use crate::text::{Splice, line_end, line_stop, spliced};
 use crate::{Error, ErrorKind};
 
-/// Splices of one file. All are worked out for the file as it was read.
+/// Splices of one file. Their offsets refer to the file as it was read.
 pub(super) struct Splices<'a> {
     file: &'a File,
     list: Vec<Splice>,
@@ -145,7 +145,7 @@ impl<'a> Splices<'a> {
     }
 }
 
-/// The text of new sections, which goes to the end of the file after the splices.
+/// Returns the text of new sections, to append to the file after the splices.
 fn new_sections(file: &File, splices: &[Splice], appended: &[(String, String)]) -> String {
     let end = file.text.len();
     let text = spliced(&file.text, splices);

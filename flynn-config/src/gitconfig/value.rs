@@ -1,4 +1,4 @@
-//! Values, and how git quotes them.
+//! Values, and their quoting in git.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 pub struct Value<'a>(Option<Cow<'a, [u8]>>);
 
 impl<'a> Value<'a> {
-    /// The value of the text `raw`, or of a variable without `=`.
+    /// Reads the value from its text, or `None` for a variable without `=`.
     pub(crate) fn read(raw: Option<&'a [u8]>) -> Self {
         Self(raw.map(unquoted))
     }
@@ -32,7 +32,7 @@ impl<'a> Value<'a> {
         String::from_utf8_lossy(self.as_bytes())
     }
 
-    /// Returns true for a variable without `=`, which means "true" to git.
+    /// Returns true for a variable without `=`, which git treats as "true".
     pub fn is_implicit(&self) -> bool {
         self.0.is_none()
     }
@@ -115,7 +115,7 @@ pub(crate) fn header(base: &str, subsection: Option<&str>) -> String {
     }
 }
 
-/// A subsection without its escapes. A backslash keeps the next byte as it is.
+/// Removes the escapes of a subsection. A backslash keeps the next byte unchanged.
 pub(crate) fn unescaped(raw: &[u8]) -> Cow<'_, [u8]> {
     if !raw.contains(&b'\\') {
         return Cow::Borrowed(raw);

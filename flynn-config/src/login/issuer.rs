@@ -14,7 +14,7 @@ pub(super) const DEFAULT_CLIENT: &str = "flynn-cli";
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
-/// The OAuth issuer of a cluster: its `OAuthURL`, or else its controller.
+/// The OAuth issuer of a cluster: its `OAuthURL` if it is set, otherwise its controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issuer {
     metadata_urls: Vec<String>,
@@ -44,7 +44,7 @@ impl Issuer {
         })
     }
 
-    /// Returns the URLs of the server's metadata (RFC 8414), to be tried in this order. The response
+    /// Returns the URLs of the server's metadata (RFC 8414). Try them in this order. The response
     /// has the `token_endpoint`.
     pub fn metadata_urls(&self) -> &[String] {
         &self.metadata_urls
@@ -98,10 +98,10 @@ pub struct IssuedToken {
 }
 
 impl IssuedToken {
-    /// Reads the JSON of a response with status 200 that was received at the time `received`.
+    /// Parses the JSON of a response with status 200 that was received at the time `received`.
     ///
     /// # Errors
-    /// Fails with [`Syntax`](ErrorKind::Syntax) if it has no token. The error shows none of the JSON.
+    /// Fails with [`Syntax`](ErrorKind::Syntax) if it has no token. The error does not quote the JSON.
     pub fn parse(body: &[u8], received: SystemTime) -> Result<Self, Error> {
         // The Display of the source could show a token.
         let response: Map<String, Value> = serde_json::from_slice(body).map_err(|e| {

@@ -12,7 +12,7 @@ use crate::file;
 use crate::url::{Url, is_same_url};
 use crate::{Cluster, Error, ErrorKind};
 
-/// The start of a personal access token.
+/// The prefix of a personal access token.
 const PERSONAL: &str = "flynn_pat_";
 
 /// A token is not used in its last seconds, because a push takes some time.
@@ -70,18 +70,18 @@ impl Tokens {
         Self { dir: dir.into() }
     }
 
-    /// Returns the key or token to send to a cluster: its personal access token (a `Key` that starts
-    /// with `flynn_pat_`), or else the token of the last login, or else its key.
+    /// Returns the key or token to send to a cluster: its personal access token (a `Key` that starts with `flynn_pat_`)
+    /// if there is one, otherwise the token of the last login, otherwise its key.
     ///
     /// As with the fork's CLI, the login takes precedence over a key even if its token has expired.
     ///
     /// # Errors
-    /// Fails with [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is neither a key nor a token; [`TokenExpired`] if
-    /// the login must be renewed; [`Syntax`](ErrorKind::Syntax) if a cache file is not valid;
-    /// [`Locked`](ErrorKind::Locked) if another program holds its lock; [`Invalid`](ErrorKind::Invalid) and
+    /// Fails with [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is neither a key nor a token, with [`TokenExpired`]
+    /// if the login must be renewed, with [`Syntax`](ErrorKind::Syntax) if a cache file is not valid, with
+    /// [`Locked`](ErrorKind::Locked) if another program holds its lock, and with [`Invalid`](ErrorKind::Invalid) or
     /// [`Io`](ErrorKind::Io) if it cannot be read.
     ///
-    /// Fails with [`TokenExpired`]: ErrorKind::TokenExpired
+    /// [`TokenExpired`]: ErrorKind::TokenExpired
     pub fn auth(&self, cluster: &Cluster) -> Result<Auth, Error> {
         let key = cluster.key().expose_secret();
         if key.trim_start().starts_with(PERSONAL) {
@@ -98,9 +98,9 @@ impl Tokens {
     /// [`store`](Self::store).
     ///
     /// # Errors
-    /// Fails with [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is no refresh token or it has expired;
-    /// [`Invalid`](ErrorKind::Invalid) if the issuer's URL is not an `https` URL; the errors of [`auth`](Self::auth)
-    /// for a cache file.
+    /// Fails with [`NotLoggedIn`](ErrorKind::NotLoggedIn) if there is no refresh token or it has expired, and with
+    /// [`Invalid`](ErrorKind::Invalid) if the issuer's URL is not an `https` URL. Returns the errors of
+    /// [`auth`](Self::auth) for a cache file.
     pub fn refresh(&self, cluster: &Cluster) -> Result<Refresh, Error> {
         let issuer = Issuer::of(cluster)?;
         for path in self.paths(cluster) {
@@ -119,8 +119,9 @@ impl Tokens {
     /// unknown fields stay. A new file has mode 0600.
     ///
     /// # Errors
-    /// Fails with [`Invalid`](ErrorKind::Invalid) if the cluster's name cannot be the name of a folder; the errors of
-    /// [`auth`](Self::auth) for the existing file; [`ReadOnly`](ErrorKind::ReadOnly) if you may not write it.
+    /// Fails with [`Invalid`](ErrorKind::Invalid) if the cluster's name cannot be the name of a folder, and with
+    /// [`ReadOnly`](ErrorKind::ReadOnly) if you may not write the file. Returns the errors of [`auth`](Self::auth) for
+    /// the existing file.
     pub fn store(&self, cluster: &Cluster, token: &IssuedToken) -> Result<(), Error> {
         let paths = self.paths(cluster);
         let path = paths.iter().find(|path| path.exists()).or(paths.first()).ok_or_else(|| {
@@ -137,7 +138,7 @@ impl Tokens {
         })
     }
 
-    /// The token of the last login.
+    /// Returns the token of the last login.
     fn token(&self, cluster: &Cluster) -> Result<Option<Token>, Error> {
         let mut error = None;
         for path in self.paths(cluster) {
@@ -158,7 +159,7 @@ impl Tokens {
         error.map_or(Ok(None), Err)
     }
 
-    /// The files for the tokens of a cluster, that of the current fork first.
+    /// Returns the token files of a cluster, the one of the current fork first.
     fn paths(&self, cluster: &Cluster) -> Vec<PathBuf> {
         let client = issuer::client_id(cluster);
         let oauth_url = Url::parse(cluster.oauth_url().trim());
@@ -172,7 +173,7 @@ impl Tokens {
 }
 
 impl Token {
-    /// Returns the user name to send the token with: `Bearer`, or the token's type.
+    /// Returns the user name for the token: `Bearer`, or the token's type.
     pub fn username(&self) -> &str {
         match &*self.kind {
             kind if kind.is_empty() || kind.eq_ignore_ascii_case("bearer") => "Bearer",
@@ -225,7 +226,7 @@ impl CacheFile {
     }
 
     fn to_bytes(&self) -> Vec<u8> {
-        // A map with text keys can always be written.
+        // A map with text keys can always be serialized.
         serde_json::to_vec_pretty(&self.0).unwrap_or_default()
     }
 
@@ -298,7 +299,7 @@ impl WrongType {
     }
 }
 
-/// A text field. Go writes an empty text for none.
+/// Reads a text field. Go writes an empty text for a missing value.
 fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str, WrongType> {
     match object.get(key) {
         None | Some(Value::Null) => Ok(""),
@@ -306,7 +307,7 @@ fn text<'a>(object: &'a Map<String, Value>, key: &'static str) -> Result<&'a str
     }
 }
 
-/// A time field, or `None` for Go's zero time.
+/// Reads a time field, or `None` for Go's zero time.
 fn time(object: &Map<String, Value>, key: &'static str) -> Result<Option<SystemTime>, WrongType> {
     match text(object, key)? {
         "" => Ok(None),
@@ -340,7 +341,7 @@ fn not_logged_in(cluster: &Cluster) -> Error {
     Error::new(ErrorKind::NotLoggedIn, message)
 }
 
-/// Returns whether a name is that of a file in the folder.
+/// Returns whether a name can be a file name.
 fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name != "." && !name.contains("..") && !name.contains(['/', '\\', '\0'])
 }
@@ -349,7 +350,7 @@ fn is_past(expires: Option<SystemTime>) -> bool {
     expires.is_some_and(|expires| expires < SystemTime::now() + MARGIN)
 }
 
-/// A time as Go writes it, or `None` for its zero time.
+/// Parses a time as Go writes it, or `None` for its zero time.
 fn instant(text: &str) -> Result<Option<SystemTime>, jiff::Error> {
     let (time, zero) = (text.parse::<Timestamp>()?, ZERO.parse::<Timestamp>()?);
     let seconds = u64::try_from(time.as_second()).unwrap_or(0);

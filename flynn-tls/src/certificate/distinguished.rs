@@ -1,12 +1,12 @@
-//! Distinguished names as one line.
+//! Writes distinguished names in one line.
 
 use std::fmt::Write as _;
 
 use x509_parser::asn1_rs::{Oid, Tag};
 use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 
-/// `CN=example.com, O=Flynn`, in the order of the certificate; control characters and the
-/// separators are escaped, because a stranger's server chose them.
+/// Writes a name such as `CN=example.com, O=Flynn`, in the order of the certificate. Control characters and the
+/// separators are escaped, since the text comes from an untrusted server.
 pub(super) fn line(name: &X509Name<'_>) -> String {
     let mut out = String::new();
     for attribute in name.iter_attributes() {
@@ -21,7 +21,7 @@ pub(super) fn line(name: &X509Name<'_>) -> String {
         for c in value(attribute).chars() {
             match c {
                 ',' | '+' | '=' | '\\' => out.extend(['\\', c]),
-                // Control characters, and what reorders or hides text on a terminal.
+                // Control characters, and characters that reorder or hide text on a terminal.
                 c if c.is_control() || is_format(c) => {
                     // Writing to a String cannot fail.
                     let _ = write!(out, "{}", c.escape_unicode());
@@ -33,7 +33,7 @@ pub(super) fn line(name: &X509Name<'_>) -> String {
     out
 }
 
-/// The last common name.
+/// Returns the last common name.
 pub(super) fn common_name(name: &X509Name<'_>) -> Option<String> {
     name.iter_common_name().last().map(value)
 }
@@ -52,13 +52,13 @@ fn value(attribute: &AttributeTypeAndValue<'_>) -> String {
             });
             char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect()
         }
-        // T.61 is read as Latin-1 by everybody.
+        // All programs read T.61 as Latin-1.
         Tag::T61String => any.data.iter().map(|&b| char::from(b)).collect(),
         _ => String::from_utf8_lossy(any.data).into_owned(),
     }
 }
 
-/// Compared in bytes, because the dotted form costs more than all the rest.
+/// Compares bytes, because the dotted form is slow to make.
 fn short(oid: &Oid<'_>) -> Option<&'static str> {
     Some(match oid.as_bytes() {
         [0x55, 4, 3] => "CN",

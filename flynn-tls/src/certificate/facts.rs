@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind};
 use crate::key::{EC, ED25519, RSA, bits, curve_kind};
 use crate::pin::hex;
 
-/// What a certificate says, taken out once.
+/// The facts of a certificate, extracted once.
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Facts {
@@ -37,14 +37,14 @@ pub(super) struct Facts {
     /// True if the key usage, if there is one, allows signatures (`digitalSignature`).
     pub(super) may_authenticate: bool,
     pub(super) must_staple: bool,
-    /// Why Go cannot read the public key although its kind is known.
+    /// The reason why Go cannot read the public key although it knows its kind.
     pub(super) unreadable_by_go: Option<&'static str>,
-    /// The rules of RFC 5280 that strict clients insist on, and this certificate breaks.
+    /// The rules of RFC 5280 that this certificate breaks and strict clients enforce.
     pub(super) breaches: Vec<&'static str>,
     pub(super) unknown_critical: Vec<String>,
     pub(super) authority_key_id: Option<Vec<u8>>,
     pub(super) subject_key_id: Option<Vec<u8>>,
-    /// Where in the DER these are.
+    /// The ranges of these fields in the DER.
     pub(super) public_key: Range<usize>,
     raw_subject: Range<usize>,
     raw_issuer: Range<usize>,
@@ -157,7 +157,7 @@ fn requires_stapling(features: &[u8]) -> bool {
     std::iter::from_fn(|| features.unsigned()).any(|feature| feature == [5])
 }
 
-/// What RFC 5280 demands and `openssl verify -x509_strict` checks; Python 3.13 does by default.
+/// Returns the broken rules of RFC 5280 that `openssl verify -x509_strict` checks, and Python 3.13 by default.
 fn breaches(x509: &X509Certificate<'_>) -> Vec<&'static str> {
     let (mut authority, mut subject_key, mut usage) = (false, false, None);
     let mut breaches = Vec::new();
@@ -211,7 +211,7 @@ fn breaches(x509: &X509Certificate<'_>) -> Vec<&'static str> {
     breaches
 }
 
-/// Go reads uncompressed points alone, and RSA keys with their NULL.
+/// Go reads only uncompressed points, and only RSA keys with NULL parameters.
 fn unreadable_by_go(key: &SubjectPublicKeyInfo<'_>) -> Option<&'static str> {
     let first = key.subject_public_key.data.first();
     let named = |p: &Any<'_>| p.tag() == Tag::Oid;
@@ -235,13 +235,13 @@ fn is_processed(oid: &[u8]) -> bool {
     }
 }
 
-/// Where `part`, which was borrowed from `whole`, lies in it.
+/// Returns the range of `part`, which is borrowed from `whole`.
 fn position(whole: &[u8], part: &[u8]) -> Range<usize> {
     let start = (part.as_ptr().addr()).wrapping_sub(whole.as_ptr().addr());
     start..start.saturating_add(part.len())
 }
 
-/// As openssl prints it, a (forbidden) negative one too.
+/// Formats a serial number as openssl does, including negative ones, which are forbidden.
 fn serial(raw: &[u8]) -> String {
     let negative = raw.first().is_some_and(|first| first & 0x80 != 0);
     let mut bytes = raw.to_vec();

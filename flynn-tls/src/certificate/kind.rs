@@ -15,17 +15,17 @@ pub enum KeyKind {
     P521,
     /// Ed25519.
     Ed25519,
-    /// Anything else: the object identifier of the curve or the algorithm.
+    /// Another kind, by the object identifier of the curve or the algorithm.
     Other(String),
 }
 
 impl KeyKind {
-    /// Returns who cannot use a key of this kind; `None` for kinds that Go's servers load and some
+    /// Returns which programs cannot use a key of this kind; `None` for kinds that Go's servers load and some
     /// common clients accept.
     pub(crate) fn refused_by(&self) -> Option<&'static str> {
         let Self::Other(oid) = self else { return None };
         Some(match oid.as_str() {
-            // Go loads it and then knows no signature scheme for it.
+            // Go loads it, but has no signature scheme for it.
             "1.3.132.0.33" => {
                 "no handshake succeeds: Flynn's router has no signature scheme for it, and \
                  browsers, OpenSSL, GnuTLS and Go clients do not offer the curve"

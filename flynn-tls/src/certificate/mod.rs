@@ -20,7 +20,7 @@ use facts::Facts;
 
 /// An X.509 certificate.
 ///
-/// Reading it verifies nothing: use [`check`](crate::check()) for that.
+/// Parsing a certificate does not verify it: use [`check`](crate::check()) for that.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {
@@ -58,7 +58,7 @@ impl Certificate {
         pem::first_certificate(file.as_ref())
     }
 
-    /// Returns the DER, as rustls takes it.
+    /// Returns the certificate in DER, for rustls.
     pub fn der(&self) -> &CertificateDer<'static> {
         &self.der
     }
@@ -93,7 +93,7 @@ impl Certificate {
         format!("certificate {} ({})", at + 1, self.title())
     }
 
-    /// Returns what to call it in a sentence: its common name, its first name, or its subject.
+    /// Returns a title for messages: its common name, its first name, or its subject.
     pub(crate) fn title(&self) -> String {
         let name = self.common_name().map(str::to_owned).or_else(|| self.names().iter().next());
         match name {
@@ -181,7 +181,7 @@ impl Certificate {
         self.facts.must_staple
     }
 
-    /// Returns why Go cannot read the public key although its kind is known.
+    /// Returns why Go cannot read the public key although it knows its kind.
     pub(crate) fn unreadable_by_go(&self) -> Option<&'static str> {
         self.facts.unreadable_by_go
     }
@@ -217,8 +217,8 @@ impl Certificate {
             }
     }
 
-    /// Returns whether the issuer's name is that of the CA that a Flynn bootstrap makes (Flynn's
-    /// `pkg/tlscert`). It is a root that only the cluster has.
+    /// Returns whether the issuer's name is that of the CA that a Flynn bootstrap creates (Flynn's `pkg/tlscert`), a
+    /// root that only the cluster has.
     pub(crate) fn is_of_flynns_own_ca(&self) -> bool {
         self.issuer().contains("OU=Flynn Ephemeral CA")
     }

@@ -35,7 +35,7 @@ impl Names {
         self.dns.is_empty() && self.addresses.is_empty() && self.others.is_empty()
     }
 
-    /// Returns whether a client finds `host` among the names.
+    /// Returns whether the certificate is valid for `host`.
     ///
     /// Case and a dot at the end of `host` do not matter. A wildcard stands for exactly one first
     /// label, so `*.example.com` covers neither `example.com` nor `a.b.example.com`. If `host` is a
@@ -46,7 +46,7 @@ impl Names {
         if let Ok(address) = bare.parse::<IpAddr>() {
             return self.addresses.contains(&address);
         }
-        // A wildcard does not stand for what is no label, such as `https://www`.
+        // A wildcard does not match text that is not a label, such as `https://www`.
         if DnsName::try_from(host.strip_prefix("*.").unwrap_or(host)).is_err() {
             return false;
         }
@@ -61,7 +61,7 @@ impl Names {
 }
 
 fn matches(name: &str, host: &str) -> bool {
-    // A name that is not ASCII, or ends in the root's dot, is malformed: no client finds it.
+    // A name that is not ASCII, or ends with a dot, is malformed: no client accepts it.
     if !name.is_ascii() || name.ends_with('.') {
         return false;
     }
@@ -72,7 +72,7 @@ fn matches(name: &str, host: &str) -> bool {
     else {
         return false;
     };
-    // A wildcard right below a top-level name (`*.com`) is honoured by no client.
+    // No client accepts a wildcard directly below a top-level domain (`*.com`).
     parent.contains('.') && label != "*" && parent.eq_ignore_ascii_case(rest)
 }
 

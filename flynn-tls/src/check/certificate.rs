@@ -1,4 +1,4 @@
-//! Single certificates: their dates, their keys, and what else makes clients refuse them.
+//! Checks of single certificates: dates, keys, and other reasons for clients to refuse them.
 
 use super::{Code, Context, Report, ServerAge, Severity};
 use crate::text::few;
@@ -55,7 +55,7 @@ fn validity(subject: &str, certificate: &Certificate, context: &Context<'_>, rep
     }
 }
 
-/// Reports what servers or clients cannot do with the public key.
+/// Reports servers and clients that cannot use the public key.
 fn key(subject: &str, certificate: &Certificate, oldest: ServerAge, report: &mut Report) {
     let kind = certificate.key();
     let old_go = (*kind == KeyKind::Ed25519 && oldest == ServerAge::V2016)
@@ -84,7 +84,7 @@ fn key(subject: &str, certificate: &Certificate, oldest: ServerAge, report: &mut
     }
 }
 
-/// Reports what makes clients refuse a certificate wherever in the chain it is.
+/// Reports properties that make clients refuse a certificate anywhere in the chain.
 fn form(subject: &str, certificate: &Certificate, report: &mut Report) {
     let unknown = certificate.unknown_critical_extensions();
     if !unknown.is_empty() {
@@ -106,7 +106,7 @@ fn form(subject: &str, certificate: &Certificate, report: &mut Report) {
             "have it issued again by a CA that follows RFC 5280, or make those clients lenient",
         );
     }
-    // Nobody looks at the signature or the version of a root.
+    // Clients do not check the signature and the version of a root.
     if certificate.is_self_issued() && certificate.is_ca() {
         return;
     }

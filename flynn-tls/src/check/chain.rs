@@ -1,4 +1,4 @@
-//! The chain: signatures, issuers, and the root it leads to.
+//! Checks of the chain: signatures, issuers, and the root it leads to.
 
 use webpki::Error as E;
 
@@ -47,7 +47,7 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
             }
             return;
         }
-        // Without public roots nothing is known, and half a chain has been reported.
+        // Without public roots the result is unknown, and an incomplete chain is already reported.
         (_, None | Some(true), _) => return,
         (Trust::Public, _, _) => Severity::Error,
         _ if !complete => return,
@@ -63,11 +63,11 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
     );
 }
 
-/// Reports what webpki refuses and no other finding explains.
+/// Reports a refusal by webpki that no other finding explains.
 fn rejected(context: &Context<'_>, sound: bool, report: &mut Report) {
     let paths = &context.paths;
     let wanted = paths.required.as_ref().or(paths.public.as_ref());
-    // If nothing leads to the required roots, the file is judged by itself.
+    // If no path leads to the required roots, check the chain in the file by itself.
     let outcome = match wanted {
         Some(outcome) if outcome.reaches_root(sound) => wanted,
         _ if paths.verified().is_some() => None,
@@ -90,7 +90,7 @@ fn reject(subject: String, explanation: String, report: &mut Report) {
 fn signatures(context: &Context<'_>, algorithms: Algorithms<'_>, report: &mut Report) -> bool {
     let mut sound = true;
     for ((i, below), (_, above)) in context.path().zip(context.path().skip(1)) {
-        // Weak ones have a finding of their own, and nobody verifies them.
+        // Weak signatures have their own finding, and no client verifies them.
         let weak = below.signature().is_weak() || above.key().is_weak();
         let verdict = below.is_signed_by(above, algorithms);
         sound &= verdict != Some(false);
@@ -117,8 +117,7 @@ fn signatures(context: &Context<'_>, algorithms: Algorithms<'_>, report: &mut Re
     sound
 }
 
-/// Reports issuers that are not allowed to issue. rustls does not check the key usage, and trusts
-/// a root for what it is.
+/// Reports issuers that are not allowed to issue. rustls does not check the key usage, and trusts roots as they are.
 fn issuers(context: &Context<'_>, report: &mut Report) {
     for (i, ca) in context.path().skip(1) {
         if !ca.may_sign_certificates() {
@@ -130,7 +129,7 @@ fn issuers(context: &Context<'_>, report: &mut Report) {
     }
 }
 
-/// Returns whether the chain ends with its own root, or right below one that no server sends.
+/// Returns whether the chain ends with its own root, or directly below a root that servers do not send.
 fn ends_at_a_root(context: &Context<'_>) -> bool {
     let last = context.path().last();
     last.is_some_and(|(_, last)| last.is_self_issued() || last.is_of_flynns_own_ca())
@@ -151,10 +150,10 @@ fn incomplete(context: &Context<'_>, report: &mut Report) {
     }
 }
 
-/// Returns what a chain has that webpki refuses, and the codes of findings that say it better.
+/// Describes why webpki refuses a chain, and returns the codes of findings that say it better.
 fn broken_rule(e: &E) -> Option<(String, &'static [Code])> {
     let (rule, others): (&str, &[Code]) = match e {
-        // There is no path to a root, or none with this key.
+        // There is no path to a root, or not with this key.
         E::UnknownIssuer | E::InvalidSignatureForPublicKey => return None,
         E::MaximumSignatureChecksExceeded | E::MaximumPathBuildCallsExceeded => (
             "so many certificates that may have issued one another that clients give up",
@@ -196,7 +195,7 @@ fn broken_rule(e: &E) -> Option<(String, &'static [Code])> {
     Some((rule.to_owned(), others))
 }
 
-/// A signature by an algorithm, or with a kind of key, that the crypto provider lacks.
+/// Describes a signature whose algorithm or kind of key the crypto provider does not support.
 fn unverifiable(algorithm: &[u8]) -> (String, &'static [Code]) {
     let oid = Reader::new(algorithm).value(OID).map(|oid| dotted(oid.content));
     let signature = Signature::new(oid.unwrap_or_default());

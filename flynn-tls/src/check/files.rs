@@ -1,4 +1,4 @@
-//! The files as they are: PEM that Go does not read, and the order of the certificates.
+//! Checks of the files: PEM that Go does not read, and the order of the certificates.
 
 use std::collections::HashMap;
 
@@ -14,8 +14,8 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
         report.warning(
             Code::KeyInBundle,
             FILE,
-            "it contains a private key, which goes wherever the file goes",
-            "keep the key in a file of its own",
+            "it contains a private key, which is copied wherever the file is copied",
+            "keep the key in a separate file",
         );
     }
     if let Some((line, why)) = context.bundle.skipped_by_go() {
@@ -32,7 +32,7 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
     order(context, report);
 }
 
-/// Flynn's CLI sends a file as it is, and the server reads it with Go.
+/// Reports PEM that Go does not read. Flynn's CLI sends a file unchanged, and the server parses it with Go.
 fn not_canonical(subject: &str, what: &str, why: &str, report: &mut Report) {
     report.warning(
         Code::NotCanonicalPem,
@@ -43,7 +43,7 @@ fn not_canonical(subject: &str, what: &str, why: &str, report: &mut Report) {
     );
 }
 
-/// Certificates that occur twice, and certificates that are not part of the chain.
+/// Reports certificates that occur twice or are not part of the chain.
 fn superfluous(context: &Context<'_>, report: &mut Report) {
     let certificates = context.bundle.certificates();
     let (mut twice, mut unrelated, mut seen) = (Vec::new(), Vec::new(), HashMap::new());
@@ -77,7 +77,7 @@ fn order(context: &Context<'_>, report: &mut Report) {
         let explanation = "the leaf is first, but the issuers are not in order";
         report.warning(Code::WrongOrder, FILE, explanation, SORT);
     }
-    // A bundle that is only a root is a self-signed leaf, which has a finding of its own.
+    // A bundle with only a root is a self-signed leaf, which has its own finding.
     let above = context.path().skip(1).chain(context.spare());
     if let Some((i, root)) = above.last().filter(|(_, c)| c.is_self_issued()) {
         report.add(

@@ -3,7 +3,7 @@ use std::fmt;
 /// Defines the codes once: variant, name for programs, documentation.
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
-        /// What a [`Finding`] is about. Its [name](Self::as_str) is stable and meant for programs.
+        /// The code of a [`Finding`]. Its [name](Self::as_str) is stable and meant for programs.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "kebab-case"))]
         #[non_exhaustive]
@@ -51,7 +51,7 @@ codes! {
     WildcardNotCovered = "wildcard-not-covered",
     /// The certificate covers the wildcard of a required domain, but not the domain itself.
     ApexNotCovered = "apex-not-covered",
-    /// There are no subject alternative names, which is where clients look. Required names are not
+    /// There are no subject alternative names, which are the only names that clients use. Required names are not
     /// reported one by one then.
     NoNames = "no-names",
     /// One of the DNS names is empty.
@@ -92,7 +92,7 @@ codes! {
     WeakSignature = "weak-signature",
     /// The certificate is not X.509 version 3.
     OldVersion = "old-version",
-    /// A critical extension that not all clients know.
+    /// A certificate has a critical extension that not all clients know.
     UnknownCriticalExtension = "unknown-critical-extension",
     /// The leaf is a CA certificate.
     LeafIsCa = "leaf-is-ca",
@@ -114,7 +114,7 @@ impl fmt::Display for Code {
     }
 }
 
-/// How bad a [`Finding`] is.
+/// The severity of a [`Finding`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
 #[non_exhaustive]
@@ -147,18 +147,18 @@ impl fmt::Display for Severity {
 pub struct Finding {
     /// The stable name for programs.
     pub code: Code,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What it is about, such as `private key` or `certificate 2 (Test CA)`.
+    /// The subject, such as `private key` or `certificate 2 (Test CA)`.
     pub subject: String,
-    /// What is wrong, and what follows from it.
+    /// The problem and its consequence.
     pub explanation: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: String,
 }
 
 impl Finding {
-    /// Returns whether the certificate is unfit because of this.
+    /// Returns whether the finding makes the certificate unusable.
     pub fn is_error(&self) -> bool {
         self.severity >= Severity::Error
     }
@@ -171,7 +171,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Everything that [`check`](super::check()) found, the worst first.
+/// The findings of [`check`](super::check()), the worst first.
 ///
 /// `Display` writes one finding per line, or `no findings`.
 ///
@@ -244,7 +244,7 @@ impl Report {
         &self.findings
     }
 
-    /// Returns the findings that make the certificate unfit.
+    /// Returns the findings that make the certificate unusable.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
         self.findings.iter().filter(|finding| finding.is_error())
     }

@@ -14,7 +14,7 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
     let refused = kind.refused_by().or(too_large);
     let usable = context.provider.as_ref().is_none_or(|p| key.is_usable_by(p));
     if let Some(who) = refused {
-        // The certificate's finding says it already where the kinds are the same.
+        // If the kinds are the same, the certificate's finding already says it.
         if too_large.is_some() || !report.has(Code::KeyRefused) {
             let remedy = "request a new certificate with a P-256 or RSA 2048 key";
             report.error(Code::KeyRefused, KEY, format!("it is {kind}: {who}"), remedy);

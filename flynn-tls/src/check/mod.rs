@@ -30,18 +30,15 @@ use path::Paths;
 /// | the chain | `chain-incomplete` `self-signed` `bad-signature` `chain-rejected` `not-publicly-trusted` `not-from-ca` |
 /// | strength and form | `weak-key` `unusual-key` `weak-signature` `old-version` `unknown-critical-extension` `leaf-is-ca` `not-for-servers` `no-digital-signature` `must-staple` `not-strict` |
 ///
-/// The judges are the programs that serve and read certificates in a cluster: Flynn's router and
-/// CLI (Go), git with GnuTLS and with OpenSSL, browsers, and clients on rustls. No findings means
-/// that all of them work.
+/// The checks cover the programs that use certificates in a cluster: Flynn's router and CLI (Go), git with GnuTLS and
+/// with OpenSSL, browsers, and clients on rustls. If there are no findings, all of them accept the certificate.
 ///
-/// Names are looked up where clients look: in the subject alternative names, not in the common
-/// name. Trust is checked as rustls does, for a time within the leaf's validity: an expired
-/// certificate is reported as expired, not as untrusted too. If there is a path to a root, only
-/// the certificates on it have to be valid and strong.
+/// Names are compared with the subject alternative names, as clients do, not with the common name. Trust is checked as
+/// rustls does, for a time within the leaf's validity, so an expired certificate is reported as expired and not also as
+/// untrusted. If there is a path to a root, only the certificates on it have to be valid and strong.
 ///
-/// If you require a CA or public trust, no error means that a client on rustls with the same crypto
-/// provider accepts the chain. The exceptions are the warnings `leaf-is-ca` and `unusual-key`,
-/// because Go's clients accept both.
+/// If you require a CA or public trust and there is no error, a rustls client with the same crypto provider accepts the
+/// chain. The exceptions are the warnings `leaf-is-ca` and `unusual-key`, because Go's clients accept both.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {
@@ -67,13 +64,13 @@ pub fn check(bundle: &Bundle, key: Option<&PrivateKey>, requirements: &Requireme
     key::check(&context, &mut report);
     names::check(&context, &mut report);
     files::check(&context, &mut report);
-    // Last, because it reports what the others do not explain.
+    // Last, because it reports only refusals that no other check explains.
     chain::check(&context, &mut report);
     report.sort();
     report
 }
 
-/// What the checks look at.
+/// The input of the checks.
 struct Context<'a> {
     bundle: &'a Bundle,
     key: Option<&'a PrivateKey>,
@@ -136,7 +133,7 @@ mod tests {
     use super::*;
     use crate::generate::Ca;
 
-    /// As without the features `ring` and `aws-lc-rs`.
+    /// Like a build without the features `ring` and `aws-lc-rs`.
     #[test]
     fn without_a_provider_the_report_says_what_was_not_checked() {
         let issued = Ca::new("x").unwrap().issue(&["example.com"]).unwrap();

@@ -35,7 +35,7 @@ pub(super) fn check(context: &Context<'_>, report: &mut Report) {
     }
 }
 
-/// Says why a name is not covered.
+/// Explains why a name is not covered.
 fn missing(leaf: &Certificate, wanted: &str) -> (Code, String, &'static str) {
     let names = leaf.names();
     if !wanted.is_ascii() {
@@ -84,7 +84,7 @@ fn missing(leaf: &Certificate, wanted: &str) -> (Code, String, &'static str) {
     (Code::NameNotCovered, explanation, REQUEST)
 }
 
-/// Why a name of the certificate that a person takes for the wanted one is not found by clients.
+/// Explains why clients do not accept a name of the certificate that looks like the wanted one.
 fn nearly(leaf: &Certificate, wanted: &str) -> Option<String> {
     let names = leaf.names();
     let wanted = wanted.trim_end_matches('.').to_ascii_lowercase();
@@ -142,7 +142,7 @@ fn nearly(leaf: &Certificate, wanted: &str) -> Option<String> {
     })
 }
 
-/// The host in a URL, a name with a port, or one with blanks or dots around it.
+/// Extracts the host from a URL, a name with a port, or a name with blanks or dots around it.
 fn host_of(name: &str) -> &str {
     let name = name.trim();
     let name = name.split_once("://").map_or(name, |(_, rest)| rest);
@@ -159,14 +159,14 @@ fn matches_labels(pattern: &str, host: &str) -> bool {
         && pattern.split('.').zip(host.split('.')).all(|(p, h)| p == "*" || p == h)
 }
 
-/// A name, a wildcard, or an address.
+/// Returns whether the text is a name, a wildcard or an address.
 fn is_host_name(wanted: &str) -> bool {
     let bare = wanted.strip_prefix('[').and_then(|w| w.strip_suffix(']')).unwrap_or(wanted);
     bare.parse::<IpAddr>().is_ok()
         || DnsName::try_from(wanted.strip_prefix("*.").unwrap_or(wanted)).is_ok()
 }
 
-/// The wildcard whose domain a name lies deeper in than one label.
+/// Returns a wildcard whose domain contains the name, but more than one label deep.
 fn wildcard_above<'a>(names: &'a Names, wanted: &str) -> Option<&'a str> {
     let wanted = wanted.to_ascii_lowercase();
     names.dns().iter().map(String::as_str).find(|name| {

@@ -12,14 +12,14 @@ use crate::{Bundle, Certificate, Roots, Time};
 
 pub(super) type Algorithms<'a> = &'a [&'a dyn SignatureVerificationAlgorithm];
 
-/// The searches for a path. `None` where there are no roots to search for.
+/// The results of the searches for a path; `None` if there are no roots to search for.
 #[derive(Default)]
 pub(super) struct Paths {
     /// To a public root.
     pub(super) public: Option<Outcome>,
     /// To one of the required CAs.
     pub(super) required: Option<Outcome>,
-    /// To whatever the file itself ends at. It is searched only if there is no other path.
+    /// To the end of the chain in the file. It is searched only if there is no other path.
     pub(super) own: Option<Outcome>,
 }
 
@@ -75,7 +75,7 @@ impl Outcome {
                 | E::MaximumSignatureChecksExceeded
                 | E::MaximumPathBuildCallsExceeded,
             ) => !sound && self.named,
-            // Other findings report what webpki refuses.
+            // Other findings report the refusal.
             Err(_) => self.named,
         }
     }
@@ -106,10 +106,11 @@ impl<'a> Search<'a> {
         self.named.iter().filter_map(|&i| self.certificates.get(i))
     }
 
-    /// `may_end`: which certificates of the file can stand for an anchor.
+    /// Searches for a path to one of the anchors. `may_end` selects the certificates of the file that can stand for an
+    /// anchor.
     fn to(&self, anchors: &[TrustAnchor<'_>], may_end: fn(&Certificate) -> bool) -> Outcome {
         let mut path = self.verify(anchors, self.at, may_end);
-        // Dates have findings of their own, so trust is judged for a time within them.
+        // Dates have their own findings, so trust is checked for a time within them.
         for length in [self.named.len(), 1] {
             if !matches!(path, Err(E::CertExpired { .. } | E::CertNotValidYet { .. })) {
                 break;
@@ -125,7 +126,7 @@ impl<'a> Search<'a> {
         Outcome { path, named }
     }
 
-    /// Takes certificates without an issuer in the file for roots.
+    /// Searches for a path to the certificates that have no issuer in the file.
     fn to_the_end(&self) -> Option<Outcome> {
         let leaf = self.path().next()?;
         let issued = |c: &Certificate| {

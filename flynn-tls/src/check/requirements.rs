@@ -4,12 +4,13 @@ use rustls::crypto::CryptoProvider;
 
 use crate::{Roots, Time};
 
-/// What a certificate has to be good for. By default: complete, valid now, and for 30 more days.
+/// The requirements of a [`check`](super::check()). By default, a certificate must be complete and valid for the next
+/// 30 days.
 ///
 /// ```
 /// use flynn_tls::{Requirements, ServerAge};
 ///
-/// // Is a bought certificate good for a cluster, half a year ahead?
+/// // Will a certificate still be good for a cluster in half a year?
 /// let wanted = Requirements::new()
 ///     .domain("example.com")
 ///     .publicly_trusted()
@@ -30,7 +31,7 @@ pub struct Requirements {
     pub(super) oldest_server: ServerAge,
 }
 
-/// The age of a Flynn server, which decides what its Go can load.
+/// The age of a Flynn server. It determines which keys the server can load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum ServerAge {
@@ -42,10 +43,10 @@ pub enum ServerAge {
     V2021,
 }
 
-/// Whom the chain must lead to.
+/// The root that the chain must lead to.
 #[derive(Debug, Clone)]
 pub(super) enum Trust {
-    /// Anyone; a chain without a public root is worth a warning.
+    /// Any root; a chain without a public root is a warning.
     Any,
     Public,
     Ca(Roots),

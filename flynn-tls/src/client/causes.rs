@@ -13,13 +13,13 @@ pub struct Evidence {
     pub same_issuer: Option<bool>,
     /// True if its issuer has the name of the CA that a Flynn bootstrap makes.
     pub issued_by_flynn: bool,
-    /// Whether it is valid now.
+    /// Its validity at this time.
     pub validity: Option<Validity>,
-    /// Whether an expected pin was made from the wrong part of the presented chain.
+    /// The wrong part of the presented chain from which an expected pin was made.
     pub pin_mistake: Option<PinMistake>,
 }
 
-/// Whether a certificate is valid now.
+/// The validity of a certificate at this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Validity {
     /// It is not valid yet.
@@ -30,7 +30,7 @@ pub enum Validity {
     Past,
 }
 
-/// What an expected pin was made from by mistake.
+/// The wrong input from which an expected pin was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PinMistake {
@@ -64,7 +64,7 @@ pub enum Cause {
     Replaced,
     /// The certificate was renewed by the same CA.
     Reissued,
-    /// The cluster made new certificates for itself.
+    /// The cluster created new certificates for itself.
     ClusterRemade,
     /// The certificate was replaced, and neither a public CA nor a known issuer vouches for the new
     /// one.
@@ -142,7 +142,7 @@ impl Cause {
             Self::Replaced => "the certificate was replaced by a new one of a public CA",
             Self::Reissued => "the certificate was renewed by the same CA",
             Self::ClusterRemade => {
-                "the cluster made new certificates for itself (bootstrap or domain migration)"
+                "the cluster created new certificates for itself (bootstrap or domain migration)"
             }
             Self::ReplacedUnvouched => "the certificate was replaced (renewed or migrated)",
             Self::Intercepted => {
@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    /// In date, for the name, privately issued by somebody.
+    /// Valid now, for the name, and issued by an unknown private CA.
     const PLAIN: Evidence = Evidence {
         name_covered: Some(true),
         publicly_trusted: Some(false),
@@ -278,10 +278,10 @@ mod tests {
     fn a_certificate_of_another_flynn_ca() {
         let evidence = Evidence { issued_by_flynn: true, ..PLAIN };
         assert_eq!(evidence.causes(), [Cause::ClusterRemade]);
-        // A known CA that differs speaks for an impostor as well, after it.
+        // A different known CA also indicates an impostor, with lower priority.
         let evidence = Evidence { same_issuer: Some(false), ..evidence };
         assert_eq!(evidence.causes(), [Cause::ClusterRemade, Cause::Intercepted]);
-        // For another domain: the router's answer after a migration.
+        // A certificate for another domain, which the router presents after a migration.
         let evidence = Evidence { name_covered: Some(false), same_issuer: None, ..evidence };
         assert_eq!(evidence.causes(), [Cause::OtherServer, Cause::ClusterRemade]);
     }
@@ -298,7 +298,7 @@ mod tests {
             let evidence = Evidence { publicly_trusted, ..PLAIN };
             assert_eq!(evidence.causes(), [Cause::ReplacedUnvouched, Cause::Intercepted]);
         }
-        // Whether the other issuer is a public CA is not known.
+        // It is unknown whether the other issuer is a public CA.
         let evidence = Evidence { publicly_trusted: None, same_issuer: Some(false), ..PLAIN };
         assert_eq!(evidence.causes(), [Cause::ReplacedUnvouched]);
     }

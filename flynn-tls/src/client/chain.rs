@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-/// The checks that a user gave up behind `dangerous()`.
+/// The checks that the user has disabled with `dangerous()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Leniency {
     pub(super) names: bool,
@@ -19,7 +19,7 @@ pub(super) struct Leniency {
 /// Verifies that a chain leads to one of the roots, and the leaf's name.
 #[derive(Debug)]
 pub(super) struct Anchored {
-    /// None: whoever comes is accepted.
+    /// The roots; `None` accepts every server.
     roots: Option<Arc<RootCertStore>>,
     leniency: Leniency,
     algorithms: WebPkiSupportedAlgorithms,
@@ -65,7 +65,7 @@ impl ServerCertVerifier for Anchored {
         };
         let mut verdict = leads_at(now);
         if self.leniency.expiry {
-            // Once for each certificate of the chain that is over, each time going further back.
+            // Repeats once per expired certificate of the chain, each time going further back.
             for _ in 0..=intermediates.len() {
                 let Some(then) = verdict.as_ref().err().and_then(last_moment) else { break };
                 verdict = leads_at(then);
@@ -101,7 +101,7 @@ impl ServerCertVerifier for Anchored {
     }
 }
 
-/// The moment up to which an expired certificate was valid.
+/// Returns the last moment at which an expired certificate was valid.
 fn last_moment(e: &rustls::Error) -> Option<UnixTime> {
     match e {
         rustls::Error::InvalidCertificate(CertificateError::ExpiredContext {

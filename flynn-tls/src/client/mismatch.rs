@@ -15,8 +15,8 @@ use crate::{Certificate, Pin, PinSet, Time, pem};
 /// ```
 /// use flynn_tls::PinMismatch;
 ///
-/// /// A row of a table. Never offer the presented pin as the one to store: it may be an
-/// /// attacker's, and only a comparison with the installed file shows whose it is.
+/// /// Returns a row of a table. Do not offer to store the presented pin: it may be an attacker's.
+/// /// Only a comparison with the installed file shows whether it is right.
 /// fn row(mismatch: &PinMismatch) -> [String; 3] {
 ///     let server = mismatch.server_name().to_owned();
 ///     [server, mismatch.explanation(), mismatch.remedy().to_owned()]
@@ -105,7 +105,7 @@ impl PinMismatch {
 
     /// Returns the possible causes, the likeliest first. There is at least one.
     ///
-    /// Each row of this table whose evidence is there adds its cause, in this order:
+    /// Each row of this table adds its cause if there is the evidence for it, in this order:
     ///
     /// | evidence | cause |
     /// |---|---|
@@ -123,11 +123,10 @@ impl PinMismatch {
     /// | the same, and no earlier certificate is known | [`Intercepted`](Cause::Intercepted) too |
     /// | none of these | [`CannotTell`](Cause::CannotTell) |
     ///
-    /// The causes are likely, not proved. An attacker chooses everything in a certificate except
-    /// the signature of a public CA, and a public CA signs for whoever controls the DNS. Therefore
-    /// every remedy that ends with a new pin starts with a comparison. If an expected pin is that of
-    /// another certificate in the chain, that proves nothing: an attacker can send the right
-    /// certificate behind his own.
+    /// The causes are likely, not proved. An attacker chooses everything in a certificate except the signature of a
+    /// public CA, and a public CA signs for whoever controls the DNS. Therefore every remedy that ends with a new pin
+    /// starts with a comparison. An expected pin that belongs to another certificate in the chain proves nothing: an
+    /// attacker can send the right certificate after their own.
     pub fn causes(&self) -> Vec<Cause> {
         self.evidence.causes()
     }
@@ -168,13 +167,13 @@ impl Handshake<'_> {
 
     fn publicly_trusted(&self, leaf: &Certificate) -> Option<bool> {
         let roots = Roots::public_anchors()?;
-        // What webpki cannot read, nobody's public CA issued.
+        // A public CA never issues a certificate that webpki cannot read.
         let Ok(parsed) = EndEntityCert::try_from(self.leaf) else { return Some(false) };
         let verdict = parsed.verify_for_usage(
             self.algorithms,
             &roots.roots,
             self.intermediates,
-            // Dates are evidence of their own: judge for a moment at which the leaf was good.
+            // Dates are separate evidence: verify for a moment at which the leaf was valid.
             self.at.max(leaf.not_before()).min(leaf.not_after()).to_pki(),
             KeyUsage::server_auth(),
             None,
@@ -203,7 +202,7 @@ impl Handshake<'_> {
         let mut proved: Vec<Certificate> = Vec::new();
         loop {
             let below = proved.last().unwrap_or(leaf);
-            // The first of that name alone, so that a long chain costs no more than its length.
+            // Only the first one with that name, so that a long chain takes linear time.
             let Some(at) = cas.iter().position(|ca| below.names_as_issuer(ca)) else { break };
             let ca = cas.swap_remove(at);
             if below.is_signed_by(&ca, self.algorithms) != Some(true) {
@@ -243,7 +242,7 @@ fn validity(leaf: &Certificate, at: Time) -> Validity {
     }
 }
 
-/// Cuts text of a server to fit on a line.
+/// Truncates text of a server to fit on a line.
 fn clipped(text: &str) -> String {
     const MOST: usize = 120;
     match text.char_indices().nth(MOST) {

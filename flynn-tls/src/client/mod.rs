@@ -36,7 +36,7 @@ use pinned::Pinned;
 ///
 /// In every mode the server must prove in the handshake that it has the certificate's key.
 ///
-/// A TLS session is resumed only by the configuration, and under the pins, that it was made with.
+/// A TLS session is resumed only by the configuration that created it, with the same pins.
 ///
 /// ```
 /// use flynn_tls::{ClientTls, Pin};
@@ -110,8 +110,8 @@ impl ClientTls {
         self
     }
 
-    /// Adds certificates from before, such as the pinned one or the cluster's CA. They help to
-    /// explain a [`PinMismatch`] and are never trusted.
+    /// Adds earlier certificates, such as the pinned one or the cluster's CA. They are used only to explain a
+    /// [`PinMismatch`] and are never trusted.
     pub fn known(mut self, before: &Bundle) -> Self {
         self.known.extend_from_slice(before.certificates());
         self
@@ -123,7 +123,7 @@ impl ClientTls {
         self
     }
 
-    /// Disables checks. Each method says what you lose.
+    /// Returns options that disable checks. Each one documents its risk.
     pub fn dangerous(self) -> Dangerous {
         Dangerous(self)
     }

@@ -17,7 +17,7 @@ use crate::{Certificate, Pin, PinSet, Time};
 pub(super) struct Pinned {
     pins: PinSet,
     chain: Option<Arc<dyn ServerCertVerifier>>,
-    /// For explanations alone.
+    /// Used only for explanations.
     known: Vec<Certificate>,
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -39,7 +39,7 @@ impl Pinned {
     }
 }
 
-/// Wraps an error of this crate so that rustls carries it and `search` finds it.
+/// Wraps an error of this crate so that rustls passes it on and `search` finds it.
 fn refuse(why: impl std::error::Error + Send + Sync + 'static) -> rustls::Error {
     rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
 }
@@ -94,9 +94,8 @@ impl ServerCertVerifier for Pinned {
         verify_tls13_signature(message, cert, dss, &self.algorithms)
     }
 
-    /// What the provider verifies, and P-521: without it a server that has such a certificate
-    /// ends the handshake before we could see and explain it. It is refused before its signature
-    /// would be looked at.
+    /// Returns the provider's schemes and P-521. Without P-521, a server with such a certificate ends the handshake
+    /// before we see the certificate and can explain the failure. It is refused before its signature is verified.
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         let mut schemes = self.algorithms.supported_schemes();
         if !schemes.contains(&SignatureScheme::ECDSA_NISTP521_SHA512) {

@@ -27,7 +27,7 @@ pub struct Roots(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    /// What is compiled in: Mozilla's, else the platform's, else nothing.
+    /// The compiled-in roots: Mozilla's, or the platform's, or none.
     Public,
     Store(Arc<RootCertStore>),
     #[cfg(feature = "platform")]
@@ -57,7 +57,7 @@ impl Roots {
     /// Uses the certificates of a PEM file, or of a DER file.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Certificate`] if there is none, or one cannot be read or used as a root.
+    /// Fails with [`ErrorKind::Certificate`] if there is no certificate, or if one cannot be read or used as a root.
     pub fn from_pem(file: impl AsRef<[u8]>) -> Result<Self, Error> {
         let file = file.as_ref();
         let mut store = RootCertStore::empty();
@@ -76,7 +76,7 @@ impl Roots {
         Ok(store.into())
     }
 
-    /// The roots themselves, where they are ours to look at.
+    /// Returns the roots, unless they are the platform's.
     pub(crate) fn anchors(&self) -> Option<Arc<RootCertStore>> {
         match &self.0 {
             Kind::Store(roots) => Some(Arc::clone(roots)),
@@ -86,7 +86,7 @@ impl Roots {
         }
     }
 
-    /// Mozilla's roots, where they are compiled in.
+    /// Returns Mozilla's roots, if they are compiled in.
     #[allow(clippy::unnecessary_wraps, reason = "without the feature there are none")]
     pub(crate) fn public_anchors() -> Option<Arc<RootCertStore>> {
         #[cfg(feature = "webpki-roots")]
@@ -95,7 +95,7 @@ impl Roots {
         None
     }
 
-    /// Verifies chains, names and dates, as a client without a pin does.
+    /// Returns a verifier of chains, names and dates, as a client without a pin uses.
     #[cfg(feature = "probe")]
     pub(crate) fn strict(
         self,

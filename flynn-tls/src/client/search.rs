@@ -5,8 +5,8 @@ use rustls::{CertificateError, OtherError};
 
 use super::{PinMismatch, Unverifiable};
 
-/// Finds the [`PinMismatch`] that made a request fail, anywhere in the chain of an error: through
-/// the errors of reqwest, hyper, [`std::io`] and all others that implement `source()`.
+/// Finds the [`PinMismatch`] that made a request fail. Searches the whole chain of an error, including the errors of
+/// reqwest, hyper, [`std::io`] and all others that implement `source()`.
 ///
 /// ```
 /// # fn example(error: Box<dyn std::error::Error>) {
@@ -19,12 +19,12 @@ pub fn pin_mismatch<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a PinMi
     find(error)
 }
 
-/// Finds the [`Unverifiable`] that made a request fail, like [`pin_mismatch`].
+/// Finds the [`Unverifiable`] that made a request fail. See [`pin_mismatch`].
 pub fn unverifiable<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Unverifiable> {
     find(error)
 }
 
-/// Limits the search, in case an error is its own source.
+/// The limit of the search, in case an error is its own source.
 const DEEPEST: usize = 64;
 
 fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {

@@ -29,7 +29,7 @@ pub enum Reason {
          RSA 2048 key"
     )]
     Key(KeyKind),
-    /// It cannot be read; contains the error of rustls-webpki.
+    /// A certificate that cannot be parsed, with the error of rustls-webpki.
     #[error("it cannot be read ({0}): replace it")]
     Unreadable(String),
 }
@@ -40,7 +40,7 @@ impl Unverifiable {
         self.presented
     }
 
-    /// Returns why.
+    /// Returns the reason.
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
@@ -55,7 +55,7 @@ impl Unverifiable {
             Ok(leaf) if !can_verify(&leaf, algorithms) => {
                 return refuse(Reason::Key(leaf.key().clone()));
             }
-            // What ours cannot read is left to webpki, which is what will use it.
+            // If our parser cannot read it, webpki decides, since it will use the certificate.
             _ => {}
         }
         match webpki::EndEntityCert::try_from(der) {
@@ -72,7 +72,7 @@ fn can_verify(leaf: &Certificate, algorithms: &WebPkiSupportedAlgorithms) -> boo
     let algorithm =
         Reader::new(leaf.public_key()).enter(SEQUENCE).and_then(|mut spki| spki.value(SEQUENCE));
     algorithm.is_some_and(|wanted| {
-        // Both are the content of the AlgorithmIdentifier, without its tag and length.
+        // Both are the content of the AlgorithmIdentifier without its tag and length.
         algorithms.all.iter().any(|a| a.public_key_alg_id().as_ref() == wanted.content)
     })
 }

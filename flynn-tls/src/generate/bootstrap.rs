@@ -6,7 +6,7 @@ use super::{Ca, Issued};
 use crate::error::Error;
 use crate::{KeyKind, Time};
 
-/// The certificates of a Flynn bootstrap, made by [`bootstrap`]: the cluster's CA, and the
+/// The certificates of a Flynn bootstrap, created by [`bootstrap`]: the cluster's CA, and the
 /// certificate that all system routes share.
 #[derive(Debug, Clone)]
 pub struct Bootstrap {
@@ -16,7 +16,7 @@ pub struct Bootstrap {
     pub leaf: Issued,
 }
 
-/// Makes the certificates of a new cluster at `domain`, like Flynn's `pkg/tlscert` and
+/// Creates the certificates of a new cluster at `domain`, like Flynn's `pkg/tlscert` and
 /// `pkg/certgen`: valid for five years, for `domain` and `*.domain`, and served without the CA. Real
 /// ones have RSA 2048 keys; these have P-256 keys, because they are faster to make.
 ///

@@ -5,7 +5,7 @@ use super::{Ca, Issued, Leaf};
 use crate::error::{Error, ErrorKind};
 use crate::{Code, KeyKind, Time, pem};
 
-/// Files with one fault, made by [`broken`].
+/// Files with one fault, created by [`broken`].
 #[derive(Clone)]
 pub struct Broken {
     /// The fault.
@@ -27,12 +27,12 @@ impl Broken {
 
 impl fmt::Debug for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The file may hold a key.
+        // The file may contain a key.
         f.debug_struct("Broken").field("code", &self.code).finish_non_exhaustive()
     }
 }
 
-/// Makes files for `domain` and its wildcard with the fault that [`check`](crate::check()) reports
+/// Creates files for `domain` and its wildcard with the fault that [`check`](crate::check()) reports
 /// under `code`, and as few others as possible. Check them with
 /// [`Requirements::domain`](crate::Requirements::domain) and
 /// [`from_ca`](crate::Requirements::from_ca).
@@ -47,7 +47,7 @@ pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
     let names = [domain, wildcard.as_str()];
     let good = || ca.leaf(&names);
     let now = Time::now();
-    // As a public CA hands it out: leaf and intermediate.
+    // As a public CA delivers it: leaf and intermediate.
     let file = |issued: &Issued| -> String { issued.chain_pem_without_root() };
     let with = |chain_pem: String, key: Issued| Broken { code, chain_pem, key, ca: root.clone() };
     let leaf = |leaf: Leaf| {
@@ -118,7 +118,7 @@ pub fn broken(code: Code, domain: &str) -> Result<Broken, Error> {
         Code::ChainRejected => {
             leaf(root.constrained("Test intermediate", "elsewhere.test")?.leaf(&names))
         }
-        // With the root, or the chain would be said to be incomplete instead.
+        // With the root, or the chain would be reported as incomplete instead.
         Code::NotPubliclyTrusted => changed(&|issued, _| issued.chain_pem()),
         Code::NotFromCa => {
             let made = changed(&|issued, _| issued.chain_pem())?;

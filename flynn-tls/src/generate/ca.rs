@@ -15,21 +15,21 @@ use crate::{KeyKind, Pin, Time, pem};
 #[derive(Clone)]
 pub struct Ca {
     pub(super) issuer: Arc<Issuer<'static, KeyPair>>,
-    /// This CA's certificate first, then what signed it.
+    /// This CA's certificate first, then its issuers.
     pub(super) chain: Vec<CertificateDer<'static>>,
 }
 
 impl Ca {
-    /// Makes a self-signed CA, valid from ten years ago to ten years from now.
+    /// Creates a self-signed CA, valid from ten years ago to ten years from now.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Generate`](crate::ErrorKind::Generate) if the name cannot be encoded or there is no
-    /// randomness.
+    /// Fails with [`ErrorKind::Generate`](crate::ErrorKind::Generate) if the name cannot be encoded or the system has
+    /// no random numbers.
     pub fn new(common_name: &str) -> Result<Self, Error> {
         Self::with_key(common_name, &KeyKind::P256)
     }
 
-    /// Makes a CA like [`new`](Self::new) with another kind of key.
+    /// Creates a CA like [`new`](Self::new) with another kind of key.
     ///
     /// # Errors
     /// Returns the errors of [`new`](Self::new).
@@ -37,7 +37,7 @@ impl Ca {
         Self::of_params(params(named(common_name)), key, None)
     }
 
-    /// Makes a CA that this one issues.
+    /// Creates a CA that this CA issues.
     ///
     /// # Errors
     /// Returns the errors of [`new`](Self::new).
@@ -45,8 +45,7 @@ impl Ca {
         Self::of_params(params(named(common_name)), &KeyKind::P256, Some(self))
     }
 
-    /// Makes a CA like [`intermediate`](Self::intermediate), with a validity of its own, such as one
-    /// that has expired.
+    /// Creates a CA like [`intermediate`](Self::intermediate) with another validity, such as one that has expired.
     ///
     /// # Errors
     /// Returns the errors of [`new`](Self::new).
@@ -61,7 +60,7 @@ impl Ca {
         Self::of_params(params, &KeyKind::P256, Some(self))
     }
 
-    /// Makes a CA that this one issues with path length 0 and a name constraint to `domain`.
+    /// Creates a CA that this CA issues with path length 0 and a name constraint to `domain`.
     ///
     /// # Errors
     /// Returns the errors of [`new`](Self::new).
@@ -128,7 +127,7 @@ fn named(common_name: &str) -> DistinguishedName {
     subject
 }
 
-/// The parameters of a CA. It was valid ten years ago, so that it can issue expired leaves.
+/// Returns the parameters of a CA. It is valid since ten years ago, so that it can issue expired leaves.
 pub(super) fn params(subject: DistinguishedName) -> CertificateParams {
     let now = Time::now();
     let mut params = CertificateParams::default();

@@ -53,7 +53,7 @@ impl Issued {
         pem::encode("PRIVATE KEY", &self.key)
     }
 
-    /// Returns the private key as rustls takes it.
+    /// Returns the private key for rustls.
     pub fn key_der(&self) -> PrivateKeyDer<'static> {
         PrivatePkcs8KeyDer::from(self.key.clone()).into()
     }

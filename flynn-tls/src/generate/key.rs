@@ -9,8 +9,8 @@ use crate::{KeyKind, PrivateKey};
 /// The object identifier of a curve that Go does not know.
 pub(super) const SECP256K1: &str = "1.3.132.0.10";
 
-/// A key to issue a certificate for. ring makes the common kinds. For those that it cannot make there
-/// is one fixed, published key each.
+/// A key to issue a certificate for. ring generates the common kinds. For each of the others there is one fixed,
+/// published key.
 pub(super) struct Key {
     /// PKCS#8.
     pub(super) der: Vec<u8>,
@@ -38,7 +38,7 @@ impl Key {
         Self::fixed(fixed)
     }
 
-    /// RSA 2048 with the exponent 3: sound, and refused by ring.
+    /// Returns an RSA 2048 key with the exponent 3. It is valid, but ring refuses it.
     pub(super) fn with_exponent_3() -> Result<Self, Error> {
         Self::fixed(include_str!("keys/rsa2048_e3.pem"))
     }
@@ -57,7 +57,7 @@ impl Key {
         Ok(Self { der, public: pair.subject_public_key_info() })
     }
 
-    /// A key from before, in PKCS#8.
+    /// Reads an existing key in PKCS#8.
     pub(super) fn of_pkcs8(der: &[u8]) -> Result<Self, Error> {
         let public = match PrivateKey::from_der(der)?.public_key_info() {
             Some(public) => public,
@@ -67,14 +67,14 @@ impl Key {
         Ok(Self { der: der.to_vec(), public })
     }
 
-    /// To sign with.
+    /// Returns the key for signing.
     pub(super) fn signer(&self) -> Result<KeyPair, Error> {
         KeyPair::try_from(self.der.as_slice()).map_err(|e| {
             Error::because(ErrorKind::Generate, "ring cannot sign with a key of this kind", e)
         })
     }
 
-    /// The public key as rcgen takes it; `None` for a kind that it does not know on ring.
+    /// Returns the public key for rcgen; `None` for a kind that rcgen does not support with ring.
     pub(super) fn as_subject(&self) -> Option<Subject<'_>> {
         let bits = public_bits(&self.public)?;
         [
@@ -88,7 +88,7 @@ impl Key {
         .find(|subject| subject.subject_public_key_info() == self.public)
     }
 
-    /// The same private key beside the public part of `other`: a damaged file.
+    /// Combines the private key with the public part of `other`, like a damaged file.
     pub(super) fn with_public_part_of(mut self, other: &Self) -> Self {
         if let Some(mine) = public_bits(&self.public)
             && let Some(theirs) = public_bits(&other.public)
@@ -101,7 +101,7 @@ impl Key {
         self
     }
 
-    /// The same elliptic key without its public part, which the format leaves optional.
+    /// Removes the public part of an elliptic key, which is optional in the format.
     pub(super) fn without_public_part(mut self) -> Self {
         if let Some(bare) = rewrap(&self.der, bare_elliptic) {
             self.der = bare;
@@ -117,7 +117,7 @@ pub(super) struct Subject<'a> {
 }
 
 impl Subject<'static> {
-    /// Stands in for a key that is put in its place afterwards.
+    /// Returns a placeholder for a key that is inserted later.
     pub(super) fn placeholder() -> Self {
         Self { algorithm: &rcgen::PKCS_ECDSA_P256_SHA256, bits: &[0] }
     }
@@ -133,20 +133,19 @@ impl PublicKeyData for Subject<'_> {
     }
 }
 
-/// PKCS#8 of version 1. ring writes version 2 with the public key in a form that OpenSSL 3.0
-/// cannot read.
+/// Converts to PKCS#8 version 1. ring writes version 2 with the public key in a form that OpenSSL 3.0 cannot read.
 fn without_public(pkcs8: &[u8]) -> Vec<u8> {
     rewrap(pkcs8, |seed| Some(seed.to_vec())).unwrap_or_else(|| pkcs8.to_vec())
 }
 
-/// SEC1 with version and scalar alone.
+/// Reduces SEC1 to version and scalar.
 fn bare_elliptic(sec1: &[u8]) -> Option<Vec<u8>> {
     let mut parts = Reader::new(sec1).enter(SEQUENCE)?;
     let (version, scalar) = (parts.value(INTEGER)?, parts.value(OCTET_STRING)?);
     Some(der::tlv(SEQUENCE, &[version.raw, scalar.raw]))
 }
 
-/// PKCS#8 of version 1 with its inner key changed.
+/// Changes the inner key of PKCS#8 version 1.
 fn rewrap(pkcs8: &[u8], change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     let mut parts = Reader::new(pkcs8).enter(SEQUENCE)?;
     parts.value(INTEGER)?;
@@ -156,7 +155,7 @@ fn rewrap(pkcs8: &[u8], change: impl FnOnce(&[u8]) -> Option<Vec<u8>>) -> Option
     Some(der::tlv(SEQUENCE, &[&version, algorithm.raw, &der::tlv(OCTET_STRING, &[&inner])]))
 }
 
-/// The content of a bit string made of whole bytes.
+/// Returns the content of a bit string of whole bytes.
 pub(super) fn bit_string(bytes: &[u8]) -> Vec<u8> {
     der::tlv(BIT_STRING, &[&[0], bytes])
 }

@@ -14,8 +14,7 @@ use super::{Ca, Issued, failed};
 use crate::error::{Error, ErrorKind};
 use crate::{KeyKind, Time};
 
-/// A server certificate before it is made. Change what your test needs, then call
-/// [`issue`](Self::issue).
+/// Builds a server certificate. Change what your test needs, then call [`issue`](Self::issue).
 ///
 /// ```
 /// use flynn_tls::generate::Ca;
@@ -31,7 +30,7 @@ use crate::{KeyKind, Time};
 /// # Ok::<(), flynn_tls::Error>(())
 /// ```
 #[derive(Clone)]
-#[must_use = "nothing is made before `issue`"]
+#[must_use = "nothing is created before `issue`"]
 pub struct Leaf {
     ca: Option<Ca>,
     names: Vec<String>,
@@ -39,7 +38,7 @@ pub struct Leaf {
     not_before: Time,
     not_after: Time,
     key: KeyKind,
-    /// PKCS#8; wins over the kind.
+    /// The key to use, in PKCS#8. It takes precedence over the kind.
     kept_key: Option<Vec<u8>>,
     odd: Odd,
 }
@@ -117,7 +116,7 @@ impl Leaf {
         self
     }
 
-    /// Declares a SHA-1 signature. Modern libraries cannot make one, so it does not verify.
+    /// Declares a SHA-1 signature. Modern libraries cannot create one, so it does not verify.
     pub fn sha1(mut self) -> Self {
         self.odd.claims_sha1 = true;
         self
@@ -159,7 +158,7 @@ impl Leaf {
         self
     }
 
-    /// Makes the certificate.
+    /// Creates the certificate.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Generate`] if a name cannot be encoded, if there is no key of the kind, or for a
@@ -233,7 +232,7 @@ impl Leaf {
 
 impl fmt::Debug for Leaf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the key that is kept.
+        // Without a given key.
         f.debug_struct("Leaf")
             .field("names", &self.names)
             .field("not_before", &self.not_before)
@@ -245,7 +244,7 @@ impl fmt::Debug for Leaf {
 }
 
 impl Change<'_> {
-    /// Signs again only what has to change.
+    /// Signs the certificate again only if something has to change.
     fn apply(
         self,
         made: &CertificateDer<'static>,
@@ -276,7 +275,7 @@ fn alternative_name(name: &str) -> Result<SanType, Error> {
     })
 }
 
-/// Sets the validity; both ends are included.
+/// Sets the validity; both ends are inclusive.
 pub(super) fn set_validity(params: &mut CertificateParams, not_before: Time, not_after: Time) {
     let date = |time: Time| {
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
@@ -287,7 +286,7 @@ pub(super) fn set_validity(params: &mut CertificateParams, not_before: Time, not
     params.not_after = date(not_after);
 }
 
-/// A serial number that no other certificate of this process has: 16 bytes, positive.
+/// Returns a serial number that is unique in this process: 16 bytes, positive.
 pub(super) fn serial(public_key: &[u8]) -> SerialNumber {
     static MADE: AtomicU64 = AtomicU64::new(0);
     let mut hash = Sha256::new();

@@ -1,7 +1,7 @@
-//! Makes certificates for tests: CAs, server certificates, those of a Flynn bootstrap, and one for
-//! every fault that [`check`](crate::check()) reports.
+//! Creates certificates for tests: CAs, server certificates, the certificates of a Flynn bootstrap, and one for every
+//! fault that [`check`](crate::check()) reports.
 //!
-//! Do not use this in production. Keys are made with ring and kept unprotected in memory.
+//! Do not use this in production. Keys are generated with ring and kept unprotected in memory.
 //!
 //! ```
 //! use flynn_tls::generate::Ca;

@@ -15,8 +15,8 @@ pub(super) struct Change<'a> {
     pub(super) public_key: Option<&'a [u8]>,
     /// X.509 v1: without version and extensions.
     pub(super) version_1: bool,
-    /// Says that it is signed with SHA-1. The signature is made with SHA-256 all the same,
-    /// because ring signs with nothing older.
+    /// Declares that it is signed with SHA-1. The signature still uses SHA-256, because ring does not sign with
+    /// anything older.
     pub(super) claims_sha1: bool,
 }
 
@@ -35,7 +35,7 @@ pub(super) fn resign(
     Ok(der::tlv(SEQUENCE, &[&tbs, &algorithm, &bit_string(&signature)]).into())
 }
 
-/// The part that is signed, and the algorithm it names.
+/// Returns the signed part, and the algorithm that it names.
 fn rewrite(certificate: &[u8], change: Change<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     let mut tbs = Reader::new(certificate).enter(SEQUENCE)?.enter(SEQUENCE)?;
     let version = tbs.value(0xa0)?.raw;

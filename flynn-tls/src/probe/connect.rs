@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use crate::error::{Error, ErrorKind};
 
-/// Limits how long one of several addresses is tried before the next.
+/// The time to try one of several addresses before the next.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 pub(super) async fn resolve(
@@ -33,7 +33,7 @@ pub(super) async fn to(
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for (left, address) in (0..addresses.len()).rev().zip(addresses) {
         let connecting = TcpStream::connect(address);
-        // The last one may take all the time there is.
+        // The last address may take all the remaining time.
         let connected = if left == 0 {
             connecting.await
         } else {
@@ -61,7 +61,7 @@ mod tests {
     #[tokio::test]
     async fn every_address_of_a_name_is_tried_in_order() {
         let (open, _listener) = listener("[::1]:0").await;
-        // Nobody listens there any more.
+        // Nothing listens there any more.
         let (closed_v4, _) = listener("127.0.0.1:0").await;
         let (closed_v6, _) = listener("[::1]:0").await;
         let e = to(&[closed_v4, closed_v6], "here").await.unwrap_err();

@@ -41,13 +41,13 @@ pub async fn probe_many(
         }
         let (id, result) = match running.join_next_with_id().await {
             Some(Ok(finished)) => finished,
-            // A crypto provider that was handed over may panic; its probe keeps its place.
+            // A crypto provider of the caller may panic; the probe keeps its place in the results.
             Some(Err(e)) => {
-                (e.id(), Err(Error::because(ErrorKind::Handshake, "the probe broke off", e)))
+                (e.id(), Err(Error::because(ErrorKind::Handshake, "the probe panicked", e)))
             }
             None => break,
         };
-        // Ids are used again once their task is gone.
+        // Ids are reused once their task is gone.
         done.insert(places.remove(&id), result);
     }
     done.into_values().collect()

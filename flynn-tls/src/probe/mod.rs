@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind};
 use crate::provider;
 use witness::Witness;
 
-/// Asks a live server for its certificate, without trusting it. Only a TLS handshake is sent.
+/// Asks a live server for its certificate without trusting it. Sends only a TLS handshake.
 ///
 /// ```no_run
 /// # async fn f() -> Result<(), flynn_tls::Error> {
@@ -71,7 +71,7 @@ impl Probe {
         }
     }
 
-    /// Asks for this name or address instead of the host's.
+    /// Asks for the certificate of this name or address instead of the host.
     pub fn server_name(mut self, name: &str) -> Self {
         self.server_name = Some(without_brackets(name).to_owned());
         self
@@ -110,9 +110,9 @@ impl Probe {
     /// false.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Name`] if TLS cannot ask for the name, [`ErrorKind::Connect`], [`ErrorKind::Timeout`],
-    /// [`ErrorKind::Handshake`] if the server presented no certificate, and [`ErrorKind::Config`] without a crypto
-    /// provider or with an ALPN protocol of a wrong length.
+    /// Fails with [`ErrorKind::Name`] if TLS cannot ask for the name, with [`ErrorKind::Connect`] or
+    /// [`ErrorKind::Timeout`] if the server does not answer, with [`ErrorKind::Handshake`] if it did not present a
+    /// certificate, and with [`ErrorKind::Config`] without a crypto provider or for an ALPN protocol of a wrong length.
     pub async fn run(self) -> Result<Presented, Error> {
         let what = self.describe();
         match tokio::time::timeout(self.timeout, self.shake_hands(&what)).await {
@@ -142,7 +142,7 @@ impl Probe {
         let name = ServerName::try_from(asked.to_owned()).map_err(|e| {
             Error::because(ErrorKind::Name, format!("{asked:?} is not a host name"), e)
         })?;
-        // The length has one byte, and rustls does not look.
+        // The length field has one byte, and rustls does not check it.
         if let Some(odd) = self.alpn.iter().find(|name| !(1..=255).contains(&name.len())) {
             let message =
                 format!("an ALPN protocol has {} bytes: it must have 1 to 255", odd.len());

@@ -10,7 +10,7 @@ use super::witness::Testimony;
 use crate::error::{Error, ErrorKind};
 use crate::{Bundle, Certificate, Pin, Roots};
 
-/// What a server presented to a [`Probe`](super::Probe).
+/// The certificates that a server presented to a [`Probe`](super::Probe).
 #[derive(Clone)]
 pub struct Presented {
     address: SocketAddr,
@@ -82,11 +82,12 @@ impl Presented {
         self.proved
     }
 
-    /// Verifies what a client without a pin verifies: the handshake was completed, the server proved that it has the
-    /// key, and the certificate covers the name that was asked for, is valid now, and leads to one of `roots`.
+    /// Verifies the certificate as a client without a pin does. The handshake must be complete, the server must have
+    /// proved that it has the key, and the certificate must cover the requested name, be valid now, and lead to one of
+    /// `roots`.
     ///
     /// Call it before you remove a pin. An answer alone proves nothing, because anybody between you and the server can
-    /// answer.
+    /// send one.
     ///
     /// ```no_run
     /// # async fn f() -> Result<(), flynn_tls::Error> {
@@ -100,7 +101,7 @@ impl Presented {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Untrusted`] with the check that failed; [`ErrorKind::Config`] if there are no roots.
+    /// Fails with [`ErrorKind::Untrusted`] and the failed check, or with [`ErrorKind::Config`] if there are no roots.
     pub fn verify(&self, roots: Roots) -> Result<(), Error> {
         let name = self.asked.to_str();
         let refuse = |reason| format!("the certificate of {name} is not trusted: {reason}");

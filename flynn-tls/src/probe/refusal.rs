@@ -13,7 +13,7 @@ pub(super) fn explain(e: &io::Error, what: &str, name: &str) -> String {
             format!("{what} answers, but not with TLS: check the port")
         }
         (Some(Tls::AlertReceived(alert)), _) => match alert {
-            // Flynn's router answers with an internal error where it has no route.
+            // Flynn's router answers with an internal error if it has no route.
             AlertDescription::UnrecognisedName | AlertDescription::InternalError => {
                 format!(
                     "{what} has no certificate for {name}: check that it has a route for this name"

@@ -7,14 +7,14 @@ use rustls::crypto::{
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, SignatureScheme};
 
-/// Records what a server presents, and accepts it.
+/// Accepts every certificate, and records it.
 #[derive(Debug)]
 pub(super) struct Witness {
     algorithms: WebPkiSupportedAlgorithms,
     seen: Mutex<Option<Testimony>>,
 }
 
-/// What a server presented.
+/// The certificates that a server presented.
 #[derive(Debug, Clone)]
 pub(super) struct Testimony {
     pub(super) chain: Vec<CertificateDer<'static>>,
