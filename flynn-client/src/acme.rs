@@ -1,6 +1,6 @@
 //! The cluster's ACME settings (the fork randy-girard/flynn).
 //!
-//! Servers of the upstream project answer [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+//! On upstream servers, calls fail with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 //! [`managed_certificates`](crate::managed_certificates) shows the whole flow.
 //!
 //! ```
@@ -27,47 +27,47 @@ use crate::secret::Secret;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
-/// How the cluster obtains certificates by ACME.
+/// The settings with which the cluster obtains certificates by ACME.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct AcmeConfig {
-    /// True if it obtains any.
+    /// True if the cluster obtains certificates by ACME.
     pub enabled: bool,
     /// The account's contact; required to enable.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub contact_email: String,
-    /// The ACME directory; empty means Let's Encrypt's production one.
+    /// The URL of the ACME directory; empty for Let's Encrypt's production directory.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub directory_url: String,
     /// True if you agree to the directory's terms of service; required to enable.
     #[serde(skip_serializing_if = "is_false")]
     pub terms_of_service_agreed: bool,
-    /// The account's private key as PEM (SEC1). The server does not return it: it is empty in answers, and an
-    /// update that leaves it out keeps it.
+    /// The account's private key as PEM (SEC1). The server never returns it, so it is empty in answers. An update that
+    /// leaves it out keeps it.
     #[serde(skip_serializing_if = "Secret::is_empty")]
     pub account_key: Secret,
     /// True if the server holds an account key.
     #[serde(skip_serializing_if = "is_false")]
     pub has_account_key: bool,
-    /// When the settings were made.
+    /// The time when the settings were created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When they last changed.
+    /// The time when they last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
 const PATH: &str = "/acme/config";
 
-/// The cluster's ACME settings; made by [`Client::acme`].
+/// The cluster's ACME settings; returned by [`Client::acme`].
 #[derive(Clone, Debug)]
 pub struct Acme {
     client: Client,
 }
 
 impl Client {
-    /// The cluster's ACME settings (the fork).
+    /// Accesses the cluster's ACME settings (the fork).
     pub fn acme(&self) -> Acme {
         Acme { client: self.clone() }
     }
@@ -82,15 +82,13 @@ impl Acme {
         Request::json(&self.client, Spec::get(PATH, []))
     }
 
-    /// Enables ACME with this contact, and **agrees to the terms of service** of the directory. The other settings
-    /// stay.
+    /// Enables ACME with this contact, and **agrees to the directory's terms of service**. Keeps the other settings.
     pub fn enable(&self, contact_email: impl Into<String>) -> UpdateAcme {
         self.update().enabled(true).contact_email(contact_email).terms_of_service_agreed(true)
     }
 
-    /// Changes the settings: reads them, changes what you name, and writes all of them back
-    /// (`PUT /acme/config`), since the server clears what is left out. The account's private key stays unless you
-    /// set a new one.
+    /// Changes the settings that you name and keeps the others. Reads all settings and writes them back (`PUT
+    /// /acme/config`), since the server clears omitted ones. The account's private key stays unless you set a new one.
     pub fn update(&self) -> UpdateAcme {
         UpdateAcme {
             client: self.client.clone(),
@@ -101,7 +99,7 @@ impl Acme {
     }
 }
 
-/// A change of the ACME settings; made by [`Acme::update`].
+/// A change of the ACME settings; returned by [`Acme::update`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateAcme {
@@ -112,7 +110,7 @@ pub struct UpdateAcme {
 }
 
 impl UpdateAcme {
-    /// Sets whether the cluster obtains certificates; needs a contact and agreement to the terms.
+    /// Sets whether the cluster obtains certificates. This requires a contact and agreement to the terms.
     pub fn enabled(self, yes: bool) -> Self {
         self.set("enabled", yes)
     }
@@ -122,7 +120,7 @@ impl UpdateAcme {
         self.set("contact_email", address.into())
     }
 
-    /// Sets the ACME directory; empty for Let's Encrypt's production one.
+    /// Sets the URL of the ACME directory; empty for Let's Encrypt's production directory.
     pub fn directory_url(self, url: impl Into<String>) -> Self {
         self.set("directory_url", url.into())
     }
@@ -148,7 +146,7 @@ impl UpdateAcme {
         if let Some(key) = self.account_key {
             changes.insert("account_key".to_owned(), key.expose().into());
         }
-        // Writing the same settings again leaves the same settings.
+        // Writing the same settings again changes nothing.
         let (read, write) = (Spec::get(PATH, []), Spec::put(PATH, [], Repeat::Safe));
         document::update(
             &self.client,

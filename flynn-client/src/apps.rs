@@ -10,7 +10,7 @@
 //! assert_eq!(www.strategy, "all-at-once");
 //! flynn.app("www").update().deploy_timeout(300).await?;
 //! assert_eq!(flynn.app(&www.id).get().await?.deploy_timeout, 300);
-//! flynn.app("www").set_meta([("team", "shop")]).await?; // instead of all there was
+//! flynn.app("www").set_meta([("team", "shop")]).await?; // replaces all metadata
 //! assert!(flynn.app("nosuch").get_opt().await?.is_none());
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
@@ -32,28 +32,28 @@ use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 #[serde(default)]
 #[non_exhaustive]
 pub struct App {
-    /// Id, a UUID.
+    /// The id, a UUID.
     #[serde(skip_serializing_if = "AppId::is_empty")]
     pub id: AppId,
-    /// Name: lower-case letters, digits and inner hyphens, 100 characters at most; never changes.
+    /// The name: at most 100 lower-case letters, digits and inner hyphens. It never changes.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Metadata; `flynn-system-app=true` marks the cluster's own apps.
     #[serde(deserialize_with = "null_is_default")]
     pub meta: BTreeMap<String, String>,
-    /// How deployments replace jobs: `all-at-once` (the default), `one-by-one`, `sirenia` or `discoverd-meta`.
+    /// The deployment strategy: `all-at-once` (the default), `one-by-one`, `sirenia` or `discoverd-meta`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub strategy: String,
     /// The current release; empty before the first one.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
-    /// Seconds after which a deployment fails; 120 by default.
+    /// The timeout of a deployment in seconds; 120 by default.
     #[serde(skip_serializing_if = "is_default")]
     pub deploy_timeout: i32,
-    /// When the app was created.
+    /// The time when the app was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed. The answer to an update still has the old time.
+    /// The time when it last changed. The answer to an update still has the old time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
@@ -65,7 +65,7 @@ impl App {
     }
 }
 
-/// A new app. Everything is optional: the server makes up a name and fills in defaults.
+/// A new app. Everything is optional: the server generates a name and fills in defaults.
 #[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 pub struct NewApp {
@@ -82,17 +82,17 @@ pub struct NewApp {
 }
 
 impl NewApp {
-    /// An app with a name that the server makes up.
+    /// Creates an app with a name that the server generates.
     pub fn unnamed() -> Self {
         Self::default()
     }
 
-    /// An app with this name, which is also its first route: `<name>.<domain>`.
+    /// Creates an app with this name. Its first route is `<name>.<domain>`.
     pub fn named(name: impl Into<String>) -> Self {
         Self { name: Some(name.into()), ..Self::default() }
     }
 
-    /// Sets the id, a UUID in lower case. Unless set, [`Apps::create`] chooses one.
+    /// Sets the id, a lower-case UUID. By default, [`Apps::create`] chooses one.
     pub fn id(mut self, id: impl Into<AppId>) -> Self {
         self.id = id.into();
         self
@@ -104,25 +104,25 @@ impl NewApp {
         self
     }
 
-    /// Sets how deployments replace jobs.
+    /// Sets the deployment strategy.
     pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
         self.strategy = Some(strategy.into());
         self
     }
 
-    /// Sets the seconds after which a deployment fails.
+    /// Sets the timeout of a deployment in seconds.
     pub fn deploy_timeout(mut self, seconds: i32) -> Self {
         self.deploy_timeout = Some(seconds);
         self
     }
 }
-/// All apps; made by [`Client::apps`].
+/// All apps; returned by [`Client::apps`].
 #[derive(Clone, Debug)]
 pub struct Apps {
     client: Client,
 }
 
-/// One app, named by id or name; made by [`Client::app`]. Making it sends nothing.
+/// One app, by id or name; returned by [`Client::app`]. Creating the handle sends nothing.
 #[derive(Clone, Debug)]
 pub struct AppHandle {
     pub(crate) client: Client,
@@ -130,19 +130,19 @@ pub struct AppHandle {
 }
 
 impl Client {
-    /// All apps of the cluster.
+    /// Accesses all apps of the cluster.
     pub fn apps(&self) -> Apps {
         Apps { client: self.clone() }
     }
 
-    /// One app, by name or id.
+    /// Accesses one app, by name or id. Sends nothing.
     pub fn app(&self, name_or_id: impl Into<AppRef>) -> AppHandle {
         AppHandle { client: self.clone(), app: name_or_id.into() }
     }
 }
 
 impl Apps {
-    /// Lists every app, newest first: `GET /apps`.
+    /// Lists all apps, newest first: `GET /apps`.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -152,19 +152,19 @@ impl Apps {
 
     /// Creates an app: `POST /apps`. An app that is not a system app gets a route `<name>.<domain>`.
     ///
-    /// The client chooses the app's id. When the answer is lost, the app is looked for by this id, and returned if it is
-    /// there.
+    /// The client chooses the app's id. If the answer is lost, it looks for the app by this id, and returns it if it
+    /// exists.
     ///
     /// # Errors
     /// Fails with [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, with
-    /// [`Validation`](crate::ErrorKind::Validation) if it is not allowed. When the answer was lost and no such app is
+    /// [`Validation`](crate::ErrorKind::Validation) if it is not allowed. If the answer was lost and the app is not
     /// found, [`Error::pending`] is [`Pending::PerhapsApp`].
     pub fn create(&self, app: NewApp) -> CreateApp {
         CreateApp { client: self.client.clone(), app, timeout: None }
     }
 }
 
-/// Creates an app; made by [`Apps::create`].
+/// Creates an app; returned by [`Apps::create`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct CreateApp {
@@ -194,7 +194,7 @@ impl CreateApp {
 operation!(CreateApp => App);
 
 impl AppHandle {
-    /// The id or name that this handle was made with.
+    /// Returns the id or name that this handle was created with.
     pub fn name_or_id(&self) -> &AppRef {
         &self.app
     }
@@ -207,7 +207,7 @@ impl AppHandle {
         Request::json(&self.client, self.spec())
     }
 
-    /// Reads the app, or `None` when there is no such app.
+    /// Reads the app, or `None` if the app does not exist.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -241,11 +241,11 @@ impl AppHandle {
         Request::json(&self.client, spec.body(&Meta { meta }))
     }
 
-    /// Schedules the deletion of old git releases beyond the app's metadata `gc.max_inactive_slug_releases`:
-    /// `POST /apps/:a/gc`. The server answers at once; the event `app_garbage_collection` of the app tells what it
-    /// deleted. The value `false` turns garbage collection off.
+    /// Schedules the deletion of old git releases beyond the app's metadata `gc.max_inactive_slug_releases`: `POST
+    /// /apps/:a/gc`. The server answers at once; the app's event `app_garbage_collection` lists what it deleted. The
+    /// value `false` turns garbage collection off.
     ///
-    /// Written from the server's source; never recorded from a real controller.
+    /// This call follows the server's source. It was never recorded from a real controller.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -258,13 +258,13 @@ impl AppHandle {
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn gc(&self) -> Request<()> {
-        // A second collection in a row deletes nothing.
+        // A second collection right after the first deletes nothing.
         let spec = Spec::post("/apps/{app}/gc", [self.app.as_str()], Repeat::Safe);
         Request::unit(&self.client, spec)
     }
 }
 
-/// Changes an app and keeps what is not named; made by [`AppHandle::update`].
+/// Changes an app and keeps all fields that you do not name; returned by [`AppHandle::update`].
 ///
 /// # Errors
 /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist; with
@@ -289,13 +289,13 @@ struct Patch {
 }
 
 impl UpdateApp {
-    /// Sets how deployments replace jobs.
+    /// Sets the deployment strategy.
     pub fn strategy(mut self, strategy: impl Into<String>) -> Self {
         self.patch.strategy = Some(strategy.into());
         self
     }
 
-    /// Sets the seconds after which a deployment fails.
+    /// Sets the timeout of a deployment in seconds.
     pub fn deploy_timeout(mut self, seconds: i32) -> Self {
         self.patch.deploy_timeout = Some(seconds);
         self

@@ -1,4 +1,4 @@
-//! Artifacts: what a release runs.
+//! Artifacts: the images and files that releases run.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -28,9 +28,9 @@ use crate::transport::{Repeat, Request, Spec};
 string_enum! {
     /// The kind of an artifact.
     ArtifactType {
-        /// An image in Flynn's own format: the kind of later servers.
+        /// An image in Flynn's own format (servers after 2016).
         Flynn = "flynn",
-        /// A Docker image by the URI of its registry (servers of 2016; later ones answer 500).
+        /// A Docker image, by the URI of its registry (servers of 2016; later ones answer 500).
         Docker = "docker",
         /// A tarball, such as a slug in the blobstore (servers of 2016; later ones answer 500).
         File = "file",
@@ -42,13 +42,13 @@ string_enum! {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// Id, a UUID.
+    /// The id, a UUID.
     #[serde(skip_serializing_if = "ArtifactId::is_empty")]
     pub id: ArtifactId,
     /// The kind.
     #[serde(rename = "type", skip_serializing_if = "ArtifactType::is_empty")]
     pub kind: ArtifactType,
-    /// Where its content is.
+    /// The URI of its content.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub uri: String,
     /// Metadata; `blobstore=true` marks a file of the cluster's own blobstore.
@@ -57,16 +57,16 @@ pub struct Artifact {
     /// The image manifest of a `flynn` artifact, as it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Json>,
-    /// Hex digests of the content at `uri`, by algorithm (`sha512_256`).
+    /// Hexadecimal digests of the content at `uri`, by algorithm (`sha512_256`).
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub hashes: BTreeMap<String, String>,
-    /// Size in bytes of the content at `uri`; 0 when unknown.
+    /// The size in bytes of the content at `uri`; 0 if unknown.
     #[serde(skip_serializing_if = "is_default")]
     pub size: i64,
-    /// URI template (RFC 6570, variable `id`) of the image's layers.
+    /// The URI template (RFC 6570, variable `id`) of the image's layers.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub layer_url_template: String,
-    /// When it was registered.
+    /// The time when it was registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
 }
@@ -91,14 +91,14 @@ pub struct NewArtifact {
 }
 
 impl NewArtifact {
-    /// A Docker image by the URI of its registry, `https://registry.example.com?name=web&id=sha256:..`. For
-    /// servers of 2016; later ones take [`flynn`](Self::flynn) images only.
+    /// Creates a Docker image, by the URI of its registry, `https://registry.example.com?name=web&id=sha256:..`. For
+    /// servers of 2016; later ones accept only [`flynn`](Self::flynn) images.
     pub fn docker(uri: impl Into<String>) -> Self {
         Self::new(ArtifactType::Docker, uri)
     }
 
-    /// An image of later servers: the URI of its manifest, and the manifest's text byte for byte, from which size
-    /// and hash are computed.
+    /// Creates an image for later servers, from the URI of its manifest and the manifest's exact text. Computes the
+    /// size and the hash from the text.
     ///
     /// ```
     /// use flynn_client::artifacts::NewArtifact;
@@ -124,7 +124,7 @@ impl NewArtifact {
         Ok(Self::new(ArtifactType::Flynn, uri).manifest(json).hash("sha512_256", digest).size(size))
     }
 
-    /// An artifact of this kind at this URI.
+    /// Creates an artifact of this kind at this URI.
     pub fn new(kind: ArtifactType, uri: impl Into<String>) -> Self {
         Self {
             kind,
@@ -137,7 +137,7 @@ impl NewArtifact {
         }
     }
 
-    /// Adds a pair of metadata.
+    /// Adds metadata.
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.meta.insert(key.into(), value.into());
         self
@@ -150,7 +150,7 @@ impl NewArtifact {
         self
     }
 
-    /// Adds a hex digest of the content at the URI, by algorithm (`sha512_256`).
+    /// Adds a hexadecimal digest of the content at the URI, by algorithm (`sha512_256`).
     pub fn hash(mut self, algorithm: impl Into<String>, digest: impl Into<String>) -> Self {
         self.hashes.insert(algorithm.into(), digest.into());
         self
@@ -169,14 +169,14 @@ impl NewArtifact {
     }
 }
 
-/// All artifacts; made by [`Client::artifacts`].
+/// All artifacts; returned by [`Client::artifacts`].
 #[derive(Clone, Debug)]
 pub struct Artifacts {
     client: Client,
 }
 
 impl Client {
-    /// The artifacts of the cluster.
+    /// Accesses the artifacts of the cluster.
     pub fn artifacts(&self) -> Artifacts {
         Artifacts { client: self.clone() }
     }
@@ -191,8 +191,8 @@ impl Artifacts {
         Request::list(&self.client, Spec::get("/artifacts", []))
     }
 
-    /// Registers an artifact: `POST /artifacts`. The call is idempotent: when there is one of the same type and
-    /// URI, the server returns it with its own id and metadata.
+    /// Registers an artifact: `POST /artifacts`. The call is idempotent: if an artifact of the same type and URI
+    /// exists, the server returns that one with its id and metadata.
     ///
     /// # Errors
     /// Fails with [`Validation`](crate::ErrorKind::Validation) for a missing or unknown type, or a manifest without a
@@ -209,7 +209,7 @@ impl Artifacts {
         Request::json(&self.client, one(&id.into()))
     }
 
-    /// Gets an artifact, or `None` when there is no such artifact.
+    /// Gets an artifact, or `None` if the artifact does not exist.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).

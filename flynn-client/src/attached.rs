@@ -25,16 +25,16 @@ mod streams;
 
 pub use streams::{AttachedExit, AttachedReader, Control, DriveAttached, ExitStatus};
 
-/// The connection of an attached job, and what is still to be sent on it. Input and output share it.
+/// The connection of an attached job and its unsent input. Input and output share it.
 struct Connection {
     stream: Box<dyn Duplex + Unpin>,
     /// At most one frame, and the end of the input.
     unsent: BytesMut,
     /// Nothing is sent before this.
     hold: Option<Pin<Box<Sleep>>>,
-    /// Sending has failed, so nobody knows how much has arrived.
+    /// Sending has failed, so it is unknown how much has arrived.
     broken: bool,
-    /// The input was dropped: reading the output also sends what is left.
+    /// The input was dropped, so reading the output also sends the rest.
     orphaned: bool,
     /// The task that waits for output.
     reader: Option<Waker>,
@@ -70,16 +70,16 @@ impl Connection {
     }
 }
 
-/// A connection that both sides of the job hold.
+/// The connection, shared by input and output.
 type Shared = Arc<Mutex<Connection>>;
 
 fn lock(connection: &Shared) -> MutexGuard<'_, Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A job that runs attached; made by [`RunAttached`](crate::jobs::RunAttached).
+/// A job that runs attached; returned by [`RunAttached`](crate::jobs::RunAttached).
 ///
-/// Dropping it closes the connection. The job then reads the end of its input and runs on; a job with a terminal
+/// Dropping it closes the connection. The job then reads the end of its input and keeps running; a job with a terminal
 /// is stopped.
 #[must_use]
 pub struct Attached {
@@ -105,7 +105,7 @@ impl Attached {
         }
     }
 
-    /// Separates output and input, to use both at the same time.
+    /// Splits the job into output and input, so that you can use both at the same time.
     pub fn split(self) -> (AttachedOutput, AttachedInput) {
         (self.output, self.input)
     }
@@ -124,19 +124,19 @@ impl fmt::Debug for Attached {
 
 /// The input of an attached job: its standard input, signals and the size of its terminal.
 ///
-/// It is an [`AsyncWrite`], which writes to the standard input; shutting that down ends the input. At most one frame
-/// of 64 KiB is buffered, so memory stays flat however many calls time out.
+/// It is an [`AsyncWrite`] to the standard input; shutting it down ends the input. At most one frame of 64 KiB is
+/// buffered, so memory use stays constant even if many calls time out.
 ///
 /// # Cancellation
-/// A frame that was begun is always finished, by the next call or by the output. A [`write`](Self::write) that was
-/// dropped may therefore have written a part of its data: do not repeat it. After an error nothing more is sent, and
-/// every further call is an error.
+/// A partly sent frame is always finished, by the next call or by reading the output. A dropped [`write`](Self::write)
+/// may therefore have written part of its data: do not repeat it. After an error, nothing more is sent and every
+/// further call fails.
 ///
-/// Dropping the input ends it, as [`close`](Self::close) does. What cannot be sent without waiting is sent while the
-/// output is read.
+/// Dropping the input ends it, as [`close`](Self::close) does. Data that cannot be sent without waiting is sent while
+/// you read the output.
 pub struct AttachedInput {
     connection: Shared,
-    /// The end of the input was written, or begun.
+    /// The end of the input was written, at least in part.
     ended: bool,
 }
 
@@ -150,7 +150,7 @@ impl Drop for AttachedInput {
             connection.unsent.put_slice(&stdin_head(0));
         }
         connection.orphaned = true;
-        // A timer must not be polled here, where its runtime may be shutting down.
+        // Do not poll a timer here: its runtime may be shutting down.
         if connection.hold.as_ref().is_none_or(|hold| hold.deadline() <= Instant::now()) {
             let _ = connection.poll_write(&mut Context::from_waker(Waker::noop()));
         }
@@ -161,11 +161,10 @@ impl Drop for AttachedInput {
 }
 
 impl AttachedInput {
-    /// Writes to the job's standard input. If it is dropped before it is done, or fails, a part may have been
-    /// written.
+    /// Writes to the job's standard input. If the call fails or is dropped, part of the data may have been written.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Connection`] if the job is gone.
+    /// Fails with [`ErrorKind::Connection`] if the connection to the job is lost.
     pub async fn write(&mut self, data: &[u8]) -> Result<(), Error> {
         // A frame of length 0 would end the input.
         for piece in data.chunks(MAX_FRAME) {
@@ -177,7 +176,7 @@ impl AttachedInput {
     /// Ends the job's standard input.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Connection`] if the job is gone.
+    /// Fails with [`ErrorKind::Connection`] if the connection to the job is lost.
     pub async fn close(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.poll_close(cx)).await.map_err(lost)
     }
@@ -185,15 +184,15 @@ impl AttachedInput {
     /// Sends a signal by its Linux number: 2 interrupts, 15 terminates, 9 kills.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Connection`] if the job is gone.
+    /// Fails with [`ErrorKind::Connection`] if the connection to the job is lost.
     pub async fn signal(&mut self, number: u32) -> Result<(), Error> {
         self.send(&signal(number), &[]).await
     }
 
-    /// Sets the size of the job's terminal. A job without a terminal loses its input by this call.
+    /// Sets the size of the job's terminal. This call closes the input of a job without a terminal.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Connection`] if the job is gone.
+    /// Fails with [`ErrorKind::Connection`] if the connection to the job is lost.
     pub async fn resize(&mut self, lines: u16, columns: u16) -> Result<(), Error> {
         self.send(&resize(lines, columns), &[]).await
     }
@@ -202,7 +201,7 @@ impl AttachedInput {
         let mut taken = false;
         poll_fn(|cx| {
             let mut connection = lock(&self.connection);
-            // Calls that were dropped may have left a frame: it goes first, so there is never a second one.
+            // A dropped call may have left a frame. It is sent first, so there is never more than one.
             ready!(connection.poll_send(cx))?;
             if !taken {
                 taken = true;
@@ -238,7 +237,7 @@ impl AsyncWrite for AttachedInput {
         if !piece.is_empty() {
             connection.unsent.put_slice(&stdin_head(length(piece)));
             connection.unsent.put_slice(piece);
-            // An error comes out of the next call, as with every buffered writer.
+            // The next call returns the error, as with every buffered writer.
             let _ = connection.poll_send(cx);
         }
         Poll::Ready(Ok(piece.len()))
@@ -253,7 +252,7 @@ impl AsyncWrite for AttachedInput {
     }
 }
 
-/// Bytes of input in one frame.
+/// The maximum size of one frame of input, in bytes.
 const MAX_FRAME: usize = 64 << 10;
 
 fn length(piece: &[u8]) -> u32 {
@@ -272,8 +271,8 @@ fn lost(error: io::Error) -> Error {
 
 /// The output of an attached job, as a stream in the order in which it was written.
 ///
-/// It ends after [`JobOutput::Exit`]. A connection that ends without one is an error, since nobody knows then how
-/// the job ended.
+/// It ends after [`JobOutput::Exit`]. If the connection ends without it, the stream returns an error, since the result
+/// of the job is unknown.
 pub struct AttachedOutput {
     connection: Shared,
     decoder: Decoder,
@@ -286,7 +285,7 @@ enum State {
     Over,
 }
 
-/// Bytes asked for at once.
+/// The size of one read, in bytes.
 const READ: usize = 16 << 10;
 
 impl AttachedOutput {
@@ -295,7 +294,7 @@ impl AttachedOutput {
         let mut piece = ReadBuf::new(&mut piece);
         let mut connection = lock(&self.connection);
         if connection.orphaned && !connection.broken {
-            // A failure shows in what is read, or not at all: the job may have ended already.
+            // If this failed, reading shows it, unless the job has already ended.
             let _ = connection.poll_send(cx);
         } else {
             connection.reader = Some(cx.waker().clone());
@@ -347,7 +346,7 @@ impl fmt::Debug for AttachedOutput {
     }
 }
 
-/// The whole output of an attached job and its exit status. `Debug` shows lengths only.
+/// The complete output of an attached job and its exit status. `Debug` shows lengths only.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CollectedOutput {
@@ -355,7 +354,7 @@ pub struct CollectedOutput {
     pub stdout: Vec<u8>,
     /// Standard error.
     pub stderr: Vec<u8>,
-    /// 0 means success. The host also reports 0 for a job that a signal ended.
+    /// The exit status. 0 means success; the host also reports 0 for a job that was ended by a signal.
     pub exit_status: i32,
 }
 
@@ -369,14 +368,14 @@ impl fmt::Debug for CollectedOutput {
     }
 }
 
-/// Collects the output of a job; made by [`Attached::output`].
+/// Collects the output of a job; returned by [`Attached::output`].
 ///
 /// An exit status other than 0 is not an error.
 ///
 /// # Errors
 /// - [`ErrorKind::Connection`] if the connection ends before the job does.
 /// - [`ErrorKind::TooLarge`] if the job writes more than [`max_size`](Self::max_size).
-/// - [`ErrorKind::Failed`] with the host's message when it cannot run the job.
+/// - [`ErrorKind::Failed`] with the host's message if it cannot run the job.
 #[derive(Debug)]
 #[must_use = "nothing is read until it is awaited"]
 pub struct CollectOutput {
@@ -386,7 +385,7 @@ pub struct CollectOutput {
 }
 
 impl CollectOutput {
-    /// Limits the output in bytes; 64 MiB by default.
+    /// Sets the maximum size of the output in bytes; 64 MiB by default.
     pub fn max_size(mut self, bytes: usize) -> Self {
         self.limit = bytes;
         self
@@ -469,7 +468,7 @@ mod tests {
             let (mut output, mut input) = held(ours).split();
             let begun = Instant::now();
             assert!(input.write(b"hi").now_or_never().is_none());
-            // Whether the output is already waited for or not.
+            // With and without a task that waits for the output.
             let mut input = Some(input);
             if !waits {
                 input = None;
@@ -548,7 +547,7 @@ mod tests {
     async fn a_frame_that_was_begun_is_finished_by_the_next() {
         let (ours, mut theirs) = tokio::io::duplex(4);
         let (_output, mut input) = attached(ours).split();
-        // Dropped when only four bytes of the frame have gone.
+        // Dropped after only four bytes of the frame were sent.
         assert!(input.write(b"hello").now_or_never().is_none());
         let (sent, received) = tokio::join!(input.close(), async {
             let mut frames = vec![0; 11 + 6];
@@ -558,7 +557,7 @@ mod tests {
         assert_eq!(received.unwrap(), b"\x03\0\0\0\0\x05hello\x03\0\0\0\0\0");
     }
 
-    /// Takes nothing, and counts how often it was asked to.
+    /// Accepts nothing, and counts the attempts.
     struct Full(Arc<AtomicU32>, Option<io::ErrorKind>);
 
     impl AsyncRead for Full {

@@ -40,11 +40,11 @@ use crate::transport::{
 string_enum! {
     /// The state of a backup.
     BackupStatus {
-        /// It is being made.
+        /// It is being created.
         Running = "running",
         /// It is complete.
         Complete = "complete",
-        /// It has failed: the tar lacks members.
+        /// It has failed: members are missing from the tar.
         Error = "error",
     }
 }
@@ -54,64 +54,64 @@ string_enum! {
 #[serde(default)]
 #[non_exhaustive]
 pub struct BackupRecord {
-    /// Its id.
+    /// The id.
     #[serde(skip_serializing_if = "BackupId::is_empty")]
     pub id: BackupId,
-    /// Its state.
+    /// The state.
     pub status: BackupStatus,
-    /// SHA-512 of the tar stream, in hex; empty unless complete.
+    /// The SHA-512 of the tar stream in hexadecimal; empty unless complete.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub sha512: String,
-    /// Size of the tar stream in bytes; 0 unless complete.
+    /// The size of the tar stream in bytes; 0 unless complete.
     #[serde(skip_serializing_if = "is_default")]
     pub size: i64,
-    /// Why it failed.
+    /// The reason of a failure.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
-    /// When it began.
+    /// The time when it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When the record last changed.
+    /// The time when the record last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// When it ended.
+    /// The time when it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
 }
 const PATH: &str = "/backup";
 
-/// Backups of the cluster; made by [`Client::backup`].
+/// Backups of the cluster; returned by [`Client::backup`].
 #[derive(Clone, Debug)]
 pub struct Backup {
     client: Client,
 }
 
 impl Client {
-    /// Backups of the cluster.
+    /// Accesses the backups of the cluster.
     pub fn backup(&self) -> Backup {
         Backup { client: self.clone() }
     }
 }
 
 impl Backup {
-    /// Makes a backup, writes it to `writer` as a tar and compares it with the server's record of it: `GET /backup`.
-    /// Memory stays constant. Blobs that are kept in S3 and the like are not part of a backup.
+    /// Creates a backup, writes it to `writer` as a tar and compares it with the server's record: `GET /backup`. Uses
+    /// constant memory. Blobs in S3 or other external storage are not part of a backup.
     ///
     /// # Errors
     /// - [`ErrorKind::Failed`] if the backup has failed or is incomplete: its record has an error, or another size or
-    ///   SHA-512 than what was received. A tar that ends well is no proof.
+    ///   SHA-512 than the received tar.
     /// - [`ErrorKind::Connection`] if the connection is lost.
     /// - [`ErrorKind::Io`] if `writer` fails.
     ///
-    /// What was written is of no use then.
+    /// Discard the written data after an error.
     pub fn save<W: AsyncWrite + Send + Unpin>(&self, writer: W) -> SaveBackup<'_, W> {
         SaveBackup { backup: self, writer, on_progress: None, timeout: None }
     }
 
-    /// Makes a backup and returns it as a stream and an `AsyncRead`: `GET /backup`.
+    /// Creates a backup and returns it as a stream and an `AsyncRead`: `GET /backup`.
     ///
-    /// A tar that ends well is no proof of a complete backup: after a failure the server ends the tar in good order,
-    /// with members missing. [`save`](Self::save) compares it with the server's record.
+    /// A valid tar can still be an incomplete backup: after a failure, the server ends the tar normally, with members
+    /// missing. [`save`](Self::save) detects this by the server's record.
     pub fn tar(&self) -> TakeBackup {
         TakeBackup { client: self.client.clone(), timeout: None }
     }
@@ -119,12 +119,12 @@ impl Backup {
     /// Reads the record of the latest backup: `GET /backup`, as JSON.
     ///
     /// # Errors
-    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if there was never a backup.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if there is no backup.
     pub fn latest(&self) -> Request<BackupRecord> {
         Request::json(&self.client, Spec::get(PATH, []))
     }
 
-    /// Reads the record of the latest backup, or `None` when there was never one.
+    /// Reads the record of the latest backup, or `None` if there is no backup.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`].
@@ -133,8 +133,8 @@ impl Backup {
     }
 }
 
-/// Makes a backup; made by [`Backup::tar`]. Returns the [`BackupTar`] once the server sends it, which can take a
-/// minute.
+/// Creates a backup; returned by [`Backup::tar`]. Awaiting it returns the [`BackupTar`] once the server sends it, which
+/// can take a minute.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct TakeBackup {
@@ -143,7 +143,8 @@ pub struct TakeBackup {
 }
 
 impl TakeBackup {
-    /// Limits the time until the server sends the backup; ten minutes by default. The rest has no limit.
+    /// Limits the time until the server starts to send the backup; ten minutes by default. The transfer itself has no
+    /// limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -156,7 +157,7 @@ impl IntoFuture for TakeBackup {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            // Each attempt dumps every database, and has a record of its own.
+            // Each attempt dumps every database, and creates its own record.
             let spec = Spec::new(http::Method::GET, PATH, [], Repeat::Never)
                 .accept(Accept::Anything)
                 .slow();
@@ -184,30 +185,30 @@ fn file_name(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(header::CONTENT_DISPOSITION)?.to_str().ok()?;
     let (_, name) = text.split_once("filename=")?;
     let name = name.trim().trim_matches('"');
-    // Only a plain name: it may be used to make a file.
+    // Only a plain name, since a caller may create a file with it.
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
     (plain && !name.is_empty() && !name.starts_with('.')).then(|| name.to_owned())
 }
 
-/// The bytes of a backup, as a stream and as an [`AsyncRead`]. Dropping it ends the backup.
+/// The bytes of a backup, as a stream and as an [`AsyncRead`]. Dropping it cancels the backup.
 pub struct BackupTar {
     file_name: Option<String>,
     body: Option<Body>,
-    /// What a reader has not taken yet.
+    /// Bytes that the reader has not read yet.
     rest: Bytes,
     size: u64,
-    /// For errors, which say in which call they happened.
+    /// For errors, which name the call.
     spec: Spec,
     call: Call,
 }
 
 impl BackupTar {
-    /// The name that the server gives it, `flynn-backup-YYYY-MM-DD_HHMMSS.tar`.
+    /// Returns the file name from the server, `flynn-backup-YYYY-MM-DD_HHMMSS.tar`.
     pub fn file_name(&self) -> Option<&str> {
         self.file_name.as_deref()
     }
 
-    /// How many bytes have been received.
+    /// Returns the number of bytes received so far.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -267,17 +268,17 @@ impl fmt::Debug for BackupTar {
     }
 }
 
-/// A backup that was saved.
+/// A saved backup.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SavedBackup {
-    /// Its size in bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Its SHA-512, in hex.
+    /// The SHA-512 in hexadecimal.
     pub sha512: String,
-    /// The name that the server gives it, `flynn-backup-YYYY-MM-DD_HHMMSS.tar`.
+    /// The file name from the server, `flynn-backup-YYYY-MM-DD_HHMMSS.tar`.
     pub file_name: Option<String>,
-    /// The server's record of it, with which size and SHA-512 agree; `None` when the server has none.
+    /// The server's record, whose size and SHA-512 agree; `None` if the server has no record.
     pub record: Option<BackupRecord>,
 }
 
@@ -290,7 +291,7 @@ impl SavedBackup {
 
 type OnProgress<'a> = Box<dyn FnMut(u64) + Send + 'a>;
 
-/// Saves a backup; made by [`Backup::save`].
+/// Saves a backup; returned by [`Backup::save`].
 #[must_use = "nothing is sent until it is awaited"]
 pub struct SaveBackup<'a, W> {
     backup: &'a Backup,
@@ -299,13 +300,12 @@ pub struct SaveBackup<'a, W> {
     timeout: Option<Duration>,
 }
 
-/// How long the server may take to write its record after the last byte.
+/// The longest time until the server writes its record after the last byte.
 const RECORD_LAG: Duration = Duration::from_secs(30);
 const RECORD_PAUSE: Duration = Duration::from_millis(200);
 
 impl<'a, W: AsyncWrite + Send + Unpin + 'a> SaveBackup<'a, W> {
-    /// Limits the time of the whole backup. Without it there is no limit, except ten minutes until the server sends
-    /// the first byte.
+    /// Limits the time of the whole backup. By default only the time until the first byte is limited, to ten minutes.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -362,7 +362,7 @@ impl SavedBackup {
                 format!("received {} bytes of {}", self.size, record.size)
             }
             _ if !record.sha512.eq_ignore_ascii_case(&self.sha512) => {
-                "its SHA-512 is not the one that the server computed".to_owned()
+                "its SHA-512 differs from the one that the server computed".to_owned()
             }
             _ => return Ok(()),
         };
@@ -371,7 +371,7 @@ impl SavedBackup {
 }
 
 impl Backup {
-    /// Reads the record of the backup that was made after `before`, once it has ended; `None` when there is none.
+    /// Reads the record of the backup that was created after `before`, once it has ended; `None` if there is none.
     async fn record_after(
         &self,
         before: Option<&BackupId>,

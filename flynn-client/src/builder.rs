@@ -1,4 +1,4 @@
-//! How a [`Client`] is set up.
+//! The builder of a [`Client`].
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,19 +13,19 @@ use crate::error::{BoxError, Error};
 use crate::secret::Secret;
 use crate::transport::{Auth, Body, RetryPolicy, Service, Settings};
 
-/// Sets up a [`Client`]; made by [`Client::builder`] and [`Client::to_builder`].
+/// Configures a [`Client`]; returned by [`Client::builder`] and [`Client::to_builder`].
 #[derive(Clone)]
 #[must_use]
 pub struct ClientBuilder(Settings);
 
 impl Client {
-    /// Sets up a client of the controller at this URL, `https://controller.<domain>[:port]`.
+    /// Returns a builder for a client of the controller at this URL, `https://controller.<domain>[:port]`.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         ClientBuilder(Settings::new(url.into()))
     }
 
-    /// A builder with the settings of this client, for one that differs in some of them. The client that it
-    /// builds makes connections of its own.
+    /// Returns a builder with the settings of this client, to build another client with some changes. The new client
+    /// has its own connections.
     ///
     /// ```
     /// use std::time::Duration;
@@ -40,18 +40,18 @@ impl Client {
         ClientBuilder(self.transport().settings.clone())
     }
 
-    /// A client with another key and otherwise the same settings, for key rotations.
+    /// Returns a client with another key and otherwise the same settings, for key rotations.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config), as [`ClientBuilder::build`].
+    /// Returns the errors of [`ClientBuilder::build`].
     pub fn with_key(&self, key: impl Into<Secret>) -> Result<Self, Error> {
         self.to_builder().key(key).build()
     }
 
-    /// A client with another retry policy and otherwise the same settings.
+    /// Returns a client with another retry policy and otherwise the same settings.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config), as [`ClientBuilder::build`].
+    /// Returns the errors of [`ClientBuilder::build`].
     pub fn with_retry(&self, policy: RetryPolicy) -> Result<Self, Error> {
         self.to_builder().retry(policy).build()
     }
@@ -64,7 +64,7 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets a signed token, which servers from v20200803.1 on accept instead of the key.
+    /// Sets a signed token instead of the key, for servers from v20200803.1 on.
     pub fn bearer_token(mut self, token: impl Into<Secret>) -> Self {
         self.0.auth = Auth::Bearer(secret(token));
         self
@@ -76,31 +76,31 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the TLS configuration. `flynn_tls::ClientTls` makes one from a pin. Without it the client trusts
-    /// Mozilla's roots (feature `webpki-roots`), on the crypto provider that the features choose (`ring` or
+    /// Sets the TLS configuration. `flynn_tls::ClientTls` creates one from a pin. By default the client trusts
+    /// Mozilla's roots (feature `webpki-roots`) and uses the crypto provider that the features choose (`ring` or
     /// `aws-lc-rs`). This crate sets ALPN itself.
     ///
-    /// Together with an `http://` URL it is an error of [`build`](Self::build): the key and all secrets would
-    /// travel in clear text, and the pin would protect nothing. Without it an `http://` URL is allowed, for
-    /// clients inside of a cluster. Everybody between client and controller can then read and change everything.
+    /// With an `http://` URL, [`build`](Self::build) fails if this is set: the key and all secrets would be sent in
+    /// clear text, and the pin would protect nothing. Without a TLS configuration, an `http://` URL is allowed, for
+    /// clients inside a cluster. Anyone between the client and the controller can then read and change all traffic.
     pub fn rustls_config(mut self, config: impl Into<Arc<rustls::ClientConfig>>) -> Self {
         self.0.tls = Some(config.into());
         self
     }
 
-    /// Gives access to the settings that weaken protection.
+    /// Returns the settings that weaken protection.
     pub fn dangerous(self) -> Dangerous {
         Dangerous(self)
     }
 
-    /// Connects to this address for the URL's host, whatever DNS says. URL, TLS and `Host` keep the name. Use it
-    /// to reach one node of the cluster. The last address counts.
+    /// Connects to this address for the URL's host instead of asking DNS. The URL, TLS and the `Host` header keep the
+    /// name. Use it to reach one node of the cluster. If it is called more than once, the last address is used.
     ///
-    /// A port in the URL wins: the address must then have the same port, or 0. A [`proxy`](Self::proxy) resolves
-    /// names itself.
+    /// If the URL has a port, the address must have the same port, or 0. A [`proxy`](Self::proxy) resolves names
+    /// itself.
     ///
-    /// A setting that would have no effect is an error of [`build`](Self::build): a host that is not the URL's,
-    /// unless there is a [`layer`](Self::layer) that may lead to it, or a URL whose host is an address.
+    /// [`build`](Self::build) fails if the setting would have no effect: for a host other than the URL's, unless there
+    /// is a [`layer`](Self::layer) that may redirect to it, and for a URL whose host is an address.
     pub fn resolve(mut self, host: impl Into<String>, address: SocketAddr) -> Self {
         self.0.resolve.push((host.into(), address));
         self
@@ -109,18 +109,18 @@ impl ClientBuilder {
     /// Sends everything through this HTTP proxy (`[http://][user:password@]host:port`). TLS is end to end, so a
     /// pin is still checked against the controller.
     ///
-    /// Without it the client honours `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, unless
-    /// [`resolve`](Self::resolve) is set. It reads them as Go, the language of Flynn's own CLI, and curl do. Where
-    /// the two differ:
-    /// - The upper-case spelling wins (Go). `localhost` and loopback addresses need no proxy (Go).
+    /// By default the client uses `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, unless
+    /// [`resolve`](Self::resolve) is set. It reads them as Go (the language of Flynn's own CLI) and curl do. Where the
+    /// two differ:
+    /// - The upper-case spelling takes precedence (Go). `localhost` and loopback addresses bypass the proxy (Go).
     /// - `.example.com` and `*.example.com` in `NO_PROXY` include `example.com` (curl).
-    /// - A proxy other than `http://` is an error of [`build`](Self::build).
+    /// - [`build`](Self::build) fails for a proxy other than `http://`.
     pub fn proxy(mut self, url: impl Into<Secret>) -> Self {
         self.0.proxy = Some(secret(url));
         self
     }
 
-    /// Uses no proxy, whatever the environment says.
+    /// Connects without a proxy, even if the environment sets one.
     pub fn no_proxy(mut self) -> Self {
         self.0.no_proxy = true;
         self
@@ -132,11 +132,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets the timeout of one attempt, 30 s by default: for the whole answer, or for the headers of a stream.
+    /// Sets the timeout of one attempt, 30 s by default. It covers the whole answer, or the headers of a stream.
     ///
-    /// An HTTP/2 connection is pinged at a third of this interval (100 ms to 20 s) while calls wait. When the ping
-    /// is not answered within the same time, the connection is closed and its calls fail. So a short timeout
-    /// needs a network that is always fast. Streams have HTTP/1.1 connections of their own, with TCP keep-alive.
+    /// While calls wait, an HTTP/2 connection is pinged at a third of this interval (100 ms to 20 s). If the ping is
+    /// not answered within the same time, the connection is closed and its calls fail. So use a short timeout only on a
+    /// fast network. Streams have their own HTTP/1.1 connections with TCP keep-alive.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.0.attempt_timeout = timeout;
         self
@@ -162,8 +162,9 @@ impl ClientBuilder {
     }
 
     /// Sets the maximum number of objects in a list, 100,000 by default. A longer list fails with
-    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). An answer may have ten times as many objects of all
-    /// depths. The number matters besides the size: `{}` takes 3 bytes of an answer and hundreds of memory.
+    /// [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). An answer may contain ten times as many objects at all
+    /// depths. This limit complements the size limit, since `{}` takes 3 bytes of an answer but hundreds of bytes of
+    /// memory.
     pub fn max_list_length(mut self, objects: usize) -> Self {
         self.0.limits.list = objects;
         self
@@ -175,13 +176,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Adds a [`tower_layer::Layer`]. Each attempt passes it: it stands below the retries, and above
-    /// authentication, so it never sees the key. The layer added first sees a request first.
+    /// Adds a [`tower_layer::Layer`]. It sees every attempt: it runs below the retries and above authentication, so it
+    /// never sees the key. The layer that was added first sees a request first.
     ///
-    /// The response body may be any [`http_body::Body`] of [`Bytes`], so the layers of `tower-http` that leave the
-    /// request's body alone fit as they are. A layer's error counts as a lost connection, unless it is this
-    /// crate's [`Error`]. A layer that sets `Authorization` wins over the client's key; a request that a layer
-    /// leads to another origin is sent without the key.
+    /// The response body may be any [`http_body::Body`] of [`Bytes`], so the layers of `tower-http` that do not change
+    /// the request's body work unchanged. A layer's error counts as a lost connection, unless it is this crate's
+    /// [`Error`]. If a layer sets `Authorization`, that value is used instead of the client's key. A request that a
+    /// layer redirects to another origin is sent without the key.
     ///
     /// ```
     /// use flynn_client::{Body, Client, Service};
@@ -234,7 +235,7 @@ impl ClientBuilder {
         self
     }
 
-    /// The same scheme, port, proxy and address for another host of the cluster, without key, TLS and layers.
+    /// Returns the same scheme, port, proxy and address for another host of the cluster, without key, TLS and layers.
     pub(crate) fn at_sibling(mut self, host: &str) -> Self {
         let settings = &mut self.0;
         if let Ok(mut url) = url::Url::parse(&settings.url)
@@ -252,13 +253,13 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes the client. Nothing is connected yet, and no runtime is needed.
+    /// Builds the client. It does not connect yet, and needs no runtime.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Config`](crate::ErrorKind::Config) if the URL is not `http(s)://host[:port][/prefix]`,
-    /// the key has characters that no header can hold, the proxy's URL cannot be used, `resolve` would have no effect,
-    /// there is nothing to trust for an `https://` URL, or there is a [`rustls_config`](Self::rustls_config) for an
-    /// `http://` URL.
+    /// the key has characters that are not allowed in a header, the proxy's URL cannot be used, `resolve` would have no
+    /// effect, there is nothing to trust for an `https://` URL, or there is a [`rustls_config`](Self::rustls_config)
+    /// for an `http://` URL.
     pub fn build(self) -> Result<Client, Error> {
         self.0.transport().map(Client::new)
     }
@@ -268,13 +269,13 @@ fn secret(text: impl Into<Secret>) -> SecretString {
     SecretString::from(text.into().expose())
 }
 
-/// Settings that weaken protection; made by [`ClientBuilder::dangerous`].
+/// Settings that weaken protection; returned by [`ClientBuilder::dangerous`].
 #[must_use]
 pub struct Dangerous(ClientBuilder);
 
 impl Dangerous {
-    /// Allows an `http://` URL together with a [`rustls_config`](ClientBuilder::rustls_config), which is then not
-    /// used: the key and all secrets travel in clear text.
+    /// Allows an `http://` URL together with a [`rustls_config`](ClientBuilder::rustls_config), which is then not used.
+    /// The key and all secrets are sent in clear text.
     pub fn plain_http(mut self) -> ClientBuilder {
         self.0.0.plain_http = true;
         self.0
@@ -287,7 +288,7 @@ impl fmt::Debug for Dangerous {
     }
 }
 
-/// Does not show the key, nor a password in a URL.
+/// Shows neither the key nor a password in a URL.
 impl fmt::Debug for ClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ClientBuilder").field(&self.0).finish()

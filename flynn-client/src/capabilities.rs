@@ -1,4 +1,4 @@
-//! What the server can do, asked without side effects.
+//! Asks which features the server supports, without side effects.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -8,7 +8,7 @@
 //!
 //! let can = flynn.capabilities().await?;
 //! assert_eq!(can.get(Capability::ScaleRequests), Support::Yes);
-//! assert_eq!(can.get(Capability::Hosts), Support::No); // only the fork has them
+//! assert_eq!(can.get(Capability::Hosts), Support::No); // only the fork supports them
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
@@ -18,17 +18,17 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::transport::{Deadline, Repeat, Request, Spec};
 
-/// Something that not all servers can do.
+/// A feature that not all servers support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Capability {
     /// Log sinks; from v20161215.2 on.
     Sinks,
-    /// Scale requests; from v20170309.0 on. Before them, formations are written.
+    /// Scale requests; from v20170309.0 on. Before that, scaling writes formations.
     ScaleRequests,
     /// Volumes; from v20170310.0 on.
     Volumes,
-    /// All routes in one call; from v20200107.0 on. Before it, they are read app by app.
+    /// All routes in one call; from v20200107.0 on. Before that, they are read app by app.
     AllRoutes,
     /// Configuration of ACME; the fork.
     Acme,
@@ -43,7 +43,7 @@ pub enum Capability {
 }
 
 impl Capability {
-    /// All of them.
+    /// All capabilities.
     pub const ALL: [Self; 9] = [
         Self::Sinks,
         Self::ScaleRequests,
@@ -56,8 +56,8 @@ impl Capability {
         Self::JobsStats,
     ];
 
-    /// A call that changes nothing and tells. No object has the nil UUID, so the server answers 404 where it is
-    /// named: with an empty body when it knows the path, with text when it does not.
+    /// Returns a call that shows the capability and changes nothing. No object has the nil UUID, so the server answers
+    /// 404: with an empty body if it knows the path, with text if it does not.
     fn probe(self) -> Spec {
         match self {
             Self::Sinks => Spec::get("/sinks/{sink}", [NIL]),
@@ -82,39 +82,39 @@ const NIL: &str = "00000000-0000-0000-0000-000000000000";
 /// An answer about a [`Capability`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Support {
-    /// It can.
+    /// The server supports it.
     Yes,
-    /// It cannot. A call would fail with [`Unsupported`](ErrorKind::Unsupported).
+    /// The server does not support it. A call would fail with [`Unsupported`](ErrorKind::Unsupported).
     No,
-    /// It did not say: it failed, or the token may not ask.
+    /// Unknown: the server failed, or the token may not make the call.
     Unknown,
 }
 
-/// What a server can do; returned by [`Client::capabilities`].
+/// The capabilities of a server; returned by [`Client::capabilities`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities([Support; Capability::ALL.len()]);
 
 impl Capabilities {
-    /// Returns whether the server can do this.
+    /// Returns whether the server supports this.
     pub fn get(&self, capability: Capability) -> Support {
         self.iter()
             .find(|(of, _)| *of == capability)
             .map_or(Support::Unknown, |(_, support)| support)
     }
 
-    /// Iterates over all questions and answers.
+    /// Iterates over all capabilities.
     pub fn iter(&self) -> impl Iterator<Item = (Capability, Support)> + '_ {
         Capability::ALL.into_iter().zip(self.0)
     }
 }
 
 impl Client {
-    /// Asks what the server can do. Once the server has answered every question, the client and its clones
-    /// remember the answers.
+    /// Asks which features the server supports. Once the server has answered for every capability, the client and its
+    /// clones cache the result.
     ///
     /// # Errors
-    /// The error of the first question, when none was answered: the server cannot be reached, or the key is wrong. A
-    /// 403 is an answer, [`Support::Unknown`].
+    /// Returns the error of the first call if all calls failed, for example because the server cannot be reached or the key
+    /// is wrong. A 403 is not an error but [`Support::Unknown`].
     pub fn capabilities(&self) -> Request<Capabilities> {
         let client = self.clone();
         Request::steps("capabilities()", |deadline| async move { ask(&client, deadline).await })
@@ -131,7 +131,7 @@ async fn ask(client: &Client, deadline: Deadline) -> Result<Capabilities, Error>
         return Ok(found);
     }
     let specs = Capability::ALL.map(Capability::probe);
-    // Only the status matters: an open answer is dropped unread.
+    // Only the status matters, so an open answer is dropped unread.
     let answers = join_all(specs.iter().map(|spec| transport.open(spec, deadline))).await;
     let mut found = Capabilities([Support::Unknown; Capability::ALL.len()]);
     let (mut trouble, mut all_told) = (None, true);

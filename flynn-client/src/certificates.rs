@@ -1,8 +1,8 @@
 //! Installs a certificate on all routes under a domain, and as the router's default.
 //!
-//! Each route of a Flynn cluster carries its own copy of a certificate, those of the system apps too. The
-//! installation updates them one by one, verifies each through a closure of yours, and restores the old
-//! certificates if something fails. The controller's own route comes last.
+//! Each route of a Flynn cluster has its own copy of a certificate, including the routes of system apps. The
+//! installation updates them one by one, verifies each with your closure, and restores the old certificates if
+//! something fails. The controller's own route comes last.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -51,7 +51,7 @@ const ROUTER: &str = "router";
 const CERT: &str = "TLSCERT";
 const KEY: &str = "TLSKEY";
 
-/// How long a new certificate may take until the closure finds it live.
+/// The longest time until a new certificate is live.
 const LIVE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -59,7 +59,7 @@ impl Client {
     /// Prepares the installation of a certificate (PEM, leaf first) and its private key (PEM) on the routes under
     /// `domain`. Nothing is sent until the plan is awaited.
     ///
-    /// The text is sent as it is: pass [canonical PEM](crate::routes::NewRoute::certificate).
+    /// The text is sent unchanged: pass [canonical PEM](crate::routes::NewRoute::certificate).
     pub fn install_certificate(
         &self,
         domain: impl Into<String>,
@@ -73,7 +73,7 @@ impl Client {
     }
 }
 
-/// What is installed, and where.
+/// The certificate and the choice of routes.
 #[derive(Clone)]
 struct Installation {
     client: Client,
@@ -84,7 +84,7 @@ struct Installation {
 
 type ChooseRoute = dyn Fn(&Route) -> bool + Send + Sync;
 
-/// Settings of an installation; made by [`Client::install_certificate`].
+/// Settings of an installation; returned by [`Client::install_certificate`].
 #[derive(Clone)]
 #[must_use = "nothing is sent until its plan is awaited"]
 pub struct InstallCertificate {
@@ -94,21 +94,21 @@ pub struct InstallCertificate {
 }
 
 impl InstallCertificate {
-    /// Chooses the routes under the domain that get the certificate. Unless set, these are the domain itself and
-    /// the names one label below it, which a wildcard certificate covers.
+    /// Chooses the routes under the domain that get the certificate. By default, these are the domain itself and the
+    /// names one label below it, which a wildcard certificate covers.
     pub fn only(mut self, choose: impl Fn(&Route) -> bool + Send + Sync + 'static) -> Self {
         self.only = Some(Arc::new(choose));
         self
     }
 
-    /// Sets whether the router's default certificate (`TLSCERT` and `TLSKEY`) is replaced too. Unless set, it is if
-    /// the domain is the cluster's own.
+    /// Sets whether the router's default certificate (`TLSCERT` and `TLSKEY`) is replaced too. By default, it is
+    /// replaced if the domain is the cluster's own.
     pub fn router_default(mut self, replace: bool) -> Self {
         self.default = Some(replace);
         self
     }
 
-    /// Reads what the cluster has, and plans what to change.
+    /// Reads the cluster's certificates and plans the changes.
     ///
     /// Routes that already have the certificate are not in the plan: after an interruption, plan again to finish.
     /// Routes without a certificate of their own serve the router's default and are left alone, because a
@@ -134,11 +134,11 @@ impl fmt::Debug for InstallCertificate {
     }
 }
 
-/// Reads the cluster and plans the installation; made by [`InstallCertificate::plan`].
+/// Reads the cluster and plans the installation; returned by [`InstallCertificate::plan`].
 ///
 /// # Errors
-/// Fails with [`Validation`](crate::ErrorKind::Validation) if the certificate or the key is empty; the errors of
-/// reading apps, routes and the router's release.
+/// Fails with [`InvalidInput`](crate::ErrorKind::InvalidInput) if the domain, the certificate or the key is empty.
+/// Otherwise returns the errors of reading apps, routes and the router's release.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct PlanCertificate {
@@ -210,7 +210,7 @@ impl PlanCertificate {
     }
 }
 
-/// The order of the steps: a fault of the certificate is found before it reaches the controller.
+/// The order of the steps. It finds a fault of the certificate before the certificate reaches the controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Order {
     Route,
@@ -218,7 +218,7 @@ enum Order {
     Controller,
 }
 
-/// Where a certificate is installed.
+/// The place where a certificate is installed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {
@@ -257,7 +257,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// One change, with the pair to restore.
+/// One change, with the old certificate and key to restore.
 #[derive(Clone)]
 struct Step {
     place: Place,
@@ -265,7 +265,7 @@ struct Step {
     order: Order,
 }
 
-/// A planned installation; made by [`InstallCertificate::plan`].
+/// A planned installation; returned by [`InstallCertificate::plan`].
 #[derive(Clone)]
 #[must_use = "nothing is changed until it is applied"]
 pub struct CertificatePlan {
@@ -279,7 +279,7 @@ impl CertificatePlan {
         self.steps.iter().map(|step| &step.place)
     }
 
-    /// Returns whether everything has the certificate already.
+    /// Returns whether every place already has the certificate.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
@@ -308,7 +308,7 @@ impl fmt::Debug for CertificatePlan {
 
 type Verify = dyn Fn(Question) -> BoxFuture<'static, Result<bool, BoxError>> + Send + Sync;
 
-/// What an installation asks its caller.
+/// A question of an installation to its caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Question {
@@ -321,15 +321,15 @@ pub enum Question {
     IsTrusted,
 }
 
-/// Applies a plan; made by [`CertificatePlan::apply`]. Awaiting it returns the places that were changed.
+/// Applies a plan; returned by [`CertificatePlan::apply`]. Awaiting it returns the changed places.
 ///
-/// If it is dropped, the cluster keeps what was changed up to then. Plan again to finish.
+/// If it is dropped, the changes made so far stay. Plan again to finish.
 ///
 /// # Errors
-/// Fails with [`ErrorKind::Failed`] if the certificate does not become live or is not trusted; the errors of the
-/// requests; with the closure's error as the [source](std::error::Error::source). If the old certificates could not be
-/// restored, [`Error::pending`] names the places that have the new one: plan again to finish, or install the old
-/// certificate.
+/// Fails with [`ErrorKind::Failed`] if the certificate does not become live or is not trusted. An error of the closure
+/// is its [source](std::error::Error::source). Otherwise returns the errors of the requests. If the old certificates
+/// could not be restored, [`Error::pending`] names the places that have the new one: plan again to finish, or install
+/// the old certificate.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ApplyCertificate {
     plan: CertificatePlan,
@@ -346,11 +346,11 @@ impl fmt::Debug for ApplyCertificate {
     }
 }
 
-/// Restoring has a time of its own, because the deadline may be what failed.
+/// The time for restoring. It is separate, because the deadline may already have passed.
 const RESTORE: Duration = Duration::from_secs(120);
 
 impl ApplyCertificate {
-    /// Sets how long each host may take until it presents the new certificate. The default is 30 seconds.
+    /// Sets the longest time until a host presents the new certificate. The default is 30 seconds.
     pub fn live_within(mut self, time: Duration) -> Self {
         self.live_within = time;
         self
@@ -381,7 +381,7 @@ impl ApplyCertificate {
         }
     }
 
-    /// Writes a pair and reads it back, because a reply does not prove what is stored.
+    /// Writes a certificate and key and reads them back, because a reply does not prove that they are stored.
     async fn put(
         &self,
         place: &Place,
@@ -401,7 +401,7 @@ impl ApplyCertificate {
                 let message = format!("the certificate of the route {domain} was not stored");
                 Err(Error::new(ErrorKind::Failed, message))
             }
-            // A route in the plan always has an old pair.
+            // A route in the plan always has an old certificate.
             (Place::Route { .. }, None) => Ok(()),
             (Place::RouterDefault { .. }, Some((cert, key))) => {
                 let pair = [(CERT, cert.as_str()), (KEY, key.expose())];
@@ -451,7 +451,7 @@ impl ApplyCertificate {
     async fn ask(&self, question: Question, deadline: Deadline) -> Result<bool, Error> {
         let what = match &question {
             Question::IsLive { host } => format!("cannot verify the certificate of {host}"),
-            Question::IsTrusted => "cannot find out whether the certificate is trusted".to_owned(),
+            Question::IsTrusted => "cannot check whether the certificate is trusted".to_owned(),
         };
         let answer = async {
             let answer = (self.verify)(question).await;
@@ -460,7 +460,7 @@ impl ApplyCertificate {
         deadline.limit(answer).await
     }
 
-    /// Restores the old pairs in reverse order, and returns the error with what could not be restored.
+    /// Restores the old certificates in reverse order, and adds the places that could not be restored to the error.
     async fn restore(&self, done: &[Step], error: Error) -> Error {
         let mut left = Vec::new();
         for step in done.iter().rev() {
@@ -477,7 +477,7 @@ impl ApplyCertificate {
     }
 }
 
-/// Domains of clusters may carry a port.
+/// Removes the port, which the domain of a cluster can have.
 fn without_port(domain: &str) -> &str {
     match domain.rsplit_once(':') {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,

@@ -1,4 +1,4 @@
-//! The client itself: a cheap handle on the transport, from which all resources are reached.
+//! The client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::transport::Transport;
 
 /// A client of one controller. Clones share connections.
 ///
-/// | resource | reached by |
+/// | resource | method |
 /// |---|---|
 /// | one app | [`app`](Self::app): `flynn.app("www")`, by name or id |
 /// | apps | [`apps`](Self::apps) |
@@ -19,9 +19,10 @@ use crate::transport::Transport;
 /// | formations of all apps | [`formations`](Self::formations) |
 /// | volumes, log sinks | [`volumes`](Self::volumes), [`sinks`](Self::sinks) |
 /// | the cluster's domain and its backups | [`domain`](Self::domain), [`backup`](Self::backup) |
-/// | status and certificate authority | [`status`](Self::status), [`ping`](Self::ping), [`ca_certificate`](Self::ca_certificate) |
+/// | status and CA certificate | [`status`](Self::status), [`ping`](Self::ping),
+/// [`ca_certificate`](Self::ca_certificate) |
 /// | ACME, managed certificates, hosts (the fork) | [`acme`](Self::acme), [`managed_certificates`](Self::managed_certificates), [`hosts`](Self::hosts) |
-/// | what the server can do | [`capabilities`](Self::capabilities) |
+/// | features of the server | [`capabilities`](Self::capabilities) |
 /// | any other call | [`request`](Self::request) |
 #[derive(Clone)]
 pub struct Client {
@@ -37,17 +38,17 @@ impl Client {
         &self.transport
     }
 
-    /// The controller's URL, without a slash at the end.
+    /// Returns the controller's URL, without a trailing slash.
     pub fn url(&self) -> &str {
         self.transport.base.as_str().trim_end_matches('/')
     }
 
-    /// The host in the controller's URL: a name, or an address without brackets.
+    /// Returns the host in the controller's URL: a name, or an address without brackets.
     pub fn host(&self) -> &str {
         self.transport.base.host_str().unwrap_or_default().trim_matches(['[', ']'])
     }
 
-    /// The port that the client connects to: the one in the URL, otherwise 443 for `https` and 80 for `http`.
+    /// Returns the port that the client connects to: the port in the URL, otherwise 443 for `https` and 80 for `http`.
     pub fn port(&self) -> u16 {
         self.transport.base.port_or_known_default().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Deletion of apps and releases: the server accepts it at once and carries it out later.
+//! Deletes apps and releases. The server accepts a deletion at once and carries it out later.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -14,7 +14,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! Delete a release, and watch a deletion that another program has begun:
+//! Delete a release, and watch a deletion that another program has started:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -34,7 +34,7 @@
 //! while let Some(step) = steps.try_next().await? {
 //!     match step {
 //!         DeletionStep::Done(gone) => println!("{} files are gone", gone.deleted_files.len()),
-//!         DeletionStep::Failed(reason) => println!("the server tries again: {reason}"),
+//!         DeletionStep::Failed(reason) => println!("the server will retry: {reason}"),
 //!         _ => {}
 //!     }
 //! }
@@ -60,7 +60,7 @@ use crate::resources::Resource;
 use crate::routes::Route;
 use crate::transport::{Deadline, Repeat, Request, Spec};
 
-/// What was deleted together with an app.
+/// A deleted app, and the objects that were deleted with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -71,7 +71,7 @@ pub struct AppDeletion {
     /// Its routes.
     #[serde(deserialize_with = "null_is_default")]
     pub deleted_routes: Vec<Route>,
-    /// Its resources; the ones that it shares with other apps are kept.
+    /// Its resources. Resources that it shares with other apps are kept.
     #[serde(deserialize_with = "null_is_default")]
     pub deleted_resources: Vec<Resource>,
     /// Its releases, with their env.
@@ -84,14 +84,14 @@ pub struct AppDeletion {
 #[serde(default)]
 #[non_exhaustive]
 pub struct AppDeletionEvent {
-    /// What was deleted so far.
+    /// The objects deleted so far.
     #[serde(deserialize_with = "null_is_default")]
     pub app_deletion: AppDeletion,
-    /// The last failure, after which the server tries again; empty when it is done.
+    /// The last failure, after which the server retries; empty on success.
     pub error: String,
 }
 
-/// What was deleted together with a release.
+/// A deleted release, and the files that were deleted with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -115,23 +115,23 @@ pub struct ReleaseDeletion {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ReleaseDeletionEvent {
-    /// What was deleted so far.
+    /// The objects deleted so far.
     #[serde(deserialize_with = "null_is_default")]
     pub release_deletion: ReleaseDeletion,
-    /// The last failure, after which the server tries again; empty when it is done.
+    /// The last failure, after which the server retries; empty on success.
     pub error: String,
 }
 
 impl AppHandle {
-    /// Deletes the app with its routes, releases and resources: `DELETE /apps/:a`. Returns a handle once the server
-    /// has accepted.
+    /// Deletes the app with its routes, releases and resources: `DELETE /apps/:a`. Returns a handle once the server has
+    /// accepted the deletion.
     ///
-    /// The app's id is read first, because the handle needs it: the name is free before the deletion ends.
+    /// The app's id is read first, because the handle needs it: the name may be reused before the deletion ends.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. When the answer was lost
-    /// ([`Error::may_have_acted`]), the deletion may run, and [`Error::pending`] names it: wait for it. Never delete an
-    /// app twice, since the second deletion never ends.
+    /// ([`Error::may_have_acted`]), the deletion may have started, and [`Error::pending`] names it: wait for it. Never
+    /// delete an app twice, since the second deletion never ends.
     pub fn delete(&self) -> Request<DeletionHandle<AppDeletion>> {
         let app = self.clone();
         Request::steps("app(..).delete()", |deadline| async move {
@@ -148,9 +148,9 @@ impl AppHandle {
         })
     }
 
-    /// Deletes a release that is not the current one, with its formation and the jobs of it:
-    /// `DELETE /apps/:a/releases/:r`. Returns a handle once the server has accepted; it deletes the release's files
-    /// in the blobstore after that.
+    /// Deletes a release that is not the current one, with its formation and jobs: `DELETE /apps/:a/releases/:r`.
+    /// Returns a handle once the server has accepted the deletion. The server then deletes the release's files in the
+    /// blobstore.
     ///
     /// # Errors
     /// Fails with [`Validation`](crate::ErrorKind::Validation) for the current release; with
@@ -171,24 +171,24 @@ impl AppHandle {
         })
     }
 
-    /// The deletion of a release that was accepted before. Sends nothing. The server keeps no record of accepted
-    /// deletions, so waiting for one that does not exist ends with its timeout.
+    /// Returns a handle to a deletion of a release that the server has already accepted. Sends nothing. The server does
+    /// not record accepted deletions, so waiting for one that does not exist times out.
     pub fn release_deletion(&self, id: impl Into<ReleaseId>) -> DeletionHandle<ReleaseDeletion> {
         DeletionHandle { client: self.client.clone(), app: self.app.clone(), id: id.into() }
     }
 }
 
 impl Client {
-    /// The deletion of an app that was accepted before, by the app's id, a UUID. Sends nothing. The server keeps no
-    /// record of accepted deletions, so waiting for one that does not exist ends with its timeout.
+    /// Returns a handle to a deletion of an app that the server has already accepted, by the app's id, a UUID. Sends
+    /// nothing. The server does not record accepted deletions, so waiting for one that does not exist times out.
     pub fn app_deletion(&self, app_id: impl Into<AppId>) -> DeletionHandle<AppDeletion> {
         let id = app_id.into();
         DeletionHandle { client: self.clone(), app: AppRef::from(&id), id }
     }
 }
 
-/// An object that the server deletes in the background: an [`AppDeletion`] or a [`ReleaseDeletion`]. It cannot be
-/// implemented outside of this crate.
+/// An object that the server deletes in the background: an [`AppDeletion`] or a [`ReleaseDeletion`]. This trait is
+/// sealed.
 pub trait Deletion: kind::Kind {}
 
 impl Deletion for AppDeletion {}
@@ -201,12 +201,12 @@ mod kind {
         type Id: AsRef<str> + Clone + std::fmt::Debug + Send + Sync;
         const EVENT: EventType;
 
-        /// Reads from an event what is deleted and the failure, which is empty at the end.
+        /// Reads the deleted objects and the failure from an event. The failure is empty on success.
         fn outcome(event: &Event) -> Result<(Self, String), Error>;
 
         fn pending(app: AppRef, id: Self::Id) -> Pending;
 
-        /// Asks whether the object is gone, when events cannot tell.
+        /// Asks whether the object is gone, if events do not show it.
         fn is_gone(client: &Client, id: &Self::Id) -> BoxFuture<'static, Option<Self>>;
     }
 }
@@ -245,7 +245,7 @@ impl kind::Kind for ReleaseDeletion {
     }
 
     fn is_gone(_: &Client, _: &ReleaseId) -> BoxFuture<'static, Option<Self>> {
-        // The release is gone at once, its files are not.
+        // The release is gone at once, but its files are not.
         Box::pin(std::future::ready(None))
     }
 }
@@ -255,20 +255,19 @@ impl kind::Kind for ReleaseDeletion {
 pub struct DeletionHandle<D: Deletion> {
     client: Client,
     app: AppRef,
-    /// The id of the app or the release that is deleted, which [`Client::app_deletion`] and
-    /// [`AppHandle::release_deletion`] take.
+    /// The id of the deleted app or release, for [`Client::app_deletion`] and [`AppHandle::release_deletion`].
     pub id: D::Id,
 }
 
-/// The steps of a deletion; made by [`DeletionHandle::watch`].
+/// The steps of a deletion; returned by [`DeletionHandle::watch`].
 pub type DeletionProgress<D> = Progress<DeletionStep<D>>;
 
-/// Waits for a deletion; made by [`DeletionHandle::wait`].
+/// Waits for a deletion; returned by [`DeletionHandle::wait`].
 pub type WaitForDeletion<D> = Wait<DeletionHandle<D>>;
 
 impl<D: Deletion> DeletionHandle<D> {
-    /// Streams its steps from the first one on: failures, after which the server tries again, and the success that
-    /// ends the stream.
+    /// Streams the steps from the first one on: failures, after which the server retries, and the success that ends the
+    /// stream.
     pub fn watch(&self) -> DeletionProgress<D> {
         let steps = self.events().past().watch().map(|event| {
             let (what, error) = D::outcome(&event?)?;
@@ -281,12 +280,12 @@ impl<D: Deletion> DeletionHandle<D> {
         Progress::until(steps, |step| matches!(step, DeletionStep::Done(_)))
     }
 
-    /// By object, because an app's own events cannot be read when the app is gone.
+    /// Filters by object, because an app's own events cannot be read when the app is gone.
     fn events(&self) -> Events {
         self.client.events().object_types([D::EVENT]).object_id(self.id.as_ref())
     }
 
-    /// Waits until everything is deleted, and returns what was.
+    /// Waits until everything is deleted, and returns the deleted objects.
     ///
     /// # Errors
     /// Returns the errors of [`Wait`].
@@ -353,8 +352,8 @@ impl<D: Deletion> fmt::Debug for DeletionHandle<D> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeletionStep<D> {
-    /// It has failed for this reason; the server tries again.
+    /// An attempt has failed for this reason; the server retries.
     Failed(String),
-    /// It is done.
+    /// The deletion is complete.
     Done(D),
 }

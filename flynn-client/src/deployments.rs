@@ -1,4 +1,4 @@
-//! Deployments: replace the release that runs, and wait until the new one does.
+//! Deployments: replace the running release, and wait until the new one runs.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -86,51 +86,51 @@ impl DeploymentStatus {
     }
 }
 
-/// A deployment as the controller keeps it.
+/// A deployment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Deployment {
-    /// Id, a UUID.
+    /// The id, a UUID.
     #[serde(skip_serializing_if = "DeploymentId::is_empty")]
     pub id: DeploymentId,
     /// The app's id.
     #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
-    /// The release before; empty for the first deployment.
+    /// The previous release; empty for the first deployment.
     #[serde(rename = "old_release", skip_serializing_if = "ReleaseId::is_empty")]
     pub old_release_id: ReleaseId,
     /// The release that it deploys.
     #[serde(rename = "new_release", skip_serializing_if = "ReleaseId::is_empty")]
     pub new_release_id: ReleaseId,
-    /// How jobs are replaced.
+    /// The deployment strategy.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub strategy: String,
-    /// Its state.
+    /// The state.
     #[serde(skip_serializing_if = "DeploymentStatus::is_empty")]
     pub status: DeploymentStatus,
-    /// Counts of the old formation, by process type.
+    /// The counts of the old formation, by process type.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub processes: BTreeMap<String, i64>,
-    /// Tags of the old formation, by process type.
+    /// The tags of the old formation, by process type.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, BTreeMap<String, String>>,
-    /// Seconds after which it fails.
+    /// The timeout in seconds.
     #[serde(skip_serializing_if = "is_default")]
     pub deploy_timeout: i32,
-    /// How many jobs are replaced at a time, for strategies that use it.
+    /// The number of jobs that are replaced at a time, for strategies that use it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy_batch_size: Option<i64>,
-    /// When it was accepted.
+    /// The time when it was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it ended.
+    /// The time when it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
 }
 
 impl Deployment {
-    /// Returns whether it has ended or is about to: its status is final or the time of its end is set.
+    /// Returns whether it has ended or is about to end: its status is final, or the time of its end is set.
     ///
     /// Servers before v20170309.0 record one after the other; [`wait`](DeploymentHandle::wait) waits for both.
     pub fn is_finished(&self) -> bool {
@@ -156,7 +156,7 @@ pub struct DeploymentEvent {
     /// The new release.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
-    /// Its state.
+    /// The state.
     #[serde(skip_serializing_if = "DeploymentStatus::is_empty")]
     pub status: DeploymentStatus,
     /// The process type of the step; only with strategy `sirenia`.
@@ -165,7 +165,7 @@ pub struct DeploymentEvent {
     /// The state of its job; only with strategy `sirenia`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub job_state: String,
-    /// Why it failed.
+    /// The reason of a failure.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
 }
@@ -175,7 +175,7 @@ pub struct DeploymentEvent {
 #[non_exhaustive]
 pub struct DeploymentHandle {
     client: Client,
-    /// The id, which [`Client::deployment`] takes.
+    /// The id, for [`Client::deployment`].
     pub id: DeploymentId,
     /// The app, as soon as it is known.
     app: OnceLock<AppRef>,
@@ -183,17 +183,17 @@ pub struct DeploymentHandle {
 }
 
 impl Client {
-    /// A deployment by its id. Sends nothing.
+    /// Returns a handle to a deployment by its id. Sends nothing.
     pub fn deployment(&self, id: impl Into<DeploymentId>) -> DeploymentHandle {
         let (client, id) = (self.clone(), id.into());
         DeploymentHandle { client, id, app: OnceLock::new(), accepted: None }
     }
 }
 
-/// The steps of a deployment; made by [`DeploymentHandle::watch`].
+/// The steps of a deployment; returned by [`DeploymentHandle::watch`].
 pub type DeploymentProgress = Progress<DeploymentEvent>;
 
-/// Waits for a deployment; made by [`DeploymentHandle::wait`].
+/// Waits for a deployment; returned by [`DeploymentHandle::wait`].
 pub type WaitForDeployment = Wait<DeploymentHandle>;
 
 impl DeploymentHandle {
@@ -201,7 +201,7 @@ impl DeploymentHandle {
         Self { app: app.into(), ..self }
     }
 
-    /// The deployment as the server accepted it; `None` for a handle made from an id.
+    /// Returns the deployment as the server accepted it; `None` for a handle that was created from an id.
     pub fn accepted(&self) -> Option<&Deployment> {
         self.accepted.as_ref()
     }
@@ -214,8 +214,8 @@ impl DeploymentHandle {
         Request::json(&self.client, Spec::get("/deployments/{deployment}", [self.id.as_str()]))
     }
 
-    /// Streams its steps from the first one on. The stream ends after the last step; for an id that does not exist it
-    /// never yields one.
+    /// Streams the steps from the first one on. The stream ends after the last step. For an id that does not exist, it
+    /// never yields a step.
     pub fn watch(&self) -> DeploymentProgress {
         let steps = self.events().past().watch().map(|event| event?.deployment());
         Progress::until(steps, |step: &DeploymentEvent| step.status.is_final())
@@ -226,12 +226,12 @@ impl DeploymentHandle {
         events.object_id(self.id.as_str())
     }
 
-    /// Waits until the deployment has ended and the server accepts the next one, and returns it.
+    /// Waits until the deployment has ended and the server accepts the next one. Returns the finished deployment.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Failed`] if it has failed: the message has the server's reason, [`Error::failed_job`]
-    /// the job and [`Error::log_tail`] its last log lines, where they can be found. Otherwise returns the errors of
-    /// [`Wait`].
+    /// Fails with [`ErrorKind::Failed`] if the deployment has failed. The message contains the server's reason;
+    /// [`Error::failed_job`] and [`Error::log_tail`] return the failed job and its last log lines, if they can be
+    /// found. Otherwise returns the errors of [`Wait`].
     pub fn wait(&self) -> WaitForDeployment {
         Wait::new(self.clone())
     }
@@ -283,13 +283,13 @@ impl Accepted for DeploymentHandle {
             Ended::Known(known) => (known, None),
             Ended::Step(step) => match self.get().within(deadline).await {
                 Ok(known) => (known, Some(step)),
-                // The step has the outcome already.
+                // The step already has the outcome.
                 Err(_) => (self.known_from(&step), Some(step)),
             },
         };
         let mut deployment = settle(self, known, deadline).await;
         if let (Some(step), false) = (&step, deployment.status.is_final()) {
-            // The event was sent before the row was written.
+            // The server sends the event before it writes the row.
             deployment.status = step.status.clone();
         }
         judge(self, deployment, step.map(|step| step.error), deadline).await

@@ -1,7 +1,7 @@
-//! Objects that are read, changed and written back.
+//! Reads objects, changes them and writes them back.
 //!
-//! Servers replace whole objects. Working on the JSON document, and not on a struct, keeps the fields that this
-//! version of the crate does not know.
+//! Servers replace whole objects. Working on the JSON document instead of a struct keeps fields that this version of
+//! the crate does not know.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -10,10 +10,10 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::transport::{Deadline, Request, Spec};
 
-/// An object as the server has it.
+/// An object as the server returns it.
 pub(crate) type Document = Map<String, Value>;
 
-/// Reads an object, or `None` when it does not exist.
+/// Reads an object, or `None` if it does not exist.
 pub(crate) async fn read(
     client: &Client,
     spec: Spec,
@@ -25,8 +25,8 @@ pub(crate) async fn read(
 /// Reads an object, changes it and writes it back.
 ///
 /// # Errors
-/// Fails with [`NotFound`](crate::ErrorKind::NotFound) if it does not exist; the errors of `change`, before anything is
-/// written.
+/// Fails with [`NotFound`](crate::ErrorKind::NotFound) if it does not exist. Returns the errors of `change` before
+/// anything is written.
 pub(crate) async fn update<T: DeserializeOwned + 'static>(
     client: &Client,
     read: Spec,
@@ -49,7 +49,7 @@ pub(crate) async fn write<T: DeserializeOwned + 'static>(
     Request::json(client, spec.body(document)).within(deadline).await
 }
 
-/// Sets members of an object inside of a document, and makes the object when it is missing.
+/// Sets members of an object inside a document, and creates the object if it is missing.
 pub(crate) fn merge(document: &mut Document, field: &str, changes: Document) {
     match document.get_mut(field) {
         Some(Value::Object(known)) => known.extend(changes),

@@ -1,4 +1,4 @@
-//! The cluster's domain, and moving the cluster to another one.
+//! Reads the cluster's domain, and moves the cluster to another one.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -50,28 +50,28 @@ pub use crate::error::MissingRoute;
 #[serde(default)]
 #[non_exhaustive]
 pub struct DomainMigration {
-    /// Id, a UUID.
+    /// The id, a UUID.
     pub id: MigrationId,
-    /// The certificate before; without `ca_cert` and `pin`.
+    /// The old certificate; without `ca_cert` and `pin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_tls_cert: Option<ClusterCertificate>,
-    /// The certificate after; absent until the server has made or taken it.
+    /// The new certificate; absent until the server has created or accepted it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls_cert: Option<ClusterCertificate>,
-    /// The domain before.
+    /// The old domain.
     pub old_domain: String,
-    /// The domain after.
+    /// The new domain.
     pub domain: String,
-    /// When it was accepted.
+    /// The time when it was accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it ended.
+    /// The time when it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
 }
 
 impl DomainMigration {
-    /// Returns whether it is done.
+    /// Returns whether the migration has finished.
     pub fn is_finished(&self) -> bool {
         self.finished_at.as_ref().is_some_and(|time| !time.is_zero())
     }
@@ -82,19 +82,19 @@ impl DomainMigration {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ClusterCertificate {
-    /// PEM of the authority.
+    /// The PEM of the CA certificate.
     pub ca_cert: String,
-    /// PEM of the certificate.
+    /// The PEM of the certificate.
     pub cert: String,
-    /// SHA-256 of the certificate's DER, in base64.
+    /// The SHA-256 of the certificate's DER, in base64.
     pub pin: String,
-    /// PEM of the private key.
+    /// The PEM of the private key.
     pub key: Secret,
 }
 
 impl ClusterCertificate {
-    /// Your own certificate. The server computes nothing: you compute the pin, and `ca_cert` must differ from the
-    /// cluster's current one, or the server ignores the certificate.
+    /// Describes your own certificate. The server computes nothing, so you must compute the pin. `ca_cert` must differ
+    /// from the cluster's current one, or the server ignores the certificate.
     ///
     /// The PEM must be [canonical](crate::routes::NewRoute::certificate).
     pub fn new(
@@ -115,26 +115,26 @@ pub struct DomainMigrationEvent {
     /// The migration at this step.
     #[serde(rename = "domain_migration")]
     pub migration: Option<DomainMigration>,
-    /// The failure after which the server tries again; empty when there is none.
+    /// The failure after which the server retries; empty if there is none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
 }
 
-/// The cluster's domain; made by [`Client::domain`].
+/// The cluster's domain; returned by [`Client::domain`].
 #[derive(Clone, Debug)]
 pub struct Domain {
     client: Client,
 }
 
 impl Client {
-    /// The cluster's domain.
+    /// Accesses the cluster's domain.
     pub fn domain(&self) -> Domain {
         Domain { client: self.clone() }
     }
 }
 
 impl Domain {
-    /// Reads the cluster's domain, below which new apps get their routes: `DEFAULT_ROUTE_DOMAIN` of the controller's
+    /// Reads the cluster's domain, under which new apps get their routes: `DEFAULT_ROUTE_DOMAIN` in the controller's
     /// release.
     ///
     /// # Errors
@@ -149,28 +149,28 @@ impl Domain {
         })
     }
 
-    /// Moves the cluster to another domain: `PUT /domain`. Returns a handle once the server has accepted.
+    /// Moves the cluster to another domain: `PUT /domain`. Returns a handle once the server has accepted the migration.
     ///
-    /// The server makes a certificate for the domain unless you bring your [own](MigrateDomain::certificate). It adds
-    /// routes below the new domain beside the old ones (path, leader and keep-alive flags are not copied) and deploys
-    /// the apps that know the domain, the controller among them.
+    /// The server creates a certificate for the domain unless you bring your [own](MigrateDomain::certificate). It adds
+    /// routes under the new domain and keeps the old ones (path, leader and keep-alive flags are not copied), and
+    /// deploys the apps that know the domain, including the controller.
     ///
     /// # Errors
-    /// - [`Validation`](crate::ErrorKind::Validation) for a domain that is empty, has a port, is not a host name, or is
-    ///   the current one: the server would accept all of these.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a domain that is empty, has a port, is not a host name,
+    ///   or is the current one. The server would accept all of these.
     /// - When the answer was lost ([`Error::may_have_acted`]), the migration is looked for among the events. If
     ///   none is found, [`Error::pending`] is [`Pending::PerhapsMigrating`].
     pub fn migrate(&self, domain: impl Into<String>) -> MigrateDomain {
         MigrateDomain { domain: self.clone(), to: domain.into(), certificate: None, timeout: None }
     }
 
-    /// A migration by its id. Sends nothing.
+    /// Returns a handle to a migration by its id. Sends nothing.
     pub fn migration(&self, id: impl Into<MigrationId>) -> MigrationHandle {
         MigrationHandle { client: self.client.clone(), id: id.into(), accepted: None }
     }
 }
 
-/// Moves the cluster to another domain; made by [`Domain::migrate`].
+/// Moves the cluster to another domain; returned by [`Domain::migrate`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct MigrateDomain {
@@ -232,8 +232,8 @@ impl MigrateDomain {
     }
 }
 
-/// Looks for the migration whose answer was lost: the newest one, if it goes to this domain. The domain was another
-/// one before the call, so an older migration to it has been followed by one away from it.
+/// Finds the migration whose answer was lost: the newest one, if it is to this domain. The cluster had another domain
+/// before the call, so an older migration to this domain was followed by another one.
 pub(crate) async fn lost(
     client: &Client,
     domain: &str,
@@ -247,7 +247,7 @@ pub(crate) async fn lost(
 
 operation!(MigrateDomain => MigrationHandle);
 
-/// The server accepts any text, even an empty one, and moves the cluster there.
+/// Checks the name. The server accepts any text, even an empty one.
 fn check_name(name: &str) -> Result<(), Error> {
     let is_label = |label: &str| {
         !label.is_empty()
@@ -271,32 +271,32 @@ fn check_name(name: &str) -> Result<(), Error> {
 #[non_exhaustive]
 pub struct MigrationHandle {
     client: Client,
-    /// The id, which [`Domain::migration`] takes.
+    /// The id, for [`Domain::migration`].
     pub id: MigrationId,
     accepted: Option<DomainMigration>,
 }
 
-/// The steps of a migration; made by [`MigrationHandle::watch`].
+/// The steps of a migration; returned by [`MigrationHandle::watch`].
 pub type MigrationProgress = Progress<DomainMigrationEvent>;
 
-/// Waits for a migration; made by [`MigrationHandle::wait`].
+/// Waits for a migration; returned by [`MigrationHandle::wait`].
 pub type WaitForMigration = Wait<MigrationHandle>;
 
 impl MigrationHandle {
-    /// The migration as the server accepted it; `None` for a handle made from an id.
+    /// Returns the migration as the server accepted it; `None` for a handle that was created from an id.
     pub fn accepted(&self) -> Option<&DomainMigration> {
         self.accepted.as_ref()
     }
 
-    /// Streams its steps from the first one on. The stream ends when the migration does.
+    /// Streams the steps from the first one on. The stream ends when the migration ends.
     pub fn watch(&self) -> MigrationProgress {
         let steps = self.events().past().watch();
         let steps = steps.map(|event| event?.decode::<DomainMigrationEvent>());
         Progress::until(steps, |step| finished(step).is_some())
     }
 
-    /// Waits until the migration is done, then looks for routes that it has not created. Moving the system apps can
-    /// take more than two minutes.
+    /// Waits until the migration has finished, then looks for routes that it has not created. Moving the system apps
+    /// can take more than two minutes.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::MissingRoutes`] if it is done and routes are missing: [`Error::missing_routes`] names
@@ -327,7 +327,7 @@ impl MigrationHandle {
         Wait::new(self.clone())
     }
 
-    /// Returns what is known of the migration.
+    /// Returns the migration as far as it is known.
     async fn known(&self, deadline: Deadline) -> Result<DomainMigration, Error> {
         if let Some(accepted) = &self.accepted {
             return Ok(accepted.clone());
@@ -352,7 +352,7 @@ fn finished(step: &DomainMigrationEvent) -> Option<&DomainMigration> {
     step.migration.as_ref().filter(|migration| migration.is_finished())
 }
 
-/// The finished migration, from events of which the newest is first.
+/// Returns the finished migration from its events, newest first.
 fn end_in(events: &[Event]) -> Option<DomainMigration> {
     events.iter().find_map(|event| finished(&event.decode().ok()?).cloned())
 }
@@ -409,7 +409,7 @@ impl Accepted for MigrationHandle {
             return Ok(done);
         }
         let message = format!(
-            "domain migration {} is done and has not created routes for {}; create them before you drop {}",
+            "domain migration {} has finished, but has not created routes for {}; create them before you drop {}",
             done.id,
             missing_routes::list(&missing),
             done.old_domain

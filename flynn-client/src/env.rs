@@ -1,4 +1,4 @@
-//! Environment variables of an app. A change makes one release and one deployment, and waits for it.
+//! Environment variables of an app. A change creates one release, deploys it and waits for the deployment.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -48,7 +48,7 @@ use crate::transport::{Deadline, Request, operation};
 
 mod import;
 
-/// Environment variables by name. `Debug` shows the names only.
+/// Environment variables by name. `Debug` shows only the names.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Env(#[serde(deserialize_with = "null_is_default")] BTreeMap<String, String>);
@@ -116,7 +116,7 @@ impl From<HashMap<String, String>> for Env {
     }
 }
 
-/// The variables of an app, or of one of its process types; made by [`AppHandle::env`].
+/// The variables of an app, or of one of its process types; returned by [`AppHandle::env`].
 #[derive(Clone, Debug)]
 pub struct AppEnv {
     app: AppHandle,
@@ -124,20 +124,20 @@ pub struct AppEnv {
 }
 
 impl AppHandle {
-    /// The variables of the app.
+    /// Accesses the variables of the app.
     pub fn env(&self) -> AppEnv {
         AppEnv { app: self.clone(), process_type: None }
     }
 }
 
 impl AppEnv {
-    /// Only the variables of one process type, which win over the app's.
+    /// Selects the variables of one process type, which override the app's.
     pub fn of_process(mut self, process_type: impl Into<String>) -> Self {
         self.process_type = Some(process_type.into());
         self
     }
 
-    /// Reads all variables of the current release. An app without a release has none.
+    /// Reads all variables of the current release. Empty for an app without a release.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
@@ -145,7 +145,7 @@ impl AppEnv {
         let Self { app, process_type } = self.clone();
         Request::steps("env().get()", |deadline| async move {
             let Some(mut release) = app.release_opt().within(deadline).await? else {
-                // No release, or no such app.
+                // No release, or the app does not exist.
                 app.get().within(deadline).await?;
                 return Ok(Env::new());
             };
@@ -158,12 +158,11 @@ impl AppEnv {
         })
     }
 
-    /// Sets variables and keeps the others: one release, one deployment, waited for.
+    /// Sets variables and keeps the others. Creates one release, deploys it and waits for the deployment.
     ///
-    /// When no variable changes, nothing is deployed. For two writers at the same time, see
-    /// [`AppHandle::change_release`].
+    /// If no variable changes, nothing is deployed. For concurrent writers, see [`AppHandle::change_release`].
     ///
-    /// Values are sent as they are. A certificate or key (`TLSCERT` and `TLSKEY` of the router) must be
+    /// Values are sent unchanged. A certificate or key (`TLSCERT` and `TLSKEY` of the router) must be
     /// [canonical PEM](crate::routes::NewRoute::certificate), or the router does not start.
     ///
     /// # Errors
@@ -175,7 +174,7 @@ impl AppEnv {
         self.change().set(pairs)
     }
 
-    /// Removes variables and keeps the others: one release, one deployment, waited for.
+    /// Removes variables and keeps the others. Creates one release, deploys it and waits for the deployment.
     ///
     /// # Errors
     /// Returns the errors of [`AppHandle::change_release`].
@@ -183,7 +182,7 @@ impl AppEnv {
         self.change().unset(names)
     }
 
-    /// Replaces all variables: one release, one deployment, waited for.
+    /// Replaces all variables. Creates one release, deploys it and waits for the deployment.
     ///
     /// # Errors
     /// Returns the errors of [`AppHandle::change_release`].
@@ -205,7 +204,7 @@ impl AppEnv {
     }
 }
 
-/// Changes variables; made by [`AppEnv::set`] and its siblings.
+/// Changes variables; returned by [`AppEnv::set`] and its siblings.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ChangeEnv {
@@ -215,7 +214,7 @@ pub struct ChangeEnv {
 }
 
 impl ChangeEnv {
-    /// Sets further variables.
+    /// Sets more variables.
     pub fn set<K: Into<String>, V: Into<String>>(
         mut self,
         pairs: impl IntoIterator<Item = (K, V)>,
@@ -227,7 +226,7 @@ impl ChangeEnv {
         self
     }
 
-    /// Removes further variables.
+    /// Removes more variables.
     pub fn unset<K: Into<String>>(mut self, names: impl IntoIterator<Item = K>) -> Self {
         self.release = match &self.process_type {
             None => self.release.unset_env(names),
@@ -236,7 +235,7 @@ impl ChangeEnv {
         self
     }
 
-    /// Refuses with a conflict when another release is the current one; see [`ChangeRelease::if_release`].
+    /// Fails with a conflict if another release is the current one; see [`ChangeRelease::if_release`].
     pub fn if_release(mut self, id: impl Into<ReleaseId>) -> Self {
         self.release = self.release.if_release(id);
         self
@@ -248,7 +247,7 @@ impl ChangeEnv {
         self
     }
 
-    /// Returns what would change, and changes nothing.
+    /// Returns the changes without making them.
     pub fn preview(&self) -> Request<ReleasePreview> {
         self.release.preview()
     }

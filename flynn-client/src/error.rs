@@ -22,12 +22,12 @@ pub use missing_route::MissingRoute;
 pub use pending::Pending;
 pub(crate) use print::causes;
 
-/// What failed, why, and in which call.
+/// The error of this crate: what failed, why, and in which call.
 ///
-/// `{}` prints one line of bounded length, in which a server's text is escaped; `{:#}` adds the causes, which
-/// [`source`](StdError::source) gives one by one. Neither they nor `Debug` show keys, env values or bodies.
+/// `{}` prints one line of bounded length, in which a server's text is escaped. `{:#}` adds the causes, which
+/// [`source`](StdError::source) returns one by one. Neither they nor `Debug` show keys, env values or bodies.
 ///
-/// Clones share the content, so an error can be kept and handed on.
+/// Clones are cheap: they share the content.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -42,7 +42,7 @@ struct Inner {
     detail: Option<Json>,
     retry: bool,
     may_have_acted: bool,
-    /// The call must not happen twice.
+    /// The call is not idempotent.
     once: bool,
     retry_after: Option<Duration>,
     method: Option<Method>,
@@ -59,93 +59,93 @@ struct Inner {
 }
 
 impl Error {
-    /// Returns the kind of the error. Where one kind matters, the predicates below read better.
+    /// Returns the kind of the error. To test for one kind, use the predicates below.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind.unwrap_or(ErrorKind::Unexpected)
     }
 
-    /// The object of the call does not exist.
+    /// Returns whether the object of the call does not exist.
     ///
-    /// Names and ids are case-sensitive; UUIDs are lower case. A call that the *server* does not know is
-    /// [`is_unsupported`](Self::is_unsupported) instead.
+    /// Names and ids are case-sensitive; UUIDs are lower case. If the *server* does not have the call,
+    /// [`is_unsupported`](Self::is_unsupported) is true instead.
     pub fn is_not_found(&self) -> bool {
         self.kind() == ErrorKind::NotFound
     }
 
-    /// An object of that name exists, or another change is in the way (409, or a running deployment).
+    /// Returns whether an object of that name exists, or another change conflicts (409, or a running deployment).
     pub fn is_conflict(&self) -> bool {
         matches!(self.kind(), ErrorKind::Conflict | ErrorKind::DeploymentInProgress)
     }
 
-    /// The server refused the content of the request (400), or the client did before it was sent.
+    /// Returns whether the content of the request was refused, by the server (400) or by the client before sending it.
     ///
     /// [`message`](Self::message) says why, and [`detail`](Self::detail) often names the field.
     pub fn is_validation(&self) -> bool {
         matches!(self.kind(), ErrorKind::Validation | ErrorKind::InvalidInput)
     }
 
-    /// The server refused the key or token (401).
+    /// Returns whether the server refused the key or token (401).
     ///
-    /// The key is `Key` of the cluster in `~/.flynnrc`. After a key rotation it is the new one.
+    /// The key is `Key` of the cluster in `~/.flynnrc`. After a key rotation, use the new key.
     pub fn is_unauthorized(&self) -> bool {
         self.kind() == ErrorKind::Unauthorized
     }
 
-    /// The key or token does not allow the call (403).
+    /// Returns whether the key or token does not allow the call (403).
     pub fn is_forbidden(&self) -> bool {
         self.kind() == ErrorKind::Forbidden
     }
 
-    /// A precondition failed (412).
+    /// Returns whether a precondition failed (412).
     pub fn is_precondition_failed(&self) -> bool {
         self.kind() == ErrorKind::PreconditionFailed
     }
 
-    /// The server asks the client to slow down (429).
+    /// Returns whether the server asks the client to slow down (429).
     pub fn is_rate_limited(&self) -> bool {
         self.kind() == ErrorKind::RateLimited
     }
 
-    /// An attempt, or the whole call, timed out.
+    /// Returns whether an attempt or the whole call timed out.
     ///
-    /// The server may still be working on it; [`pending`](Self::pending) names the operation.
+    /// The server may still be processing it; [`pending`](Self::pending) names the operation.
     pub fn is_timeout(&self) -> bool {
         self.kind() == ErrorKind::Timeout
     }
 
-    /// The server does not have this call.
+    /// Returns whether the server does not have this call.
     ///
-    /// Ask [`Client::capabilities`](crate::Client::capabilities) first to avoid it.
+    /// Check [`Client::capabilities`](crate::Client::capabilities) first to avoid it.
     pub fn is_unsupported(&self) -> bool {
         self.kind() == ErrorKind::Unsupported
     }
 
-    /// The client could not connect: check name, network, port and proxy.
+    /// Returns whether the client could not connect: check name, network, port and proxy.
     pub fn is_connect(&self) -> bool {
         self.kind() == ErrorKind::Connect
     }
 
-    /// TLS failed before anything was sent.
+    /// Returns whether TLS failed before anything was sent.
     ///
-    /// Pass the error to `flynn_tls::pin_mismatch` to learn the expected pin and the presented one.
+    /// Pass the error to `flynn_tls::pin_mismatch` to get the expected and the presented pin.
     pub fn is_tls(&self) -> bool {
         self.kind() == ErrorKind::Tls
     }
 
-    /// Another deployment of the app is running; [`pending`](Self::pending) names it.
+    /// Returns whether another deployment of the app is running; [`pending`](Self::pending) names it.
     pub fn is_deployment_in_progress(&self) -> bool {
         self.kind() == ErrorKind::DeploymentInProgress
     }
 
-    /// The server carried out the operation, and it failed.
+    /// Returns whether the server carried out the operation and it failed.
     pub fn is_failed(&self) -> bool {
         self.kind() == ErrorKind::Failed
     }
 
-    /// The same call may succeed later: the network, the load or a restart was the cause.
+    /// Returns whether the same call may succeed later, since the network, the load or a restart was the cause.
     ///
-    /// This is a hint. Flynn marks every database error as retryable, permanent ones too, so bound your retries as
-    /// the client does.
+    /// This is a hint. Flynn marks every database error as retryable, even permanent ones, so limit your retries as the
+    /// client does.
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.kind(),
@@ -157,11 +157,11 @@ impl Error {
         ) || self.0.retry
     }
 
-    /// The server may have carried out the call, although no answer says so: the connection broke, the call timed
-    /// out, a proxy answered, or the answer could not be read.
+    /// Returns whether the server may have carried out the call although no answer confirms it: the connection was
+    /// lost, the call timed out, a proxy answered, or the answer could not be read.
     ///
-    /// Check whether the call took effect before you send it again. It is also true when an earlier attempt of
-    /// the call ended that way.
+    /// Check whether the call took effect before you send it again. It is also true if an earlier attempt of the call
+    /// ended that way.
     pub fn may_have_acted(&self) -> bool {
         if self.0.may_have_acted {
             return true;
@@ -179,14 +179,13 @@ impl Error {
             }
     }
 
-    /// The failure may pass without any change, so a stream is worth reconnecting: the errors of
-    /// [`is_retryable`](Self::is_retryable), and an error with which the server ended a stream, as a controller that
-    /// restarts does.
+    /// Returns whether reconnecting a stream may help: for the errors of [`is_retryable`](Self::is_retryable), and if
+    /// the server ended the stream with an error, as a restarting controller does.
     pub fn is_transient(&self) -> bool {
         self.is_retryable() || self.kind() == ErrorKind::Stream
     }
 
-    /// Returns the status of the answer, when there was one.
+    /// Returns the status of the answer, if there was one.
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
@@ -196,13 +195,13 @@ impl Error {
         self.0.code.as_deref()
     }
 
-    /// Returns the message of the controller, or of this crate. It can hold line ends; `{}` escapes them.
+    /// Returns the message of the controller, or of this crate. It can contain line breaks; `{}` escapes them.
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Returns the controller's detail: `{"field": ..}` of validation errors, the whole route, **with its private
-    /// key**, of route errors.
+    /// Returns the controller's detail: `{"field": ..}` for validation errors; for route errors the whole route **with
+    /// its private key**.
     pub fn detail(&self) -> Option<&Json> {
         self.0.detail.as_ref()
     }
@@ -217,7 +216,7 @@ impl Error {
         self.0.path.as_deref()
     }
 
-    /// Returns how often the request was sent; 0 when it was refused before.
+    /// Returns how often the request was sent; 0 if the client refused to send it.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -227,28 +226,28 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// Returns how long the server asked to wait (`Retry-After`).
+    /// Returns the time that the server asked to wait (`Retry-After`).
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Returns the target of a redirect that was refused.
+    /// Returns the target of a refused redirect.
     pub fn redirect_target(&self) -> Option<&str> {
         self.0.redirect_target.as_deref()
     }
 
-    /// Returns the operation that continues at the server, with the id to resume it by.
+    /// Returns the operation that continues on the server, with the id to resume it.
     pub fn pending(&self) -> Option<&Pending> {
         self.0.pending.first()
     }
 
-    /// Returns everything that continues at the server or is left unfinished, most important first: a release that
-    /// was created, and the other deployment that was in its way.
+    /// Returns all operations that continue on the server or are unfinished, most important first: for example a
+    /// created release, and the other deployment that blocked it.
     pub fn all_pending(&self) -> &[Pending] {
         &self.0.pending
     }
 
-    /// Returns the job because of which a deployment failed, when it is known.
+    /// Returns the job that made a deployment fail, if it is known.
     pub fn failed_job(&self) -> Option<&JobId> {
         self.0.failed_job.as_ref()
     }
@@ -259,7 +258,8 @@ impl Error {
         &self.0.log_tail
     }
 
-    /// The changes of two writers of a release that do not fit together: the one of this call, and the other one.
+    /// Returns the conflicting changes of two writers of a release: first those of this call, then those of the other
+    /// writer.
     pub fn conflicting_changes(&self) -> Option<(&ReleaseDiff, &ReleaseDiff)> {
         self.0.conflicting_changes.as_ref().map(|(ours, theirs)| (ours, theirs))
     }
@@ -316,13 +316,13 @@ impl Error {
         self
     }
 
-    /// Of a call that must not happen twice.
+    /// Marks the error of a call that is not idempotent.
     pub(crate) fn of_one_time_call(mut self) -> Self {
         self.inner().once = true;
         self
     }
 
-    /// With the word of an earlier attempt of the same call.
+    /// Records whether an earlier attempt of the same call may have acted.
     pub(crate) fn after_one_that_may_have_acted(mut self, earlier: bool) -> Self {
         self.inner().may_have_acted |= earlier;
         self
@@ -353,14 +353,14 @@ impl Error {
     }
 
     pub(crate) fn with_pending(mut self, pending: Pending) -> Self {
-        // A call that was refused before it was sent left nothing behind.
+        // A call that was refused before it was sent has no effect.
         if self.kind() != ErrorKind::InvalidInput {
             self.inner().pending.push(pending);
         }
         self
     }
 
-    /// With what an operation of several steps has left half done, which is more than one of its steps.
+    /// Replaces the pending operations of a single step by those of an operation of several steps.
     pub(crate) fn with_only_pending(mut self, pending: impl IntoIterator<Item = Pending>) -> Self {
         self.inner().pending = pending.into_iter().collect();
         self

@@ -18,7 +18,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! A watch outlives its connections, and also the program, when it stores the last id:
+//! A watch reconnects by itself. To resume after a restart of your program, store the last id:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -27,7 +27,7 @@
 //! use futures_util::TryStreamExt;
 //!
 //! let jobs = flynn.events().of_app("router").object_types([EventType::Job]);
-//! let mut watch = jobs.clone().past().count(1).watch(); // the newest one there is, then new ones
+//! let mut watch = jobs.clone().past().count(1).watch(); // the newest event, then new ones
 //! let event = watch.try_next().await?.expect("a watch does not end");
 //! println!("{} is {}", event.object_id, event.job()?.state);
 //! let _later = jobs.watch().after(event.id);
@@ -65,7 +65,7 @@ string_enum! {
     EventType {
         /// An app was created or changed.
         App = "app",
-        /// An app was deleted, or its deletion failed and is tried again (`error`).
+        /// An app was deleted, or its deletion failed and is retried (`error`).
         AppDeletion = "app_deletion",
         /// Another release became the current one of an app.
         AppRelease = "app_release",
@@ -95,7 +95,7 @@ string_enum! {
         Route = "route",
         /// A route was deleted.
         RouteDeletion = "route_deletion",
-        /// A domain migration began, failed and is tried again, or ended.
+        /// A domain migration started, failed and is retried, or ended.
         DomainMigration = "domain_migration",
         /// A backup of the cluster changed its state.
         ClusterBackup = "cluster_backup",
@@ -107,9 +107,9 @@ string_enum! {
         SinkDeletion = "sink_deletion",
         /// A volume changed.
         Volume = "volume",
-        /// A managed certificate changed; the data holds its private key (the fork).
+        /// A managed certificate changed (the fork). The data contains its private key.
         ManagedCertificate = "managed_certificate",
-        /// A formation changed: the old form of a scale request, still sent beside it.
+        /// A formation changed: the old form of a scale request, which is still sent too.
         Scale = "scale",
     }
 }
@@ -119,36 +119,36 @@ string_enum! {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its id, a rising number; a stream resumes after it.
+    /// The id, an increasing number. A stream can resume after it.
     #[serde(skip_serializing_if = "crate::json::is_default")]
     pub id: i64,
-    /// The app; empty for artifacts, providers, sinks and the domain.
+    /// The app's id; empty for artifacts, providers, sinks and the domain.
     #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
-    /// The type of its object.
+    /// The type of the object.
     #[serde(skip_serializing_if = "EventType::is_empty")]
     pub object_type: EventType,
-    /// The id of its object.
+    /// The id of the object.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub object_id: String,
-    /// The object or its change. It can hold keys and private keys.
+    /// The object or its change. It can contain keys and private keys.
     #[serde(skip_serializing_if = "Json::is_null")]
     pub data: Json,
-    /// When it happened.
+    /// The time of the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
 }
 
 impl Event {
-    /// Decodes the data, whose shape depends on [`object_type`](Self::object_type).
+    /// Decodes the data. Its shape depends on [`object_type`](Self::object_type).
     ///
     /// # Errors
-    /// Fails with [`Decode`](crate::ErrorKind::Decode) if it has another shape.
+    /// Fails with [`Decode`](crate::ErrorKind::Decode) if the data has another shape.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
         self.data.decode()
     }
 
-    /// The job of a [`Job`](EventType::Job) event.
+    /// Returns the job of a [`Job`](EventType::Job) event.
     ///
     /// # Errors
     /// Fails with [`Decode`](crate::ErrorKind::Decode) if the event is about something else.
@@ -156,7 +156,7 @@ impl Event {
         self.decode_of(&EventType::Job)
     }
 
-    /// The progress in a [`Deployment`](EventType::Deployment) event.
+    /// Returns the progress in a [`Deployment`](EventType::Deployment) event.
     ///
     /// # Errors
     /// Fails with [`Decode`](crate::ErrorKind::Decode) if the event is about something else.
@@ -164,7 +164,7 @@ impl Event {
         self.decode_of(&EventType::Deployment)
     }
 
-    /// Most objects have no field that others lack: their data alone does not tell them apart.
+    /// Checks the event's type too, because the data alone does not tell most objects apart.
     fn decode_of<T: DeserializeOwned>(&self, kind: &EventType) -> Result<T, Error> {
         if self.object_type == *kind {
             return self.data.decode();
@@ -173,7 +173,7 @@ impl Event {
         Err(Error::new(ErrorKind::Decode, message))
     }
 }
-/// The events of the cluster; made by [`Client::events`]. Filters narrow them.
+/// The events of the cluster, with filters; returned by [`Client::events`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Events {
@@ -186,7 +186,7 @@ pub struct Events {
 }
 
 impl Client {
-    /// Events of the cluster.
+    /// Accesses the events of the cluster.
     pub fn events(&self) -> Events {
         Events {
             client: self.clone(),
@@ -200,20 +200,20 @@ impl Client {
 }
 
 impl Events {
-    /// Only events of one app, by name or id. When the app was deleted, the server answers "not found": filter by
-    /// [`object_id`](Self::object_id) then.
+    /// Selects the events of one app, by name or id. After the app was deleted, the server answers "not found": then
+    /// filter by [`object_id`](Self::object_id).
     pub fn of_app(mut self, app: impl Into<AppRef>) -> Self {
         self.app = Some(app.into());
         self
     }
 
-    /// Only events about objects of these types.
+    /// Selects events about objects of these types.
     pub fn object_types(mut self, types: impl IntoIterator<Item = EventType>) -> Self {
         self.object_types = types.into_iter().collect();
         self
     }
 
-    /// Only events about one object.
+    /// Selects events about one object.
     pub fn object_id(mut self, id: impl Into<String>) -> Self {
         self.object_id = Some(id.into());
         self
@@ -231,10 +231,9 @@ impl Events {
         self
     }
 
-    /// Lists the events, newest first, page by page: `GET /events`, as JSON. Without
-    /// [`count`](Self::count), at most as many as
-    /// [`ClientBuilder::max_list_length`](crate::ClientBuilder::max_list_length) allows, 100,000 unless set;
-    /// [`pages`](ListEvents::pages) has no bound.
+    /// Lists the events, newest first, in pages: `GET /events`, as JSON. Without [`count`](Self::count), the list is
+    /// limited by [`ClientBuilder::max_list_length`](crate::ClientBuilder::max_list_length), 100,000 by default;
+    /// [`pages`](ListEvents::pages) has no limit.
     pub fn list(&self) -> ListEvents {
         ListEvents { events: self.clone(), before: None, since: None, page: 500, timeout: None }
     }
@@ -247,12 +246,12 @@ impl Events {
         Request::json(&self.client, Spec::get("/events/{event}", [&id.to_string()]))
     }
 
-    /// Streams new events on one connection: `GET /events`. Returns once the server has accepted, so nothing that you do
-    /// after that is missed.
+    /// Streams new events on one connection: `GET /events`. Returns once the server has accepted the stream, which then
+    /// includes all later events.
     ///
     /// # Errors
-    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) for an app that does not exist. The stream ends with an
-    /// error when the connection does.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) for an app that does not exist. If the connection is lost,
+    /// the stream ends with an error.
     pub fn stream(&self) -> Connect<Event> {
         let mut spec = self.spec();
         if self.past {
@@ -261,10 +260,10 @@ impl Events {
         Connect::new(&self.client, spec)
     }
 
-    /// Resumes after this event, whatever the filters say about past ones.
+    /// Resumes after this event and ignores the filters for past events.
     pub(crate) fn stream_after(&self, last: i64) -> Connect<Event> {
         let header = http::HeaderName::from_static("last-event-id");
-        // No `count`: it would keep only the newest of what was missed.
+        // No `count`: it would keep only the newest of the missed events.
         Connect::new(&self.client, self.spec().header(header, last.into()))
     }
 
@@ -272,7 +271,7 @@ impl Events {
         self.past
     }
 
-    /// Streams new events across connections: it reconnects, resumes after the last event and drops duplicates.
+    /// Streams new events. Reconnects, resumes after the last event and drops duplicates.
     pub fn watch(self) -> EventWatch {
         EventWatch::of(self)
     }
@@ -287,7 +286,7 @@ impl Events {
     }
 }
 
-/// Lists events; made by [`Events::list`].
+/// Lists events; returned by [`Events::list`].
 ///
 /// # Errors
 /// Fails with [`ErrorKind::TooLarge`] if there are more events than a list may have.
@@ -302,26 +301,26 @@ pub struct ListEvents {
 }
 
 impl ListEvents {
-    /// Only events older than this one.
+    /// Selects events older than this one.
     pub fn before(mut self, id: i64) -> Self {
         self.before = Some(id);
         self
     }
 
-    /// Only events newer than this one.
+    /// Selects events newer than this one.
     pub fn since(mut self, id: i64) -> Self {
         self.since = Some(id);
         self
     }
 
-    /// Sets how many events one request asks for; 500 by default.
+    /// Sets the number of events per request; 500 by default.
     pub fn page_size(mut self, events: u32) -> Self {
         self.page = events.max(1);
         self
     }
 
-    /// The same events as a stream of pages, which holds one page at a time.
-    /// [`timeout`](Self::timeout) is then the deadline of each page.
+    /// Returns the events as a stream of pages, which keeps one page in memory. [`timeout`](Self::timeout) then applies
+    /// to each page.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -362,10 +361,10 @@ impl ListEvents {
     }
 }
 
-/// Where a list of events is.
+/// The position in a list of events.
 struct Pages {
     list: ListEvents,
-    /// How many events are still wanted.
+    /// The number of events that are still wanted.
     left: usize,
 }
 
@@ -388,7 +387,7 @@ impl Pages {
         let mut page = Request::<Vec<Event>>::list(&events.client, spec).within(deadline).await?;
         let Some(oldest) = page.last().map(|event| event.id) else { return Ok(None) };
         if before.is_some_and(|before| oldest >= before) {
-            let message = "a page of events does not begin where the one before ended";
+            let message = "a page of events does not start where the previous one ended";
             return Err(Error::new(ErrorKind::Unexpected, message));
         }
         *before = Some(oldest);
@@ -399,7 +398,7 @@ impl Pages {
     }
 }
 
-/// Events page by page, the newest first; made by [`ListEvents::pages`]. After an error it ends.
+/// A stream of pages of events, newest first; returned by [`ListEvents::pages`]. It ends after an error.
 #[must_use = "nothing is sent until it is polled"]
 pub struct EventPages(BoxStream<'static, Result<Vec<Event>, Error>>);
 

@@ -1,4 +1,4 @@
-//! Formations: how many jobs of each process type a release runs.
+//! Formations: the number of jobs of each process type that a release runs.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -37,33 +37,34 @@ use crate::scale::ScaleRequest;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
-/// Counts by process type. The server accepts negative ones.
+/// Counts by process type. The server accepts negative counts.
 pub type Processes = BTreeMap<String, i64>;
 
-/// Host tags that a process type's jobs ask for, by process type.
+/// The host tags that jobs require, by process type.
 pub type Tags = BTreeMap<String, BTreeMap<String, String>>;
 
-/// How many jobs of each process type a release runs.
+/// The number of jobs of each process type that a release runs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Formation {
-    /// The app.
+    /// The app's id.
     #[serde(rename = "app")]
     pub app_id: AppId,
     /// The release.
     #[serde(rename = "release")]
     pub release_id: ReleaseId,
-    /// Counts by process type; for an `omni` type, jobs per host. The answer to a PUT repeats only what was sent.
+    /// The counts by process type; for an `omni` type, jobs per host. The answer to a PUT contains only the sent
+    /// counts.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub processes: Processes,
-    /// Tags by process type.
+    /// The tags by process type.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: Tags,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
@@ -73,10 +74,10 @@ pub struct Formation {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ExpandedFormation {
-    /// The app; absent on the marker that ends the backlog of a stream.
+    /// The app; absent in the marker that ends the backlog of a stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app: Option<App>,
-    /// The release, its env included.
+    /// The release, including its env.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub release: Option<Release>,
     /// The release's artifacts (later servers).
@@ -94,19 +95,19 @@ pub struct ExpandedFormation {
     /// Tags by process type.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: Tags,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// It was deleted (streams only).
+    /// True if it was deleted (streams only).
     #[serde(skip_serializing_if = "is_false")]
     pub deleted: bool,
-    /// The scale request under way, if any (later servers).
+    /// The running scale request, if there is one (later servers).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending_scale_request: Option<ScaleRequest>,
 }
 
 impl ExpandedFormation {
-    /// Every artifact of the release, whatever the server's age.
+    /// Returns all artifacts of the release, from servers of any age.
     pub fn all_artifacts(&self) -> impl Iterator<Item = &Artifact> {
         self.image_artifact.iter().chain(&self.file_artifacts).chain(&self.artifacts)
     }
@@ -126,34 +127,34 @@ impl Object for ExpandedFormation {
 
 const ONE: &str = "/apps/{app}/formations/{release}";
 
-/// The formations of all apps; made by [`Client::formations`].
+/// The formations of all apps; returned by [`Client::formations`].
 #[derive(Clone, Debug)]
 pub struct Formations {
     client: Client,
 }
 
-/// The formations of an app; made by [`AppHandle::formations`].
+/// The formations of an app; returned by [`AppHandle::formations`].
 #[derive(Clone, Debug)]
 pub struct AppFormations {
     app: AppHandle,
 }
 
 impl Client {
-    /// The formations of the cluster.
+    /// Accesses the formations of the cluster.
     pub fn formations(&self) -> Formations {
         Formations { client: self.clone() }
     }
 }
 
 impl AppHandle {
-    /// The formations of the app, one per release.
+    /// Accesses the formations of the app, one per release.
     pub fn formations(&self) -> AppFormations {
         AppFormations { app: self.clone() }
     }
 }
 
 impl Formations {
-    /// Lists every formation that has jobs, the last changed first: `GET /formations?active=true`.
+    /// Lists all formations that have jobs, last changed first: `GET /formations?active=true`.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -187,7 +188,7 @@ impl AppFormations {
         Request::json(&self.app.client, self.one(&release.into()))
     }
 
-    /// Reads the formation of a release, or `None` when it has none.
+    /// Reads the formation of a release, or `None` if it has none.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -208,8 +209,8 @@ impl AppFormations {
         Spec::get(ONE, [self.app.app.as_str(), release.as_str()])
     }
 
-    /// Changes the formation of a release: reads it, sets the counts that you name and writes everything back
-    /// (`PUT /apps/:a/formations/:r`). [`AppHandle::scale`] is better: it can be waited for, and works on every server.
+    /// Changes the formation of a release: reads it, sets the counts that you name and writes everything back (`PUT
+    /// /apps/:a/formations/:r`). Prefer [`AppHandle::scale`], which can be awaited and works on every server.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app or release does not exist; with
@@ -236,7 +237,7 @@ impl AppFormations {
     }
 }
 
-/// Changes a formation; made by [`AppFormations::update`].
+/// Changes a formation; returned by [`AppFormations::update`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateFormation {
@@ -248,7 +249,7 @@ pub struct UpdateFormation {
 }
 
 impl UpdateFormation {
-    /// Sets how many jobs of this type run; for an `omni` type, how many per host.
+    /// Sets the number of jobs of this type; for an `omni` type, the number per host.
     pub fn process(mut self, process_type: impl Into<String>, count: i64) -> Self {
         self.processes.insert(process_type.into(), count.into());
         self
@@ -264,7 +265,7 @@ impl UpdateFormation {
         self
     }
 
-    /// All changes at once.
+    /// Sets all changes at once.
     pub(crate) fn all(mut self, processes: Map<String, Value>, tags: Map<String, Value>) -> Self {
         (self.processes, self.tags) = (processes, tags);
         self
@@ -280,7 +281,7 @@ impl UpdateFormation {
         if !self.tags.is_empty() {
             merge(&mut document, "tags", self.tags);
         }
-        // Writing the same counts again wants the same jobs.
+        // Writing the same counts again changes nothing.
         let write = Spec::put(ONE, segments, Repeat::Safe);
         document::write(client, write, &document, deadline).await
     }
@@ -288,7 +289,7 @@ impl UpdateFormation {
 
 operation!(UpdateFormation => Formation);
 
-/// The host tags of a process type as the wire has them.
+/// Returns the host tags of a process type in their JSON form.
 pub(crate) fn host_tags<K: Into<String>, V: Into<String>>(
     tags: impl IntoIterator<Item = (K, V)>,
 ) -> Value {

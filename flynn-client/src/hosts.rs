@@ -1,6 +1,6 @@
 //! Hosts, and the resources that they and their jobs use (the fork randy-girard/flynn).
 //!
-//! Servers of the upstream project answer [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+//! On upstream servers, calls fail with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -29,45 +29,45 @@ use crate::transport::{Request, Spec};
 #[serde(default)]
 #[non_exhaustive]
 pub struct Host {
-    /// Its id: the first part of the ids of its jobs.
+    /// The id, which is the first part of the ids of its jobs.
     pub id: HostId,
-    /// Its tags, which a formation can ask for.
+    /// The tags, which a formation can require.
     #[serde(deserialize_with = "null_is_default")]
     pub tags: BTreeMap<String, String>,
-    /// Where its own API listens, as `ip:port` (inside the cluster).
+    /// The address of its own API, as `ip:port` (inside the cluster).
     pub addr: String,
 }
 
-/// Usage of a host. Sizes are in bytes; counters start with the host.
+/// The usage of a host. Sizes are in bytes; counters start when the host starts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct HostStats {
     /// The host.
     pub host_id: HostId,
-    /// When this was read.
+    /// The time of the sample.
     pub timestamp: Timestamp,
-    /// Share of all CPUs in use, in percent.
+    /// The CPU usage, in percent of all CPUs.
     pub cpu_usage_percent: f64,
-    /// Number of CPUs.
+    /// The number of CPUs.
     pub cpu_count: u32,
-    /// Memory there is.
+    /// The total memory.
     pub memory_total_bytes: u64,
-    /// Memory in use.
+    /// The used memory.
     pub memory_used_bytes: u64,
-    /// Memory that new processes could get.
+    /// The memory available to new processes.
     pub memory_available_bytes: u64,
-    /// Memory that nothing uses.
+    /// The free memory.
     pub memory_free_bytes: u64,
-    /// Memory of the page cache.
+    /// The memory of the page cache.
     pub memory_cached_bytes: u64,
-    /// Memory of kernel buffers.
+    /// The memory of kernel buffers.
     pub memory_buffers_bytes: u64,
-    /// Disk there is.
+    /// The total disk space.
     pub disk_total_bytes: u64,
-    /// Disk in use.
+    /// The used disk space.
     pub disk_used_bytes: u64,
-    /// Disk that is free.
+    /// The free disk space.
     pub disk_free_bytes: u64,
     /// Bytes received on all interfaces.
     pub network_rx_bytes: u64,
@@ -83,42 +83,41 @@ pub struct HostStats {
     pub load_avg_5: f64,
     /// Load average of the last fifteen minutes.
     pub load_avg_15: f64,
-    /// Seconds since the host's start.
+    /// The seconds since the host started.
     pub uptime_seconds: f64,
-    /// Jobs that run.
+    /// The number of running jobs.
     pub running_jobs_count: u32,
-    /// Jobs that the host remembers.
+    /// The number of jobs that the host knows, including ended ones.
     pub total_jobs_count: u32,
 }
 
-/// Usage of a job. Sizes are in bytes; counters start with the job.
+/// The usage of a job. Sizes are in bytes; counters start when the job starts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct JobStats {
     /// The job, as `host-uuid`.
     pub job_id: JobId,
-    /// When this was read.
+    /// The time of the sample.
     pub timestamp: Timestamp,
-    /// CPU time used, in nanoseconds.
+    /// The used CPU time, in nanoseconds.
     pub cpu_usage_nanoseconds: u64,
-    /// CPU in use since the sample before, in percent of one CPU; absent on the
-    /// first sample.
+    /// The CPU usage since the previous sample, in percent of one CPU; absent in the first sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_usage_percent: Option<f64>,
-    /// Scheduling periods in which the job was throttled.
+    /// The number of scheduling periods in which the job was throttled.
     pub cpu_throttled_periods: u64,
-    /// Time that the job was throttled, in nanoseconds.
+    /// The time that the job was throttled, in nanoseconds.
     pub cpu_throttled_time_ns: u64,
-    /// Memory in use.
+    /// The used memory.
     pub memory_usage_bytes: u64,
-    /// Memory allowed.
+    /// The memory limit.
     pub memory_limit_bytes: u64,
-    /// The most memory that was ever in use.
+    /// The highest memory usage so far.
     pub memory_max_usage_bytes: u64,
-    /// Memory of the page cache.
+    /// The memory of the page cache.
     pub memory_cache_bytes: u64,
-    /// Resident memory.
+    /// The resident memory.
     pub memory_rss_bytes: u64,
     /// Bytes received.
     pub network_rx_bytes: u64,
@@ -132,9 +131,9 @@ pub struct JobStats {
     pub io_read_bytes: u64,
     /// Bytes written to disk.
     pub io_write_bytes: u64,
-    /// Processes and threads.
+    /// The number of processes and threads.
     pub pids_current: u64,
-    /// Processes and threads allowed.
+    /// The limit of processes and threads.
     pub pids_limit: u64,
     /// The host (cluster-wide list only).
     #[serde(skip_serializing_if = "HostId::is_empty")]
@@ -153,14 +152,14 @@ pub struct JobStats {
     pub process_type: String,
 }
 
-/// The hosts of the cluster; made by [`Client::hosts`].
+/// The hosts of the cluster; returned by [`Client::hosts`].
 #[derive(Clone, Debug)]
 pub struct Hosts {
     client: Client,
 }
 
 impl Client {
-    /// The hosts of the cluster (the fork).
+    /// Accesses the hosts of the cluster (the fork).
     pub fn hosts(&self) -> Hosts {
         Hosts { client: self.clone() }
     }

@@ -15,7 +15,7 @@ macro_rules! string_types {
         pub struct $name(String);
 
         impl $name {
-            /// Wraps any text. A call refuses one that cannot be part of a path.
+            /// Wraps any text. A call refuses an id that cannot be part of a path.
             pub fn new(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
@@ -77,7 +77,7 @@ macro_rules! string_types {
     )+};
 }
 
-/// Lets calls take text for a type.
+/// Implements `From` for text, so that calls accept it.
 macro_rules! from_text {
     ($($name:ident)+) => {$(
         impl From<String> for $name {
@@ -101,9 +101,9 @@ macro_rules! from_text {
 }
 
 string_types! {
-    /// Id of an app, a UUID. Not made from text by `From`, since a name is not an id; see [`AppRef`].
+    /// The id of an app, a UUID. It has no `From` for text, since a name is not an id; see [`AppRef`].
     AppId;
-    /// Id or name of an app: what [`Client::app`](crate::Client::app) takes.
+    /// The id or name of an app, for [`Client::app`](crate::Client::app).
     AppRef;
     /// Id of a release, a UUID.
     ReleaseId;
@@ -111,13 +111,13 @@ string_types! {
     ArtifactId;
     /// Id of a deployment, a UUID.
     DeploymentId;
-    /// Id of a job, `host-uuid`, or the bare UUID while the job is pending.
+    /// The id of a job: `host-uuid`, or only the UUID while the job is pending.
     JobId;
     /// Id of a route with its kind, `http/UUID` or `tcp/UUID`, as the original CLI writes it.
     RouteId;
-    /// Id of a provider, a UUID. Not made from text by `From`, since a name is not an id; see [`ProviderRef`].
+    /// The id of a provider, a UUID. It has no `From` for text, since a name is not an id; see [`ProviderRef`].
     ProviderId;
-    /// Id or name of a provider: what [`Client::provider`](crate::Client::provider) takes.
+    /// The id or name of a provider, for [`Client::provider`](crate::Client::provider).
     ProviderRef;
     /// Id of a resource, a UUID.
     ResourceId;
@@ -129,7 +129,7 @@ string_types! {
     ScaleRequestId;
     /// Id of a domain migration, a UUID.
     MigrationId;
-    /// Id of a backup's record, a UUID.
+    /// The id of a backup, a UUID.
     BackupId;
     /// Id of a host of the cluster.
     HostId;
@@ -143,7 +143,7 @@ from_text! {
 }
 
 impl AppRef {
-    /// Returns the id, when this has the form of one. An app's name never looks like a UUID.
+    /// Returns the id if this has the form of one. An app's name never looks like a UUID.
     pub fn id(&self) -> Option<AppId> {
         let is_uuid = self.0.len() == 36
             && self.0.bytes().enumerate().all(|(at, byte)| match at {
@@ -178,7 +178,7 @@ impl From<&ProviderId> for ProviderRef {
     }
 }
 
-/// A random UUID (version 4), for objects whose ids the client chooses.
+/// Returns a random UUID (version 4), for objects whose ids the client chooses.
 pub(crate) fn random_uuid() -> String {
     let (high, low) = (fastrand::u64(..), fastrand::u64(..));
     format!(

@@ -1,4 +1,4 @@
-//! Jobs: list, run (detached or attached), kill.
+//! Jobs: list, run (detached or attached), wait, kill.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -10,7 +10,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! Use input and output at the same time:
+//! Use input and output concurrently:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -73,28 +73,28 @@ string_enum! {
         Blocked = "blocked",
         /// The host is starting it.
         Starting = "starting",
-        /// It runs.
+        /// Running.
         Up = "up",
-        /// It is being ended.
+        /// Being stopped.
         Stopping = "stopping",
-        /// It has ended, well or not.
+        /// Ended, successfully or not.
         Down = "down",
-        /// Old form of `down`: it ended with a failure.
+        /// The old form of `down`: it ended with a failure.
         Crashed = "crashed",
-        /// Old form of `down`: it could not be started.
+        /// The old form of `down`: it could not be started.
         Failed = "failed",
     }
 }
 
-/// A job as the controller keeps it.
+/// A job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Job {
-    /// `host-uuid`; empty while the job is pending.
+    /// The id, `host-uuid`; empty while the job is pending.
     #[serde(skip_serializing_if = "JobId::is_empty")]
     pub id: JobId,
-    /// The UUID, which a job always has.
+    /// The UUID, which is never empty.
     pub uuid: String,
     /// The host; empty while the job is pending.
     #[serde(skip_serializing_if = "HostId::is_empty")]
@@ -102,19 +102,19 @@ pub struct Job {
     /// The app's id.
     #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
-    /// The release it runs.
+    /// The release.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
     /// The process type; empty for one-off jobs.
     #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub type_name: String,
-    /// Its state.
+    /// The state.
     #[serde(skip_serializing_if = "JobState::is_empty")]
     pub state: JobState,
-    /// Program and arguments.
+    /// The program and its arguments.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// Its volumes.
+    /// The volumes.
     #[serde(
         rename = "volumes",
         deserialize_with = "null_is_default",
@@ -124,22 +124,22 @@ pub struct Job {
     /// Metadata.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
-    /// Its exit status.
+    /// The exit status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exit_status: Option<i32>,
-    /// Why the host could not run it.
+    /// The reason why the host could not run it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host_error: Option<String>,
-    /// When it will be restarted.
+    /// The time of its next restart.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub run_at: Option<Timestamp>,
-    /// How often it was restarted.
+    /// The number of restarts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restarts: Option<i32>,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
@@ -174,26 +174,26 @@ pub enum JobStream {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobOutput {
-    /// It has written this, in pieces of any length.
+    /// The job has written this data, in pieces of any length.
     Data {
         /// The stream.
         stream: JobStream,
         /// The bytes.
         data: Bytes,
     },
-    /// It will write no more to this stream.
+    /// The job will not write to this stream any more.
     End {
         /// The stream.
         stream: JobStream,
     },
-    /// It has ended; this is the last item.
+    /// The job has ended. This is the last item.
     Exit {
-        /// 0 means success; the same as [`Job::exit_status`].
+        /// The exit status, as in [`Job::exit_status`]; 0 means success.
         status: i32,
     },
 }
 
-/// Output can hold secrets, so only its length shows.
+/// Shows only the length of the output, since it can contain secrets.
 impl fmt::Debug for JobOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -204,14 +204,14 @@ impl fmt::Debug for JobOutput {
     }
 }
 
-/// Jobs of one app; made by [`AppHandle::jobs`].
+/// The jobs of one app; returned by [`AppHandle::jobs`].
 #[derive(Clone, Debug)]
 pub struct Jobs {
     app: AppHandle,
 }
 
 impl AppHandle {
-    /// Jobs of the app.
+    /// Accesses the jobs of the app.
     pub fn jobs(&self) -> Jobs {
         Jobs { app: self.clone() }
     }
@@ -228,7 +228,7 @@ impl Client {
 }
 
 impl Jobs {
-    /// Lists every job that the app ever had, newest first: `GET /apps/:a/jobs`.
+    /// Lists all jobs that the app ever had, newest first: `GET /apps/:a/jobs`.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
@@ -245,7 +245,7 @@ impl Jobs {
         Request::json(&self.app.client, Spec::get(ONE, [self.app.app.as_str(), id.as_str()]))
     }
 
-    /// Reads a job, or `None` when there is no such job.
+    /// Reads a job, or `None` if the job does not exist.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -254,7 +254,7 @@ impl Jobs {
         Request::optional(&self.app.client, Spec::get(ONE, [self.app.app.as_str(), id.as_str()]))
     }
 
-    /// Waits until a job has ended, and returns it with its exit status. A status other than 0 is not an error.
+    /// Waits until a job has ended, and returns it with its exit status. An exit status other than 0 is not an error.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -275,7 +275,7 @@ impl Jobs {
         })
     }
 
-    /// Writes a job's record, as schedulers do: `PUT /apps/:a/jobs/:j`. It starts and stops nothing.
+    /// Writes a job's record, as schedulers do: `PUT /apps/:a/jobs/:j`. It neither starts nor stops the job.
     ///
     /// # Errors
     /// Fails with [`Validation`](crate::ErrorKind::Validation) for a state that the server does not know.
@@ -285,12 +285,12 @@ impl Jobs {
         Request::json(&self.app.client, spec.body(job))
     }
 
-    /// Stops a job: `DELETE /apps/:a/jobs/:j`. The scheduler replaces a job of a formation.
+    /// Stops a job: `DELETE /apps/:a/jobs/:j`. If the job belongs to a formation, the scheduler starts another one.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the job does not exist; with
     /// [`Validation`](crate::ErrorKind::Validation) while the job has no host; with
-    /// [`Server`](crate::ErrorKind::Server) (500) if it has ended already.
+    /// [`Server`](crate::ErrorKind::Server) (500) if it has already ended.
     pub fn kill(&self, id: impl Into<JobId>) -> Request<()> {
         let id = id.into();
         let segments = [self.app.app.as_str(), id.as_str()];
@@ -298,7 +298,7 @@ impl Jobs {
     }
 }
 
-/// A job that runs.
+/// A handle to a running job.
 #[derive(Clone, Debug)]
 struct JobHandle {
     jobs: Jobs,
@@ -340,7 +340,7 @@ impl Accepted for JobHandle {
     }
 
     async fn finish(&self, job: Job, deadline: Deadline) -> Result<Job, Error> {
-        // The event has the outcome too, and less of the rest.
+        // The event also has the outcome, but fewer of the other fields.
         Ok(self.jobs.get(&self.id).within(deadline).await.ok().filter(Job::is_down).unwrap_or(job))
     }
 }

@@ -1,4 +1,4 @@
-//! JSON of a shape that this crate does not know.
+//! JSON of unknown shape.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,10 +13,10 @@ mod decode;
 
 pub(crate) use decode::{LIST, decode, decode_list, decode_object, not_json};
 
-/// A JSON document, kept byte for byte and decoded on request.
+/// A JSON document, kept unchanged and decoded on request.
 ///
-/// `Debug` shows its length only: the data of events, the configuration of resources and the detail of errors
-/// hold keys and private keys.
+/// `Debug` shows only its length, because the data of events, the configuration of resources and the detail of errors
+/// can contain keys and private keys.
 #[derive(Clone)]
 pub struct Json(Box<RawValue>);
 
@@ -31,7 +31,7 @@ impl Json {
             .map_err(|_| Error::new(ErrorKind::InvalidInput, "the value cannot be written as JSON"))
     }
 
-    /// Returns the text of the document. It can hold secrets.
+    /// Returns the text of the document. It can contain secrets.
     pub fn as_str(&self) -> &str {
         self.0.get()
     }
@@ -39,8 +39,9 @@ impl Json {
     /// Decodes the document.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Decode`] with the position, never the text, of what did not fit. An array does not fit a
-    /// struct. [`ErrorKind::TooLarge`] if the document holds more than a million objects.
+    /// Fails with [`ErrorKind::Decode`] if the document has another shape; the message has the position, but never
+    /// quotes the text. A struct is not decoded from an array. Fails with [`ErrorKind::TooLarge`] if the document
+    /// contains more than a million objects.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
         decode(self.as_str().as_bytes(), LIST)
     }
@@ -48,13 +49,13 @@ impl Json {
     /// Converts the document to a [`serde_json::Value`].
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Decode`] if no [`serde_json::Value`] can hold it: it has a number such as `1e400`, half
-    /// of a surrogate pair, or a depth of more than 127. [`as_str`](Self::as_str) has it all.
+    /// Fails with [`ErrorKind::Decode`] if a [`serde_json::Value`] cannot represent the document: it has a number such
+    /// as `1e400`, half of a surrogate pair, or a depth of more than 127. [`as_str`](Self::as_str) always works.
     pub fn to_value(&self) -> Result<serde_json::Value, Error> {
         self.decode()
     }
 
-    /// Returns whether the document is `null`, also because the server left it out.
+    /// Returns whether the document is `null` or was left out by the server.
     pub fn is_null(&self) -> bool {
         self.as_str() == "null"
     }
@@ -73,9 +74,9 @@ impl From<serde_json::Value> for Json {
     }
 }
 
-/// Equal when the values are, whatever the spacing and the order of keys. Numbers are compared digit by digit,
-/// so no two of them are equal because a type of Rust cannot tell them apart. Where the documents are more than
-/// 100 levels deep, or a string holds half of a surrogate pair, the text is compared.
+/// Compares values, so spacing and the order of keys do not matter. Numbers are compared exactly, without conversion to
+/// a Rust type. If a document is more than 100 levels deep, or a string contains half of a surrogate pair, the text is
+/// compared.
 impl PartialEq for Json {
     fn eq(&self, other: &Self) -> bool {
         is_same(self.as_str(), other.as_str(), 100)
@@ -122,7 +123,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     serde_json::from_str(text).ok()
 }
 
-/// Sign, digits without zeros at either end, and the power of ten of the last digit.
+/// Returns the sign, the digits without leading and trailing zeros, and the exponent of the last digit.
 fn decimal(number: &str) -> Option<(bool, String, i64)> {
     let (mantissa, exponent) = match number.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
@@ -160,7 +161,7 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Lists and maps that are `null` on the wire are empty ones.
+/// Decodes `null` as an empty list or map.
 pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -175,7 +176,7 @@ pub(crate) fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// For `skip_serializing_if`: leaves out what equals the default.
+/// For `skip_serializing_if`: leaves out a default value.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }

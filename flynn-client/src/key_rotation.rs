@@ -1,7 +1,7 @@
-//! Replaces the cluster's key, which gives root access to every node.
+//! Rotates the cluster's key, which gives root access to every node.
 //!
-//! The rotation locks nobody out: the controller accepts both keys until every app has the new one, and the old key
-//! goes only after your `store` has kept the new one.
+//! The rotation locks nobody out: the controller accepts both keys until every app has the new one, and the old key is
+//! removed only after your `store` has saved the new one.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -43,17 +43,17 @@ use crate::transport::{Auth, Deadline, operation};
 const CONTROLLER: &str = "controller";
 const WEB: &str = "web";
 const AUTH_KEY: &str = "AUTH_KEY";
-/// Its `AUTH_KEY` is a key of its own.
+/// The status app, whose `AUTH_KEY` is a separate key.
 const STATUS: &str = "status";
 
 impl Client {
-    /// Prepares the rotation of the key that this client uses. Nothing is sent until it is awaited.
+    /// Prepares a rotation of the key that this client uses. Nothing is sent until it is awaited.
     pub fn rotate_key(&self) -> RotateKey {
         RotateKey { client: self.clone(), new: None }
     }
 }
 
-/// Settings of a rotation; made by [`Client::rotate_key`].
+/// Settings of a rotation; returned by [`Client::rotate_key`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is given a store and awaited"]
 pub struct RotateKey {
@@ -62,8 +62,8 @@ pub struct RotateKey {
 }
 
 impl RotateKey {
-    /// Continues an interrupted rotation with the key that was stored, instead of generating one. The client may use
-    /// the old key or this one.
+    /// Continues an interrupted rotation with the stored key, instead of generating a new one. The client may use the
+    /// old key or this one.
     pub fn resume(mut self, key: impl Into<Secret>) -> Self {
         self.new = Some(key.into());
         self
@@ -85,21 +85,22 @@ impl RotateKey {
 
 type Store = dyn Fn(Secret) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync;
 
-/// Rotates the key; made by [`RotateKey::store`].
+/// Rotates the key; returned by [`RotateKey::store`].
 ///
-/// 1. The controller's `web` process accepts the new key beside the old one.
-/// 2. A request with the new key proves it, and `store` keeps it.
-/// 3. Every app that has the old key in a variable gets the new one. The status app's own `AUTH_KEY` is another key.
+/// 1. The controller's `web` process accepts the new key in addition to the old one.
+/// 2. A request with the new key tests it, and `store` saves it.
+/// 3. Every app that has the old key in a variable gets the new one. The status app's own `AUTH_KEY` does not change.
 /// 4. The controller's `AUTH_KEY` is replaced, and the `web` process no longer accepts the old key.
 /// 5. A request with the old key must be refused.
 ///
 /// Each change is one release and one deployment of the app. Other keys in the controller's `AUTH_KEY` stay. Keys that
-/// only the `web` process accepts are left over from interrupted rotations, and are removed.
+/// only the `web` process accepts come from interrupted rotations and are removed.
 ///
 /// # Errors
-/// Fails with [`Validation`](crate::ErrorKind::Validation) if the client has no key; the errors of the requests and
-/// deployments. [`Error::pending`] says whether to [`resume`](RotateKey::resume) or to start again.
-/// [`ErrorKind::Failed`] with the error of `store` as its source, or if the controller still accepts the old key.
+/// Fails with [`InvalidInput`](crate::ErrorKind::InvalidInput) if the client has no key, and with [`ErrorKind::Failed`]
+/// if `store` fails (with its error as the source) or if the controller still accepts the old key. Otherwise returns
+/// the errors of the requests and deployments. [`Error::pending`] says whether to [`resume`](RotateKey::resume) or to
+/// start again.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct RunKeyRotation {
     rotate: RotateKey,
@@ -121,11 +122,11 @@ impl fmt::Debug for RunKeyRotation {
 pub struct KeyRotated {
     /// The new key, the only one of the two that the controller accepts now.
     pub key: Secret,
-    /// Names of the apps that got it, in order.
+    /// The names of the apps that got it, in order.
     pub apps: Vec<String>,
 }
 
-/// Taking the new key back has a time of its own, because the deadline may be what failed.
+/// The time for withdrawing the new key. It is separate, because the deadline may already have passed.
 const TAKE_BACK: Duration = Duration::from_secs(120);
 
 impl RunKeyRotation {
@@ -142,7 +143,7 @@ impl RunKeyRotation {
             Some(new) => new.clone(),
             None => generate()?,
         };
-        // Of an interrupted rotation, either key may be the one that still works.
+        // After an interrupted rotation, only one of the keys may still work.
         let newer = client.with_key(&new)?;
         let admin = match client.app(CONTROLLER).get().within(deadline).await {
             Err(error) if error.is_unauthorized() && self.rotate.new.is_some() => newer.clone(),
@@ -151,7 +152,7 @@ impl RunKeyRotation {
         let rotation =
             Rotation { controller: Controller::read(&admin, deadline).await?, newer, new };
         let Some(old) = rotation.old_key(&own)? else {
-            // Nothing accepts another key any more.
+            // No other key is accepted any more.
             return Ok(KeyRotated { key: rotation.new, apps: Vec::new() });
         };
         if let Err(error) = self.introduce(&rotation, deadline).await {
@@ -163,7 +164,7 @@ impl RunKeyRotation {
         Ok(KeyRotated { key: rotation.new, apps })
     }
 
-    /// Lets the controller accept the new key, proves it, and stores it.
+    /// Makes the controller accept the new key, tests it, and stores it.
     async fn introduce(&self, rotation: &Rotation, deadline: Deadline) -> Result<(), Error> {
         let Rotation { controller, newer, new } = rotation;
         let mut accepted = controller.accepted();
@@ -186,7 +187,7 @@ struct Controller {
     app: AppHandle,
     /// `AUTH_KEY` of the app.
     global: Vec<Secret>,
-    /// `AUTH_KEY` of the `web` process, which wins there.
+    /// `AUTH_KEY` of the `web` process, which overrides the app's.
     web: Option<Vec<Secret>>,
 }
 
@@ -203,13 +204,13 @@ impl Controller {
         self.web.clone().unwrap_or_else(|| self.global.clone())
     }
 
-    /// Makes the `web` process accept these keys, whatever the app's variable says.
+    /// Makes the `web` process accept these keys, independent of the app's variable.
     async fn accept(&self, accepted: &[Secret], deadline: Deadline) -> Result<(), Error> {
         let web = self.app.env().of_process(WEB);
         change(web.set([(AUTH_KEY, list(accepted))]), deadline).await
     }
 
-    /// Makes the `web` process accept what the app's variable says.
+    /// Makes the `web` process accept the keys in the app's variable.
     async fn accept_global(&self, deadline: Deadline) -> Result<(), Error> {
         change(self.app.env().of_process(WEB).unset([AUTH_KEY]), deadline).await
     }
@@ -223,8 +224,8 @@ struct Rotation {
 }
 
 impl Rotation {
-    /// The key to replace: the client's, or the one that the controller accepts besides where the client has the new
-    /// key already. `None` if the rotation is complete.
+    /// Returns the key to replace: the client's key, or the other accepted key if the client already has the new one.
+    /// `None` if the rotation is complete.
     fn old_key(&self, own: &Secret) -> Result<Option<Secret>, Error> {
         if *own != self.new {
             return Ok(Some(own.clone()));
@@ -245,7 +246,7 @@ impl Rotation {
         }
     }
 
-    /// Withdraws the new key, which nobody has stored.
+    /// Withdraws the new key, which was not stored.
     async fn take_back(&self, error: Error) -> Error {
         let deadline = Deadline::after(Some(TAKE_BACK));
         let restored = match &self.controller.web {
@@ -298,7 +299,7 @@ impl Rotation {
                 })
                 .collect()
         };
-        // One release and one deployment for all of them.
+        // One release and one deployment for all changes.
         let values = new_values(&release.env);
         let mut found = !values.is_empty();
         let mut change = app.change_release().env(values).after_running();
@@ -314,7 +315,7 @@ impl Rotation {
     }
 }
 
-/// Makes one release and one deployment, after a deployment that may be running.
+/// Creates and deploys one release, after waiting for a running deployment.
 async fn change(change: ChangeEnv, deadline: Deadline) -> Result<(), Error> {
     deadline.limit(change.after_running().into_future()).await.map(|_| ())
 }
@@ -327,7 +328,7 @@ fn list(keys: &[Secret]) -> String {
     keys.iter().map(Secret::expose).collect::<Vec<_>>().join(",")
 }
 
-/// The list with the new key in the place of the old one, and each key once.
+/// Replaces the old key in a list by the new one, and removes duplicates.
 fn replaced(list: &[Secret], old: &Secret, new: &Secret) -> Vec<Secret> {
     let mut keys: Vec<Secret> = Vec::with_capacity(list.len());
     for key in list {
@@ -343,12 +344,12 @@ fn is_key(key: &Secret) -> bool {
     !key.is_empty() && !key.expose().contains(',') && key.expose().trim() == key.expose()
 }
 
-/// A key like those of a bootstrap: 16 random bytes of the system in hexadecimal.
+/// Generates a key as a bootstrap does: 16 random bytes in hexadecimal.
 fn generate() -> Result<Secret, Error> {
     use fmt::Write as _;
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|e| {
-        Error::new(ErrorKind::Unexpected, "the system has no random bytes").caused_by(e)
+        Error::new(ErrorKind::Unexpected, "the system has no random numbers").caused_by(e)
     })?;
     let mut key = String::with_capacity(32);
     for byte in bytes {

@@ -13,17 +13,18 @@
 //!
 //! # Concepts
 //!
-//! - **Calls** are values that are sent when you await them. Before that you can set a `timeout` for the whole
-//!   call; see [`Request`].
-//! - **Handles** such as `flynn.app("www")` and `flynn.deployment(id)` make no request.
-//! - **Long operations** (deploy, scale, delete, migrate) return a handle as soon as the server has accepted. Await
-//!   its `wait()`, watch its progress, or drop it and resume it later by id.
+//! - **Calls** are request builders: nothing is sent until you await them. Before that, you can set a `timeout` for the
+//!   whole call; see [`Request`].
+//! - **Handles** such as `flynn.app("www")` and `flynn.deployment(id)` send nothing by themselves.
+//! - **Long operations** (deploy, scale, delete, migrate) return a handle as soon as the server has accepted them.
+//!   Await its `wait()`, watch its progress, or drop it and resume it later by id.
 //! - **Errors** are one type, [`Error`], with predicates and the context of the call. [`Error::pending`] names an
-//!   operation that continues at the server after a call has failed.
+//!   operation that continues on the server after a call has failed.
 //! - **Streams** implement
 //!   [`Stream`](https://docs.rs/futures-core/latest/futures_core/stream/trait.Stream.html). A stream's `next()`
 //!   needs no other crate.
-//! - **Retries** are bounded, and depend on what a call does and not on its method; see [`RetryPolicy`].
+//! - **Retries** are bounded. Each operation declares whether it is idempotent; the HTTP method does not decide. See
+//!   [`RetryPolicy`].
 //! - **Secrets** (keys, env values, raw JSON) never appear in `Debug` output, errors or spans.
 //!
 //! # A client with more settings
@@ -38,7 +39,7 @@
 //! let flynn = Client::builder(url)
 //!     .key(key)
 //!     // For a cluster with a pin: .rustls_config(flynn_tls::ClientTls::pinned(pin).config()?)
-//!     .resolve("controller.example.com", address) // this node, whatever DNS says
+//!     .resolve("controller.example.com", address) // connect to this node instead of asking DNS
 //!     .retry(RetryPolicy::default().max_attempts(6))
 //!     .user_agent_suffix("my-tool/1.2")
 //!     .build()?;
@@ -52,16 +53,16 @@
 //!
 //! # Servers
 //!
-//! The client works with Flynn v20161015.2 to v20210218.0 and with the fork randy-girard/flynn. Its calls were
-//! compared with recorded exchanges of real controllers, or with the server's source. [`Client::capabilities`] tells
-//! what a server can do.
+//! The client works with Flynn v20161015.2 to v20210218.0 and with the fork randy-girard/flynn. Its calls were compared
+//! with recorded exchanges of real controllers, or with the server's source. [`Client::capabilities`] returns what a
+//! server supports.
 //!
 //! # Features
 //!
-//! Features choose what is used when you set no [`rustls_config`](ClientBuilder::rustls_config):
+//! Features choose the defaults that apply if you do not set a [`rustls_config`](ClientBuilder::rustls_config):
 //!
 //! - `ring` (default): the crypto provider ring.
-//! - `aws-lc-rs`: the crypto provider aws-lc-rs, also when `ring` is enabled.
+//! - `aws-lc-rs`: the crypto provider aws-lc-rs, even if `ring` is also enabled.
 //! - `webpki-roots` (default): trusts Mozilla's roots.
 #![cfg_attr(
     doc,

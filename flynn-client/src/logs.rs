@@ -1,4 +1,4 @@
-//! Logs of an app.
+//! The log of an app.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -11,12 +11,12 @@
 //! }
 //!
 //! let mut follow = flynn.app("controller").log().lines(1).follow().await?;
-//! let line = follow.try_next().await?.expect("a log that is followed ends with an error");
+//! let line = follow.try_next().await?.expect("a followed log ends only with an error");
 //! assert!(!line.job_id.is_empty());
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! A watch reconnects and resumes, and tells where lines may be missing:
+//! A watch reconnects and resumes, and marks where lines may be missing:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -67,7 +67,7 @@ string_enum! {
         Stdout = "stdout",
         /// Standard error.
         Stderr = "stderr",
-        /// What the container's init said.
+        /// Messages of the container's init process.
         Init = "init",
     }
 }
@@ -80,29 +80,29 @@ pub struct LogLine {
     /// The host that the job ran on.
     #[serde(skip_serializing_if = "HostId::is_empty")]
     pub host_id: HostId,
-    /// The job, as `host-uuid`.
+    /// The id of the job, `host-uuid`.
     #[serde(skip_serializing_if = "JobId::is_empty")]
     pub job_id: JobId,
-    /// The line itself, without its end. An app may log secrets.
+    /// The line without its line end. An app may log secrets.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub msg: String,
     /// The job's process type; empty for one-off jobs.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub process_type: String,
-    /// Who logged it; `app`.
+    /// The source; `app`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub source: String,
-    /// The stream it was written to.
+    /// The stream that it was written to.
     #[serde(skip_serializing_if = "LogStream::is_empty")]
     pub stream: LogStream,
-    /// When the host received it.
+    /// The time when the host received it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
 }
 impl AppHandle {
     /// Reads the app's log: `GET /apps/:a/log`, standard output and standard error by default.
     ///
-    /// It is read as an event stream, which alone tells the end of the log from a broken connection.
+    /// Reads the log as an event stream, because only that distinguishes the end of the log from a lost connection.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. A job that does not exist has an
@@ -119,7 +119,7 @@ impl AppHandle {
     }
 }
 
-/// Reads a log; made by [`AppHandle::log`]. Awaiting it returns the lines that the cluster still has.
+/// Reads a log; returned by [`AppHandle::log`]. Awaiting it returns the lines that the cluster still has.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ReadLog {
@@ -132,49 +132,49 @@ pub struct ReadLog {
 }
 
 impl ReadLog {
-    /// Limits the old lines to the last `count`. By default all old lines are read, but [`follow`](Self::follow) and
-    /// [`watch`](Self::watch) start with none.
+    /// Limits old lines to the last `count`. By default, all old lines are read, but [`follow`](Self::follow) and
+    /// [`watch`](Self::watch) start without old lines.
     pub fn lines(mut self, count: u32) -> Self {
         self.lines = Some(count);
         self
     }
 
-    /// Only lines of one job.
+    /// Selects the lines of one job.
     pub fn job(mut self, id: impl Into<JobId>) -> Self {
         self.job = Some(id.into());
         self
     }
 
-    /// Only lines of jobs of this process type; one-off jobs have the empty type.
+    /// Selects the lines of jobs of this process type; the type of one-off jobs is empty.
     pub fn process_type(mut self, process_type: impl Into<String>) -> Self {
         self.process_type = Some(process_type.into());
         self
     }
 
-    /// Only lines of these streams.
+    /// Selects the lines of these streams.
     pub fn streams(mut self, streams: impl IntoIterator<Item = LogStream>) -> Self {
         self.streams = streams.into_iter().collect();
         self
     }
 
-    /// Streams the old lines, for logs that are too long to hold in memory.
+    /// Streams the old lines, for logs that are too long for memory.
     pub fn stream(&self) -> FollowLog {
         FollowLog { log: self.clone(), follow: false, idle: None }
     }
 
     /// Streams new lines as they are written, on one connection.
     ///
-    /// Old lines come first only when [`lines`](Self::lines) asks for them; without it the server sends none. The
-    /// stream ends with an error when the connection or the server does: [`watch`](Self::watch) reconnects.
+    /// Starts with old lines only if you set [`lines`](Self::lines). If the connection is lost or the server stops, the
+    /// stream ends with an error; [`watch`](Self::watch) reconnects instead.
     pub fn follow(&self) -> FollowLog {
         FollowLog { log: self.clone(), follow: true, idle: None }
     }
 
-    /// Streams new lines across connections. Old lines come first only when [`lines`](Self::lines) asks for them.
+    /// Streams new lines and reconnects. Starts with old lines only if you set [`lines`](Self::lines).
     ///
-    /// The server cannot resume a log, so a new connection asks for the last 1,000 lines
-    /// ([`overlap`](LogWatch::overlap)) and skips up to the last line seen, by its time, host, job and text. When that
-    /// line is not among them, a [`LogItem::Gap`] comes first.
+    /// The server cannot resume a log, so a new connection reads the last 1,000 lines ([`overlap`](LogWatch::overlap))
+    /// and skips up to the last line seen, which it recognizes by time, host, job and text. If that line is not among
+    /// them, the watch yields a [`LogItem::Gap`] first.
     pub fn watch(&self) -> LogWatch {
         LogWatch::of(self.clone())
     }
@@ -195,7 +195,7 @@ impl ReadLog {
     }
 }
 
-/// The lines of a whole log.
+/// Parses the lines of a whole log.
 fn lines(body: &[u8]) -> Result<Vec<LogLine>, Error> {
     let mut parser = Parser::new(body.len());
     parser.push(body);
@@ -215,7 +215,7 @@ fn lines(body: &[u8]) -> Result<Vec<LogLine>, Error> {
         }
     }
     if lines.is_empty() && !body.is_empty() {
-        return Err(Error::new(ErrorKind::Decode, "the answer is no event stream"));
+        return Err(Error::new(ErrorKind::Decode, "the answer is not an event stream"));
     }
     Err(no_end())
 }
@@ -226,7 +226,7 @@ fn no_end() -> Error {
 
 operation!(ReadLog => Vec<LogLine>);
 
-/// Opens a log as a stream; returns the [`LogLines`] once the server has accepted.
+/// Opens a log as a stream. Awaiting it returns the [`LogLines`] once the server has accepted.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct FollowLog {
@@ -236,14 +236,14 @@ pub struct FollowLog {
 }
 
 impl FollowLog {
-    /// Limits the time until the server accepts; the stream has no limit.
+    /// Limits the time until the server accepts. The stream itself has no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.log.timeout = Some(timeout);
         self
     }
 
-    /// Ends the stream with a timeout error when nothing, not even a keep-alive, has come for so long. The server
-    /// sends a keep-alive every 30 s.
+    /// Ends the stream with a timeout error if nothing arrives for this long, not even a keep-alive. The server sends a
+    /// keep-alive every 30 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = Some(timeout);
         self

@@ -1,6 +1,6 @@
 //! Managed certificates: the cluster obtains and renews them by ACME (the fork randy-girard/flynn).
 //!
-//! Servers of the upstream project answer [`ErrorKind::Unsupported`].
+//! On upstream servers, calls fail with [`ErrorKind::Unsupported`].
 //!
 //! ```no_run
 //! # async fn f(flynn: flynn_client::Client) -> Result<(), flynn_client::Error> {
@@ -15,7 +15,7 @@
 //! let issued = certificates.wait("www.example.com").timeout(Duration::from_secs(300));
 //! match issued.on_step(|certificate| println!("{}", certificate.status)).await {
 //!     Ok(certificate) => println!("expires {:?}", certificate.expires_at),
-//!     Err(error) => println!("{error}"), // says why; `certificates.retry(id)` tries again
+//!     Err(error) => println!("{error}"), // retry with `certificates.retry(id)`
 //! }
 //! # Ok(()) }
 //! ```
@@ -40,13 +40,13 @@ use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
 string_enum! {
-    /// State of a managed certificate.
+    /// The state of a managed certificate.
     ManagedCertificateStatus {
         /// Waiting to be issued.
         Pending = "pending",
         /// Issued, and set on its route.
         Issued = "issued",
-        /// The last attempt failed. It is not repeated by itself; see [`ManagedCertificates::retry`].
+        /// The last attempt failed. The cluster does not retry by itself; see [`ManagedCertificates::retry`].
         Failed = "failed",
         /// Issued, and being renewed.
         Renewing = "renewing",
@@ -58,15 +58,15 @@ string_enum! {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ManagedCertificate {
-    /// Its id; empty on the marker that ends the backlog of a stream.
+    /// The id; empty in the marker that ends the backlog of a stream.
     #[serde(skip_serializing_if = "ManagedCertificateId::is_empty")]
     pub id: ManagedCertificateId,
-    /// The domain it is for.
+    /// The domain.
     pub domain: String,
-    /// UUID of the HTTP route it is for, without `http/`.
+    /// The UUID of its HTTP route, without `http/`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub route_id: String,
-    /// Its state.
+    /// The state.
     pub status: ManagedCertificateStatus,
     /// The chain as PEM, once issued.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -74,34 +74,34 @@ pub struct ManagedCertificate {
     /// The private key as PEM, once issued.
     #[serde(skip_serializing_if = "Secret::is_empty")]
     pub key: Secret,
-    /// When it expires.
+    /// The time of its expiry.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// Why the last attempt failed. The June 2026 state of the fork says it in the event alone; see
+    /// The reason why the last attempt failed. The fork's state of June 2026 reports it only in events; see
     /// [`reason`](Self::reason).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub last_error: String,
-    /// When the last attempt failed.
+    /// The time when the last attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_error_at: Option<Timestamp>,
     /// The ACME order's URL.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub order_url: String,
-    /// Errors of the last attempt; in events, not in answers.
+    /// The errors of the last attempt; in events, not in answers.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<IssuanceError>,
     /// The certificate (deprecated by the fork in favour of `cert` and `key`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Json>,
-    /// When it was requested.
+    /// The time when it was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
-/// Why a certificate could not be issued.
+/// The reason why a certificate could not be issued.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -109,14 +109,14 @@ pub struct IssuanceError {
     /// The ACME error type.
     #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub kind: String,
-    /// What the ACME server said.
+    /// The message of the ACME server.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
 
 impl ManagedCertificate {
-    /// Why the last attempt failed, if it is known: [`last_error`](Self::last_error), or else the
-    /// [`errors`](Self::errors).
+    /// Returns why the last attempt failed, if known: [`last_error`](Self::last_error), or the [`errors`](Self::errors)
+    /// if that is empty.
     pub fn reason(&self) -> Option<String> {
         if !self.last_error.is_empty() {
             return Some(self.last_error.clone());
@@ -139,14 +139,14 @@ impl Object for ManagedCertificate {
 const ALL: &str = "/managed-certificates";
 const ONE: &str = "/managed-certificates/{certificate}";
 
-/// The managed certificates; made by [`Client::managed_certificates`].
+/// The managed certificates; returned by [`Client::managed_certificates`].
 #[derive(Clone, Debug)]
 pub struct ManagedCertificates {
     client: Client,
 }
 
 impl Client {
-    /// The managed certificates of the cluster (the fork).
+    /// Accesses the managed certificates of the cluster (the fork).
     pub fn managed_certificates(&self) -> ManagedCertificates {
         ManagedCertificates { client: self.clone() }
     }
@@ -161,7 +161,7 @@ impl ManagedCertificates {
         Request::list(&self.client, Spec::get(ALL, []))
     }
 
-    /// Streams managed certificates: those there are, then those that change (`GET /managed-certificates`).
+    /// Streams the existing managed certificates, then every change: `GET /managed-certificates` as a stream.
     pub fn stream(&self) -> WatchAll<ManagedCertificate> {
         WatchAll::new(&self.client, ALL)
     }
@@ -177,7 +177,7 @@ impl ManagedCertificates {
         })
     }
 
-    /// Gets a managed certificate, or `None` when there is no such certificate.
+    /// Gets a managed certificate, or `None` if it does not exist.
     ///
     /// # Errors
     /// Unsupported, except by the fork.
@@ -194,7 +194,7 @@ impl ManagedCertificates {
         })
     }
 
-    /// Waits until the certificate of a domain is issued, or has failed. Ask for it first: with
+    /// Waits until the certificate of a domain is issued, or has failed. Request it first with
     /// [`NewRoute::managed_certificate`](crate::routes::NewRoute::managed_certificate) or
     /// [`UpdateRoute::managed_certificate`](crate::routes::UpdateRoute::managed_certificate).
     pub fn wait(&self, domain: impl Into<String>) -> WaitForCertificate {
@@ -206,14 +206,14 @@ impl ManagedCertificates {
         }
     }
 
-    /// Has the cluster try again to obtain a certificate whose last attempt failed: sets it to `pending`.
+    /// Makes the cluster retry a failed certificate, by setting it to `pending`.
     pub fn retry(&self, id: impl Into<ManagedCertificateId>) -> UpdateManagedCertificate {
         self.update(id).status(&ManagedCertificateStatus::Pending)
     }
 
-    /// Changes a managed certificate: reads it, changes what you name, and writes it back
-    /// (`PUT /managed-certificates/:id`). This is how the cluster's ACME worker reports. One that is set to
-    /// `issued` with certificate and key is set on its route at once.
+    /// Changes a managed certificate: reads it, changes what you name, and writes it back (`PUT
+    /// /managed-certificates/:id`). The cluster's ACME worker reports with this call. A certificate that is set to
+    /// `issued`, with its chain and key, is installed on its route at once.
     pub fn update(&self, id: impl Into<ManagedCertificateId>) -> UpdateManagedCertificate {
         UpdateManagedCertificate {
             client: self.client.clone(),
@@ -225,7 +225,7 @@ impl ManagedCertificates {
     }
 }
 
-/// Reads a certificate. The server answers 500 when there is none of that id, so the list decides.
+/// Reads a certificate. The server answers 500 if the id does not exist, so this checks the list.
 async fn read<T: DeserializeOwned + 'static>(
     client: &Client,
     id: &ManagedCertificateId,
@@ -246,11 +246,11 @@ async fn read<T: DeserializeOwned + 'static>(
 
 type OnStep = Box<dyn FnMut(&ManagedCertificate) + Send>;
 
-/// Waiting for a certificate; made by [`ManagedCertificates::wait`].
+/// Waits for a certificate; returned by [`ManagedCertificates::wait`].
 ///
 /// # Errors
-/// Fails with [`ErrorKind::Failed`] with the reason, when it could not be issued; [`ErrorKind::NotFound`] if no route
-/// asks for a certificate of the domain; [`ErrorKind::Timeout`].
+/// Fails with [`ErrorKind::Failed`] and the reason if it could not be issued, with [`ErrorKind::NotFound`] if no route
+/// requests a certificate of the domain, and with [`ErrorKind::Timeout`] after the deadline.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct WaitForCertificate {
     client: Client,
@@ -260,7 +260,7 @@ pub struct WaitForCertificate {
 }
 
 impl WaitForCertificate {
-    /// Calls this with each state of the certificate.
+    /// Calls `on_step` with each state of the certificate.
     pub fn on_step(mut self, on_step: impl FnMut(&ManagedCertificate) + Send + 'static) -> Self {
         self.on_step = Some(Box::new(on_step));
         self
@@ -269,14 +269,14 @@ impl WaitForCertificate {
     async fn run(mut self, deadline: Deadline) -> Result<ManagedCertificate, Error> {
         let client = self.client.clone();
         let all = client.managed_certificates();
-        // Connected first, so that no event after the list is missed.
+        // Connect first, so that no event after the list is missed.
         let events = client.events().object_types([EventType::ManagedCertificate]).watch();
         let mut events = deadline.limit(events.begin()).await?;
         let domain = self.domain;
         let known = all.list().within(deadline).await?;
         let known = known.into_iter().find(|certificate| certificate.domain == domain);
         let Some(known) = known else {
-            let message = format!("no route asks for a managed certificate of {domain}");
+            let message = format!("no route requests a managed certificate of {domain}");
             return Err(Error::new(ErrorKind::NotFound, message));
         };
         if let Some(on_step) = &mut self.on_step {
@@ -330,18 +330,18 @@ impl fmt::Debug for WaitForCertificate {
     }
 }
 
-/// The certificate of an event, when it is this one.
+/// Returns the certificate of an event, if it is this one.
 fn of(event: &Event, id: &ManagedCertificateId) -> Option<ManagedCertificate> {
     (event.object_id == id.as_str()).then(|| event.decode().ok()).flatten()
 }
 
 fn failed(domain: &str, reason: Option<String>) -> Error {
-    let reason = reason.unwrap_or_else(|| "the server does not say why".to_owned());
+    let reason = reason.unwrap_or_else(|| "the server gives no reason".to_owned());
     let message = format!("the certificate of {domain} could not be issued: {reason}");
     Error::new(ErrorKind::Failed, message)
 }
 
-/// A change of a managed certificate; made by [`ManagedCertificates::update`].
+/// Changes a managed certificate; returned by [`ManagedCertificates::update`].
 ///
 /// # Errors
 /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the certificate does not exist. Fails with
@@ -357,7 +357,7 @@ pub struct UpdateManagedCertificate {
 }
 
 impl UpdateManagedCertificate {
-    /// Sets its state.
+    /// Sets the state.
     pub fn status(self, status: &ManagedCertificateStatus) -> Self {
         self.set("status", status.as_str())
     }
@@ -368,13 +368,13 @@ impl UpdateManagedCertificate {
         self.set("cert", chain_pem)
     }
 
-    /// Sets when it expires.
+    /// Sets the time of expiry.
     pub fn expires_at(self, at: impl Into<Timestamp>) -> Self {
         let at = at.into();
         self.set("expires_at", at.as_str())
     }
 
-    /// Sets why and when the last attempt failed.
+    /// Sets the reason and time of the last failed attempt.
     pub fn last_error(self, message: impl Into<String>, at: impl Into<Timestamp>) -> Self {
         let at = at.into();
         self.set("last_error", message).set("last_error_at", at.as_str())
@@ -391,7 +391,7 @@ impl UpdateManagedCertificate {
         if let Some(key) = self.key {
             document.insert("key".to_owned(), key.expose().into());
         }
-        // Writing the same object again leaves the same object.
+        // Writing the same object again changes nothing.
         let write = Spec::put(ONE, [self.id.as_str()], Repeat::Safe).body(&document);
         Request::json(&self.client, write).within(deadline).await
     }

@@ -1,4 +1,4 @@
-//! Streams of objects: the existing ones first, then every change.
+//! Streams of objects: the existing objects first, then every change.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -22,24 +22,24 @@ use crate::watch::source::Source;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Change<T> {
-    /// An object that existed when the stream began.
+    /// An object that existed when the stream started.
     Existing(T),
-    /// All existing objects have come.
+    /// All existing objects have been yielded.
     CaughtUp,
-    /// An object that is new or has changed.
+    /// A new or changed object.
     Changed(T),
 }
 
 /// An object of a stream.
 pub trait Object {
-    /// Its id; empty for the object that the server sends after the existing ones.
+    /// Returns the id; empty for the marker that the server sends after the existing objects.
     fn key(&self) -> String;
 
-    /// When it changed.
+    /// Returns the time of its last change.
     fn changed_at(&self) -> Option<&Timestamp>;
 }
 
-/// Opens a stream of objects on one connection; returns the [`Changes`] once the server has accepted.
+/// Opens a stream of objects on one connection. Awaiting it returns the [`Changes`] once the server has accepted.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct WatchAll<T> {
     client: Client,
@@ -62,19 +62,19 @@ impl<T> WatchAll<T> {
         }
     }
 
-    /// Leaves out objects that have not changed since then.
+    /// Skips objects that have not changed since this time.
     pub fn since(mut self, time: impl Into<Timestamp>) -> Self {
         self.since = time.into();
         self
     }
 
-    /// Limits the time until the server accepts; the stream has no limit.
+    /// Limits the time until the server accepts. The stream itself has no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Ends the stream with a timeout error when nothing, not even a keep-alive, has come for so long.
+    /// Ends the stream with a timeout error if nothing arrives for this long, not even a keep-alive.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = Some(timeout);
         self
@@ -91,11 +91,11 @@ impl<T> fmt::Debug for WatchAll<T> {
 }
 
 impl<T: Object + DeserializeOwned + Send + 'static> WatchAll<T> {
-    /// Streams the objects across connections.
+    /// Streams the objects and reconnects.
     ///
-    /// After a break it continues with the objects that have changed since the newest one it has seen, as
-    /// [`Change::Changed`]. [`Change::CaughtUp`] comes once. An object that was deleted while there was no connection
-    /// is missed, unless the server keeps deleted objects.
+    /// After an interruption it continues with the objects that have changed since the newest one seen, as
+    /// [`Change::Changed`]. It yields [`Change::CaughtUp`] once. It misses objects that were deleted during an
+    /// interruption, unless the server keeps deleted objects.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -109,7 +109,7 @@ impl<T: Object + DeserializeOwned + Send + 'static> WatchAll<T> {
     ///         Change::Existing(formation) | Change::Changed(formation) => {
     ///             println!("{:?}", formation.processes);
     ///         }
-    ///         _ => break, // all existing ones have come
+    ///         _ => break, // all existing formations have been yielded
     ///     }
     /// }
     /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
@@ -132,7 +132,7 @@ impl<T: Object + DeserializeOwned + Send + 'static> WatchAll<T> {
     }
 }
 
-/// Objects across connections; made by [`WatchAll::watch`].
+/// A stream of objects that reconnects; returned by [`WatchAll::watch`].
 pub type ObjectWatch<T> = Watch<ObjectCursor<T>>;
 
 /// The objects that a watch has seen.
@@ -140,12 +140,12 @@ pub struct ObjectCursor<T> {
     client: Client,
     path: &'static str,
     since: Timestamp,
-    /// When the newest object changed.
+    /// The time of the newest change.
     newest: Timestamp,
-    /// When each object changed, in nanoseconds.
+    /// The time of each object's last change, in nanoseconds.
     seen: HashMap<String, i128>,
     caught_up: bool,
-    /// The connection still sends what existed when it was made.
+    /// True while the connection sends objects that existed when it was opened.
     replaying: bool,
     item: std::marker::PhantomData<fn() -> T>,
 }
@@ -159,7 +159,7 @@ impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
     }
 
     async fn connect(&mut self, idle: Duration) -> Result<EventSource<T>, Error> {
-        // The existing objects come in no order of time, so half of them tell nothing about the rest.
+        // The existing objects are not sorted by time, so a part of them says nothing about the rest.
         let since = if self.caught_up { &self.newest } else { &self.since };
         let spec = Spec::get(self.path, []).query("since", since.as_str());
         self.replaying = true;
@@ -198,7 +198,7 @@ impl<T: 'static> IntoFuture for WatchAll<T> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        // Without `since` the server accepts and sends an error frame.
+        // Without `since` the server accepts the stream and then sends an error frame.
         let spec = Spec::get(self.path, []).query("since", self.since.as_str());
         let mut connect = Connect::new(&self.client, spec);
         if let Some(timeout) = self.timeout {

@@ -1,7 +1,7 @@
-//! Operations that the server accepts at once and carries out by itself: their progress, and waiting for them.
+//! Operations that the server accepts at once and carries out in the background: progress and waiting.
 //!
-//! A deployment, a scaling, a deletion and a migration differ in their events and in what is read at the end. The
-//! rest is here: follow the events, ask every 10 s in case their stream has died, and leave the last word to a read.
+//! A deployment, a scaling, a deletion and a migration differ in their events and in the final read. The common part is
+//! here: follow the events, poll every 10 s in case their stream has died, and let a read decide the outcome.
 
 use std::fmt;
 use std::future::IntoFuture;
@@ -22,7 +22,7 @@ use crate::transport::Deadline;
 
 use accepted::Begun;
 
-/// An operation that the server carries out by itself. It cannot be implemented outside of this crate.
+/// An operation that the server carries out in the background. This trait is sealed.
 pub trait Operation: accepted::Accepted {}
 
 impl<O: accepted::Accepted> Operation for O {}
@@ -30,40 +30,40 @@ impl<O: accepted::Accepted> Operation for O {}
 pub(crate) mod accepted {
     use super::{Deadline, Error, Pending, Progress};
 
-    /// What an operation is when waiting for it begins.
+    /// The state of an operation when waiting starts.
     pub enum Begun<O: Accepted> {
         /// It has ended.
         Ended(O::End),
-        /// It runs; these are its steps.
+        /// It is running; these are its steps.
         Running(Progress<O::Step>),
-        /// The server knows nothing of it, so there would never be a step.
+        /// The server does not know it, so there would never be a step.
         Unknown(Error),
     }
 
     pub trait Accepted: Clone + Send + Sync + Sized + 'static {
-        /// One step of its progress.
+        /// A step of its progress.
         type Step: Send + 'static;
-        /// How it ended, as far as events and questions tell.
+        /// Its end, as reported by events and polling.
         type End: Send;
-        /// What waiting for it gives.
+        /// The result of waiting for it.
         type Output: Send + 'static;
 
-        /// Names it in errors.
+        /// Returns its form in errors.
         fn pending(&self) -> Pending;
 
-        /// Looks at it before the wait.
+        /// Reads its state before the wait.
         fn begin(&self) -> impl Future<Output = Result<Begun<Self>, Error>> + Send;
 
-        /// The end that a step tells, or the step when it tells none.
+        /// Returns the end that a step reports, or the step itself.
         fn end(step: Self::Step) -> Result<Self::End, Self::Step>;
 
-        /// The failure that a step tells, after which the server tries again.
+        /// Returns the failure that a step reports, after which the server retries.
         fn failure(step: &Self::Step) -> Option<&str>;
 
-        /// Asks whether it has ended.
+        /// Polls whether it has ended.
         fn ask(&self) -> impl Future<Output = Result<Option<Self::End>, Error>> + Send;
 
-        /// Reads the result of what has ended.
+        /// Reads the result after it has ended.
         fn finish(
             &self,
             end: Self::End,
@@ -77,7 +77,7 @@ pub(crate) mod accepted {
 pub struct Progress<S>(BoxStream<'static, Result<S, Error>>);
 
 impl<S: Send + 'static> Progress<S> {
-    /// Ends after the step of which `is_last` is true.
+    /// Ends after the step for which `is_last` is true.
     pub(crate) fn until(
         steps: impl Stream<Item = Result<S, Error>> + Send + 'static,
         is_last: fn(&S) -> bool,
@@ -91,7 +91,7 @@ impl<S: Send + 'static> Progress<S> {
         Self(steps.boxed())
     }
 
-    /// The next step, or `None` after the last one.
+    /// Returns the next step, or `None` after the last one.
     pub async fn next(&mut self) -> Option<Result<S, Error>> {
         self.0.next().await
     }
@@ -115,16 +115,16 @@ type OnStep<S> = Box<dyn FnMut(&S) + Send>;
 
 /// Waits for an operation; made by its handle's `wait()`.
 ///
-/// Dropping it stops the waiting and nothing else: the operation continues at the server, and
-/// [`Client::resume`](crate::Client::resume) or the handle waits for it again.
+/// Dropping it only stops the waiting. The operation continues on the server, and you can wait for it again with the
+/// handle or [`Client::resume`](crate::Client::resume).
 ///
 /// # Errors
 /// - [`ErrorKind::Timeout`] if the deadline has passed. [`Error::pending`] names the operation, and the message the
 ///   last failure after which the server tries again.
-/// - [`ErrorKind::NotFound`] if the server knows nothing of the operation.
-/// - Returns the errors of the event stream, with the operation as [`Error::pending`] if they do not heal and a read
-///   cannot tell how the operation ended.
-/// - The ones that the handle's `wait()` documents, when the operation has failed.
+/// - [`ErrorKind::NotFound`] if the server does not know the operation.
+/// - The errors of the event stream, if reconnecting does not help and a read does not show how the operation ended.
+///   [`Error::pending`] names the operation.
+/// - The errors that the handle's `wait()` documents, if the operation has failed.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Wait<O: Operation> {
     operation: O,
@@ -137,14 +137,14 @@ impl<O: Operation> Wait<O> {
         Self { operation, on_step: None, timeout: None }
     }
 
-    /// Limits the whole wait. Without it there is no limit.
+    /// Limits the whole wait. By default there is no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Calls `on_step` with every step while waiting. Steps before the wait are included, unless the operation has
-    /// ended when the wait begins: then there are none.
+    /// Calls `on_step` with every step while waiting. Earlier steps are included, unless the operation has already
+    /// ended when the wait starts; then there are no steps.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -182,7 +182,7 @@ impl<O: Operation> IntoFuture for Wait<O> {
     }
 }
 
-/// Waits for what a stream tells, and asks besides. A question without an answer is not an error: the stream is there.
+/// Waits for a stream, and polls in addition. A failed poll is not an error, because the stream continues.
 pub(crate) async fn told_or_asked<T, F: Future<Output = Option<T>>>(
     told: impl Future<Output = Result<T, Error>>,
     mut ask: impl FnMut() -> F,
@@ -201,8 +201,7 @@ pub(crate) async fn told_or_asked<T, F: Future<Output = Option<T>>>(
     }
 }
 
-/// How long a wait relies on the event stream before it asks, and how long until it asks again. A stream that died
-/// behind a proxy is silent for minutes.
+/// The polling interval while waiting for the event stream. A stream that died behind a proxy is silent for minutes.
 const ASK_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) async fn wait<O: Operation>(
@@ -250,13 +249,13 @@ async fn until_end<O: Operation>(
     if deadline.is_over() {
         return Err(match failure {
             Some(failure) => {
-                let message = format!("the server tries again after this failure: {failure}");
+                let message = format!("the server retries after this failure: {failure}");
                 Error::new(ErrorKind::Timeout, message)
             }
             None => error,
         });
     }
-    // The stream does not heal, or fell silent for good. A read may still tell the end.
+    // The stream cannot be recovered. A read may still show the end.
     match deadline.limit(operation.ask()).await {
         Ok(Some(end)) => Ok(end),
         _ => Err(error),

@@ -1,4 +1,4 @@
-//! Providers: services that hand out resources, such as databases.
+//! Providers: services that provision resources, such as databases.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -21,21 +21,21 @@ use crate::ids::{ProviderId, ProviderRef};
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
 
-/// A provider of resources. `Debug` does not show the URL, which can hold credentials.
+/// A provider of resources. `Debug` does not show the URL, which can contain credentials.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Provider {
-    /// Its id.
+    /// The id.
     pub id: ProviderId,
-    /// Where the controller asks for resources (inside the cluster).
+    /// The URL at which the controller requests resources (inside the cluster).
     pub url: String,
-    /// Its name, unique in the cluster: `postgres`, `mysql`, `mongodb`, `redis` …
+    /// The name, unique in the cluster, such as `postgres`, `mysql`, `mongodb` or `redis`.
     pub name: String,
-    /// When it was registered.
+    /// The time when it was registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
@@ -49,7 +49,7 @@ impl fmt::Debug for Provider {
     }
 }
 
-/// A new provider. `Debug` does not show the URL, which can hold credentials.
+/// A new provider. `Debug` does not show the URL, which can contain credentials.
 #[derive(Clone, Serialize)]
 #[must_use]
 pub struct NewProvider {
@@ -64,18 +64,18 @@ impl fmt::Debug for NewProvider {
 }
 
 impl NewProvider {
-    /// A provider with this name, which the controller asks for resources at this URL (inside the cluster).
+    /// Creates a provider with this name. The controller requests resources at the URL (inside the cluster).
     pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
         Self { name: name.into(), url: url.into() }
     }
 }
-/// All providers; made by [`Client::providers`].
+/// All providers; returned by [`Client::providers`].
 #[derive(Clone, Debug)]
 pub struct Providers {
     client: Client,
 }
 
-/// One provider, named by id or name; made by [`Client::provider`]. Making it sends nothing.
+/// One provider, by id or name; returned by [`Client::provider`]. Creating the handle sends nothing.
 #[derive(Clone, Debug)]
 pub struct ProviderHandle {
     pub(crate) client: Client,
@@ -83,19 +83,19 @@ pub struct ProviderHandle {
 }
 
 impl Client {
-    /// The providers of the cluster.
+    /// Accesses the providers of the cluster.
     pub fn providers(&self) -> Providers {
         Providers { client: self.clone() }
     }
 
-    /// One provider, by name or id.
+    /// Accesses one provider, by name or id. Sends nothing.
     pub fn provider(&self, name_or_id: impl Into<ProviderRef>) -> ProviderHandle {
         ProviderHandle { client: self.clone(), provider: name_or_id.into() }
     }
 }
 
 impl Providers {
-    /// Lists every provider, newest first: `GET /providers`.
+    /// Lists all providers, newest first: `GET /providers`.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -103,10 +103,10 @@ impl Providers {
         Request::list(&self.client, Spec::get("/providers", []))
     }
 
-    /// Registers a provider: `POST /providers`. The API cannot remove it again.
+    /// Registers a provider: `POST /providers`. The API cannot remove it.
     ///
     /// # Errors
-    /// Fails with [`Validation`](crate::ErrorKind::Validation) for a URL that is not one; with
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) for text that is not a URL; with
     /// [`Server`](crate::ErrorKind::Server) (500) for a name that is empty or taken, with `retry: true` for the latter.
     pub fn create(&self, provider: NewProvider) -> Request<Provider> {
         Request::json(&self.client, Spec::post("/providers", [], Repeat::Never).body(provider))
@@ -122,7 +122,7 @@ impl ProviderHandle {
         Request::json(&self.client, self.spec())
     }
 
-    /// Reads the provider, or `None` when there is no such provider.
+    /// Reads the provider, or `None` if the provider does not exist.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).

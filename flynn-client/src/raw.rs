@@ -1,4 +1,4 @@
-//! Calls that this crate does not know.
+//! Raw calls, for endpoints that this crate does not have.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -8,12 +8,12 @@
 //!
 //! let app: serde_json::Value = flynn.request(Method::GET, "/apps/router").decode().await?;
 //! assert_eq!(app["name"], "router");
-//! let answer = flynn.request(Method::GET, "/apps").await?; // the raw one
+//! let answer = flynn.request(Method::GET, "/apps").await?; // status, headers and bytes
 //! assert_eq!(answer.status(), 200);
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! You decide what is sent, and whether it may be sent again:
+//! You set the body, and declare whether the call is idempotent:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -45,17 +45,17 @@ use crate::json::{LIST, decode};
 use crate::transport::{Connect, Deadline, Repeat, Request, Spec, list_limit, operation};
 
 impl Client {
-    /// Prepares any call: a method, and a path from the root of the API without query. Percent-encode the path
-    /// where it needs it; encoded dots and control characters are refused.
+    /// Prepares any call, from a method and a path from the root of the API, without query. Percent-encode the path if
+    /// necessary; encoded dots and control characters are refused.
     ///
-    /// The call has the retries, layers, limits and errors of all calls. It counts as one that must not happen
-    /// twice, unless you say [`repeatable`](RawRequest::repeatable).
+    /// The call has the same retries, layers, limits and errors as all other calls. It is treated as not idempotent
+    /// unless you call [`repeatable`](RawRequest::repeatable).
     pub fn request(&self, method: Method, path: impl AsRef<str>) -> RawRequest {
         RawRequest { client: self.clone(), spec: Spec::raw(method, path.as_ref()), timeout: None }
     }
 }
 
-/// A call that this crate does not know; made by [`Client::request`]. Await it to get the raw answer.
+/// A raw call; returned by [`Client::request`]. Await it to get the raw answer.
 ///
 /// # Errors
 /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind). A status other than 2xx is
@@ -68,7 +68,7 @@ pub struct RawRequest {
 }
 
 impl RawRequest {
-    /// Adds a pair to the query.
+    /// Adds a query parameter.
     pub fn query(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         self.spec = self.spec.query(name.as_ref(), value.as_ref());
         self
@@ -86,13 +86,13 @@ impl RawRequest {
         self
     }
 
-    /// Sets the body. Set `Content-Type` with [`header`](Self::header), unless it is JSON.
+    /// Sets the body. Unless it is JSON, set `Content-Type` with [`header`](Self::header).
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.spec.body = body.into();
         self
     }
 
-    /// Declares the call idempotent, so it is sent again when its answer was lost.
+    /// Declares the call idempotent, so that it is retried if the answer is lost.
     pub fn repeatable(mut self) -> Self {
         self.spec.repeat = Repeat::Safe;
         self
@@ -130,7 +130,7 @@ impl RawRequest {
 
 operation!(RawRequest => RawAnswer);
 
-/// Shows neither query nor body, which can hold secrets.
+/// Shows neither the query nor the body, which can contain secrets.
 impl fmt::Debug for RawRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RawRequest")
@@ -167,13 +167,13 @@ impl RawAnswer {
     /// Decodes the body from JSON.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Decode`](crate::ErrorKind::Decode).
+    /// Fails with [`ErrorKind::Decode`](crate::ErrorKind::Decode) if the body is not JSON of this shape.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
         decode(&self.body, LIST)
     }
 }
 
-/// Shows the body's length only.
+/// Shows only the length of the body.
 impl fmt::Debug for RawAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RawAnswer")

@@ -1,4 +1,4 @@
-//! How two releases differ, without values.
+//! The difference between two releases, without values.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 type Document = Map<String, Value>;
 
-/// The fields in which two releases differ. It holds names and no values, so it can be printed and logged.
+/// The fields in which two releases differ. It contains names but no values, so you can log it.
 ///
 /// ```text
 /// + env.GREETING
@@ -24,45 +24,45 @@ pub struct ReleaseDiff {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FieldChange {
-    /// The names that lead to the field, such as `env` and `GREETING`.
+    /// The path of the field, such as `env` and `GREETING`.
     pub path: Vec<String>,
-    /// How it changed.
+    /// The kind of the change.
     pub kind: ChangeKind,
 }
 
-/// How a field changed.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ChangeKind {
-    /// It is new.
+    /// The field was added.
     Added,
-    /// It has another value.
+    /// The field has another value.
     Changed,
-    /// It is gone.
+    /// The field was removed.
     Removed,
 }
 
 impl ReleaseDiff {
-    /// Compares the documents of two releases as far as they can be chosen.
+    /// Compares the documents of two releases, except the fields that the server sets.
     pub(crate) fn between(before: &Document, after: &Document) -> Self {
         let mut fields = Vec::new();
         compare(&mut Vec::new(), before, after, &mut fields);
         Self { fields }
     }
 
-    /// Returns whether nothing differs.
+    /// Returns whether there are no differences.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
-    /// The fields that differ, sorted by name.
+    /// Returns the fields that differ, sorted by name.
     pub fn fields(&self) -> &[FieldChange] {
         &self.fields
     }
 
-    /// Returns whether nothing differs but what the server adds to a new release, which are limits, or drops from it,
-    /// which is the app before v20161214.1.
+    /// Returns whether the releases differ only in fields that the server adds to a new release (limits) or removes
+    /// from it (the app, before v20161214.1).
     pub(crate) fn is_filled_in(&self) -> bool {
         self.fields.iter().all(|field| match field.kind {
             ChangeKind::Added => field.path.iter().any(|name| name == "resources"),
@@ -71,15 +71,15 @@ impl ReleaseDiff {
         })
     }
 
-    /// Returns whether a field, a part of it, or what it is a part of, differs.
+    /// Returns whether a field, a part of it, or a field that contains it differs.
     pub(crate) fn touches(&self, path: &[String]) -> bool {
         let mut paths = self.fields.iter().map(|field| &field.path);
         paths.any(|own| own.starts_with(path) || path.starts_with(own))
     }
 }
 
-/// Makes the additions and changes that lead from `base` to `ours` in `theirs`. Removals are left out: what `ours` lacks
-/// may have come from a release whose writer did not know it.
+/// Applies the additions and changes from `base` to `ours` to `theirs`. Ignores removals: a field that `ours` lacks may
+/// come from a release that its writer did not know.
 pub(crate) fn rebase(base: &Document, ours: &Document, theirs: &Document) -> Document {
     let mut merged = theirs.clone();
     for name in base.keys().chain(ours.keys()) {
@@ -112,7 +112,7 @@ impl fmt::Display for FieldChange {
     }
 }
 
-/// One line per field.
+/// Writes one line per field.
 impl fmt::Display for ReleaseDiff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, field) in self.fields.iter().enumerate() {
@@ -141,7 +141,7 @@ fn compare(
                 compare(path, old, new, fields);
                 None
             }
-            // The members of a map are what changes, and not the map.
+            // Members of a map change, not the map itself.
             (None, Some(Value::Object(new))) if path.len() == 1 => {
                 compare(path, &Document::new(), new, fields);
                 None
@@ -161,7 +161,7 @@ fn compare(
     }
 }
 
-/// The server leaves out what is empty.
+/// Returns whether the value is not empty. The server leaves out empty values.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "`filter` passes a reference")]
 fn is_set(value: &&Value) -> bool {
     match value {
@@ -212,7 +212,7 @@ mod tests {
             Value::Object(rebase(&base, &ours, &theirs)),
             json!({"env": {"A": "2", "C": "1", "D": "4"}, "artifacts": ["y"], "meta": {"k": "v"}})
         );
-        // A map that was removed stays, and one that is new comes.
+        // A removed map stays, and a new map is added.
         let (none, env) = (Document::new(), object(json!({"env": {"A": "1"}})));
         assert_eq!(rebase(&env, &none, &env), env);
         assert_eq!(rebase(&none, &env, &none), env);

@@ -41,15 +41,15 @@ pub use crate::release_diff::{ChangeKind, FieldChange, ReleaseDiff};
 pub use change::{ChangeRelease, ReleaseChange};
 pub use preview::ReleasePreview;
 
-/// A release. It is never changed; see [`AppHandle::change_release`].
+/// A release. It is immutable; see [`AppHandle::change_release`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Release {
-    /// Id, a UUID.
+    /// The id, a UUID.
     #[serde(skip_serializing_if = "ReleaseId::is_empty")]
     pub id: ReleaseId,
-    /// The app it belongs to; empty before v20161214.1.
+    /// The app's id; empty before v20161214.1.
     #[serde(skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
     /// The artifacts that its jobs run, lowest layer first.
@@ -59,40 +59,40 @@ pub struct Release {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub artifact_ids: Vec<ArtifactId>,
-    /// Environment variables of all process types.
+    /// The environment variables of all process types.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_default")]
     pub env: Env,
-    /// Metadata; `git=true` marks a release that a git push made.
+    /// Metadata; `git=true` marks a release that was created by a git push.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
     /// Process types by name, such as `web`.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub processes: BTreeMap<String, ProcessType>,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// The first artifact again, for old clients; only on reads.
+    /// The first artifact again, for old clients. Only set on reads.
     #[serde(rename = "artifact", skip_serializing_if = "ArtifactId::is_empty")]
     pub legacy_artifact_id: ArtifactId,
 }
 
 impl Release {
-    /// Returns whether a git push made it. Its commands start through `/runner/init`.
+    /// Returns whether it was created by a git push. Its commands are started by `/runner/init`.
     pub fn is_git_deploy(&self) -> bool {
         self.meta.get("git").is_some_and(|value| value == "true")
     }
 }
 
-/// How the jobs of a process type run.
+/// The settings of the jobs of a process type.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "as the wire has it")]
 pub struct ProcessType {
-    /// Program and arguments.
+    /// The program and its arguments.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// Environment variables of this process type, which win over the release's.
+    /// The environment variables of this process type, which override the release's.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_default")]
     pub env: Env,
     /// Ports that a job listens on.
@@ -110,10 +110,10 @@ pub struct ProcessType {
     /// Uses the process namespace of the host.
     #[serde(skip_serializing_if = "is_false")]
     pub host_pid_namespace: bool,
-    /// The service in discovery that tells when a job is up.
+    /// The service in discovery that shows when a job is up.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub service: String,
-    /// The host starts it again after a reboot.
+    /// The host restarts its jobs after a reboot.
     #[serde(skip_serializing_if = "is_false")]
     pub resurrect: bool,
     /// Limits by name: `cpu` (milli-CPU), `memory` and `temp_disk` (bytes), `max_fd`.
@@ -131,30 +131,30 @@ pub struct ProcessType {
     /// Devices that a job may use.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub allowed_devices: Vec<Json>,
-    /// Control groups may be written.
+    /// Makes control groups writable.
     #[serde(skip_serializing_if = "is_false")]
     pub writeable_cgroups: bool,
-    /// Old form of `args`. The server appends it to them at every creation.
+    /// The old form of `args`. On every creation, the server appends it to `args`.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub cmd: Vec<String>,
-    /// Old form of `args`. The server replaces them with it at every creation.
+    /// The old form of `args`. On every creation, the server replaces `args` with it.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub entrypoint: Vec<String>,
-    /// Old form of one volume at `/data`.
+    /// The old form of one volume at `/data`.
     #[serde(skip_serializing_if = "is_false")]
     pub data: bool,
 }
 
 impl ProcessType {
-    /// A process that runs this program with these arguments.
+    /// Creates a process type that runs this program with these arguments.
     pub fn running<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
         Self { args: args.into_iter().map(Into::into).collect(), ..Self::default() }
     }
 
-    /// A process that serves HTTP on port 8080, which it also finds in `PORT`, as a git push makes it.
+    /// Creates a process type that serves HTTP on port 8080 (also in `PORT`), like that of a git push.
     ///
-    /// Its service has no name yet: [`ChangeRelease::process`] names it `<app>-<process type>`, to which the app's
-    /// routes lead; elsewhere name it with [`service`](Self::service).
+    /// Its service has no name yet: [`ChangeRelease::process`] names it `<app>-<process type>`, the default service of
+    /// the app's routes. Otherwise, name it with [`service`](Self::service).
     pub fn web<A: Into<String>>(args: impl IntoIterator<Item = A>) -> Self {
         let check = Some(json!({ "type": "tcp" }).into());
         let service = Service { name: String::new(), create: true, check };
@@ -162,7 +162,7 @@ impl ProcessType {
         Self { ports: vec![port], ..Self::running(args) }
     }
 
-    /// Names its service and those of its ports.
+    /// Sets the name of its service and of the services of its ports.
     pub fn service(mut self, name: impl Into<String>) -> Self {
         self.service = name.into();
         for port in &mut self.ports {
@@ -187,7 +187,7 @@ impl ProcessType {
         self.services().any(|service| service.name.is_empty())
     }
 
-    /// Names the services that have no name.
+    /// Sets the name of services without a name.
     pub(crate) fn name_services(&mut self, name: &str) {
         for service in self.services().filter(|service| service.name.is_empty()) {
             name.clone_into(&mut service.name);
@@ -203,7 +203,7 @@ impl ProcessType {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Port {
-    /// The number; with 0 the host picks one and sets `PORT`.
+    /// The number; for 0, the host picks one and sets `PORT`.
     pub port: u16,
     /// `tcp` or `udp`.
     pub proto: String,
@@ -217,10 +217,10 @@ pub struct Port {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Service {
-    /// Name, such as `www-web`.
+    /// The name, such as `www-web`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Creates the service when it does not exist.
+    /// Creates the service if it does not exist.
     #[serde(skip_serializing_if = "is_false")]
     pub create: bool,
     /// The health check.
@@ -233,29 +233,29 @@ pub struct Service {
 #[serde(default)]
 #[non_exhaustive]
 pub struct VolumeRequest {
-    /// Its mount point.
+    /// The mount point.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// Destroyed with the job.
+    /// Destroys it with the job.
     #[serde(skip_serializing_if = "is_false")]
     pub delete_on_stop: bool,
 }
 
-/// How much of a resource a job is promised and may use at most, in the unit of the resource.
+/// The guaranteed and the maximum amount of a resource, in the unit of the resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ResourceLimit {
-    /// The promised amount.
+    /// The guaranteed amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<i64>,
-    /// The most that it may use.
+    /// The maximum amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
 }
 
 impl ResourceLimit {
-    /// Promises this amount, which is also the limit.
+    /// Guarantees this amount, which is also the limit.
     pub fn exactly(amount: i64) -> Self {
         Self { request: Some(amount), limit: Some(amount) }
     }
@@ -278,7 +278,7 @@ pub struct NewRelease {
 }
 
 impl NewRelease {
-    /// A release of this app. It needs the app's id: with a name the server answers 500.
+    /// Creates a release of this app. It needs the app's id: for a name the server answers 500.
     pub fn of_app(app: impl Into<AppId>) -> Self {
         Self { app_id: app.into(), ..Self::default() }
     }
@@ -307,21 +307,21 @@ impl NewRelease {
         self
     }
 }
-/// All releases; made by [`Client::releases`].
+/// All releases; returned by [`Client::releases`].
 #[derive(Clone, Debug)]
 pub struct Releases {
     client: Client,
 }
 
 impl Client {
-    /// Releases of all apps.
+    /// Accesses the releases of all apps.
     pub fn releases(&self) -> Releases {
         Releases { client: self.clone() }
     }
 }
 
 impl Releases {
-    /// Lists every release, newest first: `GET /releases`.
+    /// Lists all releases, newest first: `GET /releases`.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -337,7 +337,7 @@ impl Releases {
         Request::json(&self.client, one(&id.into()))
     }
 
-    /// Reads a release, or `None` when there is no such release.
+    /// Reads a release, or `None` if the release does not exist.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -359,7 +359,7 @@ impl AppHandle {
         Request::json(&self.client, self.release_spec())
     }
 
-    /// Reads the current release, or `None` when there is none, or no such app.
+    /// Reads the current release, or `None` if the app does not exist or has no release.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -380,8 +380,8 @@ impl AppHandle {
         Request::list(&self.client, Spec::get("/apps/{app}/releases", [self.app.as_str()]))
     }
 
-    /// Makes a release the current one *without* deploying it: `PUT /apps/:a/release`. Running jobs do not change; you
-    /// nearly always want [`deploy`](Self::deploy).
+    /// Makes a release the current one *without* deploying it: `PUT /apps/:a/release`. Running jobs do not change, so
+    /// you nearly always want [`deploy`](Self::deploy) instead.
     ///
     /// # Errors
     /// Fails with [`Validation`](crate::ErrorKind::Validation) if the release does not exist.

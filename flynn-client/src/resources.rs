@@ -1,7 +1,7 @@
-//! Resources: databases and the like, which providers make and apps use.
+//! Resources, such as databases: providers provision them and apps use them.
 //!
 //! **Careful**: the server's call to remove an app from a resource removes *every* resource link of that app.
-//! [`ProviderResources::remove_app`] puts the others back; [`ProviderResources::remove_app_everywhere`] does not.
+//! [`ProviderResources::remove_app`] restores the other links; [`ProviderResources::remove_app_everywhere`] does not.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -23,7 +23,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! Register a resource outside of the cluster, and link apps later:
+//! Register a resource outside the cluster, and link apps later:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -61,28 +61,28 @@ use crate::providers::ProviderHandle;
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec};
 
-/// A resource, such as a database: the env that it gives to the apps it is linked to.
+/// A resource, such as a database, with the variables that linked apps need.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Resource {
-    /// Id, a UUID.
+    /// The id, a UUID.
     #[serde(skip_serializing_if = "ResourceId::is_empty")]
     pub id: ResourceId,
-    /// Its provider.
+    /// The provider's id.
     #[serde(rename = "provider", skip_serializing_if = "ProviderId::is_empty")]
     pub provider_id: ProviderId,
-    /// The provider's own name for it, usually a path.
+    /// The provider's own name of the resource, usually a path.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub external_id: String,
     /// The variables that an app needs to use it: addresses and credentials. Linking does not add them to the app's
-    /// release; you do.
+    /// release; set them yourself.
     #[serde(skip_serializing_if = "is_empty")]
     pub env: Env,
-    /// The apps it is linked to.
+    /// The apps that it is linked to.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<AppId>,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
 }
@@ -102,30 +102,30 @@ pub struct NewResource {
 }
 
 impl NewResource {
-    /// A resource without links to apps.
+    /// Creates a resource without links to apps.
     pub fn unlinked() -> Self {
         Self::default()
     }
 
-    /// A resource linked to this app, by name or id.
+    /// Creates a resource that is linked to this app, by name or id.
     pub fn for_app(app: impl Into<AppRef>) -> Self {
         Self::unlinked().and_app(app)
     }
 
-    /// Links it to this app as well.
+    /// Also links it to this app.
     pub fn and_app(mut self, app: impl Into<AppRef>) -> Self {
         self.apps.push(app.into());
         self
     }
 
-    /// Sets the configuration that the provider gets; `{}` by default.
+    /// Sets the configuration for the provider; `{}` by default.
     pub fn config(mut self, config: impl Into<Json>) -> Self {
         self.config = Some(config.into());
         self
     }
 }
 
-/// A resource that exists outside of the cluster, for [`ProviderResources::register`].
+/// A resource outside the cluster, for [`ProviderResources::register`].
 #[derive(Clone, Debug, Default, Serialize)]
 #[must_use]
 pub struct ExternalResource {
@@ -137,7 +137,7 @@ pub struct ExternalResource {
 }
 
 impl ExternalResource {
-    /// A resource by the provider's own name for it.
+    /// Describes a resource by the provider's own name of it.
     pub fn new(external_id: impl Into<String>) -> Self {
         Self { external_id: external_id.into(), ..Self::default() }
     }
@@ -158,48 +158,48 @@ const ALL: &str = "/providers/{provider}/resources";
 const ONE: &str = "/providers/{provider}/resources/{resource}";
 const LINK: &str = "/providers/{provider}/resources/{resource}/apps/{app}";
 
-/// The resources of all providers; made by [`Client::resources`].
+/// The resources of all providers; returned by [`Client::resources`].
 #[derive(Clone, Debug)]
 pub struct Resources {
     client: Client,
 }
 
-/// The resources of one provider; made by [`ProviderHandle::resources`].
+/// The resources of one provider; returned by [`ProviderHandle::resources`].
 #[derive(Clone, Debug)]
 pub struct ProviderResources {
     client: Client,
     provider: ProviderRef,
 }
 
-/// The resources that an app is linked to; made by [`AppHandle::resources`].
+/// The resources that an app is linked to; returned by [`AppHandle::resources`].
 #[derive(Clone, Debug)]
 pub struct AppResources {
     app: AppHandle,
 }
 
 impl Client {
-    /// The resources of all providers.
+    /// Accesses the resources of all providers.
     pub fn resources(&self) -> Resources {
         Resources { client: self.clone() }
     }
 }
 
 impl ProviderHandle {
-    /// The provider's resources.
+    /// Accesses the provider's resources.
     pub fn resources(&self) -> ProviderResources {
         ProviderResources { client: self.client.clone(), provider: self.provider.clone() }
     }
 }
 
 impl AppHandle {
-    /// The resources that the app is linked to.
+    /// Accesses the resources that the app is linked to.
     pub fn resources(&self) -> AppResources {
         AppResources { app: self.clone() }
     }
 }
 
 impl Resources {
-    /// Lists every resource, newest first: `GET /resources`.
+    /// Lists all resources, newest first: `GET /resources`.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -227,8 +227,8 @@ impl ProviderResources {
         Request::list(&self.client, Spec::get(ALL, [self.provider.as_str()]))
     }
 
-    /// Has the provider make a resource: `POST /providers/:p/resources`. The apps are looked up first, because for an
-    /// app that does not exist the server answers 500 after the provider has made the resource.
+    /// Provisions a resource: `POST /providers/:p/resources`. The apps are looked up first, because for an app that
+    /// does not exist the server answers 500 after the provider has created the resource.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider or app does not exist; with
@@ -245,8 +245,8 @@ impl ProviderResources {
         })
     }
 
-    /// Registers an existing resource under an id of your choice, a UUID: `PUT /providers/:p/resources/:r`. The provider
-    /// is not asked.
+    /// Registers an existing resource under an id of your choice, a UUID: `PUT /providers/:p/resources/:r`. The server
+    /// does not ask the provider.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider does not exist; with
@@ -268,7 +268,7 @@ impl ProviderResources {
         Request::json(&self.client, self.one(&id.into()))
     }
 
-    /// Reads a resource, or `None` when there is no such provider or resource.
+    /// Reads a resource, or `None` if the provider or resource does not exist.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
@@ -280,8 +280,8 @@ impl ProviderResources {
         Spec::get(ONE, [self.provider.as_str(), id.as_str()])
     }
 
-    /// Has the provider destroy a resource, even one in use, and deletes it: `DELETE /providers/:p/resources/:r`.
-    /// Returns the resource, or `None` when the answer of the attempt that deleted it was lost.
+    /// Makes the provider destroy a resource, even one in use, and deletes it: `DELETE /providers/:p/resources/:r`.
+    /// Returns the resource, or `None` if the answer of the attempt that deleted it was lost.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider or resource does not exist; with
@@ -298,7 +298,7 @@ impl ProviderResources {
         })
     }
 
-    /// Links a resource to an app, by id or name: `PUT /providers/:p/resources/:r/apps/:a`. The server takes only ids
+    /// Links a resource to an app, by id or name: `PUT /providers/:p/resources/:r/apps/:a`. The server accepts only ids
     /// here, so a name is looked up first.
     ///
     /// # Errors
@@ -314,12 +314,12 @@ impl ProviderResources {
 
     /// Removes the link between a resource and an app, by id or name, and keeps the app's other links.
     ///
-    /// The server's own call removes all links of the app, so they are read before and the others are put back after.
-    /// In between the app has none, which running jobs do not notice. Without the link nothing changes.
+    /// The server's own call removes all links of the app, so the others are read before and restored afterwards. In
+    /// between, the app has no links, which does not affect running jobs. If there is no such link, nothing changes.
     ///
     /// # Errors
-    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider, resource or app does not exist. When other
-    /// links could not be put back, [`Error::pending`] is [`Pending::ResourceLinks`].
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider, resource or app does not exist. If other
+    /// links could not be restored, [`Error::pending`] is [`Pending::ResourceLinks`].
     pub fn remove_app(
         &self,
         id: impl Into<ResourceId>,
@@ -387,7 +387,7 @@ impl ProviderResources {
             // The server refused, and nothing has changed.
             Err(error) => return Err(error),
         };
-        // Every other link is tried, even after one has failed.
+        // Try every other link, even after one has failed.
         let (mut lost, mut fault) = (Vec::new(), None);
         for other in others {
             let provider = self.client.provider(&other.provider_id).resources();

@@ -1,4 +1,4 @@
-//! Taking up what a call has left behind.
+//! Resumes operations that a call has left unfinished.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -38,7 +38,7 @@ use crate::operation::{self, Operation};
 use crate::resources::Resource;
 use crate::transport::{Deadline, operation as call};
 
-/// How a pending operation ended; [`Client::resume`] returns it.
+/// The outcome of a resumed operation; returned by [`Client::resume`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -46,7 +46,7 @@ pub enum Outcome {
     AppCreated(App),
     /// The release is deployed.
     Deployed(Deployment),
-    /// The jobs run.
+    /// The jobs are running.
     Scaled(Formation),
     /// The app is deleted.
     AppDeleted(AppDeletion),
@@ -54,32 +54,32 @@ pub enum Outcome {
     ReleaseDeleted(ReleaseDeletion),
     /// The cluster has its new domain.
     Migrated(DomainMigration),
-    /// The job has ended, with whatever exit status.
+    /// The job has ended, with any exit status.
     JobEnded(Job),
-    /// The app is linked to its resources again; these are the links that were missing.
+    /// The app is linked to its resources again. Contains the links that were missing.
     Linked(Vec<Resource>),
 }
 
 impl Client {
-    /// Takes up what an [`Error::pending`] names, and waits until it has ended.
+    /// Resumes the operation in [`Error::pending`], and waits until it has ended.
     ///
-    /// - A release that is not deployed is deployed. So is one whose deployment may have been lost, unless the newest
-    ///   deployment of the app is of this release.
-    /// - Accepted operations are waited for.
-    /// - Other lost answers are looked for; an operation that did not begin is not begun again.
-    /// - Resource links that are missing are made again.
-    /// - Certificates and keys need more than ids: install or rotate them again, which goes on where it stopped.
+    /// - A release that is not deployed is deployed. The same applies to a release whose deployment may have been lost,
+    ///   unless the app's newest deployment is of this release.
+    /// - For an accepted operation, the call waits until it has ended.
+    /// - If the answer to another operation was lost, the call looks for the operation. It does not start it again.
+    /// - Missing resource links are created again.
+    /// - Certificates and keys need more than ids: install or rotate them again, which continues where it stopped.
     ///
     /// # Errors
-    /// Returns the errors of waiting for the operation: it may have failed ([`ErrorKind::Failed`]), or the deadline may
-    /// have passed, and then [`Error::pending`] names it again. [`ErrorKind::NotFound`] if the server knows nothing of
-    /// it, as when a lost request never reached the server.
+    /// Fails with [`ErrorKind::Failed`] if the operation has failed, with [`ErrorKind::Timeout`] if the deadline has
+    /// passed ([`Error::pending`] names the operation again), and with [`ErrorKind::NotFound`] if the server does not
+    /// know it, for example because a lost request never reached the server.
     pub fn resume(&self, pending: Pending) -> Resume {
         Resume { client: self.clone(), pending, timeout: None }
     }
 }
 
-/// Resumes an operation; made by [`Client::resume`].
+/// Resumes an operation; returned by [`Client::resume`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Resume {
@@ -109,7 +109,12 @@ impl Resume {
             }
             Pending::PerhapsMigrating { domain } => {
                 let found = domain::lost(&client, &domain, deadline).await;
-                let found = found.ok_or_else(|| unknown("no migration to the domain", pending))?;
+                let found = found.ok_or_else(|| {
+                    unknown(
+                        "no migration to the domain was found; the request may not have arrived",
+                        pending,
+                    )
+                })?;
                 let handle = client.domain().migration(found.id);
                 wait(&handle, deadline).await.map(Outcome::Migrated)
             }
@@ -135,9 +140,9 @@ impl Resume {
                 let found = found.ok_or_else(|| unknown("no such job", pending))?;
                 jobs.wait(found.uuid).within(deadline).await.map(Outcome::JobEnded)
             }
-            // These need what no id can say: the certificate, or the key and where it is stored.
+            // These need more than ids: the certificate, or the key and the place to store it.
             Pending::Certificate { .. } => Err(Error::invalid_input(
-                "plan the installation of the certificate again: it goes on where it stopped",
+                "plan the installation of the certificate again: it continues where it stopped",
             )),
             Pending::KeyRotation { .. } => {
                 Err(Error::invalid_input("use `Client::rotate_key` to continue the rotation"))
@@ -156,11 +161,7 @@ async fn wait<O: Operation>(handle: &O, deadline: Deadline) -> Result<O::Output,
 }
 
 fn unknown(message: &str, pending: Pending) -> Error {
-    Error::new(
-        ErrorKind::NotFound,
-        format!("{message} was found; the request may not have arrived"),
-    )
-    .with_pending(pending)
+    Error::new(ErrorKind::NotFound, message).with_pending(pending)
 }
 
 /// Deploys a release, unless the app's newest deployment has done so.

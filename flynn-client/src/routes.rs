@@ -1,4 +1,4 @@
-//! Routes: they lead a domain or a port to a service, with a certificate.
+//! Routes: they map a domain or a port to a service, with a certificate.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -9,8 +9,8 @@
 //! use flynn_client::routes::NewRoute;
 //!
 //! let routes = flynn.app("www").routes();
-//! let apex = routes.create(NewRoute::http("example.com")).await?; // to the service `www-web`
-//! let sticky = routes.update(apex.id()).sticky(true).await?; // reads, changes, writes everything back
+//! let apex = routes.create(NewRoute::http("example.com")).await?; // of the service `www-web`
+//! let sticky = routes.update(apex.id()).sticky(true).await?; // keeps all other fields
 //! assert!(sticky.sticky);
 //! assert_eq!(routes.list().under_domain("example.com").await?.len(), 2);
 //! assert_eq!(routes.find("example.com", "/").await?.map(|route| route.id()), Some(apex.id()));
@@ -54,7 +54,7 @@ pub use update::UpdateRoute;
 string_enum! {
     /// The type of a route.
     RouteType {
-        /// A domain, on ports 80 and 443.
+        /// A domain on the ports 80 and 443.
         Http = "http",
         /// A port.
         Tcp = "tcp",
@@ -67,13 +67,13 @@ string_enum! {
 #[non_exhaustive]
 #[expect(clippy::struct_excessive_bools, reason = "as the wire has it")]
 pub struct Route {
-    /// Its type.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: RouteType,
-    /// The UUID alone; calls take [`id()`](Self::id), which includes the type.
+    /// The UUID. For calls use [`id()`](Self::id), which includes the type.
     #[serde(rename = "id", skip_serializing_if = "String::is_empty")]
     pub uuid: String,
-    /// Its owner: `controller/apps/<app id>`.
+    /// The owner: `controller/apps/<app id>`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub parent_ref: String,
     /// The service in discovery, such as `www-web`.
@@ -81,51 +81,50 @@ pub struct Route {
     /// The port of a TCP route.
     #[serde(skip_serializing_if = "is_default")]
     pub port: i32,
-    /// Leads only to the leader of the service.
+    /// Sends requests only to the leader of the service.
     pub leader: bool,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// The domain of an HTTP route; `*.example.com` is possible.
+    /// The domain of an HTTP route, which can be a wildcard such as `*.example.com`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub domain: String,
-    /// The domain whose managed certificate the route has; empty where the route's certificate is not managed
-    /// (the fork).
+    /// The domain of the route's managed certificate; empty if the certificate is not managed (the fork).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub managed_certificate_domain: String,
-    /// Certificate and key; without them the router's default is used.
+    /// The certificate and key. Without them, the router uses its default certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<Certificate>,
-    /// Old form of the certificate, returned to callers who created the route with it.
+    /// The old form of the certificate, returned to callers who created the route with it.
     #[serde(rename = "tls_cert", skip_serializing_if = "String::is_empty")]
     pub legacy_tls_cert: String,
-    /// Old form of the key, returned to callers who created the route with it.
+    /// The old form of the key, returned to callers who created the route with it.
     #[serde(rename = "tls_key", skip_serializing_if = "Secret::is_empty")]
     pub legacy_tls_key: Secret,
-    /// Keeps each visitor with one job.
+    /// Sends all requests of a visitor to the same job.
     #[serde(skip_serializing_if = "is_false")]
     pub sticky: bool,
-    /// The path that it serves: `/`, or a prefix such as `/api/`.
+    /// The path: `/`, or a prefix such as `/api/`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// Jobs stop only when their requests have ended. All routes of a service share it.
+    /// Stops jobs only when their requests have ended. All routes of a service share this setting.
     #[serde(skip_serializing_if = "is_false")]
     pub drain_backends: bool,
-    /// Uses one connection per request between router and job.
+    /// Uses one connection per request between the router and the job.
     #[serde(skip_serializing_if = "is_false")]
     pub disable_keep_alives: bool,
 }
 
 impl Route {
-    /// The id with its type, such as `http/UUID`, as calls take it.
+    /// Returns the id with its type, such as `http/UUID`, for calls.
     pub fn id(&self) -> RouteId {
         RouteId::new(format!("{}/{}", self.kind, self.uuid))
     }
 
-    /// The id of its app, or `None` for a route that is detached from every app.
+    /// Returns the id of its app, or `None` for a route that does not belong to an app.
     pub fn app_id(&self) -> Option<AppId> {
         let id = self.parent_ref.strip_prefix("controller/apps/").filter(|id| !id.is_empty())?;
         Some(AppId::new(id))
@@ -138,60 +137,59 @@ impl From<&Route> for RouteId {
     }
 }
 
-/// A certificate of routes. Equal certificates share an id.
+/// The certificate of one or more routes. Equal certificates share an id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Certificate {
-    /// Id, a UUID.
+    /// The id, a UUID.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub id: String,
-    /// Ids of the routes that use it, where the server lists them.
+    /// The ids of the routes that use it, if the server lists them.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<String>,
-    /// PEM, leaf first.
+    /// The chain in PEM, leaf first.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub cert: String,
-    /// PEM of the private key.
+    /// The private key in PEM.
     #[serde(skip_serializing_if = "Secret::is_empty")]
     pub key: Secret,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
-/// Routes of all apps; made by [`Client::routes`].
+/// The routes of all apps; returned by [`Client::routes`].
 #[derive(Clone, Debug)]
 pub struct Routes {
     client: Client,
 }
 
-/// Routes of one app; made by [`AppHandle::routes`].
+/// The routes of one app; returned by [`AppHandle::routes`].
 #[derive(Clone, Debug)]
 pub struct AppRoutes {
     app: AppHandle,
 }
 
 impl Client {
-    /// Routes of all apps.
+    /// Accesses the routes of all apps.
     pub fn routes(&self) -> Routes {
         Routes { client: self.clone() }
     }
 }
 
 impl AppHandle {
-    /// Routes of the app.
+    /// Accesses the routes of the app.
     pub fn routes(&self) -> AppRoutes {
         AppRoutes { app: self.clone() }
     }
 }
 
 impl Routes {
-    /// Lists every route, newest first: `GET /routes`. On servers before v20200107.0 the routes of each app are read,
-    /// app by app.
+    /// Lists all routes, newest first: `GET /routes`. On servers before v20200107.0, reads the routes app by app.
     pub fn list(&self) -> ListRoutes {
         ListRoutes::new(&self.client, None)
     }
@@ -206,7 +204,7 @@ impl AppRoutes {
         ListRoutes::new(&self.app.client, Some(self.app.clone()))
     }
 
-    /// Finds the route of this domain and path (`/` for all of it).
+    /// Finds the route of this domain and path (`/` for all paths).
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
@@ -226,15 +224,15 @@ impl AppRoutes {
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the route does not exist; with
-    /// [`Validation`](crate::ErrorKind::Validation) for an id without its type.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput) for an id without its type.
     pub fn get(&self, id: impl Into<RouteId>) -> Request<Route> {
         Request::json(&self.app.client, self.read(&id.into()))
     }
 
-    /// Reads a route, or `None` when there is no such route.
+    /// Reads a route, or `None` if the route does not exist.
     ///
     /// # Errors
-    /// Fails with [`Validation`](crate::ErrorKind::Validation) for an id without its type.
+    /// Fails with [`InvalidInput`](crate::ErrorKind::InvalidInput) for an id without its type.
     pub fn get_opt(&self, id: impl Into<RouteId>) -> Request<Option<Route>> {
         Request::optional(&self.app.client, self.read(&id.into()))
     }
@@ -242,8 +240,9 @@ impl AppRoutes {
     /// Deletes a route: `DELETE /apps/:a/routes/:type/:id`.
     ///
     /// # Errors
-    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the route does not exist; a validation error "Route has
-    /// dependent routes" for a `/` while the domain has routes with other paths.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the route does not exist; with
+    /// [`Validation`](crate::ErrorKind::Validation) ("Route has dependent routes") for a route of `/` while the domain
+    /// has routes with other paths.
     pub fn delete(&self, id: impl Into<RouteId>) -> Request<()> {
         Request::unit(&self.app.client, self.one(Method::DELETE, Repeat::Delete, &id.into()))
     }
@@ -263,7 +262,7 @@ impl AppRoutes {
     }
 }
 
-/// Lists routes; made by [`AppRoutes::list`] and [`Routes::list`].
+/// Lists routes; returned by [`AppRoutes::list`] and [`Routes::list`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ListRoutes {
@@ -342,7 +341,7 @@ fn check(id: &RouteId) -> Result<(), Error> {
     }
 }
 
-/// Paths are prefixes; slashes at their end make no difference.
+/// Returns whether a route has this domain and path. Trailing slashes of the path do not matter.
 fn serves(route: &Route, domain: &str, path: &str) -> bool {
     route.kind == RouteType::Http
         && route.domain.eq_ignore_ascii_case(domain)

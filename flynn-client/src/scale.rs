@@ -1,7 +1,7 @@
-//! Scaling: change the number of jobs, and wait until they run.
+//! Scaling: changes the number of jobs, and waits until they run.
 //!
-//! Servers from v20170309.0 on have scale requests, which tell when they are done. On older ones the call writes the
-//! formation, and waiting compares it with the jobs that run.
+//! Servers from v20170309.0 on have scale requests, which report their completion. On older servers, the call writes
+//! the formation, and waiting compares it with the running jobs.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -16,7 +16,7 @@
 //!     Err(e) => return Err(e),
 //! }
 //!
-//! // Another program can resume with the ids, and watch every job come up.
+//! // Another program can resume with the ids, and watch every job start.
 //! use futures_util::TryStreamExt;
 //! let mut steps = flynn.app("blobstore").scaling(&scaling.release_id, &scaling.id).watch();
 //! while let Some(step) = steps.try_next().await? {
@@ -56,7 +56,7 @@ string_enum! {
         Pending = "pending",
         /// A later request of the same app and release replaced it.
         Cancelled = "cancelled",
-        /// Done.
+        /// The jobs are running.
         Complete = "complete",
     }
 }
@@ -66,7 +66,7 @@ string_enum! {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ScaleRequest {
-    /// Id, a UUID.
+    /// The id, a UUID.
     pub id: ScaleRequestId,
     /// The app's id.
     #[serde(rename = "app")]
@@ -74,30 +74,30 @@ pub struct ScaleRequest {
     /// The release.
     #[serde(rename = "release")]
     pub release_id: ReleaseId,
-    /// Its state.
+    /// The state.
     pub state: ScaleState,
-    /// Counts before.
+    /// The old counts.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub old_processes: Processes,
-    /// Counts after; process types that are missing keep theirs.
+    /// The new counts; missing process types keep theirs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_processes: Option<Processes>,
-    /// Tags before.
+    /// The old tags.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub old_tags: Tags,
-    /// Tags after: process types that are missing keep theirs, an empty map clears those of a type.
+    /// The new tags; missing process types keep theirs, and an empty map clears the tags of a type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_tags: Option<Tags>,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
-/// Returns how many jobs a formation runs on a cluster of `hosts` hosts: an `omni` process type runs its count on
-/// each of them. Negative counts, which the server accepts, run none.
+/// Returns the number of jobs that a formation runs on a cluster of `hosts` hosts. An `omni` process type runs its
+/// count on each host. Negative counts, which the server accepts, run no jobs.
 pub fn expected_jobs(processes: &Processes, release: &Release, hosts: u32) -> Processes {
     let jobs = |(name, count): (&String, &i64)| {
         (name.clone(), spread(name, (*count).max(0), release, hosts))
@@ -105,8 +105,8 @@ pub fn expected_jobs(processes: &Processes, release: &Release, hosts: u32) -> Pr
     processes.iter().map(jobs).collect()
 }
 
-/// Returns how many jobs start (positive) or stop (negative) between two formations, by process type. Types that `to`
-/// does not name keep their jobs; types that do not change are left out.
+/// Returns the number of jobs that start (positive) or stop (negative) between two formations, by process type. Types
+/// that `to` does not name keep their jobs. Unchanged types are left out.
 pub fn steps(from: &Processes, to: &Processes, release: &Release, hosts: u32) -> Processes {
     to.iter()
         .map(|(name, count)| {
@@ -125,13 +125,13 @@ fn spread(name: &str, count: i64, release: &Release, hosts: u32) -> i64 {
 }
 
 impl AppHandle {
-    /// Sets how many jobs of each process type run, for an `omni` type how many per host: `PUT /apps/:a/scale/:r`.
-    /// Types that are not named keep their jobs. Returns a handle once the server has accepted.
+    /// Sets the number of jobs of each process type (for an `omni` type, per host): `PUT /apps/:a/scale/:r`. Types that
+    /// you do not name keep their jobs. Returns a handle once the server has accepted the request.
     ///
-    /// On servers before v20170309.0, which have no scale requests, the formation is read, changed and written.
+    /// On servers before v20170309.0, which do not have scale requests, reads, changes and writes the formation.
     ///
     /// # Errors
-    /// - [`NotFound`](crate::ErrorKind::NotFound) if the app or release does not exist, or when the app has no release.
+    /// - [`NotFound`](crate::ErrorKind::NotFound) if the app or release does not exist, or the app has no release.
     /// - [`Validation`](crate::ErrorKind::Validation) for process types that the release does not have.
     /// - When the answer was lost ([`Error::may_have_acted`]), [`Error::pending`] names the scaling.
     pub fn scale<K: Into<String>>(
@@ -152,7 +152,7 @@ impl AppHandle {
     }
 }
 
-/// Scales an app; made by [`AppHandle::scale`].
+/// Scales an app; returned by [`AppHandle::scale`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ScaleApp {
@@ -181,8 +181,8 @@ impl ScaleApp {
         self
     }
 
-    /// Sets how many hosts the cluster has, to count the jobs of `omni` types on servers before v20170309.0. By
-    /// default the distinct hosts of `/active-jobs` are counted.
+    /// Sets the number of hosts of the cluster, to count the jobs of `omni` types on servers before v20170309.0. By
+    /// default, the distinct hosts in `/active-jobs` are counted.
     pub fn hosts(mut self, hosts: u32) -> Self {
         self.hosts = Some(hosts);
         self
@@ -206,7 +206,7 @@ impl ScaleApp {
                 body.insert("new_tags".to_owned(), Value::Object(tags.clone()));
             }
         }
-        // A second request replaces the first one and asks for the same.
+        // A second request replaces the first one and has the same effect.
         let spec = Spec::put(
             "/apps/{app}/scale/{release}",
             [app.app.as_str(), release_id.as_str()],
@@ -241,17 +241,17 @@ operation!(ScaleApp => ScaleHandle);
 #[non_exhaustive]
 pub struct ScaleHandle {
     app: AppHandle,
-    /// The release that is scaled.
+    /// The scaled release.
     pub release_id: ReleaseId,
-    /// The id, which [`AppHandle::scaling`] takes; empty on servers before v20170309.0.
+    /// The id, for [`AppHandle::scaling`]; empty on servers before v20170309.0.
     pub id: ScaleRequestId,
     accepted: Option<ScaleRequest>,
     hosts: Option<u32>,
 }
 
 impl AppHandle {
-    /// A scaling that was accepted before, by its ids; the request's is empty on servers before v20170309.0. Sends
-    /// nothing.
+    /// Returns a handle to an accepted scaling by its ids; the request's id is empty on servers before v20170309.0.
+    /// Sends nothing.
     pub fn scaling(
         &self,
         release: impl Into<ReleaseId>,
@@ -267,26 +267,27 @@ impl AppHandle {
     }
 }
 
-/// The steps of a scaling; made by [`ScaleHandle::watch`].
+/// The steps of a scaling; returned by [`ScaleHandle::watch`].
 pub type ScaleProgress = Progress<ScaleStep>;
 
-/// Waits for a scaling; made by [`ScaleHandle::wait`].
+/// Waits for a scaling; returned by [`ScaleHandle::wait`].
 pub type WaitForScale = Wait<ScaleHandle>;
 
 impl ScaleHandle {
-    /// The request as the server accepted it; `None` for a handle made from ids, and on servers before v20170309.0.
+    /// Returns the request as the server accepted it; `None` for a handle that was created from ids, and on servers
+    /// before v20170309.0.
     pub fn accepted(&self) -> Option<&ScaleRequest> {
         self.accepted.as_ref()
     }
 
-    /// Sets how many hosts the cluster has, see [`ScaleApp::hosts`].
+    /// Sets the number of hosts of the cluster; see [`ScaleApp::hosts`].
     pub fn hosts(mut self, hosts: u32) -> Self {
         self.hosts = Some(hosts);
         self
     }
 
-    /// Streams the changes of the release's jobs, and the end. With a request's id it starts where the request did;
-    /// without one it starts now.
+    /// Streams the changes of the release's jobs, and the end of the scaling. With the id of a request, it starts with
+    /// the request; otherwise it starts now.
     pub fn watch(&self) -> ScaleProgress {
         Steps { handle: self.clone(), phase: Phase::Begin }.into_progress()
     }
@@ -300,21 +301,21 @@ impl ScaleHandle {
         Wait::new(self.clone())
     }
 
-    /// The events of the request itself.
+    /// Selects the events of the request itself.
     fn own_events(&self) -> Events {
         let types = [EventType::ScaleRequest, EventType::ScaleRequestCancelation];
         self.app.client.events().object_types(types).object_id(self.id.as_str())
     }
 
-    /// Reads from its events how the request ended, and the id of its first event.
+    /// Reads the end of the request and the id of its first event from its events.
     async fn look_back(&self) -> Result<(Option<ScaleState>, Option<i64>), Error> {
         let events = self.own_events().list().await?;
         let first = events.last().map(|event| event.id);
-        // The oldest end counts: a request that is complete can still be cancelled, and stays complete.
+        // The oldest end counts: a complete request can still get a cancellation event, but stays complete.
         Ok((events.iter().rev().find_map(ending), first))
     }
 
-    /// Returns whether the jobs that run are those of the formation.
+    /// Returns whether the running jobs match the formation.
     async fn is_settled(&self, release: &Release) -> Result<bool, Error> {
         let wanted = self.app.formations().get_opt(&self.release_id).await?;
         let active = self.app.client.active_jobs().await?;
@@ -331,10 +332,10 @@ impl ScaleHandle {
             active.iter().filter(|job| job.app_id == app_id && job.release_id == self.release_id)
         {
             if job.type_name.is_empty() {
-                continue; // A one-off job belongs to no formation.
+                continue; // A one-off job does not belong to a formation.
             }
             if job.state != JobState::Up {
-                return Ok(false); // On its way up or down.
+                return Ok(false); // Starting or stopping.
             }
             *running.entry(job.type_name.clone()).or_default() += 1;
         }
@@ -347,14 +348,15 @@ impl ScaleHandle {
     }
 }
 
-/// Counts the hosts on which jobs run; the cluster's own `omni` apps run on each.
+/// Counts the hosts on which jobs run. The cluster's own `omni` apps run on every host.
 fn count_hosts(active: &[Job]) -> u32 {
     let hosts: BTreeSet<_> =
         active.iter().map(|job| job.host_id.as_str()).filter(|id| !id.is_empty()).collect();
     u32::try_from(hosts.len()).unwrap_or(u32::MAX)
 }
 
-/// Returns how an event ends its scale request. Before v20190730.0 a cancellation came as a `scale_request`.
+/// Returns the final state in an event of a scale request. Before v20190730.0, a cancellation was a `scale_request`
+/// event.
 fn ending(event: &Event) -> Option<ScaleState> {
     match event.object_type {
         EventType::ScaleRequestCancelation => Some(ScaleState::Cancelled),
@@ -372,7 +374,7 @@ fn ending(event: &Event) -> Option<ScaleState> {
 pub enum ScaleStep {
     /// A job of the release has changed its state.
     Job(Box<Job>),
-    /// It has ended: `Complete` or `Cancelled`.
+    /// The scaling has ended: `Complete` or `Cancelled`.
     Ended(ScaleState),
 }
 
@@ -429,7 +431,7 @@ impl Accepted for ScaleHandle {
         }
         let read = self.app.formations().get(&self.release_id).within(deadline).await;
         read.or_else(|error| match &self.accepted {
-            // The request has succeeded, and says what was asked for.
+            // The request has succeeded, and contains the requested counts.
             Some(request) => Ok(request.formation()),
             None => Err(error.with_pending(self.pending())),
         })
@@ -480,7 +482,7 @@ mod tests {
             counts(&[("agent", 2), ("web", 1), ("idle", 1)]),
         );
         assert_eq!(steps(&from, &to, &release(), 3), counts(&[("agent", 3), ("web", -2)]));
-        // A type that is not named keeps its jobs; one that is new starts from none.
+        // A type that is not named keeps its jobs; a new type starts with none.
         assert_eq!(steps(&from, &counts(&[("new", 1)]), &release(), 3), counts(&[("new", 1)]));
         assert_eq!(
             steps(&counts(&[]), &counts(&[("agent", i64::MAX)]), &release(), 3),

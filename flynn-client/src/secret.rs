@@ -5,9 +5,9 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Text that `Debug` does not show and that is wiped when dropped: keys, private keys, tokens.
+/// Secret text, such as a key, private key or token. `Debug` does not show it, and it is zeroed on drop.
 ///
-/// `Serialize` writes the text, as the wire needs it.
+/// `Serialize` writes the text, as the API requires.
 #[derive(Clone, Default)]
 pub struct Secret(SecretString);
 

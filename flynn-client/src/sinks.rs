@@ -1,4 +1,4 @@
-//! Log sinks: where the cluster sends its logs (from v20161215.2).
+//! Log sinks, to which the cluster sends its logs (from v20161215.2 on).
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -29,7 +29,7 @@ use crate::transport::{Repeat, Request, Spec};
 string_enum! {
     /// The kind of a sink.
     SinkKind {
-        /// A syslog server: the only kind that the API can create.
+        /// A syslog server, the only kind that the API can create.
         Syslog = "syslog",
         /// The cluster's own log aggregator, which the hosts manage.
         LogAggregator = "logaggregator",
@@ -37,7 +37,7 @@ string_enum! {
 }
 
 string_enum! {
-    /// How syslog messages are framed on a stream.
+    /// The framing of syslog messages on a stream.
     SyslogFormat {
         /// Octet counting, RFC 6587 (the server's default).
         Rfc6587 = "rfc6587",
@@ -53,33 +53,34 @@ string_enum! {
 #[serde(default)]
 #[non_exhaustive]
 pub struct Sink {
-    /// Its id; empty on the marker that ends the backlog of a stream.
+    /// The id; empty in the marker that ends the backlog of a stream.
     pub id: SinkId,
-    /// Its kind.
+    /// The kind.
     pub kind: SinkKind,
-    /// The hosts manage it.
+    /// True if the hosts manage it.
     #[serde(skip_serializing_if = "is_false")]
     pub host_managed: bool,
-    /// Its configuration, see [`SyslogConfig`]. Absent when a stream tells that the sink was deleted.
+    /// The configuration; see [`SyslogConfig`]. Absent in a stream if the sink was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<Json>,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
 
-/// The configuration of a syslog sink. `Debug` shows neither URL nor prefix, which hold tokens of log services.
+/// The configuration of a syslog sink. `Debug` shows neither the URL nor the prefix, which can contain tokens of log
+/// services.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct SyslogConfig {
-    /// `syslog://host:514` (TCP) or `syslog+tls://host:6514`. The controller does not check it: a wrong one fails
-    /// silently on the hosts.
+    /// The URL of the server, `syslog://host:514` (TCP) or `syslog+tls://host:6514`. The controller does not check it,
+    /// and the hosts silently ignore a wrong URL.
     pub url: String,
-    /// A Go template put before each message.
+    /// A Go template for the prefix of each message.
     #[serde(rename = "template", skip_serializing_if = "String::is_empty")]
     pub prefix: String,
     /// Sends the ids of apps instead of their names.
@@ -91,7 +92,7 @@ pub struct SyslogConfig {
     /// Adds RFC 5424 structured data.
     #[serde(skip_serializing_if = "is_false")]
     pub structured_data: bool,
-    /// How messages are framed.
+    /// The framing of messages.
     #[serde(skip_serializing_if = "SyslogFormat::is_empty")]
     pub format: SyslogFormat,
 }
@@ -113,13 +114,13 @@ impl SyslogConfig {
         Self { url: url.into(), ..Self::default() }
     }
 
-    /// A Go template put before each message.
+    /// Sets a Go template for the prefix of each message.
     pub fn prefix(mut self, template: impl Into<String>) -> Self {
         self.prefix = template.into();
         self
     }
 
-    /// Sends ids of apps instead of their names.
+    /// Sets whether to send ids of apps instead of their names.
     pub fn use_ids(mut self, yes: bool) -> Self {
         self.use_ids = yes;
         self
@@ -137,7 +138,7 @@ impl SyslogConfig {
         self
     }
 
-    /// How messages are framed.
+    /// Sets the framing of messages.
     pub fn format(mut self, format: SyslogFormat) -> Self {
         self.format = format;
         self
@@ -153,13 +154,13 @@ pub struct NewSink {
 }
 
 impl NewSink {
-    /// A sink that sends to a syslog server.
+    /// Creates a sink that sends to a syslog server.
     pub fn syslog(config: &SyslogConfig) -> Self {
-        // Strings and flags always have a JSON form.
+        // Strings and flags can always be serialized.
         Self::new(SinkKind::Syslog, Json::encode(config).unwrap_or_default())
     }
 
-    /// A sink of any kind; servers accept only `syslog`.
+    /// Creates a sink of any kind. Servers accept only `syslog`.
     pub fn new(kind: SinkKind, config: impl Into<Json>) -> Self {
         Self { kind, config: config.into() }
     }
@@ -175,21 +176,21 @@ impl Object for Sink {
     }
 }
 
-/// The log sinks; made by [`Client::sinks`].
+/// The log sinks; returned by [`Client::sinks`].
 #[derive(Clone, Debug)]
 pub struct Sinks {
     client: Client,
 }
 
 impl Client {
-    /// The log sinks of the cluster.
+    /// Accesses the log sinks of the cluster.
     pub fn sinks(&self) -> Sinks {
         Sinks { client: self.clone() }
     }
 }
 
 impl Sinks {
-    /// Lists every sink, the last changed first: `GET /sinks`.
+    /// Lists all sinks, last changed first: `GET /sinks`.
     ///
     /// # Errors
     /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
@@ -197,8 +198,8 @@ impl Sinks {
         Request::list(&self.client, Spec::get("/sinks", []))
     }
 
-    /// Streams the existing sinks, then every change: `GET /sinks` as a stream. A deleted sink comes once more, without
-    /// configuration.
+    /// Streams the existing sinks, then every change: `GET /sinks` as a stream. A deleted sink is sent once more,
+    /// without configuration.
     pub fn stream(&self) -> WatchAll<Sink> {
         WatchAll::new(&self.client, "/sinks")
     }
@@ -212,10 +213,10 @@ impl Sinks {
         Request::json(&self.client, Spec::post("/sinks", [], Repeat::Never).body(sink))
     }
 
-    /// One sink, deleted ones included: `GET /sinks/:s`.
+    /// Reads a sink, including deleted ones: `GET /sinks/:s`.
     ///
     /// # Errors
-    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if there never was such a sink. Fails with
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the sink never existed. Fails with
     /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
     pub fn get(&self, id: impl Into<SinkId>) -> Request<Sink> {
         Request::json(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
@@ -229,13 +230,13 @@ impl Sinks {
         Request::optional(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
     }
 
-    /// Deletes a sink and gives it back: `DELETE /sinks/:s`. Doing it again changes nothing.
+    /// Deletes a sink and returns it: `DELETE /sinks/:s`. Deleting it again changes nothing.
     ///
     /// # Errors
-    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if there never was such a sink. Fails with
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the sink never existed. Fails with
     /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
     pub fn delete(&self, id: impl Into<SinkId>) -> Request<Sink> {
-        // A deleted sink still answers, so a later attempt gives it too.
+        // The server still returns a deleted sink, so a later attempt returns it too.
         Request::json(
             &self.client,
             Spec::delete("/sinks/{sink}", [id.into().as_str()], Repeat::Safe),

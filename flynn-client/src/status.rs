@@ -1,4 +1,4 @@
-//! Status of the controller and of the cluster, and the cluster's CA certificate.
+//! The status of the controller and of the cluster, and the cluster's CA certificate.
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -10,7 +10,7 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! The status app is a server of its own, which knows the health of every service:
+//! The status app is a separate server, which knows the health of every service:
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
 //! # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
@@ -18,7 +18,7 @@
 //! use flynn_client::StatusClient;
 //!
 //! let cluster = StatusClient::builder(url) // https://status.example.com
-//!     .resolve("status.example.com", address) // only where DNS does not know it
+//!     .resolve("status.example.com", address) // only if DNS does not know the name
 //!     .build_status()?;
 //! for (service, health) in cluster.status().await?.detail {
 //!     println!("{service}: {}", health.status);
@@ -40,7 +40,7 @@ use crate::string_enum::string_enum;
 use crate::transport::{Accept, Request, Spec};
 
 string_enum! {
-    /// Whether something is healthy.
+    /// The health of the controller, the cluster or a service.
     Health {
         /// Healthy.
         Healthy = "healthy",
@@ -49,14 +49,14 @@ string_enum! {
     }
 }
 
-/// Status of the controller, or of the cluster.
+/// The status of the controller or of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Status {
-    /// Whether it is healthy.
+    /// The health.
     pub status: Health,
-    /// Version of the server that answered, such as `v20161015.2`.
+    /// The version of the server that answered, such as `v20161015.2`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// The services of the cluster, by name; only the status app lists them.
@@ -71,28 +71,28 @@ impl Status {
     }
 }
 
-/// Status of one service of the cluster.
+/// The status of one service of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ServiceStatus {
-    /// Whether the service is healthy.
+    /// The health of the service.
     pub status: Health,
-    /// Version of the service.
+    /// The version of the service.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
 }
 
 /// A client of the status app, `https://status.<domain>`.
 ///
-/// Its key is the status app's own `AUTH_KEY`, not the controller's. From private addresses it needs none.
+/// Use the status app's own `AUTH_KEY`, not the controller's key. From private addresses, no key is needed.
 #[derive(Clone, Debug)]
 pub struct StatusClient {
     client: Client,
 }
 
 impl ClientBuilder {
-    /// Makes a client of the status app instead of the controller.
+    /// Builds a client of the status app instead of the controller.
     ///
     /// # Errors
     /// Returns the errors of [`build`](Self::build).
@@ -102,12 +102,12 @@ impl ClientBuilder {
 }
 
 impl Client {
-    /// Sets up a client of the same cluster's status app: `status.<domain>` where this client's host is
+    /// Returns a builder for a client of the same cluster's status app: `status.<domain>` if this client's host is
     /// `controller.<domain>`, with the same port, proxy, timeouts and address ([`resolve`](ClientBuilder::resolve)).
     ///
-    /// The key is the status app's own `AUTH_KEY`. TLS settings are not taken over, since the status app serves
-    /// the router's certificate and not the controller's: set [`rustls_config`](ClientBuilder::rustls_config) for
-    /// what it serves, or trust Mozilla's roots.
+    /// The key is the status app's own `AUTH_KEY`. TLS settings are not copied, since the status app presents the
+    /// router's certificate and not the controller's: set [`rustls_config`](ClientBuilder::rustls_config) for that
+    /// certificate, or trust Mozilla's roots.
     ///
     /// ```no_run
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -120,10 +120,10 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Config`] if the client's host does not begin with `controller.`.
+    /// Fails with [`ErrorKind::Config`] if the client's host does not start with `controller.`.
     pub fn status_client(&self, key: impl Into<Secret>) -> Result<ClientBuilder, Error> {
         let Some(domain) = self.host().strip_prefix("controller.") else {
-            let message = "the controller's host does not begin with `controller.`, so the status app's is unknown";
+            let message = "the controller's host does not start with `controller.`, so the host of the status app is unknown";
             return Err(Error::new(ErrorKind::Config, message));
         };
         let host = format!("status.{domain}");
@@ -132,13 +132,12 @@ impl Client {
 }
 
 impl StatusClient {
-    /// Sets up a client of the status app at this URL.
+    /// Returns a builder for a client of the status app at this URL.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
         Client::builder(url)
     }
 
-    /// Returns the status of the cluster and its services: `GET /`. An unhealthy cluster is an answer, not an
-    /// error.
+    /// Returns the status of the cluster and its services: `GET /`. An unhealthy cluster is not an error.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`].
@@ -148,8 +147,7 @@ impl StatusClient {
 }
 
 impl Client {
-    /// Returns the status of the controller: `GET /.well-known/status`. An unhealthy one is an answer, not an
-    /// error.
+    /// Returns the status of the controller: `GET /.well-known/status`. An unhealthy controller is not an error.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`].
@@ -157,7 +155,7 @@ impl Client {
         status(self, Spec::get("/.well-known/status", []))
     }
 
-    /// Asks whether the controller answers: `GET /ping`, which needs no key. With
+    /// Checks that the controller answers: `GET /ping`, which needs no key. With
     /// [`resolve`](ClientBuilder::resolve) this checks the router of one node.
     ///
     /// # Errors
@@ -166,8 +164,8 @@ impl Client {
         Request::unit(self, Spec::get("/ping", []).accept(Accept::Anything))
     }
 
-    /// Returns the PEM of the cluster's own certificate authority: `GET /ca-cert`, which needs no key (and refuses
-    /// a wrong one).
+    /// Returns the PEM of the cluster's own CA certificate: `GET /ca-cert`, which needs no key (but refuses a wrong
+    /// one).
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`].

@@ -1,6 +1,6 @@
-//! String enums that keep what they do not know.
+//! String enums that preserve unknown values.
 
-/// Declares an enum over the strings of the wire, with `Other` for what this version does not know.
+/// Declares an enum over strings, with `Other` for unknown values.
 macro_rules! string_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -13,7 +13,7 @@ macro_rules! string_enum {
         }
 
         impl $name {
-            /// Returns the value as the wire has it.
+            /// Returns the value as the server writes it.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $text,)+
@@ -27,7 +27,7 @@ macro_rules! string_enum {
             }
         }
 
-        /// The empty string, as of a field that the server left out.
+        /// The empty string, as for a field that the server left out.
         impl Default for $name {
             fn default() -> Self {
                 Self::Other(String::new())
@@ -57,7 +57,7 @@ macro_rules! string_enum {
             }
         }
 
-        /// By the text of the wire.
+        /// Compares the text.
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> std::cmp::Ordering {
                 self.as_str().cmp(other.as_str())

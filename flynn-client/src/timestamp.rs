@@ -1,4 +1,4 @@
-//! Times of the wire, kept as they came.
+//! Timestamps that preserve their text.
 
 use std::cmp::Ordering;
 use std::convert::Infallible;
@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 /// A time as the controller writes it: RFC 3339 in UTC with 0 to 9 fractional digits.
 ///
-/// The text is kept, so that what was read is written back byte for byte. Unset times can be
+/// It preserves the text, so that a value is written back exactly as it was read. An unset time can be
 /// `0001-01-01T00:00:00Z` (see [`is_zero`](Self::is_zero)).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(Box<str>);
 
 impl Timestamp {
-    /// Returns the text of the wire.
+    /// Returns the text as the server wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -27,13 +27,13 @@ impl Timestamp {
         self.0.is_empty() || self.0.starts_with("0001-01-01T00:00:00")
     }
 
-    /// Returns the nanoseconds since 1970-01-01T00:00:00Z, or `None` when the text is not an RFC 3339 time.
+    /// Returns the nanoseconds since 1970-01-01T00:00:00Z, or `None` if the text is not an RFC 3339 time.
     pub fn unix_nanos(&self) -> Option<i128> {
         self.0.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_nanosecond)
     }
 
-    /// Converts to the time of the standard library, or `None` when the text is not an RFC 3339 time or lies
-    /// outside of what the platform can hold.
+    /// Converts to a [`SystemTime`], or returns `None` if the text is not an RFC 3339 time or is out of the platform's
+    /// range.
     pub fn to_system_time(&self) -> Option<SystemTime> {
         let nanos = self.unix_nanos()?;
         let size = nanos.unsigned_abs();
@@ -55,7 +55,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// By time; a text that is not a time comes first. Equal times of different spelling are in the order of their
+/// Compares the times; a text that is not a time comes first. Equal times with different spelling are compared by their
 /// text.
 impl Ord for Timestamp {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -72,7 +72,7 @@ impl PartialOrd for Timestamp {
 impl FromStr for Timestamp {
     type Err = Infallible;
 
-    /// Takes any text; [`unix_nanos`](Self::unix_nanos) tells whether it is a time.
+    /// Accepts any text; [`unix_nanos`](Self::unix_nanos) returns `None` if it is not a time.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(Self::from(text))
     }
@@ -90,7 +90,7 @@ impl From<String> for Timestamp {
     }
 }
 
-/// RFC 3339 in UTC; a time that the calendar cannot express becomes the zero time.
+/// Converts to RFC 3339 in UTC. A time outside the calendar's range becomes the zero time.
 impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match jiff::Timestamp::try_from(time) {

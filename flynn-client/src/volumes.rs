@@ -1,4 +1,4 @@
-//! Volumes: disks that outlive the jobs that use them (from v20170310.0).
+//! Volumes: disks that outlive the jobs that use them (from v20170310.0 on).
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -9,7 +9,7 @@
 //!     println!("{} {} on {}: {}", volume.id, volume.path, volume.host_id, volume.state);
 //! }
 //! if let Some(volume) = postgres.list().await?.first() {
-//!     postgres.decommission(&volume.id).await?; // no new job gets it
+//!     postgres.decommission(&volume.id).await?; // new jobs no longer use it
 //! }
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
@@ -44,57 +44,57 @@ string_enum! {
     VolumeState {
         /// Requested, not created yet.
         Pending = "pending",
-        /// It exists.
+        /// Created.
         Created = "created",
-        /// It was destroyed.
+        /// Destroyed.
         Destroyed = "destroyed",
     }
 }
 
 /// A volume on one host.
 ///
-/// The answer to a decommission has only the id and two times; every other field is empty.
+/// The answer to a decommission contains only the id and two times; all other fields are empty.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct Volume {
-    /// Its id.
+    /// The id.
     pub id: VolumeId,
-    /// The host it is on.
+    /// The host.
     pub host_id: HostId,
-    /// Its type.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: VolumeType,
-    /// Its state.
+    /// The state.
     pub state: VolumeState,
-    /// The app it was made for.
+    /// The app that it was created for.
     #[serde(rename = "app", skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
-    /// The release it was made for.
+    /// The release that it was created for.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
-    /// The job that uses it (the UUID alone, without the host).
+    /// The job that uses it (only the UUID, without the host).
     #[serde(rename = "job", skip_serializing_if = "JobId::is_empty")]
     pub job_id: JobId,
     /// The process type of that job.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub job_type: String,
-    /// Its mount point in the job.
+    /// The mount point in the job.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// It is destroyed when the job stops.
+    /// True if it is destroyed when the job stops.
     #[serde(skip_serializing_if = "is_false")]
     pub delete_on_stop: bool,
     /// Metadata.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed.
+    /// The time when it last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
-    /// When it was decommissioned; no new job gets it since.
+    /// The time when it was decommissioned. New jobs no longer use it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decommissioned_at: Option<Timestamp>,
 }
@@ -109,34 +109,34 @@ impl Object for Volume {
     }
 }
 
-/// All volumes; made by [`Client::volumes`].
+/// All volumes; returned by [`Client::volumes`].
 #[derive(Clone, Debug)]
 pub struct Volumes {
     client: Client,
 }
 
-/// The volumes of an app; made by [`AppHandle::volumes`].
+/// The volumes of an app; returned by [`AppHandle::volumes`].
 #[derive(Clone, Debug)]
 pub struct AppVolumes {
     app: AppHandle,
 }
 
 impl Client {
-    /// The volumes of the cluster.
+    /// Accesses the volumes of the cluster.
     pub fn volumes(&self) -> Volumes {
         Volumes { client: self.clone() }
     }
 }
 
 impl AppHandle {
-    /// The app's volumes.
+    /// Accesses the app's volumes.
     pub fn volumes(&self) -> AppVolumes {
         AppVolumes { app: self.clone() }
     }
 }
 
 impl Volumes {
-    /// Lists every volume, the last changed first: `GET /volumes`.
+    /// Lists all volumes, last changed first: `GET /volumes`.
     ///
     /// # Errors
     /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
@@ -149,8 +149,8 @@ impl Volumes {
         WatchAll::new(&self.client, "/volumes")
     }
 
-    /// Writes a volume's record: `PUT /volumes/:v`. Schedulers report the volumes of the hosts with it; it creates no
-    /// disk.
+    /// Writes a volume's record: `PUT /volumes/:v`. Schedulers report the volumes of the hosts with it. It does not
+    /// create a disk.
     ///
     /// # Errors
     /// Fails with [`Validation`](crate::ErrorKind::Validation) for an unknown type or state. Fails with
@@ -162,7 +162,7 @@ impl Volumes {
 }
 
 impl AppVolumes {
-    /// Lists the volumes of the app, the last changed first: `GET /apps/:a/volumes`.
+    /// Lists the volumes of the app, last changed first: `GET /apps/:a/volumes`.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. Fails with
@@ -174,13 +174,13 @@ impl AppVolumes {
     /// Reads a volume of the app: `GET /apps/:a/volumes/:v`.
     ///
     /// # Errors
-    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app has no such volume. Fails with
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not have this volume. Fails with
     /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
     pub fn get(&self, id: impl Into<VolumeId>) -> Request<Volume> {
         Request::json(&self.app.client, self.one(&id.into()))
     }
 
-    /// Reads a volume of the app, or `None` when it has no such volume.
+    /// Reads a volume of the app, or `None` if the app does not have it.
     ///
     /// # Errors
     /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
@@ -192,14 +192,14 @@ impl AppVolumes {
         Spec::get("/apps/{app}/volumes/{volume}", [self.app.app.as_str(), id.as_str()])
     }
 
-    /// Decommissions a volume, so that no new job gets it: `PUT /apps/:a/volumes/:v/decommission`. A second time only
-    /// changes the time. The answer has only the id and two times.
+    /// Decommissions a volume, so that new jobs no longer use it: `PUT /apps/:a/volumes/:v/decommission`. Repeating the
+    /// call only changes the time. The answer contains only the id and two times.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app has no such volume. Fails with
     /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20170310.0.
     pub fn decommission(&self, id: impl Into<VolumeId>) -> Request<Volume> {
-        // The server goes by the id in the body, whatever the path says.
+        // The server uses the id in the body and ignores the path.
         #[derive(Serialize)]
         struct ById {
             id: VolumeId,

@@ -1,4 +1,4 @@
-//! Streams that outlive their connections: they reconnect, resume and drop duplicates.
+//! Streams that reconnect, resume and drop duplicates.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::transport::EventSource;
 
-/// What a [`Watch`] follows. It cannot be implemented outside of this crate.
+/// The source of a [`Watch`]. This trait is sealed.
 pub trait Watched: source::Source {}
 
 impl<S: source::Source> Watched for S {}
@@ -29,41 +29,40 @@ pub(crate) mod source {
     use super::{Client, Error, EventSource};
 
     pub trait Source: Send + Unpin + 'static {
-        /// What the server sends.
+        /// The type of the server's messages.
         type Message: DeserializeOwned + Send + 'static;
-        /// What the watch yields.
+        /// The type of the watch's items.
         type Item: Send + 'static;
 
         fn client(&self) -> &Client;
 
-        /// Opens a stream that starts where the last one broke off, with this idle timeout.
+        /// Opens a stream that starts where the last one ended, with this idle timeout.
         fn connect(
             &mut self,
             idle: Duration,
         ) -> impl Future<Output = Result<EventSource<Self::Message>, Error>> + Send;
 
-        /// Takes a message; what is new goes to the items.
+        /// Processes a message, and adds new items to `items`.
         fn take(&mut self, message: Self::Message, items: &mut VecDeque<Self::Item>);
 
-        /// How long the stream may be silent before [`settle`](Self::settle) is called.
+        /// Returns the silence after which [`settle`](Self::settle) is called.
         fn settles_after(&self) -> Option<Duration> {
             None
         }
 
-        /// Gives what was held back until it is clear how it continues what came before.
+        /// Releases items that were held back because their position was not clear.
         fn settle(&mut self, _items: &mut VecDeque<Self::Item>) {}
     }
 }
 
-/// A stream that outlives its connections.
+/// A stream that reconnects and resumes.
 ///
-/// It reconnects when the connection breaks, falls silent for its [`idle_timeout`](Self::idle_timeout) or ends with an
-/// error that may heal, such as a restarting controller ([`Error::is_transient`]). It then resumes after the last item,
-/// drops duplicates, and waits for as long as the server asks (`Retry-After`). It gives up on errors that do not heal,
-/// such as a wrong key or an app that was deleted, and after its [`patience`](Self::patience). An error is its last
-/// item.
+/// It reconnects if the connection is lost, is silent for the [`idle_timeout`](Self::idle_timeout), or ends with a
+/// transient error, such as that of a restarting controller ([`Error::is_transient`]). It then resumes after the last
+/// item, drops duplicates, and honours `Retry-After`. It gives up on permanent errors, such as a wrong key or a deleted
+/// app, and after its [`patience`](Self::patience). An error is its last item.
 ///
-/// Nothing is sent until it is polled for the first time, or [begun](Self::begin). Dropping it closes the connection.
+/// It connects when it is polled for the first time, or with [`begin`](Self::begin). Dropping it closes the connection.
 #[must_use = "nothing is sent until it is polled"]
 pub struct Watch<S: Watched> {
     source: Option<S>,
@@ -82,7 +81,7 @@ impl<S: Watched> Watch<S> {
         Self {
             source: Some(source),
             options: Options {
-                // Two keep-alives, which come every 30 s, and some slack.
+                // Two keep-alives, which are sent every 30 s, and some slack.
                 idle: Duration::from_secs(75),
                 patience: Duration::from_secs(300),
             },
@@ -90,7 +89,7 @@ impl<S: Watched> Watch<S> {
         }
     }
 
-    /// Changes the source; without effect once the watch has begun.
+    /// Changes the source. Has no effect after the watch has started.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut S)) -> Self {
         if let Some(source) = &mut self.source {
             change(source);
@@ -98,26 +97,26 @@ impl<S: Watched> Watch<S> {
         self
     }
 
-    /// Reconnects when nothing, not even a keep-alive, has come for so long; 75 s by default. The server sends a
+    /// Reconnects if nothing arrives for this long, not even a keep-alive; 75 s by default. The server sends a
     /// keep-alive every 30 s.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.options.idle = timeout;
         self
     }
 
-    /// Gives up when no connection has held for so long; five minutes by default.
+    /// Gives up if no connection was stable for this long; five minutes by default.
     ///
-    /// A connection that breaks or falls silent soon after it was made does not count, nor does one on which nothing
-    /// came before the [`idle_timeout`](Self::idle_timeout). A `Retry-After` that is longer ends the watch at once.
+    /// A connection that is lost soon after it was opened does not count as stable, and neither does one on which
+    /// nothing arrives before the [`idle_timeout`](Self::idle_timeout). A longer `Retry-After` ends the watch at once.
     pub fn patience(mut self, time: Duration) -> Self {
         self.options.patience = time;
         self
     }
 
-    /// Connects now instead of at the first poll, so that nothing that happens from now on is missed.
+    /// Connects now instead of at the first poll, so that the watch includes everything from now on.
     ///
     /// # Errors
-    /// An error that does not heal, or did not within the [`patience`](Self::patience).
+    /// Returns a permanent error, or the last error after the [`patience`](Self::patience).
     pub async fn begin(mut self) -> Result<Self, Error> {
         if let Some(source) = self.source.take() {
             let mut watcher = Watcher::new(source, self.options);
@@ -127,7 +126,7 @@ impl<S: Watched> Watch<S> {
         Ok(self)
     }
 
-    /// The next item, or `None` after an error.
+    /// Returns the next item, or `None` after an error.
     pub async fn next(&mut self) -> Option<Result<S::Item, Error>> {
         StreamExt::next(self).await
     }
@@ -176,7 +175,7 @@ struct Watcher<S: Watched> {
     failing_since: Option<Instant>,
 }
 
-/// A connection that has lived so long was a good one, even without an item.
+/// A connection that has lasted this long was stable, even without an item.
 const GOOD: Duration = Duration::from_secs(10);
 
 impl<S: Watched> Watcher<S> {
@@ -202,7 +201,7 @@ impl<S: Watched> Watcher<S> {
     async fn next(&mut self) -> Result<S::Item, Error> {
         loop {
             if let Some(item) = self.items.pop_front() {
-                // What was seen before comes back with every connection and proves nothing; this is new.
+                // Old items are sent again on every connection; a new one proves that the connection works.
                 (self.failures, self.failing_since) = (0, None);
                 return Ok(item);
             }
@@ -235,8 +234,8 @@ impl<S: Watched> Watcher<S> {
         }
     }
 
-    /// How long the connection that has ended was of use. The silence that ended it does not count: a connection on
-    /// which nothing ever came, behind a proxy that holds everything back, was of none.
+    /// Returns the useful lifetime of the connection that has ended, without the silence that ended it. A connection on
+    /// which nothing ever arrived, for example behind a buffering proxy, was useless.
     fn lived(&self, error: &Error) -> Duration {
         let silence = if error.is_timeout() { self.options.idle } else { Duration::ZERO };
         self.connected_at.elapsed().saturating_sub(silence)

@@ -11,11 +11,16 @@ use crate::{Cluster, Error, ErrorKind, FlynnRc, Locations};
 /// use flynn_config::Locations;
 /// use flynn_config::login::Auth;
 ///
-/// let settings = Locations::from_env()?.client_settings(None)?; println!("connect to {}", settings.controller_url());
-/// match settings.pin() { println!("trust the certificate with the pin {pin} alone"),=>Some(pin) => println!("trust
-/// only the certificate with the pin {pin}"),=> println!("trust the certificate with the pin {pin} alone"), None =>
-/// println!("trust public authorities"), } match settings.auth() { Auth::Key(_) => println!("send the key as the
-/// password"), Auth::Token(_) => println!("send a bearer token"), }
+/// let settings = Locations::from_env()?.client_settings(None)?;
+/// println!("connect to {}", settings.controller_url());
+/// match settings.pin() {
+///     Some(pin) => println!("trust only the certificate with the pin {pin}"),
+///     None => println!("trust public authorities"),
+/// }
+/// match settings.auth() {
+///     Auth::Key(_) => println!("send the key as the password"),
+///     Auth::Token(_) => println!("send a bearer token"),
+/// }
 /// # Ok::<(), flynn_config::Error>(())
 /// ```
 #[derive(Debug, Clone)]

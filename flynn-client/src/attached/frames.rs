@@ -1,6 +1,6 @@
-//! Frames of `flynn-attach/0`, taken apart and put together without a network.
+//! Parses and writes frames of `flynn-attach/0`.
 //!
-//! Built from the server's source (`host/types`, `pkg/attempt`), confirmed against recorded upgrades.
+//! Follows the server's source (`host/types`, `pkg/attempt`), and was compared with recorded exchanges.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
@@ -13,15 +13,15 @@ const SIGNAL: u8 = 4;
 const EXIT: u8 = 5;
 const RESIZE: u8 = 6;
 
-/// Bytes of an error's text that are kept.
+/// The maximum number of bytes of an error's text that are kept.
 const MAX_ERROR: usize = 64 << 10;
 
-/// Finds the frames in a stream of bytes. Data is passed on in the pieces it comes in, so frames of any
-/// length need no buffer of that length.
+/// Finds the frames in a stream of bytes. Data is passed on in the pieces in which it arrives, so long frames do not
+/// need a large buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Decoder {
     buffer: BytesMut,
-    /// The stream and what is missing of its data frame.
+    /// The stream, and the missing bytes of its data frame.
     within: Option<(JobStream, usize)>,
 }
 
@@ -30,12 +30,12 @@ impl Decoder {
         &mut self.buffer
     }
 
-    /// Returns whether the bytes so far end between two frames.
+    /// Returns whether the bytes so far end at a frame boundary.
     pub(crate) fn is_between_frames(&self) -> bool {
         self.buffer.is_empty() && self.within.is_none()
     }
 
-    /// The next output, or `None` until more bytes have come.
+    /// Returns the next output, or `None` if more bytes are needed.
     pub(crate) fn next(&mut self) -> Result<Option<JobOutput>, Error> {
         if let Some((stream, missing)) = self.within {
             if self.buffer.is_empty() {
@@ -94,7 +94,7 @@ fn stream_of(number: u8) -> Result<JobStream, Error> {
     }
 }
 
-/// The head of a data frame of standard input; a length of 0 ends it.
+/// Returns the head of a data frame of standard input; a length of 0 ends the input.
 pub(crate) fn stdin_head(length: u32) -> Bytes {
     let mut frame = BytesMut::with_capacity(6);
     frame.put_slice(&[DATA, 0]);

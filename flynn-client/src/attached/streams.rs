@@ -23,7 +23,7 @@ use crate::transport::{Deadline, operation};
 
 /// The exit status of a job.
 ///
-/// The host also reports 0 for a job that a signal ended.
+/// The host also reports 0 for a job that was ended by a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ExitStatus(i32);
 
@@ -33,7 +33,7 @@ impl ExitStatus {
         self.0 == 0
     }
 
-    /// The status as a number.
+    /// Returns the status as a number.
     pub fn code(self) -> i32 {
         self.0
     }
@@ -45,30 +45,30 @@ impl fmt::Display for ExitStatus {
     }
 }
 
-/// To end your own program as the job has ended. A status outside of a byte is 1.
+/// Lets your own program exit with the status of the job. A status that does not fit into a byte becomes 1.
 impl From<ExitStatus> for std::process::ExitCode {
     fn from(status: ExitStatus) -> Self {
         u8::try_from(status.0).map_or(Self::FAILURE, Self::from)
     }
 }
 
-/// Something besides data that is sent to an attached job.
+/// A signal or resize that is sent to an attached job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Control {
     /// A signal, by its Linux number.
     Signal(u32),
-    /// A new size of the terminal. A job without a terminal loses its input by it.
+    /// A new size of the terminal. It closes the input of a job without a terminal.
     Resize {
-        /// Height.
+        /// The height.
         lines: u16,
-        /// Width.
+        /// The width.
         columns: u16,
     },
 }
 
 impl Attached {
-    /// Connects the job to these three and waits until it has ended: the future drives all of them.
+    /// Connects the job to your input and outputs and waits until it has ended. The future drives all of them.
     ///
     /// The end of `stdin` ends the job's input. Output is flushed after each piece, so a prompt shows at once.
     ///
@@ -85,7 +85,7 @@ impl Attached {
     ///
     /// # Errors
     /// - [`ErrorKind::Connection`] if the connection ends before the job does.
-    /// - [`ErrorKind::Failed`] with the host's message when it cannot run the job.
+    /// - [`ErrorKind::Failed`] with the host's message if it cannot run the job.
     /// - [`ErrorKind::Io`] if `stdin` cannot be read, or `stdout` or `stderr` cannot be written.
     pub fn run(
         self,
@@ -104,7 +104,7 @@ impl Attached {
     }
 }
 
-/// Drives an attached job; made by [`Attached::run`].
+/// Drives an attached job; returned by [`Attached::run`].
 #[must_use = "nothing is sent until it is awaited"]
 pub struct DriveAttached {
     attached: Attached,
@@ -122,7 +122,7 @@ impl fmt::Debug for DriveAttached {
 }
 
 impl DriveAttached {
-    /// Sends these signals and sizes to the job as they come, also after the end of its input.
+    /// Sends the signals and sizes of this stream to the job, also after the end of its input.
     pub fn controls(mut self, controls: impl Stream<Item = Control> + Send + 'static) -> Self {
         self.controls = controls.boxed();
         self
@@ -171,11 +171,10 @@ async fn write_output(
             JobOutput::End { .. } => {}
         }
     }
-    Err(Error::new(ErrorKind::Connection, "the output was read before"))
+    Err(Error::new(ErrorKind::Connection, "the output was already read"))
 }
 
-/// Sends input until there is no more. A job that does not read any more is not an error: its output tells how it
-/// ended.
+/// Sends input until it ends. It is not an error if the job stops reading: its output shows how it ended.
 async fn feed(
     mut input: AttachedInput,
     mut stdin: Pin<Box<dyn AsyncRead + Send>>,
@@ -214,8 +213,8 @@ async fn feed(
 impl AttachedOutput {
     /// Separates standard output, standard error and the exit status.
     ///
-    /// Read the readers at the same time: at most 64 KiB of one are held while you read the other. Output for a reader
-    /// that was dropped is discarded.
+    /// Read both readers concurrently: while you read one, at most 64 KiB of the other are buffered. Output for a
+    /// dropped reader is discarded.
     pub fn into_readers(self) -> (AttachedReader, AttachedReader, AttachedExit) {
         let wakers = Arc::default();
         let demux = Arc::new(Mutex::new(Demux {
@@ -231,10 +230,10 @@ impl AttachedOutput {
     }
 }
 
-/// Bytes of one stream that are held while the other one is read.
+/// The maximum number of bytes of one stream that are buffered while the other one is read.
 const MOST_HELD: usize = 64 << 10;
 
-/// The output of a job, taken apart by stream.
+/// Splits the output of a job by stream.
 struct Demux {
     output: AttachedOutput,
     held: [BytesMut; 2],
@@ -243,7 +242,7 @@ struct Demux {
 }
 
 impl Demux {
-    /// Reads one more output. Pending while a stream holds as much as it may.
+    /// Reads one more output. Pending while the buffer of a stream is full.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.end.is_some() {
             return Poll::Ready(());
@@ -263,14 +262,14 @@ impl Demux {
             Some(Err(error)) => self.end = Some(Err(error)),
             None => {
                 self.end =
-                    Some(Err(Error::new(ErrorKind::Connection, "the output was read before")));
+                    Some(Err(Error::new(ErrorKind::Connection, "the output was already read")));
             }
         }
         Poll::Ready(())
     }
 }
 
-/// The tasks that wait for the output of one job: whatever comes, all of them look whether it is theirs.
+/// The tasks that wait for the output of one job. All of them are woken by new output, and check whether it is theirs.
 #[derive(Default)]
 struct Wakers(Mutex<[Option<Waker>; 3]>);
 
@@ -299,7 +298,7 @@ impl Wake for Wakers {
 
 type SharedDemux = Arc<Mutex<Demux>>;
 
-/// Polls until `done` finds what it looks for, and wakes the others after each change.
+/// Polls until `done` returns a value, and wakes the other tasks after each change.
 fn poll_demux<T>(
     demux: &SharedDemux,
     wakers: &Arc<Wakers>,
@@ -319,9 +318,9 @@ fn poll_demux<T>(
     }
 }
 
-/// Standard output or standard error of an attached job; made by [`AttachedOutput::into_readers`].
+/// Standard output or standard error of an attached job; returned by [`AttachedOutput::into_readers`].
 ///
-/// It ends when the job has ended, and with an error when the connection is lost.
+/// It ends when the job has ended. If the connection is lost, it ends with an error.
 pub struct AttachedReader {
     demux: SharedDemux,
     wakers: Arc<Wakers>,
@@ -372,18 +371,18 @@ impl fmt::Debug for AttachedReader {
     }
 }
 
-/// The exit status of an attached job; made by [`AttachedOutput::into_readers`].
+/// The exit status of an attached job; returned by [`AttachedOutput::into_readers`].
 pub struct AttachedExit {
     demux: SharedDemux,
     wakers: Arc<Wakers>,
 }
 
 impl AttachedExit {
-    /// Waits until the job has ended. Output that nobody reads at the same time holds it up.
+    /// Waits until the job has ended. Read the outputs concurrently, or the job may block.
     ///
     /// # Errors
-    /// Fails with [`ErrorKind::Connection`] if the connection ends before the job does; [`ErrorKind::Failed`] with the
-    /// host's message when it cannot run the job.
+    /// Fails with [`ErrorKind::Connection`] if the connection ends before the job does, and with [`ErrorKind::Failed`]
+    /// and the host's message if the host cannot run the job.
     pub async fn status(&mut self) -> Result<ExitStatus, Error> {
         let status =
             poll_fn(|cx| poll_demux(&self.demux, &self.wakers, 2, cx, |demux| demux.end.clone()));

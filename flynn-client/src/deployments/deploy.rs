@@ -1,4 +1,4 @@
-//! Asking for a deployment, also when the answer is lost.
+//! Starts a deployment, and finds it again if the answer is lost.
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use crate::ids::{DeploymentId, ReleaseId};
 use crate::transport::{Deadline, Repeat, Request, Spec};
 
 impl AppHandle {
-    /// Deploys a release: `POST /apps/:a/deploy`. Returns a handle once the server has accepted.
+    /// Deploys a release: `POST /apps/:a/deploy`. Returns a handle once the server has accepted the deployment.
     ///
-    /// Without running processes the deployment ends at once. The current release is refused, because servers of 2016
-    /// accept it, wait for its jobs in vain and then drop its formation.
+    /// Without running processes, the deployment ends at once. The client refuses to deploy the current release,
+    /// because servers of 2016 would accept it, wait in vain for its jobs and then drop its formation.
     ///
     /// # Errors
     /// - [`ErrorKind::DeploymentInProgress`] while another deployment runs; [`Error::pending`] names it.
-    /// - [`Validation`](crate::ErrorKind::Validation) if the release does not exist, or when it is the current one.
+    /// - [`Validation`](crate::ErrorKind::Validation) if the release does not exist, and
+    ///   [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is the current one.
     /// - [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     /// - When the answer was lost ([`Error::may_have_acted`]), the deployment is looked for in the app's list. If
     ///   it cannot be told from an older one, [`Error::pending`] is [`Pending::PerhapsDeployed`].
@@ -48,7 +49,7 @@ impl AppHandle {
     }
 }
 
-/// Deploys a release without looking at the current one. With `is_new` it was never deployed before.
+/// Deploys a release without checking the current one. `is_new`: it was never deployed before.
 pub(crate) async fn start(
     app: &AppHandle,
     release: &ReleaseId,
@@ -72,7 +73,7 @@ pub(crate) async fn start(
                             deployment: id,
                         }));
                     }
-                    // It has just ended, or is about to.
+                    // It has just ended, or is about to end.
                     Ok(None) if deadline.retry(&app.client).pause(attempts, again).await => {}
                     _ => return Err(error),
                 }
@@ -90,12 +91,12 @@ pub(crate) async fn start(
     Ok(DeploymentHandle { accepted: Some(accepted), ..handle })
 }
 
-/// Looks for the deployment whose answer was lost: the newest one, if it deploys this release and is not an older
+/// Finds the deployment whose answer was lost: the newest one, if it deploys this release and is not an older
 /// deployment of it.
 ///
-/// A new release has no older ones. Otherwise a running one is the lost one, since the server allows only one at a
-/// time. A complete one is, when the release has become the current one since the call began. A failed one tells
-/// nothing.
+/// A new release has no older deployments. Otherwise a running deployment is the lost one, since the server allows only
+/// one at a time. A complete one is the lost one if the release has become the current one since the call began. A
+/// failed one proves nothing.
 async fn lost(
     app: &AppHandle,
     release: &ReleaseId,
@@ -111,14 +112,14 @@ async fn lost(
     is_ours.then_some(newest)
 }
 
-/// How the controller's message begins; its code is `validation_error`.
+/// The start of the controller's message, whose code is `validation_error`.
 const IN_PROGRESS: &str = "Cannot create deploy, there is already one in progress";
 
-/// How long a deployment is sent again while the server says that another one runs and none does: the end of a
-/// deployment shows before the server accepts the next one.
+/// The time for which a deployment is retried while the server reports another one, but none runs. A deployment appears
+/// finished before the server accepts the next one.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// The deployment of the app that has not ended.
+/// Returns the running deployment of the app.
 pub(crate) async fn under_way(
     app: &AppHandle,
     deadline: Deadline,

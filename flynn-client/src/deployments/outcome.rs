@@ -1,4 +1,4 @@
-//! How a deployment ended, and why it failed.
+//! The outcome of a deployment, and the reason of a failure.
 
 use std::future::IntoFuture as _;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::JobId;
 use crate::transport::Deadline;
 
-/// What is known of a deployment that has ended: its last step, or itself.
+/// A deployment that has ended: its last step, or its record.
 pub enum Ended {
     Step(DeploymentEvent),
     Known(Deployment),
 }
 
-/// How long the record of a deployment may lag behind its end.
+/// The longest delay between the end of a deployment and its record.
 const SETTLE: Duration = Duration::from_secs(10);
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
-/// Reads a deployment that has ended until its record has both outcome and time: then the server accepts the next
-/// one. Servers before v20170309.0 write `complete` before the time, and roll a failure back in between.
+/// Reads a deployment that has ended until its record has both outcome and time. Only then does the server accept the
+/// next one. Servers before v20170309.0 write `complete` before the time, and roll a failure back in between.
 pub(super) async fn settle(
     handle: &DeploymentHandle,
     known: Deployment,
@@ -65,18 +65,18 @@ pub(super) async fn judge(
     })
 }
 
-/// How long the search for the failed job may take. The outcome is known by then.
+/// The time limit of the search for the failed job. The outcome is already known.
 const POST_MORTEM: Duration = Duration::from_secs(5);
 const LOG_TAIL: u32 = 10;
 
-/// Why a deployment failed that had ended before the wait: only its events tell.
+/// Returns why a deployment failed that had ended before the wait. Only its events contain the reason.
 async fn last_error(handle: &DeploymentHandle, deadline: Deadline) -> Option<String> {
     let events = handle.events().list().run(deadline).await.ok()?;
     let steps = events.iter().filter_map(|event| event.deployment().ok());
     steps.map(|step| step.error).find(|error| !error.is_empty())
 }
 
-/// The newest job of the new release that did not end well, and what it wrote last.
+/// Returns the newest failed job of the new release, and its last log lines.
 async fn failed_job(
     client: &Client,
     deployment: &Deployment,

@@ -1,4 +1,4 @@
-//! Routes that a migration has not created.
+//! Finds and creates routes that a migration has not created.
 
 use std::collections::HashSet;
 
@@ -10,16 +10,16 @@ use crate::routes::{NewRoute, Route, RouteType, is_under, of_all};
 use crate::transport::{Deadline, Request};
 
 impl Domain {
-    /// Finds the HTTP routes under the old domain that have no counterpart under the new one: same path, same
-    /// name before the domain.
+    /// Finds the HTTP routes under the old domain that have no counterpart under the new one, which is a route with the
+    /// same path and the same name before the domain.
     ///
-    /// A migration can end without an error and without some routes, even the controller's. Servers before v20170127.0
-    /// mistake a refusal for a duplicate; no server copies paths or more than one route per name; and a new domain that
-    /// is the end of the old one gets no routes at all.
+    /// A migration can succeed without creating all routes, even the controller's. Servers before v20170127.0 mistake a
+    /// refusal for a duplicate. No server copies paths or more than one route per name. A new domain that is a suffix
+    /// of the old one gets no routes at all.
     ///
     /// # Errors
-    /// Fails with [`Validation`](crate::ErrorKind::Validation) if a domain is empty; with
-    /// [`NotFound`](crate::ErrorKind::NotFound) if nothing is known of the migration.
+    /// Fails with [`InvalidInput`](crate::ErrorKind::InvalidInput) if a domain is empty, and with
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the server does not know the migration.
     pub fn missing_routes(
         &self,
         old_domain: impl Into<String>,
@@ -28,9 +28,9 @@ impl Domain {
         find(self.between(old_domain.into(), new_domain.into()))
     }
 
-    /// Creates the routes that [`missing_routes`](Self::missing_routes) finds, with the settings of the ones under the
-    /// old domain, and returns them. A route that had a certificate gets the router's default one, which the migration
-    /// has replaced.
+    /// Creates the routes that [`missing_routes`](Self::missing_routes) finds, with the settings of the routes under
+    /// the old domain, and returns them. A route that had a certificate gets the router's default one, which the
+    /// migration has replaced.
     ///
     /// # Errors
     /// Returns the errors of [`missing_routes`](Self::missing_routes) and of
@@ -129,10 +129,11 @@ fn create(between: Between) -> Request<Vec<Route>> {
     })
 }
 
-/// The routes under the old domain without a counterpart, with the missing ones; `/` before the paths that need it.
+/// Returns the routes under the old domain without a counterpart, each with the missing route; `/` comes before the
+/// paths that need it.
 fn missing<'a>(routes: &'a [Route], old: &str, new: &str) -> Vec<(&'a Route, MissingRoute)> {
     let there: HashSet<_> = routes.iter().map(|route| place(&route.domain, &route.path)).collect();
-    // A name under the new domain is also under the old one, and needs no counterpart.
+    // A name under the new domain can also be under the old one. It needs no counterpart.
     let is_below = is_under(new, old);
     let mut missing: Vec<_> = routes
         .iter()
@@ -152,7 +153,7 @@ fn missing<'a>(routes: &'a [Route], old: &str, new: &str) -> Vec<(&'a Route, Mis
     missing
 }
 
-/// Neither the case of a name nor the slashes at the end of a path make a difference.
+/// Normalizes a route's place: the case of the name and trailing slashes of the path do not matter.
 fn place<'a>(domain: &str, path: &'a str) -> (String, &'a str) {
     (domain.to_ascii_lowercase(), path.trim_end_matches('/'))
 }
@@ -163,7 +164,7 @@ fn counterpart(name: &str, old: &str, new: &str) -> Option<String> {
     Some(format!("{}{new}", name.get(..front)?))
 }
 
-/// A few names of the missing routes.
+/// Lists a few names of the missing routes.
 pub(super) fn list(missing: &[MissingRoute]) -> String {
     const SHOWN: usize = 5;
     let name = |route: &MissingRoute| route.domain.clone() + route.path.trim_end_matches('/');

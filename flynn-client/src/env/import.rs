@@ -1,16 +1,16 @@
-//! Environment variables from text.
+//! Parses environment variables from text.
 
 use super::Env;
 use crate::error::Error;
 
-/// Reading variables from files of other tools. Errors name the line and never the text.
+/// Parses files of other tools. Errors name the line, but never quote the text.
 impl Env {
-    /// Reads a dotenv file (`.env`).
+    /// Parses a dotenv file (`.env`).
     ///
-    /// A line is `NAME=value`, with an optional `export` before it. Values may be bare, up to the end of the line or
-    /// to a `#` after a blank; in single quotes, as they are; or in double quotes, with the escapes `\n`, `\r`, `\t`,
-    /// `\\`, `\"`, `\$`. Quoted values may span several lines. Lines that are empty or begin with `#` are skipped, the
-    /// last of several values wins, and `$NAME` is not expanded.
+    /// A line is `NAME=value`, optionally after `export`. A bare value ends at the end of the line, or at a `#` after a
+    /// blank. A value in single quotes is literal. A value in double quotes can have the escapes `\n`, `\r`, `\t`,
+    /// `\\`, `\"` and `\$`. Quoted values may span several lines. Empty lines and lines that start with `#` are
+    /// skipped. If a name occurs more than once, the last value is used. `$NAME` is not expanded.
     ///
     /// ```
     /// use flynn_client::Env;
@@ -22,7 +22,8 @@ impl Env {
     /// ```
     ///
     /// # Errors
-    /// Fails with [`Validation`](crate::ErrorKind::Validation) with the number of the line that cannot be read.
+    /// Fails with [`InvalidInput`](crate::ErrorKind::InvalidInput) if a line cannot be parsed; the message has its
+    /// number.
     pub fn from_dotenv(text: &str) -> Result<Self, Error> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (mut env, mut rest, mut line) = (Self::new(), text, 1);
@@ -40,11 +41,12 @@ impl Env {
         Ok(env)
     }
 
-    /// Reads lines `NAME=value`, as `env` and `flynn env` print them. The value is the rest of the line as it is;
-    /// empty lines are skipped.
+    /// Parses lines `NAME=value`, as `env` and `flynn env` print them. The value is the literal rest of the line. Empty
+    /// lines are skipped.
     ///
     /// # Errors
-    /// Fails with [`Validation`](crate::ErrorKind::Validation) with the number of the line that has no name or no `=`.
+    /// Fails with [`InvalidInput`](crate::ErrorKind::InvalidInput) if a line has no name or no `=`; the message has its
+    /// number.
     pub fn from_lines(text: &str) -> Result<Self, Error> {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
         let pair = |(number, line): (usize, &str)| match line.split_once('=') {
@@ -54,10 +56,11 @@ impl Env {
         lines.map(pair).collect()
     }
 
-    /// Reads a JSON object whose values are strings.
+    /// Parses a JSON object whose values are strings.
     ///
     /// # Errors
-    /// Fails with [`Validation`](crate::ErrorKind::Validation) with the position of what is not a string.
+    /// Fails with [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is something else; the message has the
+    /// position.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
@@ -111,7 +114,7 @@ fn skip_line(rest: &mut &str) {
     *rest = rest.split_once('\n').map_or("", |(_, after)| after);
 }
 
-/// A value up to its end of line or its comment, and what follows the line.
+/// Parses a value up to its end of line or its comment. Also returns the text after the line.
 fn bare(text: &str) -> (String, &str) {
     let (line, after) = text.split_once('\n').unwrap_or((text, ""));
     let comment = line.char_indices().find(|(at, char)| {
@@ -122,7 +125,7 @@ fn bare(text: &str) -> (String, &str) {
     (value.trim().to_owned(), after)
 }
 
-/// A value up to its closing quote, and what follows the quote.
+/// Parses a value up to its closing quote. Also returns the text after the quote.
 fn quoted(text: &str, quote: char) -> Result<(String, &str), &'static str> {
     let mut value = String::new();
     let mut chars = text.char_indices();

@@ -31,10 +31,11 @@ pub enum ErrorKind {
     /// The server failed (any other 5xx).
     #[error("the server failed")]
     Server,
-    /// The server does not have the call: it is too old, or not the fork.
+    /// The server does not have the call, because it is too old or not the fork.
     #[error("not supported by this server")]
     Unsupported,
-    /// The server redirects the call, and it is not safe to follow; see [`Error::redirect_target`](super::Error::redirect_target).
+    /// The server redirects the call to a target that is not safe to follow; see
+    /// [`Error::redirect_target`](super::Error::redirect_target).
     #[error("redirect refused")]
     Redirect,
     /// The deadline of the attempt or of the whole call has passed.
@@ -46,37 +47,39 @@ pub enum ErrorKind {
     /// TLS failed: the certificate was refused, or the pin did not match. Nothing of the request was sent.
     #[error("TLS failed")]
     Tls,
-    /// The connection broke after something was sent; the server may have acted.
-    #[error("the connection broke")]
+    /// The connection was lost after something was sent; the server may have acted.
+    #[error("the connection was lost")]
     Connection,
-    /// The answer is not what the protocol says: not JSON, JSON of another shape, or frames that make no sense.
+    /// The answer does not follow the protocol: it is not JSON, JSON of another shape, or has invalid frames.
     #[error("cannot read the answer")]
     Decode,
     /// The answer is larger than the client's limit.
     #[error("the answer is too large")]
     TooLarge,
-    /// The answer is not one that a controller gives: another server, or a proxy, has answered.
+    /// The answer is not from a controller but from another server or a proxy.
     #[error("not an answer of a controller")]
     Unexpected,
-    /// Reading or writing on your own side failed, such as a backup's file or a job's input.
+    /// Local reading or writing failed, for example of a backup's file or a job's input.
     #[error("local input or output failed")]
     Io,
-    /// The caller's input was refused before anything was sent.
+    /// The client refused the input before anything was sent.
     #[error("invalid input")]
     InvalidInput,
-    /// The client cannot be built from what the builder was given.
+    /// The client cannot be built from the builder's settings.
     #[error("cannot build the client")]
     Config,
-    /// Another deployment of the app is running; [`Error::pending`](super::Error::pending) names it where it could be found.
+    /// Another deployment of the app is running; [`Error::pending`](super::Error::pending) names it if it could be
+    /// found.
     #[error("a deployment is in progress")]
     DeploymentInProgress,
-    /// The server did what was asked, and it failed: a deployment, a migration, a job.
+    /// The server carried out the operation, such as a deployment, a migration or a job, and it failed.
     #[error("failed")]
     Failed,
-    /// A domain migration is complete, but some routes have not moved; [`Error::missing_routes`](super::Error::missing_routes) names them.
+    /// A domain migration has finished, but some routes have not moved;
+    /// [`Error::missing_routes`](super::Error::missing_routes) lists them.
     #[error("routes are missing")]
     MissingRoutes,
-    /// Somebody else cancelled what the call waited for.
+    /// The operation was cancelled by somebody else.
     #[error("cancelled")]
     Cancelled,
     /// The server ended an event stream with an error.

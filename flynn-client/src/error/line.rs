@@ -1,16 +1,16 @@
-//! Text of others, shown within one line.
+//! Shows untrusted text within one line.
 
 use std::fmt::{self, Write};
 
-/// Characters of a message that an error shows.
+/// The maximum number of characters of a message that an error shows.
 pub(crate) const MESSAGE: usize = 500;
-/// Characters of an id, a path or a code that an error shows.
+/// The maximum number of characters of an id, a path or a code that an error shows.
 pub(crate) const NAME: usize = 120;
-/// Bytes of a server's text that are kept.
+/// The maximum number of bytes of a server's text that are kept.
 const KEPT: usize = 64 << 10;
 
-/// Shows at most so many characters of a text. White space becomes one blank each time; characters that would
-/// end the line or change how it looks are escaped.
+/// Shows at most the given number of characters of a text. Collapses white space to one blank, and escapes characters
+/// that would end the line or change how it looks.
 pub(crate) struct Line<'a>(pub(crate) &'a str, pub(crate) usize);
 
 impl fmt::Display for Line<'_> {
@@ -41,26 +41,26 @@ impl fmt::Display for Line<'_> {
     }
 }
 
-/// In quotation marks.
+/// Shows the text in quotation marks.
 impl fmt::Debug for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
     }
 }
 
-/// White space, line ends of all sorts among it, and the NUL that pads some texts.
+/// Returns whether a character is white space, including all line ends, or the NUL that pads some texts.
 fn is_space(char: char) -> bool {
     char.is_whitespace() || char == '\0'
 }
 
-/// Control characters, and those that are invisible or turn the direction of the text.
+/// Returns whether a character is a control character, invisible, or changes the direction of the text.
 fn changes_the_line(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}')
         || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The beginning of a server's text, as much as an error keeps.
+/// Truncates a server's text to the length that an error keeps.
 pub(crate) fn kept(mut text: String) -> String {
     if text.len() > KEPT {
         let end = (0..=KEPT).rev().find(|end| text.is_char_boundary(*end));

@@ -1,20 +1,20 @@
-//! What a domain migration has left out.
+//! A route that a domain migration has not created.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{AppId, RouteId};
 
-/// A route that a domain migration has not made: one under the old domain has no counterpart under the new one.
-/// If you drop the old domain, you lose what the route serves.
+/// A route that a domain migration has not created: a route under the old domain has no counterpart under the new one.
+/// If you drop the old domain, the app is no longer reachable by this route.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct MissingRoute {
-    /// Id of the app that the route is for.
+    /// The id of the route's app.
     pub app_id: AppId,
     /// The name under the new domain that has no route.
     pub domain: String,
-    /// The path below it, `/` for all.
+    /// The path; `/` for all paths.
     pub path: String,
     /// The route under the old domain.
     pub old_route: RouteId,

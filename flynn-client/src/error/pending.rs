@@ -1,4 +1,4 @@
-//! Operations that continue without their call.
+//! Operations that continue after their call has ended.
 
 use std::fmt;
 
@@ -10,10 +10,10 @@ use crate::ids::{
     ScaleRequestId,
 };
 
-/// An operation that continues at the server, or is unfinished there, after a call has failed or was dropped.
+/// An operation that continues on the server, or is unfinished there, after a call has failed or was dropped.
 ///
-/// [`Client::resume`](crate::Client::resume) takes it up again, in another program too: it is `Serialize` and
-/// `Deserialize` and holds ids alone, no secrets. Apps are named as the caller named them.
+/// [`Client::resume`](crate::Client::resume) resumes it, also in another program: it is `Serialize` and `Deserialize`,
+/// and contains only ids, no secrets. Apps are named as the caller named them.
 ///
 /// ```
 /// use flynn_client::Pending;
@@ -34,7 +34,7 @@ pub enum Pending {
         /// The release.
         release: ReleaseId,
     },
-    /// The answer to a deployment was lost: the release may be deployed, see
+    /// The answer to a deployment was lost, so the release may be deployed; see
     /// [`AppHandle::deployments`](crate::apps::AppHandle::deployments).
     PerhapsDeployed {
         /// The app.
@@ -55,25 +55,25 @@ pub enum Pending {
         app: AppRef,
         /// The release that is scaled.
         release: ReleaseId,
-        /// The request; empty on servers older than v20170309.0, which have only formations.
+        /// The request; empty on servers before v20170309.0, which have only formations.
         request: ScaleRequestId,
     },
-    /// A domain migration was accepted. It concerns the whole cluster, so it names no app.
+    /// A domain migration of the whole cluster was accepted.
     Migration {
         /// The migration.
         migration: MigrationId,
     },
-    /// The answer to a domain migration was lost: it may have begun.
+    /// The answer to a domain migration was lost, so it may have started.
     PerhapsMigrating {
         /// The new domain.
         domain: String,
     },
-    /// The answer to the creation of an app was lost: it may exist.
+    /// The answer to the creation of an app was lost, so the app may exist.
     PerhapsApp {
         /// The app's id, which the client chose.
         app: AppId,
     },
-    /// An app is being deleted, or may be when the answer was lost. Never delete it twice.
+    /// An app is being deleted, or may be if the answer was lost. Never delete it twice.
     AppDeletion {
         /// The app's id.
         app: AppId,
@@ -92,40 +92,40 @@ pub enum Pending {
         /// The job.
         job: JobId,
     },
-    /// The answer to a job's start was lost: it may run, see [`Jobs::list`](crate::jobs::Jobs::list).
+    /// The answer to a job's start was lost, so it may be running; see [`Jobs::list`](crate::jobs::Jobs::list).
     PerhapsJob {
         /// The app.
         app: AppRef,
         /// The release that it runs.
         release: ReleaseId,
-        /// What its metadata has under [`RUN_ID`](crate::jobs::RUN_ID), by which it is found.
+        /// The value of its metadata [`RUN_ID`](crate::jobs::RUN_ID), which identifies it.
         run: String,
     },
-    /// Some places under a domain have a new certificate, others still the old one, which could not be restored: plan
-    /// the [installation](crate::Client::install_certificate) again to finish.
+    /// Some places under a domain have a new certificate, and the old one could not be restored. Plan the
+    /// [installation](crate::Client::install_certificate) again to finish.
     Certificate {
         /// The domain.
         domain: String,
-        /// What has the new certificate, such as `route controller.example.com of controller`.
+        /// The places with the new certificate, such as `route controller.example.com of controller`.
         places: Vec<String>,
     },
-    /// The key is being rotated, and both keys work.
+    /// A key rotation is unfinished, and both keys work.
     KeyRotation {
-        /// True if the new key was stored: [`resume`](crate::key_rotation::RotateKey::resume) with it then, otherwise
+        /// True if the new key was stored: then [`resume`](crate::key_rotation::RotateKey::resume) with it, otherwise
         /// start again.
         stored: bool,
     },
-    /// Links of an app to resources were removed for a moment and may not have been put back.
+    /// Links of an app to resources were removed temporarily and may not have been restored.
     ResourceLinks {
         /// The app's id.
         app: AppId,
-        /// Provider and id of each resource: link those again that the app is not linked to.
+        /// The provider and id of each resource. Link the app again to those that it is not linked to.
         resources: Vec<(ProviderId, ResourceId)>,
     },
 }
 
 impl Pending {
-    /// The app that it concerns; `None` for what concerns the whole cluster.
+    /// Returns the app that it concerns; `None` for the whole cluster.
     pub fn app(&self) -> Option<AppRef> {
         match self {
             Self::Release { app, .. }
@@ -146,7 +146,7 @@ impl Pending {
     }
 }
 
-/// Ids come from the server, or from the caller.
+/// Escapes ids, which come from the server or the caller.
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = |id: &dyn AsRef<str>| Line(id.as_ref(), NAME).to_string();
@@ -156,7 +156,7 @@ impl fmt::Display for Pending {
             }
             Self::PerhapsDeployed { app, release } => write!(
                 f,
-                "release {0} may be deployed: see the deployments of app {1}",
+                "release {0} may be deployed: check the deployments of app {1}",
                 id(release),
                 id(app)
             ),
@@ -170,7 +170,7 @@ impl fmt::Display for Pending {
                 write!(f, "domain migration {} continues", id(migration))
             }
             Self::PerhapsMigrating { domain } => {
-                write!(f, "the migration to {} may have begun", id(domain))
+                write!(f, "the migration to {} may have started", id(domain))
             }
             Self::PerhapsApp { app } => write!(f, "app {} may have been created", id(app)),
             Self::AppDeletion { app } => write!(f, "the deletion of app {} continues", id(app)),
@@ -179,7 +179,7 @@ impl fmt::Display for Pending {
             }
             Self::Job { app, job } => write!(f, "job {} of app {} continues", id(job), id(app)),
             Self::PerhapsJob { app, release, .. } => {
-                write!(f, "a job of release {} of app {} may run", id(release), id(app))
+                write!(f, "a job of release {} of app {} may be running", id(release), id(app))
             }
             Self::Certificate { domain, places } => {
                 let places = places.len();

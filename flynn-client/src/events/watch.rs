@@ -1,4 +1,4 @@
-//! Where a watch of events resumes.
+//! The position of a watch of events.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
@@ -10,10 +10,9 @@ use crate::transport::EventSource;
 use crate::watch::Watch;
 use crate::watch::source::Source;
 
-/// Events across connections; made by [`Events::watch`].
+/// A stream of events that reconnects; returned by [`Events::watch`].
 ///
-/// It resumes by `Last-Event-Id`, and yields each event once, also one that was numbered before the last event and
-/// committed after it.
+/// It resumes by `Last-Event-Id` and yields each event once, including events that the server commits out of order.
 pub type EventWatch = Watch<EventCursor>;
 
 impl EventWatch {
@@ -21,7 +20,7 @@ impl EventWatch {
         Self::new(EventCursor { events, seen: Seen::default() })
     }
 
-    /// Starts after this event, where an earlier watch ended.
+    /// Starts after this event, for example where an earlier watch ended.
     pub fn after(self, id: i64) -> Self {
         self.with(|cursor| {
             cursor.seen.insert(id);
@@ -45,7 +44,7 @@ impl Source for EventCursor {
 
     async fn connect(&mut self, idle: Duration) -> Result<EventSource<Event>, Error> {
         if self.seen.first.is_none() && !self.events.wants_past() {
-            // A place to resume from, should the connection break before its first event.
+            // The position to resume from if the connection is lost before its first event.
             let newest = self.events.client.events().count(1).list().await?;
             if let Some(event) = newest.first().filter(|event| event.id > 0) {
                 self.seen.insert(event.id);
@@ -65,10 +64,10 @@ impl Source for EventCursor {
     }
 }
 
-/// The last events seen, by their ids.
+/// The ids of the last events seen.
 ///
-/// Order alone does not tell a duplicate: the server numbers events when they are written and sends them when they are
-/// committed, so 8 can come before 7. An event that is numbered far below the newest is a repetition.
+/// The order does not show duplicates: the server numbers events when it writes them and sends them when it commits
+/// them, so 8 can come before 7. An event with an id far below the newest one is a duplicate.
 #[derive(Default)]
 struct Seen {
     first: Option<i64>,
@@ -77,12 +76,12 @@ struct Seen {
 }
 
 impl Seen {
-    /// How far below the newest an event is old: as many as a server lets a reader fall behind.
+    /// An event this far below the newest one is old. This is the number of events that a reader may fall behind.
     const OLD: i64 = 1000;
-    /// How far an event may be numbered below one that was committed before it.
+    /// The largest distance of an id below one that was committed earlier.
     const LATE: i64 = 32;
 
-    /// Remembers an event; false when it was seen before.
+    /// Records an event. Returns false if it was seen before.
     fn insert(&mut self, id: i64) -> bool {
         let newest = self.newest.map_or(id, |newest| newest.max(id));
         let oldest = newest.saturating_sub(Self::OLD);
@@ -97,8 +96,8 @@ impl Seen {
         true
     }
 
-    /// The event to resume after: before the newest, since one below it may have been committed while nobody listened,
-    /// but not before the first.
+    /// Returns the event to resume after. It is before the newest one, since an event below that may have been
+    /// committed without a connection, but not before the first one.
     fn resume(&self) -> Option<i64> {
         self.newest.map(|newest| newest.saturating_sub(Self::LATE)).max(self.first)
     }

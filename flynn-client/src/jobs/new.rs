@@ -1,4 +1,4 @@
-//! Running a one-off job.
+//! Runs one-off jobs.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::json::{is_default, is_false, null_is_default};
 use crate::releases::{Release, ResourceLimit};
 use crate::transport::{Deadline, Repeat, Request, Spec, operation, upgrade};
 
-/// A new one-off job, as it is sent; [`Jobs::run`](crate::jobs::Jobs::run) makes one.
+/// A new one-off job in its JSON form; see [`Jobs::run`](crate::jobs::Jobs::run).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -23,7 +23,7 @@ pub struct NewJob {
     /// The release that it runs.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
-    /// Artifacts instead of the release's.
+    /// The artifacts to run instead of the release's.
     #[serde(
         rename = "artifacts",
         deserialize_with = "null_is_default",
@@ -33,10 +33,10 @@ pub struct NewJob {
     /// Sets the release's variables.
     #[serde(skip_serializing_if = "is_false")]
     pub release_env: bool,
-    /// Program and arguments.
+    /// The program and its arguments.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
-    /// Its own variables.
+    /// Additional variables.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "is_default")]
     pub env: Env,
     /// Metadata.
@@ -57,25 +57,25 @@ pub struct NewJob {
     /// Limits by name, see [`ProcessType::resources`](crate::releases::ProcessType::resources).
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, ResourceLimit>,
-    /// Where it may be placed: `background`, `system` or `user`.
+    /// The partition of the host: `background`, `system` or `user`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub partition: String,
     /// Profiles, such as `zfs`.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub profiles: Vec<String>,
-    /// The process type whose mounts it gets.
+    /// The process type whose mounts it uses.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub mounts_from: String,
 }
 impl Jobs {
-    /// Runs a program with the current release and its variables: `POST /apps/:a/jobs`. Detached by default;
+    /// Runs a program in the current release with its variables: `POST /apps/:a/jobs`. The job is detached by default;
     /// [`attached`](RunJob::attached) connects its input and output.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app or the release does not exist. When the answer
-    /// was lost ([`Error::may_have_acted`]), the job is looked for by its metadata [`RUN_ID`]. A detached job that is
-    /// found is returned. Otherwise [`Error::pending`] is [`Pending::Job`] for an attached job, which runs without its
-    /// input and output, and [`Pending::PerhapsJob`] for a job that is not found.
+    /// was lost ([`Error::may_have_acted`]), the client looks for the job by its metadata [`RUN_ID`]. If it finds a
+    /// detached job, it returns it. For an attached job, which runs without its input and output, [`Error::pending`] is
+    /// [`Pending::Job`]; for a job that is not found, it is [`Pending::PerhapsJob`].
     pub fn run<A: Into<String>>(&self, args: impl IntoIterator<Item = A>) -> RunJob {
         RunJob {
             app: self.app.clone(),
@@ -90,10 +90,10 @@ impl Jobs {
     }
 }
 
-/// Runs a one-off job; made by [`Jobs::run`].
+/// Runs a one-off job; returned by [`Jobs::run`].
 ///
-/// It returns the job as the server accepted it, with ids, release and arguments; state and times are empty.
-/// [`Jobs::wait`] waits for its end.
+/// Awaiting it returns the job as the server accepted it, with ids, release and arguments; state and times are empty.
+/// Use [`Jobs::wait`] to wait until it ends.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct RunJob {
@@ -104,13 +104,13 @@ pub struct RunJob {
 }
 
 impl RunJob {
-    /// Runs another release than the current one.
+    /// Runs this release instead of the current one.
     pub fn release(mut self, id: impl Into<ReleaseId>) -> Self {
         self.job.release_id = id.into();
         self
     }
 
-    /// Sets the release's variables for the job, or not; on by default.
+    /// Sets whether the job gets the release's variables; on by default.
     pub fn release_env(mut self, set: bool) -> Self {
         self.job.release_env = set;
         self
@@ -128,7 +128,7 @@ impl RunJob {
         self
     }
 
-    /// Gives it a terminal of this size.
+    /// Attaches a terminal of this size.
     pub fn tty(mut self, lines: u16, columns: u16) -> Self {
         self.job.tty = true;
         self.job.lines = lines;
@@ -142,31 +142,32 @@ impl RunJob {
         self
     }
 
-    /// Runs this artifact instead of the release's; further ones are layers above it. Servers of 2016 ignore it.
+    /// Runs this artifact instead of the release's. Further calls add layers above it. Servers of 2016 ignore it.
     pub fn artifact(mut self, id: impl Into<ArtifactId>) -> Self {
         self.job.artifact_ids.push(id.into());
         self
     }
 
-    /// Sets the share of a host that it runs in: `background`, `system` or `user`. Servers without shares ignore it.
+    /// Sets the partition of the host that it runs in: `background`, `system` or `user`. Servers without partitions
+    /// ignore it.
     pub fn partition(mut self, name: impl Into<String>) -> Self {
         self.job.partition = name.into();
         self
     }
 
-    /// Gives it a privilege: `zfs`, `kvm` or `loop`. Servers without privileges ignore it.
+    /// Adds a privileged profile: `zfs`, `kvm` or `loop`. Servers without profiles ignore it.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.job.profiles.push(name.into());
         self
     }
 
-    /// Gives it the mounts of a process type.
+    /// Uses the mounts of a process type.
     pub fn mounts_from(mut self, process: impl Into<String>) -> Self {
         self.job.mounts_from = process.into();
         self
     }
 
-    /// Sends its output to the app's log, or not. By default only detached jobs do.
+    /// Sets whether its output goes to the app's log. By default, only that of detached jobs does.
     pub fn log(mut self, log: bool) -> Self {
         self.log = Some(log);
         self
@@ -213,7 +214,8 @@ impl RunJob {
 
 operation!(RunJob => Job);
 
-/// The metadata by which a job is found when the answer to its start is lost. [`Jobs::run`] sets it to a random UUID.
+/// The key of the metadata that identifies a job if the answer to its start is lost. [`Jobs::run`] sets it to a random
+/// UUID.
 pub const RUN_ID: &str = "flynn-client.run";
 
 /// The start of a job, whose answer may be lost.
@@ -230,7 +232,7 @@ impl Start {
     }
 }
 
-/// How often a job is looked for: it is recorded when its host reports it.
+/// The number of times to look for a job, which is recorded only when its host reports it.
 const LOOKS: u32 = 5;
 
 /// Looks for the job with this [`RUN_ID`].
@@ -247,10 +249,10 @@ pub(crate) async fn lost(jobs: &Jobs, run: &str, deadline: Deadline) -> Option<J
     }
 }
 
-/// Starts programs in the images that a git push makes. Servers of 2016 add it, later ones do not.
+/// Starts programs in the images that a git push creates. Servers of 2016 add it to the command; later ones do not.
 const RUNNER: &str = "/runner/init";
 
-/// Runs a job attached; made by [`RunJob::attached`].
+/// Runs a job attached; returned by [`RunJob::attached`].
 #[derive(Clone, Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct RunAttached {
@@ -259,16 +261,15 @@ pub struct RunAttached {
     timeout: Option<Duration>,
 }
 
-/// How long the first frame of input is held back: 5 ms were always enough.
+/// The delay of the first frame of input. In tests, 5 ms was always enough.
 const HOLD: Duration = Duration::from_millis(20);
 
 impl RunAttached {
-    /// Holds back the first input (data, its end, a signal, a resize) for this long after the job was attached;
-    /// 20 ms by default, zero sends it at once.
+    /// Delays the first input (data, its end, a signal, a resize) by this time after the job is attached; 20 ms by
+    /// default. Zero sends it at once.
     ///
-    /// Controllers discard what arrives together with the request, and the job then reads the end of its input.
-    /// Of jobs that were written to at once, 1 to 33 % lost their input that way; with 5 ms none did. Output is not
-    /// affected and not delayed.
+    /// Controllers discard input that arrives together with the request, and the job then reads the end of its input.
+    /// Without a delay, 1 to 33 % of the jobs lost their input that way; with 5 ms, none did. Output is not delayed.
     pub fn hold_input(mut self, time: Duration) -> Self {
         self.hold = time;
         self

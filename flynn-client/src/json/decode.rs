@@ -1,4 +1,4 @@
-//! Decoding of answers: strict about shapes, bounded in what it builds.
+//! Decodes answers: strict about shapes, and with limits.
 
 use std::cell::Cell;
 use std::fmt;
@@ -12,14 +12,14 @@ use serde::de::{
 
 use crate::error::{Error, ErrorKind};
 
-/// Objects of a list that are decoded unless the client's builder says otherwise.
+/// The default limit of objects in a list.
 pub(crate) const LIST: usize = 100_000;
 
-/// Objects of all depths that are decoded for each object that a list may have.
+/// The limit of objects at all depths, as a multiple of the limit of a list.
 const NESTED: usize = 10;
 
-/// Decodes a whole document. `list` is how many objects a list may have; objects of all depths are bounded by
-/// ten times as many, since an empty one takes 3 bytes of text and hundreds of memory.
+/// Decodes a whole document. `list` is the limit of objects in a list. The limit of objects at all depths is ten times
+/// that, since an empty object takes 3 bytes of text but hundreds of bytes of memory.
 pub(crate) fn decode<T: DeserializeOwned>(text: &[u8], list: usize) -> Result<T, Error> {
     with(text, list, Strict(PhantomData))
 }
@@ -32,7 +32,7 @@ pub(crate) fn decode_object<T: DeserializeOwned>(text: &[u8], list: usize) -> Re
     decode(text, list)
 }
 
-/// Decodes an answer that is a list of objects; `null` is an empty one.
+/// Decodes an answer that is a list of objects; `null` is an empty list.
 pub(crate) fn decode_list<T: DeserializeOwned>(text: &[u8], list: usize) -> Result<Vec<T>, Error> {
     let is_too_long = Cell::new(false);
     let seed = List { most: list, is_too_long: &is_too_long, item: PhantomData };
@@ -63,12 +63,12 @@ fn too_large(what: &str) -> Error {
     Error::new(ErrorKind::TooLarge, format!("{what}; see `ClientBuilder::max_list_length`"))
 }
 
-/// Returns whether a text holds more objects, of all depths. The first two conditions are quick and decide as a rule.
+/// Returns whether a text has more objects at all depths. The first two conditions are quick and usually suffice.
 fn has_more_objects_than(text: &[u8], most: usize) -> bool {
     text.len() / 2 > most && memchr_iter(b'{', text).count() > most && objects(text) > most
 }
 
-/// The braces that open outside of strings.
+/// Counts the opening braces outside strings.
 fn objects(text: &[u8]) -> usize {
     let (mut count, mut is_string, mut escaped) = (0, false, None);
     for at in memchr3_iter(b'{', b'"', b'\\', text) {
@@ -84,8 +84,8 @@ fn objects(text: &[u8]) -> usize {
     count
 }
 
-/// serde's own message quotes values ("invalid type: string \"...\""), which can be secrets: only the
-/// position and the sort of fault are told.
+/// Describes an error by its position and category. serde's own message quotes values ("invalid type: string \"...\""),
+/// which can be secrets.
 fn decode_error(error: &serde_json::Error, text: &[u8]) -> Error {
     let what = match error.classify() {
         serde_json::error::Category::Data => "JSON of another shape than expected",
@@ -108,7 +108,7 @@ fn decode_error(error: &serde_json::Error, text: &[u8]) -> Error {
     )
 }
 
-/// What a body is that does not even begin like JSON, such as the page of a proxy.
+/// Describes a body that does not even start like JSON, such as the page of a proxy.
 pub(crate) fn not_json(body: &[u8]) -> Option<&'static str> {
     match body.trim_ascii_start() {
         [b'<', ..] => Some("HTML"),
@@ -119,7 +119,7 @@ pub(crate) fn not_json(body: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Decodes a `T`, and takes no array for a struct.
+/// Decodes a `T`, but does not accept an array for a struct.
 struct Strict<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Strict<T> {
@@ -130,8 +130,8 @@ impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Strict<T> {
     }
 }
 
-/// A deserializer that gives structs from JSON objects alone. serde would fill one from an array as well, its
-/// fields in order.
+/// A deserializer that decodes structs only from JSON objects. serde would also accept an array with the fields in
+/// order.
 struct NoArrays<D>(D);
 
 macro_rules! forward {
@@ -213,10 +213,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for NoArrays<D> {
     }
 }
 
-/// Decodes a list of at most so many objects.
+/// Decodes a list of limited length.
 struct List<'a, T> {
     most: usize,
-    /// Set when there were more.
+    /// Set if there were more objects.
     is_too_long: &'a Cell<bool>,
     item: PhantomData<T>,
 }

@@ -1,4 +1,4 @@
-//! Where a watch of a log resumes.
+//! The position of a watch of a log.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::transport::{Connect, EventSource};
 use crate::watch::Watch;
 use crate::watch::source::Source;
 
-/// An item of a log that is watched.
+/// An item of a watched log.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum LogItem {
     /// A line.
     Line(LogLine),
-    /// Lines may be missing here: the last one before the break was not among those that the server still had.
+    /// Lines may be missing here: the server no longer had the last line before the interruption.
     Gap(Gap),
 }
 
@@ -28,11 +28,11 @@ pub enum LogItem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// When the last line before the gap was written.
+    /// The time of the last line before the gap.
     pub after: Option<Timestamp>,
 }
 
-/// A log across connections; made by [`ReadLog::watch`].
+/// A log stream that reconnects; returned by [`ReadLog::watch`].
 pub type LogWatch = Watch<LogCursor>;
 
 impl LogWatch {
@@ -40,8 +40,8 @@ impl LogWatch {
         Self::new(LogCursor { log, overlap: OVERLAP, last: None, held: None })
     }
 
-    /// How many old lines a new connection asks for to find the last line again; 1,000 by default. More lines than
-    /// that between two connections are a [`Gap`].
+    /// Sets the number of old lines that a new connection reads to find the last line again; 1,000 by default. If more
+    /// lines were written between two connections, the watch reports a [`Gap`].
     pub fn overlap(self, lines: u32) -> Self {
         self.with(|cursor| cursor.overlap = lines.max(1))
     }
@@ -49,10 +49,10 @@ impl LogWatch {
 
 const OVERLAP: u32 = 1000;
 
-/// How long a new connection may be silent before the last line counts as gone from the log.
+/// The silence of a new connection after which the last line is considered gone from the log.
 const SETTLES_AFTER: Duration = Duration::from_secs(2);
 
-/// What the server wraps lines in.
+/// The server's wrapper of a line.
 #[derive(Deserialize)]
 pub struct Chunk {
     #[serde(default)]
@@ -61,7 +61,7 @@ pub struct Chunk {
     pub(super) data: Option<LogLine>,
 }
 
-/// What tells a line from others.
+/// The fields that identify a line.
 #[derive(PartialEq)]
 struct Mark {
     time: Option<Timestamp>,
@@ -86,7 +86,7 @@ pub struct LogCursor {
     log: ReadLog,
     overlap: u32,
     last: Option<Mark>,
-    /// Lines of a new connection, until the last line is among them.
+    /// The buffered lines of a new connection, until the last line is found.
     held: Option<Vec<LogLine>>,
 }
 
@@ -119,7 +119,7 @@ impl Source for LogCursor {
         let Some(line) = chunk.data else { return };
         let Some(held) = &mut self.held else { return self.give(line, items) };
         if self.last.as_ref() == Some(&Mark::of(&line)) {
-            // Everything up to here was seen before the break.
+            // Everything up to here was seen before the interruption.
             self.held = None;
             return;
         }

@@ -1,4 +1,4 @@
-//! Releases made from the current one.
+//! Changes of the current release.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,10 +22,11 @@ use crate::release_diff::rebase;
 use crate::transport::{Deadline, Request, Spec, operation};
 
 impl AppHandle {
-    /// Changes the current release: reads it, applies the changes, creates one release, deploys it and waits.
+    /// Changes the current release: reads it, applies the changes, creates a new release, deploys it and waits for the
+    /// deployment.
     ///
-    /// Fields that you do not name stay as they are, those that this crate does not know included. When nothing
-    /// differs, nothing is created. An app without a release starts with an empty one.
+    /// Fields that you do not name stay unchanged, including fields that this crate does not know. If nothing changes,
+    /// nothing is created. An app without a release starts with an empty one.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -47,20 +48,20 @@ impl AppHandle {
     /// ```
     ///
     /// # Two writers
-    /// The server has no compare-and-set. When another release was deployed since the current one was read, the server
-    /// tells so when it accepts the deployment, and the changes are applied to that release and deployed again, three
-    /// times at most. When both writers changed the same field, the result is a conflict.
-    /// [`if_release`](ChangeRelease::if_release) refuses any other release beforehand, and
-    /// [`after_running`](ChangeRelease::after_running) waits for a running deployment instead of failing.
+    /// The server has no compare-and-set. If another release was deployed after the current one was read, the server
+    /// reports that when it accepts the deployment. The changes are then applied to that release and deployed again, at
+    /// most three times. If both writers changed the same field, the call fails with a conflict. With
+    /// [`if_release`](ChangeRelease::if_release), it fails if any other release is the current one. With
+    /// [`after_running`](ChangeRelease::after_running), it waits for a running deployment instead of failing.
     ///
     /// # Errors
     /// - [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
-    /// - [`Validation`](crate::ErrorKind::Validation) for an empty variable name or an unknown process type.
-    /// - [`ErrorKind::DeploymentInProgress`] while the app is being deployed; nothing has changed then.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an empty variable name or an unknown process type.
+    /// - [`ErrorKind::DeploymentInProgress`] while the app is being deployed. Nothing has changed.
     /// - [`ErrorKind::Conflict`] if another writer changed the same fields: [`Error::conflicting_changes`] has both
     ///   diffs, and [`Error::pending`] the other release.
-    /// - Returns the errors of the deployment. Once the release is created, [`Error::pending`] names it, and once the
-    ///   deployment is accepted, the deployment.
+    /// - The errors of the deployment. After the release was created, [`Error::pending`] names it; after the deployment
+    ///   was accepted, it names the deployment.
     pub fn change_release(&self) -> ChangeRelease {
         ChangeRelease {
             app: self.clone(),
@@ -76,12 +77,12 @@ impl AppHandle {
 
 type OnStep = Arc<dyn Fn(&DeploymentEvent) + Send + Sync>;
 
-/// Changes the current release; made by [`AppHandle::change_release`].
+/// Changes the current release; returned by [`AppHandle::change_release`].
 #[derive(Clone)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ChangeRelease {
     app: AppHandle,
-    /// In order.
+    /// The edits, in order.
     edits: Vec<Edit>,
     if_release: Option<ReleaseId>,
     after_running: bool,
@@ -95,9 +96,9 @@ pub struct ChangeRelease {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ReleaseChange {
-    /// The new release; `None` when nothing had to change.
+    /// The new release; `None` if nothing had to change.
     pub release: Option<Release>,
-    /// Its deployment, which has ended; `None` when nothing had to change or nothing was deployed.
+    /// The finished deployment; `None` if nothing was deployed.
     pub deployment: Option<Deployment>,
     /// The fields that changed.
     pub diff: ReleaseDiff,
@@ -134,7 +135,7 @@ impl ChangeRelease {
         self.edit(Edit::ReplaceEnv(None)).set_env(None, env)
     }
 
-    /// Sets environment variables of a process type, which win over the app's, and keeps the others.
+    /// Sets environment variables of a process type, which override the app's, and keeps the others.
     pub fn process_env<K: Into<String>, V: Into<String>>(
         self,
         process_type: impl Into<String>,
@@ -168,13 +169,13 @@ impl ChangeRelease {
         self.edit(Edit::Meta(key.into(), None))
     }
 
-    /// Adds a process type or replaces it as a whole. The service of its ports is named `<app>-<process type>` where
-    /// it has no name.
+    /// Adds a process type, or replaces it as a whole. If the service of its ports has no name, it is named
+    /// `<app>-<process type>`.
     pub fn process(self, process_type: impl Into<String>, process: ProcessType) -> Self {
         self.edit(Edit::Process(process_type.into(), Some(Box::new(process))))
     }
 
-    /// Replaces program and arguments of a process type and keeps everything else of it.
+    /// Replaces the program and arguments of a process type and keeps its other settings.
     pub fn args<A: Into<String>>(
         self,
         process_type: impl Into<String>,
@@ -189,20 +190,20 @@ impl ChangeRelease {
         self.edit(Edit::Process(process_type.into(), None))
     }
 
-    /// Refuses with a conflict, before anything is created, when another release is the current one.
+    /// Fails with a conflict before anything is created, if another release is the current one.
     pub fn if_release(mut self, id: impl Into<ReleaseId>) -> Self {
         self.if_release = Some(id.into());
         self
     }
 
-    /// Waits for a running deployment of the app to end, and then changes what it has deployed. It also merges the
-    /// releases of other writers for as long as they deploy, and not three times at most.
+    /// Waits until a running deployment of the app has ended, and then changes the release that it has deployed. Also
+    /// merges the releases of other writers as often as necessary, instead of at most three times.
     pub fn after_running(mut self) -> Self {
         self.after_running = true;
         self
     }
 
-    /// Creates the release and does not deploy it.
+    /// Creates the release without deploying it.
     pub fn without_deploying(mut self) -> Self {
         self.deploys = false;
         self
@@ -214,7 +215,7 @@ impl ChangeRelease {
         self
     }
 
-    /// Reads the current release and returns what would change. Creates nothing.
+    /// Reads the current release and returns the changes. Creates nothing.
     pub fn preview(&self) -> Request<ReleasePreview> {
         preview::preview(self.clone())
     }
@@ -250,9 +251,9 @@ impl ChangeRelease {
     }
 }
 
-/// How often a change is applied to the release of another writer.
+/// The maximum number of merges with releases of other writers.
 const MERGES: u32 = 3;
-/// As [`MERGES`], for a caller who is willing to wait for others.
+/// Like [`MERGES`], for a caller that is willing to wait for others.
 const PATIENT_MERGES: u32 = 100;
 
 impl ChangeRelease {
@@ -261,7 +262,7 @@ impl ChangeRelease {
         self.name_services(deadline).await?;
         let mut base = self.current(deadline).await?;
         if let Some(wanted) = self.if_release.take().filter(|wanted| *wanted != base.id) {
-            let message = format!("the current release is {}, and not {wanted}", base.id);
+            let message = format!("the current release is {}, not {wanted}", base.id);
             return Err(Error::new(ErrorKind::Conflict, message));
         }
         let mut document = self.apply(&base.document)?;
@@ -271,7 +272,7 @@ impl ChangeRelease {
             if diff.is_empty() {
                 return Ok(ReleaseChange::default());
             }
-            // A release that cannot be deployed now would be left behind.
+            // Do not create a release that cannot be deployed now.
             let mut running = None;
             if self.deploys {
                 running = deployments::under_way(&self.app, deadline).await.ok().flatten();
@@ -310,14 +311,14 @@ impl ChangeRelease {
                     merges += 1;
                     let combined = self.merge(&base, &document, replaced, merges, deadline).await?;
                     if ReleaseDiff::between(&document, &combined).is_empty() {
-                        // It has all of the other one already, so nothing was lost.
+                        // It already contains all changes of the other one, so nothing was lost.
                         let (release, deployment) = (Some(release), Some(deployment));
                         return Ok(ReleaseChange { release, deployment, diff });
                     }
-                    // Writers that wait for the same deployment would overtake each other for ever.
+                    // Writers that wait for the same deployment would overtake each other forever.
                     let pause = fastrand::u64(0..20 << merges.min(5));
                     deadline.pause(Duration::from_millis(pause)).await?;
-                    // Other writers have read what this one has just deployed.
+                    // Other writers have read the release that this one has just deployed.
                     base = Base {
                         id: release.id,
                         document: std::mem::replace(&mut document, combined),
@@ -327,7 +328,7 @@ impl ChangeRelease {
         }
     }
 
-    /// Applies the change to the release of another writer, which it has replaced.
+    /// Applies the change to the release of another writer that this change has replaced.
     async fn merge(
         &self,
         base: &Base,
@@ -398,7 +399,7 @@ impl ChangeRelease {
         if let Some(document) = document::read(client, self.app.release_spec(), deadline).await? {
             return Ok(Base::of(document));
         }
-        // No release yet, or no such app.
+        // No release yet, or the app does not exist.
         let app = self.app.get().within(deadline).await?;
         let document = Document::from_iter([("app_id".to_owned(), json!(app.id))]);
         Ok(Base { id: ReleaseId::default(), document })
@@ -413,7 +414,7 @@ impl ChangeRelease {
         Ok(document)
     }
 
-    /// Starts the deployment; `None` when another one ran and was waited for.
+    /// Starts the deployment. Returns `None` after waiting for another one.
     async fn start(
         &self,
         release: &ReleaseId,
@@ -435,7 +436,7 @@ impl ChangeRelease {
         }
     }
 
-    /// Waits until another deployment has ended, well or not.
+    /// Waits until another deployment has ended, successfully or not.
     async fn wait_out(
         &self,
         running: DeploymentId,
@@ -444,7 +445,7 @@ impl ChangeRelease {
     ) -> Result<(), Error> {
         let app = self.app.app.clone();
         if !(self.after_running || waits) {
-            let message = "nothing has changed; wait for the running deployment to end, or use `after_running`";
+            let message = "nothing has changed; wait until the running deployment has ended, or use `after_running`";
             return Err(Error::new(ErrorKind::DeploymentInProgress, message)
                 .with_pending(Pending::Deployment { app, deployment: running }));
         }

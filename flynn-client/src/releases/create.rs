@@ -1,4 +1,4 @@
-//! Creating a release, also when the answer is lost.
+//! Creates releases, and finds them again if the answer is lost.
 
 use serde_json::{Value, json};
 
@@ -10,10 +10,10 @@ use crate::error::Error;
 use crate::transport::{Deadline, Repeat, Request, Spec};
 
 impl Releases {
-    /// Creates a release: `POST /releases`. It runs nowhere until it is deployed.
+    /// Creates a release: `POST /releases`. It does not run until it is deployed.
     ///
-    /// When the answer is lost, the release is looked for in the list of all releases. One with the same content is
-    /// returned: releases never change, so it is as good.
+    /// If the answer is lost, looks for the release in the list of all releases and returns one with the same content.
+    /// Since releases are immutable, it is equivalent.
     ///
     /// # Errors
     /// Fails with [`Server`](crate::ErrorKind::Server) if the app or an artifact does not exist (500, with `retry:

@@ -1,4 +1,4 @@
-//! Changes of a release's document.
+//! Edits of a release's document.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::ids::{ArtifactId, ReleaseId};
 #[derive(Clone)]
 pub(super) enum Edit {
     Artifacts(Vec<ArtifactId>),
-    /// Sets, or removes with `None`; of the release or of a process type.
+    /// Sets a variable of the release or of a process type, or removes it with `None`.
     Env(Option<String>, String, Option<String>),
     ReplaceEnv(Option<String>),
     Meta(String, Option<String>),
@@ -21,18 +21,18 @@ pub(super) enum Edit {
 
 /// The release that a change starts from.
 pub(super) struct Base {
-    /// Empty when the app has no release.
+    /// The id; empty if the app has no release.
     pub(super) id: ReleaseId,
     pub(super) document: Document,
 }
 
 impl Base {
-    /// Drops what the server sets itself. `entrypoint` and `cmd` would be worked into `args` a second time.
+    /// Drops the fields that the server sets. The server would merge `entrypoint` and `cmd` into `args` again.
     pub(super) fn of(mut document: Document) -> Self {
         let id = document.remove("id").and_then(|id| Some(id.as_str()?.into()));
         document.remove("created_at");
         if document.contains_key("artifacts") {
-            // The first of them again, for old clients.
+            // The first artifact again, for old clients.
             document.remove("artifact");
         }
         let processes = document.get_mut("processes").and_then(Value::as_object_mut);
@@ -45,7 +45,7 @@ impl Base {
 }
 
 impl Edit {
-    /// What it changes, for `Debug`.
+    /// Returns the name of the changed field, for `Debug`.
     pub(super) fn name(&self) -> &str {
         match self {
             Self::Artifacts(_) => "artifacts",
@@ -100,7 +100,7 @@ fn holder<'a>(
         .ok_or_else(|| Error::invalid_input(format!("the release has no process type {name:?}")))
 }
 
-/// Sets a member of a map in a document, or removes it. A map that becomes empty goes.
+/// Sets a member of a map in a document, or removes it. Removes an empty map.
 fn set(document: &mut Document, field: &str, name: &str, value: Option<&str>) {
     if let Some(value) = value {
         let member = Document::from_iter([(name.to_owned(), value.into())]);

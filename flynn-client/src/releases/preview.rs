@@ -1,4 +1,4 @@
-//! What a change of a release would do.
+//! A preview of a change of a release.
 
 use serde_json::Value;
 
@@ -6,13 +6,13 @@ use super::{ChangeRelease, Release, ReleaseDiff};
 use crate::error::{Error, ErrorKind};
 use crate::transport::Request;
 
-/// What a [`ChangeRelease`] would do; made by [`ChangeRelease::preview`].
+/// The preview of a [`ChangeRelease`]; see [`ChangeRelease::preview`].
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ReleasePreview {
     /// The fields that change.
     pub diff: ReleaseDiff,
-    /// The release as it would be created, without an id.
+    /// The release that would be created, without an id.
     pub release: Release,
 }
 
@@ -26,7 +26,7 @@ pub(super) fn preview(mut change: ChangeRelease) -> Request<ReleasePreview> {
         let document = change.apply(&base.document)?;
         let diff = ReleaseDiff::between(&base.document, &document);
         let release = serde_json::from_value(Value::Object(document)).map_err(|_| {
-            Error::new(ErrorKind::Decode, "the current release has a shape that is not known")
+            Error::new(ErrorKind::Decode, "the current release has an unknown shape")
         })?;
         Ok(ReleasePreview { diff, release })
     });

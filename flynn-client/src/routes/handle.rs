@@ -1,4 +1,4 @@
-//! One route, whatever the app.
+//! One route of any app.
 
 use super::{AppRoutes, Route, UpdateRoute, check};
 use crate::client::Client;
@@ -6,10 +6,10 @@ use crate::error::{Error, ErrorKind};
 use crate::ids::RouteId;
 use crate::transport::{Deadline, Request};
 
-/// One route, by its id alone; made by [`Client::route`]. Making it sends nothing.
+/// One route, by its id only; returned by [`Client::route`]. Creating the handle sends nothing.
 ///
 /// The server reads and changes a route only under its app. Each call therefore looks for the app first, in the list
-/// of all routes. When you know the app, use [`AppHandle::routes`](crate::apps::AppHandle::routes).
+/// of all routes. If you know the app, use [`AppHandle::routes`](crate::apps::AppHandle::routes).
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -29,7 +29,7 @@ pub struct RouteHandle {
 }
 
 impl Client {
-    /// One route, whatever the app, by its id with the type (`http/UUID`). Sends nothing.
+    /// Accesses one route of any app, by its id with the type (`http/UUID`). Sends nothing.
     pub fn route(&self, id: impl Into<RouteId>) -> RouteHandle {
         RouteHandle { client: self.clone(), id: id.into() }
     }
@@ -39,14 +39,14 @@ impl RouteHandle {
     /// Reads the route.
     ///
     /// # Errors
-    /// Fails with [`NotFound`](ErrorKind::NotFound) if there is no such route, with
+    /// Fails with [`NotFound`](ErrorKind::NotFound) if the route does not exist, and with
     /// [`InvalidInput`](ErrorKind::InvalidInput) for an id without its type.
     pub fn get(&self) -> Request<Route> {
         let route = self.clone();
         Request::steps("route(..).get()", |deadline| async move { route.find(deadline).await })
     }
 
-    /// Reads the route, or `None` when there is no such route.
+    /// Reads the route, or `None` if it does not exist.
     ///
     /// # Errors
     /// Fails with [`InvalidInput`](ErrorKind::InvalidInput) for an id without its type.
@@ -58,11 +58,11 @@ impl RouteHandle {
         })
     }
 
-    /// Changes the route as [`AppRoutes::update`] does.
+    /// Changes the route; see [`AppRoutes::update`].
     ///
     /// # Errors
-    /// Fails as [`AppRoutes::update`] does, and with [`InvalidInput`](ErrorKind::InvalidInput) for a route that belongs
-    /// to no app.
+    /// Returns the errors of [`AppRoutes::update`], and [`InvalidInput`](ErrorKind::InvalidInput) for a route that does
+    /// not belong to an app.
     pub fn update(&self) -> UpdateRoute {
         UpdateRoute::new(&self.client, None, self.id.clone())
     }
@@ -70,8 +70,8 @@ impl RouteHandle {
     /// Deletes the route.
     ///
     /// # Errors
-    /// Fails as [`AppRoutes::delete`] does, and with [`InvalidInput`](ErrorKind::InvalidInput) for a route that belongs
-    /// to no app.
+    /// Returns the errors of [`AppRoutes::delete`], and [`InvalidInput`](ErrorKind::InvalidInput) for a route that does
+    /// not belong to an app.
     pub fn delete(&self) -> Request<()> {
         let route = self.clone();
         Request::steps("route(..).delete()", |deadline| async move {
@@ -87,10 +87,11 @@ impl RouteHandle {
         })
     }
 
-    /// The routes of the app that owns it.
+    /// Returns the routes of the app that owns it.
     pub(super) async fn siblings(&self, deadline: Deadline) -> Result<AppRoutes, Error> {
         let app = self.find(deadline).await?.app_id().ok_or_else(|| {
-            let message = format!("the route {} belongs to no app and cannot be changed", self.id);
+            let message =
+                format!("the route {} does not belong to an app and cannot be changed", self.id);
             Error::invalid_input(message)
         })?;
         Ok(self.client.app(app).routes())

@@ -1,4 +1,4 @@
-//! Making a route.
+//! Creates routes.
 
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ pub struct NewRoute {
 }
 
 impl NewRoute {
-    /// A route for this domain.
+    /// Creates a route for this domain.
     pub fn http(domain: impl Into<String>) -> Self {
         Self {
             kind: RouteType::Http,
@@ -48,34 +48,35 @@ impl NewRoute {
         }
     }
 
-    /// A route for a port, which the server picks unless you set [`port`](Self::port).
+    /// Creates a route for a port. The server picks the port unless you set it with [`port`](Self::port).
     pub fn tcp() -> Self {
         Self { kind: RouteType::Tcp, drain_backends: true, ..Self::default() }
     }
 
-    /// Sets the service; `<app>-web` by default. The server accepts one that does not exist, and the route answers 503.
+    /// Sets the service; `<app>-web` by default. The server accepts a service that does not exist, and the route then
+    /// answers 503.
     pub fn service(mut self, service: impl Into<String>) -> Self {
         self.service = service.into();
         self
     }
 
-    /// The port of a TCP route.
+    /// Sets the port of a TCP route.
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
         self
     }
 
-    /// Sets the path, a prefix; the domain needs a route for `/` first.
+    /// Sets the path prefix. The domain needs a route for `/` first.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// Sets certificate (PEM, leaf first) and private key (PEM). The server checks that they belong together, but not
-    /// the chain, the names or the dates.
+    /// Sets the certificate (PEM, leaf first) and the private key (PEM). The server checks that they belong together,
+    /// but not the chain, the names or the dates.
     ///
-    /// Both are sent as they are. Go's PEM reader on the server accepts no byte order mark, no indentation and no CR
-    /// line ends: pass canonical PEM, which `Bundle::to_pem` and `PrivateKey::secret_pem` of the crate `flynn-tls` write
+    /// Both are sent unchanged. Go's PEM reader on the server does not accept a byte order mark, indentation or CR line
+    /// ends, so pass canonical PEM: `Bundle::to_pem` and `PrivateKey::secret_pem` of the crate `flynn-tls` create it
     /// from any file.
     pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
         self.certificate =
@@ -83,47 +84,50 @@ impl NewRoute {
         self
     }
 
-    /// Has the cluster obtain a certificate for this domain by ACME and renew it (the fork). It wins over
+    /// Makes the cluster obtain and renew a certificate for this domain by ACME (the fork). It takes precedence over
     /// [`certificate`](Self::certificate). ACME must be enabled: see [`Acme::enable`](crate::acme::Acme::enable).
     pub fn managed_certificate(mut self, domain: impl Into<String>) -> Self {
         self.managed_certificate_domain = domain.into();
         self
     }
 
-    /// Keeps each visitor with one job.
+    /// Sets whether all requests of a visitor go to the same job.
     pub fn sticky(mut self, sticky: bool) -> Self {
         self.sticky = sticky;
         self
     }
 
-    /// Leads only to the leader of the service.
+    /// Sets whether requests go only to the leader of the service.
     pub fn leader(mut self, leader: bool) -> Self {
         self.leader = leader;
         self
     }
 
-    /// Stops jobs only when their requests have ended; on by default. All routes of a service must agree.
+    /// Sets whether jobs stop only when their requests have ended; on by default. All routes of a service must have the
+    /// same setting.
     pub fn drain_backends(mut self, drain: bool) -> Self {
         self.drain_backends = drain;
         self
     }
 
-    /// Uses one connection per request between router and job.
+    /// Sets whether each request uses its own connection between the router and the job.
     pub fn disable_keep_alives(mut self, disable: bool) -> Self {
         self.disable_keep_alives = disable;
         self
     }
 }
 impl AppRoutes {
-    /// Creates a route: `POST /apps/:a/routes`. With a path, the domain's route for `/` is looked for first.
+    /// Creates a route: `POST /apps/:a/routes`. For a path other than `/`, first checks that the domain has a route for
+    /// `/`.
     ///
-    /// Servers also answer "Duplicate route" when two routes bring the same new certificate at the same time. When no
-    /// app has such a route, the request is sent again, three times at most.
+    /// Servers also answer "Duplicate route" if two routes with the same new certificate are created at the same time.
+    /// If no app has such a route, the request is retried, at most three times.
     ///
     /// # Errors
     /// - [`Conflict`](crate::ErrorKind::Conflict) for a duplicate or a reserved port.
-    /// - [`Validation`](crate::ErrorKind::Validation) for a path whose domain has no route for `/`, for a certificate
-    ///   and key that do not belong together, or for a service whose other routes drain differently.
+    /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a path whose domain has no route for `/`.
+    /// - [`Validation`](crate::ErrorKind::Validation) for a certificate and key that do not belong together, or for a
+    ///   service whose other routes drain differently.
     /// - [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
     pub fn create(&self, route: NewRoute) -> Request<Route> {
         let create = CreateRoute { app: self.app.clone(), route };
@@ -136,9 +140,9 @@ struct CreateRoute {
     route: NewRoute,
 }
 
-/// How the controller's message begins for a conflict with another route, or with its certificate.
+/// The start of the controller's message for a conflict with another route, or with its certificate.
 const DUPLICATE: &str = "Duplicate route";
-/// How often a route that is not a duplicate is sent.
+/// The maximum number of attempts for a route that is not a duplicate.
 const MOST_ATTEMPTS: u32 = 4;
 
 impl CreateRoute {
@@ -173,8 +177,8 @@ impl CreateRoute {
         Request::json(&self.app.client, spec.body(&self.route)).within(deadline).await
     }
 
-    /// Returns whether a route of any app serves the domain and path, or the port. A port that the server picks is
-    /// never taken. When the routes cannot be read, the server is believed.
+    /// Returns whether a route of any app has the domain and path, or the port. False for a port that the server picks.
+    /// If the routes cannot be read, trusts the server's answer.
     async fn is_duplicate(&self, deadline: Deadline) -> bool {
         let NewRoute { kind, domain, path, port, .. } = &self.route;
         let Ok(routes) = of_all(&self.app.client, deadline).await else { return true };
@@ -184,7 +188,7 @@ impl CreateRoute {
         })
     }
 
-    /// The default service has the app's name, so an id has to be looked up.
+    /// Returns the app's name, which the default service needs. Looks it up if the app is named by id.
     async fn app_name(&self, deadline: Deadline) -> Result<String, Error> {
         if self.app.app.id().is_some() {
             Ok(self.app.get().within(deadline).await?.name)
@@ -193,7 +197,7 @@ impl CreateRoute {
         }
     }
 
-    /// Without a route for `/` the server answers "Invalid route" and not why.
+    /// Checks that there is a route for `/`. Without it, the server answers only "Invalid route".
     async fn check_root(&self, deadline: Deadline) -> Result<(), Error> {
         let domain = &self.route.domain;
         let routes = of_all(&self.app.client, deadline).await?;

@@ -1,4 +1,4 @@
-//! Changing a route without losing anything.
+//! Changes routes without losing fields.
 
 use std::time::Duration;
 
@@ -14,28 +14,28 @@ use crate::secret::Secret;
 use crate::transport::{Deadline, Repeat, operation};
 
 impl AppRoutes {
-    /// Changes a route: reads it, sets the fields that you name, and writes everything back, with certificate, owner
-    /// and unknown fields (`GET` and `PUT /apps/:a/routes/:type/:id`).
+    /// Changes a route: reads it, sets the fields that you name, and writes everything back, including certificate,
+    /// owner and unknown fields (`GET` and `PUT /apps/:a/routes/:type/:id`).
     ///
-    /// Domain and `drain_backends` cannot be changed: create another route. A certificate can be replaced, but not
-    /// removed.
+    /// The domain and `drain_backends` cannot be changed: create another route instead. A certificate can be replaced,
+    /// but not removed.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the route does not exist; with
     /// [`Validation`](crate::ErrorKind::Validation) for a certificate and key that do not belong together; with
-    /// [`Conflict`](crate::ErrorKind::Conflict) for a [`certificate`](UpdateRoute::certificate) of a route whose
-    /// certificate is managed.
+    /// [`Conflict`](crate::ErrorKind::Conflict) if you set the [`certificate`](UpdateRoute::certificate) of a route
+    /// whose certificate is managed.
     pub fn update(&self, id: impl Into<RouteId>) -> UpdateRoute {
         UpdateRoute::new(&self.app.client, Some(self.clone()), id.into())
     }
 }
 
-/// Changes a route; made by [`AppRoutes::update`] and [`RouteHandle::update`](super::RouteHandle::update).
+/// Changes a route; returned by [`AppRoutes::update`] and [`RouteHandle::update`](super::RouteHandle::update).
 #[derive(Clone)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateRoute {
     client: Client,
-    /// `None` until the app is found that owns the route.
+    /// The routes of the app; `None` until the app that owns the route is found.
     routes: Option<AppRoutes>,
     id: RouteId,
     changes: Vec<(&'static str, Value)>,
@@ -59,25 +59,25 @@ impl UpdateRoute {
         Self { client: client.clone(), routes, id, changes, fault, timeout }
     }
 
-    /// Replaces certificate (PEM, leaf first) and private key (PEM). Both must be
+    /// Replaces the certificate (PEM, leaf first) and the private key (PEM). Both must be
     /// [canonical PEM](super::NewRoute::certificate).
     pub fn certificate(mut self, cert: impl Into<String>, key: impl Into<Secret>) -> Self {
         let (cert, key) = (cert.into(), key.into());
         if cert.trim().is_empty() || key.expose().trim().is_empty() {
-            // The server would keep the old pair and answer as if there was none.
+            // The server would keep the old certificate, but answer as if there were none.
             self.fault = Some("the certificate or its key is empty");
         }
         self.set("certificate", json!({ "cert": cert, "key": key.expose() }))
     }
 
-    /// Has the cluster obtain a certificate for this domain by ACME and renew it (the fork). The route's
-    /// certificate is dropped at once: until the new one is issued the router's default serves.
+    /// Makes the cluster obtain and renew a certificate for this domain by ACME (the fork). The route's certificate is
+    /// removed at once: until the new one is issued, the router uses its default certificate.
     pub fn managed_certificate(self, domain: impl Into<String>) -> Self {
         self.set(MANAGED, domain.into())
     }
 
-    /// Ends the management of the route's certificate (the fork). The route keeps the certificate it has, unless
-    /// you set [`certificate`](Self::certificate) as well.
+    /// Ends the management of the route's certificate (the fork). The route keeps its certificate, unless you also set
+    /// [`certificate`](Self::certificate).
     pub fn detach_managed_certificate(self) -> Self {
         self.set(MANAGED, Value::Null)
     }
@@ -91,12 +91,12 @@ impl UpdateRoute {
         self.set("service", service)
     }
 
-    /// Keeps each visitor with one job.
+    /// Sets whether all requests of a visitor go to the same job.
     pub fn sticky(self, sticky: bool) -> Self {
         self.set("sticky", sticky)
     }
 
-    /// Leads only to the leader of the service.
+    /// Sets whether requests go only to the leader of the service.
     pub fn leader(self, leader: bool) -> Self {
         self.set("leader", leader)
     }
@@ -111,7 +111,7 @@ impl UpdateRoute {
         self.set("port", port)
     }
 
-    /// Uses one connection per request between router and job.
+    /// Sets whether each request uses its own connection between the router and the job.
     pub fn disable_keep_alives(self, disable: bool) -> Self {
         self.set("disable_keep_alives", disable)
     }
@@ -136,7 +136,7 @@ impl UpdateRoute {
         let own_certificate = changes_field("certificate") && !changes_field(MANAGED);
         let change = |route: &mut Document| {
             if is_managed(route) && own_certificate {
-                // The server would ignore the certificate without a word.
+                // The server would silently ignore the certificate.
                 return Err(Error::new(
                     ErrorKind::Conflict,
                     "the route's certificate is managed by ACME; call `detach_managed_certificate()` too to set your own",

@@ -1,4 +1,4 @@
-//! The steps of a scaling, from its events or from the jobs that run.
+//! The steps of a scaling, from its events or from the running jobs.
 
 use futures_util::stream::unfold;
 
@@ -9,7 +9,7 @@ use crate::events::{Event, EventType, EventWatch};
 use crate::operation::Progress;
 use crate::releases::Release;
 
-/// Where the stream of a scaling's steps is.
+/// The source of a scaling's steps.
 pub(super) struct Steps {
     pub(super) handle: ScaleHandle,
     pub(super) phase: Phase,
@@ -17,7 +17,7 @@ pub(super) struct Steps {
 
 pub(super) enum Phase {
     Begin,
-    /// The server tells the end.
+    /// The server reports the end.
     Told(EventWatch),
     /// After each change the jobs are compared with the formation.
     Looked(EventWatch, Box<Release>),
@@ -60,7 +60,7 @@ impl Steps {
         }
     }
 
-    /// Follows the events after the first one of the request. Its end is among them, even if it has come already.
+    /// Follows the events after the first one of the request. The end is among them, even if it is in the past.
     pub(super) fn listen(&mut self, first: Option<i64>) -> Result<(), Error> {
         let ScaleHandle { app, id, .. } = &self.handle;
         let Some(first) = first else {
@@ -77,7 +77,7 @@ impl Steps {
         let release = client.releases().get(&self.handle.release_id).await?;
         let events = client.events().of_app(app).object_types([EventType::Job]);
         let newest = events.clone().count(1).list().await?.first().map(|event| event.id);
-        // From the newest event on, so that nothing is missed between looking and listening.
+        // Start with the newest event, so that nothing is missed between the check and the stream.
         let watch = match newest {
             Some(newest) => events.watch().after(newest),
             None => events.past().watch(),

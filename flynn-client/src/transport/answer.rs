@@ -1,4 +1,4 @@
-//! Reading the heads and the error bodies of answers.
+//! Reads the heads and the error bodies of answers.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Line, NAME, kept};
 use crate::ids::AppRef;
 use crate::json::{Json, not_json};
 
-/// Body of the controller's errors.
+/// The body of the controller's errors.
 #[derive(Deserialize)]
 struct Fault {
     #[serde(default)]
@@ -35,14 +35,14 @@ pub(crate) fn has_data(body: &[u8]) -> bool {
     serde_json::from_slice::<Wrapped>(body).is_ok_and(|wrapped| wrapped.data.is_some())
 }
 
-/// Returns whether an answer has a media type; case and parameters do not matter.
+/// Returns whether an answer has a media type. Case and parameters do not matter.
 pub(crate) fn is_type(headers: &HeaderMap, essence: &str) -> bool {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let given = given.and_then(|given| given.split(';').next()).unwrap_or_default();
     given.trim().eq_ignore_ascii_case(essence)
 }
 
-/// The error for an answer of another media type than was asked for.
+/// Returns the error for an answer with an unexpected media type.
 pub(crate) fn not_a(wanted: &str, headers: &HeaderMap) -> Error {
     let message = format!("not {wanted}, {}", content_type(headers));
     Error::new(ErrorKind::Decode, message)
@@ -55,7 +55,7 @@ pub(crate) fn content_type(headers: &HeaderMap) -> String {
     }
 }
 
-/// The error for an answer that is compressed or otherwise coded; the client asks for none.
+/// Refuses an answer with a content encoding, since the client never requests one.
 pub(crate) fn refuse_coding(headers: &HeaderMap) -> Result<(), Error> {
     let codings = headers.get_all(header::CONTENT_ENCODING).iter();
     let mut codings = codings.flat_map(|value| value.to_str().unwrap_or("?").split(','));
@@ -63,17 +63,17 @@ pub(crate) fn refuse_coding(headers: &HeaderMap) -> Result<(), Error> {
         Some(coding) => {
             let coding = Line(coding.trim(), NAME);
             let message =
-                format!("the answer has the content encoding {coding:?}, which was not asked for");
+                format!("the answer has the content encoding {coding:?}, which was not requested");
             Err(Error::new(ErrorKind::Decode, message))
         }
         None => Ok(()),
     }
 }
 
-/// The body of Go's router for a path or a method that the server does not have (seen).
+/// The body of Go's router for a path or method that the server does not have (recorded).
 const UNKNOWN_PATH: &[u8] = b"404 page not found";
 
-/// The kind that goes with a status.
+/// Returns the kind of error for a status.
 pub(crate) fn kind_of(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
         400 | 413 | 422 => ErrorKind::Validation,
@@ -89,13 +89,13 @@ pub(crate) fn kind_of(status: StatusCode) -> ErrorKind {
     }
 }
 
-/// The error that an answer stands for.
+/// Converts an answer to an error.
 pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
     let status = parts.status;
     let fault = serde_json::from_slice::<Fault>(body).ok();
     let kind = match kind_of(status) {
         ErrorKind::NotFound if body.starts_with(UNKNOWN_PATH) => ErrorKind::Unsupported,
-        // A missing object has an empty body or a JSON one; any other text comes from another server.
+        // For a missing object, the body is empty or JSON; any other text comes from another server.
         ErrorKind::NotFound if fault.is_none() && !body.is_empty() => ErrorKind::Unexpected,
         kind => kind,
     };
@@ -110,8 +110,8 @@ pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
     error.with_status(status).with_retry_after(retry_after(&parts.headers, SystemTime::now()))
 }
 
-/// What a token must have for a call. The server does not say; this is how it decides: it compares the grants of
-/// apps with the path as it stands.
+/// Returns the grant that a token needs for a call. The server does not report it. It compares the grants of apps with
+/// the literal path.
 pub(crate) fn missing_grant(spec: &Spec) -> String {
     let mut segments = spec.path.split('/').skip(1);
     let (Some("apps"), Some(app)) = (segments.next(), segments.next()) else {
@@ -129,7 +129,7 @@ pub(crate) fn missing_grant(spec: &Spec) -> String {
     format!("it needs the grant {grant} for this app, or the scope `cluster:admin`{hint}")
 }
 
-/// The controller quotes the value of a variable without a name.
+/// Removes the value of a variable without a name, which the controller quotes.
 fn without_value(mut message: String) -> String {
     if let Some(at) = message.find(" (tried to set ") {
         message.truncate(at);

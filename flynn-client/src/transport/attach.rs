@@ -12,7 +12,7 @@ use super::{Answer, Deadline, Spec};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 
-/// What the protocol is called in `Upgrade`.
+/// The name of the protocol in `Upgrade`.
 const PROTOCOL: HeaderValue = HeaderValue::from_static("flynn-attach/0");
 
 /// A connection that no longer speaks HTTP.
@@ -27,7 +27,7 @@ impl fmt::Debug for Upgraded {
     }
 }
 
-/// Sends a call that wants its connection for itself. Errors before the `101` are ordinary ones.
+/// Sends a call and takes over its connection. Errors before the `101` are ordinary errors.
 pub(crate) async fn upgrade(
     client: &Client,
     spec: Spec,
@@ -41,7 +41,7 @@ pub(crate) async fn upgrade(
     if parts.status != StatusCode::SWITCHING_PROTOCOLS {
         let error = Error::new(
             ErrorKind::Unexpected,
-            "the connection was not handed over; what was asked for may run detached",
+            "the connection was not handed over; the job may be running detached",
         )
         .with_status(parts.status);
         return Err(call.name(error, &spec));
@@ -49,7 +49,7 @@ pub(crate) async fn upgrade(
     deadline.limit(take_over(parts)).await.map_err(|error| call.name(error, &spec))
 }
 
-/// The connection comes with the head of the answer, so layers may have replaced the body.
+/// Takes over the connection, which comes with the head of the answer, so layers may have replaced the body.
 async fn take_over(parts: Parts) -> Result<Upgraded, Error> {
     let answer = reqwest::Response::from(Response::from_parts(parts, reqwest::Body::default()));
     match answer.upgrade().await {

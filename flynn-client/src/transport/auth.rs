@@ -1,4 +1,4 @@
-//! How a request says who sends it.
+//! The authentication of requests.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,11 +7,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::{Error, ErrorKind};
 
-/// What goes into `Authorization`.
+/// The content of `Authorization`.
 #[derive(Clone, Debug)]
 pub(crate) enum Auth {
     None,
-    /// The cluster's key, as the password of a user without name.
+    /// The cluster's key, as the password of a user without a name.
     Key(SecretString),
     /// A signed token, from v20200803.1 on.
     Bearer(SecretString),
@@ -22,7 +22,7 @@ pub(crate) enum Auth {
 }
 
 impl Auth {
-    /// The header, marked as sensitive so that it shows in no log.
+    /// Returns the header, marked as sensitive so that logs do not show it.
     pub(crate) fn header(&self) -> Result<Option<HeaderValue>, Error> {
         let value = match self {
             Self::None => return Ok(None),
@@ -31,7 +31,10 @@ impl Auth {
             Self::Bearer(token) => format!("Bearer {}", token.expose_secret()),
         };
         let mut value = HeaderValue::try_from(value).map_err(|_| {
-            Error::new(ErrorKind::Config, "the token has characters that no header can hold")
+            Error::new(
+                ErrorKind::Config,
+                "the token has characters that are not allowed in a header",
+            )
         })?;
         value.set_sensitive(true);
         Ok(Some(value))

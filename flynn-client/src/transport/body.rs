@@ -1,4 +1,4 @@
-//! Bodies of requests and answers.
+//! The bodies of requests and answers.
 
 use std::any::Any;
 use std::fmt;
@@ -17,19 +17,19 @@ use crate::error::{BoxError, Error, ErrorKind};
 pub struct Body(Repr);
 
 enum Repr {
-    /// Empty once it was read.
+    /// A complete body. It is empty after it was read.
     Whole(Bytes),
     Wire(reqwest::Body),
     Boxed(UnsyncBoxBody<Bytes, BoxError>),
 }
 
 impl Body {
-    /// A body without content.
+    /// Creates an empty body.
     pub fn empty() -> Self {
         Self(Repr::Whole(Bytes::new()))
     }
 
-    /// A body of your own, for layers that answer themselves or change what passes.
+    /// Wraps another body, for layers that answer themselves or change the content.
     pub fn new<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -61,7 +61,7 @@ impl Body {
         while let Some(frame) = self.frame().await {
             let Ok(data) = frame?.into_data() else { continue };
             if first.is_empty() && all.is_empty() {
-                // Most answers are one piece, which needs no copy.
+                // Most answers are one piece, which does not need a copy.
                 first = data;
                 continue;
             }

@@ -21,7 +21,7 @@ impl Deadline {
     /// Never.
     pub(crate) const NONE: Self = Self { at: None, retry: None };
 
-    /// After this time from now; never, when there is none.
+    /// Creates a deadline after this time from now, or none.
     pub(crate) fn after(timeout: Option<Duration>) -> Self {
         Self { at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)), retry: None }
     }
@@ -40,12 +40,12 @@ impl Deadline {
         self.retry.unwrap_or(default)
     }
 
-    /// What is left of it.
+    /// Returns the remaining time.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.at.map(|at| at.saturating_duration_since(Instant::now()))
     }
 
-    /// This one, or after this time if that is earlier.
+    /// Returns the earlier of this deadline and this time from now.
     pub(crate) fn at_most(self, timeout: Duration) -> Self {
         let left = self.remaining().map_or(timeout, |left| left.min(timeout));
         Self::after(Some(left)).with_retry(self.retry)
@@ -83,12 +83,12 @@ impl Deadline {
     }
 }
 
-/// Gives a builder with a field `timeout: Option<Duration>` and an `async fn run(self, Deadline)` its
-/// `timeout()` and its `IntoFuture`.
+/// Implements `timeout()` and `IntoFuture` for a builder with a field `timeout: Option<Duration>` and an `async fn
+/// run(self, Deadline)`.
 macro_rules! operation {
     ($name:ident => $output:ty) => {
         impl $name {
-            /// Sets the deadline of the whole call, waiting included. Without it there is none.
+            /// Sets the deadline of the whole call, including waits. By default there is none.
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
                 self.timeout = Some(timeout);
                 self

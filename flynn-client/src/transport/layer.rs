@@ -11,7 +11,7 @@ use super::Body;
 use super::wire::{Wire, foreign};
 use crate::error::{BoxError, Error};
 
-/// What a layer stands around: the next layer, or the innermost service, which adds the key and sends.
+/// The service that a layer wraps: the next layer, or the innermost service, which adds the key and sends.
 ///
 /// See [`ClientBuilder::layer`](crate::ClientBuilder::layer).
 pub struct Service(Repr);
@@ -24,7 +24,7 @@ enum Repr {
 type Answer = BoxFuture<'static, Result<http::Response<Body>, Error>>;
 
 impl Service {
-    /// The innermost one.
+    /// Creates the innermost service.
     pub(crate) fn new(wire: Wire) -> Self {
         Self(Repr::Wire(Arc::new(wire)))
     }
@@ -82,7 +82,7 @@ impl tower_service::Service<http::Request<Body>> for Service {
     }
 }
 
-/// A service that can be cloned behind a box: calls run at the same time.
+/// A service that can be cloned behind a box, since calls run concurrently.
 trait CloneService: Send {
     fn clone_box(&self) -> Box<dyn CloneService>;
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;

@@ -1,15 +1,15 @@
-//! Everything that moves bytes. The way of a call, from top to bottom:
+//! Sends calls and reads answers. The path of a call, from top to bottom:
 //!
 //! 1. A resource describes a call as a [`Spec`] and wraps it: [`Request`] reads the answer as a whole,
-//!    [`Connect`] opens a stream, `upgrade` takes the connection over.
+//!    [`Connect`] opens a stream, `upgrade` takes over the connection.
 //! 2. Awaiting it runs [`Transport::whole`] or [`Transport::open`] (`send`): attempts within the deadline, as
 //!    the [`RetryPolicy`] allows.
-//! 3. An attempt is one `http` request. It passes the caller's layers (`layer`), of which there may be none.
+//! 3. An attempt is one `http` request. It passes through the caller's layers (`layer`), if there are any.
 //! 4. [`Wire`] adds the key and sends.
-//! 5. Back in `send`, the head of the answer is judged (`answer`, `redirect`) and the body read (`body`).
-//! 6. [`Request`] decodes the body; [`EventSource`] takes it apart with `sse`.
+//! 5. Back in `send`, the head of the answer is checked (`answer`, `redirect`) and the body is read (`body`).
+//! 6. [`Request`] decodes the body; [`EventSource`] splits it with `sse`.
 //!
-//! Nothing here knows a resource.
+//! Nothing here depends on a resource.
 
 mod answer;
 mod attach;

@@ -1,4 +1,4 @@
-//! Which proxy a connection goes through, as the environment says.
+//! Proxies from the environment.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use crate::error::{Error, ErrorKind};
 
-/// The proxies of the environment, read as Go reads them, which Flynn's own CLI is written in, and curl.
+/// The proxies of the environment, read as curl and Go (the language of Flynn's own CLI) do.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proxies {
     http: Option<Url>,
@@ -15,7 +15,7 @@ pub(crate) struct Proxies {
     direct: Vec<Direct>,
 }
 
-/// An entry of `NO_PROXY`, with the port that it is for.
+/// An entry of `NO_PROXY`, with its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Direct {
     to: To,
@@ -31,8 +31,8 @@ enum To {
 }
 
 impl Proxies {
-    /// Reads the variables. Of two spellings the upper-case one wins, as in Go. `url` is where the client
-    /// connects to: what is not used for it is not judged.
+    /// Reads the variables. The upper-case spelling takes precedence, as in Go. Variables that do not apply to `url`,
+    /// the target of the client, are not checked.
     pub(crate) fn from_environment(url: &Url) -> Result<Self, Error> {
         Self::read(url, |name| std::env::var(name).ok())
     }
@@ -47,7 +47,7 @@ impl Proxies {
         if without.is_direct(url) {
             return Ok(without);
         }
-        // In a CGI program a request's `Proxy` header comes as HTTP_PROXY.
+        // In a CGI program, HTTP_PROXY is a request's `Proxy` header.
         let is_cgi = variable("REQUEST_METHOD").is_some();
         let names = |own| if is_cgi { vec![] } else { vec![own, "ALL_PROXY"] };
         let first = |names: Vec<&str>, is_used: bool| {
@@ -67,13 +67,13 @@ impl Proxies {
         })
     }
 
-    /// The proxy on the way to a URL, if there is one.
+    /// Returns the proxy for a URL, if there is one.
     pub(crate) fn on_the_way_to(&self, url: &Url) -> Option<Url> {
         let proxy = if url.scheme() == "https" { &self.https } else { &self.http };
         proxy.clone().filter(|_| !self.is_direct(url))
     }
 
-    /// This machine is never reached through a proxy, as in Go.
+    /// Returns whether the URL bypasses the proxy. As in Go, this machine always does.
     fn is_direct(&self, url: &Url) -> bool {
         let (name, address) = match url.host() {
             Some(Host::Domain(name)) => (name.trim_end_matches('.').to_ascii_lowercase(), None),
@@ -98,9 +98,9 @@ impl Proxies {
     }
 }
 
-/// Reads a list of hosts that are connected to directly, separated by commas or blanks: `*`, `10.0.0.0/8`,
-/// `192.0.2.1`, `[::1]`, `example.com` and its spellings `.example.com` and `*.example.com`; each but `*` and
-/// networks with `:port` if need be. What is none of these is skipped.
+/// Parses a list of hosts that bypass the proxy, separated by commas or blanks: `*`, `10.0.0.0/8`, `192.0.2.1`,
+/// `[::1]`, `example.com` and its spellings `.example.com` and `*.example.com`. All except `*` and networks can have a
+/// `:port`. Other entries are skipped.
 fn no_proxy(list: &str) -> Vec<Direct> {
     let entries = list.split([',', ' ', '\t', '\n']).filter(|entry| !entry.is_empty());
     entries.filter_map(entry).collect()
@@ -131,15 +131,14 @@ fn entry(entry: &str) -> Option<Direct> {
     }
 }
 
-/// Reads where a proxy is. Without a scheme it is an HTTP proxy, as for curl and Go; `from` is what the text was
-/// read from. No error shows the text, which can hold a password.
+/// Parses the URL of a proxy. Without a scheme it is an HTTP proxy, as for curl and Go. `from` names the source of the
+/// text for errors, which do not quote the text because it can contain a password.
 pub(crate) fn proxy_url(text: &str, from: &str) -> Result<Url, Error> {
     let text = text.trim();
     let url =
         if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("http://{text}")) };
     let error = |message| Error::new(ErrorKind::Config, message);
-    let url =
-        url.map_err(|cause| error(format!("{from} cannot be read as a URL")).caused_by(cause))?;
+    let url = url.map_err(|cause| error(format!("{from} is not a URL")).caused_by(cause))?;
     if url.scheme() == "http" {
         return Ok(url);
     }

@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::error::{Error, ErrorKind};
 
-/// How many redirects a call follows.
+/// The maximum number of redirects that a call follows.
 pub(crate) const MAX_HOPS: u32 = 5;
 
 /// Returns whether a status is a redirect.
@@ -13,7 +13,7 @@ pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
-/// The target to ask next, or the error that names it.
+/// Returns the target to ask next, or the error that names it.
 pub(crate) fn follow(
     method: &Method,
     from: &Url,

@@ -13,12 +13,12 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::json::{decode, decode_list, decode_object, not_json};
 
-/// Makes the call's result of the body of a success, or of the error.
+/// Converts the body of a success, or the error, to the result of the call.
 type Finish<T> = fn(&Client, Result<Bytes, Error>) -> Result<T, Error>;
 
 /// A call that is sent when you await it, and returns a `T`. Some calls consist of several requests.
 ///
-/// It owns everything it needs; its future is `Send + 'static`.
+/// It owns all its data; its future is `Send + 'static`.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct Request<T> {
     call: Call<T>,
@@ -35,8 +35,8 @@ enum Call<T> {
 type Steps<T> = Box<dyn FnOnce(Deadline) -> BoxFuture<'static, Result<T, Error>> + Send + Sync>;
 
 impl<T> Request<T> {
-    /// Sets the deadline of the whole call, retries included. Without it, the retry policy and the client's
-    /// `attempt_timeout` bound the call.
+    /// Sets the deadline of the whole call, including retries. By default, the retry policy and the client's
+    /// `attempt_timeout` limit the call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
@@ -68,7 +68,7 @@ impl<T> Request<T> {
         Self { call, deadline: Deadline::NONE, timeout: None, retry: None }
     }
 
-    /// As one step of a call with a deadline of its own.
+    /// Makes it one step of a call with its own deadline.
     pub(crate) fn within(mut self, deadline: Deadline) -> Self {
         self.deadline = deadline;
         self
@@ -76,21 +76,21 @@ impl<T> Request<T> {
 }
 
 impl<T: DeserializeOwned> Request<T> {
-    /// A call that answers with one JSON object.
+    /// Creates a call that answers with one JSON object.
     pub(crate) fn json(client: &Client, spec: Spec) -> Self {
         Self::new(client, spec, |client, body| decode_object(&body?, list_limit(client)))
     }
 }
 
 impl<T: DeserializeOwned> Request<Vec<T>> {
-    /// A call that answers with a JSON list; `null` is an empty one.
+    /// Creates a call that answers with a JSON list; `null` is an empty list.
     pub(crate) fn list(client: &Client, spec: Spec) -> Self {
         Self::new(client, spec, |client, body| decode_list(&body?, list_limit(client)))
     }
 }
 
 impl<T: DeserializeOwned> Request<Option<T>> {
-    /// A call that answers with one JSON object, or with a 404 that means `None`.
+    /// Creates a call that answers with one JSON object, or with a 404 that means `None`.
     pub(crate) fn optional(client: &Client, spec: Spec) -> Self {
         Self::new(client, spec, |client, body| match body {
             Err(error) if error.is_not_found() => Ok(None),
@@ -100,8 +100,8 @@ impl<T: DeserializeOwned> Request<Option<T>> {
 }
 
 impl Request<()> {
-    /// A call whose answer has no content of interest. It must be empty or JSON: the page of a proxy does not prove
-    /// that the call was carried out.
+    /// Creates a call whose answer is ignored. The answer must be empty or JSON, because the page of a proxy does not
+    /// prove that the call was carried out.
     pub(crate) fn unit(client: &Client, spec: Spec) -> Self {
         Self::new(client, spec, |client, body| match body? {
             body if body.is_empty() => Ok(()),
@@ -110,7 +110,7 @@ impl Request<()> {
     }
 }
 
-/// How many objects a list of an answer may have.
+/// Returns the maximum number of objects in a list.
 pub(crate) fn list_limit(client: &Client) -> usize {
     client.transport().settings.limits.list
 }
@@ -158,7 +158,7 @@ async fn one<T>(
         Err(error) => return finish(client, Err(error)),
     };
     finish(client, Ok(body.clone())).map_err(|error| {
-        // The answer came and could not be read: say which call it was, and who may have answered.
+        // The answer arrived but could not be read: name the call and the content type.
         let error = match not_json(&body) {
             Some(_) if error.kind() == ErrorKind::Decode => {
                 let message = format!("{}, {}", error.message(), content_type(&parts.headers));

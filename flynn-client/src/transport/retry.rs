@@ -9,9 +9,9 @@ use crate::error::Error;
 
 /// Limits for retrying calls.
 ///
-/// Each operation declares whether it may be retried. An idempotent call is retried after a lost connection, a
-/// timeout, 429, 502, 503, 504 and `retry: true`. Any other call is retried only when the server cannot have acted:
-/// nothing was sent, or it refused with 429 or 503.
+/// Each operation declares whether it may be retried. An idempotent call is retried after a lost connection, a timeout,
+/// 429, 502, 503, 504 and `retry: true`. Any other call is retried only if the server cannot have acted: nothing was
+/// sent, or the server refused with 429 or 503.
 ///
 /// Reads of routes, and the `PUT` of a whole route, are also retried after a plain 500: see
 /// [`router_restart`](Self::router_restart).
@@ -37,7 +37,8 @@ pub(crate) struct Failures {
 const ROUTER_DELAY: Duration = Duration::from_secs(1);
 
 impl Default for RetryPolicy {
-    /// At most 4 attempts within 30 s, with delays from 0.1 s that double up to 5 s; 10 s for a restarting router.
+    /// Returns the default policy: at most 4 attempts within 30 s, with delays that double from 0.1 s up to 5 s; 10 s
+    /// for a restarting router.
     fn default() -> Self {
         Self {
             max_attempts: 4,
@@ -50,42 +51,42 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Sends every call once.
+    /// Returns a policy that sends every call once.
     pub fn none() -> Self {
         Self { max_attempts: 1, router_restart: Duration::ZERO, ..Self::default() }
     }
 
-    /// Sets the maximum number of attempts, the first one included. 0 counts as 1.
+    /// Sets the maximum number of attempts, including the first one. 0 counts as 1.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = attempts.max(1);
         self
     }
 
-    /// Sets the first delay, and the longest. Each delay is twice the one before, with jitter.
+    /// Sets the first and the longest delay. Each delay is twice the previous one, with jitter.
     pub fn delays(mut self, first: Duration, longest: Duration) -> Self {
         self.base = first;
         self.max_delay = longest;
         self
     }
 
-    /// Sets the time after which no further attempt begins.
+    /// Sets the time after which no further attempt starts.
     pub fn max_elapsed(mut self, elapsed: Duration) -> Self {
         self.max_elapsed = elapsed;
         self
     }
 
-    /// Sets how long reads of routes, and the `PUT` of a whole route, are retried after a plain 500; 10 s by
+    /// Sets the time for which reads of routes, and the `PUT` of a whole route, are retried after a plain 500; 10 s by
     /// default, zero for no retry.
     ///
     /// While the router app is redeployed, the controller still asks the old router, which has closed its database
-    /// and answers 500 with `retry: false` (seen). Permanent errors look the same, so other calls fail at once.
+    /// and answers 500 with `retry: false` (recorded). Permanent errors look the same, so other calls fail at once.
     /// These attempts do not count against [`max_attempts`](Self::max_attempts).
     pub fn router_restart(mut self, elapsed: Duration) -> Self {
         self.router_restart = elapsed;
         self
     }
 
-    /// How long to wait before the next attempt, or `None` to give up.
+    /// Returns the delay before the next attempt, or `None` to give up.
     pub(crate) fn next(
         &self,
         error: &Error,
@@ -107,8 +108,8 @@ impl RetryPolicy {
         (elapsed.checked_add(wait)? <= most).then_some(wait)
     }
 
-    /// Waits before an operation asks again for something that the server refused for the moment. Returns false
-    /// when it should give up: the deadline is nearer, or the policy allows one attempt.
+    /// Waits before an operation retries a temporary refusal. Returns false if it should give up: the deadline is
+    /// nearer, or the policy allows only one attempt.
     pub(crate) async fn pause(&self, attempts: u32, deadline: Deadline) -> bool {
         let wait = self.backoff(attempts);
         if self.max_attempts == 1 || deadline.remaining().is_some_and(|left| left <= wait) {
@@ -118,7 +119,8 @@ impl RetryPolicy {
         true
     }
 
-    /// Half of the exponential step or more: with jitter, clients that failed together do not come back together.
+    /// Returns at least half of the exponential step. The jitter spreads the retries of clients that failed at the same
+    /// time.
     pub(crate) fn backoff(&self, attempts: u32) -> Duration {
         let doubling = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
         let step = self.base.saturating_mul(doubling).min(self.max_delay);
@@ -126,7 +128,7 @@ impl RetryPolicy {
     }
 }
 
-/// The answer of a router without its database, and of permanent errors.
+/// Returns whether this is the answer of a router without its database. Permanent errors look the same.
 fn is_plain_500(error: &Error) -> bool {
     error.status() == Some(StatusCode::INTERNAL_SERVER_ERROR) && !error.server_says_retry()
 }
@@ -137,7 +139,7 @@ fn may_repeat(error: &Error, repeat: Repeat) -> bool {
     error.is_retryable() && (repeat != Repeat::Never || error.is_refusal())
 }
 
-/// `Retry-After` in seconds or as an HTTP date, in any of the three forms of RFC 9110.
+/// Parses `Retry-After` in seconds or as an HTTP date, in any of the three forms of RFC 9110.
 pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {

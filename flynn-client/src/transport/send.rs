@@ -1,4 +1,4 @@
-//! The way of a call: span, attempts, one attempt, and what its answer means.
+//! Sends calls: the span, the attempts, and the result of each attempt.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -21,15 +21,15 @@ use super::wire::CLOSE;
 use super::{Body, Deadline, Repeat, Service, Settings, Spec};
 use crate::error::{Error, ErrorKind};
 
-/// The least time of one attempt of a call that is known to be slow.
+/// The minimum timeout of one attempt of a slow call.
 const SLOW: Duration = Duration::from_secs(600);
 
-/// Bytes of an error's body that are looked at.
+/// The maximum number of bytes of an error's body that are read.
 const ERROR_BODY: usize = 1 << 20;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// What all calls of a client share.
+/// The state that all calls of a client share.
 #[derive(Debug)]
 pub(crate) struct Transport {
     /// Scheme, host, port and path prefix.
@@ -38,7 +38,7 @@ pub(crate) struct Transport {
     pub(crate) user_agent: HeaderValue,
     /// The layers and, innermost, the wire.
     pub(crate) service: Mutex<Service>,
-    /// What the server can do, once it is known, in the order of `Capability::ALL`.
+    /// The capabilities of the server, once known, in the order of `Capability::ALL`.
     pub(crate) capabilities: OnceLock<Box<[bool]>>,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Answer<B> {
     pub(crate) call: Call,
 }
 
-/// A call under way.
+/// A running call.
 #[derive(Debug)]
 pub(crate) struct Call {
     request_id: HeaderValue,
@@ -65,7 +65,7 @@ impl Call {
         }
     }
 
-    /// Adds to an error which call it was.
+    /// Adds the call to an error.
     pub(crate) fn name(&self, error: Error, spec: &Spec) -> Error {
         let error =
             error.with_call(&spec.method, &spec.path, self.attempts, self.request_id.to_str().ok());
@@ -75,26 +75,26 @@ impl Call {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Reading {
-    /// The body belongs to the attempt: when it breaks off, the attempt has failed.
+    /// The body is part of the attempt: if it is incomplete, the attempt has failed.
     Whole,
-    /// The body is the caller's.
+    /// The caller reads the body.
     Open,
 }
 
 impl Transport {
-    /// Sends until an answer is there as a whole.
+    /// Sends until a complete answer has arrived.
     pub(crate) async fn whole(
         &self,
         spec: &Spec,
         deadline: Deadline,
     ) -> Result<Answer<Bytes>, Error> {
         let Answer { parts, body, call } = self.send(spec, deadline, Reading::Whole).await?;
-        // It is here already.
+        // It has already arrived.
         let body = body.collect(usize::MAX).await?;
         Ok(Answer { parts, body, call })
     }
 
-    /// Sends until the headers of a success are there.
+    /// Sends until the headers of a success have arrived.
     pub(crate) async fn open(
         &self,
         spec: &Spec,
@@ -103,7 +103,7 @@ impl Transport {
         self.send(spec, deadline, Reading::Open).await
     }
 
-    /// Makes the call's span, and adds to an error which call it was.
+    /// Creates the call's span, and adds the call to errors.
     async fn send(
         &self,
         spec: &Spec,
@@ -175,11 +175,11 @@ impl Transport {
                 Err(_) if deadline.is_over() => Deadline::error(),
                 Err(_) => Error::new(ErrorKind::Timeout, format!("no answer within {limit:?}")),
             };
-            // The call's name tells an attempt that was sent from one that was not.
+            // The call in the error distinguishes an attempt that was sent from one that was not.
             let error = call.name(error, spec).after_one_that_may_have_acted(may_have_acted);
             may_have_acted = error.may_have_acted();
             if spec.repeat == Repeat::Delete && call.attempts > 1 && error.is_not_found() {
-                // An earlier attempt has deleted it, although its answer was lost.
+                // An earlier attempt, whose answer was lost, has deleted it.
                 return Ok(Response::new(Body::empty()));
             }
             match policy.next(&error, spec.repeat, &mut failures, begun.elapsed()) {
@@ -198,8 +198,8 @@ impl Transport {
         deadline.remaining().map_or(own, |left| left.min(own))
     }
 
-    /// One attempt: the request passes the layers and the wire; an answer that is not a success, nor a
-    /// redirect, becomes an error.
+    /// Makes one attempt: the request passes through the layers and the wire. An answer that is neither a success nor a
+    /// redirect becomes an error.
     async fn attempt(
         &self,
         spec: &Spec,
@@ -229,7 +229,7 @@ impl Transport {
             };
             return Ok(Response::from_parts(parts, body));
         }
-        // Cut short, a body would pass for an empty one, and a 404 for a missing object.
+        // A truncated body could be taken for an empty one, and a 404 for a missing object.
         let body = body.collect(ERROR_BODY).await.map_err(|error| error.with_status(status))?;
         if spec.also == Some(status) && has_data(&body) {
             return Ok(Response::from_parts(parts, body.into()));
@@ -239,7 +239,8 @@ impl Transport {
             let message = format!("{}; {}", error.message(), missing_grant(spec));
             return Err(error.with_message(message));
         }
-        // Go's router takes an escaped slash for a plain one, and so does not find the path. No object has one.
+        // Go's router treats an escaped slash as a plain one, so it does not find the path. No object has a slash in
+        // its name.
         let has_slash = error.is_unsupported() && spec.path.contains("%2F");
         Err(if has_slash { error.with_kind(ErrorKind::NotFound) } else { error })
     }
@@ -247,7 +248,7 @@ impl Transport {
     fn headers(&self, spec: &Spec, reading: Reading, call: &Call) -> HeaderMap {
         let mut headers = HeaderMap::with_capacity(7 + spec.headers.len());
         headers.insert(ACCEPT, spec.accept.header());
-        // Wanted on every call with a decoder behind it from v20171129.0 on, even without a body.
+        // From v20171129.0 on, required on every call that the server decodes, even without a body.
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(X_REQUEST_ID, call.request_id.clone());
@@ -260,7 +261,7 @@ impl Transport {
         headers
     }
 
-    /// Only path and query are parsed anew: host names cost more than all the rest.
+    /// Parses only the path and query again, because parsing host names is slow.
     fn url(&self, spec: &Spec) -> Url {
         let mut url = self.base.clone();
         match self.base.path().trim_end_matches('/') {
@@ -274,7 +275,7 @@ impl Transport {
     }
 }
 
-/// Returns whether the head of a success is what was asked for.
+/// Checks that the head of a success is as requested.
 fn check_head(spec: &Spec, parts: &Parts) -> Result<(), Error> {
     if !spec.headers.contains_key(ACCEPT_ENCODING) {
         refuse_coding(&parts.headers)?;
@@ -283,11 +284,11 @@ fn check_head(spec: &Spec, parts: &Parts) -> Result<(), Error> {
         return Ok(());
     }
     let message = match (spec.headers.get(UPGRADE), parts.headers.get(UPGRADE)) {
-        (None, _) => "the server switches protocols, which was not asked for",
+        (None, _) => "the server switches protocols, which was not requested",
         (Some(asked), Some(given)) if asked.as_bytes().eq_ignore_ascii_case(given.as_bytes()) => {
             return Ok(());
         }
-        _ => "the server switches to another protocol than was asked for",
+        _ => "the server switches to another protocol than requested",
     };
     Err(Error::new(ErrorKind::Unexpected, message))
 }

@@ -1,4 +1,4 @@
-//! What a client is set up with, checked and made into a [`Transport`].
+//! The settings of a client, which are checked and turned into a [`Transport`].
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -13,21 +13,21 @@ use super::{Auth, Proxies, Proxy, RetryPolicy, Service, Transport, Wire, WireOpt
 use crate::error::{Error, ErrorKind};
 use crate::json::LIST;
 
-/// Puts a layer around a service.
+/// Wraps a service in a layer.
 pub(crate) type Wrap = Arc<dyn Fn(Service) -> Service + Send + Sync>;
 
-/// Sizes at which reading stops.
+/// The limits of reading.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Bytes of an answer that is read as a whole.
+    /// The maximum size of a whole answer in bytes.
     pub(crate) answer: usize,
-    /// Bytes of one event or line of a stream.
+    /// The maximum size of one event or line of a stream in bytes.
     pub(crate) event: usize,
-    /// Objects of a list.
+    /// The maximum number of objects in a list.
     pub(crate) list: usize,
 }
 
-/// Everything that a builder sets.
+/// All settings of a builder.
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) url: String,
@@ -65,12 +65,12 @@ impl Settings {
         }
     }
 
-    /// Checks the settings. Nothing is connected yet.
+    /// Checks the settings. Does not connect yet.
     pub(crate) fn transport(self) -> Result<Transport, Error> {
         let base = base_url(&self.url)?;
         if base.scheme() == "http" && self.tls.is_some() && !self.plain_http {
             return Err(config(
-                "the URL begins with http://, so the key would leave without TLS although there is a \
+                "the URL starts with http://, so the key would be sent without TLS although there is a \
                  `rustls_config`; write https://, or see `dangerous()`",
             ));
         }
@@ -92,7 +92,7 @@ impl Settings {
         let options = WireOptions {
             tls,
             connect_timeout: self.connect_timeout,
-            // So that a connection is given up before the attempt that found it dead.
+            // A dead connection is closed before the attempt that uses it times out.
             keep_alive: (self.attempt_timeout / 3)
                 .clamp(Duration::from_millis(100), Duration::from_secs(20)),
             proxy,
@@ -125,7 +125,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// A URL for `Debug`: it may hold a password by mistake.
+/// Returns a URL for `Debug` without its password.
 fn without_secrets(url: &str) -> String {
     let Ok(mut url) = Url::parse(url) else { return "(not a URL)".to_owned() };
     let _ = url.set_username("");
@@ -139,18 +139,18 @@ fn config(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, message)
 }
 
-const NO_SCHEME: &str = "the controller's URL must begin with https:// or http:// and name a host";
+const NO_SCHEME: &str = "the controller's URL must start with https:// or http:// and have a host";
 
 fn base_url(text: &str) -> Result<Url, Error> {
     let url = Url::parse(text).map_err(|error| match error {
         url::ParseError::RelativeUrlWithoutBase => config(NO_SCHEME),
-        error => config(format!("the controller's URL cannot be read: {error}")),
+        error => config(format!("the controller's URL is not valid: {error}")),
     })?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(config(NO_SCHEME));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(config("the controller's URL must not hold a user or password; use `key`"));
+        return Err(config("the controller's URL must not contain a user or password; use `key`"));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(config("the controller's URL must not have a query or fragment"));
@@ -158,7 +158,7 @@ fn base_url(text: &str) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// Where the URL's host leads, with the host in the URL's own spelling; `None` when it leads there anyway.
+/// Returns the address for the URL's host, with the host as spelled in the URL; `None` if it needs no override.
 fn resolved(
     url: &Url,
     text: &str,
@@ -168,7 +168,7 @@ fn resolved(
     let host = match text.parse() {
         Ok(ip) => Host::Ipv6(ip),
         Err(_) => Host::parse(text).map_err(|error| {
-            config(format!("`resolve` takes a host name, which {text:?} is not")).caused_by(error)
+            config(format!("`resolve` needs a host name, but {text:?} is not one")).caused_by(error)
         })?,
     };
     let port = url.port_or_known_default().unwrap_or_default();
@@ -177,11 +177,11 @@ fn resolved(
         (Host::Domain(name), Some(Host::Domain(of_url)))
             if name.trim_end_matches('.') == of_url.trim_end_matches('.') =>
         {
-            // The port of the URL is connected to; another one would be ignored.
+            // The client connects to the port of the URL, so another port would be ignored.
             if url.port().is_some() && !is_port {
                 let other = address.port();
                 return Err(config(format!(
-                    "{text} is to be reached at port {other}, but the URL says {port}"
+                    "`resolve` sets the port {other} for {text}, but the URL has {port}"
                 )));
             }
             Ok(Some((of_url.to_owned(), address)))
@@ -191,10 +191,10 @@ fn resolved(
         (Host::Ipv6(ip), _) if is_port && address.ip() == ip => Ok(None),
         (Host::Domain(_), of_url) => {
             let of_url = of_url.map(|host| host.to_string()).unwrap_or_default();
-            Err(config(format!("`resolve` is about {text}, but the URL's host is {of_url}")))
+            Err(config(format!("`resolve` is set for {text}, but the URL's host is {of_url}")))
         }
         _ => Err(config(format!(
-            "`resolve` cannot lead elsewhere what is an address already: write a host name instead of {text} \
+            "`resolve` has no effect for an address: write a host name instead of {text} \
              into the URL, or the right address"
         ))),
     }
@@ -205,12 +205,12 @@ fn user_agent(suffix: Option<&str>) -> Result<HeaderValue, Error> {
     match suffix {
         None => Ok(HeaderValue::from_static(own)),
         Some(suffix) => HeaderValue::try_from(format!("{own} {suffix}")).map_err(|_| {
-            config("the suffix of the user agent has characters that no header can hold")
+            config("the suffix of the user agent has characters that are not allowed in a header")
         }),
     }
 }
 
-/// What is trusted, and by which provider, without a config of the caller's.
+/// Returns the default roots and crypto provider, if the caller does not set a configuration.
 fn default_tls(is_https: bool) -> Result<rustls::ClientConfig, Error> {
     #[cfg(feature = "webpki-roots")]
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -226,11 +226,11 @@ fn default_tls(is_https: bool) -> Result<rustls::ClientConfig, Error> {
     };
     let builder = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| config("TLS cannot be set up").caused_by(error))?;
+        .map_err(|error| config("cannot set up TLS").caused_by(error))?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// The provider that the features name; what the process has installed does not matter.
+/// Returns the provider that the features choose, independent of the provider that the process has installed.
 #[allow(clippy::unnecessary_wraps, reason = "there is none without the features")]
 fn provider() -> Option<rustls::crypto::CryptoProvider> {
     #[cfg(feature = "aws-lc-rs")]

@@ -8,21 +8,21 @@ use serde::Serialize;
 
 use crate::error::{Error, Line, NAME};
 
-/// Whether a call may be sent again after the server may have seen it. Each operation says so in its own
-/// file; the method decides nothing.
+/// Declares whether a call may be retried after the server may have received it. Each operation declares this in its
+/// own file, independent of the HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Sending it twice does what sending it once does.
+    /// Idempotent.
     Safe,
-    /// As `Safe`, and an object that is gone at a later attempt is the success of an earlier one.
+    /// Like `Safe`. If a later attempt does not find the object, an earlier one has deleted it.
     Delete,
-    /// As `Safe`, and the router has a part in it, whose restart shows as a plain 500.
+    /// Like `Safe`. The call involves the router, whose restart shows as a plain 500.
     Router,
-    /// Only when the server cannot have acted on it.
+    /// Retried only if the server cannot have acted on it.
     Never,
 }
 
-/// What the answer should be, as `Accept` says it.
+/// The expected type of the answer, for `Accept`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accept {
     Json,
@@ -40,11 +40,11 @@ impl Accept {
     }
 }
 
-/// One HTTP request, without what the client adds to all of them.
+/// One HTTP request, without the parts that the client adds to all requests.
 #[derive(Debug)]
 pub(crate) struct Spec {
     pub(crate) method: Method,
-    /// For spans: the path without ids.
+    /// The path without ids, for spans.
     pub(crate) template: &'static str,
     /// Percent-encoded, with a leading slash, without query.
     pub(crate) path: String,
@@ -54,19 +54,19 @@ pub(crate) struct Spec {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) repeat: Repeat,
-    /// The server is known to take its time: minutes for one attempt.
+    /// The call is slow: one attempt can take minutes.
     pub(crate) slow: bool,
-    /// A status besides 2xx that carries an answer and no failure, when there is `data` in its body.
+    /// A status other than 2xx that is not a failure if its body has `data`.
     pub(crate) also: Option<StatusCode>,
-    /// What makes the call impossible; reported when it is awaited.
+    /// The reason why the call is not possible. It is reported when the call is awaited.
     pub(crate) fault: Option<Error>,
 }
 
-/// All but the unreserved characters of RFC 3986.
+/// All characters except the unreserved ones of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Spec {
-    /// `{name}` in the template is filled with the next of the segments.
+    /// Creates a call. Each `{name}` in the template is replaced by the next segment.
     pub(crate) fn new<const N: usize>(
         method: Method,
         template: &'static str,
@@ -105,20 +105,22 @@ impl Spec {
         }
     }
 
-    /// A path of the caller's own making.
+    /// Creates a call with a path of the caller.
     pub(crate) fn raw(method: Method, path: &str) -> Self {
         let mut spec = Self::new(method, "(raw)", [], Repeat::Never);
         path.clone_into(&mut spec.path);
         let decoded = percent_decode_str(path).decode_utf8_lossy();
         if !path.starts_with('/') || path.contains(['?', '#', '\\']) || leads_elsewhere(&decoded) {
-            spec.refuse("a path begins with a slash and has no query and no segments of dots");
+            spec.refuse(
+                "a path must start with a slash, and must not have a query or dot segments",
+            );
         } else if decoded.contains(char::is_control) {
-            spec.refuse("a path has no control characters");
+            spec.refuse("a path must not have control characters");
         }
         spec
     }
 
-    /// A read: it may always be repeated.
+    /// Creates a read, which is always idempotent.
     pub(crate) fn get<const N: usize>(template: &'static str, segments: [&str; N]) -> Self {
         Self::new(Method::GET, template, segments, Repeat::Safe)
     }
@@ -147,7 +149,7 @@ impl Spec {
         Self::new(Method::DELETE, template, segments, repeat)
     }
 
-    /// With a JSON body.
+    /// Sets a JSON body.
     pub(crate) fn body(mut self, body: impl Serialize) -> Self {
         match serde_json::to_vec(&body) {
             Ok(body) => self.body = body.into(),
@@ -156,7 +158,7 @@ impl Spec {
         self
     }
 
-    /// Adds one pair to the query.
+    /// Adds a query parameter.
     pub(crate) fn query(mut self, name: &str, value: &str) -> Self {
         if !self.query.is_empty() {
             self.query.push('&');
@@ -167,7 +169,7 @@ impl Spec {
         self
     }
 
-    /// Adds one pair to the query where there is a value.
+    /// Adds a query parameter if there is a value.
     pub(crate) fn query_opt(self, name: &str, value: Option<impl ToString>) -> Self {
         match value {
             Some(value) => self.query(name, &value.to_string()),
@@ -175,7 +177,7 @@ impl Spec {
         }
     }
 
-    /// Adds an id to the query where there is one. An empty one would ask for everything.
+    /// Adds an id to the query if there is one. An empty id would select everything.
     pub(crate) fn query_id(mut self, name: &str, id: Option<impl AsRef<str>>) -> Self {
         match id {
             None => self,
@@ -198,7 +200,7 @@ impl Spec {
         self
     }
 
-    /// A read that the router has a part in.
+    /// Marks a read that involves the router.
     pub(crate) fn of_router(mut self) -> Self {
         self.repeat = Repeat::Router;
         self
@@ -214,13 +216,13 @@ impl Spec {
         self
     }
 
-    /// Makes the call fail when it is awaited, before anything is sent. The first reason stays.
+    /// Makes the call fail when it is awaited, before anything is sent. Keeps the first reason.
     pub(crate) fn refuse(&mut self, reason: impl Into<String>) {
         self.fault.get_or_insert_with(|| Error::invalid_input(reason));
     }
 }
 
-/// Returns whether a path, or a part of one, has segments that lead to another place than it says.
+/// Returns whether a path, or a part of one, has dot segments.
 fn leads_elsewhere(path: &str) -> bool {
     path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."))
 }

@@ -1,6 +1,6 @@
-//! Server-sent events, as a parser that is fed bytes.
+//! An incremental parser of server-sent events.
 //!
-//! Linear in its input whatever the pieces it comes in; lines and events are bounded.
+//! It takes linear time for any division of its input; lines and events have limits.
 
 use bytes::Bytes;
 use memchr::memchr2;
@@ -10,19 +10,19 @@ use crate::error::{Error, ErrorKind};
 /// One event of a stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Message {
-    /// The `event:` field; empty, as on nearly all frames of a controller, means `message`.
+    /// The `event:` field. An empty one, as in nearly all frames of a controller, means `message`.
     pub(crate) event: String,
     /// The `data:` lines, joined with line feeds.
     pub(crate) data: Bytes,
 }
 
 impl Message {
-    /// Returns whether the server says with it why it ends the stream.
+    /// Returns whether this is the server's reason for ending the stream.
     pub(crate) fn is_error(&self) -> bool {
         self.event == "error"
     }
 
-    /// Returns whether it is not an item of the stream, such as the `ping` of a proxy.
+    /// Returns whether this is not an item of the stream, such as the `ping` of a proxy.
     pub(crate) fn is_foreign(&self) -> bool {
         !matches!(&*self.event, "" | "message" | "error")
     }
@@ -31,12 +31,12 @@ impl Message {
 /// Finds the events in a stream of bytes.
 #[derive(Debug)]
 pub(crate) struct Parser {
-    /// Bytes that were not parsed yet, from `start` on.
+    /// Bytes that are not yet parsed, from `start` on.
     buffer: Vec<u8>,
     start: usize,
-    /// Up to here the buffer holds no line end.
+    /// The buffer has no line end before this position.
     scanned: usize,
-    /// A carriage return ended the last line; a line feed right after it belongs to it.
+    /// True if a carriage return ended the last line; a line feed directly after it belongs to it.
     after_cr: bool,
     at_beginning: bool,
     event: String,
@@ -48,7 +48,7 @@ pub(crate) struct Parser {
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 impl Parser {
-    /// `limit` bounds one line and the data of one event.
+    /// Creates a parser. `limit` applies to one line and to the data of one event.
     pub(crate) fn new(limit: usize) -> Self {
         Self {
             buffer: Vec::new(),
@@ -63,7 +63,7 @@ impl Parser {
         }
     }
 
-    /// Takes the next bytes of the stream.
+    /// Appends the next bytes of the stream.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.start == self.buffer.len() {
             self.buffer.clear();
@@ -76,7 +76,7 @@ impl Parser {
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The next whole event, or `None` until more bytes have come.
+    /// Returns the next complete event, or `None` if more bytes are needed.
     pub(crate) fn next(&mut self) -> Result<Option<Message>, Error> {
         while let Some((from, to)) = self.line()? {
             if from == to {
@@ -90,7 +90,7 @@ impl Parser {
         Ok(None)
     }
 
-    /// What is left when the stream has ended: an `error` event may lack its blank line.
+    /// Returns the rest after the end of the stream: an `error` event may lack its blank line.
     pub(crate) fn finish(&mut self) -> Option<Message> {
         let (from, to) = (self.start, self.buffer.len());
         self.start = to;
@@ -100,7 +100,7 @@ impl Parser {
         self.dispatch().filter(Message::is_error)
     }
 
-    /// The bounds of the next line, without its end.
+    /// Returns the bounds of the next line without its line end.
     fn line(&mut self) -> Result<Option<(usize, usize)>, Error> {
         if self.after_cr && self.start < self.buffer.len() {
             self.after_cr = false;
@@ -162,7 +162,7 @@ impl Parser {
                 self.data.extend_from_slice(value);
             }
             b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
-            // Comments (an empty name), ids, which a controller never sends, and what we do not know.
+            // Comments (an empty name), ids, which a controller never sends, and unknown fields.
             _ => {}
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! Event streams of one connection.
+//! Event streams on one connection.
 
 use std::fmt;
 use std::future::{Future, IntoFuture};
@@ -43,14 +43,14 @@ impl<T> Connect<T> {
         }
     }
 
-    /// Sets the deadline for the server to accept. The stream itself has none.
+    /// Sets the deadline for the server to accept. The stream itself has no deadline.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
     }
 
-    /// Ends the stream with a timeout when nothing has come for this long, not even a keep-alive. A controller
-    /// sends one every 30 s on `/events`.
+    /// Ends the stream with a timeout error if nothing arrives for this long, not even a keep-alive. A controller sends
+    /// one every 30 s on `/events`.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = Some(timeout);
         self
@@ -98,12 +98,12 @@ impl<T: 'static> IntoFuture for Connect<T> {
 
 /// The items of one connection. Dropping it closes the connection; there is no background task.
 ///
-/// The last item is an error when the server sends one ([`ErrorKind::Stream`]) or the connection breaks. The stream
-/// just ends when the server closes it.
+/// The last item is an error if the server sends one ([`ErrorKind::Stream`]) or the connection is lost. If the server
+/// closes the stream, it ends without an error.
 pub struct EventSource<T> {
     /// `None` once the stream has ended.
     open: Option<Open>,
-    /// For errors, which say in which call they happened.
+    /// For errors, which name the call.
     spec: Spec,
     call: Call,
     item: PhantomData<fn() -> T>,
@@ -116,7 +116,7 @@ struct Open {
 }
 
 impl Open {
-    /// The next message; `None` and errors are final.
+    /// Polls for the next message; `None` and errors are final.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         loop {
             match self.parser.next() {
@@ -140,7 +140,7 @@ impl Open {
                 Poll::Pending => {
                     let Some((time, sleep)) = &mut self.idle else { return Poll::Pending };
                     ready!(sleep.as_mut().poll(cx));
-                    let message = format!("nothing came for {time:?}");
+                    let message = format!("nothing arrived for {time:?}");
                     return Poll::Ready(Some(Err(Error::new(ErrorKind::Timeout, message))));
                 }
             }
@@ -167,7 +167,7 @@ impl<T: DeserializeOwned> Stream for EventSource<T> {
     }
 }
 
-/// The error that the server has sent.
+/// Converts the server's error message.
 fn server_error(message: &Message) -> Error {
     Error::new(ErrorKind::Stream, kept(String::from_utf8_lossy(&message.data).into_owned()))
 }
@@ -181,19 +181,19 @@ impl<T> fmt::Debug for EventSource<T> {
     }
 }
 
-/// The next item of a stream.
+/// Returns the next item of a stream.
 pub(crate) async fn next<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
     std::future::poll_fn(|cx| Pin::new(&mut *stream).poll_next(cx)).await
 }
 
-/// Gives a stream its `next()`.
+/// Implements `next()` for a stream.
 macro_rules! stream_next {
     ($name:ident $(<$parameter:ident>)? => $item:ty) => {
         impl$(<$parameter>)? $name$(<$parameter>)?
         where
             Self: futures_core::Stream<Item = Result<$item, $crate::Error>> + Unpin,
         {
-            /// Returns the next item, or `None` at the end of the stream. Nothing is lost when the future is dropped.
+            /// Returns the next item, or `None` at the end of the stream. Dropping the future loses no item.
             pub async fn next(&mut self) -> Option<Result<$item, $crate::Error>> {
                 $crate::transport::next(self).await
             }

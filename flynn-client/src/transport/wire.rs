@@ -1,4 +1,4 @@
-//! The last step: the key is added, bytes go out, and what the network says becomes an [`Error`].
+//! The last step: adds the key, sends the bytes, and converts failures of the network to an [`Error`].
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,36 +10,35 @@ use url::Url;
 use super::{Body, Proxies};
 use crate::error::{BoxError, Error, ErrorKind, causes};
 
-/// How connections are made.
+/// The settings of connections.
 pub(crate) struct WireOptions {
     pub(crate) tls: Arc<rustls::ClientConfig>,
     pub(crate) resolve: Vec<(String, SocketAddr)>,
     pub(crate) connect_timeout: Duration,
-    /// How long a connection that is being used may be silent before it is asked whether it still stands,
-    /// and how long it has to answer.
+    /// The silence after which a connection in use is pinged, and the time that it has to answer.
     pub(crate) keep_alive: Duration,
     pub(crate) proxy: Proxy,
 }
 
-/// What connections go through.
+/// The proxy of connections.
 pub(crate) enum Proxy {
     None,
-    /// This one, whatever the target.
+    /// One proxy for all targets.
     All(Url),
     Environment(Proxies),
 }
 
-/// Two ways to connect: calls share HTTP/2 connections where offered; streams and upgrades get an HTTP/1.1
-/// connection each, which is closed with them.
+/// Two kinds of connections: calls share HTTP/2 connections if the server offers them; each stream and upgrade has its
+/// own HTTP/1.1 connection, which is closed with it.
 ///
-/// On a shared connection, streams would use up the number that the server allows at a time (200 and more stop
-/// every call), and dropping many of them quickly makes HTTP/2 close the connection.
+/// On a shared connection, streams would use up the number that the server allows concurrently (200 streams block every
+/// call), and dropping many of them quickly makes HTTP/2 close the connection.
 #[derive(Debug)]
 pub(crate) struct Wire {
     shared: reqwest::Client,
     own: reqwest::Client,
     authorization: Option<HeaderValue>,
-    /// The origin that the key belongs to, in both forms that are needed.
+    /// The origin that the key belongs to.
     base: Url,
     base_uri: Uri,
 }
@@ -60,7 +59,7 @@ impl Wire {
         })
     }
 
-    /// Sends one attempt and waits for the head of its answer.
+    /// Sends one attempt and waits for the head of the answer.
     pub(crate) async fn send(
         &self,
         request: http::Request<Body>,
@@ -68,7 +67,7 @@ impl Wire {
         let (parts, body) = request.into_parts();
         let (url, is_home) = self.url(&parts.uri)?;
         let mut headers = parts.headers;
-        // The key never leaves its origin. A caller of the escape hatch, or a layer, may bring its own.
+        // The key never leaves its origin. A raw call or a layer may set its own.
         if let Some(value) = &self.authorization
             && is_home
             && !headers.contains_key(header::AUTHORIZATION)
@@ -86,7 +85,7 @@ impl Wire {
         Ok(http::Response::from(answer).map(Body::wire))
     }
 
-    /// The URL of a request that has passed the layers, and whether it is of the client's own origin.
+    /// Returns the URL of a request after the layers, and whether it is in the client's own origin.
     fn url(&self, uri: &Uri) -> Result<(Url, bool), Error> {
         if uri.authority() == self.base_uri.authority() && uri.scheme() == self.base_uri.scheme() {
             let mut url = self.base.clone();
@@ -101,10 +100,10 @@ impl Wire {
     }
 }
 
-/// Says to the server, to the layers and to [`Wire`] that a connection ends with its answer.
+/// Tells the server, the layers and [`Wire`] that a connection ends with its answer.
 pub(crate) const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
-/// The headers decide, since nothing else is sure to pass through the layers.
+/// Returns whether a request needs its own connection. Only the headers are sure to pass through the layers.
 fn wants_own_connection(headers: &HeaderMap) -> bool {
     headers.contains_key(header::UPGRADE)
         || headers.get(header::CONNECTION).is_some_and(|value| value == CLOSE)
@@ -126,7 +125,7 @@ fn connections(options: &WireOptions, sharing: Sharing) -> Result<reqwest::Clien
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(options.connect_timeout)
-        // Calls share an HTTP/2 connection: without this, each new attempt would wait on the dead one again.
+        // Calls share an HTTP/2 connection. Without this, each new attempt would wait on the dead connection again.
         .http2_keep_alive_interval(options.keep_alive)
         .http2_keep_alive_timeout(options.keep_alive)
         .tcp_nodelay(true);
@@ -150,7 +149,7 @@ fn connections(options: &WireOptions, sharing: Sharing) -> Result<reqwest::Clien
     };
     builder
         .build()
-        .map_err(|error| config("the connections cannot be set up").caused_by(error.without_url()))
+        .map_err(|error| config("cannot set up connections").caused_by(error.without_url()))
 }
 
 fn config(message: &str) -> Error {
@@ -163,7 +162,7 @@ fn target(url: &Url) -> String {
     format!("{}:{port}", url.host_str().unwrap_or_default())
 }
 
-/// Why no answer came.
+/// Converts the failure of a request without an answer.
 fn failed(error: reqwest::Error) -> Error {
     let kind = if error.is_connect() {
         if is_tls(&error) { ErrorKind::Tls } else { ErrorKind::Connect }
@@ -179,19 +178,19 @@ fn failed(error: reqwest::Error) -> Error {
             let target = error.url().map(target).unwrap_or_default();
             format!("{target}: {}", reason(&error))
         }
-        ErrorKind::Connection => format!("no answer came: {}", reason(&error)),
+        ErrorKind::Connection => format!("no answer: {}", reason(&error)),
         _ => String::new(),
     };
     Error::new(kind, message).caused_by(error.without_url())
 }
 
-/// An answer whose body broke off.
+/// Converts the failure of an incomplete body.
 pub(crate) fn broken(error: reqwest::Error) -> Error {
     let message = format!("the answer is incomplete: {}", reason(&error));
     Error::new(ErrorKind::Connection, message).caused_by(error.without_url())
 }
 
-/// An error that came through, or from, a layer.
+/// Converts an error that came through or from a layer.
 pub(crate) fn foreign(error: impl Into<BoxError>) -> Error {
     match error.into().downcast::<Error>() {
         Ok(error) => *error,
@@ -201,19 +200,19 @@ pub(crate) fn foreign(error: impl Into<BoxError>) -> Error {
     }
 }
 
-/// Returns whether TLS itself refused the peer.
+/// Returns whether TLS refused the peer.
 fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     causes(error).any(<dyn std::error::Error>::is::<rustls::Error>)
 }
 
-/// The end of the chain of causes, which is the beginning of the matter.
+/// Returns the message of the root cause.
 fn reason(error: &(dyn std::error::Error + 'static)) -> String {
     use std::io::ErrorKind as Io;
     for cause in causes(error) {
         if let Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(inner))) =
             cause.downcast_ref::<rustls::Error>()
         {
-            return inner.0.to_string(); // A mismatch of pins tells more than what is around it.
+            return inner.0.to_string(); // A pin mismatch is more specific than the errors around it.
         }
         let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         match io {

@@ -174,7 +174,7 @@ async fn a_migration_that_is_done_and_lacks_routes_says_which() {
     assert_eq!(error.missing_routes()[1].old_route.as_str(), "http/c");
     assert_eq!(
         error.to_string(),
-        "routes are missing: domain migration m1 is done and has not created routes for Docker.new.example.com, \
+        "routes are missing: domain migration m1 has finished, but has not created routes for Docker.new.example.com, \
          controller.new.example.com, git.new.example.com/api; create them before you drop old.example.com"
     );
     assert_eq!(names(&migration.missing_routes().await.unwrap()), expected);
