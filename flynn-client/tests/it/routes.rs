@@ -222,6 +222,9 @@ async fn a_route_is_found_whatever_its_app() {
     let route = server.client().route("http/u1");
     assert_eq!(route.get().await.unwrap().domain, "www.example.com");
     let error = route.update().sticky(true).await.unwrap_err();
-    assert!(error.is_validation() && error.to_string().contains("does not belong to an app"), "{error}");
+    assert!(
+        error.is_validation() && error.to_string().contains("does not belong to an app"),
+        "{error}"
+    );
     assert!(server.lines().iter().all(|line| line == "GET /routes"), "{:?}", server.lines());
 }
