@@ -66,19 +66,26 @@ impl App {
 }
 
 /// A new app. Everything is optional: the server generates a name and fills in defaults.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
 #[must_use]
 pub struct NewApp {
+    /// Id, a UUID.
     #[serde(skip_serializing_if = "AppId::is_empty")]
-    id: AppId,
+    pub id: AppId,
+    /// Name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<String>,
+    pub name: Option<String>,
+    /// Metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    meta: BTreeMap<String, String>,
+    pub meta: BTreeMap<String, String>,
+    /// How deployments replace jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    strategy: Option<String>,
+    pub strategy: Option<String>,
+    /// Seconds after which a deployment fails.
     #[serde(skip_serializing_if = "Option::is_none")]
-    deploy_timeout: Option<i32>,
+    pub deploy_timeout: Option<i32>,
 }
 
 impl NewApp {

@@ -72,22 +72,30 @@ pub struct Artifact {
 }
 
 /// A new artifact.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[must_use]
 pub struct NewArtifact {
+    /// Kind.
     #[serde(rename = "type")]
-    kind: ArtifactType,
-    uri: String,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    meta: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    manifest: Option<Json>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    hashes: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "is_default")]
-    size: i64,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    layer_url_template: String,
+    pub kind: ArtifactType,
+    /// Where it is.
+    pub uri: String,
+    /// Metadata.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub meta: BTreeMap<String, String>,
+    /// Manifest of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Json>,
+    /// Hashes by algorithm, in hex digits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hashes: BTreeMap<String, String>,
+    /// Size in bytes.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub size: i64,
+    /// URI template (RFC 6570, variable `id`) of the image's layers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub layer_url_template: String,
 }
 
 impl NewArtifact {

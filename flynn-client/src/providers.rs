@@ -50,11 +50,14 @@ impl fmt::Debug for Provider {
 }
 
 /// A new provider. `Debug` does not show the URL, which can contain credentials.
-#[derive(Clone, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[must_use]
 pub struct NewProvider {
-    name: String,
-    url: String,
+    /// Name.
+    pub name: String,
+    /// URL that the controller asks for resources.
+    pub url: String,
 }
 
 impl fmt::Debug for NewProvider {

@@ -262,19 +262,26 @@ impl ResourceLimit {
 }
 
 /// A new release.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
 #[must_use]
 pub struct NewRelease {
+    /// The app.
     #[serde(skip_serializing_if = "AppId::is_empty")]
-    app_id: AppId,
+    pub app_id: AppId,
+    /// Its artifacts, the lowest layer first.
     #[serde(rename = "artifacts", skip_serializing_if = "Vec::is_empty")]
-    artifact_ids: Vec<ArtifactId>,
+    pub artifact_ids: Vec<ArtifactId>,
+    /// Environment variables of all its processes.
     #[serde(skip_serializing_if = "is_default")]
-    env: Env,
+    pub env: Env,
+    /// Metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    meta: BTreeMap<String, String>,
+    pub meta: BTreeMap<String, String>,
+    /// Process types by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    processes: BTreeMap<String, ProcessType>,
+    pub processes: BTreeMap<String, ProcessType>,
 }
 
 impl NewRelease {

@@ -92,13 +92,17 @@ fn is_empty(env: &Env) -> bool {
 }
 
 /// A new resource.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
 #[must_use]
 pub struct NewResource {
+    /// The apps that it is linked to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    apps: Vec<AppRef>,
+    pub apps: Vec<AppRef>,
+    /// Configuration for the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
-    config: Option<Json>,
+    pub config: Option<Json>,
 }
 
 impl NewResource {
@@ -126,14 +130,19 @@ impl NewResource {
 }
 
 /// A resource outside the cluster, for [`ProviderResources::register`].
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
 #[must_use]
 pub struct ExternalResource {
-    external_id: String,
+    /// The provider's own name for it.
+    pub external_id: String,
+    /// Variables that an app needs to use it.
     #[serde(skip_serializing_if = "is_empty")]
-    env: Env,
+    pub env: Env,
+    /// The apps that it is linked to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    apps: Vec<AppRef>,
+    pub apps: Vec<AppRef>,
 }
 
 impl ExternalResource {

@@ -146,11 +146,15 @@ impl SyslogConfig {
 }
 
 /// A new sink.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[must_use]
 pub struct NewSink {
-    kind: SinkKind,
-    config: Json,
+    /// Kind.
+    pub kind: SinkKind,
+    /// Configuration; of a syslog sink, a [`SyslogConfig`].
+    #[serde(default)]
+    pub config: Json,
 }
 
 impl NewSink {

@@ -1,6 +1,6 @@
 //! Creates routes.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AppRoutes, Certificate, Route, RouteType, of_all, serves};
 use crate::apps::AppHandle;
@@ -10,31 +10,44 @@ use crate::secret::Secret;
 use crate::transport::{Deadline, Repeat, Request, Spec};
 
 /// A new route.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
 #[must_use]
 #[expect(clippy::struct_excessive_bools, reason = "as the wire has it")]
 pub struct NewRoute {
+    /// Kind.
     #[serde(rename = "type")]
-    kind: RouteType,
+    pub kind: RouteType,
+    /// The service that it leads to. If empty, `<app>-web`.
     #[serde(skip_serializing_if = "String::is_empty")]
-    service: String,
+    pub service: String,
+    /// Domain of an HTTP route.
     #[serde(skip_serializing_if = "String::is_empty")]
-    domain: String,
+    pub domain: String,
+    /// Port of a TCP route. If 0, the server picks one.
     #[serde(skip_serializing_if = "is_default")]
-    port: u16,
+    pub port: u16,
+    /// Path, a prefix.
     #[serde(skip_serializing_if = "String::is_empty")]
-    path: String,
-    leader: bool,
+    pub path: String,
+    /// Leads only to the leader of the service.
+    pub leader: bool,
+    /// Keeps each visitor with one job.
     #[serde(skip_serializing_if = "is_false")]
-    sticky: bool,
+    pub sticky: bool,
+    /// Stops jobs only when their requests have ended.
     #[serde(skip_serializing_if = "is_false")]
-    drain_backends: bool,
+    pub drain_backends: bool,
+    /// Uses one connection per request between router and job.
     #[serde(skip_serializing_if = "is_false")]
-    disable_keep_alives: bool,
+    pub disable_keep_alives: bool,
+    /// Domain of the managed certificate (the fork).
     #[serde(skip_serializing_if = "String::is_empty")]
-    managed_certificate_domain: String,
+    pub managed_certificate_domain: String,
+    /// Certificate and private key.
     #[serde(skip_serializing_if = "Option::is_none")]
-    certificate: Option<Certificate>,
+    pub certificate: Option<Certificate>,
 }
 
 impl NewRoute {
