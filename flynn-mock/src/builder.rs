@@ -33,7 +33,7 @@ pub struct Builder {
     request_memory: usize,
 }
 
-/// What the clock follows.
+/// Who moves the clock.
 #[derive(Clone, Copy, Debug)]
 enum Setting {
     /// The machine's clock, unless there is a seed.
@@ -63,26 +63,26 @@ impl Builder {
         }
     }
 
-    /// The domain that the cluster was bootstrapped with (default: `example.com`).
+    /// Sets the domain of the cluster's bootstrap (default: `example.com`).
     pub fn bootstrapped(mut self, domain: impl Into<String>) -> Self {
         self.options.domain = domain.into();
         self
     }
 
-    /// Which release of Flynn it is (default: the last upstream one).
+    /// Sets the release of Flynn (default: the last upstream one).
     pub fn server(mut self, age: ServerAge) -> Self {
         self.options.age = age;
         self
     }
 
-    /// [`MockController::url`] and [`client`](MockController::client) use TLS. (The port speaks
-    /// both in any case.)
+    /// Makes [`MockController::url`] and [`client`](MockController::client) use TLS. The port speaks
+    /// both in any case.
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
     }
 
-    /// The controller's key (default: 32 made-up hex digits).
+    /// Sets the controller's key (default: 32 random hex digits).
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.options.key = Some(key.into());
         self
@@ -97,46 +97,46 @@ impl Builder {
         self
     }
 
-    /// The clock starts at `time` and only [`MockController::advance`] and its siblings move it,
-    /// besides the tick of each request.
+    /// Starts the clock at `time`. Then only [`MockController::advance`] and its siblings move it, and the tick of each
+    /// request.
     pub fn clock(mut self, time: Timestamp) -> Self {
         self.clock = Setting::Driven(time);
         self
     }
 
-    /// The clock follows the machine's, which is the default without a seed. With one, ids, keys,
-    /// names and chances are the same in every run, and only the times differ.
+    /// Lets the clock follow the machine's, which is the default without a seed. With a seed, ids, keys, names and
+    /// chances are the same in every run, and only the times differ.
     pub fn wall_clock(mut self) -> Self {
         self.clock = Setting::Wall;
         self
     }
 
-    /// How far each request moves a driven clock (default: a millisecond).
+    /// Sets how far each request moves a driven clock (default: a millisecond).
     pub fn tick(mut self, tick: SignedDuration) -> Self {
         self.tick = tick;
         self
     }
 
-    /// When jobs start, deployments end and so on: at once (the default), on the clock, or by
-    /// hand with [`MockController::step`].
+    /// Sets when jobs start, deployments end and so on: at once (the default), on the clock, or by hand with
+    /// [`MockController::step`].
     pub fn pace(mut self, pace: Pace) -> Self {
         self.options.pace = pace;
         self
     }
 
-    /// How long the steps of the cluster's life take; sets [`Pace::Timed`].
+    /// Sets how long the steps of the cluster's life take, and the pace [`Pace::Timed`].
     pub fn delays(mut self, delays: Delays) -> Self {
         self.options.delays = delays;
         self.pace(Pace::Timed)
     }
 
-    /// How jobs crash that have `CRASH=true` in their env (default: their hosts cannot start them).
+    /// Sets how jobs with `CRASH=true` in their env crash (default: their hosts cannot start them).
     pub fn crash(mut self, crash: Crash) -> Self {
         self.options.crash = crash;
         self
     }
 
-    /// Which race conditions of a loaded, real cluster the mock shows (default: none).
+    /// Sets which race conditions of a loaded, real cluster the mock shows (default: none).
     ///
     /// Their times pass on the mock's clock: where a test drives it, a stalled call is answered when
     /// the test has moved it.
@@ -152,8 +152,8 @@ impl Builder {
         self
     }
 
-    /// What one-off jobs do, see [`Program`] (default: `exit N`, `sleep N`, `cat`, anything else prints its
-    /// arguments).
+    /// Sets the programs that one-off jobs run; see [`Program`]. By default, a job runs `exit N`, `sleep N` or `cat`, and
+    /// any other command prints its arguments.
     ///
     /// ```
     /// use flynn_mock::{Input, MockController, Output};
@@ -231,20 +231,20 @@ impl Builder {
         self
     }
 
-    /// How many bytes of [requests](MockController::requests) and their answers the mock keeps (default: 64 MiB).
+    /// Sets how many bytes of [requests](MockController::requests) and their answers the mock keeps (default: 64 MiB).
     /// Beyond that it forgets the oldest.
     pub fn request_memory(mut self, bytes: usize) -> Self {
         self.request_memory = bytes;
         self
     }
 
-    /// The address to listen on (default: a free port of 127.0.0.1).
+    /// Sets the address to listen on (default: a free port of 127.0.0.1).
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.bind = address;
         self
     }
 
-    /// An app that is there from the start.
+    /// Adds an app that is there from the start.
     pub fn app(mut self, app: AppSeed) -> Self {
         self.apps.push(app);
         self
@@ -276,8 +276,7 @@ impl Builder {
         }
     }
 
-    /// Starts the mock or says why not, for programs that take its settings from a person. It awaits nothing: one
-    /// form for callers with a runtime and without.
+    /// Starts the mock or says why not, for programs that take its settings from a person. It needs no runtime.
     ///
     /// ```
     /// use std::io::ErrorKind;
@@ -322,7 +321,7 @@ fn invalid(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, why)
 }
 
-/// What no cluster can be bootstrapped with.
+/// Refuses options that no cluster can be bootstrapped with.
 fn check(options: &Options) -> Result<(), String> {
     let key = options.key.as_deref();
     if key.is_some_and(str::is_empty) {

@@ -393,8 +393,8 @@ pub(crate) fn call(
     serde_json::from_slice(answer.bytes()).map_err(|e| format!("{method} {path}: {e}"))
 }
 
-/// What an error body says, without the object that was sent (its detail may be a route with its
-/// private key) and without the value that was tried for an env variable.
+/// The code and message of an error body. The detail can be a route with its private key, and the message can hold the
+/// value of an env variable, so they are left out.
 fn without_secrets(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |field: &str| body.get(field).and_then(Value::as_str);

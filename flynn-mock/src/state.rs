@@ -22,7 +22,7 @@ use serde::de::DeserializeOwned;
 use crate::calls;
 use crate::server::hub::Hub;
 
-/// What is in the cluster, read when a method is called, without a request that
+/// The state of a cluster. Each method reads it anew, without a request that
 /// [`requests`](crate::MockController::requests) would show.
 ///
 /// ```
@@ -39,8 +39,8 @@ use crate::server::hub::Hub;
 /// ```
 ///
 /// # Panics
-/// A method panics on the caller's line when the mock's answer is not what the client's types
-/// expect, which would be a defect of one of the two.
+/// A method panics on the caller's line if the client's types cannot decode the mock's answer, which is a defect of one of
+/// the two.
 #[derive(Clone)]
 pub struct State {
     hub: Arc<Hub>,

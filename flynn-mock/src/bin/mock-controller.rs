@@ -26,28 +26,28 @@ use flynn_mock::{MockController, Pace, ServerAge};
 #[derive(Parser)]
 #[command(name = "mock-controller", version)]
 struct Options {
-    /// The domain of the cluster
+    /// Set the domain of the cluster
     #[arg(long, value_name = "DOMAIN", default_value = "example.com")]
     domain: String,
-    /// The key of the controller [default: a random key]
+    /// Set the key of the controller [default: a random key]
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
-    /// The address of the cluster; the port speaks HTTP and HTTPS
+    /// Set the address of the cluster; the port speaks HTTP and HTTPS
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
-    /// The address of the control API, which must be a loopback address
+    /// Set the address of the control API, a loopback address
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     control: SocketAddr,
-    /// Print http:// URLs instead of https://
+    /// Use http://IP:PORT as the URL, so that clients need neither names nor certificates
     #[arg(long)]
     no_tls: bool,
-    /// The release of Flynn
+    /// Set the release of Flynn
     #[arg(long, value_name = "RELEASE", default_value = "2021")]
     server: Server,
-    /// When jobs start, deployments end, and so on
+    /// Set when jobs start, deployments end, and so on
     #[arg(long, value_name = "PACE", default_value = "timed")]
     pace: PaceOption,
-    /// A TOML file with apps that exist from the start
+    /// Create the apps of a TOML file at the start
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
     /// Make the same ids, keys and times in every run
@@ -60,7 +60,7 @@ struct Options {
     /// cluster is ready
     #[arg(long, value_name = "FILE")]
     ready_file: Option<PathBuf>,
-    /// Append a line of JSON for each request to a file, without secrets
+    /// Append a line of JSON for each request and its answer to a file, without secrets
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
 }
@@ -85,7 +85,7 @@ enum Server {
 enum PaceOption {
     /// With the delays of a real cluster
     Timed,
-    /// Before the request is answered that causes it
+    /// At once, before the request is answered
     AtOnce,
     /// Only through the control API
     ByHand,

@@ -12,7 +12,7 @@ use crate::MockController;
 /// The hosts of a cluster that its clients call.
 const HOSTS: [&str; 5] = ["controller", "git", "images", "dashboard", "status"];
 
-/// What a client needs to reach a mock.
+/// The facts that a client needs to reach a mock.
 #[derive(Serialize)]
 pub(super) struct Facts {
     url: String,

@@ -93,7 +93,7 @@ pub(super) fn clear(shared: &Shared, _: &Call) -> Reply {
     no_content()
 }
 
-/// What the API and the journal show of a request in the same way.
+/// The fields of a request that the API and the journal share.
 pub(super) fn common(request: &RecordedRequest) -> Map<String, Value> {
     let op = request.op().map(Op::name);
     [

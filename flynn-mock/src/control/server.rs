@@ -36,7 +36,7 @@ pub struct Control {
     _serving: Serving,
 }
 
-/// What the calls work on.
+/// The state that the calls share.
 pub(super) struct Shared {
     pub(super) mock: MockController,
     pub(super) snapshots: Snapshots,

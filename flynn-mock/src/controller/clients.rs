@@ -12,7 +12,7 @@ impl MockController {
     /// The pin of the certificate that `controller.DOMAIN` presents now.
     ///
     /// # Panics
-    /// When the controller has no route, or its certificate does not parse.
+    /// If the controller has no route, or its certificate does not parse.
     #[track_caller]
     pub fn pin(&self) -> Pin {
         self.pin_of(&format!("controller.{}", self.domain()))
@@ -36,7 +36,7 @@ impl MockController {
         }
     }
 
-    /// The certificate of the cluster's own CA, as `GET /ca-cert` answers it.
+    /// Returns the certificate of the cluster's own CA, as `GET /ca-cert` does.
     #[track_caller]
     pub fn ca_pem(&self) -> String {
         let answer = self.hub.with(|inner| {
@@ -45,8 +45,8 @@ impl MockController {
         String::from_utf8_lossy(answer.bytes()).into_owned()
     }
 
-    /// A client of this controller: its present key, its present pin, the names resolved. Take a new one
-    /// when the key was rotated or the certificate replaced.
+    /// Returns a client of this controller with its present key and pin. Take a new one after the key was rotated or the
+    /// certificate replaced.
     ///
     /// # Panics
     /// As [`pin`](Self::pin).
@@ -58,7 +58,7 @@ impl MockController {
         }
     }
 
-    /// What [`client`](Self::client) is built from, to set more on it. It leads to the controller;
+    /// The builder of [`client`](Self::client), to set more on it. It leads to the controller;
     /// the status app has its own [`status_client`](Self::status_client).
     ///
     /// # Panics
@@ -74,7 +74,7 @@ impl MockController {
         self.pinned(builder, &format!("controller.{}", self.domain()))
     }
 
-    /// A client of the cluster's status app, which asks nobody on this machine for a key.
+    /// Returns a client of the cluster's status app, which needs no key from this machine.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -89,7 +89,7 @@ impl MockController {
     /// ```
     ///
     /// # Panics
-    /// When the status app has no route, or its certificate does not parse.
+    /// If the status app has no route, or its certificate does not parse.
     #[track_caller]
     pub fn status_client(&self) -> StatusClient {
         let name = format!("status.{}", self.domain());

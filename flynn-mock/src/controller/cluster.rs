@@ -1,4 +1,4 @@
-//! What a test changes in the cluster without a request.
+//! Changes that a test makes in the cluster without a request.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 use super::MockController;
@@ -53,10 +53,10 @@ impl MockController {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///
-    /// Returns `None` when nobody has asked for the name.
+    /// Returns `None` if nobody has asked for the name.
     ///
     /// # Panics
-    /// When no certificate can be made for the name.
+    /// If no certificate can be made for the name.
     #[track_caller]
     pub fn issue_certificate(&self, name: &str) -> Option<()> {
         let leaf = match flynn_tls::generate::bootstrap(name) {

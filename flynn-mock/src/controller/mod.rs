@@ -121,24 +121,39 @@ impl MockController {
         &self.hub
     }
 
-    /// Something goes wrong with the next request of an operation. The handle says how often, and
-    /// lifts it.
+    /// Makes something go wrong with the next request of an operation. The handle changes how often and on which path,
+    /// and lifts the fault.
+    ///
+    /// `Op::Any` stands for any request. With a path and an answer, it is a stub:
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::{Fault, MockController, Op};
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// let odd = Fault::answer(200, r#"{"id": "1", "name": "odd"}"#);
+    /// mock.fail_next(Op::Any, odd).on_path("/apps/odd").until_lifted();
+    /// assert_eq!(mock.client().app("odd").get().await?.name, "odd");
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Panics
-    /// When the fault can never strike the operation: an error frame where nothing is streamed.
+    /// If the fault can never strike the operation: an error frame where nothing is streamed.
     #[track_caller]
     pub fn fail_next(&self, op: Op, fault: Fault) -> FaultHandle {
         FaultHandle::set(&self.hub, op, fault)
     }
 
-    /// Nothing goes wrong any more.
+    /// Removes all faults.
     #[track_caller]
     pub fn lift_faults(&self) {
         self.hub.with(|inner| inner.faults.lift_all());
     }
 
-    /// Waits until something holds of the cluster's [`state`](Self::state), which is looked at after every
-    /// change. There is no time limit: where only the test moves the clock, let it move first.
+    /// Waits until a condition on the cluster's [`state`](Self::state) holds, and checks it after every change. It has no
+    /// time limit. If only the test moves the clock, move it first.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -162,13 +177,13 @@ impl MockController {
         }
     }
 
-    /// What is in the cluster, typed.
+    /// Returns the state of the cluster, in the types of the client.
     pub fn state(&self) -> State {
         State::new(Arc::clone(&self.hub))
     }
 
-    /// The requests so far, those that met a fault included; the newest ones when there were more
-    /// than [`Builder::request_memory`] allows.
+    /// Returns the requests so far, also those that a fault struck. If there were more than [`Builder::request_memory`]
+    /// allows, the newest ones.
     #[track_caller]
     pub fn requests(&self) -> Requests {
         self.hub.with(|inner| inner.recorder.all())
@@ -180,9 +195,8 @@ impl MockController {
         self.hub.with(|inner| inner.recorder.clear());
     }
 
-    /// A `wiremock` server that is asked first: what is mounted on it answers in place of the
-    /// controller, everything else is the controller's. Its expectations are checked when the
-    /// mock is dropped.
+    /// Returns a `wiremock` server whose mocks answer first. The controller answers all other requests. The expectations
+    /// of the mocks are checked when this mock is dropped.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {

@@ -1,4 +1,4 @@
-//! The clock of a mock, and what moves its cluster on.
+//! The clock of a mock.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::MockController;
 use crate::life::Pace;
 
 impl MockController {
-    /// What the mock's clock shows.
+    /// Returns the time of the mock's clock.
     #[track_caller]
     pub fn now(&self) -> Timestamp {
         self.hub.with(|inner| inner.clock.now())
@@ -29,8 +29,8 @@ impl MockController {
         });
     }
 
-    /// Runs the next step of the cluster's life, moving the clock to its time; `false` when
-    /// nothing is under way.
+    /// Runs the next step of the cluster's life, and moves the clock to its time. Returns `false` if nothing is under
+    /// way.
     #[track_caller]
     pub fn step(&self) -> bool {
         let mut stepped = None;

@@ -172,11 +172,11 @@ async fn frame(reader: &mut (impl AsyncRead + Unpin), tty: bool) -> io::Result<O
 
 /// The client's end of the connection, as long as it is there.
 struct Client<R, W> {
-    /// What reads its frames, and where the host's go.
+    /// Reads the frames of the client, and writes those of the host.
     ends: Option<(R, W)>,
     /// How many bytes it may still get.
     left: Option<usize>,
-    /// What is held back of a logged job's output, which is sent line by line.
+    /// The unfinished line of a logged job's output, which is sent line by line.
     lines: Option<Lines>,
 }
 

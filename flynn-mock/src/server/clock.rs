@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// What the clock of a mock follows.
+/// The clock of a mock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Clock {
     /// The machine's clock, shifted by what the test skipped.
@@ -14,7 +14,7 @@ pub(crate) enum Clock {
     },
     /// Moved by the test, and a little by every request so that no two share a time.
     Driven {
-        /// What it shows.
+        /// The time.
         now: Timestamp,
         /// Added by each request.
         tick: SignedDuration,
@@ -22,7 +22,7 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
-    /// What it shows now.
+    /// Returns the time.
     pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::Wall { ahead } => {
@@ -32,7 +32,7 @@ impl Clock {
         }
     }
 
-    /// What it shows for the request that just came.
+    /// Moves on for a request, and returns the time.
     pub(crate) fn for_request(&mut self) -> Timestamp {
         if let Self::Driven { now, tick } = self {
             *now = now.saturating_add(*tick).unwrap_or(Timestamp::MAX);

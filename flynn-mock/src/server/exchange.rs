@@ -1,4 +1,4 @@
-//! From a request to what is sent for it: the record, the fault, the engine.
+//! The exchange of a request for its answer: the record, the fault, the engine.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::calls::{self, Op};
 use crate::life::outside::{Given, Question};
 use crate::wire::Request;
 
-/// What is sent for a request: an answer, and what a fault does to its stream or its connection.
+/// An answer, and the effect of a fault on its stream or its connection.
 pub(super) struct Sent {
     pub(super) answer: Answer,
     pub(super) effect: Effect,
@@ -25,7 +25,7 @@ pub(super) struct Sent {
 enum Progress {
     Answered {
         sent: Sent,
-        /// Whether the request has started programs.
+        /// The request has started programs.
         started: bool,
     },
     /// It is to be handled at this time of the clock.
@@ -167,7 +167,7 @@ fn instead(effect: &Effect) -> Option<Answer> {
     }
 }
 
-/// What a fault makes of an answer. An effect on a stream or a connection is left to the server.
+/// Applies a fault to an answer. An effect on a stream or a connection is left to the server.
 fn struck(mut answer: Answer, effect: Effect) -> Sent {
     let effect = match (&mut answer.body, effect) {
         (_, Effect::DropAfter) => return Sent { answer: broken(), effect: Effect::Nothing },

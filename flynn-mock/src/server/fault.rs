@@ -1,4 +1,4 @@
-//! Faults: what goes wrong on request.
+//! Faults: failures on request.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 use std::fmt;
@@ -31,7 +31,7 @@ pub struct Fault {
     kind: Option<Effect>,
 }
 
-/// What is done to the answer.
+/// The effect of a fault on the answer.
 #[derive(Clone)]
 pub(crate) enum Effect {
     /// Another answer, and the request is not handled.
@@ -73,11 +73,11 @@ impl Fault {
         Self { delay: Duration::ZERO, kind: Some(kind) }
     }
 
-    /// An error with this status and the body that the controller gives it; the request is not
-    /// handled. 401, 404 and 502 have no JSON body, as in the real thing.
+    /// An error with this status and the body that the controller gives it. The request is not handled. As on a real
+    /// controller, 401, 404, 502 and 504 have no body.
     ///
     /// # Panics
-    /// When the status is not between 100 and 999.
+    /// If the status is not between 100 and 999.
     #[track_caller]
     pub fn status(status: u16) -> Self {
         let Ok(status) = StatusCode::from_u16(status) else {
@@ -102,10 +102,10 @@ impl Fault {
         Self::of(Effect::Instead { status, body, json: !bare, retry_after: None })
     }
 
-    /// An answer with this status and body; the request is not handled.
+    /// An answer with this status and body. The request is not handled.
     ///
     /// # Panics
-    /// When the status is not between 100 and 999.
+    /// If the status is not between 100 and 999.
     #[track_caller]
     pub fn answer(status: u16, body: impl Into<Bytes>) -> Self {
         let Ok(status) = StatusCode::from_u16(status) else {
@@ -118,7 +118,7 @@ impl Fault {
     /// [`answer`](Self::answer).
     ///
     /// # Panics
-    /// When the fault has no such body: 401, 404, 502 and 504 have none.
+    /// If the fault has no such body: 401, 404, 502 and 504 have none.
     #[track_caller]
     pub fn retry(mut self, retry: bool) -> Self {
         let Some(Effect::Instead { body, json: true, .. }) = &mut self.kind else {
@@ -126,7 +126,7 @@ impl Fault {
         };
         let document = serde_json::from_slice::<serde_json::Value>(body);
         let Ok(serde_json::Value::Object(mut object)) = document else {
-            panic!("a fault whose body is no JSON object cannot say whether to retry");
+            panic!("a fault whose body is not a JSON object cannot say whether to retry");
         };
         object.insert("retry".to_owned(), retry.into());
         *body = serde_json::Value::Object(object).to_string().into();
@@ -137,44 +137,44 @@ impl Fault {
     /// [`answer`](Self::answer).
     ///
     /// # Panics
-    /// When the fault is no answer.
+    /// If the fault is not an answer.
     #[track_caller]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         let Some(Effect::Instead { retry_after, .. }) = &mut self.kind else {
-            panic!("a fault that is no answer has no Retry-After");
+            panic!("a fault that is not an answer has no Retry-After");
         };
         *retry_after = Some(seconds);
         self
     }
 
-    /// Only late: the true answer, after this time of the mock's clock.
+    /// Delays the real answer by this time of the mock's clock.
     pub fn delay(time: Duration) -> Self {
         Self { delay: time, kind: None }
     }
 
-    /// The same fault, after this time of the mock's clock.
+    /// Delays the fault by this time of the mock's clock.
     pub fn after(mut self, time: Duration) -> Self {
         self.delay = time;
         self
     }
 
-    /// The connection breaks before the request is handled: nothing happened.
+    /// Breaks the connection before the request is handled.
     pub fn drop_before() -> Self {
         Self::of(Effect::DropBefore)
     }
 
-    /// The request is handled, then the connection breaks before a byte of the answer.
+    /// Breaks the connection after the request is handled, before a byte of the answer.
     pub fn drop_after() -> Self {
         Self::of(Effect::DropAfter)
     }
 
-    /// The request is handled, the connection breaks after this many bytes of the answer's body.
+    /// Breaks the connection after this many bytes of the answer's body. The request is handled.
     pub fn cut_body(after: usize) -> Self {
         Self::of(Effect::Cut(after))
     }
 
-    /// The request is handled, the answer's body has lost its second half. A stream sends one broken
-    /// document and ends, an attached job a frame of no known type.
+    /// Cuts off the second half of the answer's body. The request is handled. A stream sends one broken document and
+    /// ends, and an attached job sends a frame of an unknown type.
     pub fn malformed_json() -> Self {
         Self::of(Effect::Malformed)
     }
@@ -218,7 +218,7 @@ pub(crate) struct SetFault {
     pub(crate) hits: usize,
 }
 
-/// What happens to one request.
+/// The fault that strikes a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Struck {
     pub(crate) delay: Duration,
@@ -345,7 +345,7 @@ impl FaultHandle {
         self.hub.with(|inner| inner.faults.find(self.id).map(change).unwrap_or_default())
     }
 
-    /// It strikes the next `n` requests of the operation.
+    /// Strikes the next `n` requests of the operation.
     pub fn times(self, n: usize) -> Self {
         self.change(|set| set.left = Some(n));
         self
@@ -365,25 +365,25 @@ impl FaultHandle {
         self
     }
 
-    /// It strikes only requests of this path, such as `/apps/www`, as it is sent.
+    /// Strikes only requests for this path, such as `/apps/www`, as it is sent.
     pub fn on_path(self, path: impl Into<String>) -> Self {
         let path = path.into();
         self.change(|set| set.path = Some(path));
         self
     }
 
-    /// It strikes until [`lift`](Self::lift).
+    /// Strikes until [`lift`](Self::lift).
     pub fn until_lifted(self) -> Self {
         self.change(|set| set.left = None);
         self
     }
 
-    /// It strikes no more.
+    /// Removes the fault.
     pub fn lift(&self) {
         self.change(|set| set.left = Some(0));
     }
 
-    /// How many requests it has struck.
+    /// Returns how many requests it has struck.
     pub fn hits(&self) -> usize {
         self.change(|set| set.hits)
     }

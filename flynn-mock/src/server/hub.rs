@@ -1,5 +1,5 @@
-//! What the server, the streams and the test share: the engine behind a lock, the clock, the
-//! faults, the requests so far, and the news that something changed.
+//! The state that the server, the streams and the test share behind one lock: the engine, the clock, the faults and the
+//! record of requests. Whoever waits for a change hears of it here.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ use crate::server::record::Recorder;
 const BRIEFLY: Duration = Duration::from_millis(20);
 
 thread_local! {
-    /// Whether this thread runs a program that a mock waits for.
+    /// Set while this thread runs a program that a mock waits for.
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -231,7 +231,7 @@ impl Hub {
         }
     }
 
-    /// What the clock will show after this time.
+    /// Returns the time of the clock after this time.
     pub(crate) fn due_in(&self, time: SignedDuration) -> Timestamp {
         self.inner.take().clock.now().saturating_add(time).unwrap_or(Timestamp::MAX)
     }

@@ -29,7 +29,7 @@ pub(super) fn loopback(url: &str) -> Option<Uri> {
     (here && uri.scheme_str() == Some("http")).then_some(uri)
 }
 
-/// What the provider hands out; `None` when it cannot be reached, refuses or answers something else.
+/// Asks a provider. Returns `None` if it cannot be reached, refuses or answers something else.
 pub(super) async fn ask(uri: Uri, order: OwnedCall) -> Option<Provision> {
     tokio::time::timeout(PATIENCE, call(uri, order)).await.ok()?
 }

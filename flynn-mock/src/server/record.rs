@@ -56,14 +56,14 @@ impl RecordedRequest {
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-    /// use flynn_client::jobs::NewJob;
+    /// use flynn_client::routes::NewRoute;
     /// use flynn_mock::{AppSeed, MockController, Op};
     ///
-    /// let mock = MockController::builder().app(AppSeed::new("www").process("web", 1)).start().await;
-    /// mock.client().app("www").jobs().run(["rake", "db:migrate"]).await?;
+    /// let mock = MockController::builder().app(AppSeed::new("www")).start().await;
+    /// mock.client().app("www").routes().create(NewRoute::http("shop.example.org")).await?;
     ///
-    /// let job: NewJob = mock.requests().of(Op::JobRun).assert_one().body_as();
-    /// assert_eq!(job.args, ["rake", "db:migrate"]);
+    /// let route: NewRoute = mock.requests().of(Op::RouteCreate).assert_one().body_as();
+    /// assert_eq!(route.domain, "shop.example.org");
     /// # Ok::<(), flynn_client::Error>(())
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -116,7 +116,7 @@ impl RecordedRequest {
 
     /// How many bytes it takes, about.
     fn size(&self) -> usize {
-        /// What a header and its value take besides their text.
+        /// The bytes of a header and its value besides their text.
         const HEADER: usize = 104;
         let header = |(name, value): (&http::HeaderName, &HeaderValue)| {
             name.as_str().len() + value.len() + HEADER
@@ -128,7 +128,7 @@ impl RecordedRequest {
     }
 }
 
-/// What the mock answered to a request. Its `Debug` does not show the body.
+/// The answer of the mock to a request. Its `Debug` does not show the body.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RecordedAnswer {
@@ -136,7 +136,7 @@ pub struct RecordedAnswer {
     pub status: Option<StatusCode>,
     /// The body, at most its first 16 KiB. Empty for streams and attached jobs.
     pub body: Bytes,
-    /// Whether the body was longer.
+    /// The body was longer.
     pub truncated: bool,
 }
 
@@ -253,7 +253,7 @@ impl Recorder {
         let copied = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
         let mut headers = HeaderMap::with_capacity(request.headers.keys_len());
         for (name, value) in &request.headers {
-            // What was a value stays one.
+            // A valid value stays valid.
             if let Ok(value) = copied(value) {
                 headers.append(name.clone(), value);
             }

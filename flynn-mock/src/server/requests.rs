@@ -21,12 +21,12 @@ impl Requests {
         Self { all, forgotten }
     }
 
-    /// Those of one operation.
+    /// Keeps the requests of one operation.
     pub fn of(&self, op: Op) -> Self {
         self.filter(|request| op == Op::Any || request.op() == Some(op))
     }
 
-    /// Those that `keep` says yes to.
+    /// Keeps the requests for which `keep` returns true.
     pub fn filter(&self, mut keep: impl FnMut(&&RecordedRequest) -> bool) -> Self {
         let kept = self.all.iter().filter(|request| keep(&request.as_ref()));
         Self { all: kept.map(Arc::clone).collect(), forgotten: self.forgotten }
@@ -69,6 +69,8 @@ impl Requests {
         self.iter().filter_map(RecordedRequest::op).collect()
     }
 
+    /// Asserts the number of requests.
+    ///
     /// # Panics
     /// Unless there are exactly `n`.
     #[track_caller]
@@ -78,6 +80,8 @@ impl Requests {
         self
     }
 
+    /// Asserts that there are no requests.
+    ///
     /// # Panics
     /// Unless there are none.
     #[track_caller]
@@ -85,7 +89,7 @@ impl Requests {
         self.assert_count(0);
     }
 
-    /// The only one.
+    /// Returns the only request.
     ///
     /// # Panics
     /// Unless there is exactly one.
@@ -96,8 +100,10 @@ impl Requests {
         only
     }
 
+    /// Asserts the order of operations. Others may come between them.
+    ///
     /// # Panics
-    /// Unless these operations came in this order, others between them allowed.
+    /// Unless these operations came in this order.
     #[track_caller]
     pub fn assert_order(&self, ops: &[Op]) -> &Self {
         self.assert_complete();

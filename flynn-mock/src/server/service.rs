@@ -24,7 +24,7 @@ use crate::server::fault::Effect;
 use crate::server::hub::Hub;
 use crate::wire::Request;
 
-/// What answers the requests of one connection.
+/// Answers the requests of one connection.
 #[derive(Clone)]
 pub(super) struct Service {
     hub: Arc<Hub>,

@@ -38,7 +38,7 @@ pub(crate) async fn start() -> MockServer {
     server
 }
 
-/// What the user's own mocks say to a request.
+/// The verdict of the user's own mocks on a request.
 pub(super) enum Asked {
     Answered(Response<Bytes>),
     /// None of them matches. The request is recorded.

@@ -106,6 +106,17 @@ fn what_it_cannot_serve_is_one_line() {
 }
 
 #[test]
+fn the_page_about_tests_lists_every_option() {
+    let help = Command::new(PROGRAM).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let page = include_str!("../../TESTING.md");
+    let options = help.split_whitespace().filter(|word| word.starts_with("--"));
+    for option in options.filter(|option| !["--help", "--version"].contains(option)) {
+        assert!(page.contains(&format!("| `{option}")), "{option}");
+    }
+}
+
+#[test]
 fn what_another_program_needs_is_in_the_ready_file() {
     let folder = Folder::new("ready");
     let [ready, journal, seed] = ["ready.json", "journal", "seed.toml"].map(|n| folder.path(n));

@@ -2,7 +2,16 @@
 
 use std::time::Duration;
 
-use flynn_mock::{Fault, MockController, Op, RecordedRequest};
+use flynn_client::AppId;
+use flynn_client::apps::NewApp;
+use flynn_client::artifacts::NewArtifact;
+use flynn_client::jobs::NewJob;
+use flynn_client::providers::NewProvider;
+use flynn_client::releases::{NewRelease, ProcessType};
+use flynn_client::resources::NewResource;
+use flynn_client::routes::NewRoute;
+use flynn_client::sinks::{NewSink, SyslogConfig};
+use flynn_mock::{AppSeed, Fault, MockController, Op, RecordedRequest};
 use http::Method;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -92,3 +101,54 @@ async fn bodies_are_decoded_into_types() {
     let decode = || requests.assert_one().body_as::<Vec<NewApp>>();
     assert!(std::panic::catch_unwind(decode).is_err());
 }
+
+/// The body of the last request of an operation.
+fn sent<T: serde::de::DeserializeOwned>(mock: &MockController, op: Op) -> T {
+    mock.requests().of(op).last().expect("a request").body_as()
+}
+
+#[tokio::test]
+async fn bodies_are_decoded_into_what_the_client_has_sent() {
+    let mock = MockController::builder().app(AppSeed::new("www").process("web", 1)).start().await;
+    let flynn = mock.client();
+
+    let app = NewApp::named("blog").id(UUID.parse::<AppId>().unwrap()).meta("team", "web");
+    flynn.apps().create(app.clone()).await.unwrap();
+    assert_eq!(sent::<NewApp>(&mock, Op::AppCreate), app);
+
+    let artifact = NewArtifact::flynn("https://images.example.com/blog", "{}").unwrap();
+    let made = flynn.artifacts().create(artifact.clone()).await.unwrap();
+    assert_eq!(sent::<NewArtifact>(&mock, Op::ArtifactCreate), artifact);
+
+    let web = ProcessType::web(["/bin/server"]).env("PORT", "80");
+    let release = NewRelease::of_app(UUID.parse::<AppId>().unwrap())
+        .artifact(&made.id)
+        .env("GREETING", "hello")
+        .process("web", web);
+    flynn.releases().create(release.clone()).await.unwrap();
+    let decoded: NewRelease = sent(&mock, Op::ReleaseCreate);
+    assert_eq!(decoded.env["GREETING"], "hello");
+    assert_eq!(decoded.processes, release.processes);
+    assert_eq!(decoded.artifact_ids, [made.id]);
+
+    let route = NewRoute::http("shop.example.org").service("blog-web").sticky(true);
+    flynn.app("blog").routes().create(route.clone()).await.unwrap();
+    assert_eq!(sent::<NewRoute>(&mock, Op::RouteCreate), route);
+
+    let resource = NewResource::for_app("blog").config(serde_json::json!({"size": 1}));
+    flynn.provider("postgres").resources().provision(resource.clone()).await.unwrap();
+    assert_eq!(sent::<NewResource>(&mock, Op::ResourceProvision), resource);
+
+    let provider = NewProvider::new("search", "http://search.discoverd/indexes");
+    flynn.providers().create(provider.clone()).await.unwrap();
+    assert!(sent::<NewProvider>(&mock, Op::ProviderCreate) == provider);
+
+    let sink = NewSink::syslog(&SyslogConfig::new("syslog://logs.example.org:514"));
+    flynn.sinks().create(sink.clone()).await.unwrap();
+    assert_eq!(sent::<NewSink>(&mock, Op::SinkCreate), sink);
+
+    flynn.app("www").jobs().run(["rake", "db:migrate"]).await.unwrap();
+    assert_eq!(sent::<NewJob>(&mock, Op::JobRun).args, ["rake", "db:migrate"]);
+}
+
+const UUID: &str = "11111111-0000-4000-8000-00000000000a";

@@ -27,7 +27,7 @@ async fn main() -> ExitCode {
 /// Returns whether all checks pass.
 async fn check() -> Result<bool, String> {
     if let Some(target) = Target::from_env()? {
-        return Ok(show(&format!("{target:?}"), &conformance::run(&target).await));
+        return Ok(show(target.url(), &conformance::run(&target).await));
     }
     let mut passed = true;
     for release in RELEASES {

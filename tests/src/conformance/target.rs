@@ -114,6 +114,11 @@ impl Target {
         Self::new(Address { url, key, pin, connect_to }).map(Some)
     }
 
+    /// The URL of the controller.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The same controller, called with another key.
     pub fn with_key(&self, key: impl Into<String>) -> Self {
         Self { key: key.into(), ..self.clone() }
