@@ -149,12 +149,14 @@ impl Client {
 }
 
 impl Apps {
-    /// Lists all apps, newest first: `GET /apps`.
+    /// Lists every app, the cluster's own included, newest first: `GET /apps?all=1`.
+    ///
+    /// Without `all` the fork of September 2026 leaves out the [system apps](App::is_system). Other servers ignore it.
     ///
     /// # Errors
     /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
     pub fn list(&self) -> Request<Vec<App>> {
-        Request::list(&self.client, Spec::get("/apps", []))
+        Request::list(&self.client, Spec::get("/apps", []).query("all", "1"))
     }
 
     /// Creates an app: `POST /apps`. An app that is not a system app gets a route `<name>.<domain>`.

@@ -22,8 +22,8 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 //!
-//! If the rotation is interrupted after `store`, continue it with the stored key:
-//! `flynn.rotate_key().resume(key)`. Before that, start again.
+//! If the rotation is interrupted, run it again with a client that has the stored key: it continues with that key.
+//! Interrupted before `store`, it starts again.
 
 use std::fmt;
 use std::future::{Future, IntoFuture as _};
@@ -62,8 +62,10 @@ pub struct RotateKey {
 }
 
 impl RotateKey {
-    /// Continues an interrupted rotation with the stored key, instead of generating a new one. The client may use the
-    /// old key or this one.
+    /// Continues an interrupted rotation with the key that was stored, instead of generating one. The client may use
+    /// the old key or this one.
+    ///
+    /// A client that has the stored key continues without this.
     pub fn resume(mut self, key: impl Into<Secret>) -> Self {
         self.new = Some(key.into());
         self
@@ -136,21 +138,21 @@ impl RunKeyRotation {
             return Err(Error::invalid_input("the client has no key to rotate"));
         };
         let own = Secret::from(own.expose_secret());
+        if new.as_ref().is_some_and(|new| !is_key(new)) {
+            return Err(Error::invalid_input("the key to resume with is empty or has a comma"));
+        }
+        // Of an interrupted rotation, either key may be the one that still works.
+        let admin = match (client.app(CONTROLLER).get().within(deadline).await, new) {
+            (Err(error), Some(new)) if error.is_unauthorized() => client.with_key(new)?,
+            (answer, _) => answer.map(|_| client.clone())?,
+        };
+        let controller = Controller::read(&admin, deadline).await?;
         let new = match new {
-            Some(new) if !is_key(new) => {
-                return Err(Error::invalid_input("the key to resume with is empty or has a comma"));
-            }
             Some(new) => new.clone(),
+            None if controller.was_introduced(&own) => own.clone(),
             None => generate()?,
         };
-        // After an interrupted rotation, only one of the keys may still work.
-        let newer = client.with_key(&new)?;
-        let admin = match client.app(CONTROLLER).get().within(deadline).await {
-            Err(error) if error.is_unauthorized() && self.rotate.new.is_some() => newer.clone(),
-            answer => answer.map(|_| client.clone())?,
-        };
-        let rotation =
-            Rotation { controller: Controller::read(&admin, deadline).await?, newer, new };
+        let rotation = Rotation { controller, newer: client.with_key(&new)?, new };
         let Some(old) = rotation.old_key(&own)? else {
             // No other key is accepted any more.
             return Ok(KeyRotated { key: rotation.new, apps: Vec::new() });
@@ -204,7 +206,12 @@ impl Controller {
         self.web.clone().unwrap_or_else(|| self.global.clone())
     }
 
-    /// Makes the `web` process accept these keys, independent of the app's variable.
+    /// Returns whether this is the new key of an interrupted rotation: only the `web` process accepts it.
+    fn was_introduced(&self, key: &Secret) -> bool {
+        !self.global.contains(key) && self.accepted().contains(key)
+    }
+
+    /// Makes the `web` process accept these keys, whatever the app's variable says.
     async fn accept(&self, accepted: &[Secret], deadline: Deadline) -> Result<(), Error> {
         let web = self.app.env().of_process(WEB);
         change(web.set([(AUTH_KEY, list(accepted))]), deadline).await

@@ -80,7 +80,7 @@ impl State {
         self.read(path.into()).unwrap_or_default()
     }
 
-    /// All apps, newest first.
+    /// All apps, the system apps included, newest first.
     #[track_caller]
     pub fn apps(&self) -> Vec<App> {
         self.list("/apps?all=1")

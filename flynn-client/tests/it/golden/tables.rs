@@ -347,6 +347,11 @@ pub(crate) const IN_REQUESTS: &[Difference] = &[
         why: "theirs is 0, which replays nothing, as none does",
     },
     Difference {
+        call: "GET /apps",
+        what: "query all",
+        why: "the fork of September 2026 leaves out system apps without it",
+    },
+    Difference {
         call: "GET /events",
         what: "query count",
         why: "ours reads page by page and says how long one is",
