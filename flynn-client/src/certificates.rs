@@ -33,27 +33,25 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::{Future, IntoFuture as _};
+use std::future::IntoFuture as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_core::future::BoxFuture;
-
 use crate::apps::App;
 use crate::client::Client;
-use crate::error::{BoxError, Error, ErrorKind, Pending};
+use crate::error::Error;
 use crate::ids::{AppId, RouteId};
 use crate::routes::{Route, RouteType};
 use crate::secret::Secret;
 use crate::transport::{Deadline, operation};
 
+mod apply;
+
+pub use apply::{ApplyCertificate, Question};
+
 const ROUTER: &str = "router";
 const CERT: &str = "TLSCERT";
 const KEY: &str = "TLSKEY";
-
-/// The longest time until a new certificate is live.
-const LIVE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(250);
 
 impl Client {
     /// Prepares the installation of a certificate (PEM, leaf first) and its private key (PEM) on the routes under
@@ -69,7 +67,7 @@ impl Client {
         let domain = without_port(&domain.into()).to_owned();
         let (cert, key) = (cert.into(), key.into());
         let installation = Installation { client: self.clone(), domain, cert, key };
-        InstallCertificate { installation, only: None, default: None }
+        InstallCertificate { installation, only: None, default: None, detach: false }
     }
 }
 
@@ -91,6 +89,7 @@ pub struct InstallCertificate {
     installation: Installation,
     only: Option<Arc<ChooseRoute>>,
     default: Option<bool>,
+    detach: bool,
 }
 
 impl InstallCertificate {
@@ -108,12 +107,19 @@ impl InstallCertificate {
         self
     }
 
-    /// Reads the cluster's certificates and plans the changes.
+    /// Also replaces certificates that the cluster obtains by ACME (the fork), and ends their management.
+    pub fn detach_managed(mut self, detach: bool) -> Self {
+        self.detach = detach;
+        self
+    }
+
+    /// Reads what the cluster has, and plans what to change.
     ///
     /// Routes that already have the certificate are not in the plan: after an interruption, plan again to finish.
     /// Routes without a certificate of their own serve the router's default and are left alone, because a
     /// certificate cannot be removed from a route again; to give one to such a route, use
-    /// [`AppRoutes::update`](crate::routes::AppRoutes::update). Managed certificates (the fork) are left alone too.
+    /// [`AppRoutes::update`](crate::routes::AppRoutes::update). Managed certificates (the fork) are left alone too,
+    /// unless [`detach_managed`](Self::detach_managed) is set.
     pub fn plan(&self) -> PlanCertificate {
         PlanCertificate { install: self.clone(), timeout: None }
     }
@@ -165,25 +171,32 @@ impl PlanCertificate {
         let mut steps = Vec::new();
         let mut follows_default = None;
         for route in routes.into_iter().filter(|route| route.kind == RouteType::Http) {
-            if !self.install.chooses(&route) || !route.managed_certificate_domain.is_empty() {
+            let is_managed = !route.managed_certificate_domain.is_empty();
+            if !self.install.chooses(&route) || (is_managed && !self.install.detach) {
                 continue;
             }
-            let Some(old) = &route.certificate else {
-                follows_default.get_or_insert(route.domain);
-                continue;
+            let old = match (&route.certificate, is_managed) {
+                (_, true) => Old::Managed(route.managed_certificate_domain.clone()),
+                (Some(old), _) if old.cert.trim() == cert.trim() => continue,
+                (Some(old), _) => Old::Pair(old.cert.clone(), old.key.clone()),
+                (None, _) => {
+                    follows_default.get_or_insert(route.domain);
+                    continue;
+                }
             };
-            if old.cert.trim() == cert.trim() {
-                continue;
-            }
             let owner =
                 route.parent_ref.rsplit('/').next().and_then(|id| apps.get(&AppId::new(id)));
             let app = owner.map_or("controller", |app| app.name.as_str()).to_owned();
-            let is_controller =
-                app == "controller" || route.domain.eq_ignore_ascii_case(client.host());
-            let old = (old.cert.clone(), old.key.clone());
-            let place = Place::Route { id: route.id(), app, domain: route.domain.clone() };
-            let order = if is_controller { Order::Controller } else { Order::Route };
-            steps.push(Step { place, old: Some(old), order });
+            let order = if route.domain.eq_ignore_ascii_case(client.host()) {
+                Order::Connection
+            } else if app == "controller" {
+                Order::Controller
+            } else {
+                Order::Route
+            };
+            let id = route.id();
+            let place = Place::Route { id, app, domain: route.domain, detaches: is_managed };
+            steps.push(Step { place, old, order });
         }
         if self.replaces_default(deadline).await? {
             let env = deadline.limit(client.app(ROUTER).env().get().into_future()).await?;
@@ -192,6 +205,7 @@ impl PlanCertificate {
                 || new.is_none_or(|old| old.trim() != key.expose().trim())
             {
                 let old = old.cloned().zip(new.map(Secret::from));
+                let old = old.map_or(Old::None, |(cert, key)| Old::Pair(cert, key));
                 let place = Place::RouterDefault { host: follows_default };
                 steps.push(Step { place, old, order: Order::RouterDefault });
             }
@@ -215,7 +229,10 @@ impl PlanCertificate {
 enum Order {
     Route,
     RouterDefault,
+    /// Another route of the controller, such as that of the fork's login.
     Controller,
+    /// The route that the client itself uses.
+    Connection,
 }
 
 /// The place where a certificate is installed.
@@ -230,6 +247,8 @@ pub enum Place {
         app: String,
         /// Its domain.
         domain: String,
+        /// Whether this ends the management of its certificate by ACME.
+        detaches: bool,
     },
     /// As the router's default, in one release and one deployment of the app `router`.
     RouterDefault {
@@ -251,21 +270,33 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Route { app, domain, .. } => write!(f, "route {domain} of {app}"),
+            Self::Route { app, domain, detaches, .. } => {
+                write!(f, "route {domain} of {app}")?;
+                if *detaches { f.write_str(", whose certificate is no longer managed") } else { Ok(()) }
+            }
             Self::RouterDefault { .. } => f.write_str("default certificate of the router"),
         }
     }
 }
 
-/// One change, with the old certificate and key to restore.
+/// One change, with what to restore.
 #[derive(Clone)]
 struct Step {
     place: Place,
-    old: Option<(String, Secret)>,
+    old: Old,
     order: Order,
 }
 
-/// A planned installation; returned by [`InstallCertificate::plan`].
+/// What a place had before.
+#[derive(Clone)]
+enum Old {
+    None,
+    Pair(String, Secret),
+    /// A certificate for this name that the cluster obtains by ACME.
+    Managed(String),
+}
+
+/// A planned installation; made by [`InstallCertificate::plan`].
 #[derive(Clone)]
 #[must_use = "nothing is changed until it is applied"]
 pub struct CertificatePlan {
@@ -283,21 +314,6 @@ impl CertificatePlan {
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
-
-    /// Installs the certificate step by step.
-    ///
-    /// `verify` answers [`Question`]s. [`IsTrusted`](Question::IsTrusted) comes first, and again before the
-    /// controller's own route; [`IsLive`](Question::IsLive) after each change, repeatedly until the answer is true or
-    /// [`live_within`](ApplyCertificate::live_within) has passed. If an answer is false or an error, or a request fails, the old certificates are restored in
-    /// reverse order.
-    pub fn apply<F, A>(self, verify: F) -> ApplyCertificate
-    where
-        F: Fn(Question) -> A + Send + Sync + 'static,
-        A: Future<Output = Result<bool, BoxError>> + Send + 'static,
-    {
-        let verify: Arc<Verify> = Arc::new(move |question| Box::pin(verify(question)));
-        ApplyCertificate { plan: self, verify, live_within: LIVE, timeout: None }
-    }
 }
 
 impl fmt::Debug for CertificatePlan {
@@ -306,178 +322,7 @@ impl fmt::Debug for CertificatePlan {
     }
 }
 
-type Verify = dyn Fn(Question) -> BoxFuture<'static, Result<bool, BoxError>> + Send + Sync;
-
-/// A question of an installation to its caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Question {
-    /// Does this host present the new certificate?
-    IsLive {
-        /// The host, without a port.
-        host: String,
-    },
-    /// Does the caller's client trust the new certificate? If it does not, it cannot reach the controller afterwards.
-    IsTrusted,
-}
-
-/// Applies a plan; returned by [`CertificatePlan::apply`]. Awaiting it returns the changed places.
-///
-/// If it is dropped, the changes made so far stay. Plan again to finish.
-///
-/// # Errors
-/// Fails with [`ErrorKind::Failed`] if the certificate does not become live or is not trusted. An error of the closure
-/// is its [source](std::error::Error::source). Otherwise returns the errors of the requests. If the old certificates
-/// could not be restored, [`Error::pending`] names the places that have the new one: plan again to finish, or install
-/// the old certificate.
-#[must_use = "nothing is sent until it is awaited"]
-pub struct ApplyCertificate {
-    plan: CertificatePlan,
-    verify: Arc<Verify>,
-    live_within: Duration,
-    timeout: Option<Duration>,
-}
-
-operation!(ApplyCertificate => Vec<Place>);
-
-impl fmt::Debug for ApplyCertificate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApplyCertificate").field("plan", &self.plan).finish_non_exhaustive()
-    }
-}
-
-/// The time for restoring. It is separate, because the deadline may already have passed.
-const RESTORE: Duration = Duration::from_secs(120);
-
-impl ApplyCertificate {
-    /// Sets the longest time until a host presents the new certificate. The default is 30 seconds.
-    pub fn live_within(mut self, time: Duration) -> Self {
-        self.live_within = time;
-        self
-    }
-
-    async fn run(self, deadline: Deadline) -> Result<Vec<Place>, Error> {
-        let steps = &self.plan.steps;
-        if steps.iter().any(|step| step.order == Order::Controller) {
-            self.trusted(deadline).await?;
-        }
-        for (at, step) in steps.iter().enumerate() {
-            if let Err(error) = self.step(step, deadline).await {
-                return Err(self.restore(steps.get(..=at).unwrap_or_default(), error).await);
-            }
-        }
-        Ok(self.plan.steps.into_iter().map(|step| step.place).collect())
-    }
-
-    async fn step(&self, step: &Step, deadline: Deadline) -> Result<(), Error> {
-        if step.order == Order::Controller {
-            self.trusted(deadline).await?;
-        }
-        let Installation { cert, key, .. } = &self.plan.installation;
-        self.put(&step.place, Some((cert, key)), deadline).await?;
-        match step.place.host() {
-            Some(host) => self.live(host, deadline).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Writes a certificate and key and reads them back, because a reply does not prove that they are stored.
-    async fn put(
-        &self,
-        place: &Place,
-        pair: Option<(&String, &Secret)>,
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        let client = &self.plan.installation.client;
-        match (place, pair) {
-            (Place::Route { id, app, domain }, Some((cert, key))) => {
-                let routes = client.app(app.as_str()).routes();
-                let update = routes.update(id.clone()).certificate(cert.as_str(), key);
-                deadline.limit(update.into_future()).await?;
-                let stored = routes.get(id.clone()).within(deadline).await?.certificate;
-                if stored.is_some_and(|stored| stored.cert.trim() == cert.trim()) {
-                    return Ok(());
-                }
-                let message = format!("the certificate of the route {domain} was not stored");
-                Err(Error::new(ErrorKind::Failed, message))
-            }
-            // A route in the plan always has an old certificate.
-            (Place::Route { .. }, None) => Ok(()),
-            (Place::RouterDefault { .. }, Some((cert, key))) => {
-                let pair = [(CERT, cert.as_str()), (KEY, key.expose())];
-                let router = client.app(ROUTER);
-                deadline
-                    .limit(router.env().set(pair).after_running().into_future())
-                    .await
-                    .map(|_| ())
-            }
-            (Place::RouterDefault { .. }, None) => {
-                let router = client.app(ROUTER);
-                deadline
-                    .limit(router.env().unset([CERT, KEY]).after_running().into_future())
-                    .await
-                    .map(|_| ())
-            }
-        }
-    }
-
-    async fn trusted(&self, deadline: Deadline) -> Result<(), Error> {
-        if self.ask(Question::IsTrusted, deadline).await? {
-            Ok(())
-        } else {
-            Err(Error::new(
-                ErrorKind::Failed,
-                "the caller does not trust the new certificate: add its pin to the client first",
-            ))
-        }
-    }
-
-    async fn live(&self, host: &str, deadline: Deadline) -> Result<(), Error> {
-        let limit = deadline.at_most(self.live_within);
-        loop {
-            match self.ask(Question::IsLive { host: host.to_owned() }, limit).await {
-                Ok(true) => return Ok(()),
-                Err(error) if !error.is_timeout() || deadline.is_over() => return Err(error),
-                _ => {}
-            }
-            if limit.remaining().is_none_or(|left| left <= PAUSE) {
-                let message = format!("{host} does not present the new certificate");
-                return Err(Error::new(ErrorKind::Failed, message));
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    async fn ask(&self, question: Question, deadline: Deadline) -> Result<bool, Error> {
-        let what = match &question {
-            Question::IsLive { host } => format!("cannot verify the certificate of {host}"),
-            Question::IsTrusted => "cannot check whether the certificate is trusted".to_owned(),
-        };
-        let answer = async {
-            let answer = (self.verify)(question).await;
-            answer.map_err(|e| Error::new(ErrorKind::Failed, what).caused_by(e))
-        };
-        deadline.limit(answer).await
-    }
-
-    /// Restores the old certificates in reverse order, and adds the places that could not be restored to the error.
-    async fn restore(&self, done: &[Step], error: Error) -> Error {
-        let mut left = Vec::new();
-        for step in done.iter().rev() {
-            let deadline = Deadline::after(Some(RESTORE));
-            let old = step.old.as_ref().map(|(cert, key)| (cert, key));
-            if self.put(&step.place, old, deadline).await.is_err() {
-                left.push(step.place.to_string());
-            }
-        }
-        let domain = self.plan.installation.domain.clone();
-        let unrestored =
-            (!left.is_empty()).then_some(Pending::Certificate { domain, places: left });
-        error.with_only_pending(unrestored)
-    }
-}
-
-/// Removes the port, which the domain of a cluster can have.
+/// Domains of clusters may carry a port.
 fn without_port(domain: &str) -> &str {
     match domain.rsplit_once(':') {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,

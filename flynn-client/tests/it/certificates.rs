@@ -148,6 +148,74 @@ async fn a_certificate_that_is_not_live_or_not_trusted_is_taken_back() {
     }
 }
 
+/// A cluster of the fork that obtains the certificates of these names itself, and has them.
+async fn managed(names: &[&str]) -> Arc<MockController> {
+    let age = ServerAge::Fork2026September;
+    let mock = MockController::builder().server(age).bootstrapped(DOMAIN).start().await;
+    let client = mock.client();
+    client.acme().enable("ops@example.com").await.unwrap();
+    for route in mock.state().routes() {
+        if names.contains(&route.domain.as_str()) {
+            let routes = client.app(route.parent_ref.rsplit('/').next().unwrap()).routes();
+            routes.update(&route).managed_certificate(&route.domain).await.unwrap();
+            mock.issue_certificate(&route.domain).unwrap();
+        }
+    }
+    Arc::new(mock)
+}
+
+/// The names whose certificate the cluster manages.
+fn managed_names(mock: &MockController) -> Vec<String> {
+    let mut names: Vec<_> =
+        mock.state().routes().into_iter().map(|route| route.managed_certificate_domain).collect();
+    names.retain(|name| !name.is_empty());
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn managed_certificates_are_replaced_on_request_alone() {
+    let names = ["controller.example.com", "git.example.com"];
+    let mock = managed(&names).await;
+    let (cert, key) = pair().await;
+    let client = mock.client();
+    let install = client.install_certificate(DOMAIN, cert.as_str(), key.as_str());
+    let places = |plan: &CertificatePlan| plan.steps().map(ToString::to_string).collect::<Vec<_>>();
+    let without = places(&install.plan().await.unwrap());
+    assert!(!without.iter().any(|place| place.contains("git.")), "{without:?}");
+
+    let planned = install.clone().detach_managed(true).plan().await.unwrap();
+    let with = places(&planned);
+    assert_eq!(with.len(), without.len() + 2);
+    assert_eq!(
+        with[with.len() - 2..],
+        [
+            "route auth.example.com of controller",
+            "route controller.example.com of controller, whose certificate is no longer managed",
+        ]
+    );
+    // Taken back: they are managed again.
+    let refused = planned
+        .apply(|question| async move {
+            Ok(!matches!(question, Question::IsLive { host } if host == "controller.example.com"))
+        })
+        .live_within(Duration::from_millis(100))
+        .await
+        .unwrap_err();
+    assert!(refused.all_pending().is_empty(), "{refused}");
+    assert_eq!(managed_names(&mock), names);
+
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&steps);
+    let planned = install.detach_managed(true).plan().await.unwrap();
+    let apply = planned.apply(|_| async { Ok(true) });
+    let apply = apply.on_step(move |place| seen.lock().unwrap().push(place.to_string()));
+    apply.await.unwrap();
+    assert_eq!(*steps.lock().unwrap(), with);
+    assert!(managed_names(&mock).is_empty());
+    assert!(all_present(&mock, &cert), "{:?}", presented(&mock).keys());
+}
+
 /// A fault at a request: the cluster is as before or as asked, or the error names what has the new certificate, and
 /// another plan ends it.
 #[tokio::test]

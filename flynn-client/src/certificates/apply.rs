@@ -1,0 +1,227 @@
+//! Carrying a plan out: each change is verified, and taken back if one fails.
+
+use std::fmt;
+use std::future::{Future, IntoFuture as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::future::BoxFuture;
+
+use super::{CERT, CertificatePlan, Installation, KEY, Old, Order, Place, ROUTER, Step};
+use crate::error::{BoxError, Error, ErrorKind, Pending};
+use crate::secret::Secret;
+use crate::transport::{Deadline, operation};
+
+/// How long a new certificate may take until the closure finds it live.
+const LIVE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(250);
+
+impl CertificatePlan {
+    /// Installs the certificate step by step.
+    ///
+    /// `verify` answers [`Question`]s. [`IsTrusted`](Question::IsTrusted) comes first, and again before the
+    /// controller's own route; [`IsLive`](Question::IsLive) after each change, repeatedly until the answer is true or
+    /// [`live_within`](ApplyCertificate::live_within) has passed. If an answer is false or an error, or a request fails, the old certificates are restored in
+    /// reverse order.
+    pub fn apply<F, A>(self, verify: F) -> ApplyCertificate
+    where
+        F: Fn(Question) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<bool, BoxError>> + Send + 'static,
+    {
+        let verify: Arc<Verify> = Arc::new(move |question| Box::pin(verify(question)));
+        ApplyCertificate { plan: self, verify, on_step: None, live_within: LIVE, timeout: None }
+    }
+}
+
+type Verify = dyn Fn(Question) -> BoxFuture<'static, Result<bool, BoxError>> + Send + Sync;
+
+/// What an installation asks its caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Question {
+    /// Does this host present the new certificate?
+    IsLive {
+        /// The host, without a port.
+        host: String,
+    },
+    /// Does the caller's client trust the new certificate? If it does not, it cannot reach the controller afterwards.
+    IsTrusted,
+}
+
+/// Applies a plan; made by [`CertificatePlan::apply`]. Awaiting it returns the places that were changed.
+///
+/// If it is dropped, the cluster keeps what was changed up to then. Plan again to finish.
+///
+/// # Errors
+/// Fails with [`ErrorKind::Failed`] if the certificate does not become live or is not trusted; the errors of the
+/// requests; with the closure's error as the [source](std::error::Error::source). If the old certificates could not be
+/// restored, [`Error::pending`] names the places that have the new one: plan again to finish, or install the old
+/// certificate.
+#[must_use = "nothing is sent until it is awaited"]
+pub struct ApplyCertificate {
+    plan: CertificatePlan,
+    verify: Arc<Verify>,
+    on_step: Option<Arc<OnStep>>,
+    live_within: Duration,
+    timeout: Option<Duration>,
+}
+
+type OnStep = dyn Fn(&Place) + Send + Sync;
+
+operation!(ApplyCertificate => Vec<Place>);
+
+impl fmt::Debug for ApplyCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApplyCertificate").field("plan", &self.plan).finish_non_exhaustive()
+    }
+}
+
+/// Restoring has a time of its own, because the deadline may be what failed.
+const RESTORE: Duration = Duration::from_secs(120);
+
+impl ApplyCertificate {
+    /// Sets how long each host may take until it presents the new certificate. The default is 30 seconds.
+    pub fn live_within(mut self, time: Duration) -> Self {
+        self.live_within = time;
+        self
+    }
+
+    /// Calls `on_step` with each place that has the new certificate.
+    pub fn on_step(mut self, on_step: impl Fn(&Place) + Send + Sync + 'static) -> Self {
+        self.on_step = Some(Arc::new(on_step));
+        self
+    }
+
+    async fn run(self, deadline: Deadline) -> Result<Vec<Place>, Error> {
+        let steps = &self.plan.steps;
+        if steps.iter().any(|step| step.order >= Order::Controller) {
+            self.trusted(deadline).await?;
+        }
+        for (at, step) in steps.iter().enumerate() {
+            if let Err(error) = self.step(step, deadline).await {
+                return Err(self.restore(steps.get(..=at).unwrap_or_default(), error).await);
+            }
+            if let Some(on_step) = &self.on_step {
+                on_step(&step.place);
+            }
+        }
+        Ok(self.plan.steps.into_iter().map(|step| step.place).collect())
+    }
+
+    async fn step(&self, step: &Step, deadline: Deadline) -> Result<(), Error> {
+        if step.order >= Order::Controller {
+            self.trusted(deadline).await?;
+        }
+        let Installation { cert, key, .. } = &self.plan.installation;
+        self.put(&step.place, cert, key, deadline).await?;
+        match step.place.host() {
+            Some(host) => self.live(host, deadline).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Writes a pair and reads it back, because a reply does not prove what is stored.
+    async fn put(
+        &self,
+        place: &Place,
+        cert: &str,
+        key: &Secret,
+        deadline: Deadline,
+    ) -> Result<(), Error> {
+        let client = &self.plan.installation.client;
+        match place {
+            Place::Route { id, app, domain, detaches } => {
+                let routes = client.app(app.as_str()).routes();
+                let mut update = routes.update(id.clone()).certificate(cert, key);
+                if *detaches {
+                    // In the same PUT: the server ignores the certificate of a managed route.
+                    update = update.detach_managed_certificate();
+                }
+                deadline.limit(update.into_future()).await?;
+                let stored = routes.get(id.clone()).within(deadline).await?.certificate;
+                if stored.is_some_and(|stored| stored.cert.trim() == cert.trim()) {
+                    return Ok(());
+                }
+                let message = format!("the certificate of the route {domain} was not stored");
+                Err(Error::new(ErrorKind::Failed, message))
+            }
+            Place::RouterDefault { .. } => {
+                let change = client.app(ROUTER).env().set([(CERT, cert), (KEY, key.expose())]);
+                deadline.limit(change.after_running().into_future()).await.map(|_| ())
+            }
+        }
+    }
+
+    /// Restores what a place had.
+    async fn put_back(&self, step: &Step, deadline: Deadline) -> Result<(), Error> {
+        let client = &self.plan.installation.client;
+        match (&step.place, &step.old) {
+            (place, Old::Pair(cert, key)) => self.put(place, cert, key, deadline).await,
+            (Place::Route { id, app, .. }, Old::Managed(name)) => {
+                let update = client.app(app.as_str()).routes().update(id.clone());
+                let update = update.managed_certificate(name.as_str());
+                deadline.limit(update.into_future()).await.map(|_| ())
+            }
+            // A route in the plan always had something.
+            (Place::Route { .. }, Old::None) => Ok(()),
+            (Place::RouterDefault { .. }, _) => {
+                let change = client.app(ROUTER).env().unset([CERT, KEY]);
+                deadline.limit(change.after_running().into_future()).await.map(|_| ())
+            }
+        }
+    }
+
+    async fn trusted(&self, deadline: Deadline) -> Result<(), Error> {
+        if self.ask(Question::IsTrusted, deadline).await? {
+            Ok(())
+        } else {
+            Err(Error::new(
+                ErrorKind::Failed,
+                "the caller does not trust the new certificate: add its pin to the client first",
+            ))
+        }
+    }
+
+    async fn live(&self, host: &str, deadline: Deadline) -> Result<(), Error> {
+        let limit = deadline.at_most(self.live_within);
+        loop {
+            match self.ask(Question::IsLive { host: host.to_owned() }, limit).await {
+                Ok(true) => return Ok(()),
+                Err(error) if !error.is_timeout() || deadline.is_over() => return Err(error),
+                _ => {}
+            }
+            if limit.remaining().is_none_or(|left| left <= PAUSE) {
+                let message = format!("{host} does not present the new certificate");
+                return Err(Error::new(ErrorKind::Failed, message));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn ask(&self, question: Question, deadline: Deadline) -> Result<bool, Error> {
+        let what = match &question {
+            Question::IsLive { host } => format!("cannot verify the certificate of {host}"),
+            Question::IsTrusted => "cannot find out whether the certificate is trusted".to_owned(),
+        };
+        let answer = async {
+            let answer = (self.verify)(question).await;
+            answer.map_err(|e| Error::new(ErrorKind::Failed, what).caused_by(e))
+        };
+        deadline.limit(answer).await
+    }
+
+    /// Restores the old certificates in reverse order, and returns the error with what could not be restored.
+    async fn restore(&self, done: &[Step], error: Error) -> Error {
+        let mut left = Vec::new();
+        for step in done.iter().rev() {
+            let deadline = Deadline::after(Some(RESTORE));
+            if self.put_back(step, deadline).await.is_err() {
+                left.push(step.place.to_string());
+            }
+        }
+        let domain = self.plan.installation.domain.clone();
+        let unrestored =
+            (!left.is_empty()).then_some(Pending::Certificate { domain, places: left });
+        error.with_only_pending(unrestored)
+    }
+}
