@@ -41,6 +41,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::OnceLock;
 
 use futures_util::StreamExt as _;
@@ -49,7 +50,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::Client;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Error, Pending};
+use crate::error::{Error, Line, MESSAGE, Pending};
 use crate::events::{EventType, Events};
 use crate::ids::{AppId, AppRef, DeploymentId, ReleaseId};
 use crate::json::{is_default, null_is_default};
@@ -168,6 +169,20 @@ pub struct DeploymentEvent {
     /// The reason of a failure.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
+}
+
+/// One line of text, such as `deployment 5ab1: running`.
+impl fmt::Display for DeploymentEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { deployment_id, status, job_type, job_state, error, .. } = self;
+        write!(f, "deployment {deployment_id}: {status}")?;
+        for (before, text) in [(", ", job_type), (" ", job_state), (", ", error)] {
+            if !text.is_empty() {
+                write!(f, "{before}{}", Line(text, MESSAGE))?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// An accepted deployment: await [`wait`](Self::wait), [`watch`](Self::watch) it, or resume it later by its id.

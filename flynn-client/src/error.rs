@@ -17,7 +17,7 @@ mod pending;
 mod print;
 
 pub use kind::ErrorKind;
-pub(crate) use line::{Line, NAME, kept};
+pub(crate) use line::{Line, MESSAGE, NAME, kept};
 pub use missing_route::MissingRoute;
 pub use pending::Pending;
 pub(crate) use print::causes;

@@ -196,6 +196,23 @@ impl AppFormations {
         Request::optional(&self.app.client, self.one(&release.into()))
     }
 
+    /// Reads the formation of the app's current release. It has no processes when nothing was scaled yet.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let mock = flynn_mock::MockController::builder().bootstrapped("example.com").start().await;
+    /// # let flynn = mock.client();
+    /// let formation = flynn.app("dashboard").formations().current().await?;
+    /// assert!(formation.processes["web"] > 0);
+    /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// Not found, when there is no such app or it has no release.
+    pub fn current(&self) -> CurrentFormation {
+        CurrentFormation { app: self.app.clone(), timeout: None }
+    }
+
     /// Reads the formation of a release with app, release and artifacts:
     /// `GET /apps/:a/formations/:r?expand=true`.
     ///
@@ -237,7 +254,25 @@ impl AppFormations {
     }
 }
 
-/// Changes a formation; returned by [`AppFormations::update`].
+/// Reads the formation of the current release; made by [`AppFormations::current`].
+#[derive(Clone, Debug)]
+#[must_use = "nothing is sent until it is awaited"]
+pub struct CurrentFormation {
+    app: AppHandle,
+    timeout: Option<Duration>,
+}
+
+operation!(CurrentFormation => Formation);
+
+impl CurrentFormation {
+    async fn run(self, deadline: Deadline) -> Result<Formation, Error> {
+        let release_id = self.app.release().within(deadline).await?.id;
+        let found = self.app.formations().get_opt(&release_id).within(deadline).await?;
+        Ok(found.unwrap_or(Formation { release_id, ..Formation::default() }))
+    }
+}
+
+/// Changes a formation; made by [`AppFormations::update`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateFormation {

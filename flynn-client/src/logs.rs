@@ -7,7 +7,7 @@
 //! use futures_util::TryStreamExt;
 //!
 //! for line in flynn.app("controller").log().lines(10).await? {
-//!     println!("{} {} {}", line.process_type, line.stream, line.msg);
+//!     println!("{line}");
 //! }
 //!
 //! let mut follow = flynn.app("controller").log().lines(1).follow().await?;
@@ -99,6 +99,17 @@ pub struct LogLine {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<Timestamp>,
 }
+
+/// One line of text: time, process type, job and message. The message is not escaped.
+impl fmt::Display for LogLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(time) = &self.timestamp {
+            write!(f, "{time} ")?;
+        }
+        write!(f, "{}[{}]: {}", self.process_type, self.job_id, self.msg)
+    }
+}
+
 impl AppHandle {
     /// Reads the app's log: `GET /apps/:a/log`, standard output and standard error by default.
     ///

@@ -49,11 +49,27 @@ impl Env {
     /// number.
     pub fn from_lines(text: &str) -> Result<Self, Error> {
         let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
-        let pair = |(number, line): (usize, &str)| match line.split_once('=') {
-            Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-            _ => Err(at_line(number + 1, "expected NAME=value")),
-        };
-        lines.map(pair).collect()
+        lines.map(|(at, line)| pair(line).ok_or_else(|| at_line(at + 1, NOT_A_PAIR))).collect()
+    }
+
+    /// Reads words `NAME=value`, such as the arguments of your program. A value may span several lines.
+    ///
+    /// ```
+    /// use flynn_client::Env;
+    ///
+    /// let env = Env::from_arguments(["A=1", "KEY=line 1\nline 2"])?;
+    /// assert_eq!(env["KEY"], "line 1\nline 2");
+    /// # Ok::<(), flynn_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A validation error with the number of the argument that has no name or no `=`.
+    pub fn from_arguments(
+        words: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Self, Error> {
+        let words = words.into_iter().enumerate();
+        let no_pair = |at| Error::invalid_input(format!("argument {}: {NOT_A_PAIR}", at + 1));
+        words.map(|(at, word)| pair(word.as_ref()).ok_or_else(|| no_pair(at))).collect()
     }
 
     /// Parses a JSON object whose values are strings.
@@ -71,6 +87,13 @@ impl Env {
     }
 }
 
+const NOT_A_PAIR: &str = "expected NAME=value";
+
+fn pair(text: &str) -> Option<(String, String)> {
+    let (name, value) = text.split_once('=').filter(|(name, _)| !name.is_empty())?;
+    Some((name.to_owned(), value.to_owned()))
+}
+
 fn at_line(line: usize, fault: &str) -> Error {
     Error::invalid_input(format!("line {line}: {fault}"))
 }
@@ -83,7 +106,7 @@ fn entry(rest: &mut &str) -> Result<Option<(String, String)>, &'static str> {
         skip_line(rest);
         return Ok(None);
     }
-    let (name, _) = line.split_once('=').ok_or("expected NAME=value")?;
+    let (name, _) = line.split_once('=').ok_or(NOT_A_PAIR)?;
     let value = rest.get(name.len() + 1..).unwrap_or_default();
     let name = name.trim();
     let name = match name.strip_prefix("export") {

@@ -4,13 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::create::create;
 use super::edit::{Base, Edit};
-use super::preview::{self, ReleasePreview};
-use super::{ProcessType, Release, ReleaseDiff};
+use super::preview::PreviewRelease;
+use super::{ProcessType, Release, ReleaseChange, ReleaseDiff};
 use crate::apps::AppHandle;
 use crate::deployments::{self, Deployment, DeploymentEvent, DeploymentHandle};
 use crate::document::{self, Document};
@@ -89,26 +88,6 @@ pub struct ChangeRelease {
     deploys: bool,
     on_step: Option<OnStep>,
     pub(super) timeout: Option<Duration>,
-}
-
-/// The result of a [`ChangeRelease`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[non_exhaustive]
-pub struct ReleaseChange {
-    /// The new release; `None` if nothing had to change.
-    pub release: Option<Release>,
-    /// The finished deployment; `None` if nothing was deployed.
-    pub deployment: Option<Deployment>,
-    /// The fields that changed.
-    pub diff: ReleaseDiff,
-}
-
-impl ReleaseChange {
-    /// Returns whether anything had to change.
-    pub fn changed(&self) -> bool {
-        self.release.is_some()
-    }
 }
 
 impl ChangeRelease {

@@ -1,8 +1,13 @@
-//! A preview of a change of a release.
+//! What a change of a release would do, and what it did.
 
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{ChangeRelease, Release, ReleaseDiff};
+use crate::deployments::Deployment;
 use crate::error::{Error, ErrorKind};
 use crate::transport::Request;
 
@@ -33,5 +38,38 @@ pub(super) fn preview(mut change: ChangeRelease) -> Request<ReleasePreview> {
     match timeout {
         Some(timeout) => preview.timeout(timeout),
         None => preview,
+    }
+}
+
+operation!(PreviewRelease => ReleasePreview);
+
+/// The result of a [`ChangeRelease`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct ReleaseChange {
+    /// The new release; `None` when nothing had to change.
+    pub release: Option<Release>,
+    /// Its deployment, which has ended; `None` when nothing had to change or nothing was deployed.
+    pub deployment: Option<Deployment>,
+    /// The fields that changed.
+    pub diff: ReleaseDiff,
+}
+
+/// Says which release runs now.
+impl fmt::Display for ReleaseChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.release, &self.deployment) {
+            (None, _) => f.write_str("nothing had to change"),
+            (Some(release), None) => write!(f, "release {} is made and not deployed", release.id),
+            (Some(release), Some(_)) => write!(f, "release {} runs", release.id),
+        }
+    }
+}
+
+impl ReleaseChange {
+    /// Returns whether anything had to change.
+    pub fn changed(&self) -> bool {
+        self.release.is_some()
     }
 }
