@@ -32,7 +32,15 @@ impl fmt::Display for Severity {
 
 /// A problem that a check found. It never contains a secret.
 ///
-/// Explanation and remedy start in lower case and end without a full stop, like error messages.
+/// Explanation and remedy start in lower case and end without a full stop, like error messages. Your own checks can
+/// report in the same shape:
+///
+/// ```
+/// use flynn_aws::Finding;
+///
+/// let finding = Finding::warning("old-image", "node1", "the image is two years old", "renew it");
+/// assert_eq!(finding.to_string(), "warning [old-image] node1: the image is two years old; renew it");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
@@ -49,7 +57,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(crate) fn new(
+    /// Creates a finding.
+    pub fn new(
         severity: Severity,
         code: &'static str,
         subject: impl Into<String>,
@@ -65,7 +74,8 @@ impl Finding {
         }
     }
 
-    pub(crate) fn error(
+    /// Creates an error: it does not work.
+    pub fn error(
         code: &'static str,
         subject: impl Into<String>,
         explanation: impl Into<String>,
@@ -74,7 +84,8 @@ impl Finding {
         Self::new(Severity::Error, code, subject, explanation, remedy)
     }
 
-    pub(crate) fn warning(
+    /// Creates a warning: it works, but probably not as intended.
+    pub fn warning(
         code: &'static str,
         subject: impl Into<String>,
         explanation: impl Into<String>,
@@ -83,7 +94,8 @@ impl Finding {
         Self::new(Severity::Warning, code, subject, explanation, remedy)
     }
 
-    pub(crate) fn notice(
+    /// Creates a notice: nothing is wrong.
+    pub fn notice(
         code: &'static str,
         subject: impl Into<String>,
         explanation: impl Into<String>,

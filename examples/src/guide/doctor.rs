@@ -10,11 +10,10 @@ mod routes;
 
 use std::net::SocketAddr;
 
+use flynn_aws::Finding;
 use flynn_client::Client;
 use flynn_config::{Cluster, Locations};
 use flynn_tls::Roots;
-
-pub use finding::{Finding, Severity};
 
 use crate::blocking::blocking;
 use crate::connect;

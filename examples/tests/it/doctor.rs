@@ -1,7 +1,8 @@
 //! `doctor` finds what is wrong, and less of it after `productionize`.
 
+use flynn_aws::{Finding, Severity};
 use flynn_config::FlynnRc;
-use flynn_examples::doctor::{Finding, Patient, Severity};
+use flynn_examples::doctor::Patient;
 use flynn_examples::runner::Mode;
 use flynn_mock::{Fault, Op, ServerAge};
 use flynn_tls::Roots;

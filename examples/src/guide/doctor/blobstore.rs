@@ -1,9 +1,9 @@
 //! The blobstore's backends.
 
+use flynn_aws::Finding;
 use flynn_aws::blobstore::Blobstore;
-use flynn_tls::Severity;
 
-use super::{Finding, Patient};
+use super::Patient;
 use crate::cluster;
 use crate::text::shell_quoted;
 use anyhow::Result;
@@ -11,15 +11,7 @@ use anyhow::Result;
 pub(super) async fn examine(patient: &Patient) -> Result<Vec<Finding>> {
     let env = cluster::env(&patient.client, "blobstore").await?;
     let blobstore = Blobstore::read(&env);
-    let mut findings: Vec<Finding> = blobstore
-        .findings()
-        .iter()
-        .map(|found| {
-            let severity = if found.is_error() { Severity::Error } else { Severity::Warning };
-            let explanation = format!("{}: {}", found.subject, found.explanation);
-            Finding::new(severity, found.code, "blobstore", explanation, &found.remedy)
-        })
-        .collect();
+    let mut findings = blobstore.findings().to_vec();
     if blobstore.default_backend() == "postgres" && blobstore.backends().is_empty() {
         let cluster = shell_quoted(patient.cluster.name());
         findings.push(Finding::warning(

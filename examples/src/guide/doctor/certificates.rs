@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use flynn_aws::Finding;
+use flynn_client::routes::Route;
 use flynn_tls::{Bundle, Certificate, Code, Pin, Requirements, Roots, Severity, check};
 
-use flynn_client::routes::Route;
-
-use super::{Finding, Patient, git};
+use super::finding::{about, of_certificate};
+use super::{Patient, git};
 use crate::blocking::blocking;
-use crate::text::one_line;
+use crate::text::{one_line, shell_quoted};
 use anyhow::{Context as _, Result};
 
 /// The hosts that present the same certificate, and so have the same problems.
@@ -89,7 +90,7 @@ fn managed(patient: &Patient, routes: &[Route]) -> Vec<Finding> {
                 "pinned-and-renewed",
                 &route.domain,
                 "the cluster renews its certificate, and the TLSPin in .flynnrc refuses the next one",
-                "once the certificate is publicly trusted, remove the TLSPin line of the cluster from .flynnrc",
+                format!("remove the pin: remove-pin --cluster {}", shell_quoted(patient.cluster.name())),
             ));
         }
     }
@@ -106,7 +107,7 @@ fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {
         let first: Vec<String> = names.iter().take(3).collect();
         let what = format!("the certificate is for other names ({})", first.join(", "));
         let remedy = format!("install one that covers the domain and its wildcard: {install}");
-        findings.push(Finding::error("wrong-certificate", "", what, remedy).about(&uncovered));
+        findings.extend(about(&uncovered, &Finding::error("wrong-certificate", "", what, remedy)));
         if covered.is_empty() {
             return findings;
         }
@@ -116,21 +117,19 @@ fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {
     let is_own = issuer.is_some_and(|ca| bundle.leaf().names_as_issuer(&ca));
     if let Some(roots) = Roots::from_pem(own_ca).ok().filter(|_| is_own) {
         requirements = requirements.from_ca(roots);
-        findings.push(
-            Finding::warning(
-                "cluster-ca",
-                "",
-                "the certificate is signed by the cluster's own CA, so browsers and git refuse it by default",
-                format!("install a publicly trusted one: {install}"),
-            )
-            .about(&covered),
+        let finding = Finding::warning(
+            "cluster-ca",
+            "",
+            "the certificate is signed by the cluster's own CA, so browsers and git refuse it by default",
+            format!("install a publicly trusted one: {install}"),
         );
+        findings.extend(about(&covered, &finding));
     } else if let Some(roots) = &patient.ca {
         requirements = requirements.from_ca(roots.clone());
     }
     let report = check(bundle, None, &requirements);
     let relevant = report.findings().iter().filter(|found| found.severity != Severity::Notice);
-    findings.extend(relevant.map(|found| {
+    findings.extend(relevant.flat_map(|found| {
         let is_about_ca = matches!(found.code, Code::NotPubliclyTrusted | Code::ChainIncomplete);
         let remedy = if is_about_ca && !is_own && patient.ca.is_none() {
             format!(
@@ -138,11 +137,9 @@ fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {
                 found.remedy
             )
         } else {
-            format!("{}: {install}", found.remedy)
+            format!("{}, then run {install}", found.remedy)
         };
-        let (code, severity) = (found.code.as_str(), found.severity);
-        let explanation = format!("{}: {}", found.subject, found.explanation);
-        Finding::new(severity, code, "", explanation, remedy).about(&covered)
+        about(&covered, &of_certificate(found, remedy))
     }));
     findings
 }

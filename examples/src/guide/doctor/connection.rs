@@ -1,10 +1,11 @@
 //! The controller, the domain, and the cluster's status.
 
+use flynn_aws::Finding;
 use flynn_client::Error;
 use flynn_client::status::Health;
 use flynn_tls::pin_mismatch;
 
-use super::{Finding, Patient};
+use super::Patient;
 use crate::text::{one_line, shell_quoted};
 use anyhow::Result;
 

@@ -1,8 +1,8 @@
 //! `.flynnrc` and the CA files.
 
+use flynn_aws::Finding;
 use flynn_config::{FlynnRc, Locations};
 
-use super::Finding;
 use crate::text::shell_quoted;
 
 pub(super) fn examine(locations: &Locations) -> Vec<Finding> {

@@ -1,106 +1,55 @@
-//! A finding of the doctor.
+//! Findings of several checks, one for each cause.
 
-use std::fmt;
+use std::cmp::Reverse;
 
-pub use flynn_tls::Severity;
-
-use crate::text::printable;
+use flynn_aws::{Finding, Severity};
 
 /// The number of subjects that a finding names.
 const MOST_NAMED: usize = 3;
 
-/// One problem, in the form of the findings of flynn-tls and flynn-aws.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// A stable name for programs, such as `wrong-certificate`.
-    pub code: &'static str,
-    /// The severity.
-    pub severity: Severity,
-    /// The files, hosts and apps that it is about.
-    pub subjects: Vec<String>,
-    /// The problem and its consequence.
-    pub explanation: String,
-    /// The remedy.
-    pub remedy: String,
+/// The same finding about each of these subjects.
+pub(super) fn about(subjects: &[String], finding: &Finding) -> Vec<Finding> {
+    subjects.iter().map(|subject| with_subject(finding, subject.clone())).collect()
 }
 
-impl Finding {
-    pub(super) fn new(
-        severity: Severity,
-        code: &'static str,
-        subject: impl Into<String>,
-        explanation: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self {
-            code,
-            severity,
-            subjects: vec![subject.into()],
-            explanation: explanation.into(),
-            remedy: remedy.into(),
-        }
-    }
-
-    pub(super) fn error(
-        code: &'static str,
-        subject: impl Into<String>,
-        explanation: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::Error, code, subject, explanation, remedy)
-    }
-
-    pub(super) fn warning(
-        code: &'static str,
-        subject: impl Into<String>,
-        explanation: impl Into<String>,
-        remedy: impl Into<String>,
-    ) -> Self {
-        Self::new(Severity::Warning, code, subject, explanation, remedy)
-    }
-
-    /// Sets several subjects.
-    pub(super) fn about(mut self, subjects: &[String]) -> Self {
-        self.subjects = subjects.to_vec();
-        self
-    }
+fn with_subject(finding: &Finding, subject: String) -> Finding {
+    let mut finding = finding.clone();
+    finding.subject = subject;
+    finding
 }
 
-/// One line, escaped: `error [wrong-certificate] a.example.com and 3 more: explanation; remedy`.
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = self.subjects.get(..MOST_NAMED).unwrap_or(&self.subjects).join(", ");
-        write!(f, "{} [{}] {}", self.severity, self.code, printable(&named))?;
-        match self.subjects.len().saturating_sub(MOST_NAMED) {
-            0 => {}
-            more => write!(f, " and {more} more")?,
-        }
-        write!(f, ": {}; {}", printable(&self.explanation), printable(&self.remedy))
-    }
+/// A finding about a certificate.
+pub(super) fn of_certificate(found: &flynn_tls::Finding, remedy: impl Into<String>) -> Finding {
+    let severity = if found.is_error() { Severity::Error } else { Severity::Warning };
+    let explanation = format!("{}: {}", found.subject, found.explanation);
+    Finding::new(severity, found.code.as_str(), "", explanation, remedy)
 }
 
-/// Joins the findings that have one cause, and puts the worst first.
+/// Joins the findings that differ in their subjects alone, and puts the worst first.
 pub(super) fn by_cause(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut causes: Vec<Finding> = Vec::new();
+    let mut causes: Vec<(Finding, Vec<String>)> = Vec::new();
     for finding in findings {
-        let is_same = |other: &&mut Finding| {
-            (other.code, other.severity) == (finding.code, finding.severity)
-                && other.explanation == finding.explanation
-                && other.remedy == finding.remedy
+        let subject = finding.subject.clone();
+        let is_same = |(known, _): &&mut (Finding, _)| {
+            *known == with_subject(&finding, known.subject.clone())
         };
         match causes.iter_mut().find(is_same) {
-            Some(known) => {
-                for subject in finding.subjects {
-                    if !known.subjects.contains(&subject) {
-                        known.subjects.push(subject);
-                    }
-                }
-            }
-            None => causes.push(finding),
+            Some((_, subjects)) if subjects.contains(&subject) => {}
+            Some((_, subjects)) => subjects.push(subject),
+            None => causes.push((finding, vec![subject])),
         }
     }
-    causes.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-    causes
+    causes.sort_by_key(|(finding, _)| Reverse(finding.severity));
+    causes.iter().map(|(finding, subjects)| with_subject(finding, named(subjects))).collect()
+}
+
+/// Names the first subjects, and how many more there are.
+fn named(subjects: &[String]) -> String {
+    let named = subjects.get(..MOST_NAMED).unwrap_or(subjects).join(", ");
+    match subjects.len().saturating_sub(MOST_NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 #[cfg(test)]
@@ -109,15 +58,14 @@ mod tests {
 
     #[test]
     fn one_line_for_one_cause() {
-        let hosts = ["a", "b", "c", "d", "e"];
-        let findings =
-            hosts.map(|host| Finding::warning("old", host, "is \u{1b}[31mold", "renew it"));
+        let hosts = ["a", "b", "c", "d", "e", "a"];
+        let findings = hosts.map(|host| Finding::warning("old", host, "is old", "renew it"));
         let error = Finding::error("gone", "x", "is gone", "find it");
         let all: Vec<_> = findings.into_iter().chain([error]).collect();
         let shown: Vec<String> = by_cause(all).iter().map(ToString::to_string).collect();
         let expected = [
             "error [gone] x: is gone; find it",
-            "warning [old] a, b, c and 2 more: is \\u{1b}[31mold; renew it",
+            "warning [old] a, b, c and 2 more: is old; renew it",
         ];
         assert_eq!(shown, expected);
     }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use flynn_aws::Finding;
 use flynn_config::credential::{self, GitAnswer};
 use flynn_config::{Cluster, Includes, Locations};
 use flynn_tls::{Bundle, Code, Requirements, check};
 
-use super::Finding;
 use crate::steps::git::leads_to;
 use crate::text::shell_quoted;
 

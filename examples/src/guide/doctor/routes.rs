@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use flynn_aws::Finding;
 use flynn_client::routes::RouteType;
 
-use super::{Finding, Patient};
+use super::Patient;
 use crate::text::shell_quoted;
 use anyhow::{Context as _, Result};
 
