@@ -79,7 +79,7 @@ async fn run_one(
 ) -> Result<(Mark, String)> {
     let found = step.look(session).await?;
     before.clone_from(found.before.as_ref().unwrap_or(&found.now));
-    let show = |screen: &mut Screen, look: &Look| {
+    let show = |screen: &Screen, look: &Look| {
         for line in &look.details {
             screen.say(line);
         }
@@ -88,12 +88,12 @@ async fn run_one(
         return Ok((Mark::Skipped, found.now));
     }
     if found.holds {
-        show(&mut session.screen, &found);
+        show(&session.screen, &found);
         let mark = if step.only_looks() { Mark::Checked } else { Mark::Held };
         return Ok((mark, found.now));
     }
     if mode == Mode::DryRun {
-        show(&mut session.screen, &found);
+        show(&session.screen, &found);
         for line in &found.plan {
             session.screen.say(format_args!("would {line}"));
         }
@@ -101,7 +101,7 @@ async fn run_one(
     }
     step.act(session).await?;
     let now = step.look(session).await?;
-    show(&mut session.screen, &now);
+    show(&session.screen, &now);
     if !now.holds {
         bail!("it was done without an error, but the state is still: {}", now.now);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use console::{Style, StyledObject};
@@ -12,9 +13,15 @@ use crate::step::Step;
 use crate::text::printable;
 
 /// Lines of progress. On a terminal they are coloured, unless `NO_COLOR` is set, and a spinner shows the current step.
+/// Clones write to the same place.
+#[derive(Clone)]
 pub struct Screen {
-    out: Box<dyn Write + Send>,
     is_terminal: bool,
+    shown: Arc<Mutex<Shown>>,
+}
+
+struct Shown {
+    out: Box<dyn Write + Send>,
     spinner: ProgressBar,
     lost: Option<io::Error>,
 }
@@ -71,8 +78,8 @@ impl Screen {
 
     /// Writes to `out`, without colours.
     pub fn to(out: impl Write + Send + 'static) -> Self {
-        let spinner = ProgressBar::hidden();
-        Self { out: Box::new(out), is_terminal: false, spinner, lost: None }
+        let shown = Shown { out: Box::new(out), spinner: ProgressBar::hidden(), lost: None };
+        Self { is_terminal: false, shown: Arc::new(Mutex::new(shown)) }
     }
 
     /// Shows nothing.
@@ -81,29 +88,30 @@ impl Screen {
     }
 
     /// Prints a line, escaped.
-    pub fn line(&mut self, text: impl Display) {
+    pub fn line(&self, text: impl Display) {
         self.print(&printable(&text.to_string()));
     }
 
     /// Prints that a step begins.
-    pub fn begin(&mut self, step: Step) {
+    pub fn begin(&self, step: Step) {
         let title = self.styled(&Style::new().bold(), step.title());
         let line = format!("{:>2}/{}  {title}", step.number(), Step::ALL.len());
         self.print(&line);
         if self.is_terminal {
-            self.spinner = ProgressBar::new_spinner().with_message(step.title());
-            self.spinner.enable_steady_tick(Duration::from_millis(100));
+            let spinner = ProgressBar::new_spinner().with_message(step.title());
+            spinner.enable_steady_tick(Duration::from_millis(100));
+            self.shown().spinner = spinner;
         }
     }
 
     /// Prints what happens in a step.
-    pub fn say(&mut self, text: impl Display) {
+    pub fn say(&self, text: impl Display) {
         self.line(format_args!("       {text}"));
     }
 
     /// Prints how a step ended.
-    pub fn end(&mut self, mark: Mark, text: impl Display, took: Duration) {
-        self.spinner.finish_and_clear();
+    pub fn end(&self, mark: Mark, text: impl Display, took: Duration) {
+        self.shown().spinner.finish_and_clear();
         let (mark, text) = (self.styled(&mark.style(), mark.text()), text.to_string());
         let line = format!("       {mark}: {}  ({})", printable(&text), seconds(took));
         self.print(&line);
@@ -113,16 +121,20 @@ impl Screen {
     ///
     /// # Errors
     /// Returns the first write that failed. The steps do not stop when a write fails.
-    pub fn close(&mut self) -> Result<(), OutputLost> {
-        self.lost.take().map_or(Ok(()), |error| Err(error.into()))
+    pub fn close(&self) -> Result<(), OutputLost> {
+        self.shown().lost.take().map_or(Ok(()), |error| Err(error.into()))
     }
 
-    fn print(&mut self, line: &str) {
-        let out = &mut self.out;
-        let written = self.spinner.suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()));
+    fn print(&self, line: &str) {
+        let Shown { out, spinner, lost } = &mut *self.shown();
+        let written = spinner.suspend(|| writeln!(out, "{line}").and_then(|()| out.flush()));
         if let Err(error) = written {
-            self.lost.get_or_insert(error);
+            lost.get_or_insert(error);
         }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn styled<'a>(&self, style: &Style, text: &'a str) -> StyledObject<&'a str> {

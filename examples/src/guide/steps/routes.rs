@@ -1,5 +1,7 @@
 //! The routes of the system apps, each of which has its own copy of a certificate.
 
+use flynn_client::RouteId;
+use flynn_client::certificates::{Place, Question};
 use flynn_client::routes::Route;
 use secrecy::ExposeSecret;
 
@@ -76,38 +78,34 @@ pub async fn look(session: &mut Session) -> Result<Look> {
 /// Updates one route after the other and waits until each presents the new leaf.
 ///
 /// # Errors
-/// Fails if an update fails, changes more than the certificate, or does not become live. Earlier routes are done.
+/// Fails if an update fails or does not become live. All routes then have their old certificates again.
 pub async fn act(session: &mut Session) -> Result<()> {
-    for found in find(session).await? {
-        if found.holds {
-            continue;
+    let new = session.certificate()?;
+    let ids: Vec<RouteId> =
+        find(session).await?.into_iter().map(|found| found.route.id()).collect();
+    let (domain, key) = (session.job.domain.as_str(), new.key_pem.expose_secret());
+    let install = session.client.install_certificate(domain, &new.chain_pem, key);
+    let install = install.only(move |route| ids.contains(&route.id())).router_default(false);
+    let plan = install.detach_managed(session.job.detach_managed).plan().await;
+    let plan = plan.context("cannot plan the update of the routes")?;
+    let (reach, pin) = (session.reach.clone(), new.pin);
+    let verify = move |question| {
+        let reach = reach.clone();
+        async move {
+            Ok(match question {
+                Question::IsLive { host } => reach.presented(&host).await?.pin() == pin,
+                // The session's clients trust the new certificate beside the old one.
+                Question::IsTrusted => true,
+                _ => false,
+            })
         }
-        let (app, old) = (found.app, found.route);
-        let what = format!("cannot update the route {}", old.domain);
-        let routes = session.client.app(app.as_str()).routes();
-        let new = session.certificate()?;
-        let update = routes.update(&old);
-        let update = if old.managed_certificate_domain.is_empty() {
-            update
-        } else {
-            // In the same PUT, or the server would ignore the certificate.
-            update.detach_managed_certificate()
-        };
-        update
-            .certificate(&new.chain_pem, new.key_pem.expose_secret())
-            .await
-            .with_context(|| what.clone())?;
-        // The reply does not prove what is stored: read it again.
-        let stored = routes.get(&old).await.with_context(|| what.clone())?;
-        let chain = stored.certificate.as_ref().map(|certificate| certificate.cert.trim());
-        if chain != Some(new.chain_pem.trim()) {
-            bail!("{what}: the certificate was not stored");
-        }
-        if !differs_in_certificate_alone(&old, &stored) {
-            bail!("{what}: more than the certificate has changed");
-        }
-        session.presents_new(&old.domain).await?;
-        session.screen.say(format_args!("{} ({app}) presents the new leaf", old.domain));
+    };
+    let progress = session.screen.clone();
+    let say = move |place: &Place| progress.say(format_args!("{place} presents the new leaf"));
+    plan.apply(verify).on_step(say).await.context("cannot update the routes")?;
+    // Those of an interrupted run have the certificate and may not present it yet.
+    for found in find(session).await?.into_iter().filter(|found| !found.holds) {
+        session.presents_new(&found.route.domain).await?;
     }
     Ok(())
 }
@@ -147,12 +145,4 @@ async fn routes(session: &Session) -> Result<Vec<(String, Route)>> {
         all.extend(routes.into_iter().filter(certified).map(|route| (app.name.clone(), route)));
     }
     Ok(all)
-}
-
-fn differs_in_certificate_alone(old: &Route, new: &Route) -> bool {
-    let mut expected = new.clone();
-    expected.certificate.clone_from(&old.certificate);
-    expected.managed_certificate_domain.clone_from(&old.managed_certificate_domain);
-    expected.updated_at.clone_from(&old.updated_at);
-    expected == *old
 }
