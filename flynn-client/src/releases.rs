@@ -38,13 +38,8 @@ mod edit;
 mod preview;
 
 pub use crate::release_diff::{ChangeKind, FieldChange, ReleaseDiff};
-<<<<<<< HEAD
-pub use change::{ChangeRelease, ReleaseChange};
-pub use preview::ReleasePreview;
-=======
 pub use change::ChangeRelease;
-pub use preview::{PreviewRelease, ReleaseChange, ReleasePreview};
->>>>>>> 440e3e3 (Read the current formation; print releases, steps and log lines)
+pub use preview::{ReleaseChange, ReleasePreview};
 
 /// A release. It is immutable; see [`AppHandle::change_release`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -1,153 +1,240 @@
-//! Clusters of the fork randy-girard/flynn.
+//! Clusters of the fork randy-girard/flynn, in both of its states, with and without certificates that the cluster
+//! obtains itself.
 
+use flynn_client::routes::Route;
+use flynn_config::FlynnRc;
 use flynn_examples::cli::Arguments;
-use flynn_examples::demo::Demo;
-use flynn_examples::runner::Mode;
+use flynn_examples::demo::{NEW_DOMAIN, OLD_DOMAIN};
+use flynn_examples::runner::{Mode, Summary};
+use flynn_examples::screen::Mark;
 use flynn_examples::step::Step;
+use flynn_mock::ServerAge::{Fork2026June, Fork2026September};
 use flynn_mock::{MockController, ServerAge};
-use serde_json::{Value, json};
-use wiremock::matchers::{method, path, query_param_is_missing};
+use flynn_tls::generate::Ca;
+use serde_json::json;
+use wiremock::matchers::{method, path};
 use wiremock::{Mock, ResponseTemplate};
 
-use crate::program::{productionize, real_arguments, stdout};
-use crate::world::World;
+use crate::program::{productionize, real_arguments, run, stdout};
+use crate::world::{World, files_under};
 
-/// A cluster whose `GET /apps` leaves system apps out, and shows them for `?all=1` if `shows`.
-async fn hiding(shows: bool) -> World {
-    let world = World::new(ServerAge::V2021).await;
+const STATES: [ServerAge; 2] = [Fork2026June, Fork2026September];
+const MIGRATE_DOMAIN: [Step; 2] = [Step::Connect, Step::Domain];
+
+/// A cluster that will have this domain. The name `www` is reserved in September.
+async fn world(age: ServerAge, domain: &str) -> World {
+    let (domain, app) = (Some(domain.to_owned()), Some("site".to_owned()));
+    World::with(age, &Arguments { domain, app, ..Arguments::default() }).await
+}
+
+/// Lets the cluster obtain the certificates of its own routes, as `flynn-host acme enable-system-routes` does. The
+/// person's files know the new pin of the controller, and the authority.
+async fn manage(world: &World) {
     let mock = &world.demo.mock;
-    let none = ResponseTemplate::new(200).set_body_json(json!([]));
-    let stub = Mock::given(method("GET")).and(path("/apps"));
-    if shows {
-        stub.and(query_param_is_missing("all"))
-            .respond_with(none)
-            .mount(mock.wiremock().await)
-            .await;
-    } else {
-        stub.respond_with(none).mount(mock.wiremock().await).await;
+    mock.client().acme().enable("ops@example.com").await.unwrap();
+    let authority = Ca::new("Example ACME").unwrap();
+    for name in certified(mock) {
+        make_managed(mock, &name).await;
+        let issued = authority.issue(&[&name]).unwrap();
+        mock.issue_certificate_pem(&name, &issued.chain_pem(), &issued.key_pem()).unwrap();
     }
-    world
+    for file in ["acme.pem", ".flynn/ca-certs/production.pem"] {
+        world.demo.write(file, &authority.certificate_pem()).unwrap();
+    }
+    let pin = mock.pin().to_string();
+    FlynnRc::edit(world.path(".flynnrc"), |rc| rc.cluster_mut("production")?.set_tls_pin(&pin))
+        .map_err(|error: flynn_config::Error| error)
+        .unwrap();
 }
 
-#[tokio::test]
-async fn hidden_system_apps_are_found() {
-    let world = hiding(true).await;
-    let (summary, output) = world.run_steps(&Step::ALL[..6], Mode::Do).await;
-    assert!(summary.is_complete(), "{:?}\n{output}", summary.failures);
-    assert!(output.contains("controller.new.example.com (controller) presents"), "{output}");
+async fn make_managed(mock: &MockController, name: &str) {
+    let route = mock.state().routes().into_iter().find(|route| route.domain == name).unwrap();
+    let routes = mock.client().app(route.parent_ref.rsplit('/').next().unwrap()).routes();
+    routes.update(&route).managed_certificate(name).await.unwrap();
 }
 
-#[tokio::test]
-async fn nothing_changes_where_the_controllers_app_cannot_be_found() {
-    let world = hiding(false).await;
-    let output = productionize(world.demo.home(), &real_arguments(&world));
+/// The domains of all routes with a certificate, or with one that is not issued yet.
+fn certified(mock: &MockController) -> Vec<String> {
+    let has_one =
+        |route: &Route| route.certificate.is_some() || !route.managed_certificate_domain.is_empty();
+    mock.state().routes().into_iter().filter(has_one).map(|route| route.domain).collect()
+}
+
+/// The domains of all routes whose certificate the cluster manages.
+fn managed(mock: &MockController) -> Vec<String> {
+    let routes = mock.state().routes().into_iter();
+    let managed = routes.filter(|route| !route.managed_certificate_domain.is_empty());
+    managed.map(|route| route.domain).collect()
+}
+
+fn all_is_well((summary, output): (Summary, String), what: &str) -> (Summary, String) {
+    assert!(summary.is_complete(), "{what}: {:?}\n{output}", summary.failures);
+    (summary, output)
+}
+
+/// Runs steps twice: the first run succeeds, and the second changes nothing. Returns the output of the first.
+async fn twice(world: &World, steps: &[Step], what: &str) -> String {
+    let (_, output) = all_is_well(world.run_steps(steps, Mode::Do).await, what);
+    let (files, routes) = (world.files(), world.demo.mock.state().routes());
+    world.demo.mock.clear_requests();
+    let (second, again) = all_is_well(world.run_steps(steps, Mode::Do).await, what);
+    let held = |mark: Mark| matches!(mark, Mark::Held | Mark::Checked);
+    assert!(second.reports.iter().all(|report| held(report.mark)), "{what}: {again}");
+    assert_eq!(world.changes(), Vec::<String>::new(), "{what}");
+    assert!(world.files() == files, "{what}: a file changed in the second run");
+    assert_eq!(world.demo.mock.state().routes(), routes, "{what}");
+    output
+}
+
+/// Runs a program that must refuse, and returns the reason. Nothing may have changed.
+fn refused(world: &World, program: &str, arguments: &[String]) -> String {
+    world.demo.mock.clear_requests();
+    let (files, routes) = (files_under(world.demo.home()), world.demo.mock.state().routes());
+    let output = run(program, world.demo.home(), arguments);
     let error = String::from_utf8(output.stderr.clone()).unwrap();
     assert_eq!(output.status.code(), Some(1), "{error}{}", stdout(&output));
-    assert!(error.contains("the controller's own app"), "{error}");
-    assert_eq!(world.changes(), Vec::<String>::new());
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert_eq!(world.changes(), Vec::<String>::new(), "{error}");
+    assert!(files_under(world.demo.home()) == files, "{error}");
+    assert_eq!(world.demo.mock.state().routes(), routes, "{error}");
+    error
+}
+
+/// What `doctor` prints about certificates of this CA. It finds no error.
+fn doctor(world: &World, ca: &str) -> String {
+    let address = world.demo.mock.addr().to_string();
+    let arguments = ["--cluster", "production", "--connect-to", &address, "--ca", ca];
+    let arguments = arguments.map(str::to_owned);
+    let output = run(env!("CARGO_BIN_EXE_doctor"), world.demo.home(), &arguments);
+    let shown = stdout(&output);
+    assert!(output.status.success() && shown.contains("\n0 errors, "), "{shown}");
+    shown
+}
+
+#[tokio::test]
+async fn productionize_succeeds_and_then_changes_nothing() {
+    for age in STATES {
+        for is_managed in [false, true] {
+            let world = world(age, NEW_DOMAIN).await;
+            if is_managed {
+                manage(&world).await;
+            }
+            let what = format!("{age:?}, managed {is_managed}");
+            let before = managed(&world.demo.mock);
+            let output = twice(&world, &Step::ALL, &what).await;
+            // The old domain keeps its certificates. Those of the new one are the user's.
+            assert_eq!(managed(&world.demo.mock), before, "{what}");
+            let mut steps = output.lines().filter(|line| line.contains(" presents the new leaf"));
+            let mut steps = steps.by_ref().filter(|line| line.contains("route ")).rev();
+            let (last, login) = (steps.next().unwrap(), steps.next().unwrap());
+            assert!(last.contains("controller.new.example.com"), "{output}");
+            let has_login = login.contains("auth.new.example.com of controller");
+            assert_eq!(has_login, age == Fork2026September, "{output}");
+            doctor(&world, "ca.pem");
+        }
+    }
+}
+
+#[tokio::test]
+async fn install_certificate_succeeds_and_then_changes_nothing() {
+    for age in STATES {
+        let world = world(age, OLD_DOMAIN).await;
+        twice(&world, &Step::INSTALL_CERTIFICATE, &format!("{age:?}")).await;
+        doctor(&world, "ca.pem");
+    }
+}
+
+#[tokio::test]
+async fn a_managed_certificate_is_replaced_only_when_asked_for() {
+    for age in STATES {
+        let mut world = world(age, OLD_DOMAIN).await;
+        manage(&world).await;
+        let names = certified(&world.demo.mock);
+        let mut arguments = real_arguments(&world);
+        for program in
+            [env!("CARGO_BIN_EXE_install-certificate"), env!("CARGO_BIN_EXE_productionize")]
+        {
+            arguments.push("--dry-run".to_owned());
+            let error = refused(&world, program, &arguments);
+            assert!(error.contains("--detach-managed"), "{error}");
+            arguments.pop();
+            let error = refused(&world, program, &arguments);
+            assert!(error.contains("--detach-managed"), "{error}");
+        }
+        world.job.detach_managed = true;
+        let planned = world.run_steps(&Step::INSTALL_CERTIFICATE, Mode::DryRun).await;
+        let (_, output) = all_is_well(planned, &format!("{age:?}"));
+        for name in names {
+            let line = format!("update {name} and end the management of its certificate");
+            assert!(output.contains(&line), "{output}");
+        }
+        assert_eq!(world.changes(), Vec::<String>::new());
+        twice(&world, &Step::INSTALL_CERTIFICATE, &format!("{age:?}")).await;
+        assert_eq!(managed(&world.demo.mock), Vec::<String>::new());
+        doctor(&world, "ca.pem");
+    }
+}
+
+#[tokio::test]
+async fn migrate_domain_succeeds_and_then_changes_nothing() {
+    for age in STATES {
+        for is_managed in [false, true] {
+            let world = world(age, NEW_DOMAIN).await;
+            if is_managed {
+                manage(&world).await;
+            }
+            let before = certified(&world.demo.mock).len();
+            twice(&world, &MIGRATE_DOMAIN, &format!("{age:?}, managed {is_managed}")).await;
+            let names = certified(&world.demo.mock);
+            assert_eq!(names.len(), 2 * before, "{names:?}");
+            let has_login = names.contains(&"auth.new.example.com".to_owned());
+            assert_eq!(has_login, age == Fork2026September, "{names:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn doctor_knows_managed_certificates() {
+    for age in STATES {
+        let world = world(age, OLD_DOMAIN).await;
+        assert!(!doctor(&world, "ca.pem").contains("pinned-and-renewed"));
+        // Until it is issued, the router's default serves.
+        world.demo.mock.client().acme().enable("ops@example.com").await.unwrap();
+        make_managed(&world.demo.mock, "dashboard.old.example.com").await;
+        let shown = doctor(&world, "ca.pem");
+        assert!(shown.contains("warning [not-issued] dashboard.old.example.com"), "{shown}");
+
+        manage(&world).await;
+        let shown = doctor(&world, "acme.pem");
+        let remedy = "remove-pin --cluster production";
+        assert!(shown.contains("warning [pinned-and-renewed] controller.old."), "{shown}");
+        assert!(shown.contains(remedy), "{shown}");
+        assert!(!shown.contains("not-issued"), "{shown}");
+    }
 }
 
 #[tokio::test]
 async fn a_reserved_name_is_refused_before_the_first_change() {
-    let world = hiding(true).await;
+    let world = world(Fork2026September, NEW_DOMAIN).await;
     let mut arguments = real_arguments(&world);
-    let output = productionize(world.demo.home(), &arguments);
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{error}");
+    let error = refused(&world, env!("CARGO_BIN_EXE_productionize"), &arguments);
     assert!(error.contains("www is reserved") && error.contains("--app"), "{error}");
-    assert_eq!(world.changes(), Vec::<String>::new());
 
     arguments.extend(["--app", "site"].map(str::to_owned));
     let output = productionize(world.demo.home(), &arguments);
     assert!(output.status.success(), "{output:?}");
     let routes = world.demo.mock.client().app("site").routes().list().await.unwrap();
-    assert!(routes.iter().any(|route| route.domain == "new.example.com"), "{routes:?}");
+    assert!(routes.iter().any(|route| route.domain == NEW_DOMAIN), "{routes:?}");
 }
 
-/// The controller has a second route, for the login.
+/// A list without the controller's own app, whatever the reason.
 #[tokio::test]
-async fn the_route_of_the_login_is_certified_and_survives() {
-    let demo = Demo::start_on(MockController::builder(), ServerAge::V2021).await.unwrap();
-    let world = World::of(demo, &Arguments::default());
-    let client = world.demo.mock.client();
-    let controller = client.app("controller").routes();
-    let own = controller.find("controller.old.example.com", "/").await.unwrap().unwrap();
-    let own: Value = serde_json::to_value(own).unwrap();
-    let login = json!({
-        "type": "http", "domain": "auth.old.example.com", "service": "controller",
-        "certificate": own["certificate"],
-    });
-    let create = client.request(http::Method::POST, "/apps/controller/routes").json(&login);
-    create.await.unwrap();
-
-    let (summary, output) = world.run(Mode::Do).await;
-    assert!(summary.is_complete(), "{:?}\n{output}", summary.failures);
-    assert!(output.contains("auth.new.example.com (controller) presents the new leaf"), "{output}");
-    let mut updated = output.lines().filter(|line| line.contains(") presents the new leaf"));
-    assert!(updated.next_back().unwrap().contains("controller.new.example.com"), "{output}");
-}
-
-/// Gives the controller's route a certificate that the cluster manages.
-async fn managed(world: &World) {
-    let client = world.demo.mock.client();
-    let id = client.app("controller").get().await.unwrap().id;
-    let listed = client.request(http::Method::GET, "/apps/controller/routes");
-    let mut routes: Value = listed.decode().await.unwrap();
-    routes[0]["managed_certificate_domain"] = routes[0]["domain"].clone();
-    for name in ["controller", id.as_str()] {
-        Mock::given(method("GET"))
-            .and(path(format!("/apps/{name}/routes")))
-            .respond_with(ResponseTemplate::new(200).set_body_json(&routes))
-            .mount(world.demo.mock.wiremock().await)
-            .await;
-    }
-    let all = client.request(http::Method::GET, "/routes");
-    let mut all: Value = all.decode().await.unwrap();
-    for route in all.as_array_mut().unwrap() {
-        if route["id"] == routes[0]["id"] {
-            *route = routes[0].clone();
-        }
-    }
-    Mock::given(method("GET"))
-        .and(path("/routes"))
-        .respond_with(ResponseTemplate::new(200).set_body_json(all))
-        .mount(world.demo.mock.wiremock().await)
-        .await;
-}
-
-#[tokio::test]
-async fn a_managed_certificate_is_replaced_only_when_asked_for() {
-    let arguments =
-        Arguments { domain: Some("old.example.com".to_owned()), ..Arguments::default() };
-    let mut world = World::with(ServerAge::V2021, &arguments).await;
-    managed(&world).await;
-    let output = productionize(world.demo.home(), &real_arguments(&world));
-    let error = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{error}");
-    assert!(
-        error.contains("controller.old.example.com") && error.contains("--detach-managed"),
-        "{error}"
-    );
-    assert_eq!(world.changes(), Vec::<String>::new());
-
-    world.job.detach_managed = true;
-    let (summary, output) = world.run_steps(&[Step::Connect, Step::Routes], Mode::DryRun).await;
-    assert!(summary.is_complete(), "{:?}\n{output}", summary.failures);
-    assert!(
-        output.contains(
-            "update controller.old.example.com and end the management of its certificate"
-        ),
-        "{output}"
-    );
-}
-
-#[tokio::test]
-async fn doctor_knows_managed_certificates() {
-    let world = World::new(ServerAge::V2021).await;
-    managed(&world).await;
-    let address = world.demo.mock.addr().to_string();
-    let arguments = ["--cluster", "production", "--connect-to", &address].map(str::to_owned);
-    let doctor = crate::program::run(env!("CARGO_BIN_EXE_doctor"), world.demo.home(), &arguments);
-    assert!(doctor.status.success(), "{}", stdout(&doctor));
-    assert!(stdout(&doctor).contains("pinned-and-renewed"), "{}", stdout(&doctor));
+async fn nothing_changes_where_the_controllers_app_cannot_be_found() {
+    let world = world(Fork2026September, NEW_DOMAIN).await;
+    let none = ResponseTemplate::new(200).set_body_json(json!([]));
+    let stub = Mock::given(method("GET")).and(path("/apps")).respond_with(none);
+    stub.mount(world.demo.mock.wiremock().await).await;
+    let arguments = real_arguments(&world);
+    let error = refused(&world, env!("CARGO_BIN_EXE_productionize"), &arguments);
+    assert!(error.contains("the controller's own app"), "{error}");
 }

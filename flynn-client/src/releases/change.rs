@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::create::create;
 use super::edit::{Base, Edit};
-use super::preview::PreviewRelease;
+use super::preview::{self, ReleasePreview};
 use super::{ProcessType, Release, ReleaseChange, ReleaseDiff};
 use crate::apps::AppHandle;
 use crate::deployments::{self, Deployment, DeploymentEvent, DeploymentHandle};

@@ -1,7 +1,6 @@
 //! What a change of a release would do, and what it did.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,8 +39,6 @@ pub(super) fn preview(mut change: ChangeRelease) -> Request<ReleasePreview> {
         None => preview,
     }
 }
-
-operation!(PreviewRelease => ReleasePreview);
 
 /// The result of a [`ChangeRelease`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

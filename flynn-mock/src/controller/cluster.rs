@@ -63,8 +63,14 @@ impl MockController {
             Ok(made) => made.leaf,
             Err(e) => panic!("no certificate for {name}: {e}"),
         };
-        let (cert, key) = (leaf.certificate_pem(), leaf.key_pem());
-        let verdict = Verdict::Issued { cert, key };
+        self.issue_certificate_pem(name, &leaf.certificate_pem(), &leaf.key_pem())
+    }
+
+    /// Lets the authority issue this certificate (PEM, leaf first) with this key for the managed certificate of the
+    /// name, for example one of a CA that your program trusts. Returns `None` when nobody has asked for the name.
+    #[track_caller]
+    pub fn issue_certificate_pem(&self, name: &str, cert: &str, key: &str) -> Option<()> {
+        let verdict = Verdict::Issued { cert: cert.to_owned(), key: key.to_owned() };
         self.hub.with(|inner| inner.engine.answer_order(name, verdict))
     }
 
