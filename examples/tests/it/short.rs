@@ -174,12 +174,14 @@ async fn each_does_what_it_says() {
     let chain = std::fs::read_to_string(place.path("chain.pem")).unwrap();
     assert_eq!(routes[0].certificate.as_ref().unwrap().cert.trim(), chain.trim());
 
-    // No example is left out, and none is long.
+    // No example is left out, here or in the README, and none is long.
+    let readme = include_str!("../../README.md");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_str().unwrap();
         assert!(seen.contains(name), "{name} is not run");
+        assert!(readme.contains(&format!("examples/{name}.rs")), "{name} is not in the README");
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines <= 60, "{name} has {lines} lines");
     }
