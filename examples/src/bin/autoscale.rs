@@ -1,7 +1,5 @@
 //! Scales a process type of an app by a load that another program measures.
 
-#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
-
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,9 +15,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, stdin};
 #[command(name = "autoscale")]
 struct Options {
     #[command(flatten)]
-    connection: cli::Connection,
-    /// The app
-    app: String,
+    target: cli::AppOptions,
     /// The process type
     process: String,
     /// The load that one process handles
@@ -37,22 +33,22 @@ fn main() -> ExitCode {
     cli::main(run)
 }
 
-async fn run(options: Options) -> Result<ExitCode> {
-    let app = options.connection.client().await?.app(options.app.as_str());
+async fn run(options: Options) -> Result<()> {
+    let (_, app) = options.target.open().await?;
+    let process = options.process.as_str();
     let mut lines = BufReader::new(stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         let load: u32 = line.trim().parse().with_context(|| format!("{line:?} is not a load"))?;
         let wanted = i64::from(load.div_ceil(options.per).min(options.max).max(options.min));
-        let formation = app.formations().get_opt(app.release().await?.id).await?;
-        let running = formation.and_then(|found| found.processes.get(&options.process).copied());
-        let running = running.unwrap_or(0);
+        let formation = app.formations().current().await?;
+        let running = formation.processes.get(process).copied().unwrap_or_default();
         // Scale up at once, but down one by one: load comes back faster than processes start.
         let next = wanted.max(running - 1);
         if next != running {
-            let scaled = app.scale([(options.process.as_str(), next)]).await?;
+            let scaled = app.scale([(process, next)]).await?;
             scaled.wait().timeout(Duration::from_secs(300)).await?;
-            output::line(format_args!("load {load}: {running} -> {next} {}", options.process))?;
+            output::line(format_args!("load {load}: {running} -> {next} {process}"))?;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

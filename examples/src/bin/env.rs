@@ -1,10 +1,7 @@
 //! Shows and changes the environment of an app.
 
-#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
-
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
@@ -17,9 +14,7 @@ use flynn_examples::{cli, output};
 #[command(name = "env")]
 struct Options {
     #[command(flatten)]
-    connection: cli::Connection,
-    /// The app
-    app: String,
+    target: cli::AppOptions,
     /// Variables to set
     #[arg(value_name = "NAME=VALUE")]
     set: Vec<String>,
@@ -29,36 +24,31 @@ struct Options {
     /// A variable to remove; may be repeated
     #[arg(long, value_name = "NAME")]
     unset: Vec<String>,
-    /// Print the names that would change, and change nothing
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    change: cli::ChangeOptions,
 }
 
 fn main() -> ExitCode {
     cli::main(run)
 }
 
-async fn run(options: Options) -> Result<ExitCode> {
-    let env = options.connection.client().await?.app(options.app.as_str()).env();
-    let mut set = Env::from_lines(&options.set.join("\n"))?;
+async fn run(options: Options) -> Result<()> {
+    let (_, app) = options.target.open().await?;
+    let mut set = Env::new();
     if let Some(file) = options.file {
         let text = String::from_utf8(read_file(&file)?).context("the file is not UTF-8")?;
-        set.extend(Env::from_dotenv(&text)?);
+        set = Env::from_dotenv(&text).with_context(|| format!("cannot use {}", file.display()))?;
     }
+    set.extend(Env::from_arguments(&options.set)?);
     if set.is_empty() && options.unset.is_empty() {
-        for (name, value) in env.get().await? {
+        for (name, value) in app.env().get().await? {
             output::line(format_args!("{name}={}", shlex::try_quote(&value)?))?;
         }
-        return Ok(ExitCode::SUCCESS);
+        return Ok(());
     }
-    let change = env.set(set).unset(options.unset).after_running();
-    if options.dry_run {
-        output::line(change.preview().await?.diff)?;
-        return Ok(ExitCode::SUCCESS);
+    let change = app.env().set(set).unset(options.unset).after_running();
+    if options.change.dry_run {
+        return output::line(change.preview().await?.diff);
     }
-    match change.timeout(Duration::from_secs(600)).await?.release {
-        Some(release) => output::line(format_args!("release {} runs", release.id))?,
-        None => output::line("nothing to change")?,
-    }
-    Ok(ExitCode::SUCCESS)
+    output::line(change.timeout(options.change.timeout()).await?)
 }

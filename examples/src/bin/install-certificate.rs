@@ -1,6 +1,4 @@
-//! Installs a bought or renewed certificate: on the system apps' routes, as the pin of `.flynnrc`, and on the router.
-
-#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
+//! Installs a bought or renewed certificate on a cluster, and lets its clients trust it.
 
 use std::process::ExitCode;
 
@@ -10,25 +8,19 @@ use flynn_examples::program;
 use flynn_examples::step::Step;
 
 /// Installs a certificate on a Flynn cluster: checks it, sets it on the routes of the system apps with the controller's
-/// last, writes its pin into .flynnrc, and makes it the router's default.
+/// last, writes its pin into .flynnrc, makes it the router's default, and lets git trust it.
 ///
 /// Without options it runs on a mocked cluster.
 #[derive(Parser)]
 #[command(name = "install-certificate", after_help = cli::AFTER_HELP)]
 struct Options {
     #[command(flatten)]
-    target: cli::Target,
-    /// The domain that the certificate is for [default: the cluster's]
-    #[arg(long, value_name = "DOMAIN")]
-    domain: Option<String>,
-    #[command(flatten)]
-    certificate: cli::CertificateOptions,
+    install: cli::InstallOptions,
 }
 
 impl From<Options> for Arguments {
     fn from(options: Options) -> Self {
-        let Options { target, domain, certificate } = options;
-        Self { target, domain, certificate, ..Self::default() }
+        options.install.into()
     }
 }
 

@@ -1,25 +1,19 @@
 //! Prints the log of an app, and follows it.
 
-#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
-
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use flynn_client::logs::LogLine;
-use flynn_examples::output::OutputLost;
+use flynn_client::logs::{LogItem, LogLine};
 use flynn_examples::text::printable;
 use flynn_examples::{cli, output};
-use futures_util::TryStreamExt as _;
 
 /// Prints the log of an app, oldest line first.
 #[derive(Parser)]
 #[command(name = "logs")]
 struct Options {
     #[command(flatten)]
-    connection: cli::Connection,
-    /// The app
-    app: String,
+    target: cli::AppOptions,
     /// Wait for new lines
     #[arg(short, long)]
     follow: bool,
@@ -35,25 +29,22 @@ fn main() -> ExitCode {
     cli::main(run)
 }
 
-async fn run(options: Options) -> Result<ExitCode> {
-    let flynn = options.connection.client().await?;
-    let mut log = flynn.app(options.app.as_str()).log().lines(options.lines);
+async fn run(options: Options) -> Result<()> {
+    let (_, app) = options.target.open().await?;
+    let mut log = app.log().lines(options.lines);
     if let Some(process) = options.process {
         log = log.process_type(process);
     }
+    let print = |line: LogLine| output::line(printable(&line.to_string()));
     if !options.follow {
-        log.await?.iter().try_for_each(print)?;
-        return Ok(ExitCode::SUCCESS);
+        return log.await?.into_iter().try_for_each(print);
     }
-    let mut lines = log.follow().await?;
-    while let Some(line) = lines.try_next().await? {
-        print(&line)?;
+    let mut log = log.watch();
+    while let Some(item) = log.next().await {
+        match item? {
+            LogItem::Line(line) => print(line)?,
+            _ => output::complain("logs", "the connection broke; lines may be missing here"),
+        }
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn print(line: &LogLine) -> Result<(), OutputLost> {
-    let time = line.timestamp.as_ref().map(ToString::to_string).unwrap_or_default();
-    let text = format!("{time} {}[{}]: {}", line.process_type, line.job_id, line.msg);
-    output::line(printable(&text))
+    Ok(())
 }

@@ -18,14 +18,10 @@ use flynn_examples::step::Step;
 /// A cluster of your own needs at least --cluster, --domain, --cert and --key.
 #[derive(Parser)]
 #[command(name = "productionize", after_help = cli::AFTER_HELP)]
+#[command(mut_arg("domain", |arg| arg.help("The domain that the cluster will have")))]
 struct Options {
     #[command(flatten)]
-    target: cli::Target,
-    /// The domain that the cluster will have
-    #[arg(long, value_name = "DOMAIN")]
-    domain: Option<String>,
-    #[command(flatten)]
-    certificate: cli::CertificateOptions,
+    install: cli::InstallOptions,
     #[command(flatten)]
     blobstore: cli::BlobstoreOptions,
     /// The app for the root domain; it is created if it does not exist [default: www]
@@ -41,8 +37,8 @@ struct Options {
 
 impl From<Options> for Arguments {
     fn from(options: Options) -> Self {
-        let Options { target, domain, certificate, blobstore, app, nodes, out } = options;
-        Self { target, domain, certificate, blobstore, app, nodes, out }
+        let Options { install, blobstore, app, nodes, out } = options;
+        Self { blobstore, app, nodes, out, ..install.into() }
     }
 }
 

@@ -1,15 +1,12 @@
 //! A hook for certbot, acme.sh and lego: installs the certificate that they have renewed.
 
-#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
-
 use std::env::var_os;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use flynn_examples::cli::{self, Arguments, CertificateOptions, Target};
+use flynn_examples::cli::{self, Arguments, CertificateOptions};
 use flynn_examples::program;
 use flynn_examples::screen::Screen;
 use flynn_examples::step::Step;
@@ -22,12 +19,8 @@ use flynn_examples::step::Step;
 #[derive(Parser)]
 #[command(name = "renew-certificate", after_help = cli::AFTER_HELP)]
 struct Options {
-    /// A cluster of your ~/.flynnrc
-    #[arg(long, value_name = "NAME")]
-    cluster: String,
-    /// Reach every name of the cluster at this IP:PORT instead of asking DNS
-    #[arg(long, value_name = "IP:PORT")]
-    connect_to: Option<SocketAddr>,
+    #[command(flatten)]
+    connection: cli::Connection,
     /// The CA of the certificate, if it is not publicly trusted
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -37,23 +30,13 @@ fn main() -> ExitCode {
     cli::main(run)
 }
 
-async fn run(options: Options) -> Result<ExitCode> {
+async fn run(Options { connection, ca }: Options) -> Result<()> {
     let (chain, key) = files().context(
         "run it as a hook of certbot, acme.sh or lego: no certificate is in the environment",
     )?;
-    let Options { cluster, connect_to, ca } = options;
-    let arguments = Arguments {
-        target: Target { cluster: Some(cluster), connect_to, ..Target::default() },
-        certificate: CertificateOptions {
-            certificate: Some(chain),
-            key: Some(key),
-            ca,
-            detach_managed: false,
-        },
-        ..Arguments::default()
-    };
-    program::run(arguments, &Step::INSTALL_CERTIFICATE, Screen::stdout()).await?;
-    Ok(ExitCode::SUCCESS)
+    let certificate = CertificateOptions::of_files(chain, key, ca);
+    let arguments = Arguments { target: connection.into(), certificate, ..Arguments::default() };
+    program::on_cluster(arguments, &Step::INSTALL_CERTIFICATE, Screen::stdout()).await
 }
 
 /// The chain and the key, as each tool names them in the environment of its hooks.

@@ -1,7 +1,5 @@
 //! Runs a command in an app's environment, attached to this terminal.
 
-#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
-
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -17,9 +15,7 @@ use tokio::signal::ctrl_c;
 #[command(name = "run")]
 struct Options {
     #[command(flatten)]
-    connection: cli::Connection,
-    /// The app
-    app: String,
+    target: cli::AppOptions,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<String>,
@@ -30,11 +26,8 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<ExitCode> {
-    let jobs = options.connection.client().await?.app(options.app.as_str()).jobs();
-    let job = jobs.run(options.command).release_env(true).attached().await?;
-    let interrupts = unfold((), async |()| {
-        ctrl_c().await.ok()?;
-        Some((Control::Signal(2), ()))
-    });
+    let (_, app) = options.target.open().await?;
+    let job = app.jobs().run(options.command).release_env(true).attached().await?;
+    let interrupts = unfold((), async |()| ctrl_c().await.ok().map(|()| (Control::Signal(2), ())));
     Ok(job.run(stdin(), stdout(), stderr()).controls(interrupts).await?.into())
 }

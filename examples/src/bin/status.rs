@@ -1,7 +1,5 @@
 //! Prints the status of a cluster, for people or for Prometheus.
 
-#![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
-
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -11,15 +9,14 @@ use flynn_examples::text::printable;
 use flynn_examples::{cli, cluster, output};
 
 /// Prints the status of a Flynn cluster and of its services.
+///
+/// Exit status: 0 if the cluster is healthy, 1 if it is not or does not answer.
 #[derive(Parser)]
-#[command(
-    name = "status",
-    after_help = "Exit status: 0 if the cluster is healthy, 1 if it is not or does not answer."
-)]
+#[command(name = "status")]
 struct Options {
     #[command(flatten)]
     connection: cli::Connection,
-    /// Print Prometheus metrics, for the textfile collector of node_exporter
+    /// Print Prometheus metrics, for the textfile collector of its node exporter
     #[arg(long)]
     prometheus: bool,
 }
@@ -34,16 +31,15 @@ async fn run(options: Options) -> Result<ExitCode> {
     let up = |health: &Health| u8::from(*health == Health::Healthy);
     if options.prometheus {
         output::line(format_args!("flynn_healthy {}", up(&status.status)))?;
-        for (name, service) in &status.detail {
-            let name = name.escape_default();
-            let line =
-                format!("flynn_service_healthy{{service=\"{name}\"}} {}", up(&service.status));
-            output::line(line)?;
-        }
     } else {
         output::line(format_args!("{} {}", status.status, printable(&status.version)))?;
-        for (name, service) in &status.detail {
-            output::line(format_args!("{} {}", printable(name), service.status))?;
+    }
+    for (name, service) in &status.detail {
+        let (name, health) = (printable(name), &service.status);
+        if options.prometheus {
+            output::line(format_args!("flynn_service_healthy{{service={name:?}}} {}", up(health)))?;
+        } else {
+            output::line(format_args!("{name} {health}"))?;
         }
     }
     Ok(if status.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -4,12 +4,14 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, ValueEnum};
 use flynn_client::Client;
+use flynn_client::apps::AppHandle;
 use flynn_config::Locations;
 use flynn_mock::ServerAge;
 
@@ -44,7 +46,7 @@ pub struct Target {
     #[arg(long)]
     pub dry_run: bool,
     /// The server that the mock imitates
-    #[arg(long, value_name = "YEAR", conflicts_with = "cluster")]
+    #[arg(long, value_name = "RELEASE", conflicts_with = "cluster")]
     pub server: Option<Server>,
 }
 
@@ -84,6 +86,52 @@ impl Connection {
     }
 }
 
+impl From<Connection> for Target {
+    fn from(Connection { cluster, connect_to }: Connection) -> Self {
+        Self { cluster, connect_to, ..Self::default() }
+    }
+}
+
+/// An app of a cluster to connect to.
+#[derive(Args, Debug, Clone, PartialEq, Eq, Default)]
+pub struct AppOptions {
+    /// The cluster.
+    #[command(flatten)]
+    pub connection: Connection,
+    /// The app
+    pub app: String,
+}
+
+impl AppOptions {
+    /// Reads the files and returns a client and the app. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Those of [`Connection::client`].
+    pub async fn open(&self) -> Result<(Client, AppHandle)> {
+        let client = self.connection.client().await?;
+        let app = client.app(self.app.as_str());
+        Ok((client, app))
+    }
+}
+
+/// How an app is changed.
+#[derive(Args, Debug, Clone, PartialEq, Eq)]
+pub struct ChangeOptions {
+    /// Print the changes and make none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Give up waiting for the deployment after this many seconds; it goes on
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+}
+
+impl ChangeOptions {
+    /// The longest time to wait.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout)
+    }
+}
+
 /// The server that a mock imitates.
 #[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Server {
@@ -93,6 +141,12 @@ pub enum Server {
     /// v20210218.0, the last release
     #[value(name = "2021")]
     V2021,
+    /// The fork as of June 2026
+    #[value(name = "fork-2026-06")]
+    Fork2026June,
+    /// The fork as of September 2026
+    #[value(name = "fork-2026-09")]
+    Fork2026September,
 }
 
 impl From<Server> for ServerAge {
@@ -100,6 +154,8 @@ impl From<Server> for ServerAge {
         match server {
             Server::V2016 => Self::V2016,
             Server::V2021 => Self::V2021,
+            Server::Fork2026June => Self::Fork2026June,
+            Server::Fork2026September => Self::Fork2026September,
         }
     }
 }
@@ -119,6 +175,33 @@ pub struct CertificateOptions {
     /// Also replace certificates that the cluster itself obtains and renews by ACME
     #[arg(long, requires = "cert")]
     pub detach_managed: bool,
+}
+
+impl CertificateOptions {
+    /// The options for these files. Certificates that the cluster manages stay.
+    pub fn of_files(chain: PathBuf, key: PathBuf, ca: Option<PathBuf>) -> Self {
+        Self { certificate: Some(chain), key: Some(key), ca, detach_managed: false }
+    }
+}
+
+/// The options of an installation of a certificate.
+#[derive(Args, Debug, Clone, PartialEq, Eq, Default)]
+pub struct InstallOptions {
+    /// The cluster.
+    #[command(flatten)]
+    pub target: Target,
+    /// The domain that the certificate is for [default: the cluster's]
+    #[arg(long, value_name = "DOMAIN")]
+    pub domain: Option<String>,
+    /// The certificate.
+    #[command(flatten)]
+    pub certificate: CertificateOptions,
+}
+
+impl From<InstallOptions> for Arguments {
+    fn from(InstallOptions { target, domain, certificate }: InstallOptions) -> Self {
+        Self { target, domain, certificate, ..Self::default() }
+    }
 }
 
 /// The S3 bucket of the blobstore.
@@ -162,7 +245,12 @@ pub enum WrongCall {
 }
 
 /// The `main` of a program: parses its options, runs it, and reports an error in one line.
-pub fn main<P: Parser, F: Future<Output = Result<ExitCode>>>(run: impl FnOnce(P) -> F) -> ExitCode {
+pub fn main<P, T, F>(run: impl FnOnce(P) -> F) -> ExitCode
+where
+    P: Parser,
+    T: Termination,
+    F: Future<Output = Result<T>>,
+{
     let options = match parse::<P>(WrongCall::OneLine) {
         Ok(options) => options,
         Err(status) => return status,
@@ -173,7 +261,7 @@ pub fn main<P: Parser, F: Future<Output = Result<ExitCode>>>(run: impl FnOnce(P)
         runtime.shutdown_background();
         done
     });
-    output::exit(P::command().get_name(), done)
+    output::exit(P::command().get_name(), done.map(Termination::report))
 }
 
 /// Reads the command line of this process.
@@ -185,7 +273,7 @@ pub fn parse<P: Parser>(wrong: WrongCall) -> Result<P, ExitCode> {
         let program = P::command().get_name().to_owned();
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
             let help = output::line(error.to_string().trim_end());
-            return output::exit(&program, help.map(|()| ExitCode::SUCCESS).map_err(Into::into));
+            return output::exit(&program, help.map(Termination::report));
         }
         if wrong == WrongCall::OneLine {
             output::complain(&program, format_args!("{} (see --help)", in_one_line(&error)));
@@ -225,7 +313,7 @@ mod tests {
         for (line, says) in [
             ("--nonsense", "--nonsense"),
             ("word", "word"),
-            ("--server 2020", "2016, 2021"),
+            ("--server 2020", "2016, 2021, fork-2026-06, fork-2026-09"),
             ("--cert c.pem", "--key"),
             ("--key k.pem", "--cert"),
             ("--cluster c --bucket b", "--region"),

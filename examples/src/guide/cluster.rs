@@ -3,7 +3,7 @@
 use flynn_client::apps::App;
 use flynn_client::env::ChangeEnv;
 use flynn_client::http::Method;
-use flynn_client::{Client, Env, Error, Pending};
+use flynn_client::{Client, Env, Pending};
 
 use crate::session::{DEPLOY_TIMEOUT, Session};
 use anyhow::{Context as _, Result, bail};
@@ -27,21 +27,12 @@ pub async fn env(client: &Client, app: &str) -> Result<Env> {
     client.app(app).env().get().await.with_context(|| format!("cannot read the env of {app}"))
 }
 
-/// Returns all apps, including system apps. The fork of September 2026 leaves these out unless it is asked for
-/// `all`, which other servers ignore.
-///
-/// # Errors
-/// Fails if the controller does not answer.
-pub async fn all_apps(client: &Client) -> Result<Vec<App>, Error> {
-    client.request(Method::GET, "/apps").query("all", "1").repeatable().decode().await
-}
-
 /// Returns the cluster's own apps, sorted by name with the controller last, because its certificate must change last.
 ///
 /// # Errors
 /// Fails if the controller does not answer or does not list its own app, without which the guide cannot be carried out.
 pub async fn system_apps(client: &Client) -> Result<Vec<App>> {
-    let mut apps = all_apps(client).await.context("cannot list the apps")?;
+    let mut apps = client.apps().list().await.context("cannot list the apps")?;
     apps.retain(App::is_system);
     if !apps.iter().any(|app| app.name == CONTROLLER) {
         bail!(
@@ -52,12 +43,14 @@ pub async fn system_apps(client: &Client) -> Result<Vec<App>> {
     Ok(apps)
 }
 
-/// Returns whether the server leaves system apps out of its list of apps, as the fork of September 2026 does.
+/// Returns whether the server leaves system apps out of its list of apps unless it is asked for all, as the fork of
+/// September 2026 does.
 ///
 /// # Errors
 /// Fails if the controller does not answer.
 pub async fn hides_system_apps(client: &Client) -> Result<bool> {
-    let listed = client.apps().list().await.context("cannot list the apps")?;
+    let listed = client.request(Method::GET, "/apps").repeatable().decode::<Vec<App>>().await;
+    let listed = listed.context("cannot list the apps")?;
     Ok(!listed.iter().any(|app| app.name == CONTROLLER))
 }
 

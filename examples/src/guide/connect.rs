@@ -2,10 +2,12 @@
 
 use flynn_client::{Client, ClientBuilder};
 use flynn_config::login::{Auth, Tokens};
-use flynn_config::{Cluster, FlynnRc, Locations};
+use flynn_config::{Cluster, ClusterEdit, Error, FlynnRc, Locations};
 use flynn_tls::{ClientTls, Pin, PinSet};
 
 use anyhow::{Context as _, Result};
+
+use crate::blocking::blocking;
 
 /// Connects to a cluster of the default `.flynnrc`: the one named, or `$FLYNN_CLUSTER`, or the default one.
 ///
@@ -42,6 +44,22 @@ pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilde
 pub fn cluster(locations: &Locations, name: Option<&str>) -> Result<Cluster> {
     let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
     rc.select(name).cloned().context("cannot use .flynnrc")
+}
+
+/// Changes a cluster of the `.flynnrc`.
+///
+/// # Errors
+/// Fails if there is no such cluster, or if the file cannot be written.
+pub async fn edit(
+    locations: Locations,
+    name: String,
+    change: impl FnOnce(&mut ClusterEdit<'_>) -> Result<(), Error> + Send + 'static,
+) -> Result<()> {
+    blocking(move || {
+        FlynnRc::edit(locations.flynnrc(), |rc| change(&mut rc.cluster_mut(&name)?))
+            .with_context(|| format!("cannot change cluster {name:?} in .flynnrc"))
+    })
+    .await
 }
 
 /// Returns the pin of a cluster of `.flynnrc`, if it has one.

@@ -26,6 +26,7 @@ pub mod session;
 pub mod step;
 pub mod steps;
 pub mod text;
+pub mod unpin;
 
 pub use connect::connect;
 

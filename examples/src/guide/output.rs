@@ -17,7 +17,7 @@ pub struct OutputLost(#[from] io::Error);
 ///
 /// # Errors
 /// Returns [`OutputLost`] if it cannot be written, for example because the disk is full or the reader is gone.
-pub fn line(text: impl Display) -> Result<(), OutputLost> {
+pub fn line(text: impl Display) -> Result<()> {
     write(format!("{text}\n").as_bytes())
 }
 
@@ -25,10 +25,10 @@ pub fn line(text: impl Display) -> Result<(), OutputLost> {
 ///
 /// # Errors
 /// Returns [`OutputLost`] if they cannot be written.
-pub fn write(bytes: &[u8]) -> Result<(), OutputLost> {
+pub fn write(bytes: &[u8]) -> Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(bytes)?;
-    Ok(out.flush()?)
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(OutputLost)?;
+    Ok(())
 }
 
 /// Writes a line to standard error. Unlike `eprintln!`, it does not panic.

@@ -1,6 +1,6 @@
 //! Programs made of steps.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, Termination};
 
 use anyhow::{Result, bail};
 use clap::Parser;
@@ -29,7 +29,7 @@ pub async fn main<P: Parser + Into<Arguments>>(steps: &'static [Step]) -> ExitCo
         done = run(arguments, steps, Screen::stdout()) => done,
         Ok(()) = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
-    output::exit(P::command().get_name(), done.map(|()| ExitCode::SUCCESS))
+    output::exit(P::command().get_name(), done.map(Termination::report))
 }
 
 /// Runs these steps with the options of the command line.
@@ -37,24 +37,44 @@ pub async fn main<P: Parser + Into<Arguments>>(steps: &'static [Step]) -> ExitCo
 /// # Errors
 /// Fails before anything changes if the input is not valid. Otherwise returns which step failed and why.
 pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Screen) -> Result<()> {
-    let mode = if arguments.target.dry_run { Mode::DryRun } else { Mode::Do };
     if arguments.target.cluster.is_some() {
-        let open = move || Session::open(Job::real(&arguments, steps)?, screen);
-        let session = blocking(open).await?;
-        return carry_out(session, steps, mode, None).await;
+        return on_cluster(arguments, steps, screen).await;
     }
     let server = arguments.target.server;
     let shows_itself = Arguments { target: Target::default(), ..arguments.clone() };
     if steps != Step::ALL && shows_itself != Arguments::default() {
         bail!("--cluster is missing; without any options the program runs on a mocked cluster");
     }
+    let mode = mode(&arguments);
     let demo = Demo::start(server.map_or(ServerAge::V2016, Server::into)).await?;
+    if server == Some(Server::Fork2026September) {
+        // `www` is reserved there.
+        arguments.app.get_or_insert_with(|| "site".to_owned());
+    }
     if !steps.contains(&Step::Domain) {
         arguments.domain.get_or_insert_with(|| demo::OLD_DOMAIN.to_owned());
     }
     let open = move || Ok((Session::open(Job::demo(&arguments, &demo)?, screen)?, demo));
     let (session, demo) = blocking(open).await?;
     carry_out(session, steps, mode, Some(&demo)).await
+}
+
+/// Runs these steps on a cluster of the `.flynnrc`: the named one, or `$FLYNN_CLUSTER`, or the default one.
+///
+/// # Errors
+/// Those of [`run`].
+pub async fn on_cluster(
+    arguments: Arguments,
+    steps: &'static [Step],
+    screen: Screen,
+) -> Result<()> {
+    let mode = mode(&arguments);
+    let open = move || Session::open(Job::real(&arguments, steps)?, screen);
+    carry_out(blocking(open).await?, steps, mode, None).await
+}
+
+fn mode(arguments: &Arguments) -> Mode {
+    if arguments.target.dry_run { Mode::DryRun } else { Mode::Do }
 }
 
 async fn carry_out(

@@ -95,8 +95,8 @@ impl Step {
     ];
 
     /// The steps that install a certificate.
-    pub const INSTALL_CERTIFICATE: [Self; 5] =
-        [Self::Connect, Self::Certificate, Self::Routes, Self::Pin, Self::Router];
+    pub const INSTALL_CERTIFICATE: [Self; 6] =
+        [Self::Connect, Self::Certificate, Self::Routes, Self::Pin, Self::Router, Self::Git];
 
     /// Its number in the guide, from 1.
     pub fn number(self) -> usize {

@@ -84,8 +84,8 @@ async fn a_real_cluster_in_a_real_home() {
 #[test]
 fn without_arguments_it_makes_everything_itself() {
     let home = tempfile::tempdir().unwrap();
-    for server in ["2016", "2021"] {
-        let arguments = ["--server".to_owned(), server.to_owned()];
+    for server in ["2016", "2021", "fork-2026-06", "fork-2026-09"] {
+        let arguments = ["--server", server].map(str::to_owned);
         let output = productionize(home.path(), &arguments);
         let shown = stdout(&output);
         assert!(output.status.success(), "{shown}{}", String::from_utf8_lossy(&output.stderr));
@@ -126,7 +126,7 @@ async fn one_program_a_task() {
         (
             env!("CARGO_BIN_EXE_install-certificate"),
             arguments(&["--cert", chain, "--key", key, "--ca", ca]),
-            3,
+            4,
         ),
         (
             env!("CARGO_BIN_EXE_move-blobs"),

@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 pub async fn look(session: &mut Session) -> Result<Look> {
     let url = session.reach.controller_url().to_owned();
     let name = session.cluster.name().to_owned();
-    let apps = match cluster::all_apps(&session.client).await {
+    let apps = match session.client.apps().list().await {
         Ok(apps) => apps,
         Err(error) if error.is_unauthorized() => {
             bail!("{url} refuses the key of cluster {name:?} (401 Unauthorized)");

@@ -5,11 +5,12 @@ use std::time::{Duration, SystemTime};
 use flynn_client::ErrorKind;
 use flynn_client::domain::{DomainMigrationEvent, MigrationHandle};
 use flynn_client::events::EventType;
-use flynn_config::{BlockChange, Error as ConfigError, FlynnRc, GitConfig, Helper, Locations};
+use flynn_config::{BlockChange, Error as ConfigError, GitConfig, Helper, Locations};
 use flynn_tls::Pin;
 
 use crate::blocking::blocking;
 use crate::cluster;
+use crate::connect;
 use crate::documents;
 use crate::session::Session;
 use crate::step::Look;
@@ -89,18 +90,12 @@ pub async fn act(session: &mut Session) -> Result<()> {
     let name = session.cluster.name().to_owned();
     let with_port = format!("{wanted}{}", session.reach.port_suffix());
     let images = has_images(session, &wanted).await?;
-    let locations = session.job.locations.clone();
-    blocking(move || {
-        FlynnRc::edit(locations.flynnrc(), |rc| {
-            let mut cluster = rc.cluster_mut(&name)?;
-            cluster.set_urls_from_domain(&with_port)?;
-            if images {
-                cluster.set_image_url(&format!("https://images.{with_port}"))?;
-            }
-            cluster.set_tls_pin(&pin.to_string())?;
-            Ok::<_, ConfigError>(())
-        })
-        .context("cannot write the new URLs")
+    connect::edit(session.job.locations.clone(), name, move |cluster| {
+        cluster.set_urls_from_domain(&with_port)?;
+        if images {
+            cluster.set_image_url(&format!("https://images.{with_port}"))?;
+        }
+        cluster.set_tls_pin(&pin.to_string())
     })
     .await?;
     session.screen.say(format_args!("URLs and pin {pin} written to .flynnrc"));

@@ -1,9 +1,8 @@
 //! Updates the pin in `.flynnrc` after the controller's certificate has changed.
 
-use flynn_config::{Error as ConfigError, FlynnRc};
 use flynn_tls::{ClientTls, Pin, pin_mismatch};
 
-use crate::blocking::blocking;
+use crate::connect;
 use crate::session::Session;
 use crate::step::Look;
 use anyhow::{Context as _, Result, bail};
@@ -54,14 +53,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     session.screen.say(format_args!("pin of the server  {live}"));
     let name = session.cluster.name().to_owned();
     let locations = session.job.locations.clone();
-    blocking(move || {
-        FlynnRc::edit(locations.flynnrc(), |rc| {
-            rc.cluster_mut(&name)?.set_tls_pin(&file.to_string())?;
-            Ok::<_, ConfigError>(())
-        })
-        .context("cannot write the new pin")
-    })
-    .await?;
+    connect::edit(locations, name, move |cluster| cluster.set_tls_pin(&file.to_string())).await?;
     session.reload().await
 }
 
