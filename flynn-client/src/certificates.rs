@@ -272,7 +272,11 @@ impl fmt::Display for Place {
         match self {
             Self::Route { app, domain, detaches, .. } => {
                 write!(f, "route {domain} of {app}")?;
-                if *detaches { f.write_str(", whose certificate is no longer managed") } else { Ok(()) }
+                if *detaches {
+                    f.write_str(", whose certificate is no longer managed")
+                } else {
+                    Ok(())
+                }
             }
             Self::RouterDefault { .. } => f.write_str("default certificate of the router"),
         }

@@ -64,9 +64,7 @@ impl Env {
     ///
     /// # Errors
     /// A validation error with the number of the argument that has no name or no `=`.
-    pub fn from_arguments(
-        words: impl IntoIterator<Item = impl AsRef<str>>,
-    ) -> Result<Self, Error> {
+    pub fn from_arguments(words: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, Error> {
         let words = words.into_iter().enumerate();
         let no_pair = |at| Error::invalid_input(format!("argument {}: {NOT_A_PAIR}", at + 1));
         words.map(|(at, word)| pair(word.as_ref()).ok_or_else(|| no_pair(at))).collect()
