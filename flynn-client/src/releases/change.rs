@@ -9,7 +9,7 @@ use serde_json::json;
 use super::create::create;
 use super::edit::{Base, Edit};
 use super::preview::{self, ReleasePreview};
-use super::{ProcessType, Release, ReleaseChange, ReleaseDiff};
+use super::{ProcessType, ReleaseChange, ReleaseDiff};
 use crate::apps::AppHandle;
 use crate::deployments::{self, Deployment, DeploymentEvent, DeploymentHandle};
 use crate::document::{self, Document};
