@@ -149,7 +149,7 @@ impl Client {
 }
 
 impl Apps {
-    /// Lists every app, the cluster's own included, newest first: `GET /apps?all=1`.
+    /// Lists all apps, the cluster's own included, newest first: `GET /apps?all=1`.
     ///
     /// Without `all` the fork of September 2026 leaves out the [system apps](App::is_system). Other servers ignore it.
     ///

@@ -113,7 +113,7 @@ impl InstallCertificate {
         self
     }
 
-    /// Reads what the cluster has, and plans what to change.
+    /// Reads the cluster's certificates and plans the changes.
     ///
     /// Routes that already have the certificate are not in the plan: after an interruption, plan again to finish.
     /// Routes without a certificate of their own serve the router's default and are left alone, because a
@@ -300,7 +300,7 @@ enum Old {
     Managed(String),
 }
 
-/// A planned installation; made by [`InstallCertificate::plan`].
+/// A planned installation; returned by [`InstallCertificate::plan`].
 #[derive(Clone)]
 #[must_use = "nothing is changed until it is applied"]
 pub struct CertificatePlan {

@@ -208,9 +208,14 @@ impl AppFormations {
     /// ```
     ///
     /// # Errors
-    /// Not found, when there is no such app or it has no release.
-    pub fn current(&self) -> CurrentFormation {
-        CurrentFormation { app: self.app.clone(), timeout: None }
+    /// [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist or has no release.
+    pub fn current(&self) -> Request<Formation> {
+        let app = self.app.clone();
+        Request::steps("formations().current()", |deadline| async move {
+            let release_id = app.release().within(deadline).await?.id;
+            let found = app.formations().get_opt(&release_id).within(deadline).await?;
+            Ok(found.unwrap_or(Formation { release_id, ..Formation::default() }))
+        })
     }
 
     /// Reads the formation of a release with app, release and artifacts:
@@ -251,24 +256,6 @@ impl AppFormations {
         let spec =
             Spec::delete(ONE, [self.app.app.as_str(), release.into().as_str()], Repeat::Delete);
         Request::unit(&self.app.client, spec)
-    }
-}
-
-/// Reads the formation of the current release; made by [`AppFormations::current`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct CurrentFormation {
-    app: AppHandle,
-    timeout: Option<Duration>,
-}
-
-operation!(CurrentFormation => Formation);
-
-impl CurrentFormation {
-    async fn run(self, deadline: Deadline) -> Result<Formation, Error> {
-        let release_id = self.app.release().within(deadline).await?.id;
-        let found = self.app.formations().get_opt(&release_id).within(deadline).await?;
-        Ok(found.unwrap_or(Formation { release_id, ..Formation::default() }))
     }
 }
 

@@ -62,8 +62,8 @@ pub struct RotateKey {
 }
 
 impl RotateKey {
-    /// Continues an interrupted rotation with the key that was stored, instead of generating one. The client may use
-    /// the old key or this one.
+    /// Continues an interrupted rotation with the stored key, instead of generating a new one. The client may use the
+    /// old key or this one.
     ///
     /// A client that has the stored key continues without this.
     pub fn resume(mut self, key: impl Into<Secret>) -> Self {
@@ -141,7 +141,7 @@ impl RunKeyRotation {
         if new.as_ref().is_some_and(|new| !is_key(new)) {
             return Err(Error::invalid_input("the key to resume with is empty or has a comma"));
         }
-        // Of an interrupted rotation, either key may be the one that still works.
+        // After an interrupted rotation, only one of the keys may still work.
         let admin = match (client.app(CONTROLLER).get().within(deadline).await, new) {
             (Err(error), Some(new)) if error.is_unauthorized() => client.with_key(new)?,
             (answer, _) => answer.map(|_| client.clone())?,
@@ -211,7 +211,7 @@ impl Controller {
         !self.global.contains(key) && self.accepted().contains(key)
     }
 
-    /// Makes the `web` process accept these keys, whatever the app's variable says.
+    /// Makes the `web` process accept these keys, independent of the app's variable.
     async fn accept(&self, accepted: &[Secret], deadline: Deadline) -> Result<(), Error> {
         let web = self.app.env().of_process(WEB);
         change(web.set([(AUTH_KEY, list(accepted))]), deadline).await

@@ -12,7 +12,7 @@ use crate::error::{BoxError, Error, ErrorKind, Pending};
 use crate::secret::Secret;
 use crate::transport::{Deadline, operation};
 
-/// How long a new certificate may take until the closure finds it live.
+/// The longest time until a new certificate is live.
 const LIVE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -35,7 +35,7 @@ impl CertificatePlan {
 
 type Verify = dyn Fn(Question) -> BoxFuture<'static, Result<bool, BoxError>> + Send + Sync;
 
-/// What an installation asks its caller.
+/// A question of an installation to its caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Question {
@@ -48,15 +48,15 @@ pub enum Question {
     IsTrusted,
 }
 
-/// Applies a plan; made by [`CertificatePlan::apply`]. Awaiting it returns the places that were changed.
+/// Applies a plan; returned by [`CertificatePlan::apply`]. Awaiting it returns the changed places.
 ///
-/// If it is dropped, the cluster keeps what was changed up to then. Plan again to finish.
+/// If it is dropped, the changes made so far stay. Plan again to finish.
 ///
 /// # Errors
-/// Fails with [`ErrorKind::Failed`] if the certificate does not become live or is not trusted; the errors of the
-/// requests; with the closure's error as the [source](std::error::Error::source). If the old certificates could not be
-/// restored, [`Error::pending`] names the places that have the new one: plan again to finish, or install the old
-/// certificate.
+/// Fails with [`ErrorKind::Failed`] if the certificate does not become live or is not trusted. An error of the closure
+/// is its [source](std::error::Error::source). Otherwise returns the errors of the requests. If the old certificates
+/// could not be restored, [`Error::pending`] names the places that have the new one: plan again to finish, or install
+/// the old certificate.
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ApplyCertificate {
     plan: CertificatePlan,
@@ -76,11 +76,11 @@ impl fmt::Debug for ApplyCertificate {
     }
 }
 
-/// Restoring has a time of its own, because the deadline may be what failed.
+/// The time for restoring. It is separate, because the deadline may already have passed.
 const RESTORE: Duration = Duration::from_secs(120);
 
 impl ApplyCertificate {
-    /// Sets how long each host may take until it presents the new certificate. The default is 30 seconds.
+    /// Sets the longest time until a host presents the new certificate. The default is 30 seconds.
     pub fn live_within(mut self, time: Duration) -> Self {
         self.live_within = time;
         self
@@ -120,7 +120,7 @@ impl ApplyCertificate {
         }
     }
 
-    /// Writes a pair and reads it back, because a reply does not prove what is stored.
+    /// Writes a certificate and key and reads them back, because a reply does not prove that they are stored.
     async fn put(
         &self,
         place: &Place,
@@ -201,7 +201,7 @@ impl ApplyCertificate {
     async fn ask(&self, question: Question, deadline: Deadline) -> Result<bool, Error> {
         let what = match &question {
             Question::IsLive { host } => format!("cannot verify the certificate of {host}"),
-            Question::IsTrusted => "cannot find out whether the certificate is trusted".to_owned(),
+            Question::IsTrusted => "cannot check whether the certificate is trusted".to_owned(),
         };
         let answer = async {
             let answer = (self.verify)(question).await;

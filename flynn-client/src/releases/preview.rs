@@ -45,9 +45,9 @@ pub(super) fn preview(mut change: ChangeRelease) -> Request<ReleasePreview> {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ReleaseChange {
-    /// The new release; `None` when nothing had to change.
+    /// The new release; `None` if nothing had to change.
     pub release: Option<Release>,
-    /// Its deployment, which has ended; `None` when nothing had to change or nothing was deployed.
+    /// The finished deployment; `None` if nothing was deployed.
     pub deployment: Option<Deployment>,
     /// The fields that changed.
     pub diff: ReleaseDiff,
