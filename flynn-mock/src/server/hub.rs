@@ -110,7 +110,12 @@ impl Hub {
         let version = inner.engine.version();
         drop(inner);
         if version != before {
-            self.changed.send_if_modified(|seen| std::mem::replace(seen, version) != version);
+            // A later change may have been told of already.
+            self.changed.send_if_modified(|seen| {
+                let is_newer = version > *seen;
+                *seen = version.max(*seen);
+                is_newer
+            });
         }
         result
     }
