@@ -110,21 +110,43 @@ pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
     error.with_status(status).with_retry_after(retry_after(&parts.headers, SystemTime::now()))
 }
 
-/// Returns the grant that a token needs for a call. The server does not report it. It compares the grants of apps with
-/// the literal path.
-pub(crate) fn missing_grant(spec: &Spec) -> String {
+/// How the controller begins when a token does not cover a call, without saying what is missing.
+const NOT_COVERED: &str = "this credential is not allowed";
+
+/// Adds to the controller's refusal the grant that a token needs for the call. The controller compares the grants of apps
+/// with the literal path.
+pub(crate) fn with_missing_grant(error: Error, spec: &Spec) -> Error {
+    if !error.message().starts_with(NOT_COVERED) {
+        return error;
+    }
+    let message = format!("{}; {}", error.message(), missing_grant(spec));
+    error.with_message(message)
+}
+
+fn missing_grant(spec: &Spec) -> String {
     let mut segments = spec.path.split('/').skip(1);
-    let (Some("apps"), Some(app)) = (segments.next(), segments.next()) else {
-        return "it needs the scope `cluster:admin`: grants of apps do not cover it".to_owned();
+    let first = segments.next().unwrap_or_default();
+    let (Some(app), "apps") = (segments.next(), first) else {
+        return match first {
+            "whoami" | "tokens" => "it needs the token of a user: grants of apps do not cover it",
+            _ => "it needs the scope `cluster:admin`: grants of apps do not cover it",
+        }
+        .to_owned();
     };
-    let grant = match spec.method {
-        Method::GET | Method::HEAD => "`app:read`",
-        _ if segments.next() == Some("deploy") => "`app:deploy`",
+    let grant = match (&spec.method, segments.next()) {
+        (_, Some("collaborators" | "transfer")) => {
+            return "it needs the token of a user with the role `admin`".to_owned();
+        }
+        (&Method::GET | &Method::HEAD, _) => "`app:read`",
+        (_, Some("deploy")) => "`app:deploy`",
         _ => "`app:write`",
     };
     let hint = match AppRef::from(app).id() {
         Some(_) => "",
-        None => "; a grant holds the app's id, so name the app by its id",
+        None => {
+            "; grants hold ids of apps, and a token with grants may not look one up, so name the app by its id: \
+             `client.app(\"UUID\")`"
+        }
     };
     format!("it needs the grant {grant} for this app, or the scope `cluster:admin`{hint}")
 }

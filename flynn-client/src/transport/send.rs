@@ -14,7 +14,7 @@ use tower_service::Service as _;
 use tracing::Instrument;
 use url::Url;
 
-use super::answer::{error_of, has_data, missing_grant, refuse_coding};
+use super::answer::{error_of, has_data, refuse_coding, with_missing_grant};
 use super::redirect::{follow, is_redirect};
 use super::retry::Failures;
 use super::wire::CLOSE;
@@ -236,8 +236,7 @@ impl Transport {
         }
         let error = error_of(&parts, &body);
         if error.is_forbidden() {
-            let message = format!("{}; {}", error.message(), missing_grant(spec));
-            return Err(error.with_message(message));
+            return Err(with_missing_grant(error, spec));
         }
         // Go's router treats an escaped slash as a plain one, so it does not find the path. No object has a slash in
         // its name.

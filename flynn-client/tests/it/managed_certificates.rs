@@ -1,128 +1,186 @@
-//! Certificates by ACME, as the fork answers.
+//! Certificates by ACME, on both states of the fork.
 
 use std::sync::{Arc, Mutex};
 
-use flynn_client::ErrorKind;
+use flynn_client::apps::NewApp;
 use flynn_client::managed_certificates::ManagedCertificateStatus as Status;
-use flynn_client::routes::NewRoute;
-use serde_json::json as value;
+use flynn_client::routes::{NewRoute, Route};
+use flynn_client::{Client, ErrorKind};
+use flynn_mock::{Fault, MockController, Op, ServerAge};
+use futures_util::future::join;
+use serde_json::json;
+use tokio::sync::oneshot;
 
-use crate::server::{Seen, Server, Step, answer, json, open_events};
+const FORKS: [ServerAge; 2] = [ServerAge::Fork2026June, ServerAge::Fork2026September];
+const DOMAIN: &str = "shop.test";
 
-const BROKEN: &str = r#"{"code":"unknown_error","message":"Something went wrong","retry":false}"#;
+async fn fork(age: ServerAge) -> (Arc<MockController>, Client) {
+    let mock = MockController::builder().server(age).bootstrapped("example.com").start().await;
+    let client = mock.client();
+    (Arc::new(mock), client)
+}
 
-fn certificate(status: &str) -> String {
-    format!(r#"{{"id":"c1","domain":"www.test","route_id":"r1","status":"{status}"}}"#)
+/// An app whose route asks for a certificate.
+async fn asked(client: &Client) -> Route {
+    client.acme().enable("ops@shop.test").await.unwrap();
+    client.apps().create(NewApp::named("shop")).await.unwrap();
+    let route = NewRoute::http(DOMAIN).managed_certificate(DOMAIN);
+    client.app("shop").routes().create(route).await.unwrap()
 }
 
 #[tokio::test]
 async fn one_that_does_not_exist_is_not_found_although_the_server_says_500() {
-    let server = Server::answering(|seen| match seen.call() {
-        "GET /managed-certificates" => json(200, format!("[{}]", certificate("issued"))),
-        "GET /managed-certificates/c2" => json(200, certificate("issued")),
-        _ => json(500, BROKEN),
-    })
-    .await;
-    let all = server.client().managed_certificates();
-    assert!(all.get("unknown").await.unwrap_err().is_not_found());
-    assert!(all.get_opt("unknown").await.unwrap().is_none());
-    assert!(all.retry("unknown").await.unwrap_err().is_not_found());
-    assert_eq!(all.get("c1").await.unwrap_err().kind(), ErrorKind::Server, "it exists");
-    assert_eq!(all.get_opt("c2").await.unwrap().unwrap().status, Status::Issued);
-}
-
-/// Lists the certificate in one state and tells of others by events.
-fn worker(listed: &str, told: &[String]) -> impl Fn(&Seen) -> Step + Send + Sync + 'static {
-    let listed = certificate(listed);
-    let event = |(id, data): (usize, &String)| {
-        let id = id + 2;
-        format!(
-            r#"{{"id":{id},"object_type":"managed_certificate","object_id":"c1","data":{data}}}"#
-        )
-    };
-    let events: Vec<_> = told.iter().enumerate().map(event).collect();
-    let last = told.last().cloned().unwrap_or_else(|| listed.clone());
-    move |seen| match seen.call() {
-        "GET /events" if seen.header("accept") == Some("application/json") => {
-            if seen.query().contains("object_id") {
-                let newest_first: Vec<_> = events.iter().rev().cloned().collect();
-                json(200, format!("[{}]", newest_first.join(",")))
-            } else {
-                json(200, r#"[{"id":1}]"#)
-            }
-        }
-        "GET /events" => open_events(
-            &events.iter().fold(String::new(), |text, event| text + "data: " + event + "\n\n"),
-        ),
-        "GET /managed-certificates" => json(200, format!("[{listed}]")),
-        "GET /managed-certificates/c1" => json(200, &last),
-        _ => answer(404, "", ""),
+    for age in FORKS {
+        let (mock, client) = fork(age).await;
+        asked(&client).await;
+        mock.issue_certificate(DOMAIN).unwrap();
+        let all = client.managed_certificates();
+        let id = all.list().await.unwrap().remove(0).id;
+        let unknown = "11111111-0000-4000-8000-00000000000a";
+        assert!(all.get(unknown).await.unwrap_err().is_not_found());
+        assert!(all.get_opt(unknown).await.unwrap().is_none());
+        assert!(all.retry(unknown).await.unwrap_err().is_not_found());
+        assert_eq!(all.get_opt(&id).await.unwrap().unwrap().status, Status::Issued);
+        mock.fail_next(Op::ManagedCertificateGet, Fault::status(500));
+        assert_eq!(all.get(&id).await.unwrap_err().kind(), ErrorKind::Server, "it exists");
     }
 }
 
 #[tokio::test]
 async fn waiting_shows_each_state_and_ends_with_the_certificate() {
-    let server =
-        Server::answering(worker("pending", &[certificate("pending"), certificate("issued")]))
-            .await;
-    let seen = Arc::<Mutex<Vec<Status>>>::default();
-    let steps = Arc::clone(&seen);
-    let wait = server.client().managed_certificates().wait("www.test");
-    let issued = wait.on_step(move |c| steps.lock().unwrap().push(c.status.clone())).await.unwrap();
-    assert_eq!(issued.id, "c1");
-    assert_eq!(*seen.lock().unwrap(), [Status::Pending, Status::Pending, Status::Issued]);
-    let other = server.client().managed_certificates().wait("other.test").await;
-    assert!(other.unwrap_err().is_not_found());
+    for age in FORKS {
+        let (mock, client) = fork(age).await;
+        asked(&client).await;
+        let id = client.managed_certificates().list().await.unwrap().remove(0).id;
+        let seen = Arc::<Mutex<Vec<Status>>>::default();
+        let (begun, waits) = oneshot::channel();
+        let (steps, mut begun) = (Arc::clone(&seen), Some(begun));
+        let wait = client.managed_certificates().wait(DOMAIN).on_step(move |certificate| {
+            steps.lock().unwrap().push(certificate.status.clone());
+            begun.take().map(|begun| begun.send(()));
+        });
+        let drive = async {
+            waits.await.unwrap();
+            client.managed_certificates().retry(&id).await.unwrap();
+            mock.issue_certificate(DOMAIN).unwrap();
+        };
+        let (issued, ()) = join(wait.into_future(), drive).await;
+        let issued = issued.unwrap();
+        assert_eq!((&issued.id, issued.domain.as_str()), (&id, DOMAIN));
+        assert_eq!(*seen.lock().unwrap(), [Status::Pending, Status::Pending, Status::Issued]);
+        let other = client.managed_certificates().wait("other.test").await;
+        assert!(other.unwrap_err().is_not_found());
+    }
 }
 
 #[tokio::test]
 async fn a_failure_is_told_with_its_reason_now_or_later() {
-    let failed = r#"{"id":"c1","domain":"www.test","status":"failed",
-        "errors":[{"type":"urn:ietf:params:acme:error:dns","detail":"no A record"}]}"#
-        .replace('\n', "");
-    for listed in ["pending", "failed"] {
-        let server = Server::answering(worker(listed, std::slice::from_ref(&failed))).await;
-        let error = server.client().managed_certificates().wait("www.test").await.unwrap_err();
-        assert!(error.is_failed() && error.message().contains("no A record"), "{error}");
+    for age in FORKS {
+        let (mock, client) = fork(age).await;
+        asked(&client).await;
+        let all = client.managed_certificates();
+        let authority = Arc::clone(&mock);
+        // The authority refuses while it is waited for, and has refused before.
+        let refuse = move |_: &_| authority.refuse_certificate(DOMAIN, "no A record").unwrap();
+        let now = all.wait(DOMAIN).on_step(refuse_once(refuse)).await.unwrap_err();
+        let later = all.wait(DOMAIN).await.unwrap_err();
+        for error in [now, later] {
+            assert!(error.is_failed() && error.message().contains("no A record"), "{error}");
+        }
+        // It is tried again only when asked.
+        let id = all.list().await.unwrap().remove(0).id;
+        assert_eq!(all.get(&id).await.unwrap().status, Status::Failed);
+        assert_eq!(all.retry(&id).await.unwrap().status, Status::Pending);
+        mock.issue_certificate(DOMAIN).unwrap();
+        assert_eq!(all.wait(DOMAIN).await.unwrap().status, Status::Issued);
+    }
+}
+
+/// Does this at the first step only.
+fn refuse_once<T>(act: impl FnOnce(&T)) -> impl FnMut(&T) {
+    let mut act = Some(act);
+    move |step| {
+        if let Some(act) = act.take() {
+            act(step);
+        }
     }
 }
 
 #[tokio::test]
 async fn the_certificate_of_a_managed_route_is_not_replaced_by_mistake() {
-    let managed =
-        r#"{"type":"http","id":"r1","domain":"www.test","managed_certificate_domain":"www.test",
-        "certificate":{"cert":"old","key":"old"},"extra":1}"#
-            .replace('\n', "");
-    let server = Server::answering(move |seen| {
-        if seen.call().starts_with("PUT") { json(200, &seen.body) } else { json(200, &managed) }
-    })
-    .await;
-    let routes = server.client().app("www").routes();
-    let error = routes.update("http/r1").certificate("new", "new").await.unwrap_err();
-    assert!(error.is_conflict() && error.message().contains("detach"), "{error}");
-    routes.update("http/r1").certificate("new", "new").detach_managed_certificate().await.unwrap();
-    routes.update("http/r1").sticky(true).await.unwrap();
-    let sent: Vec<_> =
-        server.seen().iter().filter(|seen| !seen.body.is_empty()).map(Seen::json).collect();
-    assert_eq!(sent[0].get("managed_certificate_domain"), None);
-    assert_eq!(sent[0]["certificate"], value!({"cert": "new", "key": "new"}));
-    assert_eq!(sent[1]["managed_certificate_domain"], "www.test", "an update keeps it");
-    assert_eq!(sent[1]["extra"], 1);
-    let new = serde_json::to_value(NewRoute::http("a.test").managed_certificate("a.test")).unwrap();
-    assert_eq!(new["managed_certificate_domain"], "a.test");
+    for age in FORKS {
+        let (mock, client) = fork(age).await;
+        let route = asked(&client).await;
+        mock.issue_certificate(DOMAIN).unwrap();
+        let routes = client.app("shop").routes();
+        let issued = routes.get(&route).await.unwrap();
+        let own = client.app("controller").routes().list().await.unwrap().remove(0);
+        let own = own.certificate.unwrap();
+
+        let error = routes.update(&route).certificate(&own.cert, &own.key).await.unwrap_err();
+        assert!(error.is_conflict() && error.message().contains("detach"), "{error}");
+        assert_eq!(routes.get(&route).await.unwrap(), issued, "nothing has changed");
+
+        routes.update(&route).sticky(true).await.unwrap();
+        let sticky = routes.get(&route).await.unwrap();
+        assert!(sticky.sticky);
+        assert_eq!(sticky.managed_certificate_domain, DOMAIN, "an update keeps it");
+        assert_eq!(sticky.certificate.unwrap().cert, issued.certificate.unwrap().cert);
+
+        let update = routes.update(&route).certificate(&own.cert, &own.key);
+        update.detach_managed_certificate().await.unwrap();
+        let detached = routes.get(&route).await.unwrap();
+        assert_eq!(detached.managed_certificate_domain, "");
+        assert_eq!(detached.certificate.unwrap().cert.trim(), own.cert.trim());
+        let sent = mock.requests().of(Op::RouteUpdate);
+        let sent = sent.last().unwrap().json();
+        assert_eq!(sent.get("managed_certificate_domain"), None);
+        assert_eq!(sent["certificate"], json!({ "cert": own.cert, "key": own.key }));
+    }
 }
 
 #[tokio::test]
 async fn enabling_keeps_the_other_settings() {
-    let server = Server::answering(|seen| match seen.call() {
-        "GET /acme/config" => json(200, r#"{"enabled":false,"directory_url":"https://d","new":1}"#),
-        _ => json(200, &seen.body),
+    for age in FORKS {
+        let (_mock, client) = fork(age).await;
+        let acme = client.acme();
+        let key = "-----BEGIN EC PRIVATE KEY-----";
+        acme.update().directory_url("https://d.test").account_key(key).await.unwrap();
+        acme.enable("ops@shop.test").await.unwrap();
+        let config = acme.get().await.unwrap();
+        assert!(config.enabled && config.terms_of_service_agreed && config.has_account_key);
+        let texts = (config.directory_url.as_str(), config.contact_email.as_str());
+        assert_eq!(texts, ("https://d.test", "ops@shop.test"));
+        assert!(config.account_key.is_empty());
+
+        acme.update().enabled(false).await.unwrap();
+        let config = acme.get().await.unwrap();
+        assert!(!config.enabled && config.contact_email == "ops@shop.test");
+        let (_other, without) = fork(age).await;
+        assert!(without.acme().update().enabled(true).await.unwrap_err().is_validation());
+    }
+}
+
+/// What no server of today has: only a made-up answer can show it.
+#[tokio::test]
+async fn fields_that_are_not_known_are_written_back() {
+    use crate::server::{Server, json as answer};
+
+    let route = r#"{"type":"http","id":"r1","domain":"a.test","extra":1}"#;
+    let config = r#"{"enabled":false,"extra":1}"#;
+    let certificate = r#"{"id":"c1","domain":"a.test","status":"failed","extra":1}"#;
+    let server = Server::answering(move |seen| match seen.call() {
+        "GET /acme/config" => answer(200, config),
+        "GET /managed-certificates/c1" => answer(200, certificate),
+        "GET /apps/shop/routes/http/r1" => answer(200, route),
+        _ => answer(200, &seen.body),
     })
     .await;
-    server.client().acme().enable("ops@www.test").await.unwrap();
-    assert_eq!(
-        server.seen()[1].json(),
-        value!({"enabled": true, "directory_url": "https://d", "new": 1,
-            "contact_email": "ops@www.test", "terms_of_service_agreed": true})
-    );
+    let client = server.client();
+    client.acme().enable("ops@a.test").await.unwrap();
+    client.managed_certificates().retry("c1").await.unwrap();
+    client.app("shop").routes().update("http/r1").sticky(true).await.unwrap();
+    let sent: Vec<_> = server.seen().into_iter().filter(|seen| !seen.body.is_empty()).collect();
+    assert_eq!(sent.len(), 3);
+    assert!(sent.iter().all(|seen| seen.json()["extra"] == 1), "{sent:?}");
 }
