@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::error::{Error, Pending};
-use crate::ids::{AppId, AppRef, ReleaseId, random_uuid};
-use crate::json::{is_default, null_is_default};
+use crate::ids::{AccountId, AppId, AppRef, ReleaseId, UserId, random_uuid};
+use crate::json::{is_default, is_false, null_is_default};
 use crate::timestamp::Timestamp;
 use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 
@@ -50,6 +50,15 @@ pub struct App {
     /// The timeout of a deployment in seconds; 120 by default.
     #[serde(skip_serializing_if = "is_default")]
     pub deploy_timeout: i32,
+    /// The account that owns the app; empty for system apps and on servers other than the fork of September 2026.
+    #[serde(skip_serializing_if = "AccountId::is_empty")]
+    pub owner_account: AccountId,
+    /// The user who created the app (the fork). A transfer does not change it.
+    #[serde(skip_serializing_if = "UserId::is_empty")]
+    pub created_by: UserId,
+    /// A git push is being built and deployed (the fork).
+    #[serde(skip_serializing_if = "is_false")]
+    pub building: bool,
     /// The time when the app was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
@@ -168,39 +177,25 @@ impl Apps {
     /// Fails with [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, with
     /// [`Validation`](crate::ErrorKind::Validation) if it is not allowed. If the answer was lost and the app is not
     /// found, [`Error::pending`] is [`Pending::PerhapsApp`].
-    pub fn create(&self, app: NewApp) -> CreateApp {
-        CreateApp { client: self.client.clone(), app, timeout: None }
+    pub fn create(&self, mut app: NewApp) -> Request<App> {
+        let client = self.client.clone();
+        Request::steps("apps().create(..)", |deadline| async move {
+            if app.id.is_empty() {
+                app.id = AppId::new(random_uuid());
+            }
+            let spec = Spec::post("/apps", [], Repeat::Never).body(&app);
+            let error = match Request::json(&client, spec).within(deadline).await {
+                Err(error) if error.may_have_acted() => error,
+                answer => return answer,
+            };
+            let id = app.id;
+            match client.app(&id).get_opt().within(deadline).await {
+                Ok(Some(app)) if app.id == id => Ok(app),
+                _ => Err(error.with_pending(Pending::PerhapsApp { app: id })),
+            }
+        })
     }
 }
-
-/// Creates an app; returned by [`Apps::create`].
-#[derive(Clone, Debug)]
-#[must_use = "nothing is sent until it is awaited"]
-pub struct CreateApp {
-    client: Client,
-    app: NewApp,
-    timeout: Option<Duration>,
-}
-
-impl CreateApp {
-    async fn run(mut self, deadline: Deadline) -> Result<App, Error> {
-        if self.app.id.is_empty() {
-            self.app.id = AppId::new(random_uuid());
-        }
-        let spec = Spec::post("/apps", [], Repeat::Never).body(&self.app);
-        let error = match Request::json(&self.client, spec).within(deadline).await {
-            Err(error) if error.may_have_acted() => error,
-            answer => return answer,
-        };
-        let id = self.app.id;
-        match self.client.app(&id).get_opt().within(deadline).await {
-            Ok(Some(app)) if app.id == id => Ok(app),
-            _ => Err(error.with_pending(Pending::PerhapsApp { app: id })),
-        }
-    }
-}
-
-operation!(CreateApp => App);
 
 impl AppHandle {
     /// Returns the id or name that this handle was created with.

@@ -40,11 +40,15 @@ pub enum Capability {
     ClusterStats,
     /// Statistics of jobs; the fork.
     JobsStats,
+    /// Users, personal tokens, collaborators and scheduler events; the fork from September 2026 on.
+    Users,
+    /// Metrics of the router; the fork from September 2026 on.
+    RouterMetrics,
 }
 
 impl Capability {
     /// All capabilities.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Sinks,
         Self::ScaleRequests,
         Self::Volumes,
@@ -54,6 +58,8 @@ impl Capability {
         Self::Hosts,
         Self::ClusterStats,
         Self::JobsStats,
+        Self::Users,
+        Self::RouterMetrics,
     ];
 
     /// Returns a call that shows the capability and changes nothing. No object has the nil UUID, so the server answers
@@ -73,6 +79,8 @@ impl Capability {
             Self::Hosts => Spec::get("/hosts", []),
             Self::ClusterStats => Spec::get("/cluster/stats", []),
             Self::JobsStats => Spec::get("/apps/{app}/jobs-stats", [NIL]),
+            Self::Users => Spec::get("/users/{user}", [NIL]),
+            Self::RouterMetrics => Spec::get("/cluster/router-metrics", []),
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::transport::Transport;
 /// | status and CA certificate | [`status`](Self::status), [`ping`](Self::ping),
 /// [`ca_certificate`](Self::ca_certificate) |
 /// | ACME, managed certificates, hosts (the fork) | [`acme`](Self::acme), [`managed_certificates`](Self::managed_certificates), [`hosts`](Self::hosts) |
+/// | users, personal tokens, who the caller is (the fork) | [`users`](Self::users), [`personal_tokens`](Self::personal_tokens), [`whoami`](Self::whoami) |
+/// | an account's collaborators, metrics of the router (the fork) | [`account_collaborators`](Self::account_collaborators), [`router_metrics`](Self::router_metrics) |
 /// | features of the server | [`capabilities`](Self::capabilities) |
 /// | any other call | [`request`](Self::request) |
 #[derive(Clone)]

@@ -69,6 +69,8 @@ use outcome::{Ended, judge, settle};
 string_enum! {
     /// The state of a deployment.
     DeploymentStatus {
+        /// Accepted during another deployment of the app, after which it starts (the fork of September 2026).
+        Queued = "queued",
         /// Accepted.
         Pending = "pending",
         /// Jobs are being replaced. Most strategies do not report it.

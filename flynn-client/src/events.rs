@@ -109,6 +109,14 @@ string_enum! {
         Volume = "volume",
         /// A managed certificate changed (the fork). The data contains its private key.
         ManagedCertificate = "managed_certificate",
+        /// A scheduled command was run; see [`SchedulerEvent`](crate::scheduler_events::SchedulerEvent) (the fork).
+        Scheduler = "scheduler",
+        /// The jobs of a process type crash again and again (the fork).
+        CrashLoop = "crash_loop",
+        /// A runtime profile changed (the fork).
+        Runtime = "runtime",
+        /// The cluster's settings of runtimes changed (the fork).
+        RuntimeSettings = "runtime_settings",
         /// A formation changed: the old form of a scale request, which is still sent too.
         Scale = "scale",
     }

@@ -135,11 +135,17 @@ string_types! {
     HostId;
     /// Id of a managed certificate (the fork).
     ManagedCertificateId;
+    /// Id of a user, a UUID (the fork).
+    UserId;
+    /// Id of a personal token, a UUID (the fork).
+    TokenId;
+    /// Id of an account, which owns apps: `user:UUID` or `org:UUID` (the fork).
+    AccountId;
 }
 
 from_text! {
     AppRef ReleaseId ArtifactId DeploymentId JobId RouteId ProviderRef ResourceId VolumeId SinkId ScaleRequestId
-    MigrationId BackupId HostId ManagedCertificateId
+    MigrationId BackupId HostId ManagedCertificateId UserId TokenId AccountId
 }
 
 impl AppRef {
@@ -151,6 +157,13 @@ impl AppRef {
                 _ => byte.is_ascii_hexdigit(),
             });
         is_uuid.then(|| AppId(self.0.clone()))
+    }
+}
+
+impl From<&UserId> for AccountId {
+    /// The user's own account.
+    fn from(user: &UserId) -> Self {
+        Self(format!("user:{}", user.0))
     }
 }
 

@@ -105,9 +105,12 @@ pub struct Job {
     /// The release.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
-    /// The process type; empty for one-off jobs.
+    /// The process type; empty for one-off jobs, which are `runner` or `console` on the fork.
     #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
     pub type_name: String,
+    /// The name that the server made up, such as `web.4821` (the fork).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
     /// The state.
     #[serde(skip_serializing_if = "JobState::is_empty")]
     pub state: JobState,

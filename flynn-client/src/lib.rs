@@ -53,9 +53,14 @@
 //!
 //! # Servers
 //!
-//! The client works with Flynn v20161015.2 to v20210218.0 and with the fork randy-girard/flynn. Its calls were compared
-//! with recorded exchanges of real controllers, or with the server's source. [`Client::capabilities`] returns what a
-//! server supports.
+//! | server | how the calls were checked |
+//! |---|---|
+//! | v20161015.2 and v20210218.0, the first and the last release | run, and their exchanges recorded |
+//! | the releases between them | read; the client finds out what a server lacks |
+//! | the fork randy-girard/flynn, June 2026 (a67b62e) | run and recorded, with stand-ins for its hosts and its ACME worker |
+//! | the fork, September 2026 (4f613aad) | read from its source, never run |
+//!
+//! Calls that were only read say so. [`Client::capabilities`] tells what a server can do.
 //!
 //! # Features
 //!
@@ -122,6 +127,16 @@ pub mod acme;
 pub mod managed_certificates;
 
 pub mod hosts;
+
+pub mod users;
+
+pub mod personal_tokens;
+
+pub mod collaborators;
+
+pub mod scheduler_events;
+
+pub mod router_metrics;
 
 pub mod capabilities;
 pub mod raw;

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
 use crate::ids::{ProviderId, ProviderRef};
+use crate::json::is_false;
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
 
@@ -32,6 +33,9 @@ pub struct Provider {
     pub url: String,
     /// The name, unique in the cluster, such as `postgres`, `mysql`, `mongodb` or `redis`.
     pub name: String,
+    /// Every account may use it (the fork).
+    #[serde(skip_serializing_if = "is_false")]
+    pub tenant_safe: bool,
     /// The time when it was registered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,

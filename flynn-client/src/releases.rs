@@ -134,6 +134,12 @@ pub struct ProcessType {
     /// Makes control groups writable.
     #[serde(skip_serializing_if = "is_false")]
     pub writeable_cgroups: bool,
+    /// The command of the Procfile that it was made of, for display (the fork).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub command: String,
+    /// The runtime profile by its name (the fork).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub runtime: String,
     /// The old form of `args`. On every creation, the server appends it to `args`.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub cmd: Vec<String>,
@@ -239,6 +245,9 @@ pub struct VolumeRequest {
     /// Destroys it with the job.
     #[serde(skip_serializing_if = "is_false")]
     pub delete_on_stop: bool,
+    /// Its size in bytes (the fork).
+    #[serde(skip_serializing_if = "is_default")]
+    pub size: i64,
 }
 
 /// The guaranteed and the maximum amount of a resource, in the unit of the resource.

@@ -55,7 +55,7 @@ use crate::apps::AppHandle;
 use crate::client::Client;
 use crate::env::Env;
 use crate::error::{Error, Pending};
-use crate::ids::{AppId, AppRef, ProviderId, ProviderRef, ResourceId};
+use crate::ids::{AccountId, AppId, AppRef, ProviderId, ProviderRef, ResourceId};
 use crate::json::{Json, null_is_default};
 use crate::providers::ProviderHandle;
 use crate::timestamp::Timestamp;
@@ -82,6 +82,12 @@ pub struct Resource {
     /// The apps that it is linked to.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<AppId>,
+    /// The account that owns it (the fork).
+    #[serde(skip_serializing_if = "AccountId::is_empty")]
+    pub owner_account: AccountId,
+    /// The app that it was made for, and the only one that may delete it (the fork).
+    #[serde(skip_serializing_if = "AppId::is_empty")]
+    pub owner_app: AppId,
     /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,

@@ -52,6 +52,16 @@ pub use new::NewRoute;
 pub use update::UpdateRoute;
 
 string_enum! {
+    /// What the router does with the TLS of a TCP route (the fork).
+    TlsMode {
+        /// Leads the connection on as it is, by the name in its greeting.
+        Passthrough = "passthrough",
+        /// Ends TLS with the route's certificate.
+        Terminate = "terminate",
+    }
+}
+
+string_enum! {
     /// The type of a route.
     RouteType {
         /// A domain on the ports 80 and 443.
@@ -92,6 +102,9 @@ pub struct Route {
     /// The domain of an HTTP route, which can be a wildcard such as `*.example.com`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub domain: String,
+    /// What the router does with the TLS of a TCP route that has a domain; empty otherwise (the fork).
+    #[serde(skip_serializing_if = "TlsMode::is_empty")]
+    pub tls_mode: TlsMode,
     /// The domain of the route's managed certificate; empty if the certificate is not managed (the fork).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub managed_certificate_domain: String,
@@ -116,6 +129,9 @@ pub struct Route {
     /// Uses one connection per request between the router and the job.
     #[serde(skip_serializing_if = "is_false")]
     pub disable_keep_alives: bool,
+    /// The route `<app>.<domain>` that the server made with the app (the fork).
+    #[serde(skip_serializing_if = "is_false")]
+    pub included: bool,
 }
 
 impl Route {

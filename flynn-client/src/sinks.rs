@@ -14,14 +14,16 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::ids::SinkId;
-use crate::json::{Json, is_false};
+use crate::ids::{AppId, SinkId};
+use crate::json::{Json, is_false, null_is_default};
 use crate::object_stream::{Object, WatchAll};
+use crate::secret::Secret;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
@@ -29,10 +31,24 @@ use crate::transport::{Repeat, Request, Spec};
 string_enum! {
     /// The kind of a sink.
     SinkKind {
-        /// A syslog server, the only kind that the API can create.
+        /// A syslog server: the only kind that can be created, except on the fork.
         Syslog = "syslog",
+        /// An OpenTelemetry collector (the fork).
+        Otel = "otel",
         /// The cluster's own log aggregator, which the hosts manage.
         LogAggregator = "logaggregator",
+    }
+}
+
+string_enum! {
+    /// Whose logs a sink gets (the fork).
+    SinkScope {
+        /// Those of all apps: what is done without a scope.
+        All = "all",
+        /// Those of the cluster's own apps.
+        System = "system",
+        /// Those of all other apps.
+        Apps = "apps",
     }
 }
 
@@ -57,6 +73,9 @@ pub struct Sink {
     pub id: SinkId,
     /// The kind.
     pub kind: SinkKind,
+    /// The app whose logs it gets, instead of all apps' (the fork).
+    #[serde(skip_serializing_if = "AppId::is_empty")]
+    pub app_id: AppId,
     /// True if the hosts manage it.
     #[serde(skip_serializing_if = "is_false")]
     pub host_managed: bool,
@@ -95,6 +114,53 @@ pub struct SyslogConfig {
     /// The framing of messages.
     #[serde(skip_serializing_if = "SyslogFormat::is_empty")]
     pub format: SyslogFormat,
+    /// Whose logs are sent (the fork).
+    #[serde(skip_serializing_if = "SinkScope::is_empty")]
+    pub scope: SinkScope,
+}
+
+/// The configuration of a sink that sends to an OpenTelemetry collector (the fork). `Debug` shows the names of the headers
+/// only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OtelConfig {
+    /// The collector's URL.
+    pub endpoint: String,
+    /// Headers of every request, such as the token of a log service.
+    #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Secret>,
+    /// Does not check the collector's certificate.
+    #[serde(skip_serializing_if = "is_false")]
+    pub insecure: bool,
+    /// Sends logs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logs: Option<bool>,
+    /// Sends metrics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<bool>,
+    /// Whose logs are sent.
+    #[serde(skip_serializing_if = "SinkScope::is_empty")]
+    pub scope: SinkScope,
+}
+
+impl OtelConfig {
+    /// Sends to this collector.
+    pub fn new(endpoint: impl Into<String>) -> Self {
+        Self { endpoint: endpoint.into(), ..Self::default() }
+    }
+
+    /// Adds a header.
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<Secret>) -> Self {
+        self.headers.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets whose logs are sent.
+    pub fn scope(mut self, scope: SinkScope) -> Self {
+        self.scope = scope;
+        self
+    }
 }
 
 impl fmt::Debug for SyslogConfig {
@@ -104,6 +170,7 @@ impl fmt::Debug for SyslogConfig {
             .field("insecure", &self.insecure)
             .field("structured_data", &self.structured_data)
             .field("format", &self.format)
+            .field("scope", &self.scope)
             .finish_non_exhaustive()
     }
 }
@@ -138,6 +205,12 @@ impl SyslogConfig {
         self
     }
 
+    /// Sets whose logs are sent (the fork).
+    pub fn scope(mut self, scope: SinkScope) -> Self {
+        self.scope = scope;
+        self
+    }
+
     /// Sets the framing of messages.
     pub fn format(mut self, format: SyslogFormat) -> Self {
         self.format = format;
@@ -152,6 +225,9 @@ impl SyslogConfig {
 pub struct NewSink {
     /// Kind.
     pub kind: SinkKind,
+    /// The app whose logs it gets, instead of all apps' (the fork).
+    #[serde(default, skip_serializing_if = "AppId::is_empty")]
+    pub app_id: AppId,
     /// Configuration; of a syslog sink, a [`SyslogConfig`].
     #[serde(default)]
     pub config: Json,
@@ -164,9 +240,20 @@ impl NewSink {
         Self::new(SinkKind::Syslog, Json::encode(config).unwrap_or_default())
     }
 
+    /// A sink that sends to an OpenTelemetry collector (the fork).
+    pub fn otel(config: &OtelConfig) -> Self {
+        Self::new(SinkKind::Otel, Json::encode(config).unwrap_or_default())
+    }
+
     /// Creates a sink of any kind. Servers accept only `syslog`.
     pub fn new(kind: SinkKind, config: impl Into<Json>) -> Self {
-        Self { kind, config: config.into() }
+        Self { kind, app_id: AppId::default(), config: config.into() }
+    }
+
+    /// Sends only the logs of this app (the fork).
+    pub fn of_app(mut self, id: impl Into<AppId>) -> Self {
+        self.app_id = id.into();
+        self
     }
 }
 

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::apps::AppHandle;
 use crate::client::Client;
 use crate::ids::{AppId, HostId, JobId, ReleaseId, VolumeId};
-use crate::json::{is_false, null_is_default};
+use crate::json::{is_default, is_false, null_is_default};
 use crate::object_stream::{Object, WatchAll};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
@@ -85,6 +85,9 @@ pub struct Volume {
     /// True if it is destroyed when the job stops.
     #[serde(skip_serializing_if = "is_false")]
     pub delete_on_stop: bool,
+    /// Its size in bytes (the fork).
+    #[serde(skip_serializing_if = "is_default")]
+    pub size: i64,
     /// Metadata.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AppRoutes, Certificate, Route, RouteType, of_all, serves};
+use super::{AppRoutes, Certificate, Route, RouteType, TlsMode, of_all, serves};
 use crate::apps::AppHandle;
 use crate::error::Error;
 use crate::json::{is_default, is_false};
@@ -42,6 +42,9 @@ pub struct NewRoute {
     /// Uses one connection per request between router and job.
     #[serde(skip_serializing_if = "is_false")]
     pub disable_keep_alives: bool,
+    /// What the router does with the TLS of a TCP route (the fork).
+    #[serde(skip_serializing_if = "TlsMode::is_empty")]
+    pub tls_mode: TlsMode,
     /// Domain of the managed certificate (the fork).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub managed_certificate_domain: String,
@@ -101,6 +104,14 @@ impl NewRoute {
     /// [`certificate`](Self::certificate). ACME must be enabled: see [`Acme::enable`](crate::acme::Acme::enable).
     pub fn managed_certificate(mut self, domain: impl Into<String>) -> Self {
         self.managed_certificate_domain = domain.into();
+        self
+    }
+
+    /// Leads the TLS connections to a TCP route that ask for this domain, and says what the router does with them (the
+    /// fork). [`TlsMode::Terminate`] needs a [`certificate`](Self::certificate).
+    pub fn tls(mut self, domain: impl Into<String>, mode: TlsMode) -> Self {
+        self.domain = domain.into();
+        self.tls_mode = mode;
         self
     }
 

@@ -241,6 +241,7 @@ pub(crate) fn all() -> Vec<Call> {
         cluster::streams(),
         cluster::raw(),
         cluster::fork(),
+        cluster::users(),
     ]
     .into_iter()
     .flatten()

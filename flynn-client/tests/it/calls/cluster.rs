@@ -5,11 +5,15 @@ use std::time::Duration;
 use flynn_client::AppId;
 use flynn_client::apps::App;
 use flynn_client::artifacts::{ArtifactType, NewArtifact};
+use flynn_client::collaborators::{NewCollaborator, Role};
 use flynn_client::domain::ClusterCertificate;
 use flynn_client::managed_certificates::ManagedCertificateStatus;
+use flynn_client::personal_tokens::NewPersonalToken;
 use flynn_client::providers::NewProvider;
 use flynn_client::resources::{ExternalResource, NewResource};
+use flynn_client::scheduler_events::NewSchedulerEvent;
 use flynn_client::sinks::{NewSink, SyslogConfig};
+use flynn_client::users::NewUser;
 use flynn_client::volumes::Volume;
 
 use http::Method;
@@ -35,6 +39,11 @@ const EVENT: &str = r#"{"id":7,"object_type":"route","object_id":"x","data":{"ce
 const EVENTS: &str = r#"[{"id":7,"object_type":"route","object_id":"x","data":{"certificate":{"key":"marked-private-key"}}}]"#;
 const FRAME: &str =
     "data: {\"id\":7,\"object_type\":\"app\",\"data\":{\"key\":\"marked-private-key\"}}\n\n";
+const USER: &str = r#"{"id":"u1","handle":"ann","email":"ann@example.com"}"#;
+const TOKEN: &str = r#"{"id":"t1","name":"ci","scopes":"","token":"marked-cluster-key"}"#;
+const COLLABORATOR: &str = r#"{"user_id":"u1","role":"view"}"#;
+/// Marked as a secret.
+const PASSWORD: &str = PRIVATE_KEY;
 const LINE: &str =
     "data: {\"event\":\"message\",\"data\":{\"msg\":\"hello\"}}\n\ndata: {\"event\":\"eof\"}\n\n";
 
@@ -204,6 +213,48 @@ pub(super) fn raw() -> Vec<Call> {
             run(c.request(Method::POST, "/apps/www").json(ENV_VALUE).repeatable().decode::<App>());
         Once "DELETE /apps/www" => Nothing,
             run(c.request(Method::DELETE, "/apps/www"));
+    }
+}
+
+/// What only the fork of September 2026 has.
+pub(super) fn users() -> Vec<Call> {
+    calls! { c;
+        Again "GET /whoami" => Json(USER),
+            run(c.whoami());
+        Again "GET /users" => Json("[]"),
+            run(c.users().list());
+        Once "POST /users" => Json(USER),
+            run(c.users().create(NewUser::new("ann@example.com", PASSWORD)));
+        Again "GET /users/u1" => Json(USER),
+            run(c.users().get("u1"));
+        Again "GET /users/u1" => Optional(USER),
+            run(c.users().get_opt("u1"));
+        Again "PATCH /users/u1" => Json(USER),
+            run(c.users().update("u1").password(PASSWORD).suspended(true));
+        AgainUntilGone "DELETE /users/u1" => Nothing,
+            run(c.users().delete("u1"));
+        Once "POST /users/u1/bootstrap-token" => Json(TOKEN),
+            run(c.users().create_token("u1"));
+        Again "GET /tokens" => Json("[]"),
+            run(c.personal_tokens().list());
+        Once "POST /tokens" => Json(TOKEN),
+            run(c.personal_tokens().create(NewPersonalToken::new("ci")));
+        Again "DELETE /tokens/t1" => Nothing,
+            run(c.personal_tokens().revoke("t1"));
+        Again "GET /apps/www/collaborators" => Json("[]"),
+            run(c.app("www").collaborators().list());
+        Again "POST /apps/www/collaborators" => Json(COLLABORATOR),
+            run(c.app("www").collaborators().add(NewCollaborator::user("u1", Role::View)));
+        Again "DELETE /apps/www/collaborators/u1" => Nothing,
+            run(c.app("www").collaborators().remove("u1"));
+        Again "GET /accounts/user%3Au1/collaborators" => Json("[]"),
+            run(c.account_collaborators("user:u1").list());
+        Once "POST /apps/www/transfer" => Json(APP),
+            run(c.app("www").transfer("user:u1"));
+        Once "POST /apps/www/scheduler-events" => Json("{}"),
+            run(c.app("www").report_scheduler_event(NewSchedulerEvent::new("nightly")));
+        Again "GET /cluster/router-metrics" => Json("[]"),
+            run(c.router_metrics());
     }
 }
 
