@@ -81,7 +81,7 @@ impl NewCollaborator {
     }
 }
 
-/// The collaborators of an app or an account; made by [`AppHandle::collaborators`] and
+/// The collaborators of an app or an account; returned by [`AppHandle::collaborators`] and
 /// [`Client::account_collaborators`].
 #[derive(Clone, Debug)]
 pub struct Collaborators {

@@ -90,7 +90,7 @@ impl NewPersonalToken {
 
 const ALL: &str = "/tokens";
 
-/// The personal tokens of the calling user; made by [`Client::personal_tokens`].
+/// The personal tokens of the calling user; returned by [`Client::personal_tokens`].
 #[derive(Clone, Debug)]
 pub struct PersonalTokens {
     client: Client,

@@ -97,7 +97,7 @@ impl NewUser {
 const ALL: &str = "/users";
 const ONE: &str = "/users/{user}";
 
-/// The users of the cluster; made by [`Client::users`].
+/// The users of the cluster; returned by [`Client::users`].
 #[derive(Clone, Debug)]
 pub struct Users {
     client: Client,
@@ -197,7 +197,7 @@ impl Users {
     }
 }
 
-/// Changes a user; made by [`Users::update`].
+/// Changes a user; returned by [`Users::update`].
 ///
 /// # Errors
 /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the user does not exist; with

@@ -34,7 +34,8 @@ async fn they_are_told_apart_and_remembered() {
     let asked = mock.requests();
     asked.assert_count(Capability::ALL.len());
     let nil = "00000000-0000-0000-0000-000000000000";
-    let writes: Vec<_> = asked.iter().filter(|request| request.method != http::Method::GET).collect();
+    let writes: Vec<_> =
+        asked.iter().filter(|request| request.method != http::Method::GET).collect();
     assert_eq!(writes.len(), 1);
     assert_eq!(writes[0].path, format!("/apps/{nil}/scale/{nil}"), "no object has the nil UUID");
     assert_eq!(mock.state().events().len(), before, "asking changes nothing");

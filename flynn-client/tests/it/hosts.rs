@@ -31,7 +31,8 @@ async fn hosts_that_do_not_answer_are_left_out_of_the_statistics() {
 
 #[tokio::test]
 async fn jobs_are_counted_by_cluster_and_by_app() {
-    let mock = MockController::builder().server(ServerAge::Fork2026June).bootstrapped("example.com");
+    let mock =
+        MockController::builder().server(ServerAge::Fork2026June).bootstrapped("example.com");
     let mock = mock.start().await;
     let client = mock.client();
     let controller = client.app("controller").get().await.unwrap();

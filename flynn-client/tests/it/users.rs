@@ -108,7 +108,8 @@ async fn personal_tokens_are_shown_once_and_can_be_revoked() {
 
     let (_, hers) = user(&client, "ann@example.com").await;
     let tokens = hers.personal_tokens();
-    let new = NewPersonalToken::new("ci").scope("user").scope("x").expires_at("2099-01-01T00:00:00Z");
+    let new =
+        NewPersonalToken::new("ci").scope("user").scope("x").expires_at("2099-01-01T00:00:00Z");
     let ci = tokens.create(new).await.unwrap();
     assert_eq!(ci.scopes().collect::<Vec<_>>(), ["user", "x"]);
     assert!(ci.token.expose().starts_with("flynn_pat_") && ci.expires_at.is_some());
@@ -124,7 +125,10 @@ async fn personal_tokens_are_shown_once_and_can_be_revoked() {
     tokens.revoke(&ci.id).await.unwrap();
     assert!(as_ci.whoami().await.unwrap_err().is_unauthorized());
     let listed = tokens.list().await.unwrap();
-    assert_eq!(listed.iter().map(|token| token.name.as_str()).collect::<Vec<_>>(), ["bootstrap", "ci"]);
+    assert_eq!(
+        listed.iter().map(|token| token.name.as_str()).collect::<Vec<_>>(),
+        ["bootstrap", "ci"]
+    );
     assert!(listed[1].revoked_at.is_some() && listed[1].token.is_empty());
 }
 
@@ -145,12 +149,30 @@ async fn collaborators_of_an_app_and_of_an_account() {
 
     team.add(NewCollaborator::user(&ann.id, Role::Admin)).await.unwrap();
     hers.app("shop").set_meta([("a", "b")]).await.unwrap();
-    hers.app("shop").collaborators().add(NewCollaborator::user(&bob.id, Role::Deploy)).await.unwrap();
-    let roles: Vec<_> = team.list().await.unwrap().into_iter().map(|one| (one.email, one.role)).collect();
+    hers.app("shop")
+        .collaborators()
+        .add(NewCollaborator::user(&bob.id, Role::Deploy))
+        .await
+        .unwrap();
+    let roles: Vec<_> =
+        team.list().await.unwrap().into_iter().map(|one| (one.email, one.role)).collect();
     let pair = |email: &str, role| (email.to_owned(), role);
-    assert_eq!(roles, [pair("ann@example.com", Role::Admin), pair("bob@example.com", Role::Deploy)]);
-    assert!(team.add(NewCollaborator::user(&bob.id, Role::Other("king".into()))).await.unwrap_err().is_validation());
-    assert!(team.add(NewCollaborator::email("eve@example.com", Role::View)).await.unwrap_err().is_not_found());
+    assert_eq!(
+        roles,
+        [pair("ann@example.com", Role::Admin), pair("bob@example.com", Role::Deploy)]
+    );
+    assert!(
+        team.add(NewCollaborator::user(&bob.id, Role::Other("king".into())))
+            .await
+            .unwrap_err()
+            .is_validation()
+    );
+    assert!(
+        team.add(NewCollaborator::email("eve@example.com", Role::View))
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
     team.remove(&bob.id).await.unwrap();
     team.remove(&bob.id).await.unwrap();
     assert!(his.app(&shop.id).get().await.unwrap_err().is_forbidden());
@@ -184,7 +206,8 @@ async fn a_scheduled_run_is_an_event() {
     assert_eq!((&told.app_id, told.schedule_id.as_str()), (&shop.id, "nightly"));
     assert!(!told.id.is_empty() && told.fired_at.is_some());
 
-    let events = client.events().of_app("shop").object_types([EventType::Scheduler]).list().await.unwrap();
+    let events =
+        client.events().of_app("shop").object_types([EventType::Scheduler]).list().await.unwrap();
     assert_eq!((events.len(), events[0].object_id.as_str()), (1, "nightly"));
     assert_eq!(events[0].decode::<SchedulerEvent>().unwrap(), told);
     let empty = client.app("shop").report_scheduler_event(NewSchedulerEvent::new("")).await;
@@ -249,15 +272,19 @@ fn the_new_fields_are_typed() {
     let process: ProcessType =
         same(json!({ "command": "rails s", "runtime": "big", "volumes": volumes }));
     assert_eq!((process.runtime.as_str(), process.volumes[0].size), ("big", 1 << 30));
-    let route: Route = same(json!({ "type": "tcp", "domain": "db.test", "tls_mode": "terminate", "included": true }));
+    let route: Route = same(
+        json!({ "type": "tcp", "domain": "db.test", "tls_mode": "terminate", "included": true }),
+    );
     assert!(route.tls_mode == TlsMode::Terminate && route.included);
     let volume: Volume = same(json!({ "id": "v1", "size": 5 }));
     assert_eq!(volume.size, 5);
-    let sink: Sink = same(json!({ "id": "s1", "kind": "otel", "app_id": "a1", "host_managed": true }));
+    let sink: Sink =
+        same(json!({ "id": "s1", "kind": "otel", "app_id": "a1", "host_managed": true }));
     assert!(sink.kind == SinkKind::Otel && sink.app_id == "a1");
     let config: SyslogConfig = same(json!({ "url": "syslog://h", "scope": "apps" }));
     assert_eq!(config.scope, SinkScope::Apps);
-    let otel: OtelConfig = same(json!({ "endpoint": "https://o", "headers": { "x-token": "secret" },
+    let otel: OtelConfig =
+        same(json!({ "endpoint": "https://o", "headers": { "x-token": "secret" },
                                         "logs": true, "scope": "system" }));
     assert!(otel.logs == Some(true) && !format!("{otel:?}").contains("secret"));
     let provider: Provider = same(json!({ "id": "p1", "tenant_safe": true }));
@@ -291,7 +318,8 @@ async fn a_port_can_be_shared_by_domain() {
 async fn a_sink_sends_the_logs_of_an_app_to_a_collector() {
     let (_mock, client) = cluster().await;
     let shop = shop(&client).await;
-    let config = OtelConfig::new("https://otel.test").header("x-token", "s3cret").scope(SinkScope::Apps);
+    let config =
+        OtelConfig::new("https://otel.test").header("x-token", "s3cret").scope(SinkScope::Apps);
     let sink = NewSink::otel(&config).of_app(&shop.id);
     assert!(!format!("{sink:?}").contains("s3cret"));
     let made = client.sinks().create(sink).await.unwrap();
