@@ -1,4 +1,4 @@
-//! How a mock is set up.
+//! The builder of a mock.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use crate::seed::AppSeed;
 use crate::server::clock::Clock;
 use crate::server::record::{KEPT, Recorder};
 
-/// Sets up a [`MockController`]; see there for an example.
+/// Configures a [`MockController`]. See there for an example.
 #[derive(Clone, Debug)]
 #[must_use = "nothing runs until `start`"]
 pub struct Builder {
@@ -40,11 +40,11 @@ enum Setting {
     Unset,
     /// The machine's clock.
     Wall,
-    /// The test, from this time on.
+    /// The test, starting at this time.
     Driven(Timestamp),
 }
 
-/// When a seeded or hand-driven clock starts.
+/// The start of a seeded or driven clock.
 const EPOCH: Timestamp = Timestamp::constant(1_767_225_600, 0);
 
 impl Builder {
@@ -138,8 +138,8 @@ impl Builder {
 
     /// Sets which race conditions of a loaded, real cluster the mock shows (default: none).
     ///
-    /// Their times pass on the mock's clock: where a test drives it, a stalled call is answered when
-    /// the test has moved it.
+    /// Their times are on the mock's clock: if a test drives the clock, a stalled call is answered after the test has
+    /// moved it.
     ///
     /// ```
     /// use flynn_mock::{MockController, Races};
@@ -175,12 +175,11 @@ impl Builder {
         self
     }
 
-    /// What the providers' own APIs answer when a resource is provisioned or taken back (default:
-    /// the four appliances of a cluster hand out made-up credentials, anything else refuses). The
-    /// closure runs on a thread of its own and may ask the mock; one that panics refuses. A provider whose
-    /// URL is on the loopback interface (`http://127.0.0.1:PORT/PATH`) is called there instead, as the
-    /// controller does it: `POST` with the config, answered by `{"id": .., "env": ..}`, and
-    /// `DELETE ?id=..`, 200 each.
+    /// Sets the answers of the providers' own APIs when a resource is provisioned or deprovisioned (default: the four
+    /// appliances of a cluster return made-up credentials, and all others refuse). The closure runs on its own thread
+    /// and may call the mock; a panic is a refusal. A provider whose URL is on the loopback interface
+    /// (`http://127.0.0.1:PORT/PATH`) is called there instead, as the real controller does: `POST` with the config,
+    /// answered by `{"id": .., "env": ..}`, and `DELETE ?id=..`, both with status 200.
     ///
     /// ```
     /// use flynn_mock::{ProviderCall, MockController, Provision};
@@ -213,9 +212,9 @@ impl Builder {
         self
     }
 
-    /// The cluster's certificates: the first ones are those of its bootstrap, each of the next ones those
-    /// of a domain migration. Where they run out, and for fields that are empty, the mock makes its own.
-    /// With them and a [`seed`](Self::seed) its answers can be compared with recorded ones.
+    /// Sets the cluster's certificates: the first for its bootstrap, the following ones for domain migrations. For
+    /// further ones, and for empty fields, the mock generates its own. With them and a [`seed`](Self::seed), you can
+    /// compare the mock's answers with recorded ones.
     pub fn certificates(mut self, given: impl IntoIterator<Item = ClusterCertificate>) -> Self {
         let given: Mutex<VecDeque<_>> = Mutex::new(given.into_iter().collect());
         self.options.certifier = Some(Certifier::new(move |domain| {
@@ -225,7 +224,7 @@ impl Builder {
         self
     }
 
-    /// Returns whether a followed log gets a line `tick N` every two seconds (default: it does).
+    /// Sets whether a followed log gets a line `tick N` every two seconds (default: it does).
     pub fn ticking_log(mut self, on: bool) -> Self {
         self.options.ticking_log = on;
         self
@@ -253,17 +252,17 @@ impl Builder {
     /// Starts the mock.
     ///
     /// # Panics
-    /// As [`try_start`](Self::try_start) fails; the message names the caller's line.
+    /// Panics if [`try_start`](Self::try_start) fails; the message names the caller's line.
     #[track_caller]
     pub fn start(self) -> impl Future<Output = MockController> + Send {
         let caller = Location::caller();
         async move { self.launch(caller) }
     }
 
-    /// Starts the mock without a runtime of the caller's, as in a plain `#[test]`.
+    /// Starts the mock without a runtime, as in a plain `#[test]`.
     ///
     /// # Panics
-    /// As [`try_start`](Self::try_start) fails; the message names the caller's line.
+    /// Panics if [`try_start`](Self::try_start) fails; the message names the caller's line.
     #[track_caller]
     pub fn start_blocking(self) -> MockController {
         self.launch(Location::caller())
@@ -290,8 +289,8 @@ impl Builder {
     /// ```
     ///
     /// # Errors
-    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) for a domain or a key that no cluster can have, and an
-    /// app that the controller refuses; else why the address cannot be listened on, such as
+    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) for a domain or key that a cluster cannot have, and for
+    /// an app that the controller refuses. Otherwise returns why it cannot listen on the address, such as
     /// [`AddrInUse`](io::ErrorKind::AddrInUse). `Display` is one line that says which.
     pub fn try_start(mut self) -> io::Result<MockController> {
         let clock = match self.clock {
@@ -336,13 +335,13 @@ fn check(options: &Options) -> Result<(), String> {
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
     if !domain.split('.').all(|label| !label.is_empty() && label.chars().all(plain)) {
-        return Err(format!("{domain:?} is no domain"));
+        return Err(format!("{domain:?} is not a domain"));
     }
     Ok(())
 }
 
-/// Certificates as a bootstrap makes them. A domain that is no domain (a migration to "" is
-/// accepted) gets those of a name that nobody asks for.
+/// Generates certificates as a bootstrap does. A text that is not a domain (a migration to "" is accepted) gets the
+/// certificates of an unused name.
 fn certificates(domain: &str) -> ClusterCertificate {
     let made = flynn_tls::generate::bootstrap(domain)
         .or_else(|_| flynn_tls::generate::bootstrap("invalid"));
@@ -355,7 +354,7 @@ fn certificates(domain: &str) -> ClusterCertificate {
     .unwrap_or_default()
 }
 
-/// Certificates with what they lack. A certificate without its key is of no use.
+/// Completes certificates. A certificate without its key is replaced.
 fn completed(given: ClusterCertificate, domain: &str) -> ClusterCertificate {
     let mut made = certificates(domain);
     if !given.ca_cert.is_empty() {
@@ -369,7 +368,7 @@ fn completed(given: ClusterCertificate, domain: &str) -> ClusterCertificate {
     made
 }
 
-/// Differs from run to run and from mock to mock.
+/// Returns a seed that differs for each run and each mock.
 fn random_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(Arc::as_ptr(&Arc::new(())) as usize)

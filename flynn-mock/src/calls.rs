@@ -1,4 +1,4 @@
-//! The calls of the controller: one table of methods, paths, operations and handlers.
+//! The table of the controller's calls: methods, paths, operations and handlers.
 
 mod dispatch;
 mod unknown;
@@ -28,15 +28,15 @@ type Handler = fn(&mut Engine, &Call<'_>) -> Reply;
 /// One call of the table.
 struct Row {
     method: Method,
-    /// The path; a part that begins with `:` is a parameter.
+    /// The path; a segment that starts with `:` is a parameter.
     pattern: &'static str,
-    /// How many slashes the path has.
+    /// The number of slashes in the path.
     slashes: usize,
     /// The first release that has the call.
     since: ServerAge,
     op: Op,
     name: &'static str,
-    /// `None` where the call is answered before handlers are looked for.
+    /// `None` if the call is answered before the search for a handler.
     handler: Option<Handler>,
 }
 
@@ -45,12 +45,12 @@ macro_rules! calls {
         $(#[$doc:meta])*
         $name:ident = $method:ident $path:literal $(since $since:ident)? $(=> $handler:path)?;
     )+) => {
-        /// An operation of the controller's API: what a [`Fault`](crate::Fault) applies to, and
-        /// how recorded requests are found.
+        /// An operation of the controller's API. It selects the requests of a [`Fault`](crate::Fault), and recorded
+        /// requests.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Op {
-            /// Any request, including those to other hosts and unknown paths.
+            /// Any request, including requests to other hosts and unknown paths.
             Any,
             $(
                 $(#[$doc])*
@@ -77,7 +77,7 @@ macro_rules! calls {
 }
 
 calls! {
-    /// Checks that the controller is there.
+    /// Checks that the controller answers.
     Ping = GET "/ping";
     /// Reads the controller's own health.
     Status = GET "/.well-known/status" => status::get;
@@ -85,7 +85,7 @@ calls! {
     StatusApp = GET "/";
     /// Reads the certificate of the cluster's CA.
     CaCertificate = GET "/ca-cert" => domain::ca_certificate;
-    /// Makes a backup, or reads the record of the latest one.
+    /// Creates a backup, or reads the record of the latest one.
     Backup = GET "/backup" => backups::get;
     /// Starts a domain migration.
     DomainMigrate = PUT "/domain" => domain::migrate;
@@ -203,17 +203,17 @@ calls! {
     ManagedCertificatePut = PUT "/managed-certificates/:id" since Fork2026June => acme::put;
     /// Lists the hosts.
     HostList = GET "/hosts" since Fork2026June => hosts::list;
-    /// Reads what a host uses.
+    /// Reads the usage of a host.
     HostStats = GET "/hosts/:id/stats" since Fork2026June => hosts::stats;
-    /// Reads what all hosts use.
+    /// Reads the usage of all hosts.
     ClusterStats = GET "/cluster/stats" since Fork2026June => hosts::cluster_stats;
-    /// Reads what the jobs of all hosts use.
+    /// Reads the usage of the jobs of all hosts.
     ClusterJobsStats = GET "/cluster/jobs-stats" since Fork2026June => hosts::cluster_jobs_stats;
-    /// Reads what the jobs of an app use.
+    /// Reads the usage of an app's jobs.
     AppJobsStats = GET "/apps/:app/jobs-stats" since Fork2026June => hosts::app_jobs_stats;
-    /// Reads how fast the router answers, service by service.
+    /// Reads the router's response times by service.
     RouterMetrics = GET "/cluster/router-metrics" since Fork2026September => hosts::router_metrics;
-    /// Reads who the credential belongs to.
+    /// Reads the owner of the credential.
     WhoAmI = GET "/whoami" since Fork2026September => users::who_am_i;
     /// Lists the users.
     UserList = GET "/users" since Fork2026September => users::list;
@@ -245,15 +245,15 @@ calls! {
     AccountCollaboratorAdd = POST "/accounts/:account/collaborators" since Fork2026September => collaborators::add_to_account;
     /// Removes a collaborator from an account.
     AccountCollaboratorRemove = DELETE "/accounts/:account/collaborators/:user" since Fork2026September => collaborators::remove_from_account;
-    /// Gives an app to another account.
+    /// Transfers an app to another account.
     AppTransfer = POST "/apps/:app/transfer" since Fork2026September => collaborators::transfer;
     /// Suspends an account and scales its apps to zero.
     AccountSuspend = POST "/accounts/:account/suspend" since Fork2026September => tenancy::suspend;
     /// Lifts the suspension of an account.
     AccountUnsuspend = POST "/accounts/:account/unsuspend" since Fork2026September => tenancy::unsuspend;
-    /// Reads who may sign up.
+    /// Reads the tenancy settings.
     TenancyGet = GET "/tenancy" since Fork2026September => tenancy::get;
-    /// Sets who may sign up.
+    /// Replaces the tenancy settings.
     TenancyPut = PUT "/tenancy" since Fork2026September => tenancy::put;
     /// Records that a scheduled job has started.
     SchedulerEventCreate = POST "/apps/:app/scheduler-events" since Fork2026September => events::create_scheduler_event;
@@ -282,25 +282,25 @@ calls! {
 }
 
 impl Op {
-    /// The operation of a method and a path without its query; `None` when no controller has it.
+    /// Returns the operation of a method and a path without its query; `None` if no controller has it.
     pub fn of(method: &Method, path: &str) -> Option<Self> {
         let path = decoded(path);
         let row = CALLS.iter().find(|row| row.method == *method && row.fits(&path, exactly));
         row.map(|row| row.op)
     }
 
-    /// All operations with the calls that are known, in the order of the table.
+    /// Returns all operations with their calls, in the order of the table.
     pub fn all() -> impl Iterator<Item = (Self, &'static Method, &'static str)> {
         CALLS.iter().map(|row| (row.op, &row.method, row.pattern))
     }
 
-    /// The name of its variant, such as `AppList`.
+    /// Returns the name of its variant, such as `AppList`.
     #[must_use]
     pub fn name(self) -> &'static str {
         CALLS.iter().find(|row| row.op == self).map_or("Any", |row| row.name)
     }
 
-    /// The operation of this [`name`](Self::name).
+    /// Returns the operation of this [`name`](Self::name).
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         let row = CALLS.iter().find(|row| row.name == name).map(|row| row.op);
@@ -334,7 +334,7 @@ impl Op {
         )
     }
 
-    /// Returns whether the answer to a request for it is such a stream, unless the request is refused.
+    /// Returns whether the answer to this request is a stream, unless the request is refused.
     pub(crate) fn is_stream(self, request: &Request) -> bool {
         let accept = request.header_text("accept");
         match self {
@@ -344,7 +344,7 @@ impl Op {
     }
 }
 
-/// The path as the handlers see it.
+/// Returns the path as the handlers see it.
 fn decoded(path: &str) -> Cow<'_, str> {
     if path.bytes().all(|byte| byte.is_ascii() && byte != b'%') {
         return path.into();
@@ -364,7 +364,7 @@ const fn slashes(path: &str) -> usize {
 }
 
 impl Row {
-    /// Whether a path is one of this call; `same` compares the fixed parts.
+    /// Returns whether a path is one of this call; `same` compares the fixed parts.
     fn fits(&self, path: &str, same: fn(&str, &str) -> bool) -> bool {
         self.slashes == slashes(path)
             // A parameter may be empty, except at the end.
@@ -376,12 +376,12 @@ impl Row {
         self.pattern.rsplit('/').next().is_some_and(|last| last.starts_with(':'))
     }
 
-    /// The parts of the pattern, each with that of the path.
+    /// Returns the segments of the pattern, each with that of the path.
     fn parts<'a>(&self, path: &'a str) -> impl Iterator<Item = (&'static str, &'a str)> {
         self.pattern.split('/').zip(path.split('/'))
     }
 
-    /// The parameters of a path that fits.
+    /// Returns the parameters of a path that fits.
     fn params(&self, path: &str) -> Vec<String> {
         let params = self.parts(path).filter(|(wanted, _)| wanted.starts_with(':'));
         params.map(|(_, given)| given.to_owned()).collect()
@@ -392,7 +392,7 @@ fn exactly(wanted: &str, given: &str) -> bool {
     wanted == given
 }
 
-/// The calls with this method that a release has.
+/// Returns the calls with this method that a release has.
 fn known(age: ServerAge, method: &Method) -> impl Iterator<Item = (&'static Row, Handler)> {
     CALLS
         .iter()

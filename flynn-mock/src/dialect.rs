@@ -1,10 +1,10 @@
-//! What differs between the releases of Flynn, as values that the handlers look up.
+//! The differences between the releases of Flynn, as values that the handlers use.
 //!
-//! A further release is one more [`Dialect`]: mostly `..` of the one before it.
+//! To add a release, add a [`Dialect`], usually based on the previous one.
 
 use crate::wire::{BodyRules, Schemas};
 
-/// Which release of Flynn a mock behaves as.
+/// The release of Flynn that a mock imitates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ServerAge {
@@ -20,7 +20,7 @@ pub enum ServerAge {
 }
 
 impl ServerAge {
-    /// The values of this release.
+    /// Returns the values of this release.
     pub(crate) fn dialect(self) -> &'static Dialect {
         match self {
             Self::V2016 => &V2016,
@@ -31,21 +31,21 @@ impl ServerAge {
     }
 }
 
-/// How a worker knows that a step of a deployment is done.
+/// The way that a worker detects the end of a deployment's step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RolloutBy {
     /// It counts the events of the jobs.
     JobEvents,
-    /// It waits for the scale request that it made.
+    /// It waits for its scale request.
     ScaleRequests,
 }
 
-/// What a token without scopes and grants may do.
+/// The rights of a token without scopes and grants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Tokens {
-    /// There are none: a password of the user `Bearer` is an ordinary one.
+    /// There are no tokens: a password of the user `Bearer` is an ordinary password.
     Unknown,
-    /// The mock signs none, and refuses all.
+    /// The server refuses all tokens, since the mock cannot sign any.
     Refused,
     /// Everything.
     Unlimited,
@@ -57,79 +57,78 @@ pub(crate) enum Tokens {
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one difference of its own")]
 pub(crate) struct Dialect {
-    /// Which release it is; the table of calls compares it.
+    /// The release; the table of calls compares it.
     pub(crate) age: ServerAge,
-    /// What a bootstrap leaves behind.
+    /// The objects that a bootstrap creates.
     pub(crate) manifest: &'static str,
 
-    /// How bodies are read.
+    /// The rules for reading bodies.
     pub(crate) bodies: BodyRules,
-    /// Fields of a release that it does not know yet.
+    /// Fields of a release that this release of Flynn does not know yet.
     pub(crate) unknown_release_fields: &'static [&'static str],
-    /// Fields of a new job that it does not know yet.
+    /// Fields of a new job that this release of Flynn does not know yet.
     pub(crate) unknown_job_fields: &'static [&'static str],
-    /// What the JSON schemas check.
+    /// The checks of the JSON schemas.
     pub(crate) schemas: Schemas,
     /// The content type of the answer to a malformed path.
     pub(crate) malformed_type: &'static str,
     /// The request headers that CORS allows.
     pub(crate) cors_headers: &'static str,
-    /// Streams and backups take the key from the query too.
+    /// Streams and backups also accept the key in the query.
     pub(crate) key_in_query: bool,
     pub(crate) tokens: Tokens,
 
-    /// Releases name their app, artifacts can be of the type `flynn`, and a release can have any
-    /// number of them. Before, a release has exactly one image, and slugs run under `/runner/init`.
+    /// Releases name their app, and can have any number of artifacts, which can be of the type `flynn`. Earlier, a
+    /// release has exactly one image, and slugs are started by `/runner/init`.
     pub(crate) layered_images: bool,
     /// Formations are changed by scale requests.
     pub(crate) scale_requests: bool,
     pub(crate) rollout_by: RolloutBy,
     pub(crate) volumes: bool,
-    /// A job is found, and stored, under the app of the path.
+    /// A job is read and stored only under its own app.
     pub(crate) jobs_under_app: bool,
-    /// Events have a transaction, and so a time, of their own.
+    /// Events have their own transaction, and so their own time.
     pub(crate) events_apart: bool,
-    /// A deployment during another is queued instead of refused.
+    /// A deployment during another one is queued instead of refused.
     pub(crate) queues_deployments: bool,
 
-    /// A deployment of these apps breaks the connections of the worker that carries it out.
+    /// A deployment of these apps breaks the worker's own connections.
     pub(crate) breaks_worker: &'static [&'static str],
-    /// The scheduler stops the jobs of a type one after the other, and counts them until they are
-    /// down.
+    /// The scheduler stops the jobs of a type one by one, and counts them until they are down.
     pub(crate) stops_one_by_one: bool,
     /// The router drains a job's connections before the job stops.
     pub(crate) drains: bool,
-    /// Limits that are filled in for each process type.
+    /// The default limits of process types.
     pub(crate) limits: &'static [(&'static str, i64)],
 
-    /// The controller checks routes before the database does: reserved ports, ports of http routes,
-    /// routes of one service that drain differently.
+    /// The controller checks routes before the database: reserved ports, ports of HTTP routes, and routes of one
+    /// service that drain differently.
     pub(crate) checks_routes: bool,
-    /// A `PUT` of a route takes type and id from the body, and the router reports the change.
+    /// A `PUT` of a route uses the type and id in the body, and the router reports the change.
     pub(crate) routes_by_router: bool,
-    /// A `PUT` of a route without a certificate keeps the one that the route has.
+    /// A `PUT` of a route without a certificate keeps the existing certificate.
     pub(crate) keeps_certificates: bool,
     /// Certificates with Ed25519 keys can be loaded.
     pub(crate) ed25519: bool,
 
     /// The apps that a domain migration redeploys, in order.
     pub(crate) migrated_apps: &'static [&'static str],
-    /// A migration looks for its new values, else it compares with the old ones.
+    /// A migration checks for the new values; otherwise it compares with the old ones.
     pub(crate) migrates_by_new_values: bool,
 
     /// ACME and managed certificates.
     pub(crate) managed_certificates: bool,
-    /// Names that an app cannot have, unless it is Flynn's own, separated by white space.
+    /// Reserved app names, separated by white space. Flynn's own apps may have them.
     pub(crate) reserved_names: &'static str,
     /// Users, personal tokens, owners and roles; jobs have names, and one-off jobs a type.
     pub(crate) users: bool,
     /// The controller has a second route, `auth.DOMAIN`.
     pub(crate) auth_route: bool,
-    /// `/ca-cert` is open to whoever sends a wrong key.
+    /// `/ca-cert` accepts a wrong key.
     pub(crate) open_ca: bool,
 }
 
-/// What only the fork of September 2026 reads.
+/// The fields that only the fork of September 2026 reads.
 const LATER_FIELDS: &[&str] =
     &["owner_account", "created_by", "building", "tls_mode", "included", "tenant_safe"];
 
@@ -141,7 +140,7 @@ const V2016: Dialect = Dialect {
     age: ServerAge::V2016,
     manifest: include_str!("life/bootstrap/v2016.json"),
     bodies: BodyRules {
-        // It reads all of a body; the mock reads no more than any call needs.
+        // It reads whole bodies; the mock reads at most what any call needs.
         most_read: 8 << 20,
         json_type: false,
         unknown: LATER_FIELDS,
@@ -174,7 +173,7 @@ const V2016: Dialect = Dialect {
     routes_by_router: true,
     keeps_certificates: true,
     ed25519: false,
-    // The dashboard knows the domain too.
+    // The dashboard also has the domain.
     migrated_apps: &["controller", "router", "dashboard"],
     migrates_by_new_values: false,
     managed_certificates: false,

@@ -1,5 +1,4 @@
-//! A stateful mock of a Flynn controller, to test against: real HTTP and TLS, live streams,
-//! attached jobs, faults.
+//! A stateful mock of a Flynn controller for tests, with real HTTP and TLS, live streams, attached jobs and faults.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -27,30 +26,30 @@
 //! The page [Testing your code](https://github.com/flynn-sdk/flynn-sdk/blob/main/flynn-mock/TESTING.md) shows the ten
 //! most common tests.
 //!
-//! - **State.** A mock starts as a newly bootstrapped cluster, with the system apps, releases, routes and
-//!   certificates of a real one. It checks, stores and answers as the real controller of each release does
-//!   ([`ServerAge`]). Every change makes its events.
-//! - **Life.** Deployments, scale requests, jobs, deletions and domain migrations run to their end: at once, on a
-//!   clock, or step by step ([`Pace`], [`MockController::advance`], [`MockController::step`]). One-off jobs run
-//!   [`Program`]s.
-//! - **Jobs that fail.** The jobs of a release with `CRASH=true` in its env crash when they start ([`Crash`] says
-//!   how), so its deployment fails and is rolled back. With `START_DELAY=5000`, each job takes 5,000 ms of the
-//!   mock's clock to start, so that you can watch its deployment or let it time out ([`Builder::pace`]).
+//! - **State.** A mock starts as a newly bootstrapped cluster, with the system apps, releases, routes and certificates
+//!   of a real one. It checks, stores and answers as the real controller of each release does ([`ServerAge`]). Every
+//!   change creates its events.
+//! - **Background work.** Deployments, scale requests, jobs, deletions and domain migrations run to completion: at
+//!   once, on a clock, or step by step ([`Pace`], [`MockController::advance`], [`MockController::step`]). One-off jobs
+//!   run [`Program`]s.
+//! - **Failing jobs.** The jobs of a release with `CRASH=true` in its env crash when they start (see [`Crash`]), so its
+//!   deployment fails and is rolled back. With `START_DELAY=5000`, each job takes 5,000 ms of the mock's clock to
+//!   start, so that you can watch its deployment or let it time out ([`Builder::pace`]).
 //! - **Real sockets.** One port speaks HTTP/1.1, HTTP/2 and plain HTTP for all hosts of the cluster. The mock
 //!   chooses certificates by name as the router does, and they follow the routes.
-//! - **Faults** strike the requests that you choose: [`MockController::fail_next`], [`Fault`].
-//! - **Races** of a loaded cluster happen on request: [`Races`].
-//! - **No runtime of yours.** Mocks share one background thread of the process. A plain `#[test]` uses
+//! - **Faults** hit the requests that you choose: [`MockController::fail_next`], [`Fault`].
+//! - **Race conditions** of a loaded cluster happen on request: [`Races`].
+//! - **No runtime required.** Mocks share one background thread of the process. A plain `#[test]` uses
 //!   [`start_blocking`](Builder::start_blocking). Dropping a mock closes it. Do not pause the time of Tokio
 //!   (`#[tokio::test(start_paused = true)]`): it runs out while the mock works, and every call times out at once.
 //!   Move the mock's clock instead.
 //!
 //! With the feature `wiremock`, your own `wiremock` mocks answer first.
 //!
-//! The program `mock-controller` (feature `controller`) serves a mock to programs in any language, such as the
-//! original CLI, and an HTTP API drives it. Install it with `cargo install flynn-mock --features controller`.
+//! The program `mock-controller` (feature `controller`) serves a mock to programs in any language, such as the original
+//! CLI. They control it with an HTTP API. Install it with `cargo install flynn-mock --features controller`.
 //!
-//! Panics of this crate are failures of a test. They name the line of the test.
+//! This crate reports misuse and failed assertions by a panic that names the line of the test.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -71,10 +70,10 @@ mod store;
 mod tests;
 mod wire;
 
-/// The `wiremock` whose mocks [`MockController::wiremock`] takes.
+/// The version of `wiremock` that [`MockController::wiremock`] uses.
 #[cfg(feature = "wiremock")]
 pub use ::wiremock;
-/// Times and spans of time in the signatures of this crate.
+/// The times and durations in the signatures of this crate.
 pub use jiff;
 
 pub use self::builder::Builder;

@@ -1,4 +1,4 @@
-//! Apps that a mock has from the start.
+//! Apps that exist from the start.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,11 +12,11 @@ use crate::dialect::ServerAge;
 use crate::life::Engine;
 use crate::wire::Request;
 
-/// An app that a mock has from the start.
+/// An app that exists from the start.
 ///
-/// It is created with the calls of the controller's own API, so it is as a user would have made it,
-/// with its events. `env`, `process` and the other methods about a release belong to the current
-/// release, or to an earlier one if you call them before [`next_release`](Self::next_release).
+/// It is created with the calls of the controller's API, as a user would create it, including its events. `env`,
+/// `process` and the other methods about a release apply to the current release, or to an earlier one if you call them
+/// before [`next_release`](Self::next_release).
 ///
 /// ```
 /// use flynn_mock::AppSeed;
@@ -36,7 +36,7 @@ pub struct AppSeed {
     meta: Map<String, Value>,
     strategy: Option<String>,
     deploy_timeout: Option<i64>,
-    /// The releases before the current one, the oldest first.
+    /// The releases before the current one, oldest first.
     earlier: Vec<ReleaseSeed>,
     current: Option<ReleaseSeed>,
     routes: Vec<Value>,
@@ -123,7 +123,7 @@ impl AppSeed {
         self
     }
 
-    /// Starts another release, which is deployed after those before it. It is empty.
+    /// Starts another, empty release, which is deployed after the previous ones.
     pub fn next_release(mut self) -> Self {
         let before = self.current.replace(ReleaseSeed::default());
         self.earlier.extend(before);
@@ -142,7 +142,7 @@ impl AppSeed {
         self
     }
 
-    /// Adds an artifact to the release, as `POST /artifacts` takes it. `type` and `manifest` have
+    /// Adds an artifact to the release, as the JSON body of `POST /artifacts`. `type` and `manifest` have
     /// defaults. Without an artifact, the release has an image of the cluster.
     pub fn artifact_json(mut self, artifact: Value) -> Self {
         self.current().artifacts.push(artifact);
@@ -177,7 +177,7 @@ impl AppSeed {
         self
     }
 
-    /// Gives each job of a process type a volume of its own.
+    /// Gives each job of a process type its own volume.
     pub fn process_data(mut self, kind: impl AsRef<str>) -> Self {
         self.process_of(kind.as_ref()).data = true;
         self
@@ -189,7 +189,7 @@ impl AppSeed {
         self.route_json(json!({"type": "http", "domain": domain.into(), "service": service}))
     }
 
-    /// Adds a route, as the API takes it.
+    /// Adds a route, as the JSON body of the API.
     pub fn route_json(mut self, route: Value) -> Self {
         self.routes.push(route);
         self
@@ -207,7 +207,7 @@ impl AppSeed {
         self.job_with_env(args, [] as [(&str, &str); 0])
     }
 
-    /// Runs a one-off job of the current release with further env variables, detached.
+    /// Runs a one-off job of the current release with additional env variables, detached.
     pub fn job_with_env(
         mut self,
         args: impl IntoIterator<Item = impl Into<String>>,
@@ -229,7 +229,7 @@ impl AppSeed {
         self.current().processes.entry(kind.to_owned()).or_insert_with(new)
     }
 
-    /// Creates the app. An error names it.
+    /// Creates the app. An error contains its name.
     pub(crate) fn plant(&self, engine: &mut Engine) -> Result<(), String> {
         self.create(engine)
             .map_err(|why| format!("the seeded app {:?} is refused: {why}", self.name))
@@ -339,7 +339,7 @@ impl ReleaseSeed {
     }
 }
 
-/// An artifact with the type and the manifest that the server's age needs.
+/// Returns an artifact with the type and manifest for the server's age.
 fn complete(engine: &Engine, artifact: &Value) -> Value {
     let mut artifact = artifact.clone();
     if let Some(fields) = artifact.as_object_mut() {
@@ -356,7 +356,7 @@ fn id_of(document: &Value) -> &str {
     document.get("id").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// All routes of a service must agree on `drain_backends`, which the app's first route has set.
+/// Copies `drain_backends` from the app's first route, since all routes of a service must have the same setting.
 fn like(mut route: Value, first: Option<&Value>) -> Value {
     let service = first.and_then(|first| first.get("service"));
     let drain = first.and_then(|first| first.get("drain_backends"));
@@ -368,14 +368,14 @@ fn like(mut route: Value, first: Option<&Value>) -> Value {
     route
 }
 
-/// An image to run: one of the cluster's own, since a release without any cannot run.
+/// Returns one of the cluster's own images, since a release without an image cannot run.
 fn image(engine: &mut Engine) -> Result<Value, String> {
     let artifacts = calls::read(engine, "/artifacts").unwrap_or_default();
     let newest = artifacts.get(0).and_then(|artifact| artifact.get("id"));
     newest.cloned().ok_or_else(|| "the cluster has no artifact".to_owned())
 }
 
-/// One call with the controller's key.
+/// Makes a call with the controller's key.
 pub(crate) fn call(
     engine: &mut Engine,
     method: &Method,
@@ -403,7 +403,7 @@ fn without_secrets(body: &[u8]) -> String {
     format!(" {code}: {message}")
 }
 
-/// The header that the controller's first key makes.
+/// Returns the `Authorization` header for the controller's first key.
 fn authorization(engine: &Engine) -> Result<HeaderValue, String> {
     use base64::Engine as _;
     let key = engine.keys().into_iter().next().unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::MockController;
 use crate::life::Engine;
 use crate::server::clock::Clock;
 
-/// The state of a mock at one time: see [`MockController::snapshot`].
+/// The state of a mock at one time; see [`MockController::snapshot`].
 #[derive(Clone)]
 pub struct Snapshot {
     engine: Arc<Mutex<Engine>>,
@@ -23,9 +23,9 @@ impl fmt::Debug for Snapshot {
 impl MockController {
     /// Takes a snapshot of the cluster, to [`restore`](Self::restore) it later.
     ///
-    /// It holds everything in the cluster, what is under way, and the time of a clock that the test
-    /// drives. It holds neither faults nor recorded requests, nor the programs of one-off jobs: a job
-    /// whose program has ended since then stays up.
+    /// It contains everything in the cluster, the running background work, and the time of a clock that the test
+    /// drives. It contains neither faults nor recorded requests nor the programs of one-off jobs: after a restore, a
+    /// job whose program has ended in the meantime stays up.
     ///
     /// ```
     /// use flynn_mock::{AppSeed, MockController};

@@ -1,4 +1,4 @@
-//! The cluster's state, typed: the mock's own answers, decoded by the client's types.
+//! The cluster's state in typed form: the mock's own answers, decoded to the client's types.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 use std::fmt;
@@ -86,78 +86,78 @@ impl State {
         self.list("/apps?all=1")
     }
 
-    /// One app, by name or id.
+    /// Returns one app, by name or id.
     ///
     /// # Errors
-    /// Fails if there is none.
+    /// Fails if it does not exist.
     #[track_caller]
     pub fn app(&self, name_or_id: &str) -> Result<AppState, Missing> {
         let app = self.read(format!("/apps/{name_or_id}"))?;
         Ok(AppState { state: self.clone(), app })
     }
 
-    /// All releases, newest first.
+    /// Returns all releases, newest first.
     #[track_caller]
     pub fn releases(&self) -> Vec<Release> {
         self.list("/releases")
     }
 
-    /// One release.
+    /// Returns one release.
     ///
     /// # Errors
-    /// Fails if there is none.
+    /// Fails if it does not exist.
     #[track_caller]
     pub fn release(&self, id: &str) -> Result<Release, Missing> {
         self.read(format!("/releases/{id}"))
     }
 
-    /// All artifacts, newest first.
+    /// Returns all artifacts, newest first.
     #[track_caller]
     pub fn artifacts(&self) -> Vec<Artifact> {
         self.list("/artifacts")
     }
 
-    /// One deployment.
+    /// Returns one deployment.
     ///
     /// # Errors
-    /// Fails if there is none.
+    /// Fails if it does not exist.
     #[track_caller]
     pub fn deployment(&self, id: &str) -> Result<Deployment, Missing> {
         self.read(format!("/deployments/{id}"))
     }
 
-    /// The routes of all apps.
+    /// Returns the routes of all apps.
     #[track_caller]
     pub fn routes(&self) -> Vec<Route> {
         let of = |app: App| self.list(format!("/apps/{}/routes", app.id));
         self.apps().into_iter().flat_map(of).collect()
     }
 
-    /// All providers, newest first.
+    /// Returns all providers, newest first.
     #[track_caller]
     pub fn providers(&self) -> Vec<Provider> {
         self.list("/providers")
     }
 
-    /// All resources, newest first.
+    /// Returns all resources, newest first.
     #[track_caller]
     pub fn resources(&self) -> Vec<Resource> {
         self.list("/resources")
     }
 
-    /// All volumes; none on an old server.
+    /// Returns all volumes; none on an old server.
     #[track_caller]
     pub fn volumes(&self) -> Vec<Volume> {
         self.list("/volumes")
     }
 
-    /// All log sinks; none on an old server.
+    /// Returns all log sinks; none on an old server.
     #[track_caller]
     pub fn sinks(&self) -> Vec<Sink> {
         self.list("/sinks")
     }
 
-    /// All events, oldest first.
+    /// Returns all events, oldest first.
     #[track_caller]
     pub fn events(&self) -> Vec<Event> {
         let mut events: Vec<Event> = self.list("/events");
@@ -172,7 +172,7 @@ impl fmt::Debug for State {
     }
 }
 
-/// One app and what belongs to it. It derefs to the [`App`] as it was when it was asked for.
+/// An app and its objects. It derefs to the [`App`] as it was when it was read.
 #[derive(Clone, Debug)]
 pub struct AppState {
     state: State,
@@ -193,10 +193,10 @@ impl AppState {
         self.state.list(format!("/apps/{}/{of}", self.app.id))
     }
 
-    /// Its current release.
+    /// Returns its current release.
     ///
     /// # Panics
-    /// When it has none.
+    /// Panics if it has no release.
     #[track_caller]
     pub fn release(&self) -> Release {
         match self.release_opt() {
@@ -205,63 +205,63 @@ impl AppState {
         }
     }
 
-    /// Its current release; `None` when it has none.
+    /// Returns its current release; `None` when it has none.
     #[track_caller]
     pub fn release_opt(&self) -> Option<Release> {
         self.state.read(format!("/apps/{}/release", self.app.id)).ok()
     }
 
-    /// Its releases, newest first.
+    /// Returns its releases, newest first.
     #[track_caller]
     pub fn releases(&self) -> Vec<Release> {
         self.list("releases")
     }
 
-    /// Its deployments, newest first.
+    /// Returns its deployments, newest first.
     #[track_caller]
     pub fn deployments(&self) -> Vec<Deployment> {
         self.list("deployments")
     }
 
-    /// Its formations, newest first.
+    /// Returns its formations, newest first.
     #[track_caller]
     pub fn formations(&self) -> Vec<Formation> {
         self.list("formations")
     }
 
-    /// The formation of its current release.
+    /// Returns the formation of its current release.
     #[track_caller]
     pub fn formation(&self) -> Option<Formation> {
         let release = self.release_opt()?;
         self.formations().into_iter().find(|formation| formation.release_id == release.id)
     }
 
-    /// All its jobs ever, newest first.
+    /// Returns all jobs that it ever had, newest first.
     #[track_caller]
     pub fn jobs(&self) -> Vec<Job> {
         self.list("jobs")
     }
 
-    /// How many jobs of a process type are up.
+    /// Returns the number of jobs of a process type that are up.
     #[track_caller]
     pub fn running(&self, process_type: &str) -> usize {
         let up = |job: &&Job| job.type_name == process_type && job.state == JobState::Up;
         self.jobs().iter().filter(up).count()
     }
 
-    /// Its routes, newest first.
+    /// Returns its routes, newest first.
     #[track_caller]
     pub fn routes(&self) -> Vec<Route> {
         self.list("routes")
     }
 
-    /// Its resources, newest first.
+    /// Returns its resources, newest first.
     #[track_caller]
     pub fn resources(&self) -> Vec<Resource> {
         self.list("resources")
     }
 
-    /// Its volumes; none on an old server.
+    /// Returns its volumes; none on an old server.
     #[track_caller]
     pub fn volumes(&self) -> Vec<Volume> {
         self.list("volumes")

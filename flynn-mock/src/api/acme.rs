@@ -1,4 +1,4 @@
-//! ACME: its configuration, and the certificates that it manages.
+//! ACME: the configuration, and managed certificates.
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
@@ -7,7 +7,7 @@ use crate::life::Engine;
 use crate::store::{AcmeConfig, CertificateStatus, ManagedCertificate, Time, newest_first};
 use crate::wire::{Fail, decode, go_time, key_pair};
 
-/// `GET /acme/config`: the account's key is for the worker alone.
+/// `GET /acme/config`: does not return the account's key, which only the worker uses.
 pub(crate) fn get_config(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let mut config = engine.tables.acme.clone();
     config.has_account_key = !config.account_key.is_empty();
@@ -17,7 +17,7 @@ pub(crate) fn get_config(engine: &mut Engine, call: &Call<'_>) -> Reply {
     json(&config)
 }
 
-/// `PUT /acme/config`: replaces everything but the account's key.
+/// `PUT /acme/config`: replaces everything except the account's key.
 pub(crate) fn put_config(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let config: AcmeConfig = decode(engine.dialect.bodies, call.request)?;
     if config.enabled && config.contact_email.is_empty() {
@@ -62,14 +62,14 @@ pub(crate) fn list_or_stream(engine: &mut Engine, call: &Call<'_>) -> Reply {
     json(&newest_first(rows, |row| row.created_at))
 }
 
-/// `GET /managed-certificates/:id`; of an unknown one the server trips.
+/// `GET /managed-certificates/:id`: for an unknown id, the server answers 500.
 pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let id = call.param(0);
     let row = engine.tables.managed_certificates.iter().find(|row| row.id == id);
     json(row.ok_or_else(Fail::unknown)?)
 }
 
-/// `PUT /managed-certificates/:id`: what the worker says of it.
+/// `PUT /managed-certificates/:id`: the worker's report.
 pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let mut sent: ManagedCertificate = decode(engine.dialect.bodies, call.request)?;
     call.param(0).clone_into(&mut sent.id);

@@ -1,4 +1,4 @@
-//! What the handlers answer.
+//! The answers of the handlers.
 
 use std::fmt;
 
@@ -12,16 +12,16 @@ use crate::api::streams::Cursor;
 use crate::life::Program;
 use crate::wire::{Fail, to_json};
 
-/// What a handler gives back.
+/// The result of a handler.
 pub(crate) type Reply = Result<Answer, Fail>;
 
-/// A 200 with this document.
+/// Returns a 200 with this document.
 #[allow(clippy::unnecessary_wraps, reason = "handlers end with it")]
 pub(crate) fn json(value: &impl Serialize) -> Reply {
     Ok(Answer::full(StatusCode::OK, "application/json", to_json(value)))
 }
 
-/// The answer that tells the client.
+/// Converts a failure to an answer.
 pub(crate) fn refuse(fail: Fail) -> Answer {
     match fail {
         Fail::NotFound => Answer::empty(StatusCode::NOT_FOUND),
@@ -70,11 +70,11 @@ pub(crate) struct Answer {
 pub(crate) enum Body {
     /// All of it.
     Full(Bytes),
-    /// An open stream; [`next_frames`](crate::api::streams::next_frames) reads it.
+    /// An open stream, which [`next_frames`](crate::api::streams::next_frames) reads.
     Stream(Cursor),
     /// A connection to be upgraded to `flynn-attach/0`.
     Attach(Attach),
-    /// No answer at all: the real controller breaks the connection here.
+    /// No answer: the real controller closes the connection here.
     Broken,
 }
 
@@ -90,12 +90,12 @@ impl fmt::Debug for Body {
 }
 
 impl Answer {
-    /// An answer with an empty body and no type.
+    /// Creates an answer with an empty body and no type.
     pub(crate) fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Body::Full(Bytes::new()) }
     }
 
-    /// An answer with a body of this type.
+    /// Creates an answer with a body of this type.
     pub(crate) fn full(
         status: StatusCode,
         content_type: &'static str,
@@ -107,7 +107,7 @@ impl Answer {
         answer
     }
 
-    /// The whole body's bytes; empty for a stream.
+    /// Returns the whole body's bytes; empty for a stream.
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.body {
             Body::Full(bytes) => bytes,
@@ -116,17 +116,17 @@ impl Answer {
     }
 }
 
-/// An attached job: the server speaks the wire, the program answers.
+/// An attached job: the server handles the protocol, and the program reacts.
 pub(crate) struct Attach {
     /// The job's uuid.
     pub(crate) job: String,
-    /// The program to drive: first [`Input::Start`](crate::Input::Start), then what the client sends.
+    /// The program to run: first [`Input::Start`](crate::Input::Start), then the client's input.
     pub(crate) program: Box<dyn Program>,
     /// True if it runs on a terminal.
     pub(crate) tty: bool,
-    /// True if its output goes to the log; it is then sent line by line.
+    /// True if its output goes to the log. It is then sent line by line.
     pub(crate) logged: bool,
-    /// Until when the first byte that the client sends is lost.
+    /// The time until which the first byte from the client is lost.
     pub(crate) input_lost_until: Option<Timestamp>,
 }
 

@@ -11,7 +11,7 @@ use crate::life::work::Task;
 use crate::store::{App, Strings, account_of, newest_first};
 use crate::wire::{self, Fail, decode, decode_map};
 
-/// The app with the fields of an update; a wrong type is an internal error there.
+/// Returns the app with the fields of an update. A wrong type is an internal error.
 fn updated(schemas: &wire::Schemas, app: &App, fields: &Map<String, Value>) -> Result<App, Fail> {
     let mut app = app.clone();
     if let Some(value) = fields.get("strategy") {
@@ -58,12 +58,12 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     json(&read(engine, app))
 }
 
-/// An app as it is read.
+/// Returns an app in the form of answers.
 fn read(engine: &Engine, app: &App) -> App {
     App { building: engine.dialect.users && is_building(engine.now, app), ..app.clone() }
 }
 
-/// Whether a push has begun less than half an hour ago and is not over.
+/// Returns whether a push has started less than half an hour ago and is still running.
 fn is_building(now: Timestamp, app: &App) -> bool {
     match app.meta.get("flynn-controller.building").map(String::as_str) {
         None => false,

@@ -6,7 +6,7 @@ use crate::life::Engine;
 use crate::store::{Artifact, is_uuid, newest_first};
 use crate::wire::{self, Fail, decode};
 
-/// Why a manifest cannot be fetched: the mock has no network.
+/// Returns the error of a download, which always fails because the mock has no network.
 fn no_download(uri: &str) -> String {
     let host = uri.split("://").nth(1).and_then(|rest| rest.split(['/', ':']).next());
     let host = host.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Who may call: the controller's keys.
+//! Authentication of callers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use crate::dialect::{Dialect, Tokens};
 use crate::life::{Engine, Token};
 use crate::wire::{Fail, Request};
 
-/// User and password of HTTP basic authentication.
+/// Returns the user and password of HTTP basic authentication.
 pub(crate) fn basic(request: &Request) -> Option<(String, String)> {
     let (scheme, rest) = request.header_text("authorization").split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -22,7 +22,7 @@ pub(crate) fn basic(request: &Request) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
-/// The `key` of the query; empty when there is none.
+/// Returns the `key` of the query; empty if there is none.
 pub(crate) fn query_key(request: &Request) -> String {
     query_pairs(&request.query)
         .find(|(name, _)| name == "key")
@@ -40,7 +40,7 @@ pub(crate) fn preflight(dialect: &Dialect, request: &Request) -> Option<Answer> 
     })
 }
 
-/// Adds the CORS headers when the request names its origin.
+/// Adds the CORS headers if the request names its origin.
 pub(crate) fn allow_origin(dialect: &Dialect, request: &Request, answer: &mut Answer) {
     let Some(origin) = request.headers.get("origin") else { return };
     let headers = &mut answer.headers;
@@ -56,18 +56,18 @@ pub(crate) fn allow_origin(dialect: &Dialect, request: &Request, answer: &mut An
     }
 }
 
-/// Who sends a request, and what else the credential may do.
+/// The sender of a request, and the rights of its credential.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caller {
-    /// Whether it is the cluster's key.
+    /// True if it is the cluster's key.
     pub(crate) has_key: bool,
-    /// The id of the user whose token it is.
+    /// The id of the user who owns the token.
     pub(crate) user: Option<String>,
     token: Token,
 }
 
 impl Caller {
-    /// The one who has the cluster's key.
+    /// Creates a caller with the cluster's key.
     pub(crate) fn with_key() -> Self {
         Self { has_key: true, ..Self::default() }
     }
@@ -76,32 +76,32 @@ impl Caller {
         Self { has_key: false, user: token.user.clone(), token }
     }
 
-    /// Whether it may do everything.
+    /// Returns whether it has all rights.
     pub(crate) fn is_admin(&self) -> bool {
         self.has_key || self.token.is_admin(false)
     }
 
-    /// What it was granted on an app that goes by this name or id.
+    /// Returns the grants on the app with this name or id.
     pub(crate) fn grants(&self, app: &str) -> impl Iterator<Item = &str> {
         self.token.grants.iter().filter(move |(of, _)| of == app).map(|(_, has)| has.as_str())
     }
 
-    /// Whether what it was granted on some app fulfils a condition.
+    /// Returns whether the grants on any app fulfil a condition.
     pub(crate) fn some_grant(&self, holds: impl Fn(&[&str]) -> bool) -> bool {
         let mut apps = self.token.grants.iter().map(|(app, _)| app);
         apps.any(|app| holds(&self.grants(app).collect::<Vec<_>>()))
     }
 
-    /// Whether it is the token of a build.
+    /// Returns whether it is the token of a build.
     pub(crate) fn builds(&self) -> bool {
         !self.token.grants.is_empty() && self.token.scopes.iter().any(|s| s == "build:artifacts")
     }
 }
 
-/// How personal access tokens begin.
+/// The prefix of personal access tokens.
 pub(crate) const PERSONAL: &str = "flynn_pat_";
 
-/// Who calls, or the answer that refuses the call.
+/// Returns the caller, or the answer that refuses the call.
 pub(crate) fn caller(engine: &Engine, request: &Request) -> Result<Caller, Answer> {
     let unauthorized = || Answer::empty(StatusCode::UNAUTHORIZED);
     let (user, mut password) = basic(request).unwrap_or_default();
@@ -118,7 +118,7 @@ pub(crate) fn caller(engine: &Engine, request: &Request) -> Result<Caller, Answe
     let limited = engine.dialect.tokens == Tokens::Limited;
     let token = match engine.dialect.tokens {
         Tokens::Unknown => None,
-        // A personal token is a password of any user.
+        // A personal token can be the password of any user.
         Tokens::Limited if password.starts_with(PERSONAL) => Some(password.as_str()),
         _ if user == "Bearer" => Some(password.as_str()),
         _ => bearer(request),
@@ -146,8 +146,7 @@ pub(crate) fn caller(engine: &Engine, request: &Request) -> Result<Caller, Answe
     Ok(caller)
 }
 
-/// What a personal access token may do, if it is valid: what its user may, and what its scopes
-/// name.
+/// Returns the rights of a personal access token, if it is valid: the rights of its user and its scopes.
 fn personal(engine: &Engine, secret: &str) -> Option<Token> {
     let row = engine.tables.personal_tokens.iter().find(|row| row.secret == secret)?;
     let expired = row.expires_at.is_some_and(|at| at.timestamp() <= engine.now);
@@ -159,17 +158,17 @@ fn personal(engine: &Engine, secret: &str) -> Option<Token> {
     Some(scopes.fold(Token::new().user(&row.user), Token::scope))
 }
 
-/// The token of an `Authorization: Bearer`.
+/// Returns the token of an `Authorization: Bearer`.
 fn bearer(request: &Request) -> Option<&str> {
     let (scheme, rest) = request.header_text("authorization").split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| rest.trim())
 }
 
-/// What is said to a credential that does not cover the call.
+/// The message for a credential that does not cover the call.
 pub(crate) const NOT_ALLOWED: &str =
     "this credential is not allowed to perform this operation on the controller";
 
-/// Whether a token of June 2026 covers a call. Grants on an app cover only paths under it.
+/// Returns whether a token of June 2026 covers a call. Grants on an app cover only paths under it.
 fn covers(token: &Token, request: &Request) -> bool {
     if token.is_admin(true) {
         return true;

@@ -10,7 +10,7 @@ use crate::life::work::Step;
 use crate::store::{Backup, BackupStatus};
 use crate::wire::Fail;
 
-/// `GET /backup`: the latest one's record, or a new one as a tar.
+/// `GET /backup`: the record of the latest backup, or a new backup as a tar.
 pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     if call.request.header_text("accept").contains("json") {
         let latest = engine.tables.backups.iter().max_by_key(|backup| backup.updated_at);

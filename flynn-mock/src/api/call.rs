@@ -1,4 +1,4 @@
-//! One call of the API: the request, the parameters of its path and its query.
+//! A call of the API: the request, and the parameters of its path and query.
 
 use std::borrow::Cow;
 
@@ -7,26 +7,26 @@ use percent_encoding::percent_decode_str;
 use crate::api::auth::Caller;
 use crate::wire::Request;
 
-/// One call: the request and the parameters of its path.
+/// A call: the request and the parameters of its path.
 pub(crate) struct Call<'a> {
     pub(crate) request: &'a Request,
     pub(crate) params: Vec<String>,
-    /// Who sent it.
+    /// The sender.
     pub(crate) caller: Caller,
 }
 
 impl Call<'_> {
-    /// The n-th parameter of the path, decoded.
+    /// Returns the n-th parameter of the path, decoded.
     pub(crate) fn param(&self, n: usize) -> &str {
         self.params.get(n).map_or("", String::as_str)
     }
 
-    /// The first value of a query parameter, decoded; empty when it is missing.
+    /// Returns the first value of a query parameter, decoded; empty if it is missing.
     pub(crate) fn query(&self, name: &str) -> String {
         self.query_all(name).into_iter().next().unwrap_or_default()
     }
 
-    /// All values of a query parameter.
+    /// Returns all values of a query parameter.
     pub(crate) fn query_all(&self, name: &str) -> Vec<String> {
         query_pairs(&self.request.query)
             .filter(|(key, _)| key == name)
@@ -35,15 +35,14 @@ impl Call<'_> {
     }
 }
 
-/// Returns whether each `%` begins an escape.
+/// Returns whether each `%` starts an escape.
 pub(crate) fn is_well_escaped(text: &str) -> bool {
     text.split('%')
         .skip(1)
         .all(|after| after.get(..2).is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit())))
 }
 
-/// The decoded pairs of a query, as Go reads them: separated by `&` or `;`, those with a bad escape
-/// left out.
+/// Returns the decoded pairs of a query, as Go reads them: separated by `&` or `;`, without pairs with a bad escape.
 pub(crate) fn query_pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     fn decode(text: &str) -> Option<Cow<'_, str>> {
         if !is_well_escaped(text) {

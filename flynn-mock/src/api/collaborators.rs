@@ -1,4 +1,4 @@
-//! Collaborators: the roles of users on apps and accounts, and who owns an app.
+//! Collaborators: the roles of users on apps and accounts, and the owners of apps.
 
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +101,7 @@ pub(crate) fn transfer(engine: &mut Engine, call: &Call<'_>) -> Reply {
     if to.is_empty() {
         return Err(Fail::field("owner_account", "is required"));
     }
-    // Only who owns both sides may, and a user owns no account but the own one.
+    // Only an owner of both sides may do this, and a user owns only their own account.
     let own = call.caller.user.as_deref().map(account_of);
     let owner = engine.tables.app(&app)?.owner_account.clone();
     let owns_both = own.is_some_and(|own| own == owner && own == to);
@@ -142,7 +142,7 @@ fn is_account_admin(engine: &Engine, call: &Call<'_>, account: &str) -> bool {
         || roles.any(|r| r.subject == account && r.user == *user && r.role == "admin")
 }
 
-/// The user and the role that a body names.
+/// Returns the user and the role that a body names.
 fn named(engine: &Engine, call: &Call<'_>) -> Result<(User, String), Fail> {
     let body: Collaborator = decode(engine.dialect.bodies, call.request)?;
     if role_permission(&body.role).is_none() {

@@ -1,4 +1,4 @@
-//! Deployments as objects: making, listing, reading them. How they proceed is in `rollout`.
+//! Creates, lists and reads deployments. `rollout` carries them out.
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
@@ -25,6 +25,6 @@ pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.id.clone();
     let release = named_release(engine, call)?.id;
     let deployment = engine.deploy(&app, &release)?;
-    // The reply does not know the size of a batch.
+    // The reply does not contain the batch size.
     json(&Deployment { deploy_batch_size: None, ..deployment })
 }

@@ -1,4 +1,4 @@
-//! The cluster's domain and its migration to another one.
+//! The cluster's domain, and its migration.
 
 use http::StatusCode;
 

@@ -9,7 +9,7 @@ use crate::life::Engine;
 use crate::store::{Event, Time, empty};
 use crate::wire::{Fail, decode};
 
-/// Which events a list or a stream shows.
+/// The filter of a list or stream of events.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     app: Option<String>,
@@ -18,7 +18,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Only events of these types.
+    /// Selects events of these types.
     pub(crate) fn of_types(types: &[&str]) -> Self {
         Self { object_types: types.iter().map(|t| (*t).to_owned()).collect(), ..Self::default() }
     }
@@ -31,7 +31,7 @@ impl Filter {
     }
 }
 
-/// A number of the query: `None` when it is empty, a validation error when it is none.
+/// Parses a number in the query: `None` if it is empty, a validation error if it is not a number.
 fn number(call: &Call<'_>, name: &str) -> Result<Option<i64>, Fail> {
     match call.query(name).as_str() {
         "" => Ok(None),
@@ -39,7 +39,7 @@ fn number(call: &Call<'_>, name: &str) -> Result<Option<i64>, Fail> {
     }
 }
 
-/// A `count` of the query; zero and below mean no limit.
+/// Converts the `count` of the query; zero and below mean no limit.
 fn limit(count: Option<i64>) -> usize {
     count.filter(|n| *n > 0).and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX)
 }
@@ -66,7 +66,7 @@ struct SchedulerEvent {
     fired_at: Time,
 }
 
-/// `POST /apps/:a/scheduler-events`: what a scheduler reports, kept as an event.
+/// `POST /apps/:a/scheduler-events`: records a scheduler's report as an event.
 pub(crate) fn create_scheduler_event(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.id.clone();
     let mut told: SchedulerEvent = decode(engine.dialect.bodies, call.request)?;
@@ -95,7 +95,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     json(engine.events.get(id).ok_or(Fail::NotFound)?)
 }
 
-/// `GET /events`: a list when JSON alone is accepted, else a stream.
+/// `GET /events`: a list if only JSON is accepted, otherwise a stream.
 pub(crate) fn list_or_stream(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = match call.query("app_id").as_str() {
         "" => None,

@@ -1,4 +1,4 @@
-//! Formations and scale requests: how many of each process run.
+//! Formations and scale requests.
 
 use crate::api::answer::{Answer, Reply, json};
 use crate::api::call::Call;

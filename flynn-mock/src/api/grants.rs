@@ -1,5 +1,5 @@
-//! What the credentials of September 2026 may do: the permission that each path needs, and the
-//! permissions that a grant includes.
+//! The rights of credentials in September 2026: the permission that each path needs, and the permissions that a grant
+//! includes.
 
 use http::Method;
 
@@ -11,7 +11,7 @@ use crate::wire::{Fail, Request};
 const SUSPENDED: &str = "this account is suspended";
 const SYSTEM_APP: &str = "system apps require the cluster controller credential";
 
-/// Names that stand for Flynn's own apps, whatever their metadata.
+/// The names of Flynn's own apps, independent of their metadata.
 const PLATFORM: &[&str] = &[
     "blobstore",
     "controller",
@@ -26,7 +26,7 @@ const PLATFORM: &[&str] = &[
     "tarreceive",
 ];
 
-/// What an `app:write` allows besides all reads.
+/// The permissions of `app:write` in addition to all reads.
 const MANAGE: &[&str] = &[
     "app:deploy",
     "app:scale:write",
@@ -41,22 +41,22 @@ const MANAGE: &[&str] = &[
     "app:delete",
 ];
 
-/// What a call needs of a credential that is no administrator's.
+/// The right that a call needs, unless the caller is an administrator.
 #[derive(Debug, PartialEq)]
 enum Need<'a> {
-    /// Nothing helps.
+    /// Only administrators may make the call.
     Admin,
-    /// Any valid credential will do.
+    /// Any valid credential.
     Anyone,
-    /// One that belongs to a user.
+    /// A credential of a user.
     User,
-    /// The right to make releases of some app.
+    /// The right to create releases of any app.
     SomeRelease,
-    /// The right to build, together with any grant.
+    /// The right to build, and any grant.
     Build,
-    /// A user, or the right to manage some app.
+    /// A user, or the right to manage any app.
     SomeApp,
-    /// A permission on the app that the path names; any if it is empty.
+    /// A permission on the app in the path; any permission if it is empty.
     OnApp(&'a str, &'static str),
 }
 
@@ -107,7 +107,7 @@ fn needed_under_app(method: &Method, read: bool, part: &str) -> &'static str {
     }
 }
 
-/// Whether one grant includes a permission.
+/// Returns whether one grant includes a permission.
 fn includes(grant: &str, needed: &str) -> bool {
     let reads = needed.ends_with(":read");
     match grant {
@@ -125,29 +125,29 @@ fn includes(grant: &str, needed: &str) -> bool {
     }
 }
 
-/// Whether grants cover a permission; any does if it is empty.
+/// Returns whether grants cover a permission. Any grant covers an empty one.
 pub(crate) fn cover(grants: &[&str], needed: &str) -> bool {
     let has = |needed: &str| grants.iter().any(|grant| includes(grant, needed));
     match needed {
         "" => !grants.is_empty(),
-        // Deploys, scaling and edits of the environment all end with it.
+        // Deploys, scaling and changes of the env all end with this call.
         "app:release:write" => has("app:env:write") || has("app:scale:write") || has("app:deploy"),
         "app:write" => has(needed) || MANAGE.iter().all(|needed| has(needed)),
         _ => has(needed),
     }
 }
 
-/// Whether the catalogue of apps leaves this one out unless it is asked for.
+/// Returns whether the list of apps leaves this app out by default.
 pub(crate) fn is_internal(app: &App) -> bool {
     !app.is_plugin() && (app.is_system() || PLATFORM.contains(&app.name.as_str()))
 }
 
-/// Whether a caller who is no administrator sees an app in lists.
+/// Returns whether a caller who is not an administrator sees an app in lists.
 pub(crate) fn is_visible(engine: &Engine, caller: &Caller, app: &App) -> bool {
     caller.is_admin() || (!is_internal(app) && !permissions(engine, caller, app).is_empty())
 }
 
-/// All permissions that a caller has on an app, granted by id or name, or by the user's roles.
+/// Returns all permissions that a caller has on an app, granted by id or name, or by the user's roles.
 pub(crate) fn permissions<'a>(engine: &Engine, caller: &'a Caller, app: &App) -> Vec<&'a str> {
     let mut all = of_user(engine, caller, app);
     all.extend(caller.grants(&app.id));
@@ -160,7 +160,7 @@ fn of_user(engine: &Engine, caller: &Caller, app: &App) -> Vec<&'static str> {
     user.map(|user| engine.tables.permissions(user, app)).unwrap_or_default()
 }
 
-/// Refuses what a caller may not do.
+/// Refuses a call that the caller may not make.
 pub(crate) fn check(engine: &Engine, caller: &Caller, request: &Request) -> Result<(), Fail> {
     let refuse = |why| Err(Fail::new("forbidden", why));
     let user = caller.user.as_ref().and_then(|id| engine.tables.user(id).ok());
@@ -184,7 +184,7 @@ pub(crate) fn check(engine: &Engine, caller: &Caller, request: &Request) -> Resu
         Need::SomeApp => caller.user.is_some() || some("app:write"),
         Need::OnApp(name, _) if PLATFORM.contains(&name) => false,
         Need::OnApp(name, needed) => {
-            // Grants match the path as it is; a user's roles match the app by id and name.
+            // Grants match the literal path; a user's roles match the app by id and name.
             let mut grants: Vec<&str> = caller.grants(name).collect();
             if let Ok(app) = engine.tables.app(name) {
                 grants.extend(of_user(engine, caller, app));

@@ -1,4 +1,4 @@
-//! Hosts, and what they and their jobs use.
+//! Hosts, and the usage of hosts and jobs.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ pub(crate) fn stats(engine: &mut Engine, call: &Call<'_>) -> Reply {
     if known { json(&host_stats(engine, host)) } else { Err(Fail::unknown()) }
 }
 
-/// `GET /cluster/stats`: of the hosts that answer.
+/// `GET /cluster/stats`: the stats of the hosts that answer.
 pub(crate) fn cluster_stats(engine: &mut Engine, _: &Call<'_>) -> Reply {
     let hosts = engine.options.hosts.iter().filter(|host| engine.is_reachable(host));
     json(&hosts.map(|host| host_stats(engine, host)).collect::<Vec<_>>())
@@ -84,7 +84,7 @@ fn running(engine: &Engine) -> impl Iterator<Item = &Job> {
     engine.tables.jobs.iter().filter(|job| job.state == JobState::Up)
 }
 
-/// Made-up numbers.
+/// Returns made-up numbers.
 fn host_stats(engine: &Engine, host: &str) -> Value {
     let jobs = running(engine).filter(|job| job.host_id == host).count();
     value!({

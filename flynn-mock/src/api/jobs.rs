@@ -1,4 +1,4 @@
-//! Jobs as objects: listing, reading, storing, killing, running one-off ones.
+//! Lists, reads, stores, kills and runs jobs.
 
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use crate::life::{Command, Engine};
 use crate::store::{Job, JobState, Limits, Strings, is_uuid, newest_first, stored_uuid};
 use crate::wire::{self, Fail, decode, decode_without};
 
-/// What `POST jobs` takes.
+/// The body of `POST jobs`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "those of the wire")]
@@ -36,7 +36,7 @@ struct NewJob {
     kind: String,
 }
 
-/// What the server says to a job on the app of a database.
+/// The server's refusal of a job in the app of a database.
 const DATASTORE: &str = "cannot run a job on a database app; use the native client \
      (flynn pg psql, flynn mysql console, flynn redis redis-cli, flynn mongodb mongo, …) \
      or flynn-host";
@@ -61,7 +61,7 @@ pub(crate) fn list_active(engine: &mut Engine, _: &Call<'_>) -> Reply {
     json(&list.into_iter().map(Job::stored).collect::<Vec<_>>())
 }
 
-/// The job with this uuid or `host-uuid`.
+/// Returns the job with this uuid or `host-uuid`.
 fn job<'a>(engine: &'a Engine, id: &str) -> Result<&'a Job, Fail> {
     let uuid = match id.split_once('-') {
         _ if is_uuid(id) => id,
@@ -71,7 +71,7 @@ fn job<'a>(engine: &'a Engine, id: &str) -> Result<&'a Job, Fail> {
     engine.tables.jobs.iter().find(|job| job.uuid == uuid).ok_or(Fail::NotFound)
 }
 
-/// The job that a path names; in 2016 its app must exist, any will do.
+/// Returns the job in a path. In 2016, the app in the path only has to exist.
 fn named_job<'a>(engine: &'a Engine, call: &Call<'_>) -> Result<&'a Job, Fail> {
     if engine.dialect.jobs_under_app {
         engine.tables.app(call.param(0))?;
@@ -117,7 +117,7 @@ pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
             return Err(Fail::unknown());
         }
     }
-    // What identifies a known job is not looked at.
+    // The fields that identify a known job are ignored.
     let row = engine.tables.jobs.iter().find(|row| row.uuid == job.uuid);
     let known = row.is_some();
     job.foreign = row.is_none_or(|row| row.foreign);
@@ -182,7 +182,7 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
         if artifacts.iter().any(|id| stored_uuid(id).is_none()) {
             return Err(Fail::database());
         }
-        // The server trips over an artifact that is not there.
+        // The server fails for an artifact that does not exist.
         if artifacts.iter().any(|id| engine.tables.artifact(id).is_err()) {
             return Err(Fail::Broken);
         }
@@ -193,7 +193,7 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
         let image = artifacts.last().and_then(|id| engine.tables.artifact(id).ok());
         args = image.map(crate::store::Artifact::default_args).unwrap_or_default();
     } else if !layered && release.is_slug() && !starts_with_init(&args) {
-        // Slugs run under their own init.
+        // Slugs are started by their own init.
         args.insert(0, "/runner/init".to_owned());
     }
     let mut env = if new.release_env { release.env.clone() } else { Strings::new() };
@@ -219,7 +219,7 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
         release: new.release,
         args: new.args,
         kind: job.kind,
-        // Only the name, whatever metadata the job was given.
+        // Only the name; the job's other metadata is ignored.
         meta: match job.name.as_str() {
             "" => Strings::new(),
             name => [("name".to_owned(), name.to_owned())].into(),
@@ -229,12 +229,12 @@ pub(crate) fn run(engine: &mut Engine, call: &Call<'_>) -> Reply {
     })
 }
 
-/// Whether the request claims to come from a host. The mock takes any key.
+/// Returns whether the request claims to come from a host. The mock accepts any key.
 fn is_from_a_host(call: &Call<'_>) -> bool {
     call.request.headers.contains_key("x-flynn-host-auth")
 }
 
-/// The answer that hands a job's streams to the client.
+/// Returns the answer that attaches the client to a job's streams.
 fn attach(engine: &mut Engine, uuid: &str, tty: bool, logged: bool) -> Reply {
     let program = engine.programs.remove(uuid).ok_or_else(Fail::unknown)?;
     let mut answer = Answer::empty(StatusCode::SWITCHING_PROTOCOLS);

@@ -1,4 +1,4 @@
-//! Logs of apps.
+//! The logs of apps.
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +10,7 @@ use crate::life::Engine;
 use crate::store::{Line, Time};
 use crate::wire::{Fail, to_json};
 
-/// Which lines a reader wants.
+/// The filter of a reader.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LogFilter {
     app: String,
@@ -31,26 +31,26 @@ impl LogFilter {
     }
 }
 
-/// A reader that follows a log.
+/// The state of a reader that follows a log.
 #[derive(Debug)]
 pub(crate) struct Follower {
     filter: LogFilter,
     pub(crate) sse: bool,
-    /// The next line to look at.
+    /// The index of the next line.
     next: usize,
-    /// When the next line of the stand-in's ticking job comes, and its number.
+    /// The time and the number of the ticking job's next line.
     tick: (Timestamp, i64),
-    /// What is to be sent before anything new.
+    /// The old lines to send first.
     first: String,
 }
 
-/// The log service gives out no more old lines at once.
+/// The maximum number of old lines that the log service returns.
 const MOST_LINES: i64 = 10_000;
 
-/// How many lines of the ticking job a clock that jumps far ahead leaves to be read.
+/// The maximum number of lines of the ticking job after a jump of the clock.
 const MOST_TICKS: i64 = 1000;
 
-/// How often the ticking job writes.
+/// The interval of the ticking job.
 const TICK: SignedDuration = SignedDuration::from_secs(2);
 
 fn frame(sse: bool, line: &Line) -> String {
@@ -83,7 +83,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let sse = call.request.header_text("accept").contains("text/event-stream");
     let follow = call.query("follow") == "true";
     let lines: Vec<&Line> = engine.log.iter().filter(|line| filter.matches(line)).collect();
-    // Who follows without asking for old lines gets none.
+    // A follower gets old lines only on request.
     let all = if follow { 0 } else { lines.len() };
     let wanted = count.and_then(|n| usize::try_from(n).ok()).unwrap_or(all);
     let skip = lines.len().saturating_sub(wanted);
@@ -111,7 +111,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     Ok(Answer::full(StatusCode::OK, "text/plain", first))
 }
 
-/// What a follower has not seen yet, and when to look again.
+/// Returns the new text for a follower, and the time to check again.
 pub(crate) fn follow(engine: &Engine, follower: &mut Follower) -> (String, Timestamp) {
     let mut text = std::mem::take(&mut follower.first);
     for line in engine.log.get(follower.next..).unwrap_or_default() {
@@ -127,7 +127,7 @@ pub(crate) fn follow(engine: &Engine, follower: &mut Follower) -> (String, Times
         let due = due.checked_add(time).unwrap_or(Timestamp::MAX);
         follower.tick = (due, n.saturating_add(missed));
     }
-    // Where time ends, the ticks do.
+    // The ticks end at the end of time.
     while follower.tick.0 <= engine.now && follower.tick.0 < Timestamp::MAX {
         let (due, n) = follower.tick;
         if let Some(host) = engine.options.hosts.first().filter(|_| engine.options.ticking_log) {

@@ -1,4 +1,4 @@
-//! Providers: the services that hand out resources.
+//! Providers: the services that provision resources.
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;

@@ -1,4 +1,4 @@
-//! Releases: what an app runs, immutable once made.
+//! Releases, which are immutable.
 
 use serde::Deserialize;
 
@@ -55,7 +55,7 @@ pub(crate) fn set_current(engine: &mut Engine, call: &Call<'_>) -> Reply {
     json(&release.stored())
 }
 
-/// The release that a body names by `id`.
+/// Returns the release whose `id` is in the body.
 pub(crate) fn named_release(engine: &Engine, call: &Call<'_>) -> Result<Release, Fail> {
     let body: ReleaseId = decode(engine.dialect.bodies, call.request)?;
     engine
@@ -75,7 +75,7 @@ pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
     json(&engine.add_release(release)?)
 }
 
-/// A caller who is no administrator names the app, and may edit its environment.
+/// Checks that a caller who is not an administrator names the app and may edit its env.
 fn may_create(engine: &Engine, call: &Call<'_>, app: &str) -> Result<(), Fail> {
     let refuse = |why| Err(Fail::new("forbidden", why));
     if app.is_empty() {
@@ -96,7 +96,7 @@ fn may_create(engine: &Engine, call: &Call<'_>, app: &str) -> Result<(), Fail> {
 pub(crate) fn delete(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.id.clone();
     let release = engine.tables.release(call.param(1))?.id.clone();
-    // The scheduler hears nothing of a deleted release.
+    // The scheduler is not notified of a deleted release.
     let sync = engine.next_sync();
     engine.remove_release(&app, &release, Some(sync))?;
     Ok(Answer::empty(http::StatusCode::OK))

@@ -1,4 +1,4 @@
-//! Resources: what providers have handed out, and the apps that use it.
+//! Resources of providers, and the apps that use them.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -10,7 +10,7 @@ use crate::life::outside::OwnedCall;
 use crate::store::{Resource, newest_first, stored_uuid};
 use crate::wire::{Fail, decode};
 
-/// What `POST /providers/:p/resources` takes.
+/// The body of `POST /providers/:p/resources`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct ResourceRequest {
@@ -53,13 +53,13 @@ pub(crate) fn provision(engine: &mut Engine, call: &Call<'_>) -> Reply {
     json(&engine.add_resource(resource)?)
 }
 
-/// `GET /providers/:p/resources/:r`; the resource may be another provider's.
+/// `GET /providers/:p/resources/:r`; the resource may belong to another provider.
 pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     engine.tables.provider(call.param(0))?;
     json(engine.tables.resource(call.param(1))?)
 }
 
-/// `PUT /providers/:p/resources/:r`: registers one that exists elsewhere.
+/// `PUT /providers/:p/resources/:r`: registers an external resource.
 pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let provider = engine.tables.provider(call.param(0))?.id.clone();
     let resource: Resource = decode(engine.dialect.bodies, call.request)?;
@@ -81,7 +81,7 @@ pub(crate) fn add_app(engine: &mut Engine, call: &Call<'_>) -> Reply {
     engine.tables.provider(call.param(0))?;
     let mut resource = engine.tables.resource(call.param(1))?.clone();
     let app = engine.tables.app(call.param(2)).map_err(|_| Fail::database())?.id.clone();
-    // The event is given the app as the path names it, which the database takes for an id.
+    // The event gets the app as named in the path, which the database treats as an id.
     if stored_uuid(call.param(2)).is_none() || resource.apps.contains(&app) {
         return Err(Fail::database());
     }
@@ -99,7 +99,7 @@ pub(crate) fn remove_app(engine: &mut Engine, call: &Call<'_>) -> Reply {
     engine.tables.provider(call.param(0))?;
     let mut resource = engine.tables.resource(call.param(1))?.clone();
     let app = stored_uuid(call.param(2)).ok_or_else(Fail::database)?;
-    // The event needs an app that exists or did.
+    // The event needs an app that exists or existed.
     if !engine.tables.apps.iter().any(|row| row.id == app) {
         return Err(Fail::database());
     }

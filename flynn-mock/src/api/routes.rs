@@ -25,7 +25,7 @@ fn route_list(engine: &Engine, keep: impl Fn(&Route) -> bool) -> Reply {
     json(&list.into_iter().map(|r| engine.stored_route(r)).collect::<Vec<_>>())
 }
 
-/// The route that a path names; it must belong to the app.
+/// Returns the route in a path, which must belong to the app.
 fn named_route(engine: &mut Engine, call: &Call<'_>) -> Result<Route, Fail> {
     let parent = engine.tables.app(call.param(0))?.parent_ref();
     engine.ask_router()?;
@@ -68,7 +68,7 @@ pub(crate) fn update(engine: &mut Engine, call: &Call<'_>) -> Reply {
     }
     let mut route: Route = decode(engine.dialect.bodies, call.request)?;
     if engine.dialect.routes_by_router {
-        // Type and id are those of the body; without them the router knows no such path.
+        // The type and id are taken from the body. Without them, the router does not know the path.
         match route.kind.as_str() {
             "" => return Err(Fail::NotFound),
             _ if route.id.is_empty() => return Err(Fail::NotFound),

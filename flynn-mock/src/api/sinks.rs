@@ -1,4 +1,4 @@
-//! Log sinks: where the logs of all apps are sent.
+//! Log sinks.
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;

@@ -1,4 +1,4 @@
-//! Health: of the controller itself, and the status app.
+//! The health of the controller, and the status app.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,13 +13,13 @@ use crate::life::Engine;
 use crate::store::{HEALTHY, Health, UNHEALTHY, VERSION};
 use crate::wire::Request;
 
-/// JSON as the status handlers write it: indented, with a line end.
+/// Returns JSON in the format of the status handlers: indented, with a line end.
 fn pretty(status: StatusCode, body: &impl Serialize) -> Answer {
     let text = serde_json::to_string_pretty(body).unwrap_or_default();
     Answer::full(status, "application/json", format!("{text}\n"))
 }
 
-/// The services that the status app asks. Those without which a cluster is healthy come last.
+/// The services that the status app checks. Optional services come last.
 const SERVICES: [&str; 13] = [
     "blobstore",
     "controller",
@@ -36,7 +36,7 @@ const SERVICES: [&str; 13] = [
     "tarreceive",
 ];
 
-/// How many of the [`SERVICES`] a cluster needs to be healthy.
+/// The number of [`SERVICES`] that a healthy cluster needs.
 const NEEDED: usize = 10;
 
 #[derive(Serialize)]

@@ -1,4 +1,4 @@
-//! Open streams as cursors: the server pulls frames after each change.
+//! Open streams as cursors. The server pulls frames after each change.
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
@@ -12,31 +12,31 @@ use crate::life::Engine;
 use crate::store::Time;
 use crate::wire::{go_time, to_json};
 
-/// A place in a stream. Made by [`Engine::handle`], moved by [`Engine::next_frames`].
+/// A position in a stream. [`Engine::handle`] creates it, and [`Engine::next_frames`] moves it.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     kind: Kind,
-    /// When something was sent last.
+    /// The time of the last frame.
     sent: Timestamp,
-    /// Which shutdown it belongs to: streams of an earlier generation end.
+    /// The generation of streams. Streams of an earlier generation end.
     generation: u64,
-    /// True if it is one of server-sent events, with comments while nothing happens.
+    /// True for server-sent events, which have comments as keep-alives.
     comments: bool,
     ended: bool,
 }
 
-/// What a cursor runs over.
+/// The content of a stream.
 #[derive(Debug)]
 pub(crate) enum Kind {
-    /// Events: first those of the backlog, then those after an id.
+    /// Events: first the backlog, then the events after an id.
     Events { filter: Filter, backlog: Vec<u64>, after: u64 },
-    /// Objects that have changed: a backlog, then one for each event.
+    /// Changed objects: first the backlog, then one per event.
     Objects { what: Objects, backlog: String, since: Time, after: u64 },
-    /// A log that is followed.
+    /// A followed log.
     Log(Box<Follower>),
     /// A text.
     Text { text: String, end: bool },
-    /// The tar of a backup, once it has been written.
+    /// The tar of a backup, once it is complete.
     Backup { id: String },
 }
 
@@ -49,18 +49,18 @@ pub(crate) enum Objects {
     ManagedCertificates,
 }
 
-/// What a stream has to send now.
+/// The frames to send now.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    /// Bytes to write; empty when there is nothing.
+    /// The bytes to write; empty if there are none.
     pub(crate) bytes: Bytes,
     /// The stream ends after these bytes.
     pub(crate) end: bool,
-    /// Poll again at this time even when nothing changes (keep-alives, log lines).
+    /// The time to poll again even if nothing changes (keep-alives, log lines).
     pub(crate) wake: Option<Timestamp>,
 }
 
-/// After how long without an event a stream sends a comment.
+/// The time without an event after which a stream sends a comment.
 const KEEP_ALIVE: SignedDuration = SignedDuration::from_secs(30);
 
 impl Cursor {
@@ -78,12 +78,12 @@ fn data(value: &impl serde::Serialize) -> String {
     format!("data: {}\n\n", to_json(value))
 }
 
-/// The frame that ends a stream with an error.
+/// Returns the frame that ends a stream with an error.
 fn error(message: &str) -> String {
     format!("event: error\ndata: {}\n\n", message.replace('\n', "\ndata: "))
 }
 
-/// The answer that opens an event stream.
+/// Returns the answer that opens an event stream.
 pub(crate) fn open_stream(engine: &Engine, kind: Kind) -> Answer {
     let mut answer = Answer::full(http::StatusCode::OK, "text/event-stream; charset=utf-8", "");
     answer.body = Body::Stream(Cursor::new(kind, engine.now, engine.generation));
@@ -113,7 +113,7 @@ pub(crate) fn open_since(engine: &Engine, call: &Call<'_>, what: Objects) -> Ans
     open_stream(engine, Kind::Objects { what, backlog, since: newest, after })
 }
 
-/// The objects that were updated since then, with their times, latest creation first.
+/// Returns the objects that were updated since this time, with their times, newest first.
 fn objects(engine: &Engine, what: Objects, since: Time) -> Vec<(Time, Value)> {
     let state = &engine.tables;
     let mut list: Vec<(Time, Value)> = match what {
@@ -143,7 +143,7 @@ fn objects(engine: &Engine, what: Objects, since: Time) -> Vec<(Time, Value)> {
     list
 }
 
-/// What the stream has to send now.
+/// Returns the frames to send now.
 pub(crate) fn next_frames(engine: &mut Engine, cursor: &mut Cursor) -> Frames {
     if cursor.ended {
         return Frames { end: true, ..Frames::default() };
@@ -201,7 +201,7 @@ pub(crate) fn next_frames(engine: &mut Engine, cursor: &mut Cursor) -> Frames {
     Frames { bytes: text.into(), end: cursor.ended, wake }
 }
 
-/// The frames of the objects that events tell of.
+/// Returns the frames of the objects in the events.
 fn changed_objects(engine: &Engine, what: Objects, since: Time, after: &mut u64) -> String {
     let types: &[&str] = match what {
         Objects::Formations if engine.dialect.scale_requests => &["scale_request"],
@@ -238,7 +238,7 @@ fn changed_objects(engine: &Engine, what: Objects, since: Time, after: &mut u64)
     text
 }
 
-/// The formation that a scale event is about, as it is now, deleted or not.
+/// Returns the current formation of a scale event, even if it was deleted.
 fn formation_of_event(engine: &Engine, event: &crate::store::Event) -> Option<Value> {
     let release = event.data.get("release")?.as_str()?;
     let formations = &engine.tables.formations;

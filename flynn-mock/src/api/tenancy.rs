@@ -1,4 +1,4 @@
-//! Who may sign up, and the suspension of accounts.
+//! The tenancy settings, and the suspension of accounts.
 
 use serde::Deserialize;
 
@@ -36,7 +36,7 @@ pub(crate) fn suspend(engine: &mut Engine, call: &Call<'_>) -> Reply {
     set_suspended(engine, call, true)
 }
 
-/// `POST /accounts/:a/unsuspend`: the apps stay at zero.
+/// `POST /accounts/:a/unsuspend`: the apps stay scaled to zero.
 pub(crate) fn unsuspend(engine: &mut Engine, call: &Call<'_>) -> Reply {
     set_suspended(engine, call, false)
 }

@@ -9,10 +9,10 @@ use crate::life::Engine;
 use crate::store::{PersonalToken, Time};
 use crate::wire::{Fail, decode};
 
-/// How many hexadecimal digits a token has after its prefix.
+/// The number of hexadecimal digits of a token after its prefix.
 const DIGITS: usize = 64;
 
-/// What `POST /tokens` takes.
+/// The body of `POST /tokens`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct NewToken {
@@ -42,7 +42,7 @@ pub(crate) fn bootstrap(engine: &mut Engine, call: &Call<'_>) -> Reply {
     issue(engine, &user, new)
 }
 
-/// `DELETE /tokens/:t`: succeeds for tokens that there are not, too.
+/// `DELETE /tokens/:t`: also succeeds for tokens that do not exist.
 pub(crate) fn revoke(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let user = user(call)?;
     let at = engine.time();
@@ -53,7 +53,7 @@ pub(crate) fn revoke(engine: &mut Engine, call: &Call<'_>) -> Reply {
     Ok(Answer::empty(http::StatusCode::OK))
 }
 
-/// The calling user.
+/// Returns the calling user.
 fn user(call: &Call<'_>) -> Result<String, Fail> {
     let none = || Fail::new("forbidden", "personal access tokens require a user");
     call.caller.user.clone().ok_or_else(none)

@@ -1,4 +1,4 @@
-//! Users of the controller, and who a credential belongs to.
+//! Users of the controller, and the owners of credentials.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::life::Engine;
 use crate::store::User;
 use crate::wire::{Fail, decode};
 
-/// What `POST /users` takes.
+/// The body of `POST /users`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct NewUser {
@@ -17,7 +17,7 @@ struct NewUser {
     cluster_admin: bool,
 }
 
-/// What `PATCH /users/:u` takes; what is missing stays.
+/// The body of `PATCH /users/:u`. Missing fields stay unchanged.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Patch {
@@ -131,7 +131,7 @@ pub(crate) fn delete(engine: &mut Engine, call: &Call<'_>) -> Reply {
     Ok(Answer::empty(http::StatusCode::OK))
 }
 
-/// Only the cluster's key makes administrators.
+/// Checks that only the cluster's key creates administrators.
 fn may_name_admins(call: &Call<'_>, wanted: bool) -> Result<(), Fail> {
     if wanted && !call.caller.has_key {
         let why = "only the cluster key can change cluster_admin";
@@ -151,7 +151,7 @@ fn normal_email(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// The handle that the server makes of an address.
+/// Returns the handle that the server derives from an address.
 fn handle_of(email: &str) -> String {
     let (local, domain) = email.split_once('@').unwrap_or((email, ""));
     let mut candidates = [local.to_owned(), format!("{local}-{domain}")].into_iter();

@@ -1,4 +1,4 @@
-//! Volumes: the disks of jobs.
+//! Volumes.
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
@@ -7,7 +7,7 @@ use crate::life::Engine;
 use crate::store::{Volume, VolumeState, newest_first, stored_uuid};
 use crate::wire::{self, Fail, decode};
 
-/// The kinds that the server knows.
+/// The known types.
 const KINDS: [&str; 3] = ["data", "squashfs", "ext2"];
 
 /// `GET /volumes`: a list, or a stream.
@@ -33,7 +33,7 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     json(volumes.find(|v| v.id == id && v.app == *app).ok_or(Fail::NotFound)?)
 }
 
-/// `PUT /volumes/:v`, which takes the id from the body.
+/// `PUT /volumes/:v`, which uses the id in the body.
 pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let volume: Volume = decode(engine.dialect.bodies, call.request)?;
     wire::one_of("type", &volume.kind, &KINDS)?;
@@ -43,14 +43,14 @@ pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
     if ids.iter().flatten().any(malformed) {
         return Err(Fail::unknown());
     }
-    // The event needs an app that exists or did.
+    // The event needs an app that exists or existed.
     if !engine.tables.apps.iter().any(|app| app.id == volume.app) {
         return Err(Fail::database());
     }
     json(&engine.store_volume(volume))
 }
 
-/// `PUT /apps/:a/volumes/:v/decommission`, which takes the id from the body.
+/// `PUT /apps/:a/volumes/:v/decommission`, which uses the id in the body.
 pub(crate) fn decommission(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.id.clone();
     let mut volume: Volume = decode(engine.dialect.bodies, call.request)?;

@@ -180,7 +180,7 @@ fn print(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// The reason of a wrong command line, without the usage.
+/// Returns the reason of a wrong command line, without the usage.
 fn in_one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let reason = text.split("\n\n").next().unwrap_or_default();

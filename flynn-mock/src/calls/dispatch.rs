@@ -1,4 +1,4 @@
-//! From a request to its answer: the host's app, the key, the handler.
+//! Answers requests: finds the host's app, checks the key and calls the handler.
 
 use http::{Method, StatusCode};
 
@@ -10,7 +10,7 @@ use crate::life::Engine;
 use crate::life::outside::{Given, Question};
 use crate::wire::{Fail, Request};
 
-/// Answers a request at the present time of the clock, asking outside what it needs from there.
+/// Answers a request at the current time of the clock. Asks programs and providers if necessary.
 pub(crate) fn handle(engine: &mut Engine, request: &Request) -> Answer {
     let mut given = Vec::new();
     loop {
@@ -21,10 +21,10 @@ pub(crate) fn handle(engine: &mut Engine, request: &Request) -> Answer {
     }
 }
 
-/// Answers a request at the present time of the clock, with what it was given so far.
+/// Answers a request at the current time of the clock, with the external answers so far.
 ///
 /// # Errors
-/// What it needs besides; nothing has changed then.
+/// Returns the external answer that it needs. Nothing has changed.
 pub(crate) fn attempt(
     engine: &mut Engine,
     request: &Request,
@@ -42,11 +42,11 @@ pub(crate) fn attempt(
     Ok(answer)
 }
 
-/// Finds the app that the host's route leads to.
+/// Passes a request to the app of the host's route.
 fn dispatch(engine: &mut Engine, request: &Request) -> Answer {
     let service = match engine.tables.route_for(&request.host, &request.path) {
         Some(route) => route.service.as_str(),
-        // An address, or a name without a domain, is the controller's own.
+        // An address, or a name without a domain, is the controller's.
         None if is_bare(&request.host) => "controller",
         None => return Answer::full(StatusCode::NOT_FOUND, TEXT, "Not Found\n"),
     };
@@ -57,7 +57,7 @@ fn dispatch(engine: &mut Engine, request: &Request) -> Answer {
     }
 }
 
-/// A request to the controller.
+/// Handles a request to the controller.
 fn controller(engine: &mut Engine, request: &Request) -> Answer {
     let dialect = engine.dialect;
     if let Some(answer) = unknown::malformed(dialect.malformed_type, request) {
@@ -87,8 +87,7 @@ fn controller(engine: &mut Engine, request: &Request) -> Answer {
     }
 }
 
-/// The body of a `GET` of the controller with the cluster's key, parsed; `None` unless it is
-/// 200.
+/// Returns the body of a `GET` of the controller with the cluster's key, parsed; `None` unless the status is 200.
 pub(crate) fn read(engine: &mut Engine, target: &str) -> Option<serde_json::Value> {
     let json = ::http::HeaderValue::from_static("application/json");
     let request = Request::new(Method::GET, target).header(::http::header::ACCEPT, json);

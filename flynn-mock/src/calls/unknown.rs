@@ -1,4 +1,4 @@
-//! Paths that have no handler: malformed ones, redirects, the text 404.
+//! Answers to paths without a handler: malformed paths, redirects, the text 404.
 
 use http::{HeaderValue, Method, StatusCode, header};
 use percent_encoding::percent_decode_str;
@@ -9,7 +9,7 @@ use crate::api::call::is_well_escaped;
 use crate::dialect::ServerAge;
 use crate::wire::Request;
 
-/// The answer to a path that Go's HTTP server does not even read, if it is one.
+/// Returns the answer to a path that Go's HTTP server refuses to parse, or `None`.
 pub(super) fn malformed(content_type: &'static str, request: &Request) -> Option<Answer> {
     (!is_well_escaped(&request.path)).then(|| {
         let mut answer = Answer::full(StatusCode::BAD_REQUEST, content_type, "400 Bad Request");
@@ -18,7 +18,7 @@ pub(super) fn malformed(content_type: &'static str, request: &Request) -> Option
     })
 }
 
-/// The answer to a path that has no handler: a redirect to one that has, or the text 404.
+/// Returns the answer to a path without a handler: a redirect to a path with a handler, or the text 404.
 pub(super) fn not_found(age: ServerAge, request: &Request) -> Answer {
     let path = percent_decode_str(&request.path).decode_utf8_lossy();
     if let Some(target) = redirect_target(age, &request.method, &path) {
@@ -30,7 +30,7 @@ pub(super) fn not_found(age: ServerAge, request: &Request) -> Answer {
     answer
 }
 
-/// Where the path without its last slash, or in lower case, leads.
+/// Returns the redirect target of a path: without its last slash, or in lower case.
 fn redirect_target(age: ServerAge, method: &Method, path: &str) -> Option<String> {
     if let Some(shorter) = path.strip_suffix('/').filter(|shorter| !shorter.is_empty()) {
         let direct = known(age, method).find(|(row, _)| row.fits(shorter, exactly));
@@ -54,7 +54,7 @@ fn redirect_target(age: ServerAge, method: &Method, path: &str) -> Option<String
     Some(fixed.join("/")).filter(|fixed| fixed != path)
 }
 
-/// The path without empty parts, `.` and `..`.
+/// Returns the path without empty parts, `.` and `..`.
 fn clean(path: &str) -> String {
     let mut parts = Vec::new();
     for part in path.split('/') {

@@ -1,4 +1,4 @@
-//! The table of calls, and what they share.
+//! The table of calls and their common parts.
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -17,12 +17,12 @@ pub(super) struct Call {
     pub(super) is_requests: bool,
 }
 
-/// Why a call fails.
+/// The reason why a call fails.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) message: String,
-    /// The methods of the path.
+    /// The allowed methods of the path.
     pub(super) allow: Option<String>,
 }
 
@@ -147,7 +147,7 @@ pub(super) fn no_content() -> Reply {
     Ok((StatusCode::NO_CONTENT, Value::Null))
 }
 
-/// The parameters of a path, if the template matches it.
+/// Returns the parameters of a path, if the template matches it.
 fn matched(template: &str, path: &str) -> Option<Vec<String>> {
     let mut params = Vec::new();
     let mut rest = path.strip_prefix('/')?;

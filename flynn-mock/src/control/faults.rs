@@ -13,16 +13,16 @@ use crate::{Fault, Op};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NewFault {
-    /// The operation, such as `AppList`; without it, any.
+    /// The operation, such as `AppList`; any operation if it is missing.
     op: Option<String>,
-    /// The only path.
+    /// The path; any path if it is missing.
     path: Option<String>,
-    /// How many requests it strikes.
+    /// The number of requests that it hits.
     times: Option<usize>,
-    /// It strikes until it is lifted.
+    /// True if it stays until it is lifted.
     #[serde(default)]
     until_lifted: bool,
-    /// How many requests it spares first.
+    /// The number of requests that it spares first.
     #[serde(default)]
     skip: usize,
     /// A delay before the fault, on the mock's clock.

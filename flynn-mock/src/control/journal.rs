@@ -1,4 +1,4 @@
-//! A file with a line for each request.
+//! A journal file with one line per request.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,21 +16,21 @@ use crate::server::hub::Hub;
 use crate::server::record::{shown_headers, shown_query};
 use crate::server::{Tasks, runtime};
 
-/// A journal of a mock: a file with a line of JSON for each request and its answer. It ends when this is dropped.
+/// A journal of a mock: a file with one line of JSON per request and its answer. Dropping it ends the journal.
 ///
-/// A line is written when the request is answered, so lines are in the order of the answers; `number` counts the
-/// requests in the order in which they came.
+/// A line is written when the request is answered, so lines are in the order of the answers. `number` is the order of
+/// the requests.
 ///
-/// The journal holds no secrets. Of headers, parameters and bodies it shows only what cannot be secret: in a JSON body
-/// names of fields, numbers, and the texts of fields such as `id`, `name`, `state` and `message`. Every other text is
-/// `[redacted]`. A body that is not JSON, or longer than 16 KiB, is left out.
+/// The journal contains no secrets. It shows only the parts of headers, parameters and bodies that cannot be secret. In
+/// a JSON body, these are field names, numbers, and the texts of fields such as `id`, `name`, `state` and `message`.
+/// Every other text is `[redacted]`. A body that is not JSON, or longer than 16 KiB, is left out.
 pub struct Journal {
     hub: Arc<Hub>,
     tasks: Tasks,
 }
 
 impl Journal {
-    /// Writes the requests of a mock to a new file, or to the end of an existing one.
+    /// Writes the requests of a mock to a new file, or appends them to an existing one.
     ///
     /// # Errors
     /// Returns why the file cannot be opened.
@@ -55,7 +55,7 @@ impl Drop for Journal {
     }
 }
 
-/// Writes a line for each request as it is answered. Gives up when the file cannot be written.
+/// Writes a line for each answered request. Stops if the file cannot be written.
 async fn write(mut file: File, hub: Arc<Hub>) {
     let mut last = 0;
     let mut waiting = BTreeMap::new();

@@ -1,9 +1,8 @@
-//! An HTTP API that drives a mock from a program in any language.
+//! An HTTP API that controls a mock from a program in any language.
 //!
-//! [`Control::start`] serves the API for a [`MockController`](crate::MockController) on a loopback port of its own. The
-//! program `mock-controller` does this for you. Each request needs the header
-//! `Authorization: Bearer TOKEN`, because every user and every web page of the machine can reach a
-//! loopback port.
+//! [`Control::start`] serves the API for a [`MockController`](crate::MockController) on its own loopback port. The
+//! program `mock-controller` does this for you. Each request needs the header `Authorization: Bearer TOKEN`, because
+//! every user and every web page of the machine can reach a loopback port.
 //!
 //! ```
 //! # fn main() -> std::io::Result<()> {
@@ -17,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! The API takes and returns JSON. An error is `{"error": "MESSAGE"}` with a status of 400 or
+//! The API accepts and returns JSON. An error is `{"error": "MESSAGE"}` with a status of 400 or
 //! above. [`OPENAPI`] describes all calls:
 //!
 //! | call | effect |
@@ -27,7 +26,7 @@
 //! | `GET /cluster` | returns URL, key, pin, CA and the names of the hosts |
 //! | `PUT /cluster/services/{service}` | makes the status app report a service as healthy or not |
 //! | `GET`, `POST`, `DELETE /faults` | lists, sets, and lifts faults |
-//! | `GET`, `DELETE /faults/{id}` | returns how often a fault struck, or lifts it |
+//! | `GET`, `DELETE /faults/{id}` | returns the hits of a fault, or lifts it |
 //! | `GET /clock`, `PUT /clock/pace` | returns the clock and the pace, or sets the pace |
 //! | `POST /clock/advance`, `/clock/step`, `/clock/run-to-end` | moves the clock and the cluster |
 //! | `GET`, `DELETE /requests` | returns (or waits for) the recorded requests with their answers, or forgets them |
@@ -35,7 +34,7 @@
 //! | `POST /seed` | creates apps, from the same document as a seed file |
 //! | `POST /apps/{app}/log` | writes a line to the log of an app |
 //! | `POST /streams/end` | ends all open streams, as a controller that shuts down does |
-//! | `POST /shut-down`, `POST /restart` | closes the port and keeps the state; opens it again |
+//! | `POST /shut-down`, `POST /restart` | closes the port and keeps the state; reopens the port |
 //! | `GET /snapshots`, `PUT`, `DELETE /snapshots/{name}` | lists, takes and removes snapshots |
 //! | `POST /snapshots/{name}/restore` | restores the state of a snapshot |
 //! | `POST /reset` | restores the state at the start, without faults and requests |

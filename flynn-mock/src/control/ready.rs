@@ -1,4 +1,4 @@
-//! The facts about a running mock that another program needs, and the file that holds them.
+//! The connection data of a running mock, and the file that contains them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -32,7 +32,7 @@ impl Facts {
         let (addr, domain) = (mock.addr(), mock.domain());
         let (key, pin) = (mock.current_key(), mock.try_pin());
         let port = addr.port();
-        // Without a pin, the certificate of the controller's route is gone.
+        // There is no pin if the controller's route has lost its certificate.
         let with_pin = pin.as_ref().map(|pin| format!("-p {pin} ")).unwrap_or_default();
         Self {
             url: mock.url(),
@@ -47,7 +47,7 @@ impl Facts {
         }
     }
 
-    /// The text for a person, with the command for a `.flynnrc` and the names to map.
+    /// Returns the text for the user, with the command for a `.flynnrc` and the names to map.
     fn text(&self) -> String {
         let Self { url, ip, port, domain, key, pin, hosts, cluster_add, .. } = self;
         let pin = pin.as_deref().unwrap_or("none");
@@ -67,8 +67,8 @@ impl Facts {
 
 /// A file that tells other programs how to reach a mock and its control API.
 ///
-/// It is JSON with the fields `control_url`, `token`, `pid` and those of `GET /cluster`. It appears
-/// in one step once the mock serves, has mode 0600, and is removed when this is dropped.
+/// It is JSON with the fields `control_url`, `token`, `pid` and those of `GET /cluster`. It is created atomically once
+/// the mock serves, has mode 0600, and is removed on drop.
 #[derive(Debug)]
 pub struct ReadyFile {
     path: PathBuf,
@@ -105,21 +105,21 @@ impl ReadyFile {
 
 impl Drop for ReadyFile {
     fn drop(&mut self) {
-        // A reader may have removed it.
+        // The reader may have removed it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
 impl Control {
-    /// Returns a text for a person: where the mock serves, the command that adds it to the Flynn
-    /// CLI, and the names to map to its address.
+    /// Returns a text for the user: the address of the mock, the command that adds it to the Flynn CLI, and the names
+    /// to map to its address.
     pub fn introduction(&self) -> String {
         let facts = Facts::of(self.mock());
         format!("{}\nThe control API is at {}.\n", facts.text(), self.url())
     }
 }
 
-/// Writes a private file beside `path` and renames it over `path`, so that no reader sees a part.
+/// Writes a private file next to `path` and renames it over `path`, so that readers never see a part of it.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.tmp", std::process::id()));

@@ -1,11 +1,11 @@
-//! Bodies without their secrets.
+//! Redacts the secrets in bodies.
 
 use serde_json::{Map, Value};
 
-/// Stands for a text that may be secret.
+/// The placeholder for a text that may be secret.
 const REDACTED: &str = "[redacted]";
 
-/// The largest body that is shown.
+/// The maximum size of a shown body.
 const MOST: usize = 16 << 10;
 
 /// Fields of the controller's documents whose texts are never secret.
@@ -50,10 +50,10 @@ const SHOWN: [&str; 38] = [
     "volume_id",
 ];
 
-/// Fields that hold names and values of the user's own choice.
+/// Fields with names and values chosen by the user.
 const FREE: [&str; 6] = ["config", "env", "labels", "meta", "old_meta", "tags"];
 
-/// A JSON body without the texts that may be secret; `Null` for other bodies and for those that are too large.
+/// Returns a JSON body without texts that may be secret; `Null` for other bodies and bodies that are too large.
 pub(super) fn redacted(body: &[u8]) -> Value {
     if body.len() > MOST {
         return Value::Null;

@@ -12,10 +12,10 @@ use super::faults::op_of;
 use super::server::Shared;
 use crate::{Op, RecordedRequest};
 
-/// How long a call waits for requests unless it says so.
+/// The default time that a call waits for requests.
 const WAIT_MS: u64 = 5000;
 
-/// The filters of a list, and what to wait for.
+/// The filters of a list, and the condition to wait for.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct Filter {
@@ -24,11 +24,11 @@ struct Filter {
     path: Option<String>,
     path_prefix: Option<String>,
     host: Option<String>,
-    /// Only requests with a larger number.
+    /// Selects requests with a larger number.
     after: Option<u64>,
-    /// At most so many, the newest ones.
+    /// Selects the newest requests, at most this many.
     limit: Option<usize>,
-    /// Waits until so many have come.
+    /// Waits until this many requests have arrived.
     min: Option<usize>,
     timeout_ms: Option<u64>,
 }
@@ -64,7 +64,7 @@ impl Filter {
     }
 }
 
-/// Waits until the requests have come that a list asks for.
+/// Waits until the requests that a list asks for have arrived.
 pub(super) async fn wait(shared: &Shared, call: &Call) -> Result<(), Refusal> {
     if !call.is_requests {
         return Ok(());
@@ -75,7 +75,7 @@ pub(super) async fn wait(shared: &Shared, call: &Call) -> Result<(), Refusal> {
     let enough = shared.mock.hub().recorded(|| filter.matching(op, shared).0.len() >= min);
     tokio::time::timeout(timeout, enough).await.map_err(|_| {
         let count = filter.matching(op, shared).0.len();
-        let why = format!("timed out: {count} of {min} requests have come");
+        let why = format!("timed out: {count} of {min} requests have arrived");
         Refusal::new(StatusCode::REQUEST_TIMEOUT, why)
     })
 }
@@ -109,7 +109,7 @@ pub(super) fn common(request: &RecordedRequest) -> Map<String, Value> {
     .collect()
 }
 
-/// A request and its answer with all that was sent, secrets included: a test asserts on it.
+/// Returns a request and its answer, including secrets, so that a test can assert on them.
 fn document(request: &Arc<RecordedRequest>) -> Value {
     let answer = request.answer().map(|answer| {
         json!({
@@ -132,7 +132,7 @@ fn document(request: &Arc<RecordedRequest>) -> Value {
     document.into()
 }
 
-/// Headers in lower case; several values of one name are joined with a comma.
+/// Returns headers in lower case. Several values of one name are joined with a comma.
 fn headers(headers: &HeaderMap) -> Map<String, Value> {
     let value = |name| {
         let values = headers.get_all(name).iter();

@@ -1,4 +1,4 @@
-//! The seed file: apps that a mock has from the start, in TOML or JSON.
+//! The seed file: apps that exist from the start, in TOML or JSON.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -167,7 +167,7 @@ fn http() -> String {
     "http".to_owned()
 }
 
-/// A seed file that cannot be read.
+/// The error of a seed file that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: {}", file.display(), reason)]
 pub struct SeedFileError {
@@ -214,7 +214,7 @@ impl SeedFile {
         }
     }
 
-    /// Reads a seed file from memory.
+    /// Parses the text of a seed file.
     ///
     /// # Errors
     /// Fails if the text is not valid.
@@ -233,7 +233,7 @@ impl SeedFile {
     }
 }
 
-/// Shows no env.
+/// Does not show env values.
 impl std::fmt::Debug for SeedFile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SeedFile")
@@ -269,7 +269,7 @@ impl App {
         }
         for mut route in self.routes {
             route.service.get_or_insert_with(|| format!("{}-web", self.name));
-            // A struct of texts, numbers and booleans always is a value.
+            // A struct of texts, numbers and booleans can always be serialized.
             seed = seed.route_json(serde_json::to_value(route).unwrap_or_default());
         }
         seed = self.resources.into_iter().fold(seed, AppSeed::resource);

@@ -1,4 +1,4 @@
-//! The server of the API: its token, and from a request to its answer.
+//! The server of the API.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -24,10 +24,10 @@ use super::snapshots::Snapshots;
 use crate::MockController;
 use crate::server::Serving;
 
-/// The largest body of a call: 8 MiB.
+/// The maximum size of a call's body: 8 MiB.
 const LARGEST_BODY: usize = 8 << 20;
 
-/// A running control API. Dropping it ends it and its mock.
+/// A running control API. Dropping it stops the API and its mock.
 ///
 /// See the [module](super) for the calls.
 pub struct Control {
@@ -44,12 +44,11 @@ pub(super) struct Shared {
 }
 
 impl Control {
-    /// Serves the control API of a mock at `address`, which must be a loopback address. Port 0
-    /// stands for any free port.
+    /// Serves the control API of a mock at `address`, which must be a loopback address. Port 0 selects a free port.
     ///
     /// # Errors
-    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if the address is not a loopback address; otherwise the
-    /// reason why it cannot be listened on.
+    /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) if the address is not a loopback address. Otherwise
+    /// returns why it cannot listen on it.
     pub fn start(mock: MockController, address: SocketAddr) -> io::Result<Self> {
         if !address.ip().is_loopback() {
             let why = format!("the control API needs a loopback address, not {address}");
@@ -91,12 +90,12 @@ impl fmt::Debug for Control {
     }
 }
 
-/// 256 random bits in hex digits.
+/// Returns 256 random bits in hexadecimal.
 fn new_token() -> io::Result<String> {
     use std::fmt::Write as _;
     let mut bytes = [0; 32];
     let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| io::Error::other("the system has no random bytes"))?;
+    filled.map_err(|_| io::Error::other("the system has no random numbers"))?;
     Ok(bytes.iter().fold(String::new(), |mut token, byte| {
         let _ = write!(token, "{byte:02x}");
         token
@@ -152,7 +151,7 @@ async fn respond(
     })?;
     let (handler, call) = Call::find(&parts, body.to_bytes())?;
     super::requests::wait(&shared, &call).await?;
-    // A handler can run programs and take its time.
+    // A handler can run programs and take long.
     let done = tokio::task::spawn_blocking(move || handler(&shared, &call)).await;
     let (status, value) = done.map_err(|_| {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "a program of the mock has panicked")
@@ -163,7 +162,7 @@ async fn respond(
     })
 }
 
-/// Compares hashes, so that the time does not depend on how much of a token is right.
+/// Compares hashes, so that the time does not reveal how much of a token is right.
 fn is_authorized(header: Option<&HeaderValue>, token: &str) -> bool {
     let given = header.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let given = match given.split_once(' ') {

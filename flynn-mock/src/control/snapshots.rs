@@ -10,7 +10,7 @@ use super::lifecycle;
 use super::server::Shared;
 use crate::{MockController, Snapshot};
 
-/// The snapshots by name, and the one of the start.
+/// The snapshots by name, and the snapshot of the start.
 pub(super) struct Snapshots {
     start: Snapshot,
     named: Mutex<BTreeMap<String, Snapshot>>,

@@ -26,7 +26,7 @@ pub(super) fn set_service(shared: &Shared, call: &Call) -> Reply {
     no_content()
 }
 
-/// A document as the controller answers it.
+/// Returns a document as the controller answers it.
 pub(super) fn get(shared: &Shared, call: &Call) -> Reply {
     let target = format!("/{}{}", call.param(0), call.query_text());
     let document = shared.mock.hub().with(|inner| crate::calls::read(&mut inner.engine, &target));

@@ -9,7 +9,7 @@ use crate::calls;
 use crate::wire::Request;
 
 impl MockController {
-    /// The pin of the certificate that `controller.DOMAIN` presents now.
+    /// Returns the pin of the certificate that `controller.DOMAIN` presents now.
     ///
     /// # Panics
     /// If the controller has no route, or its certificate does not parse.
@@ -18,7 +18,7 @@ impl MockController {
         self.pin_of(&format!("controller.{}", self.domain()))
     }
 
-    /// [`pin`](Self::pin), if there is one.
+    /// Returns the Returns the [`pin`](Self::pin), if there is one.
     #[cfg(feature = "controller")]
     pub(crate) fn try_pin(&self) -> Option<Pin> {
         let name = format!("controller.{}", self.domain());
@@ -49,7 +49,7 @@ impl MockController {
     /// certificate replaced.
     ///
     /// # Panics
-    /// As [`pin`](Self::pin).
+    /// Panics if [`pin`](Self::pin) panics.
     #[track_caller]
     pub fn client(&self) -> Client {
         match self.client_builder().build() {
@@ -62,7 +62,7 @@ impl MockController {
     /// the status app has its own [`status_client`](Self::status_client).
     ///
     /// # Panics
-    /// As [`pin`](Self::pin).
+    /// Panics if [`pin`](Self::pin) panics.
     #[track_caller]
     pub fn client_builder(&self) -> ClientBuilder {
         let keys = self.hub.with(|inner| inner.engine.keys());
@@ -104,7 +104,7 @@ impl MockController {
         }
     }
 
-    /// Leads a client to this host of the cluster, with its pin.
+    /// Points a client to this host of the cluster, with its pin.
     #[track_caller]
     fn pinned(&self, builder: ClientBuilder, name: &str) -> ClientBuilder {
         match ClientTls::pinned(self.pin_of(name)).config() {

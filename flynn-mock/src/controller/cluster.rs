@@ -5,43 +5,41 @@ use super::MockController;
 use crate::life::{Token, Verdict};
 
 impl MockController {
-    /// Makes the status app report this version of a service (default: `dev`). A service that cannot be
-    /// reached has none.
+    /// Makes the status app report this version of a service (default: `dev`). Use `None` for a service that cannot be
+    /// reached.
     #[track_caller]
     pub fn set_service_version(&self, service: &str, version: Option<&str>) {
         self.hub.with(|inner| inner.engine.set_service_version(service, version));
     }
 
-    /// Writes a line to the log of an app, as its newest running job would.
+    /// Writes a line to the log of an app, as if its newest running job had written it.
     ///
     /// # Panics
-    /// If there is no such app.
+    /// Panics if the app does not exist.
     #[track_caller]
     pub fn log(&self, app: &str, line: &str) {
         assert!(self.try_log(app, line), "the mock has no app {app:?}");
     }
 
-    /// [`log`](Self::log), or false if there is no such app.
+    /// Like [`log`](Self::log), but returns false if the app does not exist.
     #[track_caller]
     pub(crate) fn try_log(&self, app: &str, line: &str) -> bool {
         self.hub.with(|inner| inner.engine.write_log(app, line))
     }
 
-    /// Ends every open stream with an error frame, as a controller that shuts down does.
+    /// Ends every open stream with an error frame, as a controller does when it shuts down.
     #[track_caller]
     pub fn end_streams(&self) {
         self.hub.with(|inner| inner.engine.end_streams("controller: shutting down"));
     }
 
-    /// Makes an access token of the fork valid, and returns its text. Releases before the fork
-    /// refuse every token.
+    /// Issues an access token of the fork, and returns its text. Releases before the fork refuse every token.
     #[track_caller]
     pub fn issue_token(&self, token: Token) -> String {
         self.hub.with(|inner| inner.engine.issue_token(token))
     }
 
-    /// Lets the authority issue, or renew, the managed certificate of this name: a new one, which
-    /// the routes with the name present at once.
+    /// Issues or renews the managed certificate of this name. The routes with the name present it at once.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -74,28 +72,28 @@ impl MockController {
         self.hub.with(|inner| inner.engine.answer_order(name, verdict))
     }
 
-    /// Lets the authority refuse the managed certificate of this name. Returns `None` when nobody
-    /// has asked for it.
+    /// Fails the managed certificate of this name, as an ACME server does. Returns `None` if the name was not
+    /// requested.
     #[track_caller]
     pub fn refuse_certificate(&self, name: &str, why: &str) -> Option<()> {
         let verdict = Verdict::Refused(why.to_owned());
         self.hub.with(|inner| inner.engine.answer_order(name, verdict))
     }
 
-    /// Makes a host, such as `host2`, answer the controller or not.
+    /// Sets whether a host, such as `host2`, answers the controller.
     #[track_caller]
     pub fn set_host_reachable(&self, host: &str, reachable: bool) {
         self.hub.with(|inner| inner.engine.set_host_reachable(host, reachable));
     }
 
-    /// Makes the controller answer every request with 503 `service_unavailable`, as it does while
-    /// it shuts down.
+    /// Sets whether the controller answers every request with 503 `service_unavailable`, as it does while it shuts
+    /// down.
     #[track_caller]
     pub fn set_shutting_down(&self, on: bool) {
         self.hub.with(|inner| inner.engine.set_shutting_down(on));
     }
 
-    /// Makes the status app report a service, such as `postgres`, as healthy or not.
+    /// Sets whether the status app reports a service, such as `postgres`, as healthy.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {

@@ -1,4 +1,4 @@
-//! A mock, as a test uses it.
+//! A running mock.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 mod clients;
@@ -23,8 +23,8 @@ use crate::state::State;
 
 /// A running mock of a Flynn cluster's controller, router and status app.
 ///
-/// It serves on a background thread of the process, so a test may block. Dropping it ends it and
-/// closes its sockets.
+/// It serves on a background thread of the process, so a test may block. Dropping it stops the mock and closes its
+/// sockets.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -33,7 +33,7 @@ use crate::state::State;
 /// let mock = MockController::builder().bootstrapped("example.com").tls().start().await;
 /// assert!(mock.url().starts_with("https://controller.example.com:"));
 ///
-/// // The first two lists of apps fail, as they may on a busy cluster.
+/// // The first two lists of apps fail, as on a busy cluster.
 /// mock.fail_next(Op::AppList, Fault::status(503).retry(true)).times(2);
 /// # });
 /// # Ok::<(), std::io::Error>(())
@@ -51,7 +51,7 @@ pub struct MockController {
 }
 
 impl MockController {
-    /// Sets up a mock.
+    /// Returns a builder for a mock.
     pub fn builder() -> Builder {
         Builder::new()
     }
@@ -83,8 +83,8 @@ impl MockController {
         })
     }
 
-    /// The controller's URL: `https://controller.DOMAIN:PORT` with TLS (the name resolves only
-    /// through [`addr`](Self::addr)), else `http://127.0.0.1:PORT`.
+    /// Returns the controller's URL: `https://controller.DOMAIN:PORT` with TLS (connect the name to
+    /// [`addr`](Self::addr)), otherwise `http://127.0.0.1:PORT`.
     #[track_caller]
     pub fn url(&self) -> String {
         if self.tls {
@@ -94,23 +94,23 @@ impl MockController {
         }
     }
 
-    /// Where it listens; every host of the cluster is served here, with TLS and without.
+    /// Returns the address that it listens on. It serves every host of the cluster there, with and without TLS.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// The cluster's present domain: a migration changes it.
+    /// Returns the cluster's current domain, which a migration changes.
     #[track_caller]
     pub fn domain(&self) -> String {
         self.hub.with(|inner| inner.engine.domain())
     }
 
-    /// The key that the cluster was bootstrapped with.
+    /// Returns the key that the cluster was bootstrapped with.
     pub fn key(&self) -> &str {
         &self.key
     }
 
-    /// The key that the controller takes now.
+    /// Returns the key that the controller currently accepts.
     #[cfg(feature = "controller")]
     pub(crate) fn current_key(&self) -> String {
         let keys = self.hub.with(|inner| inner.engine.keys());
@@ -221,7 +221,7 @@ impl MockController {
     }
 
     /// Waits until the mock has recorded `n` requests of an operation since the start or since
-    /// [`clear_requests`](Self::clear_requests). Put a time limit on it.
+    /// [`clear_requests`](Self::clear_requests). There is no timeout, so set one.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -240,7 +240,7 @@ impl MockController {
     }
 
     /// Closes the port and all connections, and keeps the state. Clients cannot connect until
-    /// [`restart`](Self::restart). The cluster moves on.
+    /// [`restart`](Self::restart). Background work continues.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -260,10 +260,10 @@ impl MockController {
         self.serving.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// Opens the port again after [`shut_down`](Self::shut_down).
+    /// Reopens the port after [`shut_down`](Self::shut_down).
     ///
     /// # Panics
-    /// If another program has taken the port.
+    /// Panics if another program has taken the port.
     #[track_caller]
     pub fn restart(&self) {
         if let Err(why) = self.try_restart() {
@@ -279,7 +279,7 @@ impl MockController {
         Ok(())
     }
 
-    /// Waits until every open stream has handed on all there is to send at this moment.
+    /// Waits until every open stream has sent everything that is available now.
     pub async fn settled(&self) {
         self.hub.settled().await;
     }

@@ -14,13 +14,13 @@ impl MockController {
         self.hub.with(|inner| inner.clock.now())
     }
 
-    /// Moves the clock forward, through everything that falls due on the way.
+    /// Moves the clock forward, and runs everything that becomes due on the way.
     #[track_caller]
     pub fn advance(&self, by: Duration) {
         self.advance_to(self.hub.due_in(by.try_into().unwrap_or(jiff::SignedDuration::MAX)));
     }
 
-    /// Moves the clock to `time` (never back), through everything that falls due on the way.
+    /// Moves the clock to `time` (never back), and runs everything that becomes due on the way.
     #[track_caller]
     pub fn advance_to(&self, time: Timestamp) {
         self.hub.drive(|inner| {
@@ -36,7 +36,7 @@ impl MockController {
         let mut stepped = None;
         self.hub.drive(|inner| {
             inner.engine.advance(inner.clock.now());
-            // What a program answers to the step is carried out without another step.
+            // The output of a program in this step is processed without another step.
             if stepped.is_none() && !inner.engine.callbacks.hold() {
                 stepped = Some(inner.engine.step());
             }
@@ -45,8 +45,8 @@ impl MockController {
         })
     }
 
-    /// Runs everything that is under way to its end: at most an hour of the mock's clock, and jobs
-    /// that crash are not restarted for ever.
+    /// Runs all background work to completion, for at most an hour of the mock's clock. Does not restart crashing jobs
+    /// forever.
     #[track_caller]
     pub fn run_to_end(&self) {
         self.hub.drive(|inner| {
@@ -56,7 +56,7 @@ impl MockController {
         });
     }
 
-    /// Sets when the life of the cluster moves on. Steps that are already planned keep their times.
+    /// Sets when background work proceeds. Steps that are already planned keep their times.
     #[track_caller]
     pub fn set_pace(&self, pace: Pace) {
         self.hub.with(|inner| inner.engine.set_pace(pace));

@@ -1,10 +1,10 @@
-//! Accounts: what their suspension does to their apps.
+//! The suspension of accounts.
 
 use crate::life::{Engine, formation_request};
 use crate::store::Formation;
 
 impl Engine {
-    /// Suspends an account, whose apps are then scaled to zero, or lifts the suspension.
+    /// Suspends an account and scales its apps to zero, or lifts the suspension.
     pub(crate) fn set_suspended(&mut self, account: &str, suspended: bool) {
         if !suspended {
             self.tables.suspended.remove(account);
@@ -21,7 +21,7 @@ impl Engine {
         for formation in running {
             if let Ok(release) = self.tables.release(&formation.release).cloned() {
                 let request = formation_request(&formation.app, &release, None, None);
-                // The server goes on with the next app, too, where one cannot be scaled.
+                // If an app cannot be scaled, the server continues with the next one.
                 let _ = self.add_scale_request(request, false);
             }
         }

@@ -1,4 +1,4 @@
-//! Managed certificates: linking them to routes, and the authority that issues them.
+//! Managed certificates: links to routes, and the authority that issues them.
 
 use serde_json::{Value, json as value};
 
@@ -9,20 +9,20 @@ use crate::wire::Fail;
 const NOT_ENABLED: &str = "ACME/Let's Encrypt is not enabled. \
                            Run 'flynn-host acme configure' and 'flynn-host acme enable' first.";
 
-/// The longest name that the database takes.
+/// The longest name that the database accepts.
 const LONGEST_NAME: usize = 255;
 
-/// What the authority answers to an order.
+/// The authority's answer to an order.
 #[derive(Clone, Debug)]
 pub(crate) enum Verdict {
     /// A certificate with its key, both in PEM.
     Issued { cert: String, key: String },
-    /// Why there is none.
+    /// The reason of a refusal.
     Refused(String),
 }
 
 impl Engine {
-    /// The name that a route's certificate is managed under, where the server knows such routes.
+    /// Returns the name of a route's managed certificate, if the server supports them.
     pub(crate) fn managed_name(&self, route: &Route) -> Result<Option<String>, Fail> {
         let name = route.managed_certificate_domain.clone().filter(|name| !name.is_empty());
         let Some(name) = name.filter(|_| self.dialect.managed_certificates) else {
@@ -37,8 +37,7 @@ impl Engine {
         Ok((route.kind == "http" || self.dialect.users).then_some(name))
     }
 
-    /// Links a route to the certificate of a name: the one that it has already, the one of that
-    /// name, or a new order.
+    /// Links a route to the certificate of a name: its current one, an existing one of that name, or a new order.
     pub(crate) fn link_managed(&mut self, at: Time, route: &mut Route, name: &str) {
         let known = &mut self.tables.managed_certificates;
         let own = known.iter().position(|row| row.route_id == route.id);
@@ -76,7 +75,7 @@ impl Engine {
         route.certificate = stored;
     }
 
-    /// Stores what a worker says of a managed certificate, and gives its route the certificate.
+    /// Stores a worker's report on a managed certificate, and installs the certificate on its route.
     pub(crate) fn update_managed(
         &mut self,
         sent: ManagedCertificate,
@@ -111,7 +110,7 @@ impl Engine {
         Ok(sent)
     }
 
-    /// The id under which routes find a managed certificate.
+    /// Stores a managed certificate and returns the id that routes refer to.
     fn store_managed(&mut self, at: Time, managed: &ManagedCertificate) -> String {
         let known = self.tables.certificates.iter().find(|row| row.cert == managed.cert);
         if let Some(known) = known {
@@ -129,7 +128,7 @@ impl Engine {
         id
     }
 
-    /// The authority answers the order for a name; `None` when there is no order.
+    /// Answers the order for a name as the authority. Returns `None` if there is no order.
     pub(crate) fn answer_order(&mut self, name: &str, verdict: Verdict) -> Option<()> {
         let mut rows = self.tables.managed_certificates.iter();
         let row = rows.find(|row| row.domain == name)?.clone();
@@ -151,7 +150,7 @@ impl Engine {
     }
 }
 
-/// An error as the authority words it.
+/// Returns an error in the authority's words.
 fn refusal(why: &str) -> Value {
     value!({ "type": "urn:ietf:params:acme:error:unauthorized", "detail": why })
 }

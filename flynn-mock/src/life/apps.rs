@@ -1,4 +1,4 @@
-//! Apps: what is filled in, stored and told by events.
+//! Creates apps and sets their releases.
 
 use serde_json::Map;
 
@@ -7,11 +7,11 @@ use crate::life::Engine;
 use crate::store::{App, Time, app_name_for, stored_uuid};
 use crate::wire::{self, Fail};
 
-/// How long a deployment may take, in seconds, unless the app says otherwise.
+/// The default timeout of a deployment in seconds.
 const DEFAULT_DEPLOY_TIMEOUT: i32 = 120;
 
 impl Engine {
-    /// Adds an app with everything that is filled in, and its default route.
+    /// Adds an app with the server's defaults and its default route.
     pub(crate) fn add_app(&mut self, mut app: App) -> Result<App, Fail> {
         if app.name.is_empty() {
             app.name = app_name_for(&mut self.ids);
@@ -37,7 +37,7 @@ impl Engine {
         wire::known_strategy(&ServerAge::V2021.dialect().schemas, &app.strategy)?;
         let at = self.time();
         (app.created_at, app.updated_at) = (Some(at), Some(at));
-        // A release in the body is echoed, not stored; so is another spelling of the id.
+        // A release in the body is echoed but not stored, as is another spelling of the id.
         let stored = App { id: id.clone(), release: String::new(), ..app.clone() };
         self.tables.apps.push(stored);
         self.event(at, &id, "app", &app.id, &app);
@@ -45,13 +45,13 @@ impl Engine {
         Ok(app)
     }
 
-    /// Makes a release the app's.
+    /// Sets the release of an app.
     pub(crate) fn set_release(&mut self, app: &str, release: &str) -> Result<(), Fail> {
         let at = self.time();
         self.set_release_at(at, app, release)
     }
 
-    /// Makes a release the app's within a transaction that began before.
+    /// Sets the release of an app within a transaction that has already started.
     pub(crate) fn set_release_at(
         &mut self,
         at: Time,

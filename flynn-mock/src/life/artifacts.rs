@@ -1,11 +1,11 @@
-//! Artifacts: storing them once per type and address.
+//! Artifacts, which are stored once per type and address.
 
 use crate::life::Engine;
 use crate::store::{Artifact, is_uuid};
 use crate::wire::Fail;
 
 impl Engine {
-    /// Adds an artifact, or finds the one of the same type and address.
+    /// Adds an artifact, or returns the existing one of the same type and address.
     pub(crate) fn add_artifact(&mut self, mut artifact: Artifact) -> Result<Artifact, Fail> {
         if artifact.id.is_empty() {
             artifact.id = self.ids.uuid();

@@ -1,4 +1,4 @@
-//! Backups: the jobs that dump the databases, and the tar they end up in.
+//! Backups: the jobs that dump the databases, and the tar.
 
 use bytes::Bytes;
 use serde_json::{Map, Value, json as value};
@@ -9,10 +9,10 @@ use crate::life::{Command, Engine};
 use crate::store::{BackupStatus, Job, Strings, Time, hex};
 use crate::wire::{Fail, to_pretty_json};
 
-/// The apps whose formations a backup holds.
+/// The apps whose formations a backup contains.
 const APPS: [&str; 6] = ["controller", "discoverd", "flannel", "mariadb", "mongodb", "postgres"];
 
-/// A database that is dumped by a job of its app.
+/// A database, which a job of its app dumps.
 struct Dump {
     app: &'static str,
     member: &'static str,
@@ -21,7 +21,7 @@ struct Dump {
     script: fn(&Strings) -> String,
 }
 
-/// One of the databases of a backup; all but Postgres are left out while nothing runs.
+/// The databases of a backup. All except Postgres are left out if they do not run.
 const DUMPS: [Dump; 3] = [
     Dump {
         app: "postgres",
@@ -74,13 +74,13 @@ impl Archive {
         header.set_mode(0o644);
         header.set_mtime(self.seconds);
         header.set_size(u64::try_from(content.len()).unwrap_or(0));
-        // A vector takes every byte.
+        // Writing to a vector cannot fail.
         let _ = self.tar.append_data(&mut header, format!("{}/{member}", self.folder), content);
     }
 }
 
 impl Engine {
-    /// The tar of a backup that has ended, well or not.
+    /// Returns the tar of a backup that has ended, successfully or not.
     pub(crate) fn written_backup(&self, id: &str) -> Option<Bytes> {
         let row = self.tables.backups.iter().find(|row| row.id == id)?;
         let (tar, _) = row.outcome.as_ref().filter(|_| row.completed_at.is_some())?;
@@ -108,7 +108,7 @@ impl Engine {
         self.event(at, "", "cluster_backup", id, &backup);
     }
 
-    /// The jobs that dump databases: what is dumped, the app with its release, the command.
+    /// Returns the jobs that dump databases: the database, the app with its release, and the command.
     fn dumps(&self) -> Vec<(&'static Dump, (String, String), Command)> {
         let mut dumps = Vec::new();
         for dump in &DUMPS {
@@ -135,7 +135,7 @@ impl Engine {
         dumps
     }
 
-    /// What the jobs that dump databases write; asked for before a backup begins.
+    /// Returns the output of the jobs that dump databases, which is requested before a backup starts.
     pub(crate) fn ask_for_dumps(&mut self) -> Result<Vec<Given>, Fail> {
         if self.options.backup_error.is_some() {
             return Ok(Vec::new());
@@ -147,7 +147,7 @@ impl Engine {
         self.dumps().into_iter().map(|(.., command)| ask(self, command)).collect()
     }
 
-    /// The tar of a backup, as far as it gets.
+    /// Returns the tar of a backup, as far as it succeeds.
     pub(crate) fn archive(
         &mut self,
         folder: &str,
@@ -178,7 +178,7 @@ impl Engine {
         Ok(())
     }
 
-    /// The document that a restore starts from.
+    /// Returns the document from which a restore starts.
     fn formations_for_backup(&self) -> Result<Map<String, Value>, String> {
         let mut documents = Map::new();
         for name in APPS {
@@ -201,7 +201,7 @@ impl Engine {
                 }
             }
             if self.dialect.layered_images {
-                // Clusters of old expect one.
+                // Old clusters expect this file.
                 document.insert("artifact".to_owned(), value!({ "type": "docker" }));
             }
             documents.insert(name.to_owned(), document.into());
@@ -209,7 +209,7 @@ impl Engine {
         Ok(documents)
     }
 
-    /// What the job that dumps a database writes.
+    /// Returns the output of the job that dumps a database.
     fn dump(
         &mut self,
         dump: &Dump,

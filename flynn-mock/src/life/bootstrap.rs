@@ -1,9 +1,8 @@
-//! A bootstrapped cluster: what a real bootstrap of each age leaves behind.
+//! A bootstrapped cluster, with the objects that a real bootstrap of each release creates.
 //!
-//! The manifests beside this file list, in the order in which a bootstrap makes them, the system
-//! apps with their artifacts, releases, formations, routes, providers and resources, as real
-//! clusters showed them, and how the first jobs came up, of which several are always under way.
-//! `{{..}}` stands for what differs from cluster to cluster.
+//! The manifests next to this file list the system apps with their artifacts, releases, formations, routes, providers
+//! and resources, in the order of a bootstrap and as recorded from real clusters. They also describe how the first jobs
+//! start, several at a time. `{{..}}` is a placeholder for a value that differs between clusters.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +22,7 @@ enum Entry {
     App(App),
     Artifact(Artifact),
     Release(Box<Release>),
-    /// Makes a release the app's.
+    /// Sets the release of an app.
     Current {
         app: String,
         release: String,
@@ -36,14 +35,14 @@ enum Entry {
         processes: Counts,
     },
     Route(Box<Route>),
-    /// A job of a formation is to run on a host.
+    /// A job of a formation is pending.
     Pending(Pending),
-    /// Its host has been told.
+    /// A host starts it.
     Starting {
         job: String,
         host: String,
     },
-    /// It writes its first lines.
+    /// It writes its first log lines.
     Logged {
         job: String,
     },
@@ -62,10 +61,10 @@ struct Pending {
     host: String,
 }
 
-/// How long before the first request the bootstrap began.
+/// The time between the start of the bootstrap and the first request.
 const BEFORE: SignedDuration = SignedDuration::from_millis(1400);
 
-/// The time from one of its entries to the next.
+/// The time between two of its entries.
 const BETWEEN: SignedDuration = SignedDuration::from_millis(5);
 
 impl Engine {
@@ -76,13 +75,13 @@ impl Engine {
         let made = self.issue_certificate(&domain);
         let key = self.options.key.clone().unwrap_or_else(|| self.ids.hex(32));
         let text = self.fill_in(manifest, &domain, &key, &made);
-        // The manifests are part of the crate and tested to parse.
+        // The manifests are part of the crate, and a test parses them.
         let entries: Vec<Entry> = serde_json::from_str(&text).unwrap_or_default();
         self.now = self.options.start.checked_sub(BEFORE).unwrap_or(self.options.start);
         let pace = std::mem::replace(&mut self.options.pace, Pace::Timed);
         let delays = std::mem::take(&mut self.options.delays);
         for entry in entries {
-            // Nothing in a manifest contradicts what is there already.
+            // The entries of a manifest never conflict.
             let _ = self.make(entry);
             self.now = self.now.checked_add(BETWEEN).unwrap_or(self.now);
         }
@@ -94,7 +93,7 @@ impl Engine {
         if self.dialect.auth_route {
             self.add_auth_route();
         }
-        // Finds nothing to do, unless the options name other hosts than those of the manifest.
+        // Has no effect, unless the options name other hosts than the manifest.
         while self.step() {}
         (self.options.pace, self.options.delays) = (pace, delays);
         self.now = self.options.start;
@@ -110,11 +109,11 @@ impl Engine {
             id: String::new(),
             ..first
         };
-        // There is no other route of that name yet.
+        // The name has no route yet.
         let _ = self.add_route(copy, false);
     }
 
-    /// Replaces what stands in double braces.
+    /// Replaces the placeholders in double braces.
     fn fill_in(
         &mut self,
         manifest: &str,
@@ -145,7 +144,7 @@ impl Engine {
         text + rest
     }
 
-    /// A value for `id ..`, `hex DIGITS ..`, `base64 ..`.
+    /// Returns a generated value for `id ..`, `hex DIGITS ..` and `base64 ..`.
     fn made_up(&mut self, name: &str) -> String {
         let mut words = name.split(' ');
         match (words.next(), words.next()) {

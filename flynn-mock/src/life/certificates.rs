@@ -1,10 +1,10 @@
-//! Certificates of routes, and the one that the router presents.
+//! The certificates of routes, and the certificate that the router presents.
 
 use crate::life::Engine;
 use crate::store::{Certificate, Release, Route};
 use crate::wire::{Fail, key_pair};
 
-/// The certificate that a route came with, if any, as the server stores it.
+/// Returns the certificate in the body of a route, if any, as the server stores it.
 pub(crate) fn given_certificate(route: &Route) -> Option<Certificate> {
     let legacy = !route.tls_cert.is_empty() || !route.tls_key.is_empty();
     let given = if legacy {
@@ -23,8 +23,8 @@ pub(crate) fn given_certificate(route: &Route) -> Option<Certificate> {
 }
 
 impl Engine {
-    /// Stores the certificate that a route came with, if any, and notes it on the route. `checked`
-    /// is off for certificates that the cluster made itself.
+    /// Stores the certificate in the body of a route, if any, and links it to the route. `checked` is false for
+    /// certificates that the cluster generated itself.
     pub(crate) fn add_route_certificate(
         &mut self,
         route: &mut Route,
@@ -48,19 +48,19 @@ impl Engine {
             new
         };
         route.certificate_id = Some(stored.id.clone());
-        // The reply shows what was sent, under the id of what is stored.
+        // The reply contains the sent certificate with the id of the stored one.
         route.certificate = Some(stored);
         Ok(())
     }
 
-    /// The certificate of a route, as the database has it.
+    /// Returns the stored certificate of a route.
     pub(crate) fn certificate_of(&self, route: &Route) -> Option<&Certificate> {
         let id = route.certificate_id.as_ref()?;
         self.tables.certificates.iter().find(|c| c.id == *id)
     }
 
-    /// The certificate and key that the router presents for this server name: the route's own,
-    /// else its default. `None` when no route has the name.
+    /// Returns the certificate and key that the router presents for this server name: the route's own, otherwise the
+    /// default. `None` if no route has the name.
     pub(crate) fn presented(&self, server_name: &str) -> Option<(String, String)> {
         let route = self.tables.route_for(server_name, "/")?;
         let own = route.live_certificate.as_ref();
@@ -68,8 +68,8 @@ impl Engine {
         own.map(|c| (c.cert.clone(), c.key.clone())).or_else(|| self.default_certificate())
     }
 
-    /// Why a router of this release does not come up: its own certificate cannot be loaded. Nobody
-    /// judges the placeholders of an engine that makes no certificates.
+    /// Returns why a router of this release does not start: it cannot load its own certificate. Placeholder
+    /// certificates of an engine without a generator are not checked.
     pub(crate) fn router_fault(&self, release: &Release, process: &str) -> Option<String> {
         let own = release.processes.get(process);
         let env = |name| own.and_then(|own| own.env.get(name)).or_else(|| release.env.get(name));
@@ -79,7 +79,7 @@ impl Engine {
         key_pair::check(self.dialect.ed25519, cert, key).err()
     }
 
-    /// What the router presents where a route has no certificate: its own env.
+    /// Returns the router's default certificate from its env.
     fn default_certificate(&self) -> Option<(String, String)> {
         let env = |name| self.tables.env("router", "app", name).map(str::to_owned);
         Some((env("TLSCERT")?, env("TLSKEY")?))

@@ -1,4 +1,4 @@
-//! The worker's deletions: apps, old releases, files.
+//! The worker's deletions of apps, old releases and files.
 
 use jiff::SignedDuration;
 use serde_json::{Value, json as value};
@@ -7,7 +7,7 @@ use crate::life::{Engine, deletion};
 use crate::store::Route;
 use crate::wire::Fail;
 
-/// How long the jobs of an app live on that was deleted while it was deployed.
+/// The time that jobs keep running if their app is deleted during a deployment.
 const ORPHANED: SignedDuration = SignedDuration::from_secs(40);
 
 impl Engine {
@@ -138,7 +138,7 @@ impl Engine {
         if old.is_empty() {
             return Ok(None);
         }
-        // The next collection tries again what cannot be deleted now.
+        // The next collection retries failed deletions.
         old.retain(|release| self.remove_release(id, release, None).is_ok());
         Ok(Some(old))
     }
@@ -151,7 +151,7 @@ impl Engine {
     }
 }
 
-/// What an app's deletion has deleted so far.
+/// The objects that an app's deletion has deleted so far.
 #[derive(Default)]
 struct Deleted {
     routes: Vec<Value>,
@@ -159,7 +159,7 @@ struct Deleted {
     releases: Vec<Value>,
 }
 
-/// Go writes a list that was never appended to as `null`.
+/// Returns `null` for an empty list, as Go writes a list without appended items.
 fn null_if_empty(list: Vec<Value>) -> Value {
     if list.is_empty() { Value::Null } else { list.into() }
 }

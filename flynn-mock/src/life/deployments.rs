@@ -1,4 +1,4 @@
-//! Deployments: how one starts. `rollout` carries it out.
+//! Starts deployments. `rollout` carries them out.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ fn in_progress() -> Fail {
 }
 
 impl Engine {
-    /// Starts a deployment; finishes it at once when nothing runs.
+    /// Starts a deployment. Finishes it at once if nothing runs.
     pub(crate) fn deploy(&mut self, app: &str, release: &str) -> Result<Deployment, Fail> {
         let app = self.tables.app(app)?.clone();
         let formation = match self.tables.formation(&app.id, &app.release) {
@@ -24,7 +24,7 @@ impl Engine {
         let old = self.tables.app_release(&app).map(|r| r.id.clone()).unwrap_or_default();
         let busy =
             self.tables.deployments.iter().any(|d| d.app == app.id && d.finished_at.is_none());
-        // In 2021 all of it is one transaction; in 2016 the app has its release by then.
+        // In 2021, everything is one transaction. In 2016, the app already has its release.
         let queued = busy && self.dialect.queues_deployments;
         if busy && !queued && (!self.dialect.events_apart || !idle) {
             return Err(in_progress());
@@ -62,7 +62,7 @@ impl Engine {
         let mut row = deployment.clone();
         row.finished_at = row.finished_at.map(|at| Time::new(at.timestamp()));
         self.tables.deployments.push(row);
-        // In 2016 the pending event has a transaction of its own.
+        // In 2016, the pending event has its own transaction.
         let at = if newer || idle { at } else { self.time() };
         self.deployment_event(at, &deployment, deployment.status, None);
         if !idle && !queued {
@@ -71,7 +71,7 @@ impl Engine {
         Ok(deployment)
     }
 
-    /// Starts the first of an app's queued deployments, now that no other is under way.
+    /// Starts the first of an app's queued deployments, if no other one is running.
     pub(crate) fn start_queued(&mut self, app: &str) {
         let unfinished = |d: &&Deployment| d.app == app && d.finished_at.is_none();
         let mut waiting = self.tables.deployments.iter().filter(unfinished);

@@ -1,4 +1,4 @@
-//! The domain migration.
+//! Domain migrations.
 
 use serde_json::json as value;
 
@@ -15,19 +15,19 @@ impl From<ClusterCertificate> for TlsCert {
     }
 }
 
-/// A migration under way.
+/// A running migration.
 #[derive(Clone, Debug)]
 pub(crate) struct Migration {
     id: String,
     failures: u32,
-    /// The apps that are still to be redeployed, in order.
+    /// The remaining apps to redeploy, in order.
     apps: Vec<&'static str>,
-    /// The deployment that is waited for, and whether it is the migration's own.
+    /// The deployment that it waits for, and whether it is the migration's own.
     waiting: Option<(String, bool)>,
 }
 
 impl Engine {
-    /// The domain of the controller's release.
+    /// Returns the domain of the controller's release.
     pub(crate) fn route_domain(&self) -> String {
         self.tables.env("controller", "web", "DEFAULT_ROUTE_DOMAIN").unwrap_or_default().to_owned()
     }
@@ -45,7 +45,7 @@ impl Engine {
         self.event(at, "", "domain_migration", &migration.id, &data);
     }
 
-    /// The worker takes up a migration, for the first time or again.
+    /// Starts a migration in the worker, for the first time or again.
     pub(crate) fn start_migration(&mut self, id: &str, failures: u32) {
         let domain = match self.tables.migrations.iter().find(|m| m.id == id) {
             Some(row) if row.finished_at.is_none() => row.domain.clone(),
@@ -64,7 +64,7 @@ impl Engine {
         self.drive_migrations();
     }
 
-    /// New certificates for a domain, or placeholders that no TLS stack accepts.
+    /// Generates certificates for a domain, or placeholders that no TLS stack accepts.
     pub(crate) fn issue_certificate(&mut self, domain: &str) -> ClusterCertificate {
         if let Some(certifier) = &self.options.certifier {
             return certifier.issue(domain);
@@ -81,7 +81,7 @@ impl Engine {
         }
     }
 
-    /// Moves migrations on as far as they go.
+    /// Advances migrations as far as possible.
     pub(crate) fn drive_migrations(&mut self) {
         let mut under_way = std::mem::take(&mut self.migrations);
         under_way.retain_mut(|migration| match self.drive_migration(migration) {
@@ -94,7 +94,7 @@ impl Engine {
         self.migrations.append(&mut under_way);
     }
 
-    /// Moves one migration on; `true` when it is finished.
+    /// Advances one migration. Returns `true` if it has finished.
     fn drive_migration(&mut self, migration: &mut Migration) -> Result<bool, String> {
         loop {
             if let Some((deployment, own)) = &migration.waiting {
@@ -121,14 +121,14 @@ impl Engine {
         Ok(true)
     }
 
-    /// What the last event of a failed deployment says.
+    /// Returns the error in the last event of a failed deployment.
     fn deployment_error(&self, deployment: &str) -> String {
         let failed = self.events.after(0).iter().rev().find(|event| event.object_id == deployment);
         let error = failed.and_then(|event| event.data.get("error")?.as_str());
         error.unwrap_or("deployment failed").to_owned()
     }
 
-    /// Redeploys one app with its new env; what is then to be waited for.
+    /// Redeploys an app with its new env. Returns the deployment to wait for.
     fn migrate_app(&mut self, id: &str, name: &str) -> Result<Option<(String, bool)>, String> {
         let not_found = |_: Absent| "controller: resource not found".to_owned();
         let app = self.tables.app(name).map_err(not_found)?.clone();
@@ -155,7 +155,7 @@ impl Engine {
         let new: Strings = pairs.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
         let has = |name: &str| release.env.get(name).map_or("", String::as_str);
         let migrated = if self.dialect.migrates_by_new_values {
-            // Any one new value that is there already counts as migrated.
+            // If any new value is already set, the app counts as migrated.
             new.iter().any(|(name, value)| has(name) == value)
         } else if name == "router" {
             has("TLSCERT") != old_cert
@@ -181,8 +181,8 @@ impl Engine {
         Ok(Some((deployment.id, true)))
     }
 
-    /// Gives every route of the old domain a sibling in the new one, with the losses of the real
-    /// worker: path, leader and keep-alive flags.
+    /// Copies every route of the old domain to the new one. Like the real worker, it loses the path, leader and
+    /// keep-alive flags.
     fn copy_routes(&mut self, id: &str) {
         let Some(row) = self.tables.migrations.iter().find(|m| m.id == id).cloned() else { return };
         let old_cert = row.old_tls_cert.unwrap_or_default();
@@ -225,18 +225,18 @@ impl Engine {
                     domain: format!("{prefix}{}", row.domain),
                     sticky: route.sticky,
                     service: route.service.clone(),
-                    // 2016 loses this one too.
+                    // 2016 also loses this one.
                     drain_backends: route.drain_backends && self.dialect.migrates_by_new_values,
                     certificate,
                     ..Route::default()
                 };
-                // A duplicate is as good as a new one.
+                // A duplicate counts as success.
                 let _ = self.add_route(copy, false);
             }
         }
     }
 
-    /// Finishing one migration marks all of them finished.
+    /// Finishes a migration, which marks all migrations as finished.
     fn finish_migrations(&mut self, id: &str) {
         let at = self.time();
         for row in &mut self.tables.migrations {
@@ -248,7 +248,7 @@ impl Engine {
         }
     }
 
-    /// Reports the failure; the worker tries again, ever later.
+    /// Reports the failure. The worker retries with increasing delays.
     fn fail_migration(&mut self, migration: &Migration, error: &str) {
         let at = self.time();
         if let Some(row) = self.tables.migrations.iter().find(|m| m.id == migration.id).cloned() {

@@ -1,4 +1,4 @@
-//! The cluster: its tables, its clock and what is under way.
+//! The cluster: its tables, its clock and its background work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,13 +15,13 @@ use crate::life::work::Queue;
 use crate::life::{Options, Output, Pace, Token, TokenList};
 use crate::store::{EventLog, Health, Ids, Line, Tables, Time};
 
-/// A mocked cluster. Its `Debug` shows nothing of what it holds.
+/// A mocked cluster. Its `Debug` does not show the content.
 pub(crate) struct Engine {
     pub(crate) options: Options,
-    /// What differs from other releases.
+    /// The differences from other releases.
     pub(crate) dialect: &'static Dialect,
     pub(crate) now: Timestamp,
-    /// The latest time that the database has given out.
+    /// The latest time of the database.
     pub(crate) last: Time,
     pub(crate) version: u64,
     pub(crate) ids: Ids,
@@ -32,7 +32,7 @@ pub(crate) struct Engine {
     pub(crate) migrations: Vec<Migration>,
     pub(crate) programs: BTreeMap<String, Running>,
     pub(crate) callbacks: Callbacks,
-    /// What the present request needs from outside, what it was given, and how much of that it has used.
+    /// The external question of the current request, and its answers so far.
     pub(crate) question: Option<Question>,
     pub(crate) given: Vec<Given>,
     pub(crate) asked: usize,
@@ -40,7 +40,7 @@ pub(crate) struct Engine {
     pub(crate) quiet_jobs: BTreeSet<String>,
     pub(crate) log: Vec<Line>,
     pub(crate) last_line: Timestamp,
-    /// How often all streams were ended, and what they were told last.
+    /// The number of times that all streams were ended, with the last message.
     pub(crate) generation: u64,
     pub(crate) farewell: String,
     /// Services that do not report the usual health.
@@ -50,7 +50,7 @@ pub(crate) struct Engine {
     /// Hosts that do not answer.
     pub(crate) unreachable: BTreeSet<String>,
     pub(crate) races: RaceState,
-    /// When the first of the open streams wants to be polled although nothing has changed.
+    /// The earliest time at which an open stream must be polled even if nothing has changed.
     pub(crate) next_wake: Option<Timestamp>,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// A freshly bootstrapped cluster.
+    /// Creates a newly bootstrapped cluster.
     pub(crate) fn new(options: Options) -> Self {
         let mut engine = Self {
             dialect: options.age.dialect(),
@@ -100,21 +100,20 @@ impl Engine {
         engine
     }
 
-    /// At the pace [`Pace::AtOnce`] everything that was set off is done at once.
+    /// Runs all background work if the pace is [`Pace::AtOnce`].
     pub(crate) fn settle_at_once(&mut self) {
         if self.options.pace == Pace::AtOnce {
             self.run_due(self.now);
         }
     }
 
-    /// The time of the database: each transaction begins later than every one before.
+    /// Returns the time of the database: each transaction begins later than every one before.
     pub(crate) fn time(&mut self) -> Time {
         self.last = Time::new(self.now).max(self.last.next());
         self.last
     }
 
-    /// Moves the clock to `now` (never back) and, unless the pace is [`Pace::ByHand`], runs what
-    /// is due by then.
+    /// Moves the clock to `now` (never back). Unless the pace is [`Pace::ByHand`], runs all steps that are due by then.
     pub(crate) fn advance(&mut self, now: Timestamp) {
         if self.options.pace != Pace::ByHand {
             self.run_due(now);
@@ -128,46 +127,46 @@ impl Engine {
         }
     }
 
-    /// When the next step is due; `None` when nothing is under way.
+    /// Returns the time of the next step; `None` if nothing is running.
     pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        // While a program runs, what it answers comes first.
+        // While a program runs, its output comes first.
         if self.callbacks.hold() { None } else { self.next_step_due() }
     }
 
-    /// Runs the next step, moving the clock to its time; `false` when nothing is under way.
+    /// Runs the next step and moves the clock to its time. Returns `false` if nothing is running.
     pub(crate) fn step(&mut self) -> bool {
         self.run_next(Timestamp::MAX)
     }
 
-    /// When the life of the cluster moves on.
+    /// Returns the pace of background work.
     pub(crate) fn pace(&self) -> Pace {
         self.options.pace
     }
 
-    /// Sets when the life of the cluster moves on. Steps that are already planned keep their times.
+    /// Sets the pace of background work. Steps that are already planned keep their times.
     pub(crate) fn set_pace(&mut self, pace: Pace) {
         self.options.pace = pace;
         self.version += 1;
     }
 
-    /// What the clock shows.
+    /// Returns the time of the clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
 
-    /// Grows with every change that a stream could see, and with every step that is planned.
+    /// Returns a version, which increases with every change that a stream could see and with every planned step.
     pub(crate) fn version(&self) -> u64 {
         self.version
     }
 
-    /// Ends every open stream with an error frame, as a controller does that shuts down.
+    /// Ends every open stream with an error frame, as a controller does when it shuts down.
     pub(crate) fn end_streams(&mut self, message: &str) {
         self.generation += 1;
         message.clone_into(&mut self.farewell);
         self.version += 1;
     }
 
-    /// Makes a host answer the controller or not.
+    /// Sets whether a host answers the controller.
     pub(crate) fn set_host_reachable(&mut self, host: &str, reachable: bool) {
         if reachable {
             self.unreachable.remove(host);
@@ -180,19 +179,19 @@ impl Engine {
         !self.unreachable.contains(host)
     }
 
-    /// Makes a token valid; its text.
+    /// Issues a token and returns its text.
     pub(crate) fn issue_token(&mut self, token: Token) -> String {
         let text = format!("eyJhbGciOiJFUzI1NiJ9.{}.{}", self.ids.hex(64), self.ids.hex(64));
         self.tokens.0.insert(text.clone(), token);
         text
     }
 
-    /// While it shuts down, the controller answers every request with `service_unavailable`.
+    /// Sets whether the controller is shutting down and answers every request with `service_unavailable`.
     pub(crate) fn set_shutting_down(&mut self, on: bool) {
         self.shutting_down = on;
     }
 
-    /// Makes the status app report a service, such as `postgres`, as healthy or not.
+    /// Sets whether the status app reports a service, such as `postgres`, as healthy.
     pub(crate) fn set_healthy(&mut self, service: &str, healthy: bool) {
         let version = self.services.get(service).map(|known| known.version.clone());
         let mut health = Health::new(healthy);
@@ -200,36 +199,37 @@ impl Engine {
         self.services.insert(service.to_owned(), health);
     }
 
-    /// Makes the status app report this version of a service; none of one that cannot be reached.
+    /// Makes the status app report this version of a service; `None` for a service that cannot be reached.
     pub(crate) fn set_service_version(&mut self, service: &str, version: Option<&str>) {
         let health = self.services.entry(service.to_owned()).or_insert_with(|| Health::new(true));
         health.version = version.map(str::to_owned);
     }
 
-    /// Records what an attached job wrote, for the app's log.
+    /// Records the output of an attached job in the app's log.
     pub(crate) fn job_output(&mut self, job: &str, output: &Output) {
         self.log_output(job, output);
     }
 
-    /// Records that an attached job's program has exited; when the job will be down, unless it is.
+    /// Records that an attached job's program has exited. Returns the time when the job will be down, unless it already
+    /// is.
     pub(crate) fn job_exited(&mut self, job: &str, status: i32) -> Option<Timestamp> {
         let down = self.exit_one_off(job, status);
         self.settle_at_once();
         down
     }
 
-    /// The exit status of a job that is down; `None` until it is.
+    /// Returns the exit status of a job that is down; `None` until it is.
     pub(crate) fn job_ended(&self, job: &str) -> Option<i32> {
         let job = self.tables.jobs.iter().find(|row| row.uuid == job)?;
         job.is_down().then(|| job.exit_status.unwrap_or_default())
     }
 
-    /// The controller's present keys, the first one first.
+    /// Returns the controller's current keys, the first one first.
     pub(crate) fn keys(&self) -> Vec<String> {
         self.auth_keys().map(str::to_owned).collect()
     }
 
-    /// Whether the controller takes this key.
+    /// Returns whether the controller accepts this key.
     pub(crate) fn has_key(&self, key: &str) -> bool {
         self.auth_keys().any(|known| known == key)
     }
@@ -239,13 +239,13 @@ impl Engine {
         keys.split(',')
     }
 
-    /// The cluster's present domain, `DEFAULT_ROUTE_DOMAIN` of the controller.
+    /// Returns the cluster's current domain, `DEFAULT_ROUTE_DOMAIN` of the controller.
     pub(crate) fn domain(&self) -> String {
         self.route_domain()
     }
 
-    /// The certificate and key (PEM) that the router presents for this server name; `None` when no
-    /// route has the name (the real router then sends the TLS alert `internal_error`).
+    /// Returns the certificate and key (PEM) that the router presents for this server name; `None` if no route has the
+    /// name (the real router then sends the TLS alert `internal_error`).
     pub(crate) fn certificate(&self, server_name: Option<&str>) -> Option<(String, String)> {
         self.presented(server_name?)
     }

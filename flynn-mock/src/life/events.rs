@@ -26,7 +26,7 @@ impl Engine {
         self.version += 1;
     }
 
-    /// Appends an event unless there is one with this key already.
+    /// Appends an event, unless an event with this key exists.
     pub(crate) fn event_once(
         &mut self,
         key: String,

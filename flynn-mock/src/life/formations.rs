@@ -1,4 +1,4 @@
-//! Formations and scale requests: how many of each process run.
+//! Formations and scale requests.
 
 use std::collections::VecDeque;
 
@@ -10,8 +10,7 @@ use crate::life::work::Step;
 use crate::store::{Counts, Formation, Release, ScaleRequest, ScaleState, Tags, Time};
 use crate::wire::Fail;
 
-/// The scale request that a `PUT` or `DELETE` of a formation amounts to: without processes,
-/// everything goes down.
+/// Returns the scale request for a `PUT` or `DELETE` of a formation. Without processes, all jobs stop.
 pub(crate) fn formation_request(
     app: &str,
     release: &Release,
@@ -29,7 +28,7 @@ pub(crate) fn formation_request(
 }
 
 impl Engine {
-    /// A formation with its app, release and artifacts in full.
+    /// Returns a formation with its app, release and artifacts in full.
     pub(crate) fn expanded(&self, formation: &Formation) -> Value {
         let mut doc = Map::new();
         let mut set = |name: &str, part: Value| doc.insert(name.to_owned(), part);
@@ -41,7 +40,7 @@ impl Engine {
         if let Some(release) = release {
             let mut shown = release.clone();
             if self.dialect.layered_images {
-                // Whoever made it, it is shown as the formation's app's.
+                // It is shown as a release of the formation's app, even if it belongs to another one.
                 shown.app_id.clone_from(&formation.app);
             }
             set("release", shown.stored());
@@ -73,7 +72,7 @@ impl Engine {
             set("deleted", true.into());
         }
         if let Some(request) = self.pending_scale_request(formation) {
-            // The query does not read the time of the last change, and a `null` is nothing to it.
+            // The query does not read the time of the last change, and ignores `null`.
             let request = ScaleRequest {
                 new_processes: request.new_processes.clone().filter(Option::is_some),
                 new_tags: request.new_tags.clone().filter(Option::is_some),
@@ -108,7 +107,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Marks a formation deleted. The scheduler hears of it soon, or when so much time is over.
+    /// Marks a formation deleted. The scheduler is notified soon, or after the given time.
     pub(crate) fn drop_formation(
         &mut self,
         at: Time,
@@ -159,7 +158,7 @@ impl Engine {
         Ok(formation)
     }
 
-    /// The process types that the release does not have.
+    /// Returns the process types that the release does not have.
     fn unknown_types(&self, release: &str, counts: Option<&Counts>) -> Result<Vec<String>, Fail> {
         let release = self.tables.release(release)?;
         let types = counts.into_iter().flat_map(|counts| counts.keys());
@@ -192,7 +191,7 @@ impl Engine {
         formation
     }
 
-    /// The `scale` event that every change of a formation makes.
+    /// Appends the `scale` event of a change of a formation.
     fn scale_event(
         &mut self,
         at: Time,
@@ -259,7 +258,7 @@ impl Engine {
             self.store_formation(at, &app, &release, processes, tags);
         }
         (request.created_at, request.updated_at) = (Some(at), Some(at));
-        // Later events show the tags only if they were sent.
+        // Later events contain the tags only if they were sent.
         self.tables.scale_requests.push(ScaleRequest { new_tags: sent_tags, ..request.clone() });
         self.event(at, &app, "scale_request", &request.id, &request);
         for old in &cancelled {
@@ -274,7 +273,7 @@ impl Engine {
         Ok(request)
     }
 
-    /// Cancels all earlier scale requests of a formation, even completed ones; newest first.
+    /// Cancels all earlier scale requests of a formation, even completed ones, newest first.
     fn cancel_scale_requests(&mut self, at: Time, app: &str, release: &str) -> Vec<ScaleRequest> {
         let mut cancelled = Vec::new();
         for row in &mut self.tables.scale_requests {
@@ -288,7 +287,7 @@ impl Engine {
         cancelled
     }
 
-    /// Completes the pending scale request of a formation, once its jobs are as it wants them.
+    /// Completes the pending scale request of a formation, if its jobs match it.
     pub(crate) fn complete_scale_request(&mut self, app: &str, release: &str) {
         if self.is_held_by_rollout(release) {
             return;

@@ -1,14 +1,13 @@
-//! Jobs: storing their states.
+//! Stores the states of jobs.
 
 use crate::life::Engine;
 use crate::store::{Job, Strings};
 
-/// The highest number of a job's name.
+/// The highest number in a job's name.
 const MOST_NAMES: usize = 9999;
 
 impl Engine {
-    /// A name for a new job, such as `web.4821`, and the metadata that repeats it, where jobs have
-    /// names.
+    /// Returns the name of a new job, such as `web.4821`, and the metadata that repeats it, if jobs have names.
     pub(crate) fn job_name(&mut self, app: &str, kind: &str) -> (String, Strings) {
         if !self.dialect.users {
             return (String::new(), Strings::new());
@@ -24,14 +23,14 @@ impl Engine {
         (name.clone(), [("name".to_owned(), name)].into())
     }
 
-    /// Inserts or updates a job, with one event for each of its states.
+    /// Inserts or updates a job, with one event per state.
     pub(crate) fn store_job(&mut self, mut job: Job) -> Job {
         let at = self.time();
         (job.created_at, job.updated_at) = (Some(at), Some(at));
         match self.tables.jobs.iter_mut().find(|row| row.uuid == job.uuid) {
             Some(row) => {
                 job.created_at = row.created_at;
-                // What identifies a job never changes, and its meta stays as inserted.
+                // The identity of a job never changes, and its metadata stays as inserted.
                 *row = Job {
                     app: row.app.clone(),
                     release: row.release.clone(),
@@ -42,7 +41,7 @@ impl Engine {
             }
             None => self.tables.jobs.push(job.clone()),
         }
-        // In 2016 the event is no part of the transaction.
+        // In 2016, the event is not part of the transaction.
         let at = if self.dialect.events_apart { self.time() } else { at };
         let key = format!("{}|{}", job.uuid, job.state.as_str());
         let (app, uuid) = (job.app.clone(), job.uuid.clone());

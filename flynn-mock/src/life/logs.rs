@@ -1,4 +1,4 @@
-//! What jobs write to their app's log.
+//! The log lines of jobs.
 
 use jiff::SignedDuration;
 
@@ -7,7 +7,7 @@ use crate::store::{Job, JobState, Line, Time};
 
 impl Engine {
     fn log_line(&mut self, job: &Job, stream: &'static str, msg: String) {
-        // Lines of one job never share a time.
+        // Lines of one job never have the same time.
         let at = self.last_line.max(self.now);
         let at = at.checked_add(SignedDuration::from_nanos(1)).unwrap_or(at);
         self.last_line = at;
@@ -24,8 +24,8 @@ impl Engine {
         self.version += 1;
     }
 
-    /// Writes a line of an app's newest running job, or without a job if there is none. False if
-    /// there is no such app.
+    /// Writes a line of an app's newest running job, or without a job if there is none. Returns false if the app does
+    /// not exist.
     pub(crate) fn write_log(&mut self, app: &str, line: &str) -> bool {
         let Ok(app) = self.tables.app(app).map(|app| app.id.clone()) else { return false };
         let up = |job: &&Job| job.app == app && job.state == JobState::Up;
@@ -35,19 +35,19 @@ impl Engine {
         true
     }
 
-    /// What every job of a formation writes when it comes up.
+    /// Writes the first lines of a job of a formation.
     pub(crate) fn log_start(&mut self, job: &Job) {
         let msg = format!("Starting {}: {}", job.kind, job.args.join(" "));
         self.log_line(job, "stdout", msg);
         self.log_line(job, "stdout", "listening on port 8080".to_owned());
     }
 
-    /// What a job writes that crashes at its start.
+    /// Writes the lines of a job that crashes at its start.
     pub(crate) fn log_crash(&mut self, job: &Job, words: &str) {
         self.log_line(job, "stderr", words.to_owned());
     }
 
-    /// Adds what a one-off job wrote to its app's log, unless the job asked not to.
+    /// Adds the output of a one-off job to its app's log, unless the job disabled that.
     pub(crate) fn log_output(&mut self, uuid: &str, output: &Output) {
         let (stream, bytes) = match output {
             Output::Stdout(bytes) => ("stdout", bytes),

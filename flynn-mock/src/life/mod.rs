@@ -1,5 +1,5 @@
-//! What moves the cluster forward: the queue of due steps, the scheduler, rollouts, one-off jobs,
-//! deletions, domain migrations and garbage collection.
+//! The background work of the cluster: the queue of due steps, the scheduler, rollouts, one-off jobs, deletions, domain
+//! migrations and garbage collection.
 
 mod accounts;
 mod acme;

@@ -1,4 +1,4 @@
-//! One-off jobs: scripted programs, run by the engine or by an attached client.
+//! One-off jobs: scripted programs that the engine or an attached client runs.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::life::work::Step;
 use crate::life::{Command, Engine, Input, Output, Pace, Program};
 use crate::store::{Job, JobState, Time};
 
-/// A program that runs, or will.
+/// A program that runs or will run.
 pub(crate) struct Running {
     pub(crate) program: Box<dyn Program>,
 }
@@ -21,7 +21,7 @@ impl fmt::Debug for Running {
 }
 
 impl Engine {
-    /// Starts a one-off job on some host.
+    /// Starts a one-off job on a host.
     #[allow(clippy::needless_pass_by_value, reason = "the job's own")]
     pub(crate) fn start_one_off(
         &mut self,
@@ -58,7 +58,7 @@ impl Engine {
         job
     }
 
-    /// A one-off job is up; unless someone is attached, it runs its program.
+    /// Marks a one-off job as up, and runs its program unless a client is attached.
     pub(crate) fn run_program(&mut self, uuid: &str) {
         let Some(mut job) = self.job_row(uuid, &[JobState::Starting]) else { return };
         job.state = JobState::Up;
@@ -70,16 +70,16 @@ impl Engine {
         self.feed(uuid, Input::Timer);
     }
 
-    /// Gives a detached program its input.
+    /// Passes an input to a detached program.
     fn feed(&mut self, uuid: &str, input: Input) {
         let Some(running) = self.programs.remove(uuid) else { return };
         self.call_back(Callback { job: uuid.to_owned(), running, input });
     }
 
-    /// Carries out what a detached program answered.
+    /// Carries out the output of a detached program.
     pub(crate) fn reacted(&mut self, Reaction { job, running, outputs }: Reaction) {
         let uuid = job.as_str();
-        // One that has exited hears of nothing any more, such as the end of an earlier wait.
+        // A program that has exited gets no more input, such as the end of an earlier wait.
         if !outputs.iter().any(|output| matches!(output, Output::Exit(_))) {
             self.programs.insert(uuid.to_owned(), running);
         }
@@ -96,7 +96,7 @@ impl Engine {
         }
     }
 
-    /// A one-off job's program exits; when the job will be down: not before it was up.
+    /// Ends a one-off job's program. Returns the time when the job will be down, which is not before it was up.
     pub(crate) fn exit_one_off(&mut self, uuid: &str, status: i32) -> Option<Timestamp> {
         let job = self.job_row(uuid, &[JobState::Starting, JobState::Up])?;
         let began = job.created_at.map_or(self.now, Time::timestamp);

@@ -1,4 +1,4 @@
-//! How a mocked cluster is set up.
+//! The options of a mocked cluster.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,52 +8,51 @@ use jiff::{SignedDuration, Timestamp};
 use crate::dialect::ServerAge;
 use crate::life::{Programs, ProviderApis, Races};
 
-/// When the life of the cluster moves on.
+/// The pace of background work, such as deployments and jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Pace {
-    /// Each step when it is due on the mock's clock. On a clock that the test drives, whoever waits
-    /// for a step (for an attached job's exit, too) waits until the test has moved it.
+    /// Each step runs when it is due on the mock's clock. If the test drives the clock, a caller that waits for a step
+    /// (including the exit of an attached job) waits until the test has moved the clock.
     Timed,
-    /// All steps at once, before the request that caused them is answered.
+    /// All steps run at once, before the request that caused them is answered.
     #[default]
     AtOnce,
-    /// Only when the test asks for a step.
+    /// Steps run only when the test asks for them.
     ByHand,
 }
 
-/// How a job crashes that has `CRASH=true` in its env.
+/// The way that a job with `CRASH=true` in its env crashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Crash {
-    /// Its host cannot start it and says why. In 2016 the first such job fails a deployment.
+    /// Its host cannot start it and reports the reason. In 2016, the first such job fails a deployment.
     #[default]
     HostError,
-    /// It exits with status 1 before it is up. A deployment of 2016 then goes on waiting while it
-    /// is started again and again, and fails when there was no event of its jobs for the app's
-    /// deploy timeout: after two minutes of restarts, or never. In 2021 the sixth such job fails a
-    /// deployment, whichever way it crashes.
+    /// It exits with status 1 before it is up. In 2016, the deployment then keeps waiting while the job is restarted
+    /// repeatedly. It fails if there is no event of its jobs for the app's deploy timeout, which is after two minutes
+    /// of restarts or never. In 2021, the sixth crashing job fails a deployment, whichever way it crashes.
     Exit,
 }
 
-/// How long the steps of the cluster's life take.
+/// The durations of background work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delays {
-    /// From a job's request to `starting`.
+    /// The time from the request of a job to `starting`.
     pub place: SignedDuration,
-    /// From `starting` to `up`; the job's env `START_DELAY` (milliseconds) wins.
+    /// The time from `starting` to `up`; `START_DELAY` (milliseconds) in the job's env overrides it.
     pub start: SignedDuration,
-    /// From the request of a one-off job to `up`.
+    /// The time from the request of a one-off job to `up`.
     pub one_off: SignedDuration,
-    /// From the request to stop a job to `down`.
+    /// The time from the request to stop a job to `down`.
     pub stop: SignedDuration,
-    /// How long the router drains a job's connections before it stops (2016 only).
+    /// The time that the router drains a job's connections before the job stops (2016 only).
     pub drain: SignedDuration,
-    /// Until a worker takes up a deployment, a deletion, a migration.
+    /// The time until a worker starts a deployment, a deletion or a migration.
     pub work: SignedDuration,
-    /// How long a worker of 2016 needs to go on after a deployment of the controller or the router,
-    /// which breaks its own connections.
+    /// The time that a worker of 2016 needs to continue after a deployment of the controller or the router, which
+    /// breaks its own connections.
     pub resume: SignedDuration,
-    /// How long a backup takes.
+    /// The duration of a backup.
     pub backup: SignedDuration,
 }
 
@@ -77,11 +76,11 @@ impl Default for Delays {
 pub struct ClusterCertificate {
     /// The CA's certificate.
     pub ca_cert: String,
-    /// The leaf for the domain and everything directly under it.
+    /// The leaf for the domain and all names directly under it.
     pub cert: String,
     /// The leaf's private key.
     pub key: String,
-    /// SHA-256 of the leaf's DER, base64.
+    /// The SHA-256 of the leaf's DER, in base64.
     pub pin: String,
 }
 
@@ -91,7 +90,7 @@ impl fmt::Debug for ClusterCertificate {
     }
 }
 
-/// Makes the certificates of a domain: at bootstrap and in a domain migration.
+/// Generates the certificates of a domain, for a bootstrap and for a domain migration.
 #[derive(Clone)]
 pub(crate) struct Certifier(Arc<dyn Fn(&str) -> ClusterCertificate + Send + Sync>);
 
@@ -101,7 +100,7 @@ impl Certifier {
         Self(Arc::new(make))
     }
 
-    /// The certificates of this domain.
+    /// Returns the certificates of this domain.
     pub(crate) fn issue(&self, domain: &str) -> ClusterCertificate {
         (self.0)(domain)
     }
@@ -113,53 +112,54 @@ impl fmt::Debug for Certifier {
     }
 }
 
-/// What depends on the order in which a server of 2021 loaded its schemas: one order for each start.
+/// The behaviour of a server of 2021 that depends on the order in which it loaded its schemas. The order differs for
+/// each start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StartOrder {
-    /// The schema checks strategy, `meta` and `deploy_timeout` of an app: a wrong one is a 400, not a 500.
+    /// The schema checks strategy, `meta` and `deploy_timeout` of an app: a wrong value is a 400, not a 500.
     pub(crate) checks_apps: bool,
     /// The schema does not check the partition of a job.
     pub(crate) takes_any_partition: bool,
 }
 
 impl StartOrder {
-    /// The order that follows from a seed.
+    /// Creates the order that follows from a seed.
     pub(crate) fn of(seed: u64) -> Self {
         Self { checks_apps: seed & 2 != 0, takes_any_partition: seed & 4 != 0 }
     }
 }
 
-/// The set-up of an engine. Its `Debug` does not show the key.
+/// The options of an engine. Its `Debug` does not show the key.
 #[derive(Clone)]
 #[non_exhaustive]
 pub(crate) struct Options {
-    /// Which release it is.
+    /// The release.
     pub(crate) age: ServerAge,
     /// The cluster's domain.
     pub(crate) domain: String,
-    /// The controller's key; made from the seed when `None`.
+    /// The controller's key; derived from the seed if `None`.
     pub(crate) key: Option<String>,
-    /// Ids, keys and names follow from it.
+    /// The seed of ids, keys and names.
     pub(crate) seed: u64,
-    /// How this start of the server resolved what differs from start to start.
+    /// The behaviour that differs for each start of the server.
     pub(crate) start_order: StartOrder,
-    /// What the clock shows at the start.
+    /// The time of the clock at the start.
     pub(crate) start: Timestamp,
-    /// When things move on.
+    /// The pace of background work.
     pub(crate) pace: Pace,
-    /// How long things take.
+    /// The durations of background work.
     pub(crate) delays: Delays,
-    /// How jobs with `CRASH=true` crash.
+    /// The way that jobs with `CRASH=true` crash.
     pub(crate) crash: Crash,
-    /// Which race conditions of a loaded cluster it shows.
+    /// The race conditions of a loaded cluster.
     pub(crate) races: Races,
-    /// What one-off jobs do.
+    /// The programs of one-off jobs.
     pub(crate) programs: Programs,
-    /// What the providers' own APIs answer when resources are provisioned.
+    /// The providers' own APIs.
     pub(crate) providers: ProviderApis,
-    /// Why backups fail, if they do; the tar is then empty, and the record has this as its error.
+    /// The error of failing backups. The tar is then empty, and the record has this error.
     pub(crate) backup_error: Option<String>,
-    /// Who makes certificates; `None` gives placeholder texts that no TLS stack accepts.
+    /// The generator of certificates; `None` creates placeholder texts that no TLS stack accepts.
     pub(crate) certifier: Option<Certifier>,
     /// True if a followed log gets a line `tick N` every two seconds, as in the recordings.
     pub(crate) ticking_log: bool,
@@ -179,7 +179,7 @@ impl fmt::Debug for Options {
 }
 
 impl Options {
-    /// A cluster of this age and domain, with defaults but for its pace, which is [`Pace::Timed`].
+    /// Creates options for a cluster of this age and domain, with the pace [`Pace::Timed`] and defaults.
     pub(crate) fn new(age: ServerAge, domain: &str) -> Self {
         Self {
             age,

@@ -1,5 +1,5 @@
-//! What the engine needs from outside: the user's programs and the APIs of providers. Whoever drives the
-//! engine asks them while nothing is locked, and hands the engine what they answered.
+//! Calls to code outside the engine: the user's programs and the APIs of providers. The driver of the engine calls them
+//! without holding a lock, and passes the answers to the engine.
 
 use std::fmt;
 
@@ -13,14 +13,14 @@ use crate::life::{
 use crate::store::Ids;
 use crate::wire::Fail;
 
-/// A program that waits more often than this never ends.
+/// A program that waits more often than this is considered endless.
 const MOST_INPUTS: usize = 1000;
 
-/// What a request cannot be answered without.
+/// An external question that a request depends on.
 pub(crate) enum Question {
     /// A resource of a provider.
     Provider { apis: ProviderApis, url: String, call: OwnedCall, secrets: Ids },
-    /// What a command writes, from its start to its end.
+    /// The complete output of a command.
     Run { programs: Programs, command: Command },
 }
 
@@ -34,14 +34,14 @@ pub(crate) enum OwnedCall {
 /// The answer to a [`Question`].
 #[derive(Clone, Debug)]
 pub(crate) enum Given {
-    /// What was handed out; `None` is a refusal.
+    /// The provisioned resource; `None` for a refusal.
     Provision(Option<Provision>),
-    /// What was written, and the exit status; `None` of a program that never ends.
+    /// The output and the exit status; `None` for a program that never ends.
     Written(Bytes, Option<i32>),
 }
 
 impl Question {
-    /// Asks the user's code.
+    /// Calls the user's code.
     pub(crate) fn answer(self) -> Given {
         match self {
             Self::Provider { apis, url, call, mut secrets } => {
@@ -80,7 +80,7 @@ impl fmt::Debug for Question {
     }
 }
 
-/// A detached program that has an input to react to.
+/// An input of a detached program.
 pub(crate) struct Callback {
     pub(crate) job: String,
     pub(crate) running: Running,
@@ -101,31 +101,31 @@ impl fmt::Debug for Callback {
     }
 }
 
-/// What came of a [`Callback`].
+/// The result of a [`Callback`].
 pub(crate) struct Reaction {
     pub(crate) job: String,
     pub(crate) running: Running,
     pub(crate) outputs: Vec<Output>,
 }
 
-/// The callbacks of an engine. While one waits or runs, no step falls due: what it answers comes first.
+/// The callbacks of an engine. While one waits or runs, no step becomes due, because its output comes first.
 #[derive(Debug, Default)]
 pub(crate) struct Callbacks {
     waiting: std::collections::VecDeque<Callback>,
     running: bool,
-    /// True if somebody else runs them; if not, the engine does at once.
+    /// True if the driver runs them; otherwise the engine runs them at once.
     pub(crate) outside: bool,
-    /// How many there were so far.
+    /// The number of callbacks so far.
     pub(crate) count: u64,
 }
 
 impl Callbacks {
-    /// Returns whether steps have to wait.
+    /// Returns whether steps must wait.
     pub(crate) fn hold(&self) -> bool {
         self.running || !self.waiting.is_empty()
     }
 
-    /// Takes the next one to run, unless one is being run.
+    /// Takes the next callback, unless one is running.
     pub(crate) fn take(&mut self) -> Option<Callback> {
         if self.running {
             return None;
@@ -137,8 +137,8 @@ impl Callbacks {
 }
 
 impl Engine {
-    /// The answer to a question, or the question itself: then the request is answered again once its
-    /// answer is known. Nothing may have been changed before.
+    /// Returns the answer to a question, or the question itself. In that case the request is handled again when the
+    /// answer is known, so it must not have changed anything.
     pub(crate) fn ask(
         &mut self,
         question: impl FnOnce(&mut Self) -> Question,
@@ -152,7 +152,7 @@ impl Engine {
         Err(Fail::unknown())
     }
 
-    /// What the API of a provider answers.
+    /// Returns the answer of a provider's API.
     pub(crate) fn ask_provider(&mut self, url: &str, call: OwnedCall) -> Result<Provision, Fail> {
         let given = self.ask(|engine| Question::Provider {
             apis: engine.options.providers.clone(),
@@ -166,7 +166,7 @@ impl Engine {
         }
     }
 
-    /// Lets a program react: at once, or by whoever runs the callbacks.
+    /// Lets a program react, at once or in the driver.
     pub(crate) fn call_back(&mut self, callback: Callback) {
         if self.callbacks.outside {
             self.callbacks.count += 1;
@@ -177,7 +177,7 @@ impl Engine {
         }
     }
 
-    /// Takes what a program answered.
+    /// Processes the output of a program.
     pub(crate) fn finish_callback(&mut self, reaction: Reaction) {
         self.callbacks.running = false;
         self.version += 1;

@@ -1,9 +1,9 @@
-//! Process types: what the server fills in when a release is made.
+//! The server's defaults for process types.
 
 use crate::dialect::Dialect;
 use crate::store::{Process, VolumeRequest};
 
-/// Fills in what the server fills in when a release is made.
+/// Fills in the server's defaults when a release is created.
 pub(crate) fn complete(process: &mut Process, dialect: &Dialect) {
     if !process.entrypoint.is_empty() {
         process.args.clone_from(&process.entrypoint);

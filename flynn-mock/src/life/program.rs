@@ -1,4 +1,4 @@
-//! Scripted programs: what a one-off job does when it runs.
+//! Scripted programs, which one-off jobs run.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,25 +8,25 @@ use jiff::SignedDuration;
 
 use crate::life::guard::guarded;
 
-/// What a one-off job was asked to run. Its `Debug` shows the names in its env only.
+/// The command of a one-off job. Its `Debug` shows only the names in its env.
 #[derive(Clone, Default)]
 pub struct Command {
-    /// The arguments: the job's `args`, else the process's.
+    /// The arguments: the job's `args` if there are any, otherwise the process's.
     pub args: Vec<String>,
-    /// The environment, the release's included where the job asked for it.
+    /// The environment, including the release's if the job requested it.
     pub env: std::collections::BTreeMap<String, String>,
     /// True if it runs on a terminal.
     pub tty: bool,
-    /// The lines and columns of its terminal at the start; 0 when the request names none.
+    /// The lines and columns of its terminal at the start; 0 if the request does not set them.
     pub size: (u16, u16),
-    /// True if a client is attached, so that input can come.
+    /// True if a client is attached, so that it can receive input.
     pub attached: bool,
 }
 
 impl Command {
-    /// The program that runs it unless [`Builder::programs`](crate::Builder::programs) says
-    /// otherwise: `exit N`, `sleep N`, `cat`, `echo`; any other command prints its arguments and exits
-    /// with 0.
+    /// Returns the default program for the command, which runs unless you set
+    /// [`Builder::programs`](crate::Builder::programs): `exit N`, `sleep N`, `cat` or `echo`; any other command prints
+    /// its arguments and exits with 0.
     #[must_use]
     pub fn default_program(&self) -> Box<dyn Program> {
         Programs::default().run(self)
@@ -44,7 +44,7 @@ impl fmt::Debug for Command {
     }
 }
 
-/// What reaches a running program. Its `Debug` shows how much came on standard input, not what.
+/// An input of a running program. Its `Debug` shows only the length of standard input.
 #[derive(Clone)]
 #[non_exhaustive]
 pub enum Input {
@@ -63,7 +63,7 @@ pub enum Input {
         /// Columns.
         width: u16,
     },
-    /// The time it asked to wait for is over.
+    /// The requested waiting time has passed.
     Timer,
 }
 
@@ -80,7 +80,7 @@ impl fmt::Debug for Input {
     }
 }
 
-/// What a program does next, in order.
+/// An action of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Output {
@@ -88,19 +88,19 @@ pub enum Output {
     Stdout(Bytes),
     /// Bytes on its standard error.
     Stderr(Bytes),
-    /// Wants [`Input::Timer`] after this time; at most one is pending.
+    /// Requests [`Input::Timer`] after this time. At most one is pending.
     Wait(SignedDuration),
-    /// Ends with this status; nothing after it counts.
+    /// Exits with this status. Later outputs are ignored.
     Exit(i32),
 }
 
-/// A program: gets input, answers with output, and ends with [`Output::Exit`]. One that panics exits
-/// with 101; a panic during a test's own [`advance`](crate::MockController::advance),
-/// [`step`](crate::MockController::step) and the like goes on in the test.
+/// A program: receives input, returns output, and ends with [`Output::Exit`]. A program that panics exits with 101. A
+/// panic during a test's own [`advance`](crate::MockController::advance), [`step`](crate::MockController::step) and
+/// similar calls propagates to the test.
 ///
-/// It runs on a thread of its own, and may ask the mock. While a detached program reacts, the clock of
-/// its mock stands still; other mocks go on. It must not move the clock
-/// ([`advance`](crate::MockController::advance) and the like panic).
+/// It runs on its own thread and may call the mock. While a detached program reacts, the clock of its mock is paused;
+/// other mocks continue. It must not move the clock ([`advance`](crate::MockController::advance) and similar methods
+/// panic).
 pub trait Program: Send {
     /// Reacts to an input.
     fn react(&mut self, input: Input) -> Vec<Output>;
@@ -114,7 +114,7 @@ impl<F: FnMut(Input) -> Vec<Output> + Send> Program for F {
 
 type Make = dyn Fn(&Command) -> Box<dyn Program> + Send + Sync;
 
-/// Makes the program for a command.
+/// Creates the program for a command.
 #[derive(Clone)]
 pub(crate) struct Programs(Arc<Make>);
 
@@ -124,13 +124,13 @@ impl Programs {
         Self(Arc::new(make))
     }
 
-    /// The program for this command. It does not panic: one that does exits with 101.
+    /// Returns the program for this command. It does not panic: one that does exits with 101.
     pub(crate) fn run(&self, command: &Command) -> Box<dyn Program> {
         Box::new(Guarded::New(self.clone(), command.clone()))
     }
 }
 
-/// A user's program, which is made when it starts.
+/// A user's program, which is created when it starts.
 enum Guarded {
     New(Programs, Command),
     Made(Box<dyn Program>),
@@ -138,7 +138,7 @@ enum Guarded {
     Gone,
 }
 
-/// What a Rust process that panics exits with.
+/// The exit status of a Rust process that panics.
 const PANICKED: i32 = 101;
 
 impl Program for Guarded {
@@ -171,7 +171,7 @@ impl Default for Programs {
     }
 }
 
-/// The default programs, told apart by the arguments.
+/// The default programs, selected by the arguments.
 struct Shell {
     act: Act,
 }

@@ -1,4 +1,4 @@
-//! The providers' own APIs, which hand out resources.
+//! The providers' own APIs, which provision resources.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::life::guard::guarded;
 use crate::store::{Ids, Strings};
 
-/// What a provider's own API hands out.
+/// A resource that a provider's own API has provisioned.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Provision {
-    /// What the provider calls it, such as `/databases/NAME`.
+    /// The provider's name of it, such as `/databases/NAME`.
     pub external_id: String,
-    /// The credentials, as variables for an app's environment.
+    /// The credentials, as variables for an app's env.
     pub env: BTreeMap<String, String>,
 }
 
@@ -27,20 +27,20 @@ impl fmt::Debug for Provision {
     }
 }
 
-/// What is asked of a provider's own API.
+/// A call to a provider's own API.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ProviderCall<'a> {
-    /// Hand out a new resource, with the `config` of the request.
+    /// Provisions a new resource, with the `config` of the request.
     Provision(&'a Value),
-    /// Take this one back.
+    /// Deprovisions the resource with this external id.
     Deprovision(&'a str),
 }
 
 type Answering =
     dyn Fn(&str, &ProviderCall<'_>, &mut dyn FnMut() -> String) -> Option<Provision> + Send + Sync;
 
-/// The providers' own APIs, told apart by their URL.
+/// The providers' own APIs, distinguished by their URL.
 #[derive(Clone)]
 pub(crate) struct ProviderApis(Arc<Answering>);
 
@@ -57,7 +57,7 @@ impl ProviderApis {
         Self(Arc::new(answer))
     }
 
-    /// Asks the API at `url`; a panic of the user's code is a refusal.
+    /// Calls the API at `url`. A panic of the user's code is a refusal.
     pub(crate) fn ask(
         &self,
         url: &str,
@@ -75,7 +75,7 @@ impl fmt::Debug for ProviderApis {
 }
 
 impl Default for ProviderApis {
-    /// The APIs of the four appliances; anything else is unreachable.
+    /// Creates the APIs of the four appliances. All others are unreachable.
     fn default() -> Self {
         Self::new(|url, _, secret| {
             let (service, _) = url.strip_prefix("http://")?.split_once("-api.discoverd/")?;
@@ -84,7 +84,7 @@ impl Default for ProviderApis {
     }
 }
 
-/// The made-up credentials of an appliance.
+/// Returns the made-up credentials of an appliance.
 fn appliance(service: &str, secret: &mut dyn FnMut() -> String) -> Option<Provision> {
     let host = format!("leader.{service}.discoverd");
     let (name, password) = (secret(), secret());

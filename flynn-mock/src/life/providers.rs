@@ -1,11 +1,11 @@
-//! Providers: adding one.
+//! Adds providers.
 
 use crate::life::Engine;
 use crate::store::Provider;
 use crate::wire::Fail;
 
 impl Engine {
-    /// Adds a provider; its name and its URL must be new.
+    /// Adds a provider. Its name and URL must be unique.
     pub(crate) fn add_provider(&mut self, mut provider: Provider) -> Result<Provider, Fail> {
         let same = |other: &Provider| other.name == provider.name || other.url == provider.url;
         if self.tables.providers.iter().any(same) {

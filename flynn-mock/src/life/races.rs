@@ -1,4 +1,4 @@
-//! The race conditions of a loaded cluster: which of them a test asked for, and how each goes.
+//! The race conditions of a loaded cluster.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,13 +7,13 @@ use crate::life::{Engine, given_certificate};
 use crate::store::{Ids, Route};
 use crate::wire::Fail;
 
-/// Which race conditions of a loaded, real cluster the mock shows, and how often: each is a chance
-/// in percent. By default it shows none. See [`Builder::races`](crate::Builder::races).
+/// The race conditions of a loaded, real cluster that the mock shows, each with its probability in percent. By default
+/// it shows none. See [`Builder::races`](crate::Builder::races).
 ///
-/// They were measured on clusters of v20161015.2 and, the lost input, of the last upstream version.
-/// The mock shows what it is asked for whatever its [`ServerAge`](crate::ServerAge), since each was
-/// mended in another release in between. All times are of the mock's clock. Every chance follows
-/// from [`Builder::seed`](crate::Builder::seed) and the order of the requests.
+/// They were measured on clusters of v20161015.2; the lost input was measured on the last upstream version. The mock
+/// shows them for every [`ServerAge`](crate::ServerAge), since each was fixed in a different release. All times are on
+/// the mock's clock. [`Builder::seed`](crate::Builder::seed) and the order of the requests determine the random
+/// choices.
 ///
 /// ```
 /// use flynn_mock::{MockController, Races};
@@ -32,12 +32,12 @@ pub struct Races {
 }
 
 impl Races {
-    /// No race is ever lost.
+    /// Returns settings without races.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Each race is lost as often as on the clusters that were measured.
+    /// Returns settings with the probabilities that were measured on real clusters.
     pub fn measured() -> Self {
         Self::none()
             .router_restart(16)
@@ -47,7 +47,7 @@ impl Races {
             .lost_input(15)
     }
 
-    /// Each race is lost whenever it can be.
+    /// Returns settings in which every possible race happens.
     pub fn always() -> Self {
         Self::none()
             .router_restart(100)
@@ -57,70 +57,71 @@ impl Races {
             .lost_input(100)
     }
 
-    /// While the router app is redeployed, and 30 to 635 ms longer, calls of routes can meet an old
-    /// router that has closed its database: a plain 500 with `retry: false`. Then there may be no
-    /// router at all: calls of routes stall until one is back, after 4.5 s at most.
+    /// Sets how often route calls hit a restarting router. While the router app is redeployed, and for another 30 to
+    /// 635 ms, they can hit an old router that has closed its database: a plain 500 with `retry: false`. Then there may
+    /// be no router at all: route calls stall for at most 4.5 s.
     pub fn router_restart(mut self, percent: u8) -> Self {
         self.router_restart = percent;
         self
     }
 
-    /// A domain migration can finish without an error and without some of the routes that carry the
-    /// cluster's certificate: without the controller's, or without all but the controller's.
+    /// Sets how often a domain migration loses routes. It then finishes without an error, but without some of the
+    /// routes with the cluster's certificate: either without the controller's, or with only the controller's.
     pub fn lost_routes(mut self, percent: u8) -> Self {
         self.lost_routes = percent;
         self
     }
 
-    /// For 100 ms after a certificate was stored, a route that is created with it can be refused as
-    /// a duplicate although there is none (409), and an update that brings it can fail with a 500
-    /// (`retry: true`): once for each route.
+    /// Sets how often a new certificate causes a conflict. For 100 ms after a certificate was stored, the creation of a
+    /// route with it can be refused as a duplicate although there is none (409), and an update with it can fail with a
+    /// 500 (`retry: true`), once per route.
     pub fn route_conflict(mut self, percent: u8) -> Self {
         self.route_conflict = percent;
         self
     }
 
-    /// A deployment can be `complete` 20 to 500 ms before its `finished_at` is set and the server
-    /// accepts the next one.
+    /// Sets how often a deployment is `complete` 20 to 500 ms before its `finished_at` is set and the server accepts
+    /// the next one.
     pub fn late_finish(mut self, percent: u8) -> Self {
         self.late_finish = percent;
         self
     }
 
-    /// The first byte that is sent to an attached job can be lost when it comes within 5 ms of the
-    /// 101. What follows is then no frame, and the job reads the end of its input.
+    /// Sets how often the first byte that is sent to an attached job is lost, if it arrives within 5 ms of the 101. The
+    /// rest is then not a valid frame, and the job reads the end of its input.
     pub fn lost_input(mut self, percent: u8) -> Self {
         self.lost_input = percent;
         self
     }
 }
 
-/// How long the old routers still answer when a deployment has completed, in milliseconds.
+/// The time that old routers still answer after a deployment has completed, in milliseconds.
 const CLOSING: (u32, u32) = (30, 635);
-/// For how long there is no router then, in milliseconds.
+/// The following time without a router, in milliseconds.
 const AWAY: (u32, u32) = (0, 4500);
-/// How much later than it is complete a deployment is finished, in milliseconds.
+/// The delay between a deployment's completion and its `finished_at`, in milliseconds.
 const LATE: (u32, u32) = (20, 500);
-/// How long a certificate counts as new.
+/// The time that a certificate counts as new.
 const FRESH: SignedDuration = SignedDuration::from_millis(100);
-/// How long the start of the input can be lost.
+/// The time in which the start of the input can be lost.
 const DEAF: SignedDuration = SignedDuration::from_millis(5);
 
-/// How the races go.
+/// The state of the races.
 #[derive(Clone, Debug)]
 pub(crate) struct RaceState {
     wanted: Races,
     draws: Ids,
-    /// Until when old routers answer with a 500.
+    /// The time until which old routers answer with a 500.
     closing_until: Timestamp,
-    /// Until when no router answers.
+    /// The time until which no router answers.
     away_until: Timestamp,
     /// The routes that were refused for the last new certificate, with its id.
     refused: Vec<(String, String)>,
 }
 
 impl RaceState {
-    /// The draws are not those of the ids: these stay the same with races and without.
+    /// Creates the state. Its random numbers are independent of those for ids, which stay the same with and without
+    /// races.
     pub(crate) fn new(wanted: Races, seed: u64) -> Self {
         Self {
             wanted,
@@ -147,7 +148,7 @@ impl RaceState {
 }
 
 impl Engine {
-    /// The old routers begin to close.
+    /// Starts to close the old routers.
     pub(crate) fn router_closes(&mut self, app: &str) {
         let name = self.tables.app(app).map(|app| app.name.as_str());
         if self.races.wanted.router_restart > 0 && name == Ok("router") {
@@ -155,7 +156,7 @@ impl Engine {
         }
     }
 
-    /// The router's deployment is over: the last old router goes, perhaps with a new one.
+    /// Ends the router's deployment: the last old router stops, perhaps together with a new one.
     pub(crate) fn router_is_deployed(&mut self, app: &str) {
         let name = self.tables.app(app).map(|app| app.name.as_str());
         let chance = self.races.wanted.router_restart;
@@ -171,7 +172,7 @@ impl Engine {
         }
     }
 
-    /// A call of routes reaches the router's store, or an old router that has none any more.
+    /// Sends a route call to the router's store, or to an old router that has closed its store.
     pub(crate) fn ask_router(&mut self) -> Result<(), Fail> {
         let closing = self.now < self.races.closing_until;
         if closing && self.races.is_lost(self.races.wanted.router_restart) {
@@ -180,13 +181,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Until when a call of routes that comes now gets no answer.
+    /// Returns the time until which a route call that arrives now gets no answer.
     pub(crate) fn routers_away_until(&self) -> Option<Timestamp> {
         let away = self.races.closing_until <= self.now && self.now < self.races.away_until;
         away.then_some(self.races.away_until)
     }
 
-    /// Returns whether a route loses against another that is storing the same new certificate.
+    /// Returns whether a route conflicts with another one that is storing the same new certificate.
     pub(crate) fn loses_certificate(&mut self, route: &Route) -> bool {
         let chance = self.races.wanted.route_conflict;
         if chance == 0 {
@@ -206,14 +207,14 @@ impl Engine {
         true
     }
 
-    /// Which routes with the cluster's certificate a migration does not create: `None` when it
-    /// creates them all, else whether it is the controller's or all the others.
+    /// Returns which routes with the cluster's certificate a migration does not create: `None` if it creates all,
+    /// `Some(true)` for the controller's, `Some(false)` for all others.
     pub(crate) fn migration_loses(&mut self) -> Option<bool> {
         let lost = self.races.is_lost(self.races.wanted.lost_routes);
         lost.then(|| !self.races.number().is_multiple_of(3))
     }
 
-    /// A deployment is complete: it is finished now, or a little later.
+    /// Finishes a complete deployment, now or a little later.
     pub(crate) fn finish(&mut self, deployment: &str) {
         if self.races.is_lost(self.races.wanted.late_finish) {
             let late = self.races.time_within(LATE);
@@ -223,7 +224,7 @@ impl Engine {
         }
     }
 
-    /// Until when the first byte of a job's input is lost.
+    /// Returns the time until which the first byte of a job's input is lost.
     pub(crate) fn input_lost_until(&mut self) -> Option<Timestamp> {
         let lost = self.races.is_lost(self.races.wanted.lost_input);
         lost.then(|| self.now.checked_add(DEAF).unwrap_or(self.now))

@@ -1,4 +1,4 @@
-//! Releases: what is checked, filled in and deleted.
+//! Checks, completes and deletes releases.
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::life::work::Task;
 use crate::store::{Artifact, Release, is_uuid, newest_first};
 use crate::wire::Fail;
 
-/// The data of a `release_deletion` event.
+/// Returns the data of a `release_deletion` event.
 pub(crate) fn deletion(
     app: &str,
     release: &str,
@@ -28,7 +28,7 @@ pub(crate) fn deletion(
 }
 
 impl Engine {
-    /// The releases of an app, newest first: in 2016 those that ever had a formation of it.
+    /// Returns the releases of an app, newest first. In 2016, these are the releases that ever had a formation.
     pub(crate) fn releases_of(&self, app: &str) -> Vec<Release> {
         let belongs = |release: &&Release| {
             if self.dialect.layered_images {
@@ -40,7 +40,7 @@ impl Engine {
         newest_first(alive, |release| release.created_at).into_iter().cloned().collect()
     }
 
-    /// Adds a release with everything that is filled in.
+    /// Adds a release with the server's defaults.
     pub(crate) fn add_release(&mut self, mut release: Release) -> Result<Release, Fail> {
         for process in release.processes.values_mut() {
             complete(process, self.dialect);
@@ -72,7 +72,7 @@ impl Engine {
         Ok(release)
     }
 
-    /// What the database checks when a release is inserted.
+    /// Makes the checks of the database when a release is inserted.
     fn check_release_references(&self, release: &Release) -> Result<(), Fail> {
         let malformed = |id: &String| !is_uuid(id);
         if malformed(&release.id) {
@@ -150,10 +150,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Deletes those of a deleted release's artifacts that nothing else needs; the files of the
-    /// blobstore that go with them.
+    /// Deletes the artifacts of a deleted release that nothing else needs. Returns their files in the blobstore.
     fn drop_artifacts(&mut self, ids: &[String]) -> Vec<String> {
-        // In 2016 the image, which comes first, always stays.
+        // In 2016, the image, which is the first artifact, always stays.
         let skip = usize::from(!self.dialect.layered_images);
         let mut files = Vec::new();
         for id in ids.iter().skip(skip) {
@@ -173,7 +172,7 @@ impl Engine {
         files
     }
 
-    /// The URLs of the layers that no other artifact has.
+    /// Returns the URLs of the layers that no other artifact has.
     fn exclusive_layers(&self, artifact: &Artifact) -> Vec<String> {
         let shared = |layer: &str| {
             self.tables

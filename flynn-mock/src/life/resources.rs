@@ -1,4 +1,4 @@
-//! Resources: adding and removing them.
+//! Adds and removes resources.
 
 use crate::life::Engine;
 use crate::store::{Resource, Time, stored_uuid};
@@ -9,7 +9,7 @@ impl Engine {
     pub(crate) fn add_resource(&mut self, mut resource: Resource) -> Result<Resource, Fail> {
         let id = match resource.id.as_str() {
             "" => self.ids.uuid(),
-            // The insert finds no row for an id that is none.
+            // The insert finds no row for text that is not an id.
             given => stored_uuid(given).ok_or_else(Fail::unknown)?,
         };
         let taken = self.tables.resources.iter().any(|other| {
@@ -28,7 +28,7 @@ impl Engine {
             }
             apps.push(app);
         }
-        // The reply shows the id as it was sent.
+        // The reply contains the id as it was sent.
         if resource.id.is_empty() {
             resource.id.clone_from(&id);
         }
@@ -40,7 +40,7 @@ impl Engine {
         Ok(resource)
     }
 
-    /// One event for each app, or one without.
+    /// Appends one event per app, or one without an app.
     fn resource_events(&mut self, at: Time, kind: &'static str, resource: &Resource) {
         for app in &resource.apps {
             self.event(at, app, kind, &resource.id, resource);

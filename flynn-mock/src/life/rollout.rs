@@ -1,4 +1,4 @@
-//! How deployments proceed: scaling the new release up and the old one down, rolling back.
+//! Carries out deployments: scales the new release up and the old one down, or rolls back.
 
 use std::collections::VecDeque;
 
@@ -9,7 +9,7 @@ use crate::life::work::{Step, Task};
 use crate::life::{Engine, MOST_JOBS};
 use crate::store::{Counts, Deployment, DeploymentStatus, Job, ScaleRequest, ScaleState, Tags};
 
-/// A deployment under way.
+/// A running deployment.
 #[derive(Clone, Debug)]
 pub(crate) struct Rollout {
     deployment: Deployment,
@@ -17,31 +17,31 @@ pub(crate) struct Rollout {
     waiting: Option<Action>,
     /// The scale request that it waits for (2021 only).
     request: Option<String>,
-    /// Tells deadlines apart: how many operations and, in 2016, events have begun one.
+    /// The number of the current deadline. Each operation and, in 2016, each event starts a new one.
     step: u32,
-    /// The job events that a worker of 2016 waits for, as it prints them.
+    /// The job events that a worker of 2016 waits for, in its own format.
     expected: String,
-    /// New jobs that went down.
+    /// The number of new jobs that went down.
     failures: u32,
-    /// Why it is being rolled back.
+    /// The reason of the rollback.
     error: Option<String>,
 }
 
-/// One action of a deployment.
+/// An action of a deployment.
 #[derive(Clone, Debug)]
 enum Action {
-    /// Scale a release and, perhaps, wait until it has what it wants.
+    /// Scale a release and optionally wait until it is scaled.
     Scale { release: String, counts: Option<Counts>, tags: Option<Tags>, wait: bool },
-    /// Delete the formation of the release that failed.
+    /// Delete the formation of the failed release.
     DropNew,
     /// Wait for connections that the deployment itself has broken.
     Resume,
 }
 
-/// How many new jobs may go down in 2021 before a deployment fails.
+/// The number of new jobs that may go down in 2021 before a deployment fails.
 const TOLERATED_FAILURES: u32 = 5;
 
-/// How long a rollback waits for the old release's jobs.
+/// The time that a rollback waits for the old release's jobs.
 const ROLLBACK_SECONDS: i64 = 10;
 
 impl Rollout {
@@ -50,7 +50,7 @@ impl Rollout {
         self.deployment.app == app
     }
 
-    /// The deadline of what begins now; those before it are void.
+    /// Starts a new deadline, which replaces earlier ones.
     fn next_deadline(&mut self) -> Step {
         self.step += 1;
         Step::Deadline { deployment: self.deployment.id.clone(), step: self.step }
@@ -58,7 +58,7 @@ impl Rollout {
 }
 
 impl Engine {
-    /// The worker takes up a deployment.
+    /// Starts a deployment in the worker.
     pub(crate) fn start_rollout(&mut self, id: &str) {
         let found = self.tables.deployments.iter().find(|d| d.id == id && d.finished_at.is_none());
         let Some(deployment) = found.cloned() else { return };
@@ -80,7 +80,7 @@ impl Engine {
         self.drive_rollouts(&deployment.app);
     }
 
-    /// The operations of a deployment's strategy.
+    /// Returns the operations of a deployment's strategy.
     fn plan(&self, d: &Deployment) -> VecDeque<Action> {
         let new_types = self.tables.release(&d.new_release).map(|r| r.processes.clone());
         let new_types = new_types.unwrap_or_default();
@@ -154,7 +154,7 @@ impl Engine {
         actions
     }
 
-    /// Moves the deployments of an app on as far as they go.
+    /// Advances the deployments of an app as far as possible.
     pub(crate) fn drive_rollouts(&mut self, app: &str) {
         while let Some(at) =
             self.rollouts.iter().position(|r| r.deployment.app == app && self.can_go_on(r))
@@ -179,7 +179,7 @@ impl Engine {
                 _ => {}
             }
             let deployment = rollout.deployment.clone();
-            // Listed again before it acts, since the act itself can drive it on.
+            // It is listed again before the action, since the action itself can advance it.
             self.rollouts.push(rollout);
             let waits = matches!(action, Action::Scale { wait: true, .. });
             let request = self.perform(&deployment, action).filter(|_| waits);
@@ -193,8 +193,7 @@ impl Engine {
         self.rollouts.iter_mut().find(|rollout| rollout.deployment.id == deployment)
     }
 
-    /// A deployment that waits gives up when its app's timeout is over, and a rollback after ten
-    /// seconds.
+    /// Sets the deadline: a waiting deployment gives up after its app's timeout, and a rollback after ten seconds.
     fn set_deadline(&mut self, rollout: &mut Rollout) {
         let seconds = match &rollout.error {
             None => rollout.deployment.deploy_timeout.into(),
@@ -204,7 +203,7 @@ impl Engine {
         self.after(SignedDuration::from_secs(seconds), deadline);
     }
 
-    /// The events that bring a formation from what it says to these counts, as Go prints them.
+    /// Returns the events that bring a formation to these counts, as Go prints them.
     fn expected_events(&self, app: &str, release: &str, counts: Option<&Counts>) -> String {
         let before = self.tables.formation(app, release).ok().and_then(|f| f.processes.as_ref());
         let processes = self.tables.release(release).map(|r| &r.processes).ok();
@@ -220,8 +219,8 @@ impl Engine {
         format!("map[{}]", events.collect::<Vec<_>>().join(" "))
     }
 
-    /// The worker of 2016 gives up only when this long no job of the release it waits for has had
-    /// an event.
+    /// Restarts the deadline of a worker of 2016, which gives up only if there is no event of the release's jobs for
+    /// this long.
     pub(crate) fn note_job_event(&mut self, job: &Job) {
         if self.dialect.rollout_by != RolloutBy::JobEvents {
             return;
@@ -238,17 +237,17 @@ impl Engine {
         }
     }
 
-    /// Returns whether nothing keeps a deployment from its next operation.
+    /// Returns whether a deployment can start its next operation.
     fn can_go_on(&self, rollout: &Rollout) -> bool {
         if self.tables.app(&rollout.deployment.app).is_err() {
-            return false; // Deleted: nothing happens any more until its time is over.
+            return false; // Deleted: nothing happens until the timeout.
         }
         match &rollout.waiting {
             Some(Action::Scale { release, .. })
                 if self.dialect.rollout_by == RolloutBy::JobEvents =>
             {
                 let d = &rollout.deployment;
-                // Of a release that already runs no job will come up; that is waited for in vain.
+                // If the release already runs, no job will start, so this waits in vain.
                 let in_vain = d.old_release == d.new_release && rollout.error.is_none();
                 let settled = self.is_settled(&d.app, release);
                 !in_vain && settled && !self.queue.will_reconcile(&d.app, release)
@@ -262,12 +261,12 @@ impl Engine {
         }
     }
 
-    /// Carries out an operation; the scale request that it made.
+    /// Carries out an operation. Returns its scale request.
     fn perform(&mut self, d: &Deployment, action: Action) -> Option<String> {
         if matches!(&action, Action::Scale { release, .. } if *release == d.old_release) {
             self.router_closes(&d.app);
         }
-        // A release or formation that is gone meanwhile leaves nothing to scale.
+        // If the release or formation no longer exists, there is nothing to scale.
         match action {
             Action::Resume => None,
             Action::DropNew => {
@@ -293,8 +292,8 @@ impl Engine {
         }
     }
 
-    /// A scale request was cancelled by another one: a deployment fails that waits for it to scale the
-    /// old release down. One that waits for the new release goes on waiting, until its time is over.
+    /// Handles the cancellation of a scale request by another one. A deployment that waits for it to scale the old
+    /// release down fails. A deployment that waits for the new release keeps waiting until its timeout.
     pub(crate) fn note_cancelled(&mut self, request: &str) {
         let waits = |r: &&Rollout| {
             let for_old = matches!(&r.waiting, Some(Action::Scale { release, .. })
@@ -321,14 +320,14 @@ impl Engine {
         })
     }
 
-    /// A deployment has run out of operations: it is complete, or rolled back.
+    /// Ends a deployment without further operations: it is complete or rolled back.
     fn finish_rollout(&mut self, rollout: Rollout) {
         let d = rollout.deployment;
         if let Some(error) = rollout.error {
             let at = self.time();
             self.deployment_event(at, &d, DeploymentStatus::Failed, Some(&error));
         } else {
-            // The app can be gone by now.
+            // The app may no longer exist.
             let _ = self.set_release(&d.app, &d.new_release);
             if self.dialect.rollout_by == RolloutBy::ScaleRequests {
                 self.enqueue(Task::CollectGarbage { app: d.app.clone() });
@@ -355,7 +354,7 @@ impl Engine {
         self.start_queued(&app);
     }
 
-    /// A job of a formation went down: too many of them fail the deployment that waits for it.
+    /// Counts a job of a formation that went down. Too many of them fail the waiting deployment.
     pub(crate) fn note_failure(&mut self, job: &Job) {
         let by = self.dialect.rollout_by;
         let release = self.tables.releases.iter().find(|release| release.id == job.release);
@@ -376,7 +375,7 @@ impl Engine {
             }
             RolloutBy::JobEvents => match reason {
                 Some(reason) => format!("deployer: {} job failed to start: {reason}", job.kind),
-                // It only has a job that is not up, and waits for the next one.
+                // One of its jobs is not up, and it waits for the next one.
                 None => return,
             },
             RolloutBy::ScaleRequests if rollout.failures <= TOLERATED_FAILURES => return,
@@ -389,7 +388,7 @@ impl Engine {
         self.roll_back(&id, error);
     }
 
-    /// A step of a deployment has taken longer than the app allows.
+    /// Handles a step of a deployment that has taken longer than the app allows.
     pub(crate) fn deadline(&mut self, deployment: &str, step: u32) {
         let Some(rollout) = self
             .rollouts
@@ -402,7 +401,7 @@ impl Engine {
             return self.fail_without_app(deployment);
         }
         if rollout.error.is_some() || matches!(rollout.waiting, Some(Action::Resume)) {
-            // Rolling back is not waited for any longer, and what was broken is whole again.
+            // Stop waiting for the rollback; the broken connections are restored.
             let app = rollout.deployment.app.clone();
             if let Some(rollout) = self.rollouts.iter_mut().find(|r| r.deployment.id == deployment)
             {
@@ -414,7 +413,7 @@ impl Engine {
         self.roll_back(deployment, error);
     }
 
-    /// An app that was deleted takes nothing back: its deployments fail when their time is over.
+    /// Fails the deployments of a deleted app after their timeout. There is no rollback.
     fn fail_without_app(&mut self, deployment: &str) {
         let Some(at) = self.rollouts.iter().position(|r| r.deployment.id == deployment) else {
             return;
@@ -439,7 +438,7 @@ impl Engine {
         }
     }
 
-    /// Gives a deployment up: the old formation comes back, the new one goes.
+    /// Rolls a deployment back: restores the old formation and removes the new one.
     fn roll_back(&mut self, deployment: &str, error: String) {
         self.mark_done(deployment);
         let Some(rollout) = self.rollouts.iter_mut().find(|r| r.deployment.id == deployment) else {
@@ -461,13 +460,13 @@ impl Engine {
         self.later(self.options.delays.work, deadline);
     }
 
-    /// Returns whether a deployment is still under way, and with which status it ended.
+    /// Returns the final status of a deployment, or `None` while it runs.
     pub(crate) fn deployment_outcome(&self, id: &str) -> Option<DeploymentStatus> {
         let row = self.tables.deployments.iter().find(|d| d.id == id)?;
         (!row.is_under_way()).then_some(row.status)
     }
 
-    /// Returns whether a step has nothing to do any more: the deadline of something that was in time.
+    /// Returns whether a step is obsolete: the deadline of an operation that finished in time.
     pub(crate) fn is_stale(&self, step: &Step) -> bool {
         let Step::Deadline { deployment, step } = step else { return false };
         !self

@@ -1,4 +1,4 @@
-//! Routes: what the database checks, adding, changing and removing them.
+//! Checks, adds, changes and removes routes.
 
 use serde_json::json as value;
 
@@ -6,7 +6,7 @@ use crate::life::Engine;
 use crate::store::{App, Route};
 use crate::wire::Fail;
 
-/// Why the database refuses a route.
+/// The reason why the database refuses a route.
 enum Refusal {
     Duplicate,
     Reserved,
@@ -15,7 +15,7 @@ enum Refusal {
 }
 
 impl Refusal {
-    /// The answer to a creation: most carry the route as it came.
+    /// Returns the answer to a refused creation. Most answers contain the route as it was sent.
     fn creating(self, route: &Route) -> Fail {
         let fail = match self {
             Self::Duplicate => Fail::new("conflict", "Duplicate route"),
@@ -27,10 +27,10 @@ impl Refusal {
     }
 }
 
-/// The longest domain that the database takes.
+/// The longest domain that the database accepts.
 const LONGEST_DOMAIN: usize = 255;
 
-/// A tcp route has no more than this.
+/// Removes the fields that a TCP route does not have.
 fn tcp_only(row: Route) -> Route {
     Route {
         domain: String::new(),
@@ -44,7 +44,7 @@ fn tcp_only(row: Route) -> Route {
     }
 }
 
-/// The path with slashes at both ends; `None` when it does not begin with one.
+/// Returns the path with slashes at both ends; `None` if it does not start with one.
 fn normal_path(path: &str) -> Option<String> {
     match path {
         "" => Some("/".to_owned()),
@@ -55,13 +55,13 @@ fn normal_path(path: &str) -> Option<String> {
 }
 
 impl Engine {
-    /// A route as it is read back.
+    /// Returns a route in the form of answers.
     pub(crate) fn stored_route(&self, route: &Route) -> Route {
         let certificate = self.certificate_of(route).cloned();
         Route { certificate, included: self.is_included(route), ..route.clone() }
     }
 
-    /// Whether a route is the one that its app was created with, where the server tells.
+    /// Returns whether a route was created with its app, if the server reports that.
     fn is_included(&self, route: &Route) -> bool {
         let mut apps = self.tables.apps.iter();
         let app = apps.find(|app| !app.deleted && app.parent_ref() == route.parent_ref);
@@ -72,7 +72,7 @@ impl Engine {
         self.dialect.users && own && route.kind == "http" && matches!(&*route.path, "" | "/")
     }
 
-    /// The route that every app of a user gets.
+    /// Adds the default route of a user's app.
     pub(crate) fn add_default_route(&mut self, app: &App) {
         let domain = self.domain();
         if app.is_system() || domain.is_empty() {
@@ -86,11 +86,11 @@ impl Engine {
             drain_backends: true,
             ..Route::default()
         };
-        // The real server only logs what goes wrong here.
+        // The real server only logs errors here.
         let _ = self.add_route(route, true);
     }
 
-    /// Adds a route. `checked` is off for certificates that the cluster made itself.
+    /// Adds a route. `checked` is false for certificates that the cluster generated itself.
     pub(crate) fn add_route(&mut self, mut route: Route, checked: bool) -> Result<Route, Fail> {
         let managed = self.managed_name(&route)?;
         if !self.dialect.managed_certificates {
@@ -128,7 +128,7 @@ impl Engine {
         Ok(route)
     }
 
-    /// What the database makes of a new route, or why it refuses it.
+    /// Returns the row of a new route, or why the database refuses it.
     fn insertable(&mut self, route: &Route) -> Result<Route, Refusal> {
         let checks = self.dialect.checks_routes;
         let mut row = route.clone();
@@ -179,7 +179,7 @@ impl Engine {
         if self.is_taken(&row) { Err(Refusal::Duplicate) } else { Ok(row) }
     }
 
-    /// A port of the range for which there never was a route: the lowest, in 2016 any.
+    /// Returns a port of the range that never had a route: the lowest one, or in 2016 any.
     fn free_port(&mut self) -> Option<i32> {
         let tcp =
             |port: &i32| self.tables.routes.iter().any(|r| r.kind == "tcp" && r.port == *port);
@@ -192,8 +192,8 @@ impl Engine {
         free.get(draw.checked_rem(free.len())?).copied()
     }
 
-    /// Returns whether another route of the service drains its backends and this one does not, or the other way round.
-    /// The server looks at http routes alone, for tcp routes too.
+    /// Returns whether another route of the service has a different setting for draining. The server compares only with
+    /// HTTP routes, even for a TCP route.
     fn drains_differently(&self, route: &Route) -> bool {
         self.tables
             .routes
@@ -258,7 +258,7 @@ impl Engine {
         if self.dialect.managed_certificates {
             row.managed_certificate_domain.clone_from(&route.managed_certificate_domain);
         }
-        // The reply is what was sent, with what the database has in its columns.
+        // The reply is the sent route with the database's columns.
         route = Route {
             certificate: route.certificate,
             tls_cert: route.tls_cert,
@@ -280,7 +280,7 @@ impl Engine {
         let new = route.certificate_id.take();
         let kept = row.certificate_id.filter(|_| self.dialect.keeps_certificates);
         row.certificate_id = new.clone().or(kept);
-        // Routers of 2021 take the certificate from the event, and that has only the new one.
+        // Routers of 2021 use the certificate in the event, which contains only the new one.
         row.live_certificate = if by_router { row.certificate_id.clone() } else { new };
         let slot = self.tables.routes.iter_mut().find(|o| o.id == row.id && o.kind == row.kind);
         if let Some(slot) = slot {
@@ -295,7 +295,7 @@ impl Engine {
         tcp.any(|o| o.id != route.id && o.port == route.port)
     }
 
-    /// Deletes a route that no other depends on.
+    /// Deletes a route, unless another one depends on it.
     pub(crate) fn remove_route(&mut self, route: &Route) -> Result<(), Fail> {
         let mut http = self.tables.routes.iter().filter(|o| !o.deleted && o.kind == "http");
         let needed = route.kind == "http"

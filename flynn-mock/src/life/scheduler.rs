@@ -1,4 +1,4 @@
-//! The scheduler: brings jobs to what formations say, restarts what goes down.
+//! The scheduler: starts and stops jobs to match formations, and restarts jobs that go down.
 
 use jiff::SignedDuration;
 
@@ -6,7 +6,7 @@ use crate::life::work::Step;
 use crate::life::{Crash, Engine};
 use crate::store::{Counts, Formation, Job, JobState, Time};
 
-/// How long the scheduler waits before it restarts a job for the n-th time.
+/// Returns the delay before the n-th restart of a job.
 fn backoff(restarts: i32) -> SignedDuration {
     match restarts {
         ..5 => SignedDuration::ZERO,
@@ -15,17 +15,17 @@ fn backoff(restarts: i32) -> SignedDuration {
     }
 }
 
-/// How often the scheduler compares its formations with the controller's.
+/// The interval at which the scheduler syncs its formations with the controller's.
 const SYNC: SignedDuration = SignedDuration::from_secs(30);
 
-/// How many jobs of a type the mock's hosts have room for.
+/// The maximum number of jobs of a type on the mock's hosts.
 pub(crate) const MOST_JOBS: i64 = 300;
 
-/// What the host of a job that crashes at its start reports.
+/// The host's error for a job that crashes at its start.
 const CRASH: &str = "exec: \"/bin/crash\": executable file not found in $PATH";
 
-/// Which of a type's jobs is stopped first: one that waits, else the newest, in 2021 rather one that
-/// is not up yet. In 2016 of those that were made together the first.
+/// Returns the job of a type that is stopped first: a waiting one, otherwise the newest one. In 2021, a job that is not
+/// up yet is preferred. In 2016, it is the first of the jobs that were created together.
 fn next_to_stop(jobs: &[&Job], one_by_one: bool) -> Option<String> {
     let newest = |state: JobState| jobs.iter().rev().find(|job| job.state == state && !job.blocked);
     let chosen = newest(JobState::Pending).or_else(|| {
@@ -44,7 +44,7 @@ fn next_to_stop(jobs: &[&Job], one_by_one: bool) -> Option<String> {
 }
 
 impl Engine {
-    /// Lets the scheduler look at a formation soon.
+    /// Schedules a check of a formation.
     pub(crate) fn schedule_reconcile(&mut self, app: &str, release: &str) {
         if !self.queue.will_reconcile(app, release) {
             let (app, release) = (app.to_owned(), release.to_owned());
@@ -52,13 +52,13 @@ impl Engine {
         }
     }
 
-    /// The time until the scheduler's next sync.
+    /// Returns the time until the scheduler's next sync.
     pub(crate) fn next_sync(&self) -> SignedDuration {
         let running = self.now.duration_since(self.options.start).as_secs();
         SignedDuration::from_secs(SYNC.as_secs() - running.rem_euclid(SYNC.as_secs()))
     }
 
-    /// How many jobs of each type a formation wants: omni types on every host.
+    /// Returns the number of jobs of each type that a formation wants, on every host for omni types.
     fn wanted(&self, app: &str, release: &str) -> Counts {
         let hosts = i64::try_from(self.options.hosts.len()).unwrap_or(1);
         let formation = self.tables.formation(app, release).ok();
@@ -74,7 +74,7 @@ impl Engine {
             .collect()
     }
 
-    /// The jobs of a formation that are in one of these states.
+    /// Returns the jobs of a formation that are in one of these states.
     fn jobs_in(&self, app: &str, release: &str, typ: &str, states: &[JobState]) -> Vec<&Job> {
         self.tables
             .jobs
@@ -85,7 +85,7 @@ impl Engine {
             .collect()
     }
 
-    /// The types that a formation wants or still has jobs of.
+    /// Returns the types that a formation wants, or that still have jobs.
     fn types_of(&self, app: &str, release: &str) -> Vec<String> {
         let mut types: Vec<String> = self.wanted(app, release).into_keys().collect();
         for job in &self.tables.jobs {
@@ -99,7 +99,7 @@ impl Engine {
         types
     }
 
-    /// Starts and stops jobs until the formation has what it wants.
+    /// Starts and stops jobs until they match the formation.
     pub(crate) fn reconcile(&mut self, app: &str, release: &str) {
         let wanted = self.wanted(app, release);
         let one_by_one = self.dialect.stops_one_by_one;
@@ -127,7 +127,7 @@ impl Engine {
                     &[JobState::Pending, JobState::Starting, JobState::Up],
                 );
                 let stopping = !self.jobs_in(app, release, typ, &[JobState::Stopping]).is_empty();
-                // 2016 stops one job of a type after the other.
+                // 2016 stops the jobs of a type one by one.
                 if active.len() <= want || (one_by_one && stopping) {
                     break;
                 }
@@ -140,7 +140,7 @@ impl Engine {
         }
     }
 
-    /// The states of jobs that a formation counts: in 2016 those that are being stopped, too.
+    /// Returns the states of jobs that a formation counts. In 2016, stopping jobs also count.
     fn counted(&self) -> &'static [JobState] {
         if self.dialect.stops_one_by_one {
             &[JobState::Pending, JobState::Starting, JobState::Up, JobState::Stopping]
@@ -149,14 +149,14 @@ impl Engine {
         }
     }
 
-    /// Returns whether a type's tags keep it from all hosts: the mock's hosts have none.
+    /// Returns whether a type's tags exclude all hosts. The mock's hosts have no tags.
     fn is_barred(&self, app: &str, release: &str, typ: &str) -> bool {
         let tags = self.tables.formation(app, release).ok().and_then(|f| f.tags.as_ref());
         let tags = tags.and_then(|tags| tags.get(typ)).and_then(Option::as_ref);
         tags.is_some_and(|tags| !tags.is_empty())
     }
 
-    /// Stops the jobs that run where the formation's tags no longer let them.
+    /// Stops the jobs that the formation's tags no longer allow on their hosts.
     fn stop_barred(&mut self, app: &str, release: &str) {
         for typ in self.types_of(app, release) {
             if self.is_barred(app, release, &typ) {
@@ -168,7 +168,7 @@ impl Engine {
         }
     }
 
-    /// Returns whether all jobs of a formation are as it wants them.
+    /// Returns whether the jobs match the formation.
     pub(crate) fn is_settled(&self, app: &str, release: &str) -> bool {
         let wanted = self.wanted(app, release);
         self.types_of(app, release).iter().all(|typ| {
@@ -183,7 +183,7 @@ impl Engine {
         })
     }
 
-    /// Tells those who wait for a formation that its jobs have changed.
+    /// Notifies waiters that the jobs of a formation have changed.
     fn settle(&mut self, app: &str, release: &str) {
         if self.is_settled(app, release) {
             self.complete_scale_request(app, release);
@@ -191,7 +191,7 @@ impl Engine {
         self.drive_rollouts(app);
     }
 
-    /// Creates a pending job; `replaces` is the one that went down.
+    /// Creates a pending job. `replaces` is the job that went down.
     fn create_job(&mut self, app: &str, release: &str, typ: &str, replaces: Option<&Job>) {
         let restarts = replaces.map(|job| job.restarts.unwrap_or(0));
         let delay = restarts.map_or(SignedDuration::ZERO, backoff);
@@ -208,7 +208,7 @@ impl Engine {
         }
     }
 
-    /// A job of a formation that is to run.
+    /// Returns a pending job of a formation.
     pub(crate) fn pending_job(&mut self, uuid: String, app: &str, release: &str, typ: &str) -> Job {
         let (name, meta) = self.job_name(app, typ);
         let process = self.tables.release(release).ok().and_then(|r| r.processes.get(typ));
@@ -234,8 +234,8 @@ impl Engine {
     pub(crate) fn place(&mut self, uuid: &str) {
         let Some(job) = self.job_row(uuid, &[JobState::Pending]) else { return };
         if self.is_barred(&job.app, &job.release, &job.kind) {
-            // It waits for a host with the tags. In 2021 nobody stops it any more; the controller
-            // refuses to store that it is blocked.
+            // It waits for a host with the tags. In 2021, it is never stopped, and the controller refuses to store that
+            // it is blocked.
             if let Some(row) = self.tables.jobs.iter_mut().find(|row| row.uuid == uuid) {
                 row.blocked = !self.dialect.stops_one_by_one;
             }
@@ -254,7 +254,7 @@ impl Engine {
         self.later(delay, Step::Started { job: uuid.to_owned() });
     }
 
-    /// A pending job starts on a host.
+    /// Starts a pending job on a host.
     pub(crate) fn place_on(&mut self, host: String, mut job: Job) {
         job.id = format!("{host}-{}", job.uuid);
         job.host_id = host;
@@ -264,7 +264,7 @@ impl Engine {
         self.store_job(job);
     }
 
-    /// A variable of the job's environment.
+    /// Returns a variable in the job's env.
     fn job_env(&self, job: &Job, name: &str) -> Option<String> {
         let release = self.tables.releases.iter().find(|r| r.id == job.release)?;
         let own = release.processes.get(&job.kind).and_then(|process| process.env.get(name));
@@ -277,14 +277,14 @@ impl Engine {
         on_request || self.last_words(job).is_some()
     }
 
-    /// What a router says that cannot load its certificate.
+    /// Returns the error of a router that cannot load its certificate.
     fn last_words(&self, job: &Job) -> Option<String> {
         self.tables.app("router").ok().filter(|router| router.id == job.app)?;
         let release = self.tables.releases.iter().find(|release| release.id == job.release)?;
         self.router_fault(release, &job.kind)
     }
 
-    /// Returns whether a step does nothing but start a job again that will crash again.
+    /// Returns whether a step only restarts a job that will crash again.
     pub(crate) fn restarts_a_crash(&self, step: &Step) -> bool {
         let Step::Place { job } = step else { return false };
         self.job_row(job, &[JobState::Pending])
@@ -297,7 +297,7 @@ impl Engine {
         if !self.dialect.stops_one_by_one || !self.crashes(job) {
             return delay;
         }
-        // Of several that crash at once the last is mostly heard of first.
+        // If several jobs crash at once, the last one is usually reported first.
         let earlier = self.jobs_in(&job.app, &job.release, &job.kind, &[JobState::Starting]).len();
         let types = self.types_of(&job.app, &job.release);
         let earlier = earlier + types.iter().filter(|typ| **typ > job.kind).count();
@@ -305,7 +305,7 @@ impl Engine {
         delay.saturating_sub(sooner)
     }
 
-    /// A starting job is up, or down when it crashes.
+    /// Marks a starting job as up, or as down if it crashes.
     pub(crate) fn started(&mut self, uuid: &str) {
         let Some(mut job) =
             self.job_row(uuid, &[JobState::Starting, JobState::Stopping, JobState::Down])
@@ -315,7 +315,7 @@ impl Engine {
         let crashes = self.crashes(&job);
         let last_words = self.last_words(&job);
         if crashes {
-            // It says so even when it was to be stopped meanwhile.
+            // It reports this even if it was to be stopped in the meantime.
             self.log_crash(&job, last_words.as_deref().unwrap_or("panic: CRASH=true"));
         }
         if job.state == JobState::Down || (job.state == JobState::Stopping && !crashes) {
@@ -333,7 +333,7 @@ impl Engine {
         self.come_up(job);
     }
 
-    /// A starting job is up.
+    /// Marks a starting job as up.
     pub(crate) fn come_up(&mut self, mut job: Job) {
         job.meta = self.tables.app(&job.app).map(|app| app.meta.clone()).unwrap_or_default();
         job.state = JobState::Up;
@@ -364,7 +364,7 @@ impl Engine {
         self.later(delay, Step::Stopped { job: uuid.to_owned() });
     }
 
-    /// Returns whether the router drains the connections of the job's backends before it stops.
+    /// Returns whether the router drains the job's connections before the job stops.
     fn is_drained(&self, job: &Job) -> bool {
         let release = self.tables.releases.iter().find(|r| r.id == job.release);
         let process = release.and_then(|r| r.processes.get(&job.kind));
@@ -373,7 +373,7 @@ impl Engine {
         })
     }
 
-    /// A stopping job is down.
+    /// Marks a stopping job as down.
     pub(crate) fn stopped(&mut self, uuid: &str) {
         let states = [JobState::Stopping, JobState::Starting, JobState::Up];
         let Some(mut job) = self.job_row(uuid, &states) else { return };
@@ -382,14 +382,14 @@ impl Engine {
         self.job_down(job);
     }
 
-    /// Kills a job at a client's wish; one of a formation is replaced.
+    /// Kills a job for a client. A job of a formation is replaced.
     pub(crate) fn kill(&mut self, uuid: &str) {
         if self.job_row(uuid, &[JobState::Starting, JobState::Up]).is_some() {
             self.later(self.options.delays.stop, Step::Stopped { job: uuid.to_owned() });
         }
     }
 
-    /// Records that a job has ended, and restarts it when its formation wants that.
+    /// Records that a job has ended, and restarts it if its formation wants it.
     pub(crate) fn job_down(&mut self, mut job: Job) {
         job.state = JobState::Down;
         self.programs.remove(&job.uuid);

@@ -1,4 +1,4 @@
-//! Copies of the cluster, to come back to.
+//! Copies of the cluster for snapshots.
 
 use std::collections::BTreeMap;
 
@@ -39,8 +39,8 @@ impl Engine {
         }
     }
 
-    /// Replaces the cluster by a copy of `saved` and ends all open streams. The programs of jobs
-    /// that run in both go on.
+    /// Replaces the cluster by a copy of `saved` and ends all open streams. The programs of jobs that run in both
+    /// continue.
     pub(crate) fn restore(&mut self, saved: &Self) {
         let mut restored = saved.copy();
         let jobs = &restored.tables.jobs;

@@ -1,10 +1,9 @@
-//! Access tokens: what each may do.
+//! Access tokens and their rights.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What an access token of the fork may do. Handed to
-/// [`MockController::issue_token`](crate::MockController::issue_token).
+/// The rights of an access token of the fork, for [`MockController::issue_token`](crate::MockController::issue_token).
 ///
 /// ```
 /// use flynn_mock::{MockController, ServerAge, Token};
@@ -24,34 +23,32 @@ pub struct Token {
 }
 
 impl Token {
-    /// A token without scopes and grants: an administrator's in June 2026, one without any access
-    /// in September.
+    /// Creates a token without scopes and grants. In June 2026 it has all rights; in September 2026 it has none.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a scope. `cluster:admin` and `*` may do everything, any other nothing.
+    /// Adds a scope. `cluster:admin` and `*` give all rights; any other scope gives none.
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scopes.push(scope.into());
         self
     }
 
-    /// Makes it the token of a user who has logged in. It then covers what the user may do, besides
-    /// its grants. Only September 2026 knows users.
+    /// Makes it the token of a user who has logged in. It then has the user's rights in addition to its grants. Only
+    /// the fork of September 2026 has users.
     pub fn user(mut self, id: impl Into<String>) -> Self {
         self.user = Some(id.into());
         self
     }
 
-    /// Adds a grant, such as `app:read`, `app:write`, `app:deploy` or `app:env:write`, on one app.
-    /// The server compares the app with the path as it is: a grant on an id does not cover the
-    /// name.
+    /// Adds a grant, such as `app:read`, `app:write`, `app:deploy` or `app:env:write`, on one app. The server compares
+    /// the app with the literal path: a grant on an id does not cover the name.
     pub fn grant(mut self, app: impl Into<String>, permission: impl Into<String>) -> Self {
         self.grants.push((app.into(), permission.into()));
         self
     }
 
-    /// Returns whether it may do everything; `if_empty` says so for one without scopes and grants.
+    /// Returns whether it has all rights. `if_empty` is the result for a token without scopes and grants.
     pub(crate) fn is_admin(&self, if_empty: bool) -> bool {
         let named = self.scopes.iter().any(|scope| scope == "cluster:admin" || scope == "*");
         named || (if_empty && self.scopes.is_empty() && self.grants.is_empty())
@@ -59,13 +56,13 @@ impl Token {
 
     /// Returns whether it has one of these permissions on an app, named as in the path.
     pub(crate) fn may(&self, app: &str, permissions: &[&str]) -> bool {
-        // A scope that nobody knows takes everything else away.
+        // An unknown scope removes all other rights.
         self.scopes.is_empty()
             && self.grants.iter().any(|(of, has)| of == app && permissions.contains(&has.as_str()))
     }
 }
 
-/// The tokens that were issued, by their text.
+/// The issued tokens, by their text.
 #[derive(Clone, Default)]
 pub(crate) struct TokenList(pub(crate) BTreeMap<String, Token>);
 

@@ -1,10 +1,10 @@
-//! Volumes: which ones a job gets.
+//! The volumes of jobs.
 
 use crate::life::Engine;
 use crate::store::{Job, Volume, VolumeRequest, VolumeState};
 
 impl Engine {
-    /// Inserts a volume; of one that is there only the job changes.
+    /// Inserts a volume. For an existing one, only changes the job.
     pub(crate) fn store_volume(&mut self, mut volume: Volume) -> Volume {
         let at = self.time();
         (volume.created_at, volume.updated_at) = (Some(at), Some(at));
@@ -20,7 +20,7 @@ impl Engine {
         volume
     }
 
-    /// The volumes that a job gets on its host: free ones of its formation, else new ones.
+    /// Returns the volumes of a job on its host: free volumes of its formation, otherwise new ones.
     pub(crate) fn provision_volumes(&mut self, job: &Job) -> Vec<String> {
         if !self.dialect.volumes {
             return Vec::new();
@@ -42,7 +42,7 @@ impl Engine {
                 && volume.decommissioned_at.is_none()
                 && !self.is_mounted(&volume.id)
         });
-        // The controller does not hear who uses it now.
+        // The controller is not notified of the new user.
         if let Some(volume) = free {
             return volume.id.clone();
         }
@@ -76,7 +76,7 @@ impl Engine {
         jobs.any(|job| job.volumes.iter().any(|id| id == volume))
     }
 
-    /// Frees the volumes of a job that has ended, except those that go with it.
+    /// Frees the volumes of a job that has ended, except those that are destroyed with it.
     pub(crate) fn release_volumes(&mut self, job: &Job) {
         let own = |volume: &&Volume| volume.job.as_ref() == Some(&job.uuid);
         let kept: Vec<Volume> = self

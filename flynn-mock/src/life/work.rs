@@ -1,4 +1,4 @@
-//! What is under way: steps in the order in which they are due, and the worker's tasks.
+//! The background work: steps in the order of their times, and the worker's tasks.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::life::{Engine, Pace};
 
-/// How much time of the mock [`Engine::run_to_end`] may take.
+/// The maximum time of the mock's clock for [`Engine::run_to_end`].
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 
 /// A task of the worker.
@@ -14,7 +14,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) enum Task {
     /// Carry out a deployment.
     Deploy { deployment: String },
-    /// Delete an app and all that belongs to it.
+    /// Delete an app and everything that belongs to it.
     DeleteApp { app: String },
     /// Delete old releases of an app.
     CollectGarbage { app: String },
@@ -24,12 +24,12 @@ pub(crate) enum Task {
     MigrateDomain { migration: String, failures: u32 },
 }
 
-/// Something that happens at its time.
+/// A step that happens at its time.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    /// The worker takes up a task.
+    /// The worker starts a task.
     Work(Task),
-    /// The scheduler brings the jobs of a formation to what it says.
+    /// The scheduler starts and stops jobs to match a formation.
     Reconcile { app: String, release: String },
     /// A pending job is placed on a host.
     Place { job: String },
@@ -41,7 +41,7 @@ pub(crate) enum Step {
     Run { job: String },
     /// A one-off job whose program has exited is down.
     Exited { job: String, status: i32 },
-    /// The time that a program asked to wait for is over.
+    /// A program's waiting time has passed.
     Timer { job: String },
     /// A deployment's step has taken too long.
     Deadline { deployment: String, step: u32 },
@@ -51,7 +51,7 @@ pub(crate) enum Step {
     FinishBackup { backup: String },
 }
 
-/// The steps to come.
+/// The planned steps.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     steps: BTreeMap<(Timestamp, u64), Step>,
@@ -64,7 +64,7 @@ impl Queue {
         self.steps.insert((due, self.count), step);
     }
 
-    /// The steps in the order in which they are due.
+    /// Returns the steps in the order in which they are due.
     fn iter(&self) -> impl Iterator<Item = (Timestamp, &Step)> {
         self.steps.iter().map(|((due, _), step)| (*due, step))
     }
@@ -76,7 +76,7 @@ impl Queue {
         (due <= until).then(|| (due, entry.remove()))
     }
 
-    /// Returns whether a formation is to be reconciled anyway.
+    /// Returns whether a reconciliation of a formation is already planned.
     pub(crate) fn will_reconcile(&self, app: &str, release: &str) -> bool {
         self.steps.values().any(|step| {
             matches!(step, Step::Reconcile { app: a, release: r } if a == app && r == release)
@@ -85,38 +85,38 @@ impl Queue {
 }
 
 impl Engine {
-    /// Plans a step of the cluster's life; at the pace `AtOnce` nothing takes time.
+    /// Plans a step. With the pace `AtOnce`, it has no delay.
     pub(crate) fn later(&mut self, delay: SignedDuration, step: Step) {
         let delay = if self.options.pace == Pace::AtOnce { SignedDuration::ZERO } else { delay };
         self.after(delay, step);
     }
 
-    /// Plans a step after this time, whatever the pace. Who sleeps until the next step hears of it
-    /// by the version, also where the request that planned it changed nothing else.
+    /// Plans a step after this time, independent of the pace. Increases the version, so that a task that sleeps until
+    /// the next step wakes up even if the request changed nothing else.
     pub(crate) fn after(&mut self, delay: SignedDuration, step: Step) {
         self.version += 1;
         let due = self.now.checked_add(delay.max(SignedDuration::ZERO)).unwrap_or(Timestamp::MAX);
         self.queue.push(due, step);
     }
 
-    /// Hands a task to the worker.
+    /// Passes a task to the worker.
     pub(crate) fn enqueue(&mut self, task: Task) {
         self.later(self.options.delays.work, Step::Work(task));
     }
 
-    /// When the next step is due that still has something to do.
+    /// Returns the time of the next step that is not obsolete.
     pub(crate) fn next_step_due(&self) -> Option<Timestamp> {
         self.queue.iter().find(|(_, step)| !self.is_stale(step)).map(|(due, _)| due)
     }
 
-    /// Runs what is under way until it is over. Jobs that crash whenever they start never are: what
-    /// only restarts them is left alone, and so is what takes longer than an hour of the mock.
+    /// Runs all background work to completion. Skips steps that only restart crashing jobs, and stops after an hour of
+    /// the mock's clock.
     pub(crate) fn run_to_end(&mut self) {
         let limit = self.now.checked_add(LONGEST).unwrap_or(Timestamp::MAX);
         while self.now < limit && self.ends_something() && self.run_next(limit) {}
     }
 
-    /// Returns whether a step is to come that does not just restart a job to crash again.
+    /// Returns whether there is a step other than the restart of a crashing job.
     fn ends_something(&self) -> bool {
         self.queue.iter().any(|(_, step)| !self.is_stale(step) && !self.restarts_a_crash(step))
     }
@@ -126,7 +126,7 @@ impl Engine {
         while self.run_next(until) {}
     }
 
-    /// Runs the next step if it is due by then, moving the clock to its time.
+    /// Runs the next step if it is due by then, and moves the clock to its time.
     pub(crate) fn run_next(&mut self, until: Timestamp) -> bool {
         if self.callbacks.hold() {
             return false;

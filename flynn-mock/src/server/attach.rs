@@ -1,4 +1,4 @@
-//! The attach protocol (`flynn-attach/0`): frames both ways between a client and a program.
+//! The attach protocol (`flynn-attach/0`): frames between a client and a program.
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,22 +23,22 @@ const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 
-/// The status of a job that its host stopped.
+/// The exit status of a job that was stopped by its host.
 const STOPPED: i32 = 0;
 
-/// A frame of input is never larger than this; a longer one ends the input.
+/// The maximum size of a frame of input. A longer one ends the input.
 const LONGEST: usize = 64 << 20;
 
-/// A type of frame that the protocol does not have.
+/// A frame type that the protocol does not have.
 pub(super) const UNKNOWN: u8 = 0xff;
 
-/// Takes what the client sends and says nothing, until the client goes.
+/// Reads the client's data without answering, until the client closes the connection.
 pub(super) async fn ignore(mut stream: impl AsyncRead + Unpin) -> io::Result<()> {
     tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(|_| ())
 }
 
-/// Drives the program until it exits or its job is killed; with `cut`, the connection breaks after
-/// so many bytes. When the client is gone, the program goes on: its input ends, its output is lost.
+/// Runs the program until it exits or its job is killed. With `cut`, closes the connection after this many bytes. If
+/// the client disconnects, the program continues: its input ends, and its output is lost.
 pub(super) async fn run(
     stream: impl AsyncRead + AsyncWrite,
     attach: Attach,
@@ -63,14 +63,14 @@ pub(super) async fn run(
     client.lines = (logged && !tty).then(Lines::default);
     let mut terminal = tty.then(Terminal::default);
     let mut killed = pin!(hub.job_ended(&job));
-    // Whether more input may come, and whether more of standard input.
+    // Whether more input, and more standard input, may arrive.
     let (mut listening, mut stdin) = (true, true);
-    // What the program has not been told yet.
+    // Inputs that the program has not received yet.
     let mut pending = VecDeque::from([Input::Start]);
     let mut timer = None;
     loop {
         while let Some(input) = pending.pop_front() {
-            // The user's code may block, which concerns this job alone.
+            // The user's code may block, which affects only this job.
             let reacting = tokio::task::spawn_blocking(move || {
                 let outputs = program.react(input);
                 (program, outputs)
@@ -97,7 +97,7 @@ pub(super) async fn run(
                     listening = received.is_some();
                     let received = received.unwrap_or(Input::Eof);
                     match (&mut terminal, received) {
-                        // The host stops a job whose terminal is gone.
+                        // The host stops a job whose terminal is closed.
                         (Some(_), Input::Eof) => return end(&job, STOPPED, hub, client).await,
                         (Some(terminal), Input::Stdin(bytes)) => {
                             let (echo, inputs) = terminal.typed(&bytes);
@@ -105,7 +105,7 @@ pub(super) async fn run(
                             pending.extend(inputs);
                             break;
                         }
-                        // After its end, only signals and sizes may still follow.
+                        // After its end, only signals and sizes may follow.
                         (None, Input::Stdin(_) | Input::Eof) if !stdin => {}
                         (_, received) => {
                             stdin &= !matches!(received, Input::Eof);
@@ -125,7 +125,7 @@ pub(super) async fn run(
     }
 }
 
-/// Ends the job, and then the connection.
+/// Ends the job and then the connection.
 async fn end<R, W>(job: &str, status: i32, hub: &Hub, mut client: Client<R, W>) -> io::Result<()>
 where
     R: Future<Output = ()> + Unpin,
@@ -138,8 +138,8 @@ where
     client.exit(status).await
 }
 
-/// Reads the client's frames. What the host does not understand ends the input, as there: an
-/// unknown type, and a resize of a job without terminal.
+/// Reads the client's frames. As on a real host, an unknown type and a resize of a job without a terminal end the
+/// input.
 async fn read(mut reader: impl AsyncRead + Unpin, tty: bool, send: mpsc::Sender<Input>) {
     while let Ok(Some(input)) = frame(&mut reader, tty).await {
         if send.send(input).await.is_err() {
@@ -148,7 +148,7 @@ async fn read(mut reader: impl AsyncRead + Unpin, tty: bool, send: mpsc::Sender<
     }
 }
 
-/// The next frame; `None` when the input is over.
+/// Reads the next frame; `None` at the end of the input.
 async fn frame(reader: &mut (impl AsyncRead + Unpin), tty: bool) -> io::Result<Option<Input>> {
     Ok(match reader.read_u8().await? {
         DATA => {
@@ -170,17 +170,17 @@ async fn frame(reader: &mut (impl AsyncRead + Unpin), tty: bool) -> io::Result<O
     })
 }
 
-/// The client's end of the connection, as long as it is there.
+/// The client's side of the connection, while it is connected.
 struct Client<R, W> {
     /// Reads the frames of the client, and writes those of the host.
     ends: Option<(R, W)>,
-    /// How many bytes it may still get.
+    /// The number of bytes that it may still receive.
     left: Option<usize>,
     /// The unfinished line of a logged job's output, which is sent line by line.
     lines: Option<Lines>,
 }
 
-/// The lines of a job's output that are not complete yet.
+/// The incomplete lines of a job's output.
 #[derive(Debug, Default)]
 struct Lines {
     out: BytesMut,
@@ -192,7 +192,7 @@ impl Lines {
         if stream == STDERR { &mut self.err } else { &mut self.out }
     }
 
-    /// Takes output; returns the lines that it completes.
+    /// Appends output and returns the completed lines.
     fn take(&mut self, stream: u8, bytes: &[u8]) -> Vec<Bytes> {
         let held = self.of(stream);
         held.extend_from_slice(bytes);
@@ -203,7 +203,7 @@ impl Lines {
         lines
     }
 
-    /// The last line of a stream, which nobody ended.
+    /// Returns the last, unfinished line of a stream.
     fn rest(&mut self, stream: u8) -> Bytes {
         let mut rest = std::mem::take(self.of(stream));
         if !rest.is_empty() {
@@ -214,7 +214,7 @@ impl Lines {
 }
 
 impl<R: Future<Output = ()> + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
-    /// Hands on what it sends, until it sends no more.
+    /// Passes on its data until it sends no more.
     async fn read(&mut self) {
         match &mut self.ends {
             Some((reader, _)) => reader.await,
@@ -222,7 +222,7 @@ impl<R: Future<Output = ()> + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
         }
     }
 
-    /// Sends some output; a client that does not get it is gone.
+    /// Sends output. If that fails, the client is disconnected.
     async fn data(&mut self, stream: u8, bytes: &[u8]) {
         match &mut self.lines {
             Some(lines) => {
@@ -241,7 +241,7 @@ impl<R: Future<Output = ()> + Unpin, W: AsyncWrite + Unpin> Client<R, W> {
         }
     }
 
-    /// The rest of the output, the status, the end of the connection.
+    /// Sends the rest of the output and the status, and closes the connection.
     async fn exit(&mut self, status: i32) -> io::Result<()> {
         for stream in [STDOUT, STDERR] {
             let rest = self.lines.as_mut().map(|lines| lines.rest(stream)).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Bodies: whole, live, cut.
+//! The bodies of answers.
 
 use std::io;
 use std::sync::Arc;
@@ -12,13 +12,13 @@ use hyper::body::Frame;
 use crate::api::streams::Cursor;
 use crate::server::hub::Hub;
 
-/// The body of an answer on its way.
+/// The body of an answer.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Bodies above this size are chunked by the real server, which buffers so much before it knows.
+/// The size of the real server's buffer. Larger bodies are chunked.
 const BUFFER: usize = 2048;
 
-/// A whole body, framed as the real server frames it.
+/// Returns a complete body, framed as the real server frames it.
 pub(super) fn full(bytes: Bytes) -> Body {
     if bytes.len() <= BUFFER {
         return Body::new(Full::new(bytes).map_err(|never| match never {}));
@@ -26,13 +26,13 @@ pub(super) fn full(bytes: Bytes) -> Body {
     frames(stream::once(std::future::ready(Ok(bytes))))
 }
 
-/// The start of a body, then a broken connection.
+/// Returns the start of a body, followed by a closed connection.
 pub(super) fn cut(bytes: &Bytes, after: usize) -> Body {
     let start = bytes.slice(..after.min(bytes.len()));
     frames(stream::once(std::future::ready(Ok(start))).chain(stream::once(break_off())))
 }
 
-/// A stream that never says anything.
+/// Returns a stream that never sends anything.
 pub(super) fn silent() -> Body {
     frames(stream::pending())
 }
@@ -41,8 +41,7 @@ fn frames(parts: impl stream::Stream<Item = io::Result<Bytes>> + Send + 'static)
     Body::new(StreamBody::new(parts.map(|part| part.map(Frame::data))))
 }
 
-/// Breaks the connection when what came before is on its way: hyper flushes when a body has
-/// nothing ready.
+/// Closes the connection after the previous data was sent: hyper flushes if a body has nothing ready.
 async fn break_off() -> io::Result<Bytes> {
     tokio::task::yield_now().await;
     Err(broken())
@@ -52,7 +51,7 @@ pub(super) fn broken() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "broken by a fault")
 }
 
-/// An open stream of the engine; with `cut`, it breaks after so many bytes.
+/// Returns an open stream of the engine. With `cut`, it breaks after this many bytes.
 pub(super) fn live(hub: Arc<Hub>, cursor: Cursor, cut: Option<usize>) -> Body {
     let live =
         Live { id: hub.open_stream(), changes: hub.changes(), hub, cursor, ended: false, cut };

@@ -7,12 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 /// The clock of a mock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Clock {
-    /// The machine's clock, shifted by what the test skipped.
+    /// The machine's clock, shifted by the time that the test skipped.
     Wall {
         /// Added to the machine's time.
         ahead: SignedDuration,
     },
-    /// Moved by the test, and a little by every request so that no two share a time.
+    /// Moved by the test, and a little by every request, so that requests have different times.
     Driven {
         /// The time.
         now: Timestamp,
@@ -40,7 +40,7 @@ impl Clock {
         self.now()
     }
 
-    /// Returns whether the test moves it.
+    /// Returns whether the test drives it.
     #[cfg(feature = "controller")]
     pub(crate) fn is_driven(&self) -> bool {
         matches!(self, Self::Driven { .. })
@@ -56,7 +56,7 @@ impl Clock {
         }
     }
 
-    /// Makes it show at least `time`.
+    /// Moves it to at least `time`.
     pub(crate) fn reach(&mut self, time: Timestamp) {
         let missing = time.duration_since(self.now());
         if missing.is_positive() {
@@ -64,7 +64,7 @@ impl Clock {
         }
     }
 
-    /// How long to sleep until it shows `time`; `None` when only the test can bring it there.
+    /// Returns the time to sleep until it shows `time`; `None` if only the test moves it.
     pub(crate) fn until(&self, time: Timestamp) -> Option<Duration> {
         match self {
             Self::Wall { .. } => {

@@ -1,4 +1,4 @@
-//! One connection: plain or TLS, HTTP/1.1 or HTTP/2.
+//! Serves a connection: plain or TLS, HTTP/1.1 or HTTP/2.
 
 use std::future::poll_fn;
 use std::io;
@@ -54,7 +54,7 @@ async fn http1(
     let serve = service_fn(move |request| service.clone().answer(request));
     http1::Builder::new()
         .timer(TokioTimer::new())
-        // Go's server lets a connection idle without a limit.
+        // Go's server has no idle timeout.
         .header_read_timeout(None)
         .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), serve)
@@ -95,7 +95,7 @@ impl Streams {
         let mut connection = pin!(connection);
         let mut running = FuturesUnordered::new();
         poll_fn(|cx| {
-            // The connection starts streams, and hears from them when they have something to send.
+            // The connection starts streams, and streams wake it when they have data to send.
             if let Poll::Ready(end) = connection.as_mut().poll(cx) {
                 return Poll::Ready(end);
             }

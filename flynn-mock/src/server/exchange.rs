@@ -21,22 +21,22 @@ pub(super) struct Sent {
     pub(super) effect: Effect,
 }
 
-/// How far a request has come.
+/// The progress of a request.
 enum Progress {
     Answered {
         sent: Sent,
         /// The request has started programs.
         started: bool,
     },
-    /// It is to be handled at this time of the clock.
+    /// It must be handled at this time of the clock.
     Late(Timestamp),
-    /// The engine needs something from outside first.
+    /// The engine needs an external answer first.
     Asks(Question),
 }
 
 impl Hub {
-    /// Answers a request and records it, unless that was done before. One lock is taken once, unless the answer
-    /// has to wait for something.
+    /// Answers a request and records it, unless it is already recorded. Takes the lock once, unless the answer must
+    /// wait.
     pub(super) async fn answer(
         &self,
         request: &Request,
@@ -79,14 +79,14 @@ impl Hub {
         recorded
     }
 
-    /// Records what was answered to a request.
+    /// Records the answer to a request.
     pub(super) fn answered(&self, request: &RecordedRequest, answer: RecordedAnswer) {
         self.with(|inner| inner.recorder.answered(request, answer));
         self.tell_recorded();
     }
 }
 
-/// A request without an answer. If its client leaves meanwhile, dropping this records that.
+/// A request without an answer. If its client disconnects, dropping this records it.
 struct Waits<'a> {
     hub: &'a Hub,
     request: &'a RecordedRequest,
@@ -106,7 +106,7 @@ impl Inner {
         self.recorder.record(request, op, self.clock.now())
     }
 
-    /// Picks the fault that the request meets, and the time at which the request is handled if that is not now.
+    /// Picks the fault that hits the request, and the time at which the request is handled, if that is not now.
     fn strike(&mut self, request: &Request, op: Option<Op>) -> (Effect, Option<Timestamp>) {
         let now = self.clock.now();
         self.engine.advance(now);
@@ -147,7 +147,7 @@ impl Inner {
     }
 }
 
-/// The answer of a fault that keeps the request from being handled.
+/// Returns the answer of a fault that prevents the request from being handled.
 fn instead(effect: &Effect) -> Option<Answer> {
     match effect {
         Effect::DropBefore => Some(broken()),
@@ -175,21 +175,21 @@ fn struck(mut answer: Answer, effect: Effect) -> Sent {
             bytes.truncate(bytes.len() / 2);
             Effect::Nothing
         }
-        // Lists are spared.
+        // Lists are not affected.
         (Body::Full(_), Effect::ErrorFrame(_)) => Effect::Nothing,
         (_, effect) => effect,
     };
     Sent { answer, effect }
 }
 
-/// A broken connection.
+/// Returns an answer that breaks the connection.
 fn broken() -> Answer {
     let mut answer = Answer::empty(StatusCode::INTERNAL_SERVER_ERROR);
     answer.body = Body::Broken;
     answer
 }
 
-/// The part of an answer that is recorded.
+/// Returns the recorded part of an answer.
 fn record_of(sent: &Sent, method: &Method) -> RecordedAnswer {
     let body = match (&sent.answer.body, &sent.effect) {
         (Body::Broken, _) => return RecordedAnswer::none(),

@@ -13,8 +13,7 @@ use crate::calls::Op;
 use crate::server::hub::Hub;
 use crate::wire::Request;
 
-/// Something that goes wrong with a request. Handed to
-/// [`MockController::fail_next`](crate::MockController::fail_next).
+/// A fault of a request, for [`MockController::fail_next`](crate::MockController::fail_next).
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,25 +33,25 @@ pub struct Fault {
 /// The effect of a fault on the answer.
 #[derive(Clone)]
 pub(crate) enum Effect {
-    /// Another answer, and the request is not handled.
+    /// Sends another answer. The request is not handled.
     Instead { status: StatusCode, body: Bytes, json: bool, retry_after: Option<u64> },
-    /// The connection breaks before the request is handled.
+    /// Closes the connection before the request is handled.
     DropBefore,
-    /// The request is handled, then the connection breaks.
+    /// Handles the request, then closes the connection.
     DropAfter,
-    /// The connection breaks after so many bytes of the body.
+    /// Closes the connection after this many bytes of the body.
     Cut(usize),
-    /// The body is no longer JSON.
+    /// Damages the JSON of the body.
     Malformed,
-    /// An answer that begins and then says nothing, not even keep-alives.
+    /// Starts the answer and then sends nothing, not even keep-alives.
     Silent,
-    /// A stream that ends with an error frame.
+    /// Ends a stream with an error frame.
     ErrorFrame(String),
-    /// Only the delay.
+    /// Only delays the answer.
     Nothing,
 }
 
-/// Bodies stay out of it.
+/// Does not show bodies.
 impl fmt::Debug for Effect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -114,8 +113,7 @@ impl Fault {
         Self::of(Effect::Instead { status, body: body.into(), json: true, retry_after: None })
     }
 
-    /// Sets the `retry` of an error body, made by [`status`](Self::status) or
-    /// [`answer`](Self::answer).
+    /// Sets `retry` in the error body of [`status`](Self::status) or [`answer`](Self::answer).
     ///
     /// # Panics
     /// If the fault has no such body: 401, 404, 502 and 504 have none.
@@ -133,8 +131,7 @@ impl Fault {
         self
     }
 
-    /// Adds a `Retry-After` header, in seconds, to an answer made by [`status`](Self::status) or
-    /// [`answer`](Self::answer).
+    /// Adds a `Retry-After` header, in seconds, to the answer of [`status`](Self::status) or [`answer`](Self::answer).
     ///
     /// # Panics
     /// If the fault is not an answer.
@@ -179,13 +176,12 @@ impl Fault {
         Self::of(Effect::Malformed)
     }
 
-    /// A stream that opens and then says nothing, not even keep-alives. Any other answer stops after
-    /// its headers.
+    /// Opens the stream and then sends nothing, not even keep-alives. Any other answer stops after its headers.
     pub fn silent_stream() -> Self {
         Self::of(Effect::Silent)
     }
 
-    /// A stream that opens and ends at once with `event: error` and this text. Lists are spared, and
+    /// Opens the stream and ends it at once with `event: error` and this text. Lists are not affected, and
     /// [`fail_next`](crate::MockController::fail_next) refuses it for operations without a stream.
     pub fn error_frame(text: impl Into<String>) -> Self {
         Self::of(Effect::ErrorFrame(text.into()))
@@ -196,24 +192,24 @@ fn error_body(code: &str, message: &str, retry: bool) -> Bytes {
     json!({"code": code, "message": message, "retry": retry}).to_string().into()
 }
 
-/// The faults that are set on a mock.
+/// The faults of a mock.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     next: u64,
     set: Vec<SetFault>,
 }
 
-/// A fault that is set on a mock.
+/// A fault of a mock.
 #[derive(Debug)]
 pub(crate) struct SetFault {
     pub(crate) id: u64,
     pub(crate) op: Op,
-    /// The only path that it strikes.
+    /// The only path that it hits.
     pub(crate) path: Option<String>,
     pub(crate) fault: Fault,
-    /// How many requests it still spares.
+    /// The number of requests that it still spares.
     pub(crate) skip: usize,
-    /// `None`: until lifted.
+    /// The number of requests that it still hits; `None` until it is lifted.
     pub(crate) left: Option<usize>,
     pub(crate) hits: usize,
 }
@@ -226,8 +222,8 @@ pub(crate) struct Struck {
 }
 
 impl Faults {
-    /// Sets a fault that strikes `times` requests, or all until it is lifted, after the first `skip`
-    /// ones. Returns its id.
+    /// Sets a fault that hits `times` requests, or all until it is lifted, after sparing the first `skip` ones. Returns
+    /// its id.
     pub(crate) fn set(
         &mut self,
         op: Op,
@@ -242,8 +238,8 @@ impl Faults {
         id
     }
 
-    /// The first fault that is still due for this request, counted down. Each fault before it that
-    /// the request matches spares one request less.
+    /// Returns the first active fault for this request, and counts it down. Each earlier fault that the request matches
+    /// spares one request less.
     pub(crate) fn pick(&mut self, request: &Request, op: Option<Op>) -> Option<Struck> {
         let mut due = self.set.iter_mut().filter(|set| {
             let aimed = (set.op == Op::Any || op == Some(set.op))
@@ -280,7 +276,7 @@ impl Faults {
         self.set.iter()
     }
 
-    /// Removes a fault. Returns false if there is none with this id.
+    /// Removes a fault. Returns false if the id does not exist.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
         let before = self.set.len();
         self.set.retain(|set| set.id != id);
@@ -295,7 +291,7 @@ impl Fault {
         matches!(&self.kind, Some(Effect::Instead { json: true, .. }))
     }
 
-    /// The kind and its numbers, in words.
+    /// Describes the kind with its numbers.
     pub(crate) fn describe(&self) -> String {
         let kind = match &self.kind {
             Some(Effect::Instead { status, .. }) => format!("status {}", status.as_u16()),
@@ -314,7 +310,8 @@ impl Fault {
     }
 }
 
-/// A fault that is set on a mock: once, unless told otherwise. It stays set when the handle is gone.
+/// A handle to a fault of a mock. The fault hits one request unless you change that. It stays set if the handle is
+/// dropped.
 ///
 /// ```
 /// use flynn_mock::{Fault, MockController, Op};

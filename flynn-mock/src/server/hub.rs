@@ -19,7 +19,7 @@ use crate::server::fault::Faults;
 use crate::server::lock::Lock;
 use crate::server::record::Recorder;
 
-/// How long a test waits at once for a program that another thread runs.
+/// The interval at which a test waits for a program on another thread.
 const BRIEFLY: Duration = Duration::from_millis(20);
 
 thread_local! {
@@ -31,7 +31,7 @@ fn is_inside() -> bool {
     INSIDE.get()
 }
 
-/// Runs the user's code, and knows meanwhile that it does.
+/// Runs the user's code, and marks the thread meanwhile.
 fn inside<T>(code: impl FnOnce() -> T) -> T {
     INSIDE.set(true);
     let result = code();
@@ -39,7 +39,7 @@ fn inside<T>(code: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Asks the user's code on a thread of its own, or the provider that runs on this machine.
+/// Calls the user's code on its own thread, or a provider that runs on this machine.
 pub(super) async fn answer_to(question: Question) -> Given {
     let refused = Given::Provision(None);
     if let Question::Provider { url, call, .. } = &question
@@ -50,7 +50,7 @@ pub(super) async fn answer_to(question: Question) -> Given {
     tokio::task::spawn_blocking(|| inside(|| question.answer())).await.unwrap_or(refused)
 }
 
-/// The shared heart of one mock.
+/// The shared state of a mock.
 #[derive(Debug)]
 pub(crate) struct Hub {
     inner: Lock<Inner>,
@@ -58,17 +58,17 @@ pub(crate) struct Hub {
     idle: watch::Sender<Idle>,
     /// Changes with each recorded request and answer.
     recorded: watch::Sender<()>,
-    /// Tells who waits for a program on another thread that it has reacted.
+    /// Notifies waiters that a program on another thread has reacted.
     finished: Mutex<()>,
     finished_one: Condvar,
-    /// How many bytes of a body the server reads.
+    /// The number of bytes of a body that the server reads.
     pub(crate) most_read: usize,
-    /// Where the user's own mocks are asked first.
+    /// The address of the user's own mocks, which are asked first.
     #[cfg(feature = "wiremock")]
     pub(crate) asked_first: std::sync::OnceLock<std::net::SocketAddr>,
 }
 
-/// Everything behind the lock.
+/// The state behind the lock.
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) engine: Engine,
@@ -77,7 +77,7 @@ pub(crate) struct Inner {
     pub(crate) recorder: Recorder,
 }
 
-/// The open streams, each with the version at which it had nothing more to send.
+/// The open streams, each with the version at which it had sent everything.
 #[derive(Debug, Default)]
 struct Idle {
     next: u64,
@@ -101,7 +101,7 @@ impl Hub {
         }
     }
 
-    /// Works on what is behind the lock, then tells the streams.
+    /// Works on the locked state, then notifies the streams.
     #[track_caller]
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
         let mut inner = self.inner.take();
@@ -120,14 +120,17 @@ impl Hub {
         result
     }
 
-    /// Lets the test move the clock, and the engine with it; who waits for a time hears of it
-    /// even when nothing fell due. A program that panics meanwhile panics in the test.
+    /// Moves the clock and the engine for the test. Notifies tasks that wait for a time, even if nothing became due. A
+    /// panic of a program propagates to the test.
     ///
     /// # Panics
-    /// When a program calls it that the mock waits for.
+    /// Panics if it is called by a program that the mock waits for.
     #[track_caller]
     pub(crate) fn drive<T>(&self, mut work: impl FnMut(&mut Inner) -> T) -> T {
-        assert!(!is_inside(), "a program of a mock cannot move the clock, which waits for it");
+        assert!(
+            !is_inside(),
+            "a program of a mock cannot move the clock, because the clock waits for the program"
+        );
         guard::raising(|| {
             let mut reaction = None;
             loop {
@@ -144,7 +147,7 @@ impl Hub {
                 match callback {
                     Some(callback) => reaction = Some(inside(|| callback.run())),
                     None if others => {
-                        // Another thread runs one; it may have ended by now.
+                        // Another thread runs one, which may have ended by now.
                         if let Ok(guard) = self.finished.lock() {
                             drop(self.finished_one.wait_timeout(guard, BRIEFLY));
                         }
@@ -158,15 +161,15 @@ impl Hub {
         })
     }
 
-    /// Moves the engine to what the clock shows.
+    /// Moves the engine to the time of the clock.
     async fn catch_up(&self) {
         self.with(|inner| inner.engine.advance(inner.clock.now()));
         self.run_callbacks().await;
     }
 
-    /// Tells who waits for recorded requests that there are new ones, or answers to them.
+    /// Notifies waiters of new recorded requests or answers.
     pub(super) fn tell_recorded(&self) {
-        // Who begins to wait later looks at the record first.
+        // A later waiter checks the record first.
         if self.recorded.receiver_count() > 0 {
             self.recorded.send_replace(());
         }
@@ -181,7 +184,7 @@ impl Hub {
         }
     }
 
-    /// Runs the programs that have something to react to, and what falls due then, until none has.
+    /// Runs programs with inputs, and the steps that become due, until there are no more inputs.
     pub(super) async fn run_callbacks(&self) {
         let mut changes = self.changes();
         loop {
@@ -213,7 +216,7 @@ impl Hub {
         self.finished_one.notify_all();
     }
 
-    /// The next frames of an open stream.
+    /// Returns the next frames of an open stream.
     pub(crate) fn frames(&self, cursor: &mut Cursor) -> (Frames, u64) {
         self.with(|inner| {
             inner.engine.advance(inner.clock.now());
@@ -222,12 +225,12 @@ impl Hub {
         })
     }
 
-    /// Hears of every change.
+    /// Returns a receiver of all changes.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
-    /// Sleeps until the clock shows `time`; for ever when only the test moves it, or without one.
+    /// Sleeps until the clock shows `time`; forever if only the test moves it, or without a time.
     pub(crate) async fn sleep_until(&self, time: Option<Timestamp>) {
         let sleep = time.and_then(|time| self.inner.take().clock.until(time));
         match sleep {
@@ -241,7 +244,7 @@ impl Hub {
         self.inner.take().clock.now().saturating_add(time).unwrap_or(Timestamp::MAX)
     }
 
-    /// Waits until the clock shows `due`, whoever moves it; for ever without one.
+    /// Waits until the clock shows `due`; forever without a time.
     pub(crate) async fn reached(&self, due: Option<Timestamp>) {
         let Some(due) = due else { return std::future::pending().await };
         let mut changes = self.changes();
@@ -253,7 +256,7 @@ impl Hub {
         }
     }
 
-    /// Waits until a job is down; its exit status.
+    /// Waits until a job is down, and returns its exit status.
     pub(crate) async fn job_ended(&self, job: &str) -> i32 {
         let mut changes = self.changes();
         loop {
@@ -266,13 +269,13 @@ impl Hub {
         }
     }
 
-    /// Keeps the life of the cluster going while the clock follows the machine's.
+    /// Runs due background work while the clock follows the machine's.
     pub(crate) async fn live(&self) {
         let mut changes = self.changes();
         loop {
             let due = {
                 let inner = self.inner.take();
-                // At this pace, only the test runs a step.
+                // At this pace, only the test runs steps.
                 inner.engine.next_due().filter(|_| inner.engine.pace() != Pace::ByHand)
             };
             tokio::select! {
@@ -283,7 +286,7 @@ impl Hub {
         }
     }
 
-    /// Enters a stream into the list of the open ones.
+    /// Registers an open stream.
     pub(crate) fn open_stream(&self) -> u64 {
         let mut id = 0;
         self.idle.send_modify(|idle| {
@@ -294,7 +297,7 @@ impl Hub {
         id
     }
 
-    /// Notes that a stream had nothing more to send at this version.
+    /// Records that a stream had sent everything at this version.
     pub(crate) fn stream_idle(&self, id: u64, version: u64) {
         self.idle.send_modify(|idle| {
             if let Some(seen) = idle.streams.get_mut(&id) {
@@ -303,14 +306,14 @@ impl Hub {
         });
     }
 
-    /// Forgets a stream.
+    /// Unregisters a stream.
     pub(crate) fn close_stream(&self, id: u64) {
         self.idle.send_modify(|idle| {
             idle.streams.remove(&id);
         });
     }
 
-    /// Waits until every open stream has handed on all there is.
+    /// Waits until every open stream has sent everything.
     pub(crate) async fn settled(&self) {
         let mut idle = self.idle.subscribe();
         let done = |idle: &Idle| {

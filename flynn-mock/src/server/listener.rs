@@ -11,10 +11,10 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{Tasks, runtime};
 
-/// How many connections the system keeps until they are accepted.
+/// The number of connections that the system queues.
 const BACKLOG: u32 = 1024;
 
-/// How long to wait when the process has no file descriptor left for a connection.
+/// The pause if the process has no file descriptor left for a connection.
 const OUT_OF_FILES: Duration = Duration::from_millis(10);
 
 /// A server on its address. Dropping it closes its socket and all connections.
@@ -24,10 +24,10 @@ pub(crate) struct Serving {
 }
 
 impl Serving {
-    /// Listens at an address and runs `serve` for each connection. Port 0 stands for any free port.
+    /// Listens on an address and runs `serve` for each connection. Port 0 selects a free port.
     ///
     /// # Errors
-    /// Says which address cannot be listened on, and why.
+    /// Returns which address it cannot listen on, and why.
     pub(crate) fn start<F>(
         address: SocketAddr,
         serve: impl Fn(TcpStream, SocketAddr, &Tasks) -> F + Send + 'static,
@@ -57,7 +57,7 @@ impl Drop for Serving {
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // Connections that were just closed must not keep the address. On Windows, the option means something else.
+    // Recently closed connections must not block the address. On Windows, the option has another meaning.
     if cfg!(unix) {
         socket.set_reuseaddr(true)?;
     }
@@ -83,7 +83,7 @@ impl Socket {
         self.lock().take();
     }
 
-    /// Waits for a connection. Returns `None` when the socket is closed.
+    /// Waits for a connection. Returns `None` if the socket is closed.
     async fn accept(&self) -> Option<io::Result<(TcpStream, SocketAddr)>> {
         poll_fn(|cx| match self.lock().as_ref() {
             Some(socket) => socket.poll_accept(cx).map(Some),
@@ -100,9 +100,9 @@ where
 {
     while let Some(accepted) = socket.accept().await {
         match accepted {
-            // The end of a connection concerns only its client.
+            // The end of a connection affects only its client.
             Ok((stream, peer)) => tasks.spawn_here(serve(stream, peer, &tasks)),
-            // The client has gone already.
+            // The client has already disconnected.
             Err(e) if is_of_one_connection(&e) => {}
             // The connection stays in the queue, and the next attempt would fail at once.
             Err(_) => tokio::time::sleep(OUT_OF_FILES).await,

@@ -1,4 +1,4 @@
-//! A lock that knows which thread has it. Taking it twice panics with a message instead of a deadlock.
+//! A lock that knows its owner. Taking it twice panics with a message instead of a deadlock.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 use std::ops::{Deref, DerefMut};
@@ -16,7 +16,7 @@ pub(crate) struct Lock<T> {
 /// No thread.
 const NOBODY: usize = 0;
 
-/// A number that no other living thread has: an address of its own.
+/// Returns a number that is unique among living threads: an address of a thread local.
 fn this_thread() -> usize {
     thread_local!(static HERE: u8 = const { 0 });
     HERE.with(|here| std::ptr::from_ref(here).addr())
@@ -30,16 +30,16 @@ impl<T> Lock<T> {
     /// Waits for the lock.
     ///
     /// # Panics
-    /// If this thread has it already.
+    /// Panics if this thread already has it.
     #[track_caller]
     pub(crate) fn take(&self) -> Held<'_, T> {
         // Only this thread stores its own number, so it reads it if and only if it has the lock.
         let me = this_thread();
         assert!(
             self.owner.load(Ordering::Relaxed) != me,
-            "the mock is asked by what it calls itself"
+            "code that the mock calls must not call the mock"
         );
-        // A panic of a test must not hide behind a poisoned lock.
+        // A poisoned lock must not hide the panic of a test.
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         self.owner.store(me, Ordering::Relaxed);
         Held { inner, owner: &self.owner }
@@ -68,7 +68,7 @@ impl<T> DerefMut for Held<'_, T> {
 
 impl<T> Drop for Held<'_, T> {
     fn drop(&mut self) {
-        // Before the lock itself, which is dropped after this.
+        // This runs before the lock itself is dropped.
         self.owner.store(NOBODY, Ordering::Relaxed);
     }
 }

@@ -1,4 +1,4 @@
-//! Calls the APIs of providers that run on this machine, as the controller calls a provider's.
+//! Calls the APIs of providers that run on this machine, as the controller does.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use tokio::net::TcpStream;
 use crate::life::Provision;
 use crate::life::outside::OwnedCall;
 
-/// How long a provider may take, in real time.
+/// The timeout of a provider, in real time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The longest answer of a provider that is read.
+/// The maximum size of a provider's answer.
 const LONGEST: usize = 1 << 20;
 
-/// The URL of a provider that runs on this machine.
+/// Returns the URL of a provider that runs on this machine.
 pub(super) fn loopback(url: &str) -> Option<Uri> {
     let uri: Uri = url.parse().ok()?;
     let host = uri.host()?.trim_matches(['[', ']']);

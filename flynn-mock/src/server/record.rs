@@ -15,10 +15,10 @@ use crate::calls::Op;
 use crate::server::requests::Requests;
 use crate::wire::Request;
 
-/// A request that reached the mock, also if a fault struck it.
+/// A request that has reached the mock, even if a fault hit it.
 ///
-/// Its `Debug` shows neither the body nor header values that may be secret: bodies carry env
-/// values and private keys.
+/// Its `Debug` shows neither the body nor header values that may be secret, since bodies contain env values and private
+/// keys.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RecordedRequest {
@@ -28,13 +28,13 @@ pub struct RecordedRequest {
     pub path: String,
     /// The query as it was sent, without `?`.
     pub query: String,
-    /// All headers, the credentials included.
+    /// All headers, including the credentials.
     pub headers: HeaderMap,
-    /// The body. The server reads a limited number of bytes, and so does the record.
+    /// The body, up to the number of bytes that the server reads.
     pub body: Bytes,
-    /// The host asked for, lower case, without port.
+    /// The requested host, in lower case, without port.
     pub host: String,
-    /// When it came, by the mock's clock.
+    /// The time of its arrival, on the mock's clock.
     pub time: Timestamp,
     op: Option<Op>,
     number: u64,
@@ -42,17 +42,17 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    /// The operation; `None` for a path that the controller does not have.
+    /// Returns the operation; `None` for a path that the controller does not have.
     pub fn op(&self) -> Option<Op> {
         self.op
     }
 
-    /// The body as JSON; `Null` if it is empty or not JSON.
+    /// Returns the body as JSON; `Null` if it is empty or not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// The body as a type of your choice, such as a `New…` type of `flynn-client`.
+    /// Returns the body as a type of your choice, such as a `New…` type of `flynn-client`.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -70,7 +70,7 @@ impl RecordedRequest {
     /// ```
     ///
     /// # Panics
-    /// If the body cannot be decoded.
+    /// Panics if the body cannot be decoded.
     #[track_caller]
     pub fn body_as<T: DeserializeOwned>(&self) -> T {
         match serde_json::from_slice(&self.body) {
@@ -84,12 +84,12 @@ impl RecordedRequest {
         }
     }
 
-    /// The text of a header; `None` if it is missing or not text.
+    /// Returns the text of a header; `None` if it is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The answer; `None` until the mock has sent its head.
+    /// Returns the answer; `None` until the mock has sent its head.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -108,13 +108,13 @@ impl RecordedRequest {
         self.answer.get()
     }
 
-    /// Its number, counted from 1.
+    /// Returns the number of the request, from 1.
     #[cfg(feature = "controller")]
     pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
-    /// How many bytes it takes, about.
+    /// Returns its approximate size in bytes.
     fn size(&self) -> usize {
         /// The bytes of a header and its value besides their text.
         const HEADER: usize = 104;
@@ -141,24 +141,24 @@ pub struct RecordedAnswer {
 }
 
 impl RecordedAnswer {
-    /// How many bytes of a body are kept.
+    /// The number of bytes of a body that are kept.
     const MOST: usize = 16 << 10;
 
     pub(crate) fn new(status: StatusCode, body: Bytes) -> Self {
         let (body, truncated) = match body.get(..Self::MOST) {
-            // A slice would keep the whole body in memory.
+            // A slice would keep the complete body in memory.
             Some(start) if body.len() > start.len() => (Bytes::copy_from_slice(start), true),
             _ => (body, false),
         };
         Self { status: Some(status), body, truncated }
     }
 
-    /// No answer: the connection ends.
+    /// Records that the connection ended without an answer.
     pub(crate) fn none() -> Self {
         Self { status: None, body: Bytes::new(), truncated: false }
     }
 
-    /// The body as JSON; `Null` if it is empty, truncated or not JSON.
+    /// Returns the body as JSON; `Null` if it is empty, truncated or not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -205,7 +205,7 @@ impl fmt::Debug for RecordedRequest {
     }
 }
 
-/// Headers without the values that can be secret.
+/// Returns headers without values that can be secret.
 pub(crate) fn shown_headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers.iter().map(|(name, value)| {
         let text = value.to_str().unwrap_or("(not text)");
@@ -213,7 +213,7 @@ pub(crate) fn shown_headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, 
     })
 }
 
-/// A query without the value of `key`, which old controllers take the key from.
+/// Returns a query without the value of `key`, which can be the controller's key.
 pub(crate) fn shown_query(query: &str) -> String {
     let shown = |pair: &str| {
         if pair.starts_with("key=") { "key=[redacted]".to_owned() } else { pair.to_owned() }
@@ -221,23 +221,23 @@ pub(crate) fn shown_query(query: &str) -> String {
     query.split('&').map(shown).collect::<Vec<_>>().join("&")
 }
 
-/// How many bytes of requests are kept unless the builder says otherwise.
+/// The default number of bytes of requests that are kept.
 pub(crate) const KEPT: usize = 64 << 20;
 
 /// Collects the requests of one mock.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     all: VecDeque<Arc<RecordedRequest>>,
-    /// How many bytes they take, about.
+    /// Their approximate size in bytes.
     size: usize,
     most: usize,
     forgotten: u64,
-    /// How many there have been in all, those that were cleared included.
+    /// Their total number, including cleared ones.
     total: u64,
 }
 
 impl Recorder {
-    /// Keeps requests of this many bytes, the newest ones.
+    /// Creates a recorder that keeps the newest requests of at most this many bytes.
     pub(crate) fn new(most: usize) -> Self {
         Self { all: VecDeque::new(), size: 0, most, forgotten: 0, total: 0 }
     }
@@ -249,7 +249,7 @@ impl Recorder {
         op: Option<Op>,
         time: Timestamp,
     ) -> Arc<RecordedRequest> {
-        // Headers and body are parts of the connection's buffer, which a clone would keep alive.
+        // Headers and body share the connection's buffer, which a clone would keep alive.
         let copied = |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes());
         let mut headers = HeaderMap::with_capacity(request.headers.keys_len());
         for (name, value) in &request.headers {
@@ -295,7 +295,7 @@ impl Recorder {
         }
     }
 
-    /// The number of the oldest request that is kept.
+    /// Returns the number of the oldest request that is kept.
     fn first(&self) -> u64 {
         self.total - self.all.len() as u64 + 1
     }
@@ -304,31 +304,31 @@ impl Recorder {
         Requests::new(self.all.iter().map(Arc::clone).collect(), self.forgotten)
     }
 
-    /// How many requests of an operation are kept.
+    /// Returns the number of kept requests of an operation.
     pub(crate) fn count(&self, op: Op) -> usize {
         self.all.iter().filter(|request| op == Op::Any || request.op == Some(op)).count()
     }
 
-    /// The number of the last request, or 0.
+    /// Returns the number of the last request, or 0.
     #[cfg(feature = "controller")]
     pub(crate) fn last(&self) -> u64 {
         self.total
     }
 
-    /// The requests with a number above `after`.
+    /// Returns the requests with a number above `after`.
     #[cfg(feature = "controller")]
     pub(crate) fn after(&self, after: u64) -> impl Iterator<Item = &Arc<RecordedRequest>> {
         let known = (after + 1).saturating_sub(self.first());
         self.all.iter().skip(usize::try_from(known).unwrap_or(usize::MAX))
     }
 
-    /// How many requests were forgotten.
+    /// Returns the number of forgotten requests.
     #[cfg(feature = "controller")]
     pub(crate) fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
-    /// Forgets all of them and gives their memory back.
+    /// Forgets all requests and frees their memory.
     pub(crate) fn clear(&mut self) {
         *self = Self { total: self.total, ..Self::new(self.most) };
     }

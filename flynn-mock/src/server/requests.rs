@@ -1,4 +1,4 @@
-//! The requests that a test asserts on.
+//! Recorded requests, with filters and assertions.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::calls::Op;
 use crate::server::record::RecordedRequest;
 
-/// Requests in the order in which they came, with filters and assertions.
+/// Recorded requests in the order of their arrival, with filters and assertions.
 ///
-/// The assertions panic on the caller's line, and whenever requests were
-/// [forgotten](Self::forgotten): what they claim could then be wrong.
+/// The assertions panic on the caller's line. They also panic if requests were [forgotten](Self::forgotten), because
+/// their result could be wrong.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
     all: Vec<Arc<RecordedRequest>>,
@@ -32,34 +32,33 @@ impl Requests {
         Self { all: kept.map(Arc::clone).collect(), forgotten: self.forgotten }
     }
 
-    /// How many earlier requests the mock has forgotten since it started or they were last
-    /// cleared, of whatever operation; see
-    /// [`Builder::request_memory`](crate::Builder::request_memory).
+    /// Returns the number of requests, of all operations, that the mock has forgotten since the start or since they
+    /// were last cleared; see [`Builder::request_memory`](crate::Builder::request_memory).
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
-    /// How many there are.
+    /// Returns the number of requests.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Returns whether there are none.
+    /// Returns whether there are no requests.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// The first one.
+    /// Returns the first request.
     pub fn first(&self) -> Option<&RecordedRequest> {
         self.all.first().map(Arc::as_ref)
     }
 
-    /// The last one.
+    /// Returns the last request.
     pub fn last(&self) -> Option<&RecordedRequest> {
         self.all.last().map(Arc::as_ref)
     }
 
-    /// One after the other.
+    /// Iterates over the requests.
     pub fn iter(&self) -> Iter<'_> {
         Iter(self.all.iter())
     }
@@ -72,7 +71,7 @@ impl Requests {
     /// Asserts the number of requests.
     ///
     /// # Panics
-    /// Unless there are exactly `n`.
+    /// Panics unless there are exactly `n`.
     #[track_caller]
     pub fn assert_count(&self, n: usize) -> &Self {
         self.assert_complete();
@@ -83,7 +82,7 @@ impl Requests {
     /// Asserts that there are no requests.
     ///
     /// # Panics
-    /// Unless there are none.
+    /// Panics if there are requests.
     #[track_caller]
     pub fn assert_none(&self) {
         self.assert_count(0);
@@ -92,7 +91,7 @@ impl Requests {
     /// Returns the only request.
     ///
     /// # Panics
-    /// Unless there is exactly one.
+    /// Panics unless there is exactly one.
     #[track_caller]
     pub fn assert_one(&self) -> &RecordedRequest {
         self.assert_count(1);
@@ -115,7 +114,7 @@ impl Requests {
             }
         }
         if let Some(missing) = next {
-            panic!("{missing:?} did not come in its turn: {:?}", self.ops());
+            panic!("{missing:?} did not arrive in this order: {:?}", self.ops());
         }
         self
     }
@@ -191,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "AppList did not come in its turn")]
+    #[should_panic(expected = "AppList did not arrive in this order")]
     fn a_wrong_order_panics() {
         recorded().assert_order(&[Op::AppList, Op::AppList]);
     }

@@ -1,7 +1,7 @@
 //! The one background thread that serves every mock of the process.
 //!
-//! A test that blocks (it runs `git`, or its own program) must not starve the mock it talks to, so
-//! mocks never run on the test's own runtime.
+//! A test that blocks (for example because it runs `git` or its own program) must not starve its mock, so mocks never
+//! run on the test's own runtime.
 
 use std::io;
 use std::sync::OnceLock;
@@ -11,12 +11,12 @@ use tokio::runtime::{Builder, Handle};
 
 static RUNTIME: OnceLock<Handle> = OnceLock::new();
 
-/// The runtime of all mocks; the first call starts its thread.
+/// Returns the runtime of all mocks; the first call starts its thread.
 pub(crate) fn handle() -> io::Result<Handle> {
     if let Some(handle) = RUNTIME.get() {
         return Ok(handle.clone());
     }
-    // Two first calls may race: the loser's thread ends when its sender is dropped.
+    // Two first calls may race. The loser's thread ends when its sender is dropped.
     let (handle, stop) = start()?;
     match RUNTIME.set(handle) {
         Ok(()) => std::mem::forget(stop),
@@ -32,7 +32,7 @@ fn start() -> io::Result<(Handle, tokio::sync::oneshot::Sender<()>)> {
         let runtime = Builder::new_current_thread().enable_all().build();
         match runtime {
             Ok(runtime) => {
-                // The receiver waits for exactly this message.
+                // The receiver waits for this message.
                 let _ = started.send(Ok(runtime.handle().clone()));
                 let _ = runtime.block_on(stopped);
             }

@@ -1,4 +1,4 @@
-//! From a request on a connection to its answer.
+//! Answers the requests of a connection.
 
 use std::io;
 use std::net::IpAddr;
@@ -37,7 +37,7 @@ impl Service {
         Self { hub, tasks, peer }
     }
 
-    /// The answer; an error breaks the connection.
+    /// Returns the answer. An error closes the connection.
     pub(super) async fn answer(
         self,
         mut request: hyper::Request<Incoming>,
@@ -101,7 +101,7 @@ impl Service {
         Ok(response)
     }
 
-    /// The whole request, as the engine takes it.
+    /// Returns the complete request for the engine.
     async fn read(&self, request: hyper::Request<Incoming>) -> io::Result<Request> {
         let (parts, body) = request.into_parts();
         let body = read_body(body, self.hub.most_read).await?;
@@ -119,11 +119,11 @@ impl Service {
     }
 }
 
-/// How much of a body the server throws away after what it reads, before it closes the connection,
-/// as Go's does.
+/// The number of bytes of a body that the server discards after its limit before it closes the connection, as Go's
+/// server does.
 const THROWN_AWAY: usize = 256 << 10;
 
-/// The body, or a byte more of it than the server reads.
+/// Returns the body, truncated to one byte more than the server reads.
 async fn read_body(mut body: Incoming, most: usize) -> io::Result<Bytes> {
     let (mut kept, mut over) = (BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
@@ -138,7 +138,7 @@ async fn read_body(mut body: Incoming, most: usize) -> io::Result<Bytes> {
     Ok(kept.freeze())
 }
 
-/// The answer to a `HEAD`: its body is only counted. hyper leaves it out over HTTP/1.1 alone.
+/// Returns the answer to a `HEAD`, with only the length of the body. hyper removes the body only for HTTP/1.1.
 fn without_body(response: Response<Body>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     if let Some(length) = body.size_hint().exact() {
@@ -147,7 +147,7 @@ fn without_body(response: Response<Body>) -> Response<Body> {
     Response::from_parts(parts, body::full(Bytes::new()))
 }
 
-/// A host without port, brackets and capitals.
+/// Returns a host without port, brackets and capitals.
 fn bare_host(authority: &str) -> String {
     let host = match authority.strip_prefix('[') {
         Some(v6) => v6.split(']').next().unwrap_or(v6),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-/// Tasks that end together. `None` once they were ended.
+/// Tasks that end together; `None` after they were ended.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks(Arc<Mutex<Option<JoinSet<()>>>>);
 
@@ -16,7 +16,7 @@ impl Default for Tasks {
 }
 
 impl Tasks {
-    /// Runs a task until it ends or [`abort_all`](Self::abort_all) is called. A task that comes later never runs.
+    /// Runs a task until it ends or [`abort_all`](Self::abort_all) is called. Later tasks never run.
     pub(crate) fn spawn(&self, on: &Handle, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(set) = tasks.as_mut() else { return };
@@ -24,7 +24,7 @@ impl Tasks {
         set.spawn_on(task, on);
     }
 
-    /// Runs a task on the runtime of the caller, whatever its result.
+    /// Runs a task on the runtime of the caller, and ignores its result.
     pub(crate) fn spawn_here<T>(&self, task: impl Future<Output = T> + Send + 'static) {
         self.spawn(&Handle::current(), async move {
             let _ = task.await;

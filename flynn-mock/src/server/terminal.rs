@@ -16,12 +16,12 @@ const SIGQUIT: u32 = 3;
 /// A terminal in its default, canonical mode.
 #[derive(Debug, Default)]
 pub(super) struct Terminal {
-    /// The line that is being typed.
+    /// The current line.
     line: Vec<u8>,
 }
 
 impl Terminal {
-    /// Takes typed bytes; returns what the terminal echoes and what the program reads.
+    /// Processes typed bytes. Returns the terminal's echo and the program's input.
     pub(super) fn typed(&mut self, bytes: &[u8]) -> (Bytes, Vec<Input>) {
         let (mut echo, mut inputs) = (Vec::new(), Vec::new());
         for &byte in bytes {
@@ -58,7 +58,7 @@ impl Terminal {
     }
 }
 
-/// Output as a terminal shows it: each line ends in a carriage return and a newline.
+/// Converts output for a terminal: each line ends with a carriage return and a newline.
 pub(super) fn shown(output: &[u8]) -> Bytes {
     let mut shown = Vec::with_capacity(output.len());
     for &byte in output {

@@ -1,5 +1,4 @@
-//! TLS as the router speaks it: the certificate of the asked-for route, an alert for a name that
-//! no route has.
+//! TLS as in the router: the certificate of the requested route, or an alert for a name without a route.
 
 use std::collections::HashMap;
 use std::io;
@@ -16,9 +15,9 @@ use tokio_rustls::server::TlsStream;
 
 use crate::server::hub::Hub;
 
-/// How a client was met.
+/// The result of a handshake.
 pub(super) enum Greeting {
-    /// There is no such name.
+    /// The name has no route.
     Refused,
     /// It speaks HTTP/1.1.
     Http1(TlsStream<TcpStream>),
@@ -26,16 +25,14 @@ pub(super) enum Greeting {
     Http2(TlsStream<TcpStream>),
 }
 
-/// The TLS configurations so far, by certificate and key: a session made under one certificate is
-/// never resumed under another.
+/// The TLS configurations by certificate and key. So a session of one certificate is never resumed under another.
 #[derive(Default)]
 pub(super) struct Identities(Mutex<HashMap<(String, String), Arc<ServerConfig>>>);
 
-/// A fatal alert `internal_error`, which is what the real router (Go's TLS stack) answers to a
-/// name without route.
+/// The fatal alert `internal_error`, which the real router (Go's TLS stack) sends for a name without a route.
 const INTERNAL_ERROR: [u8; 7] = [0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x50];
 
-/// Does the handshake.
+/// Performs the handshake.
 pub(super) async fn greet(
     socket: TcpStream,
     hub: &Hub,
@@ -58,7 +55,7 @@ pub(super) async fn greet(
 }
 
 impl Identities {
-    /// The configuration for a certificate and its key; `None` when they are not usable.
+    /// Returns the configuration for a certificate and its key; `None` if they cannot be used.
     fn config(&self, identity: (String, String)) -> Option<Arc<ServerConfig>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = known.get(&identity) {

@@ -1,8 +1,7 @@
-//! A user's own `wiremock` mocks, asked before the controller.
+//! Asks the user's `wiremock` mocks before the controller.
 //!
-//! They live in an inner server. wiremock's own answer to what nobody matched is a bare 404, which
-//! is also Flynn's to a missing object, so a catch-all of the last priority says "not matched" by
-//! a header.
+//! They run in an inner server. wiremock's answer to an unmatched request is a bare 404, which is also Flynn's answer
+//! for a missing object, so a catch-all with the last priority marks unmatched requests by a header.
 
 use std::io;
 use std::net::SocketAddr;
@@ -24,7 +23,7 @@ use crate::wire::Request;
 
 const NOT_MATCHED: &str = "x-flynn-mock-not-matched";
 
-/// The last priority of all.
+/// The lowest priority.
 const LAST: u8 = u8::MAX;
 
 /// Starts the inner server.
@@ -43,7 +42,7 @@ pub(super) enum Asked {
     Answered(Response<Bytes>),
     /// None of them matches. The request is recorded.
     Recorded(Arc<RecordedRequest>),
-    /// There are none.
+    /// The user has no mocks.
     Nobody,
 }
 
@@ -58,7 +57,7 @@ pub(super) async fn ask(hub: &Hub, request: &Request) -> io::Result<Asked> {
     Ok(Asked::Answered(answer))
 }
 
-/// The answer of the inner server; `None` if nothing matched.
+/// Returns the answer of the inner server; `None` if nothing matched.
 async fn send(address: SocketAddr, request: &Request) -> io::Result<Option<Response<Bytes>>> {
     let socket = TcpStream::connect(address).await?;
     let (mut sender, connection) =

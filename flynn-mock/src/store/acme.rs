@@ -1,11 +1,11 @@
-//! ACME: its configuration and the certificates that it manages.
+//! ACME: the configuration, and managed certificates.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::store::{CertificateStatus, Time, empty};
 
-/// The configuration of ACME, of which a cluster has one.
+/// The ACME configuration of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct AcmeConfig {
@@ -26,7 +26,7 @@ pub(crate) struct AcmeConfig {
     pub(crate) updated_at: Option<Time>,
 }
 
-/// A certificate that the cluster gets by ACME, one per name.
+/// A certificate that the cluster obtains by ACME, one per name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ManagedCertificate {

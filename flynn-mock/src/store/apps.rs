@@ -19,7 +19,7 @@ pub(crate) struct App {
     pub(crate) release: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) deploy_timeout: i32,
-    /// The account that owns it; empty for the cluster's own.
+    /// The account that owns it; empty for the cluster's own apps.
     #[serde(skip_serializing_if = "empty")]
     pub(crate) owner_account: String,
     /// The id of the user who created it.
@@ -29,29 +29,29 @@ pub(crate) struct App {
     pub(crate) created_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) updated_at: Option<Time>,
-    /// Whether a push is being built; worked out when it is read.
+    /// True if a push is being built. Computed when it is read.
     #[serde(skip_serializing_if = "empty")]
     pub(crate) building: bool,
     #[serde(skip)]
     pub(crate) deleted: bool,
 }
 
-/// How the names of databases begin.
+/// The prefixes of database names.
 const DATASTORES: &[&str] =
     &["pg", "postgres", "mysql", "mariadb", "mongodb", "redis", "kafka", "clickhouse"];
 
 impl App {
-    /// Returns whether it is one of Flynn's own.
+    /// Returns whether it is one of Flynn's own apps.
     pub(crate) fn is_system(&self) -> bool {
         self.meta.get("flynn-system-app").is_some_and(|v| v == "true")
     }
 
-    /// Whether it was installed as a plugin.
+    /// Returns whether it was installed as a plugin.
     pub(crate) fn is_plugin(&self) -> bool {
         self.meta.get("flynn-plugin").is_some_and(|v| v == "true")
     }
 
-    /// Whether it is a database, in which clients may not run jobs.
+    /// Returns whether it is a database, in which clients may not run jobs.
     pub(crate) fn is_datastore(&self) -> bool {
         let kind = self.name.split('-').next().unwrap_or_default();
         let own = self.is_system() || self.is_plugin();
@@ -59,7 +59,7 @@ impl App {
             || (own && DATASTORES.contains(&kind))
     }
 
-    /// How roles name it.
+    /// Returns its name in roles.
     pub(crate) fn subject(&self) -> String {
         format!("app:{}", self.id)
     }

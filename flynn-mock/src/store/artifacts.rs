@@ -31,14 +31,13 @@ pub(crate) struct Artifact {
     pub(crate) deleted: bool,
 }
 
-/// A `null` is a value too, although no manifest.
+/// Decodes a field that is present. `null` is a value too, although not a manifest.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
 impl Artifact {
-    /// What a client gets that asks for a known image once more: the one that is there, and what
-    /// it sent besides.
+    /// Returns the answer for a known image: the existing one with the other sent fields.
     pub(crate) fn known_as(self, known: Self) -> Self {
         let with = |mut sent: Strings, stored: Strings| {
             sent.extend(stored);
@@ -56,7 +55,7 @@ impl Artifact {
         self.meta.get("blobstore").is_some_and(|v| v == "true")
     }
 
-    /// The ids of the layers in its manifest.
+    /// Returns the ids of the layers in its manifest.
     pub(crate) fn layers(&self) -> Vec<String> {
         let lists = |value: &Value, name: &str| -> Vec<Value> {
             value.get(name).and_then(Value::as_array).cloned().unwrap_or_default()
@@ -69,7 +68,7 @@ impl Artifact {
             .collect()
     }
 
-    /// The arguments that its image runs by default.
+    /// Returns the arguments that its image runs by default.
     pub(crate) fn default_args(&self) -> Vec<String> {
         let args = self.manifest.as_ref().and_then(|m| m.pointer("/entrypoints/_default/args"));
         let words = args.and_then(Value::as_array).cloned().unwrap_or_default();

@@ -20,7 +20,7 @@ pub(crate) struct Backup {
     pub(crate) updated_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) completed_at: Option<Time>,
-    /// What it will be once it is complete.
+    /// The result when it is complete.
     #[serde(skip)]
     pub(crate) outcome: Option<(Bytes, Result<(), String>)>,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{Time, empty};
 
-/// A certificate with its key, as routes carry it.
+/// The certificate of a route, with its key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Certificate {

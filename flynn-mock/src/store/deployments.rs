@@ -28,7 +28,7 @@ pub(crate) struct Deployment {
 }
 
 impl Deployment {
-    /// Returns whether a worker has it, or will have it.
+    /// Returns whether it is queued or running.
     pub(crate) fn is_under_way(&self) -> bool {
         matches!(
             self.status,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{Time, empty};
 
-/// A certificate with its CA and pin, as migrations carry it.
+/// The certificate of a migration, with its CA and pin.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct TlsCert {

@@ -32,12 +32,12 @@ impl EventLog {
         self.events.push(event);
     }
 
-    /// The id of the newest event; 0 when there is none.
+    /// Returns the id of the newest event; 0 if there is none.
     pub(crate) fn last_id(&self) -> u64 {
         self.events.last().map_or(0, |event| event.id)
     }
 
-    /// The events after this id, oldest first.
+    /// Returns the events after this id, oldest first.
     pub(crate) fn after(&self, id: u64) -> &[Event] {
         let from = self.events.partition_point(|event| event.id <= id);
         self.events.get(from..).unwrap_or_default()

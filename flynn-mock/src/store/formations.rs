@@ -24,7 +24,7 @@ pub(crate) struct Formation {
     pub(crate) deleted: bool,
 }
 
-/// `omitempty` of a map: nil and empty are left out.
+/// Go's `omitempty` for a map: leaves out nil and empty maps.
 #[allow(clippy::ref_option, reason = "serde's shape")]
 fn no_entries<V>(map: &Option<std::collections::BTreeMap<String, V>>) -> bool {
     map.as_ref().is_none_or(std::collections::BTreeMap::is_empty)
@@ -41,7 +41,7 @@ pub(crate) struct ScaleRequest {
     pub(crate) state: ScaleState,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) old_processes: Counts,
-    /// The outer option is the pointer, the inner one a nil map.
+    /// The outer option is the pointer, the inner one the nil map.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub(crate) new_processes: Option<Option<Counts>>,
     #[serde(skip_serializing_if = "empty")]

@@ -23,13 +23,13 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// The account of the user, which can own apps.
+    /// Returns the account of the user, which can own apps.
     pub(crate) fn account(&self) -> String {
         account_of(&self.id)
     }
 }
 
-/// The account of the user with this id.
+/// Returns the account of the user with this id.
 pub(crate) fn account_of(user: &str) -> String {
     format!("user:{user}")
 }
@@ -54,7 +54,7 @@ pub(crate) struct PersonalToken {
     /// The id of its user.
     #[serde(skip)]
     pub(crate) user: String,
-    /// What a request must send.
+    /// The secret in requests.
     #[serde(skip)]
     pub(crate) secret: String,
 }
@@ -67,7 +67,7 @@ pub(crate) struct Role {
     pub(crate) role: String,
 }
 
-/// The permission that a role gives; `None` of a role that there is not.
+/// Returns the permission of a role; `None` for an unknown role.
 pub(crate) fn role_permission(role: &str) -> Option<&'static str> {
     Some(match role {
         "view" => "app:read",
@@ -78,7 +78,7 @@ pub(crate) fn role_permission(role: &str) -> Option<&'static str> {
     })
 }
 
-/// Who may sign up, and whether limits apply to accounts.
+/// The tenancy settings: sign-ups, and limits of accounts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Tenancy {
     pub(crate) mode: String,
@@ -92,18 +92,18 @@ impl Default for Tenancy {
 }
 
 impl Tables {
-    /// The user with this id.
+    /// Returns the user with this id.
     pub(crate) fn user(&self, id: &str) -> Result<&User, Absent> {
         self.users.iter().find(|user| user.id == id).ok_or(Absent::NoRow)
     }
 
-    /// Whether an account was suspended, or its user was suspended or disabled.
+    /// Returns whether an account was suspended, or its user was suspended or disabled.
     pub(crate) fn is_suspended(&self, account: &str) -> bool {
         let user = account.strip_prefix("user:").and_then(|id| self.user(id).ok());
         self.suspended.contains(account) || user.is_some_and(|user| user.suspended || user.disabled)
     }
 
-    /// The permissions that a user has on an app, as its owner or by roles.
+    /// Returns the permissions that a user has on an app, as its owner or by roles.
     pub(crate) fn permissions(&self, user: &str, app: &App) -> Vec<&'static str> {
         let owner = &app.owner_account;
         if self.is_suspended(owner) {

@@ -1,8 +1,8 @@
-//! Everything random, made from the seed.
+//! Random values derived from the seed.
 
 use sha2::{Digest, Sha256};
 
-/// A stream of made-up values; the same seed gives the same values.
+/// A stream of random values. The same seed gives the same values.
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
     seed: u64,
@@ -22,7 +22,7 @@ impl Ids {
         hash.finalize().into()
     }
 
-    /// A random UUID of version 4.
+    /// Returns a random UUID of version 4.
     pub(crate) fn uuid(&mut self) -> String {
         let mut hex = hex(&self.bytes());
         hex.truncate(32);
@@ -40,27 +40,27 @@ impl Ids {
         hex
     }
 
-    /// This many lower-case hexadecimal digits, 64 at most.
+    /// Returns this many lower-case hexadecimal digits, at most 64.
     pub(crate) fn hex(&mut self, digits: usize) -> String {
         let mut text = hex(&self.bytes());
         text.truncate(digits);
         text
     }
 
-    /// Another stream of values, which follows from this one.
+    /// Returns another stream of values, derived from this one.
     pub(crate) fn fork(&mut self) -> Self {
         let seed =
             self.bytes().iter().take(8).rev().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
         Self::new(seed)
     }
 
-    /// 32 random bytes.
+    /// Returns 32 random bytes.
     pub(crate) fn key(&mut self) -> [u8; 32] {
         self.bytes()
     }
 }
 
-/// Lower-case hexadecimal.
+/// Returns lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         for nibble in [byte >> 4, byte & 15] {
@@ -84,8 +84,8 @@ pub(crate) fn is_uuid(text: &str) -> bool {
     digits == 32 && !text.contains("--") && !text.ends_with('-')
 }
 
-/// The id that the database stores for a text, as Postgres reads UUIDs: case, braces and dashes
-/// after any four digits do not matter; `None` when it is none.
+/// Returns the id that the database stores for a text, as Postgres parses UUIDs: it ignores case, braces and dashes
+/// after any four digits. `None` if it is not a UUID.
 pub(crate) fn stored_uuid(text: &str) -> Option<String> {
     let bare = text.strip_prefix('{').map_or(Some(text), |rest| rest.strip_suffix('}'))?;
     let mut digits = String::with_capacity(36);

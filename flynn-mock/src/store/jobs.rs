@@ -42,10 +42,10 @@ pub(crate) struct Job {
     pub(crate) created_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) updated_at: Option<Time>,
-    /// No host may run it; known to the scheduler alone.
+    /// True if no host may run it. Only the scheduler knows this.
     #[serde(skip)]
     pub(crate) blocked: bool,
-    /// A client has stored it; the scheduler does not know it.
+    /// True if a client has stored it. The scheduler does not know it.
     #[serde(skip)]
     pub(crate) foreign: bool,
 }
@@ -56,7 +56,7 @@ impl Job {
         matches!(self.state, JobState::Down | JobState::Crashed | JobState::Failed)
     }
 
-    /// The job as it is read: the database has microseconds, events carry what was sent.
+    /// Returns the job in the form of answers: the database has microseconds, while events contain the sent times.
     pub(crate) fn stored(&self) -> Self {
         Self { run_at: self.run_at.map(|at| Time::new(at.timestamp())), ..self.clone() }
     }

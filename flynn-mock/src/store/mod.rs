@@ -1,6 +1,6 @@
-//! The tables of the cluster: rows, ids, times. Imports nothing of the crate.
+//! The tables of the cluster: rows, ids and times. Imports nothing from the crate.
 //!
-//! A row is also the document that the real server writes for it, in the order of its fields.
+//! A row is also the real server's document, with the same order of fields.
 
 mod acme;
 mod apps;

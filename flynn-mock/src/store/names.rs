@@ -1,4 +1,4 @@
-//! Names for apps that come without one.
+//! Generated names for apps.
 
 use crate::store::Ids;
 
@@ -17,7 +17,7 @@ const WORDS: [[&str; 16]; 3] = [
     ],
 ];
 
-/// Three words, joined by dashes, that no other app of this cluster is likely to have.
+/// Returns three words joined by dashes, which are probably unique in the cluster.
 pub(crate) fn app_name_for(ids: &mut Ids) -> String {
     let bytes = ids.key();
     let pick = |n: usize| {

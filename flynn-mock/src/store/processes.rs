@@ -44,7 +44,7 @@ pub(crate) struct Process {
     pub(crate) allowed_devices: Vec<Device>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) writeable_cgroups: bool,
-    /// The name of a profile that sets limits.
+    /// The name of a profile with limits.
     #[serde(skip_serializing_if = "empty")]
     pub(crate) runtime: String,
     #[serde(skip_serializing_if = "empty")]
@@ -102,7 +102,7 @@ pub(crate) struct Check {
     pub(crate) status: i64,
 }
 
-/// A part of the host's file system that the process sees.
+/// A part of the host's file system that is visible to the process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Mount {
@@ -120,7 +120,7 @@ pub(crate) struct Mount {
     pub(crate) flags: i64,
 }
 
-/// A device of the host that the process may use; all fields are always there.
+/// A device of the host that the process may use. All fields are always present.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Device {
@@ -136,7 +136,7 @@ pub(crate) struct Device {
     pub(crate) allow: bool,
 }
 
-/// A volume that each job of the process gets.
+/// A volume of each job of the process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct VolumeRequest {
@@ -144,12 +144,12 @@ pub(crate) struct VolumeRequest {
     pub(crate) path: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) delete_on_stop: bool,
-    /// Bytes; 0 stands for what the host gives.
+    /// The size in bytes; 0 for the host's default.
     #[serde(skip_serializing_if = "empty")]
     pub(crate) size: i64,
 }
 
-/// What a process may use of one resource.
+/// The limits of a process for one resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Limits {
@@ -158,7 +158,7 @@ pub(crate) struct Limits {
 }
 
 impl Process {
-    /// The services under which routes can reach the process.
+    /// Returns the services under which routes can reach the process.
     pub(crate) fn services(&self) -> impl Iterator<Item = &str> {
         let of_ports =
             self.ports.iter().filter_map(|port| Some(port.service.as_ref()?.name.as_str()));

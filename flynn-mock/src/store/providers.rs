@@ -23,7 +23,7 @@ pub(crate) struct Provider {
 }
 
 impl Tables {
-    /// The provider with this id or name.
+    /// Returns the provider with this id or name.
     pub(crate) fn provider(&self, id_or_name: &str) -> Result<&Provider, Absent> {
         is_text(id_or_name)?;
         let by_id = is_uuid(id_or_name);

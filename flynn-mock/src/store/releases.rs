@@ -38,7 +38,7 @@ impl Release {
         self.meta.get("git").is_some_and(|value| value == "true")
     }
 
-    /// The release as it is read back, with the legacy artifact.
+    /// Returns the release in the form of answers, with the legacy artifact.
     pub(crate) fn stored(&self) -> Value {
         let artifact = self.artifacts.first().cloned().unwrap_or_default();
         serde_json::to_value(Self { artifact, ..self.clone() }).unwrap_or_default()

@@ -32,7 +32,7 @@ impl Tables {
         self.resources.iter().filter(|resource| !resource.deleted)
     }
 
-    /// The resource with this id.
+    /// Returns the resource with this id.
     pub(crate) fn resource(&self, id: &str) -> Result<&Resource, Absent> {
         let id = stored_uuid(id).ok_or(Absent::NoRow)?;
         self.alive_resources().find(|resource| resource.id == id).ok_or(Absent::NoRow)

@@ -23,7 +23,7 @@ pub(crate) struct Route {
     pub(crate) updated_at: Time,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) domain: String,
-    /// How a tcp route treats TLS: not at all, `passthrough` or `terminate`.
+    /// The TLS mode of a TCP route: empty, `passthrough` or `terminate`.
     #[serde(skip_serializing_if = "empty")]
     pub(crate) tls_mode: String,
     #[serde(skip_serializing_if = "empty")]
@@ -42,13 +42,13 @@ pub(crate) struct Route {
     pub(crate) drain_backends: bool,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) disable_keep_alives: bool,
-    /// Whether it is the route that was made with the app; worked out when it is read.
+    /// True if it was created with the app. Computed when it is read.
     #[serde(skip_serializing_if = "empty")]
     pub(crate) included: bool,
     /// The stored certificate.
     #[serde(skip)]
     pub(crate) certificate_id: Option<String>,
-    /// The certificate that live routers present.
+    /// The certificate that running routers present.
     #[serde(skip)]
     pub(crate) live_certificate: Option<String>,
     #[serde(skip)]
@@ -61,8 +61,7 @@ impl Tables {
         self.routes.iter().any(|r| !r.deleted && r.service == service && r.drain_backends)
     }
 
-    /// The http route that serves a host and path: exact names before wildcards, the longest
-    /// path first.
+    /// Returns the HTTP route for a host and path: exact names before wildcards, the longest path first.
     pub(crate) fn route_for(&self, host: &str, path: &str) -> Option<&Route> {
         let host = host.to_ascii_lowercase();
         let mut parents =

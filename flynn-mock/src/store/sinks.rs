@@ -11,7 +11,7 @@ use crate::store::{Absent, Tables, Time, empty, stored_uuid};
 pub(crate) struct Sink {
     pub(crate) id: String,
     pub(crate) kind: String,
-    /// The app whose logs it takes; empty for all.
+    /// The app whose logs it receives; empty for all apps.
     #[serde(skip_serializing_if = "empty")]
     pub(crate) app_id: String,
     #[serde(skip_serializing_if = "empty")]
@@ -28,15 +28,14 @@ pub(crate) struct Sink {
 }
 
 impl Tables {
-    /// The sink with this id, even a deleted one.
+    /// Returns the sink with this id, even if it was deleted.
     pub(crate) fn sink(&self, id: &str) -> Result<&Sink, Absent> {
         let id = stored_uuid(id).ok_or(Absent::NoRow)?;
         self.sinks.iter().find(|sink| sink.id == id).ok_or(Absent::NoRow)
     }
 }
 
-/// Writes a document as it comes out of the database's `jsonb`: the keys of each object by their length,
-/// then by their bytes.
+/// Writes a document as the database's `jsonb` does: with the keys of each object sorted by length, then by bytes.
 #[allow(clippy::ref_option, reason = "serde's shape")]
 fn jsonb<S: Serializer>(document: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
     document.as_ref().map(Jsonb).serialize(to)

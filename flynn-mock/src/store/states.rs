@@ -7,16 +7,16 @@ macro_rules! states {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub(crate) enum $name {
-            /// A body did not say.
+            /// The body does not contain it.
             #[default]
             Unset,
             $($variant,)+
-            /// A body said what no server knows.
+            /// The body contains an unknown value.
             Unknown,
         }
 
         impl $name {
-            /// The names that the server knows.
+            /// The known names.
             #[allow(dead_code, reason = "a client sends only some of the states")]
             pub(crate) const NAMES: &'static [&'static str] = &[$($text),+];
 

@@ -1,12 +1,12 @@
-//! What services say of their health.
+//! The health of services.
 
 use serde::Serialize;
 
-/// What a service says of itself.
+/// The reported health of a service.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Health {
     pub(crate) status: &'static str,
-    /// None of a service that cannot be reached.
+    /// The version; `None` for a service that cannot be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
 }
@@ -24,5 +24,5 @@ pub(crate) const HEALTHY: &str = "healthy";
 
 pub(crate) const UNHEALTHY: &str = "unhealthy";
 
-/// What a server says that was not built as a release.
+/// The version of a server that was not built as a release.
 pub(crate) const VERSION: &str = "dev";

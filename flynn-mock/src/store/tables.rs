@@ -8,13 +8,13 @@ use crate::store::{
     Sink, Tenancy, User, Volume,
 };
 
-/// What the database takes for no text: it stands for invalid UTF-8 too.
+/// Text that the database refuses. It also stands for invalid UTF-8.
 pub(crate) const NO_TEXT: &str = "\0";
 
-/// Why a lookup finds nothing.
+/// The reason why a lookup finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Absent {
-    /// There is no such row.
+    /// The row does not exist.
     NoRow,
     /// The database refuses the name: it is not text.
     NotText,
@@ -28,7 +28,7 @@ pub(crate) fn empty<T: Default + PartialEq>(value: &T) -> bool {
 /// Counts of processes by type.
 pub(crate) type Counts = BTreeMap<String, i64>;
 
-/// How many processes that is; negative counts count too, as the server adds them up.
+/// Returns the sum of the counts, including negative ones, as the server computes it.
 pub(crate) fn total(counts: &Counts) -> i64 {
     counts.values().fold(0, |sum, n| sum.saturating_add(*n))
 }
@@ -38,7 +38,7 @@ pub(crate) type Strings = BTreeMap<String, String>;
 /// Placement tags by process type; a type can have `null`.
 pub(crate) type Tags = BTreeMap<String, Option<Strings>>;
 
-/// Everything that the cluster's database holds, in the order of creation.
+/// The content of the cluster's database, in the order of creation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tables {
     pub(crate) apps: Vec<App>,
@@ -67,7 +67,7 @@ pub(crate) struct Tables {
 }
 
 impl Tables {
-    /// The app with this id or name.
+    /// Returns the app with this id or name.
     pub(crate) fn app(&self, id_or_name: &str) -> Result<&App, Absent> {
         is_text(id_or_name)?;
         let mut alive = self.apps.iter().filter(|app| !app.deleted);
@@ -82,7 +82,7 @@ impl Tables {
         self.apps.iter_mut().find(|app| app.id == id && !app.deleted)
     }
 
-    /// The release with this id.
+    /// Returns the release with this id.
     pub(crate) fn release(&self, id: &str) -> Result<&Release, Absent> {
         self.releases
             .iter()
@@ -90,7 +90,7 @@ impl Tables {
             .ok_or(Absent::NoRow)
     }
 
-    /// The release that the app runs.
+    /// Returns the app's current release.
     pub(crate) fn app_release(&self, app: &App) -> Result<&Release, Absent> {
         self.release(&app.release)
     }
@@ -102,7 +102,7 @@ impl Tables {
             .ok_or(Absent::NoRow)
     }
 
-    /// The formation of an app's release.
+    /// Returns the formation of an app's release.
     pub(crate) fn formation(&self, app: &str, release: &str) -> Result<&Formation, Absent> {
         self.formations
             .iter()
@@ -110,7 +110,7 @@ impl Tables {
             .ok_or(Absent::NoRow)
     }
 
-    /// A value of the env of an app's process: the process's own, else the release's.
+    /// Returns a value of the env of an app's process: the process's own, otherwise the release's.
     pub(crate) fn env(&self, app: &str, process: &str, name: &str) -> Option<&str> {
         let release = self.app_release(self.app(app).ok()?).ok()?;
         release
@@ -122,18 +122,18 @@ impl Tables {
     }
 }
 
-/// The database refuses to look for what is no text.
+/// Refuses text that the database does not accept.
 pub(crate) fn is_text(text: &str) -> Result<(), Absent> {
     if text.contains(NO_TEXT) { Err(Absent::NotText) } else { Ok(()) }
 }
 
-/// The items newest first.
+/// Returns the items, newest first.
 pub(crate) fn newest_first<'a, T: 'a, K: Ord>(
     items: impl Iterator<Item = &'a T>,
     key: impl Fn(&T) -> K,
 ) -> Vec<&'a T> {
     let mut list: Vec<&T> = items.collect();
-    // Of equal times the later row counts as newer.
+    // For equal times, the later row counts as newer.
     list.reverse();
     list.sort_by_key(|item| std::cmp::Reverse(key(item)));
     list

@@ -15,12 +15,12 @@ pub(crate) struct Time(Timestamp);
 const GO_ZERO: i64 = -62_135_596_800;
 
 impl Time {
-    /// The time, cut to microseconds.
+    /// Creates the time, truncated to microseconds.
     pub(crate) fn new(at: Timestamp) -> Self {
         Self(Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at))
     }
 
-    /// The time with all its digits, for what does not come out of the database.
+    /// Creates the time with all digits, for values that are not from the database.
     pub(crate) fn precise(at: Timestamp) -> Self {
         Self(at)
     }
@@ -29,7 +29,7 @@ impl Time {
         self.0
     }
 
-    /// A microsecond later.
+    /// Returns the time one microsecond later.
     pub(crate) fn next(self) -> Self {
         Self(self.0.checked_add(SignedDuration::from_micros(1)).unwrap_or(self.0))
     }
@@ -67,12 +67,12 @@ impl Serialize for Time {
     }
 }
 
-/// What a decoding error says when a time is not RFC 3339; Go reports it apart from JSON errors.
+/// The start of a decoding error for a time that is not RFC 3339. Go reports it separately from JSON errors.
 pub(crate) const BAD_TIME: &str = "parsing time";
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Whatever is no time is an error of its own kind, and `null` is left alone.
+        // Text that is not a time has its own kind of error, and `null` is ignored.
         let parsed = match Option::<Value>::deserialize(deserializer)? {
             None => return Ok(Self::default()),
             Some(Value::String(text)) => text.parse().ok(),

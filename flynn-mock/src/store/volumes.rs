@@ -12,7 +12,7 @@ pub(crate) struct Volume {
     pub(crate) path: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) delete_on_stop: bool,
-    /// Bytes; 0 stands for what the host gives.
+    /// The size in bytes; 0 for the host's default.
     #[serde(skip_serializing_if = "empty")]
     pub(crate) size: i64,
     pub(crate) id: String,

@@ -16,7 +16,7 @@ fn enable_acme(engine: &mut Engine) {
     ok(engine, Method::PUT, ACME, &config);
 }
 
-/// The status of a GET with this token.
+/// Returns the status of a GET with this token.
 fn status(engine: &mut Engine, token: &str, target: &str) -> u16 {
     let mut request = Request::new(Method::GET, target);
     request.headers.insert("authorization", format!("Bearer {token}").parse().unwrap());

@@ -23,7 +23,7 @@ fn send_as(
     (answer.status.as_u16(), serde_json::from_slice(answer.bytes()).unwrap_or(Value::Null))
 }
 
-/// A user with a personal token: the id and the token.
+/// Returns a user with a personal token: the id and the token.
 fn user(engine: &mut Engine, email: &str) -> (String, String) {
     let made = ok(engine, Method::POST, "/users", &json!({ "email": email, "password": "secret" }));
     let id = made["id"].as_str().unwrap().to_owned();

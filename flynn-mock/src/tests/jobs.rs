@@ -20,7 +20,7 @@ fn job(engine: &mut Engine, uuid: &str) -> Value {
     engine.read(&format!("/apps/www/jobs/{uuid}")).unwrap()
 }
 
-/// What a job has written to the log.
+/// Returns what a job has written to the log.
 fn log(engine: &mut Engine, job: &Value) -> String {
     let id = job["id"].as_str().unwrap();
     let mut request = Request::new(Method::GET, &format!("/apps/www/log?job_id={id}"));

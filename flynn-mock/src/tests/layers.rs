@@ -18,13 +18,13 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The layer that a path of modules begins with.
+/// Returns the layer that a path of modules begins with.
 fn layer(path: &str) -> Option<usize> {
     let name = path.split("::").next()?;
     LAYERS.iter().position(|layer| *layer == name)
 }
 
-/// The imports of a file, its tests left out, that lead out of its layer's reach.
+/// Returns the imports of a file, its tests left out, that lead out of its layer's reach.
 fn upward(name: &str, text: &str) -> Vec<String> {
     let own = layer(&name.replace('/', "::").replace(".rs", "")).unwrap_or(LAYERS.len());
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -47,7 +47,7 @@ impl Ask for Engine {
     }
 }
 
-/// A bootstrapped engine.
+/// Returns a bootstrapped engine.
 pub(crate) fn engine(age: ServerAge, pace: Pace) -> Engine {
     let mut options = Options::new(age, "example.com");
     options.pace = pace;
@@ -79,7 +79,7 @@ pub(crate) fn pass(engine: &mut Engine, time: SignedDuration) {
     engine.advance(then);
 }
 
-/// An app with a release that has a web and a worker process, deployed and scaled.
+/// Returns an app with a release that has a web and a worker process, deployed and scaled.
 pub(crate) fn running_app(engine: &mut Engine, name: &str) -> (String, String) {
     let app = ok(engine, Method::POST, "/apps", &json!({ "name": name }));
     let app = app["id"].as_str().unwrap().to_owned();
@@ -91,7 +91,7 @@ pub(crate) fn running_app(engine: &mut Engine, name: &str) -> (String, String) {
     (app, release)
 }
 
-/// A release of the app with this env.
+/// Returns a release of the app with this env.
 pub(crate) fn add_release(engine: &mut Engine, app: &str, env: &Value) -> String {
     let artifact = match engine.options.age {
         ServerAge::V2016 => json!({ "type": "docker", "uri": "https://images.example.com/a" }),

@@ -124,7 +124,7 @@ impl World {
         serde_json::from_slice(self.engine.handle(&request).bytes()).unwrap_or_default()
     }
 
-    /// The id of the n-th object of a list, or one that does not exist.
+    /// Returns the id of the n-th object of a list, or one that does not exist.
     fn id(&mut self, target: &str, n: usize) -> String {
         let list = self.list(target);
         list.get(n).and_then(|o| o["id"].as_str()).unwrap_or(ZERO).to_owned()
@@ -147,7 +147,7 @@ impl World {
         assert!(may_fail || status < 500, "{method} {target} {body}: {reply}");
     }
 
-    /// The request of a call, and whether the real controller may answer it with 500.
+    /// Returns the request of a call, and whether the real controller may answer it with 500.
     fn request(&mut self, call: Call) -> (&'static str, String, Value, bool) {
         match call {
             Call::Formation(n, web, worker) => {
@@ -243,7 +243,7 @@ impl World {
         }
     }
 
-    /// The last word of a stream on each object.
+    /// Returns the last word of a stream on each object.
     fn last(&self, name: &str, key: impl Fn(&Value) -> String) -> BTreeMap<String, Value> {
         let seen = self.watchers.get(name).map(|watcher| watcher.seen.as_slice());
         seen.unwrap_or_default().iter().map(|doc| (key(doc), doc.clone())).collect()

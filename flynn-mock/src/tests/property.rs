@@ -67,14 +67,14 @@ impl World {
         serde_json::from_slice(answer.bytes()).unwrap_or_default()
     }
 
-    /// The n-th of the user's apps, or a name that none has.
+    /// Returns the n-th of the user's apps, or a name that none has.
     fn app(&mut self, n: usize) -> String {
         let system = |app: &Value| app["meta"]["flynn-system-app"] == "true";
         let apps: Vec<_> = self.list("/apps").into_iter().filter(|app| !system(app)).collect();
         text(apps.get(n), "id").unwrap_or_else(|| "nosuch".to_owned())
     }
 
-    /// The n-th of an app's things, or an id that none has.
+    /// Returns the n-th of an app's things, or an id that none has.
     fn of_app(&mut self, app: &str, things: &str, n: usize) -> String {
         let list = match things {
             // The old server lists only what has a formation.
@@ -133,7 +133,7 @@ impl World {
         method == "PUT" && linked.iter().any(|one| text(Some(one), "id").is_some_and(is_it))
     }
 
-    /// A call with ids instead of names, and whether there was one for each.
+    /// Returns a call with ids instead of names, and whether there was one for each.
     fn fill(&mut self, call: (&str, &str, &str), n: usize) -> (String, String, bool) {
         let (mut path, mut body) = (call.1.to_owned(), call.2.to_owned());
         let mut complete = true;

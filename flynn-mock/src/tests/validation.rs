@@ -10,7 +10,7 @@ use crate::wire::Request;
 
 const BOTH: [ServerAge; 2] = [ServerAge::V2016, ServerAge::V2021];
 
-/// The status, code and message of a refusal.
+/// Returns the status, code and message of a refusal.
 fn refused(
     engine: &mut Engine,
     method: Method,

@@ -1,32 +1,32 @@
-//! Error answers.
+//! The error answers.
 
 use serde_json::{Value, json};
 
 use crate::store::Absent;
 
-/// Why a request fails.
+/// The failure of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Fail {
-    /// The object is not there: 404 with an empty body.
+    /// The object does not exist: 404 with an empty body.
     NotFound,
     /// An error with a JSON body.
     Error { code: &'static str, message: String, detail: Option<Value>, retry: bool },
-    /// The handler panics and the connection breaks.
+    /// The handler panics, and the connection is closed.
     Broken,
 }
 
 impl Fail {
-    /// An error without detail that is not to be repeated.
+    /// Creates an error without detail that is not retryable.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self::Error { code, message: message.into(), detail: None, retry: false }
     }
 
-    /// A validation error of the whole request.
+    /// Creates a validation error of the whole request.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::new("validation_error", message)
     }
 
-    /// A validation error of one field, which is named in front of the message and in the detail.
+    /// Creates a validation error of one field, which is named before the message and in the detail.
     pub(crate) fn field(field: &str, message: &str) -> Self {
         if field.is_empty() {
             return Self::invalid(message);
@@ -34,12 +34,12 @@ impl Fail {
         Self::invalid(format!("{field} {message}")).with_detail(json!({ "field": field }))
     }
 
-    /// An internal error that is not to be repeated.
+    /// Creates an internal error that is not retryable.
     pub(crate) fn unknown() -> Self {
         Self::new("unknown_error", "Something went wrong")
     }
 
-    /// An error of the database, which the real server always calls repeatable.
+    /// Creates an error of the database, which the real server always marks as retryable.
     pub(crate) fn database() -> Self {
         Self::Error {
             code: "unknown_error",
@@ -49,12 +49,12 @@ impl Fail {
         }
     }
 
-    /// Bad JSON, or JSON of the wrong type.
+    /// Creates an error for invalid JSON or JSON of the wrong type.
     pub(crate) fn syntax() -> Self {
         Self::new("syntax_error", "The provided JSON input is invalid")
     }
 
-    /// The error with this detail.
+    /// Adds a detail to the error.
     pub(crate) fn with_detail(self, value: Value) -> Self {
         match self {
             Self::Error { code, message, retry, .. } => {

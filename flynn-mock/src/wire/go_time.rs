@@ -1,4 +1,4 @@
-//! Times of a query, read as Go's `time.Parse(time.RFC3339Nano, ..)` does, with its error texts.
+//! Parses times in a query as Go's `time.Parse(time.RFC3339Nano, ..)` does, with its error texts.
 
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 const LAYOUT: &str = "2006-01-02T15:04:05.999999999Z07:00";
 
-/// The time that the text says, or Go's error text.
+/// Returns the time in the text, or Go's error text.
 pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
     let mut parser = Parser { text, rest: text };
     let at = parser.run()?;
@@ -27,12 +27,12 @@ impl Parser<'_> {
         format!("parsing time \"{}\"{message}", self.text)
     }
 
-    /// The error of a part of the layout that the rest does not fit.
+    /// Returns the error for a part of the layout that the rest does not match.
     fn misfit(&self, part: &str) -> String {
         self.fails(&format!(" as \"{LAYOUT}\": cannot parse \"{}\" as \"{part}\"", self.rest))
     }
 
-    /// Takes this many digits.
+    /// Parses this many digits.
     fn digits(&mut self, count: usize, part: &str) -> Result<i64, String> {
         let head = self.rest.get(..count).filter(|head| head.bytes().all(|b| b.is_ascii_digit()));
         let number = head.and_then(|head| head.parse().ok()).ok_or_else(|| self.misfit(part))?;
@@ -45,7 +45,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// Takes two digits within a range.
+    /// Parses two digits within a range.
     fn field(
         &mut self,
         part: &str,
@@ -76,12 +76,12 @@ impl Parser<'_> {
         let year = i16::try_from(year).unwrap_or_default();
         let civil = DateTime::new(year, month, day, hour, minute, second, nanosecond)
             .map_err(|_| self.fails(": day out of range"))?;
-        // Offsets may lead out of what the clock can show; the nearest time will do.
+        // An offset may exceed the clock's range. The nearest time is good enough.
         let utc = Offset::UTC.to_timestamp(civil).unwrap_or(Timestamp::MIN);
         Ok(utc.saturating_sub(offset).unwrap_or(utc))
     }
 
-    /// Takes up to nine digits after a point, when there are any.
+    /// Parses up to nine optional digits after a point.
     fn fraction(&mut self) -> i32 {
         let Some(after) = self.rest.strip_prefix('.') else { return 0 };
         let count = after.bytes().take(9).take_while(u8::is_ascii_digit).count();

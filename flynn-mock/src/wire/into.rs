@@ -1,5 +1,5 @@
-//! From JSON to documents as Go's decoder fills its structs: names of fields without regard to
-//! case, the last of duplicates wins, `null` is the zero value, no conversions between types.
+//! Decodes JSON to documents as Go's decoder fills structs: field names are case-insensitive, the last of duplicate
+//! fields is used, `null` is the zero value, and types are not converted.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use serde::forward_to_deserialize_any;
 use super::parse::Json;
 use crate::store::BAD_TIME;
 
-/// Why a value does not fit its field.
+/// The reason why a value does not fit its field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Misfit {
-    /// It is of another type.
+    /// It has another type.
     Type,
-    /// It should have been a time.
+    /// It is not a time.
     Time,
 }
 
@@ -56,7 +56,7 @@ impl Json {
     }
 }
 
-/// The fields of a struct under their own names, each once, in the order of the document.
+/// Returns the fields of a struct under their own names, each once, in the order of the document.
 fn own_fields(fields: Vec<(String, Json)>, names: &'static [&'static str]) -> Vec<(String, Json)> {
     let mut own: Vec<(String, Json)> = Vec::new();
     for (given, value) in fields {
@@ -71,7 +71,7 @@ fn own_fields(fields: Vec<(String, Json)>, names: &'static [&'static str]) -> Ve
     own
 }
 
-/// A second value for a field: objects are filled up, anything else is replaced.
+/// Merges a second value of a field: objects are merged, other values are replaced.
 fn merge(before: &mut Json, value: Json) {
     match (before, value) {
         (Json::Object(fields), Json::Object(more)) => fields.extend(more),

@@ -1,4 +1,4 @@
-//! Bodies as Go's `encoding/json` reads and writes them.
+//! Reads and writes bodies as Go's `encoding/json` does.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -9,12 +9,12 @@ use super::into::Misfit;
 use super::parse::{self, Broken, Json};
 use super::request::Request;
 
-/// JSON text with `&`, `<` and `>` escaped.
+/// Writes JSON text with `&`, `<` and `>` escaped.
 pub(crate) fn to_json(value: &impl Serialize) -> String {
     escaped(serde_json::to_string(value).unwrap_or_default())
 }
 
-/// The same, indented.
+/// Like [`to_json`], but indented.
 pub(crate) fn to_pretty_json(value: &impl Serialize) -> String {
     escaped(serde_json::to_string_pretty(value).unwrap_or_default())
 }
@@ -37,18 +37,18 @@ fn escaped(text: String) -> String {
     escaped
 }
 
-/// How a server reads bodies.
+/// The rules of a server for bodies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BodyRules {
-    /// How many bytes of a body it reads.
+    /// The maximum number of bytes of a body.
     pub(crate) most_read: usize,
     /// True if the content type must be JSON.
     pub(crate) json_type: bool,
-    /// Fields of later releases, which it leaves out at the top of a document.
+    /// Top-level fields of later releases, which it ignores.
     pub(crate) unknown: &'static [&'static str],
 }
 
-/// The first JSON value of the body; what follows it is not looked at.
+/// Returns the first JSON value of the body. The rest is ignored.
 fn first_value(rules: BodyRules, request: &Request) -> Result<Json, Fail> {
     if rules.json_type && !request.header_text("content-type").contains("application/json") {
         return Err(Fail::invalid("Content-Type must be application/json"));
@@ -65,7 +65,7 @@ fn first_value(rules: BodyRules, request: &Request) -> Result<Json, Fail> {
     })
 }
 
-/// Decodes the body into a document; `null` and missing fields leave defaults.
+/// Decodes the body into a document. `null` and missing fields keep their defaults.
 pub(crate) fn decode<T: DeserializeOwned>(rules: BodyRules, request: &Request) -> Result<T, Fail> {
     decode_without(rules, request, &[])
 }
@@ -77,7 +77,7 @@ fn into_document<T: DeserializeOwned>(value: Json) -> Result<T, Fail> {
     })
 }
 
-/// The same for a document some of whose fields the server does not know.
+/// Like [`decode`], for a document with fields that the server does not know.
 pub(crate) fn decode_without<T: DeserializeOwned>(
     rules: BodyRules,
     request: &Request,
@@ -93,7 +93,7 @@ pub(crate) fn decode_without<T: DeserializeOwned>(
     into_document(value)
 }
 
-/// Decodes the body into a map with the fields as they came; `None` for a body `null`.
+/// Decodes the body into a map with unchanged fields; `None` for a body of `null`.
 pub(crate) fn decode_map(
     rules: BodyRules,
     request: &Request,

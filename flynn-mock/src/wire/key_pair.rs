@@ -1,7 +1,7 @@
-//! Whether a certificate and a key are a pair, as Go's `tls.X509KeyPair` judges it and words it.
+//! Checks whether a certificate and a key are a pair, with the rules and error texts of Go's `tls.X509KeyPair`.
 //!
-//! The controller judges the certificates of routes with it, and a router does not come up when its
-//! own fail. Chain, names and dates are not looked at.
+//! The controller checks the certificates of routes with it, and a router does not start if its own certificate fails.
+//! The chain, names and dates are not checked.
 
 use num_bigint::BigUint;
 use ring::signature::{
@@ -39,7 +39,7 @@ impl Curve {
         .find_map(|(known, curve)| (known == *oid).then_some(curve))
     }
 
-    /// How many bytes a coordinate has.
+    /// Returns the number of bytes of a coordinate.
     fn size(self) -> usize {
         match self {
             Self::P224 => 28,
@@ -49,7 +49,7 @@ impl Curve {
         }
     }
 
-    /// How ring signs on it; it does not know the other two.
+    /// Returns ring's algorithm for the curve. ring does not support the other two.
     fn signing(self) -> Option<&'static EcdsaSigningAlgorithm> {
         match self {
             Self::P256 => Some(&ECDSA_P256_SHA256_ASN1_SIGNING),
@@ -59,14 +59,14 @@ impl Curve {
     }
 }
 
-/// What a certificate says of its key.
+/// The public key in a certificate.
 enum Public {
     /// The modulus.
     Rsa(BigUint),
     /// The curve and the uncompressed point.
     Ec(Curve, Vec<u8>),
     Ed25519(Vec<u8>),
-    /// An algorithm that Go has no name for, or does not use in TLS.
+    /// An algorithm that Go does not know or does not use in TLS.
     Unknown,
 }
 
@@ -79,7 +79,7 @@ enum Private {
     Ed25519(Vec<u8>),
 }
 
-/// Checks that the certificate is one and that the key is its own.
+/// Checks that the certificate is valid PEM and belongs to the key.
 pub(crate) fn check(knows_ed25519: bool, cert: &str, key: &str) -> Result<(), String> {
     let certificate = first_certificate(cert)?;
     let key = private_key_block(key)?;
@@ -106,7 +106,7 @@ pub(crate) fn check(knows_ed25519: bool, cert: &str, key: &str) -> Result<(), St
     if is_same { Ok(()) } else { Err("tls: private key does not match public key".to_owned()) }
 }
 
-/// The types of blocks as Go prints a list.
+/// Returns the types of blocks as Go prints a list.
 fn listed(blocks: &[Block]) -> String {
     let kinds: Vec<&str> = blocks.iter().map(|block| block.kind.as_str()).collect();
     format!("[{}]", kinds.join(" "))
@@ -151,7 +151,7 @@ fn private_key_block(text: &str) -> Result<Block, String> {
     })
 }
 
-/// The key of a certificate, or why Go cannot read it.
+/// Returns the key of a certificate, or why Go cannot read it.
 fn public_key(der: &[u8]) -> Result<Public, String> {
     let malformed = || "asn1: structure error: tags don't match".to_owned();
     let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| malformed())?;
@@ -186,12 +186,12 @@ fn public_key(der: &[u8]) -> Result<Public, String> {
     Ok(Public::Unknown)
 }
 
-/// A key as PKCS#1, PKCS#8 or SEC 1, whatever the type of its block says.
+/// Parses a key as PKCS#1, PKCS#8 or SEC 1, independent of the type of its block.
 fn private_key(der: &[u8]) -> Option<Private> {
     rsa_key(der).or_else(|| wrapped_key(der)).or_else(|| ec_key(der, None))
 }
 
-/// The fields of a sequence that stands alone.
+/// Returns the fields of a single sequence.
 fn fields(der: &[u8], tag: Tag) -> Option<Vec<Any<'_>>> {
     let (_, sequence) = Any::from_der(der).ok()?;
     if sequence.class() != Class::Universal || sequence.tag() != tag {
@@ -200,7 +200,7 @@ fn fields(der: &[u8], tag: Tag) -> Option<Vec<Any<'_>>> {
     elements(sequence.data)
 }
 
-/// All that stands within a sequence.
+/// Returns the elements of a sequence.
 fn elements(mut rest: &[u8]) -> Option<Vec<Any<'_>>> {
     let mut elements = Vec::new();
     while !rest.is_empty() {
@@ -215,19 +215,19 @@ fn oid<'a>(field: &Any<'a>) -> Option<Oid<'a>> {
     (field.tag() == Tag::Oid).then(|| field.clone().oid().ok())?
 }
 
-/// A positive integer.
+/// Parses a positive integer.
 fn positive(field: &Any<'_>) -> Option<BigUint> {
     let is_negative = field.data.first().is_none_or(|first| first & 0x80 != 0);
     let number = BigUint::from_bytes_be(field.data);
     (field.tag() == Tag::Integer && !is_negative && number != BigUint::ZERO).then_some(number)
 }
 
-/// A small number.
+/// Parses a small number.
 fn small(field: &Any<'_>) -> Option<u32> {
     (field.tag() == Tag::Integer).then(|| field.clone().u32().ok())?
 }
 
-/// A PKCS#1 key whose primes make the modulus and whose exponents undo each other.
+/// Parses a PKCS#1 key with consistent primes, modulus and exponents.
 fn rsa_key(der: &[u8]) -> Option<Private> {
     let (rest, _) = Any::from_der(der).ok()?;
     let fields = fields(der, Tag::Sequence)?;
@@ -251,7 +251,7 @@ fn rsa_key(der: &[u8]) -> Option<Private> {
     is_sound.then_some(Private::Rsa(modulus))
 }
 
-/// A PKCS#8 key.
+/// Parses a PKCS#8 key.
 fn wrapped_key(der: &[u8]) -> Option<Private> {
     let outer = fields(der, Tag::Sequence)?;
     let [version, algorithm, key, ..] = outer.as_slice() else { return None };
@@ -276,7 +276,7 @@ fn wrapped_key(der: &[u8]) -> Option<Private> {
     None
 }
 
-/// A SEC 1 key; its curve may be named outside of it.
+/// Parses a SEC 1 key, whose curve may be named outside it.
 fn ec_key(der: &[u8], named: Option<&Oid<'_>>) -> Option<Private> {
     let fields = fields(der, Tag::Sequence)?;
     let [version, scalar, optional @ ..] = fields.as_slice() else { return None };
@@ -289,7 +289,7 @@ fn ec_key(der: &[u8], named: Option<&Oid<'_>>) -> Option<Private> {
             .find(|field| field.class() == Class::ContextSpecific && field.tag() == Tag(tag))?;
         Any::from_der(field.data).ok().map(|(_, inner)| inner)
     };
-    // Explicit parameters are no name.
+    // Explicit parameters are not a name.
     let own = match tagged(0) {
         Some(inner) => Some(oid(&inner)?),
         None => None,
@@ -301,8 +301,7 @@ fn ec_key(der: &[u8], named: Option<&Oid<'_>>) -> Option<Private> {
     (scalar.len() <= curve.size()).then(|| Private::Ec(curve, scalar.to_vec(), point))
 }
 
-/// Returns whether the scalar makes the point. Go computes it; on the curves that ring does not know the key's own word
-/// is taken for it.
+/// Returns whether the point belongs to the scalar. For curves that ring does not support, trusts the point in the key.
 fn has_point(curve: Curve, scalar: &[u8], own: Option<&[u8]>, point: &[u8]) -> bool {
     let Some(algorithm) = curve.signing() else { return own.is_none_or(|own| own == point) };
     let mut padded = vec![0; curve.size().saturating_sub(scalar.len())];

@@ -1,5 +1,4 @@
-//! What the real server reads and writes: requests and answers, Go's JSON, times, errors, schema
-//! checks, PEM and key pairs.
+//! The formats of the real server: requests and answers, Go's JSON, times, errors, schema checks, PEM and key pairs.
 
 mod error;
 mod go_time;

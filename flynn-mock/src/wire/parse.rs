@@ -1,38 +1,38 @@
-//! JSON text as Go's decoder reads it: in order, with its tolerance and its two kinds of errors.
+//! Parses JSON text as Go's decoder does: in order, with its tolerance and its two kinds of errors.
 
 use serde_json::{Map, Value};
 
-/// A JSON value as it was written: fields in order, duplicates kept.
+/// A JSON value with the original order of fields and with duplicates.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json {
     Null,
     Bool(bool),
-    /// The digits as they were written.
+    /// The original digits.
     Number(String),
     String(String),
     Array(Vec<Json>),
     Object(Vec<(String, Json)>),
 }
 
-/// Why a text is no JSON.
+/// The reason why a text is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Broken {
     /// It ends too early.
     End,
-    /// A character does not belong there.
+    /// A character is not allowed there.
     Syntax,
 }
 
-/// Deeper nesting than any document has.
+/// The maximum depth, which real documents do not reach.
 const DEPTH: usize = 500;
 
-/// The first value of the text; what follows it is not looked at.
+/// Returns the first value of the text. The rest is ignored.
 pub(super) fn first(text: &[u8]) -> Result<Json, Broken> {
     Parser { text, at: 0 }.value(0)
 }
 
 impl Json {
-    /// The value without what only matters to Go.
+    /// Returns the value in `serde_json`'s form.
     pub(super) fn into_value(self) -> Value {
         match self {
             Self::Null => Value::Null,
@@ -45,7 +45,7 @@ impl Json {
     }
 }
 
-/// The fields as a map; of duplicates the last one stays.
+/// Returns the fields as a map, with the last of duplicates.
 pub(super) fn into_map(fields: Vec<(String, Json)>) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name, value.into_value())).collect()
 }
@@ -66,7 +66,7 @@ impl Parser<'_> {
         Ok(byte)
     }
 
-    /// The next byte that is no white space, not taken.
+    /// Returns the next byte that is not white space, without consuming it.
     fn peek_solid(&mut self) -> Result<u8, Broken> {
         while matches!(self.peek()?, b' ' | b'\t' | b'\r' | b'\n') {
             self.at += 1;
@@ -74,7 +74,7 @@ impl Parser<'_> {
         self.peek()
     }
 
-    /// Takes the byte if it is this one.
+    /// Consumes the byte if it is this one.
     fn took(&mut self, wanted: u8) -> Result<bool, Broken> {
         let found = self.peek_solid()? == wanted;
         self.at += usize::from(found);
@@ -145,7 +145,7 @@ impl Parser<'_> {
         }
     }
 
-    /// A number, which at the very end of the text may be followed by nothing.
+    /// Parses a number, which may be at the very end of the text.
     fn number(&mut self) -> Result<String, Broken> {
         let start = self.at;
         if self.peek()? == b'-' {
@@ -171,7 +171,7 @@ impl Parser<'_> {
         Ok(String::from_utf8_lossy(digits).into_owned())
     }
 
-    /// One digit or more.
+    /// Consumes one or more digits.
     fn digits(&mut self) -> Result<(), Broken> {
         if !self.next()?.is_ascii_digit() {
             return Err(Broken::Syntax);
@@ -182,7 +182,7 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// A string; what is no UTF-8 becomes the replacement character.
+    /// Parses a string. Invalid UTF-8 becomes the replacement character.
     fn string(&mut self) -> Result<String, Broken> {
         self.expect(b'"')?;
         let mut bytes = Vec::new();
@@ -214,7 +214,7 @@ impl Parser<'_> {
         })
     }
 
-    /// The character of `\u`, with its second half where it is the first of a pair.
+    /// Returns the character of `\u`, including the second half of a surrogate pair.
     fn unicode(&mut self) -> Result<char, Broken> {
         let first = self.hex()?;
         if !(0xd800..0xdc00).contains(&first) {

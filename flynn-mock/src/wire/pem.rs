@@ -1,6 +1,6 @@
-//! PEM as Go's `encoding/pem` reads it.
+//! Parses PEM as Go's `encoding/pem` does.
 //!
-//! It is not flynn-tls's reader: a fault of that one would otherwise pass on both sides.
+//! It does not use flynn-tls's parser, because a bug there would then pass on both sides.
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -16,13 +16,13 @@ const START: &[u8] = b"\n-----BEGIN ";
 const END: &[u8] = b"\n-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// Go does not mind bits after the last byte.
+/// Ignores bits after the last byte, as Go does.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
 
-/// All blocks of a text, in order; what is none is skipped.
+/// Returns all blocks of a text, in order. Other text is skipped.
 pub(crate) fn blocks(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut rest = text.as_bytes();
@@ -33,10 +33,10 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// The next block, and what follows it.
+/// Returns the next block, and the text after it.
 fn next(mut rest: &[u8]) -> Option<(Block, &[u8])> {
     loop {
-        // Only at the very beginning there need be no line before.
+        // Only at the very start, no line break is needed before it.
         rest = match rest.strip_prefix(without_newline(START)) {
             Some(after) => after,
             None => after(rest, START)?,
@@ -71,7 +71,7 @@ fn next(mut rest: &[u8]) -> Option<(Block, &[u8])> {
     }
 }
 
-/// What stands before the `END`, and what follows it. Without headers, nothing need be between.
+/// Returns the text before the `END`, and the text after it. Without headers, the block may be empty.
 fn split_at_end(rest: &[u8], has_headers: bool) -> Option<(&[u8], &[u8])> {
     if !has_headers && let Some(trailer) = rest.strip_prefix(without_newline(END)) {
         return Some((&[], trailer));
@@ -85,14 +85,14 @@ fn without_newline(mark: &'static [u8]) -> &'static [u8] {
     mark.strip_prefix(b"\n").unwrap_or(mark)
 }
 
-/// What follows the first occurrence of a mark.
+/// Returns the text after the first occurrence of a mark.
 fn after<'a>(text: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
     let at = text.windows(mark.len()).position(|window| window == mark)?;
     text.get(at + mark.len()..)
 }
 
-/// The first line without its end and the blanks before that, and the other lines. A `\r` belongs
-/// to the end only where a `\n` follows.
+/// Returns the first line without its line end and trailing blanks, and the remaining lines. A `\r` belongs to the line
+/// end only before a `\n`.
 fn line(text: &[u8]) -> (&[u8], &[u8]) {
     let mut halves = text.splitn(2, |b| *b == b'\n');
     let line = halves.next().unwrap_or_default();

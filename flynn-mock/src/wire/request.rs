@@ -1,4 +1,4 @@
-//! A request, as the server read it.
+//! A request as the server read it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -18,11 +18,11 @@ pub(crate) struct Request {
     pub(crate) query: String,
     /// All headers.
     pub(crate) headers: HeaderMap,
-    /// The body; of one that is larger than what the server reads, a byte more than that.
+    /// The body. If it exceeds the limit, it is truncated to one byte more than the limit.
     pub(crate) body: Bytes,
-    /// The host asked for, lower case and without port; it picks the app that answers.
+    /// The requested host, in lower case and without port. It determines the app that answers.
     pub(crate) host: String,
-    /// The other end of the connection: the status app trusts private addresses.
+    /// The address of the client. The status app trusts private addresses.
     pub(crate) peer: IpAddr,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// A request for `target` (`/path?query`) of the host `127.0.0.1`, which is the controller.
+    /// Creates a request for `target` (`/path?query`) of the host `127.0.0.1`, which is the controller.
     pub(crate) fn new(method: Method, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
@@ -63,7 +63,7 @@ impl Request {
         self.header(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
     }
 
-    /// The header's text; empty when it is missing or not text.
+    /// Returns the text of a header; empty if it is missing or not text.
     pub(crate) fn header_text(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }

@@ -1,25 +1,25 @@
-//! The checks of Flynn's JSON schemas, with the texts of its validator.
+//! The checks of Flynn's JSON schemas, with the messages of its validator.
 
 use serde_json::{Map, Value};
 
 use super::error::Fail;
 
-/// What the JSON schemas of a release know.
+/// The JSON schemas of a release.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Schemas {
     /// The deployment strategies.
     pub(crate) strategies: &'static [&'static str],
-    /// True if the schema checks the fields of an app that the database checks otherwise.
+    /// True if the schema, and not the database, checks some fields of an app.
     pub(crate) checks_apps: bool,
     /// The types of artifacts.
     pub(crate) artifact_kinds: &'static [&'static str],
-    /// Fields of an app besides those that all releases have.
+    /// Additional fields of an app.
     pub(crate) more_app_fields: &'static [&'static str],
     /// The kinds of log sinks.
     pub(crate) sink_kinds: &'static [&'static str],
 }
 
-/// The value must be one of these.
+/// Checks that the value is one of these.
 pub(crate) fn one_of(field: &str, value: &str, allowed: &[&str]) -> Result<(), Fail> {
     if allowed.contains(&value) {
         return Ok(());
@@ -31,7 +31,7 @@ pub(crate) fn one_of(field: &str, value: &str, allowed: &[&str]) -> Result<(), F
     ))
 }
 
-/// The name of an app, when there is one.
+/// Checks the name of an app, if there is one.
 pub(crate) fn app_name(name: &str) -> Result<(), Fail> {
     if name.is_empty() {
         return Ok(());
@@ -48,7 +48,7 @@ pub(crate) fn app_name(name: &str) -> Result<(), Fail> {
     Err(Fail::field("name", "String must match the pattern: \"^[a-z\\d]+(-[a-z\\d]+)*$\"."))
 }
 
-/// A deployment strategy: the schema refuses an unknown one, or leaves it to the database.
+/// Checks a deployment strategy. The schema refuses an unknown one, or leaves the check to the database.
 pub(crate) fn strategy(schemas: &Schemas, strategy: &str) -> Result<(), Fail> {
     if schemas.checks_apps {
         return one_of("strategy", strategy, schemas.strategies);
@@ -56,12 +56,12 @@ pub(crate) fn strategy(schemas: &Schemas, strategy: &str) -> Result<(), Fail> {
     known_strategy(schemas, strategy)
 }
 
-/// What the database says of a deployment strategy.
+/// Checks a deployment strategy as the database does.
 pub(crate) fn known_strategy(schemas: &Schemas, strategy: &str) -> Result<(), Fail> {
     if schemas.strategies.contains(&strategy) { Ok(()) } else { Err(Fail::database()) }
 }
 
-/// The fields of an app, which an update may name.
+/// The fields of an app that an update may contain.
 const APP_FIELDS: [&str; 9] = [
     "id",
     "name",
@@ -74,8 +74,8 @@ const APP_FIELDS: [&str; 9] = [
     "updated_at",
 ];
 
-/// The fields of an app's update, as they came; `checked` says whether the schemas of this start check
-/// those that the database checks otherwise.
+/// Returns the fields of an app's update, unchanged. `checked` says whether the schemas of this start check the fields
+/// that the database checks otherwise.
 pub(crate) fn app_update(
     schemas: &Schemas,
     fields: &Map<String, Value>,
@@ -132,7 +132,7 @@ pub(crate) fn wrong_type(field: &str, wanted: &str, got: &Value) -> Fail {
     Fail::field(field, &format!("Value must be one of these types: [{wanted}]. Got {got}"))
 }
 
-/// A URI, as Go's `url.ParseRequestURI` accepts one: absolute, or a path from the root.
+/// Checks a URI as Go's `url.ParseRequestURI` does: it must be absolute, or a path from the root.
 pub(crate) fn uri(field: &str, text: &str) -> Result<(), Fail> {
     let scheme_ok = text.split_once(':').is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -149,7 +149,7 @@ pub(crate) fn uri(field: &str, text: &str) -> Result<(), Fail> {
     Err(Fail::field(field, "Value must be a valid URI, according to RFC3986."))
 }
 
-/// What an artifact must have.
+/// Checks the required fields of an artifact.
 pub(crate) fn artifact(schemas: &Schemas, kind: &str, address: &str) -> Result<(), Fail> {
     for (name, value) in [("type", kind), ("uri", address)] {
         if value.is_empty() {
@@ -162,7 +162,7 @@ pub(crate) fn artifact(schemas: &Schemas, kind: &str, address: &str) -> Result<(
     uri("uri", address)
 }
 
-/// What a new job must have.
+/// Checks the required fields of a new job.
 pub(crate) fn new_job(release: &str) -> Result<(), Fail> {
     if release.is_empty() {
         return Err(Fail::invalid(

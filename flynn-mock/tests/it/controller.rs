@@ -219,7 +219,7 @@ fn what_cannot_be_bootstrapped_says_so() {
     assert!(refusal(new().key("a\nb")).contains("key has control characters"));
     for none in ["", "no domain", "..", "a..b"] {
         let said = refusal(new().bootstrapped(none));
-        assert!(said.contains(&format!("{none:?} is no domain")), "{said}");
+        assert!(said.contains(&format!("{none:?} is not a domain")), "{said}");
     }
     let said = refusal(new().bootstrapped("flynn.test:8443").tls());
     assert!(said.contains("\"flynn.test:8443\" has a port"), "{said}");

@@ -75,7 +75,7 @@ fn what_cannot_be_a_url_is_an_error_of_the_builder() {
         assert_eq!(error.kind(), flynn_client::ErrorKind::Config, "{url}");
     }
     for (url, says) in [
-        ("controller.example.com", "must begin with https://"),
+        ("controller.example.com", "must start with https://"),
         ("https://controller.example.com:99999", "port"),
         ("https://controller example com", "domain"),
     ] {
