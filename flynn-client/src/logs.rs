@@ -216,9 +216,10 @@ fn lines(body: &[u8]) -> Result<Vec<LogLine>, Error> {
             continue;
         }
         if message.is_error() {
-            return Err(Error::new(ErrorKind::Stream, String::from_utf8_lossy(&message.data)));
+            let text = String::from_utf8_lossy(parser.data(&message));
+            return Err(Error::new(ErrorKind::Stream, text));
         }
-        let chunk: Chunk = decode_object(&message.data, LIST)?;
+        let chunk: Chunk = decode_object(parser.data(&message), LIST)?;
         match chunk.data {
             Some(line) => lines.push(line),
             None if chunk.event == "eof" => return Ok(lines),

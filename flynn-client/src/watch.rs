@@ -119,7 +119,7 @@ impl<S: Watched> Watch<S> {
     /// Returns a permanent error, or the last error after the [`patience`](Self::patience).
     pub async fn begin(mut self) -> Result<Self, Error> {
         if let Some(source) = self.source.take() {
-            let mut watcher = Watcher::new(source, self.options);
+            let mut watcher = Box::new(Watcher::new(source, self.options));
             watcher.begin().await?;
             self.items = Some(unfold(Some(watcher), step).boxed());
         }
@@ -138,7 +138,7 @@ impl<S: Watched> Stream for Watch<S> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
         if let Some(source) = this.source.take() {
-            let watcher = Watcher::new(source, this.options);
+            let watcher = Box::new(Watcher::new(source, this.options));
             this.items = Some(unfold(Some(watcher), step).boxed());
         }
         match &mut this.items {
@@ -154,9 +154,10 @@ impl<S: Watched> fmt::Debug for Watch<S> {
     }
 }
 
-async fn step<S: Watched>(
-    watcher: Option<Watcher<S>>,
-) -> Option<(Result<S::Item, Error>, Option<Watcher<S>>)> {
+/// Boxed, since it is moved with every item.
+type State<S> = Option<Box<Watcher<S>>>;
+
+async fn step<S: Watched>(watcher: State<S>) -> Option<(Result<S::Item, Error>, State<S>)> {
     let mut watcher = watcher?;
     match watcher.next().await {
         Ok(item) => Some((Ok(item), Some(watcher))),
@@ -192,7 +193,7 @@ impl<S: Watched> Watcher<S> {
     }
 
     async fn begin(&mut self) -> Result<(), Error> {
-        while let Err(error) = self.connected().await {
+        while let Err(error) = self.connect().await {
             self.pause(error).await?;
         }
         Ok(())
@@ -205,13 +206,15 @@ impl<S: Watched> Watcher<S> {
                 (self.failures, self.failing_since) = (0, None);
                 return Ok(item);
             }
-            let settles_after = self.source.settles_after();
-            let message = match self.connected().await {
-                Ok(connection) => match settles_after {
-                    None => Ok(StreamExt::next(connection).await),
-                    Some(time) => timeout(time, StreamExt::next(connection)).await.map_err(|_| ()),
-                },
-                Err(error) => Ok(Some(Err(error))),
+            let Some(connection) = &mut self.connection else {
+                if let Err(error) = self.connect().await {
+                    self.pause(error).await?;
+                }
+                continue;
+            };
+            let message = match self.source.settles_after() {
+                None => Ok(StreamExt::next(connection).await),
+                Some(time) => timeout(time, StreamExt::next(connection)).await.map_err(|_| ()),
             };
             let error = match message {
                 Err(()) => {
@@ -225,9 +228,8 @@ impl<S: Watched> Watcher<S> {
                 Ok(Some(Err(error))) => error,
                 Ok(None) => Error::new(ErrorKind::Connection, "the server closed the stream"),
             };
-            if self.connection.take().is_some()
-                && self.lived(&error) >= GOOD.min(self.options.patience)
-            {
+            self.connection = None;
+            if self.lived(&error) >= GOOD.min(self.options.patience) {
                 (self.failures, self.failing_since) = (0, None);
             }
             self.pause(error).await?;
@@ -241,15 +243,10 @@ impl<S: Watched> Watcher<S> {
         self.connected_at.elapsed().saturating_sub(silence)
     }
 
-    async fn connected(&mut self) -> Result<&mut EventSource<S::Message>, Error> {
-        let connection = if let Some(connection) = self.connection.take() {
-            connection
-        } else {
-            let connection = self.source.connect(self.options.idle).await?;
-            self.connected_at = Instant::now();
-            connection
-        };
-        Ok(self.connection.insert(connection))
+    async fn connect(&mut self) -> Result<(), Error> {
+        self.connection = Some(self.source.connect(self.options.idle).await?);
+        self.connected_at = Instant::now();
+        Ok(())
     }
 
     /// Waits before the next connection, or gives up.

@@ -1,6 +1,6 @@
 //! The position of a watch of events.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Event, Events};
@@ -72,33 +72,55 @@ impl Source for EventCursor {
 struct Seen {
     first: Option<i64>,
     newest: Option<i64>,
-    recent: BTreeSet<i64>,
+    /// The newest ids that were seen, each as the bit of its remainder.
+    recent: [u64; WORDS],
 }
 
-impl Seen {
-    /// An event this far below the newest one is old. This is the number of events that a reader may fall behind.
-    const OLD: i64 = 1000;
-    /// The largest distance of an id below one that was committed earlier.
-    const LATE: i64 = 32;
+const WORDS: usize = 16;
 
+/// An event this far below the newest one is old. A reader may fall behind by about this number of events.
+const WINDOW: i64 = 64 * 16; // the bits of all words
+
+/// The largest distance of an id below one that was committed earlier.
+const LATE: i64 = 32;
+
+impl Seen {
     /// Records an event. Returns false if it was seen before.
     fn insert(&mut self, id: i64) -> bool {
-        let newest = self.newest.map_or(id, |newest| newest.max(id));
-        let oldest = newest.saturating_sub(Self::OLD);
-        if id < oldest || !self.recent.insert(id) {
+        let newest = self.newest.unwrap_or(id);
+        if id <= newest.saturating_sub(WINDOW) {
             return false;
         }
-        while self.recent.first().is_some_and(|first| *first < oldest) {
-            self.recent.pop_first();
+        if id.saturating_sub(newest) >= WINDOW {
+            self.recent = [0; WORDS];
+        } else if id > newest {
+            // What lies between them was not seen.
+            for skipped in newest + 1..=id {
+                if let Some(word) = self.recent.get_mut(word(skipped)) {
+                    *word &= !bit(skipped);
+                }
+            }
         }
+        self.newest = Some(newest.max(id));
         self.first.get_or_insert(id);
-        self.newest = Some(newest);
-        true
+        let Some(word) = self.recent.get_mut(word(id)) else { return true };
+        let is_new = *word & bit(id) == 0;
+        *word |= bit(id);
+        is_new
     }
 
     /// Returns the event to resume after. It is before the newest one, since an event below that may have been
     /// committed without a connection, but not before the first one.
     fn resume(&self) -> Option<i64> {
-        self.newest.map(|newest| newest.saturating_sub(Self::LATE)).max(self.first)
+        self.newest.map(|newest| newest.saturating_sub(LATE)).max(self.first)
     }
+}
+
+/// Where the bit of an id is.
+fn word(id: i64) -> usize {
+    usize::try_from(id.rem_euclid(WINDOW) / 64).unwrap_or_default()
+}
+
+fn bit(id: i64) -> u64 {
+    1 << id.rem_euclid(64)
 }

@@ -2,18 +2,27 @@
 //!
 //! It takes linear time for any division of its input; lines and events have limits.
 
-use bytes::Bytes;
+use std::ops::Range;
+
 use memchr::memchr2;
 
 use crate::error::{Error, ErrorKind};
 
 /// One event of a stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
     /// The `event:` field. An empty one, as in nearly all frames of a controller, means `message`.
     pub(crate) event: String,
-    /// The `data:` lines, joined with line feeds.
-    pub(crate) data: Bytes,
+    data: Data,
+}
+
+/// Where the data of a message is, until the parser is used again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Data {
+    /// Its only `data:` line, in the buffer: nearly all messages of a controller have one.
+    Line(Range<usize>),
+    /// Its `data:` lines, joined with line feeds.
+    Joined,
 }
 
 impl Message {
@@ -40,8 +49,9 @@ pub(crate) struct Parser {
     after_cr: bool,
     at_beginning: bool,
     event: String,
-    data: Vec<u8>,
-    has_data: bool,
+    /// The data so far.
+    data: Option<Data>,
+    joined: Vec<u8>,
     limit: usize,
 }
 
@@ -57,8 +67,8 @@ impl Parser {
             after_cr: false,
             at_beginning: true,
             event: String::new(),
-            data: Vec::new(),
-            has_data: false,
+            data: None,
+            joined: Vec::new(),
             limit,
         }
     }
@@ -66,14 +76,24 @@ impl Parser {
     /// Appends the next bytes of the stream.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.start == self.buffer.len() {
+            self.join();
             self.buffer.clear();
             (self.start, self.scanned) = (0, 0);
         } else if self.start > self.buffer.len() / 2 {
+            self.join();
             self.buffer.drain(..self.start);
             self.scanned -= self.start;
             self.start = 0;
         }
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Returns the data of the last message: its `data:` lines, joined with line feeds.
+    pub(crate) fn data(&self, message: &Message) -> &[u8] {
+        match &message.data {
+            Data::Line(line) => self.buffer.get(line.clone()).unwrap_or_default(),
+            Data::Joined => &self.joined,
+        }
     }
 
     /// Returns the next complete event, or `None` if more bytes are needed.
@@ -154,12 +174,15 @@ impl Parser {
         };
         match name {
             b"data" => {
-                self.bounded(self.data.len() + value.len())?;
-                if self.has_data {
-                    self.data.push(b'\n');
+                let value = to - value.len()..to;
+                if self.data.is_none() {
+                    self.data = Some(Data::Line(value));
+                    return Ok(());
                 }
-                self.has_data = true;
-                self.data.extend_from_slice(value);
+                self.join();
+                self.bounded(self.joined.len() + value.len())?;
+                self.joined.push(b'\n');
+                self.joined.extend_from_slice(self.buffer.get(value).unwrap_or_default());
             }
             b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
             // Comments (an empty name), ids, which a controller never sends, and unknown fields.
@@ -168,12 +191,18 @@ impl Parser {
         Ok(())
     }
 
+    /// Moves the data out of the buffer.
+    fn join(&mut self) {
+        if let Some(Data::Line(line)) = &self.data {
+            self.joined.clear();
+            self.joined.extend_from_slice(self.buffer.get(line.clone()).unwrap_or_default());
+            self.data = Some(Data::Joined);
+        }
+    }
+
     fn dispatch(&mut self) -> Option<Message> {
         let event = std::mem::take(&mut self.event);
-        if !std::mem::take(&mut self.has_data) {
-            return None;
-        }
-        Some(Message { event, data: std::mem::take(&mut self.data).into() })
+        Some(Message { event, data: self.data.take()? })
     }
 }
 
@@ -186,16 +215,19 @@ mod tests {
     fn parse(pieces: &[&[u8]]) -> Vec<(String, String)> {
         let mut parser = Parser::new(1 << 20);
         let mut found = Vec::new();
-        let mut take = |message: Message| {
-            found.push((message.event, String::from_utf8(message.data.to_vec()).unwrap()));
+        let mut take = |parser: &Parser, message: Message| {
+            let data = String::from_utf8(parser.data(&message).to_vec()).unwrap();
+            found.push((message.event, data));
         };
         for piece in pieces {
             parser.push(piece);
             while let Some(message) = parser.next().unwrap() {
-                take(message);
+                take(&parser, message);
             }
         }
-        parser.finish().into_iter().for_each(&mut take);
+        if let Some(message) = parser.finish() {
+            take(&parser, message);
+        }
         found
     }
 

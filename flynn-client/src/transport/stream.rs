@@ -155,8 +155,10 @@ impl<T: DeserializeOwned> Stream for EventSource<T> {
         let this = self.get_mut();
         let Some(open) = &mut this.open else { return Poll::Ready(None) };
         let (item, over) = match ready!(open.poll(cx)) {
-            Some(Ok(message)) if message.is_error() => (Some(Err(server_error(&message))), true),
-            Some(Ok(message)) => (Some(decode_object(&message.data, LIST)), false),
+            Some(Ok(message)) if message.is_error() => {
+                (Some(Err(server_error(open.parser.data(&message)))), true)
+            }
+            Some(Ok(message)) => (Some(decode_object(open.parser.data(&message), LIST)), false),
             Some(Err(error)) => (Some(Err(error)), true),
             None => (None, true),
         };
@@ -168,8 +170,8 @@ impl<T: DeserializeOwned> Stream for EventSource<T> {
 }
 
 /// Converts the server's error message.
-fn server_error(message: &Message) -> Error {
-    Error::new(ErrorKind::Stream, kept(String::from_utf8_lossy(&message.data).into_owned()))
+fn server_error(text: &[u8]) -> Error {
+    Error::new(ErrorKind::Stream, kept(String::from_utf8_lossy(text).into_owned()))
 }
 
 impl<T> fmt::Debug for EventSource<T> {
