@@ -118,8 +118,9 @@ impl<T: Object + DeserializeOwned + Send + 'static> WatchAll<T> {
         let watch = Watch::new(ObjectCursor {
             client: self.client,
             path: self.path,
-            newest: self.since.clone(),
-            since: self.since,
+            start: self.since,
+            newest: None,
+            complete: None,
             seen: HashMap::new(),
             caught_up: false,
             replaying: true,
@@ -139,9 +140,12 @@ pub type ObjectWatch<T> = Watch<ObjectCursor<T>>;
 pub struct ObjectCursor<T> {
     client: Client,
     path: &'static str,
-    since: Timestamp,
+    /// Objects that changed earlier are not wanted.
+    start: Timestamp,
     /// The time of the newest change.
-    newest: Timestamp,
+    newest: Option<Timestamp>,
+    /// No change up to this time is missing.
+    complete: Option<Timestamp>,
     /// The time of each object's last change, in nanoseconds.
     seen: HashMap<String, i128>,
     caught_up: bool,
@@ -149,6 +153,9 @@ pub struct ObjectCursor<T> {
     replaying: bool,
     item: std::marker::PhantomData<fn() -> T>,
 }
+
+/// How much earlier an object may have changed than one that came before it.
+const LATE: Duration = Duration::from_secs(1);
 
 impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
     type Message = T;
@@ -159,8 +166,9 @@ impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
     }
 
     async fn connect(&mut self, idle: Duration) -> Result<EventSource<T>, Error> {
-        // The existing objects are not sorted by time, so a part of them says nothing about the rest.
-        let since = if self.caught_up { &self.newest } else { &self.since };
+        let since = self.complete.as_ref().and_then(Timestamp::to_system_time);
+        let since = since.and_then(|time| time.checked_sub(LATE)).map(Timestamp::from);
+        let since = since.unwrap_or_default().max(self.start.clone());
         let spec = Spec::get(self.path, []).query("since", since.as_str());
         self.replaying = true;
         Connect::new(&self.client, spec).idle_timeout(idle).await
@@ -170,6 +178,7 @@ impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
         let key = object.key();
         if key.is_empty() {
             self.replaying = false;
+            self.complete.clone_from(&self.newest);
             if !std::mem::replace(&mut self.caught_up, true) {
                 items.push_back(Change::CaughtUp);
             }
@@ -178,8 +187,12 @@ impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
         if let Some(time) = object.changed_at()
             && let Some(nanos) = time.unix_nanos()
         {
-            if self.newest.unix_nanos().is_none_or(|newest| newest < nanos) {
-                self.newest = time.clone();
+            if self.newest.as_ref().is_none_or(|newest| newest < time) {
+                self.newest = Some(time.clone());
+                // The existing objects are not sorted by time, so a part of them says nothing about the rest.
+                if !self.replaying {
+                    self.complete.clone_from(&self.newest);
+                }
             }
             if self.seen.insert(key, nanos) == Some(nanos) && self.replaying {
                 return;

@@ -20,7 +20,7 @@ use crate::watch::source::Source;
 pub enum LogItem {
     /// A line.
     Line(LogLine),
-    /// Lines may be missing here: the server no longer had the last line before the interruption.
+    /// Lines may be missing here: the server no longer had the last line before the interruption, or there was none.
     Gap(Gap),
 }
 
@@ -28,7 +28,7 @@ pub enum LogItem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gap {
-    /// The time of the last line before the gap.
+    /// The time of the last line before the gap; `None` if there was none.
     pub after: Option<Timestamp>,
 }
 
@@ -37,7 +37,7 @@ pub type LogWatch = Watch<LogCursor>;
 
 impl LogWatch {
     pub(super) fn of(log: ReadLog) -> Self {
-        Self::new(LogCursor { log, overlap: OVERLAP, last: None, held: None })
+        Self::new(LogCursor { log, overlap: OVERLAP, begun: false, last: None, held: None })
     }
 
     /// Sets the number of old lines that a new connection reads to find the last line again; 1,000 by default. If more
@@ -85,6 +85,8 @@ impl Mark {
 pub struct LogCursor {
     log: ReadLog,
     overlap: u32,
+    /// There was a connection before.
+    begun: bool,
     last: Option<Mark>,
     /// The buffered lines of a new connection, until the last line is found.
     held: Option<Vec<LogLine>>,
@@ -106,13 +108,14 @@ impl Source for LogCursor {
     }
 
     async fn connect(&mut self, idle: Duration) -> Result<EventSource<Chunk>, Error> {
-        let resumes = self.last.is_some();
-        self.held = resumes.then(Vec::new);
         let mut log = self.log.clone();
-        if resumes {
+        if self.last.is_some() {
             log = log.lines(self.overlap);
         }
-        Connect::new(&log.app.client, log.spec(true)).idle_timeout(idle).await
+        let source = Connect::new(&log.app.client, log.spec(true)).idle_timeout(idle).await?;
+        // Without a last line nobody knows which lines came after the first connection was made.
+        self.held = std::mem::replace(&mut self.begun, true).then(Vec::new);
+        Ok(source)
     }
 
     fn take(&mut self, chunk: Chunk, items: &mut VecDeque<LogItem>) {
@@ -124,13 +127,13 @@ impl Source for LogCursor {
             return;
         }
         held.push(line);
-        if held.len() >= self.overlap as usize {
+        if held.len() >= self.overlap as usize || self.last.is_none() {
             self.settle(items);
         }
     }
 
     fn settles_after(&self) -> Option<Duration> {
-        self.held.as_ref().map(|_| SETTLES_AFTER)
+        self.held.as_ref().filter(|held| !held.is_empty()).map(|_| SETTLES_AFTER)
     }
 
     fn settle(&mut self, items: &mut VecDeque<LogItem>) {

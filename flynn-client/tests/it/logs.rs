@@ -93,7 +93,9 @@ async fn watched(client: &Client, overlap: u32) -> Vec<String> {
     let items: Vec<_> = watch.collect().await;
     let text = |item: Result<LogItem, flynn_client::Error>| match item {
         Ok(LogItem::Line(line)) => line.msg,
-        Ok(LogItem::Gap(gap)) => format!("gap after {}", gap.after.unwrap().as_str()),
+        Ok(LogItem::Gap(gap)) => {
+            gap.after.map_or("gap".to_owned(), |after| format!("gap after {}", after.as_str()))
+        }
         Ok(other) => panic!("{other:?}"),
         Err(error) => error.kind().to_string(),
     };
@@ -115,6 +117,15 @@ async fn a_watch_resumes_after_the_last_line() {
     let queries: Vec<_> = server.seen().iter().map(|seen| seen.query().to_owned()).collect();
     assert_eq!(queries[0], "follow=true&stream_types=stdout%2Cstderr");
     assert!(queries[1..].iter().all(|query| query.contains("lines=1000")), "{queries:?}");
+}
+
+#[tokio::test]
+async fn a_break_before_the_first_line_is_a_gap() {
+    let server = Server::play([events(""), events(""), events(&lines([5])), answer(404, "", "")]);
+    assert_eq!(watched(&server.await.client(), 1000).await, ["gap", "5", "not found"]);
+    // A server that was not reached before has sent nothing.
+    let server = Server::play([Step::Drop, events(&lines([5])), answer(404, "", "")]);
+    assert_eq!(watched(&server.await.client(), 1000).await, ["5", "not found"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,6 +180,31 @@ async fn objects_are_watched_across_connections() {
         ["existing b", "existing a", "caught up", "changed c", "changed d", "changed a", "end"]
     );
     let queries: Vec<_> = server.seen().iter().map(|seen| seen.query().to_owned()).collect();
-    let since = ["since=1970-01-01T00%3A00%3A00Z", "since=2026-11-22T21%3A54%3A03Z"];
+    let since = ["since=1970-01-01T00%3A00%3A00Z", "since=2026-11-22T21%3A54%3A02Z"];
     assert_eq!([&queries[1], &queries[2]], since);
+}
+
+/// The newest objects come first, so a connection that breaks among them has told nothing of the others.
+#[tokio::test]
+async fn objects_of_a_broken_connection_are_asked_for_again() {
+    let volume = |id: &str, second: u32| {
+        format!("data: {{\"id\":\"{id}\",\"updated_at\":\"2026-11-22T21:54:{second:02}Z\"}}\n\n")
+    };
+    let marker = "data: {\"id\":\"\"}\n\n";
+    let server = Server::play([
+        events(&(volume("a", 1) + marker)),
+        events(&volume("c", 5)),
+        events(&(volume("c", 5) + &volume("b", 3) + marker)),
+        answer(404, "", "404 page not found\n"),
+    ])
+    .await;
+    let watch = server.client().volumes().stream().watch();
+    let changes = watch.filter_map(async |change| match change {
+        Ok(Change::Existing(volume) | Change::Changed(volume)) => Some(volume.id.to_string()),
+        _ => None,
+    });
+    assert_eq!(changes.collect::<Vec<_>>().await, ["a", "c", "b"]);
+    let queries: Vec<_> = server.seen().iter().map(|seen| seen.query().to_owned()).collect();
+    let since = ["00", "00", "04"].map(|at| format!("since=2026-11-22T21%3A54%3A{at}Z"));
+    assert_eq!(queries[1..], since);
 }

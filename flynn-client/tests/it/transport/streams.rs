@@ -1,7 +1,7 @@
 //! Streams have connections of their own.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use flynn_client::apps::NewApp;
@@ -18,7 +18,11 @@ use crate::server::read;
 
 /// A mock with TLS in a process of its own: a system that lets a process have 1024 files lets it have 500
 /// connections, but not both ends of them.
-struct Process(Child);
+struct Process {
+    child: Child,
+    #[expect(dead_code, reason = "the child ends when it cannot write its output")]
+    output: BufReader<ChildStdout>,
+}
 
 /// Begins the line in which the process says how to reach its mock.
 const MARK: &str = "mock: ";
@@ -36,8 +40,8 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let said = lines.map(Result::unwrap).find_map(|line| {
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let said = output.by_ref().lines().map(Result::unwrap).find_map(|line| {
             line.split_once(MARK).map(|(_, said)| serde_json::from_str(said).unwrap())
         });
         let (url, host, address, key, ca): (String, String, _, String, String) = said.unwrap();
@@ -50,14 +54,14 @@ impl Process {
             .with_no_client_auth();
         let client = Client::builder(url).key(key).resolve(host, address).rustls_config(config);
         // A call that is sent twice has met a broken connection.
-        (Self(child), client.retry(RetryPolicy::none()).build().unwrap())
+        (Self { child, output }, client.retry(RetryPolicy::none()).build().unwrap())
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
