@@ -35,6 +35,7 @@ use crate::transport::{Repeat, Request, Spec};
 mod change;
 mod create;
 mod edit;
+mod merge;
 mod preview;
 
 pub use crate::release_diff::{ChangeKind, FieldChange, ReleaseDiff};

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{ArtifactId, DeploymentId, ReleaseId};
 use crate::operation;
 use crate::release_diff::rebase;
-use crate::transport::{Deadline, Request, Spec, operation};
+use crate::transport::{Deadline, Request, operation};
 
 impl AppHandle {
     /// Changes the current release: reads it, applies the changes, creates a new release, deploys it and waits for the
@@ -80,11 +80,11 @@ type OnStep = Arc<dyn Fn(&DeploymentEvent) + Send + Sync>;
 #[derive(Clone)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ChangeRelease {
-    app: AppHandle,
+    pub(super) app: AppHandle,
     /// The edits, in order.
     edits: Vec<Edit>,
     if_release: Option<ReleaseId>,
-    after_running: bool,
+    pub(super) after_running: bool,
     deploys: bool,
     on_step: Option<OnStep>,
     pub(super) timeout: Option<Duration>,
@@ -230,116 +230,121 @@ impl ChangeRelease {
     }
 }
 
-/// The maximum number of merges with releases of other writers.
-const MERGES: u32 = 3;
-/// Like [`MERGES`], for a caller that is willing to wait for others.
-const PATIENT_MERGES: u32 = 100;
+/// A release to be made.
+struct Draft {
+    /// The release that it is made from.
+    base: Base,
+    document: Document,
+    /// What the caller has asked for.
+    diff: ReleaseDiff,
+}
 
 impl ChangeRelease {
     pub(crate) async fn run(mut self, deadline: Deadline) -> Result<ReleaseChange, Error> {
         self.check()?;
         self.name_services(deadline).await?;
-        let mut base = self.current(deadline).await?;
-        if let Some(wanted) = self.if_release.take().filter(|wanted| *wanted != base.id) {
-            let message = format!("the current release is {}, not {wanted}", base.id);
-            return Err(Error::new(ErrorKind::Conflict, message));
-        }
-        let mut document = self.apply(&base.document)?;
-        let mut diff = ReleaseDiff::between(&base.document, &document);
+        let mut overtaken = None;
+        let changed = self.deploy(&mut overtaken, deadline).await;
+        changed.map_err(|error| match overtaken {
+            Some(release) if error.pending().is_none() => {
+                error.with_pending(Pending::Release { app: self.app.app, release })
+            }
+            // It names a release of this call, which has both changes.
+            _ => error,
+        })
+    }
+
+    /// Creates and deploys releases until one has replaced the release that it was made from. Notes a release of another
+    /// writer that was replaced and not merged yet.
+    async fn deploy(
+        &self,
+        overtaken: &mut Option<ReleaseId>,
+        deadline: Deadline,
+    ) -> Result<ReleaseChange, Error> {
+        let mut merged = None;
         let mut merges = 0;
         loop {
+            let waits = self.after_running || merges > 0;
+            if self.deploys
+                && waits
+                && let Some(running) = self.under_way(deadline).await
+            {
+                self.wait_out(running, deadline).await?;
+                continue;
+            }
+            // Only the creation lies between here and the deployment: the later the release is read, the less often
+            // another writer overtakes this one.
+            let Draft { base, document, diff } = self.draft(merged.take(), deadline).await?;
             if diff.is_empty() {
                 return Ok(ReleaseChange::default());
             }
             // Do not create a release that cannot be deployed now.
-            let mut running = None;
-            if self.deploys {
-                running = deployments::under_way(&self.app, deadline).await.ok().flatten();
+            if self.deploys
+                && !waits
+                && let Some(running) = self.under_way(deadline).await
+            {
+                let message = "nothing has changed; wait until the running deployment has ended, or use `after_running`";
+                let pending =
+                    Pending::Deployment { app: self.app.app.clone(), deployment: running };
+                return Err(
+                    Error::new(ErrorKind::DeploymentInProgress, message).with_pending(pending)
+                );
             }
-            let mut handle = None;
-            if let Some(running) = running {
-                self.wait_out(running, merges > 0, deadline).await?;
-            } else {
-                let release = create(&self.app.client, &document, deadline).await?;
-                if !self.deploys {
-                    return Ok(ReleaseChange { release: Some(release), deployment: None, diff });
-                }
-                handle =
-                    self.start(&release.id, merges > 0, deadline).await?.map(|it| (it, release));
+            let release = create(&self.app.client, &document, deadline).await?;
+            if !self.deploys {
+                return Ok(ReleaseChange { release: Some(release), deployment: None, diff });
             }
-            let Some((handle, release)) = handle else {
-                // Another deployment has ended in the meantime.
-                let current = self.current(deadline).await?;
-                if merges == 0 {
-                    document = self.apply(&current.document)?;
-                    diff = ReleaseDiff::between(&current.document, &document);
-                } else {
-                    document = self.apply(&rebase(&base.document, &document, &current.document))?;
-                }
-                base = current;
+            let Some(handle) = self.start(&release.id, waits, deadline).await? else {
+                // Another deployment was in the way.
+                merged = (merges > 0).then_some(Draft { base, document, diff });
                 continue;
             };
-            let replaced = handle.accepted().map(|accepted| accepted.old_release_id.clone());
+            // One that was queued (the fork) replaces what is the current release when it begins.
             let deployment = self.wait(&handle, deadline).await?;
-            match replaced.filter(|replaced| !replaced.is_empty() && *replaced != base.id) {
-                None => {
-                    let (release, deployment) = (Some(release), Some(deployment));
-                    return Ok(ReleaseChange { release, deployment, diff });
-                }
-                Some(replaced) => {
-                    merges += 1;
-                    let combined = self.merge(&base, &document, replaced, merges, deadline).await?;
-                    if ReleaseDiff::between(&document, &combined).is_empty() {
-                        // It already contains all changes of the other one, so nothing was lost.
-                        let (release, deployment) = (Some(release), Some(deployment));
-                        return Ok(ReleaseChange { release, deployment, diff });
-                    }
-                    // Writers that wait for the same deployment would overtake each other forever.
-                    let pause = fastrand::u64(0..20 << merges.min(5));
-                    deadline.pause(Duration::from_millis(pause)).await?;
-                    // Other writers have read the release that this one has just deployed.
-                    base = Base {
-                        id: release.id,
-                        document: std::mem::replace(&mut document, combined),
-                    };
-                }
+            let replaced = deployment.old_release_id.clone();
+            let done = |diff, release| {
+                Ok(ReleaseChange { release: Some(release), deployment: Some(deployment), diff })
+            };
+            if replaced.is_empty() || replaced == base.id {
+                return done(diff, release);
             }
+            merges += 1;
+            *overtaken = Some(replaced.clone());
+            let combined = self.merge(&base, &document, replaced, merges, deadline).await?;
+            if ReleaseDiff::between(&document, &combined).is_empty() {
+                // It already contains all changes of the other one, so nothing was lost.
+                return done(diff, release);
+            }
+            // Writers that wait for the same deployment would overtake each other forever.
+            let pause = fastrand::u64(0..20 << merges.min(5));
+            deadline.pause(Duration::from_millis(pause)).await?;
+            // Other writers have read the release that this one has just deployed.
+            merged = Some(Draft { base: Base { id: release.id, document }, document: combined, diff });
         }
     }
 
-    /// Applies the change to the release of another writer that this change has replaced.
-    async fn merge(
-        &self,
-        base: &Base,
-        ours: &Document,
-        replaced: ReleaseId,
-        merges: u32,
-        deadline: Deadline,
-    ) -> Result<Document, Error> {
-        let pending = Pending::Release { app: self.app.app.clone(), release: replaced.clone() };
-        let spec = Spec::get("/releases/{release}", [replaced.as_str()]);
-        let theirs = document::read(&self.app.client, spec, deadline).await;
-        let theirs = theirs.map_err(|error| error.with_pending(pending.clone()))?;
-        let theirs = Base::of(theirs.unwrap_or_default()).document;
-        let (our_diff, their_diff) = (
-            ReleaseDiff::between(&base.document, ours),
-            ReleaseDiff::between(&base.document, &theirs),
-        );
-        let disagree = ReleaseDiff::between(ours, &theirs);
-        let conflict = disagree
-            .fields()
-            .iter()
-            .any(|field| our_diff.touches(&field.path) && their_diff.touches(&field.path));
-        let most = if self.after_running { PATIENT_MERGES } else { MERGES };
-        if conflict || merges > most {
-            let message = format!(
-                "another writer deployed release {replaced} at the same time; this change has replaced it"
-            );
-            return Err(Error::new(ErrorKind::Conflict, message)
-                .with_conflicting_changes(our_diff, their_diff)
-                .with_pending(pending));
+    /// Applies the changes to the current release, or adds what a merge has brought to it.
+    async fn draft(&self, merged: Option<Draft>, deadline: Deadline) -> Result<Draft, Error> {
+        let current = self.current(deadline).await?;
+        let Some(Draft { base, document, diff }) = merged else {
+            if let Some(wanted) = self.if_release.as_ref().filter(|wanted| **wanted != current.id) {
+                let message = format!("the current release is {}, not {wanted}", current.id);
+                return Err(Error::new(ErrorKind::Conflict, message));
+            }
+            let document = self.apply(&current.document)?;
+            let diff = ReleaseDiff::between(&current.document, &document);
+            return Ok(Draft { base: current, document, diff });
+        };
+        if current.id == base.id {
+            return Ok(Draft { base, document, diff });
         }
-        self.apply(&rebase(&base.document, ours, &theirs))
+        let document = self.apply(&rebase(&base.document, &document, &current.document))?;
+        Ok(Draft { base: current, document, diff })
+    }
+
+    /// The deployment that runs. When it cannot be told, the server refuses another one.
+    async fn under_way(&self, deadline: Deadline) -> Option<DeploymentId> {
+        deployments::under_way(&self.app, deadline).await.ok().flatten()
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -406,9 +411,8 @@ impl ChangeRelease {
         };
         let app = self.app.app.clone();
         match error.pending() {
-            Some(Pending::Deployment { deployment, .. }) if self.after_running || waits => {
-                let running = deployment.clone();
-                self.wait_out(running, waits, deadline).await.map(|()| None)
+            Some(Pending::Deployment { deployment, .. }) if waits => {
+                self.wait_out(deployment.clone(), deadline).await.map(|()| None)
             }
             Some(Pending::PerhapsDeployed { .. }) => Err(error),
             _ => Err(error.with_pending(Pending::Release { app, release: release.clone() })),
@@ -416,19 +420,8 @@ impl ChangeRelease {
     }
 
     /// Waits until another deployment has ended, successfully or not.
-    async fn wait_out(
-        &self,
-        running: DeploymentId,
-        waits: bool,
-        deadline: Deadline,
-    ) -> Result<(), Error> {
-        let app = self.app.app.clone();
-        if !(self.after_running || waits) {
-            let message = "nothing has changed; wait until the running deployment has ended, or use `after_running`";
-            return Err(Error::new(ErrorKind::DeploymentInProgress, message)
-                .with_pending(Pending::Deployment { app, deployment: running }));
-        }
-        let handle = self.app.client.deployment(running).of_app(app);
+    async fn wait_out(&self, running: DeploymentId, deadline: Deadline) -> Result<(), Error> {
+        let handle = self.app.client.deployment(running).of_app(self.app.app.clone());
         match operation::wait(&handle, None, deadline).await {
             Err(error) if !error.is_failed() => Err(error),
             _ => Ok(()),

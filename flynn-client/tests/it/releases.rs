@@ -1,11 +1,16 @@
 //! Releases made from the current one, alone and beside another writer.
 
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
 use flynn_client::apps::NewApp;
 use flynn_client::releases::ProcessType;
 use flynn_client::{Client, ErrorKind, Pending};
 use flynn_mock::{MockController, ServerAge};
 use serde_json::json as value;
 
+use crate::faults::is_long;
 use crate::server::{Seen, Server, answer, json};
 
 const RELEASE: &str = r#"{"id":"r1","app_id":"a1","artifacts":["x"],"artifact":"x","env":{"A":"1"},
@@ -89,13 +94,15 @@ async fn a_release_alone_and_another_one_than_expected() {
 
 /// A server on which another writer has deployed `theirs` between the read and the deployment.
 async fn overtaken(theirs: &'static str) -> Server {
-    let made = std::sync::atomic::AtomicU32::new(1);
+    let (number, current) = (AtomicU32::new(1), Mutex::new(RELEASE.to_owned()));
     Server::answering(move |seen| match seen.call() {
-        "GET /apps/www/release" => json(200, RELEASE),
+        "GET /apps/www/release" => json(200, current.lock().unwrap().as_str()),
         "GET /apps/www/deployments" => json(200, "[]"),
         "POST /releases" => {
-            let number = made.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
-            json(200, format!(r#"{{"id":"r{number}"}}"#))
+            let mut release = seen.json();
+            release["id"] = format!("r{}", number.fetch_add(1, Relaxed) + 1).into();
+            *current.lock().unwrap() = release.to_string();
+            json(200, release.to_string())
         }
         "GET /releases/r9" => json(200, theirs),
         "POST /apps/www/deploy" if seen.body.contains("r2") => {
@@ -149,11 +156,10 @@ async fn a_running_deployment_is_waited_for_on_request() {
     let running = r#"[{"id":"d0","app":"a1","status":"pending"}]"#;
     let after = RELEASE.replace("r1", "r5").replace("\"A\":\"1\"", "\"A\":\"1\",\"C\":\"3\"");
     let server = Server::play([
-        json(200, RELEASE),
         json(200, running),
         json(200, deployed("d0", "r1", "r5")),
-        json(200, &after),
         json(200, "[]"),
+        json(200, &after),
         json(200, r#"{"id":"r6"}"#),
         json(200, deployed("d1", "r5", "r6")),
     ])
@@ -181,26 +187,63 @@ async fn mistakes_are_refused_before_anything_is_made() {
     assert!(change.await.unwrap_err().is_not_found(), "no such app");
 }
 
+/// A server on which another writer deploys a variable of its own before each deployment of ours.
+async fn always_overtaken() -> Server {
+    let number = AtomicU32::new(2);
+    Server::answering(move |seen| match seen.call() {
+        "GET /apps/www/release" => json(200, RELEASE),
+        "GET /apps/www/deployments" => json(200, "[]"),
+        "POST /releases" => {
+            json(200, format!(r#"{{"id":"r{}"}}"#, number.fetch_add(1, Relaxed)))
+        }
+        "POST /apps/www/deploy" => {
+            let ours = seen.json()["id"].as_str().unwrap().to_owned();
+            json(200, deployed("d", &ours.replace('r', "their"), &ours))
+        }
+        call => {
+            let theirs = call.strip_prefix("GET /releases/").unwrap();
+            let env = format!(r#""A":"1","{theirs}":"1""#);
+            json(200, RELEASE.replace("r1", theirs).replace(r#""A":"1""#, &env))
+        }
+    })
+    .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn pauses_between_merges_end_at_the_deadline() {
+    let server = always_overtaken().await;
+    for millis in [300, 700, 1100] {
+        let change = server.client().app("www").env().set([("B", "2")]).after_running();
+        let (begun, limit) = (tokio::time::Instant::now(), Duration::from_millis(millis));
+        let error = change.timeout(limit).await.unwrap_err();
+        assert!(error.is_timeout(), "{error}");
+        let over = begun.elapsed().saturating_sub(limit);
+        assert!(over < Duration::from_millis(5), "{over:?} too long");
+        assert!(error.pending().is_some(), "{error}");
+    }
+}
+
 /// Sets a variable of its own in every round.
 async fn writer(client: Client, name: &'static str, rounds: u32) {
     for round in 0..rounds {
-        let change = client.app("www").env().set([(format!("{name}{round}"), "1")]);
+        let change = client.app("shop").env().set([(format!("{name}{round}"), "1")]);
         change.after_running().await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn two_writers_lose_no_variable() {
-    for (age, rounds) in [(ServerAge::V2016, 20), (ServerAge::V2021, 20)] {
+    let rounds = if is_long() { 200 } else { 20 };
+    for age in [ServerAge::V2016, ServerAge::V2021] {
         let mock = MockController::builder().bootstrapped("example.com").server(age).start().await;
         let client = mock.client();
-        client.apps().create(NewApp::named("www")).await.unwrap();
+        client.apps().create(NewApp::named("shop")).await.unwrap();
         let artifacts = client.app("blobstore").release().await.unwrap().artifact_ids;
-        let change = client.app("www").change_release().artifacts(artifacts);
+        let change = client.app("shop").change_release().artifacts(artifacts);
         change.process("web", ProcessType::running(["x"])).await.unwrap();
-        client.app("www").scale([("web", 1)]).await.unwrap().wait().await.unwrap();
+        client.app("shop").scale([("web", 1)]).await.unwrap().wait().await.unwrap();
         tokio::join!(writer(client.clone(), "A", rounds), writer(client.clone(), "B", rounds));
-        let env = client.app("www").env().get().await.unwrap();
+        let env = client.app("shop").env().get().await.unwrap();
         assert_eq!(env.len(), 2 * rounds as usize, "{age:?}");
     }
 }

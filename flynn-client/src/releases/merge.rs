@@ -1,0 +1,48 @@
+//! Changes of two writers at the same time.
+
+use super::edit::Base;
+use super::{ChangeRelease, ReleaseDiff};
+use crate::document::{self, Document};
+use crate::error::{Error, ErrorKind};
+use crate::ids::ReleaseId;
+use crate::release_diff::rebase;
+use crate::transport::{Deadline, Spec};
+
+/// The maximum number of merges with releases of other writers.
+const MERGES: u32 = 3;
+/// Like [`MERGES`], for a caller that is willing to wait for others.
+const PATIENT_MERGES: u32 = 100;
+
+impl ChangeRelease {
+    /// Applies the change to the release of another writer that this change has replaced.
+    pub(super) async fn merge(
+        &self,
+        base: &Base,
+        ours: &Document,
+        replaced: ReleaseId,
+        merges: u32,
+        deadline: Deadline,
+    ) -> Result<Document, Error> {
+        let spec = Spec::get("/releases/{release}", [replaced.as_str()]);
+        let theirs = document::read(&self.app.client, spec, deadline).await?;
+        let theirs = Base::of(theirs.unwrap_or_default()).document;
+        let (our_diff, their_diff) = (
+            ReleaseDiff::between(&base.document, ours),
+            ReleaseDiff::between(&base.document, &theirs),
+        );
+        let disagree = ReleaseDiff::between(ours, &theirs);
+        let conflict = disagree
+            .fields()
+            .iter()
+            .any(|field| our_diff.touches(&field.path) && their_diff.touches(&field.path));
+        let most = if self.after_running { PATIENT_MERGES } else { MERGES };
+        if conflict || merges > most {
+            let message = format!(
+                "another writer deployed release {replaced} at the same time; this change has replaced it"
+            );
+            return Err(Error::new(ErrorKind::Conflict, message)
+                .with_conflicting_changes(our_diff, their_diff));
+        }
+        self.apply(&rebase(&base.document, ours, &theirs))
+    }
+}
