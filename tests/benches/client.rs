@@ -1,22 +1,28 @@
 //! What `flynn-client` costs: CPU time through its public API, with all defaults on, divided by that of
-//! hand-written reqwest and `serde_json` with the same structs, against the same local server.
+//! hand-written reqwest and `serde_json` with the same structs, against the same local server. And what a long stream
+//! and a large backup leave in memory.
 //!
 //! The server is this program again, in a process of its own, so that its CPU time counts for nobody.
 
 #[path = "client/baseline.rs"]
 mod baseline;
+mod memory;
 mod ratio;
 #[path = "client/server.rs"]
 mod server;
 
+use std::pin::pin;
 use std::process::{Child, Command, Stdio};
 
 use flynn_client::apps::App;
+use flynn_client::events::{Event, EventType};
 use flynn_client::routes::Route;
-use flynn_client::{Client, Error};
+use flynn_client::{Client, Error, Stream};
+use futures_util::StreamExt as _;
 
 use baseline::Baseline;
 use ratio::{Rounds, cpu_time};
+use server::EVENTS;
 
 type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
@@ -43,7 +49,10 @@ fn main() -> Result<()> {
     let url = server::url_of(&mut child)?;
     let _server = Server(child);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(workloads(&url))
+    runtime.block_on(async {
+        memory_stays_flat(&url).await?;
+        workloads(&url).await
+    })
 }
 
 async fn workloads(url: &str) -> Result<()> {
@@ -73,7 +82,60 @@ async fn workloads(url: &str) -> Result<()> {
         }
         Ok(seen)
     };
-    compare("5000 gets in sequence", 5_000, ours_gets, their_gets).await
+    compare("5000 gets in sequence", 5_000, ours_gets, their_gets).await?;
+
+    let their_events = async || theirs.events("/events?past=true").await;
+    let streamed = async || count(ours.events().past().stream().await?).await;
+    compare("200000 events streamed", EVENTS, streamed, their_events).await?;
+    let watched = async || count(ours.events().past().watch()).await;
+    compare("200000 events watched", EVENTS, watched, their_events).await
+}
+
+/// Reads as many events as the server has.
+async fn count(events: impl Stream<Item = Result<Event, Error>>) -> Result<usize, Error> {
+    let mut events = pin!(events.take(EVENTS));
+    let mut seen = 0;
+    while let Some(event) = events.next().await {
+        seen += usize::from(event?.object_type == EventType::Job);
+    }
+    Ok(seen)
+}
+
+/// How much more memory the process may have when most of the work is done, in KiB.
+const SLACK: usize = 2 << 10;
+
+/// Memory after a tenth of the work, and at its end.
+async fn memory_stays_flat(url: &str) -> Result<()> {
+    let client = Client::builder(url).key(KEY).build()?;
+    let mut watch = client.events().past().watch();
+    let mut before = None;
+    for n in 0..EVENTS {
+        watch.next().await.ok_or("the watch has ended")??;
+        if n == EVENTS / 10 {
+            before = memory::resident();
+        }
+    }
+    flat("200000 events watched", before)?;
+    drop(watch);
+
+    let mut before = None;
+    let backup = client.backup();
+    let save = backup.save(tokio::io::sink()).on_progress(|bytes| {
+        if before.is_none() && bytes >= server::BACKUP / 10 {
+            before = memory::resident();
+        }
+    });
+    assert_eq!(save.await?.size, server::BACKUP);
+    flat("a backup of 1 GiB", before)
+}
+
+fn flat(what: &str, before: Option<usize>) -> Result<()> {
+    let (Some(before), Some(after)) = (before, memory::resident()) else {
+        eprintln!("    no memory figures on this system");
+        return Ok(());
+    };
+    println!("memory: {what}: {before} to {after} KiB");
+    if after > before + SLACK { Err(format!("{what}: memory grows").into()) } else { Ok(()) }
 }
 
 async fn compare<E: Into<Box<dyn std::error::Error>>>(

@@ -1,6 +1,8 @@
 //! The load that `flynn-mock` bears: its requests per second divided by those of a bare hyper server in the same
 //! run; 200 mocks at once; and the memory that a million requests and an hour of streaming leave behind.
 
+mod memory;
+
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -196,7 +198,7 @@ async fn leaks() -> Result<()> {
     let sender = connect(mock.addr(), mock.pin()).await?;
     // Fills the record of requests, and what the allocator keeps.
     send(&sender, MANY / 10).await?;
-    let before = resident();
+    let before = memory::resident();
     send(&sender, MANY).await?;
     let events = request("/events").header("accept", "text/event-stream").body(Full::default())?;
     let mut stream = sender.clone().send_request(events).await?.into_body();
@@ -207,7 +209,7 @@ async fn leaks() -> Result<()> {
             return Err(format!("not a comment: {frame:?}").into());
         }
     }
-    let (Some(before), Some(after)) = (before, resident()) else {
+    let (Some(before), Some(after)) = (before, memory::resident()) else {
         eprintln!("    no memory figures on this system");
         return Ok(());
     };
@@ -215,11 +217,4 @@ async fn leaks() -> Result<()> {
         "memory before and after {MANY} requests and an hour of a stream: {before}, {after} KiB"
     );
     if after > before + SLACK { Err("the mock leaks".into()) } else { Ok(()) }
-}
-
-/// The memory of this process, in KiB.
-fn resident() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse().ok()
 }

@@ -26,6 +26,7 @@ pub(crate) fn serve() -> Result<()> {
         ("/apps ", answer(&(0..10_000).map(app).collect())),
         ("/apps/www ", answer(&app(0))),
         ("/routes ", answer(&(0..2_000).map(route).collect())),
+        ("/events?", events()),
     ]);
     for stream in listener.incoming() {
         let (stream, answers) = (stream?, Arc::clone(&answers));
@@ -49,6 +50,11 @@ fn serve_one(mut stream: TcpStream, answers: &[(&str, Vec<u8>)]) -> std::io::Res
         }
         let request = String::from_utf8_lossy(&buffer);
         let path = request.strip_prefix("GET ").unwrap_or_default();
+        if path.starts_with("/backup ") {
+            backup(&mut stream, &request)?;
+            buffer.clear();
+            continue;
+        }
         let found = answers.iter().find(|(start, _)| path.starts_with(start));
         stream.write_all(
             found.map_or(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", |(_, answer)| {
@@ -57,6 +63,52 @@ fn serve_one(mut stream: TcpStream, answers: &[(&str, Vec<u8>)]) -> std::io::Res
         )?;
         buffer.clear();
     }
+}
+
+/// Events of a stream.
+pub(crate) const EVENTS: usize = 200_000;
+/// Bytes of a backup.
+pub(crate) const BACKUP: u64 = 1 << 30;
+
+/// A stream that ends after [`EVENTS`] events of 400 bytes. A controller sends each as a chunk.
+fn events() -> Vec<u8> {
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+                Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    let mut stream = head.as_bytes().to_vec();
+    for number in 0..EVENTS {
+        let mut event = json!({
+            "id": 1_000_000 + number,
+            "app": id(1, 0),
+            "object_type": "job",
+            "object_id": id(5, 0),
+            "data": {
+                "id": format!("host0-{}", id(5, 0)), "uuid": id(5, 0), "host_id": "host0", "app": id(1, 0),
+                "release": id(2, 0), "type": "web", "state": "up", "args": [""],
+            },
+            "created_at": "2026-11-22T21:54:49.834494Z",
+        });
+        let missing = 400 - "data: \n\n".len() - event.to_string().len();
+        if let Some(arg) = event.pointer_mut("/data/args/0") {
+            *arg = "x".repeat(missing).into();
+        }
+        stream.extend_from_slice(format!("190\r\ndata: {event}\n\n\r\n").as_bytes());
+    }
+    stream.extend_from_slice(b"0\r\n\r\n");
+    stream
+}
+
+/// Answers with a backup, of which there is no record.
+fn backup(stream: &mut TcpStream, request: &str) -> std::io::Result<()> {
+    if request.to_ascii_lowercase().contains("accept: application/json") {
+        return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+    }
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/tar\r\nContent-Length";
+    stream.write_all(format!("{head}: {BACKUP}\r\n\r\n").as_bytes())?;
+    let piece = vec![b'x'; 64 << 10];
+    for _ in 0..BACKUP / piece.len() as u64 {
+        stream.write_all(&piece)?;
+    }
+    Ok(())
 }
 
 /// Above 2 KB a controller sends one chunk.
