@@ -319,7 +319,8 @@ impl ChangeRelease {
             let pause = fastrand::u64(0..20 << merges.min(5));
             deadline.pause(Duration::from_millis(pause)).await?;
             // Other writers have read the release that this one has just deployed.
-            merged = Some(Draft { base: Base { id: release.id, document }, document: combined, diff });
+            merged =
+                Some(Draft { base: Base { id: release.id, document }, document: combined, diff });
         }
     }
 

@@ -193,9 +193,7 @@ async fn always_overtaken() -> Server {
     Server::answering(move |seen| match seen.call() {
         "GET /apps/www/release" => json(200, RELEASE),
         "GET /apps/www/deployments" => json(200, "[]"),
-        "POST /releases" => {
-            json(200, format!(r#"{{"id":"r{}"}}"#, number.fetch_add(1, Relaxed)))
-        }
+        "POST /releases" => json(200, format!(r#"{{"id":"r{}"}}"#, number.fetch_add(1, Relaxed))),
         "POST /apps/www/deploy" => {
             let ours = seen.json()["id"].as_str().unwrap().to_owned();
             json(200, deployed("d", &ours.replace('r', "their"), &ours))

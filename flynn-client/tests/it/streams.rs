@@ -121,9 +121,8 @@ impl What {
             Self::Events => {
                 let mut seen = BTreeMap::<i64, Event>::new();
                 let watch = client.events().past().count(1).watch().idle_timeout(idle);
-                let recorded = |first: i64| {
-                    state.events().into_iter().filter(move |event| event.id >= first)
-                };
+                let recorded =
+                    |first: i64| state.events().into_iter().filter(move |event| event.id >= first);
                 let take = |event: Option<Event>, over| {
                     if let Some(event) = event {
                         let before = seen.insert(event.id, event);
@@ -330,9 +329,8 @@ async fn a_cut_at_any_byte_is_healed() {
         );
         format!("data: {{\"event\":\"message\",\"data\":{line}}}\n\n")
     };
-    let sink = |n: u32| {
-        format!("data: {{\"id\":\"{n}\",\"updated_at\":\"2026-11-22T21:54:0{n}Z\"}}\n\n")
-    };
+    let sink =
+        |n: u32| format!("data: {{\"id\":\"{n}\",\"updated_at\":\"2026-11-22T21:54:0{n}Z\"}}\n\n");
     let cases: [(What, [String; 3], &str); 3] = [
         (What::Events, [1, 2, 3].map(|n| format!("data: {{\"id\":{n}}}\n\n")), "1 2 3"),
         (What::Log, [1, 2, 3].map(logged), "1 2 3"),
