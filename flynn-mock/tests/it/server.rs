@@ -1,9 +1,10 @@
 //! TLS, protocols, hosts.
 
-use flynn_mock::{MockController, ServerAge};
+use flynn_mock::{Fault, MockController, Op, ServerAge};
 use flynn_tls::{Pin, Probe};
 use http::{Method, Request};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http2::SendRequest;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 
@@ -122,6 +123,50 @@ async fn long_bodies_are_chunked_short_ones_are_not() {
     assert!(!missing.headers.contains_key("content-type"));
 }
 
+/// An HTTP/2 connection to the controller.
+async fn http2(mock: &MockController) -> SendRequest<Full<bytes::Bytes>> {
+    let mut tls = flynn_tls::ClientTls::pinned(mock.pin()).config().unwrap();
+    tls.alpn_protocols = vec![b"h2".to_vec()];
+    let socket = tokio::net::TcpStream::connect(mock.addr()).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(tls));
+    let name = format!("controller.{}", mock.domain()).try_into().unwrap();
+    let stream = TokioIo::new(connector.connect(name, socket).await.unwrap());
+    let (sender, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+#[tokio::test]
+async fn one_connection_carries_a_stream_and_many_calls() {
+    let mock = MockController::builder().tls().start().await;
+    let mut sender = http2(&mock).await;
+    let request = |method: Method, path: &str, body: &str| {
+        let mut request = request(&mock, method, path, body);
+        request.headers_mut().remove("host");
+        *request.uri_mut() = format!("https://controller.example.com{path}").parse().unwrap();
+        request
+    };
+    let mut events = request(Method::GET, "/events", "");
+    events.headers_mut().insert("accept", "text/event-stream".parse().unwrap());
+    let mut events = sender.send_request(events).await.unwrap().into_body();
+    mock.fail_next(Op::AppList, Fault::silent_stream());
+    let silent = sender.send_request(request(Method::GET, "/apps", "")).await.unwrap();
+
+    let calls = (0..150).map(|_| sender.send_request(request(Method::GET, "/apps/router", "")));
+    for call in calls.collect::<Vec<_>>() {
+        let answer = call.await.unwrap();
+        assert_eq!(answer.status(), 200);
+        assert!(!answer.into_body().collect().await.unwrap().to_bytes().is_empty());
+    }
+    let create = request(Method::POST, "/apps", r#"{"name":"www"}"#);
+    assert_eq!(sender.send_request(create).await.unwrap().status(), 200);
+    let event = events.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert!(event.starts_with(b"data: {") && event.ends_with(b"\n\n"), "{event:?}");
+    drop(silent);
+    mock.requests().of(Op::AppGet).assert_count(150);
+}
+
 #[tokio::test]
 async fn the_answer_to_a_head_has_no_body() {
     let mock = MockController::builder().bootstrapped("d.test").tls().start().await;
@@ -129,19 +174,11 @@ async fn the_answer_to_a_head_has_no_body() {
     assert_eq!((answer.status.as_u16(), answer.body.len()), (404, 0));
     assert_eq!(answer.headers["content-length"], "19");
 
-    let mut tls = flynn_tls::ClientTls::pinned(mock.pin()).config().unwrap();
-    tls.alpn_protocols = vec![b"h2".to_vec()];
-    let socket = tokio::net::TcpStream::connect(mock.addr()).await.unwrap();
-    let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(tls));
-    let name = "controller.d.test".try_into().unwrap();
-    let stream = TokioIo::new(connector.connect(name, socket).await.unwrap());
-    let (mut sender, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
-    tokio::spawn(connection);
+    let mut sender = http2(&mock).await;
     // The text 404 that Go would send, an empty 401, and one for which there is a handler.
     for path in ["/nosuch", "/apps", "/ping"] {
         let request = Request::head(format!("https://controller.d.test{path}"));
-        let request = request.body(Empty::<bytes::Bytes>::new()).unwrap();
+        let request = request.body(Full::default()).unwrap();
         let answer = sender.send_request(request).await.unwrap();
         assert!(answer.headers().contains_key("content-length"), "{path}");
         assert!(answer.into_body().collect().await.unwrap().to_bytes().is_empty(), "{path}");
