@@ -18,6 +18,7 @@ use crate::life::{
 use crate::seed::AppSeed;
 use crate::server::clock::Clock;
 use crate::server::record::{KEPT, Recorder};
+use crate::store::NextId;
 
 /// Configures a [`MockController`]. See there for an example.
 #[derive(Clone, Debug)]
@@ -94,6 +95,43 @@ impl Builder {
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = seed;
         self.seeded = true;
+        self
+    }
+
+    /// The names of the hosts, in the order in which jobs are placed (default: `host1` to `host3`).
+    pub fn hosts(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.options.hosts = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The bootstrapped cluster has the ids and secrets that these documents show: apps, releases,
+    /// resources and jobs of a real cluster, as its controller answered them. What they do not show
+    /// is made up.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), flynn_mock::Missing> {
+    /// use flynn_mock::MockController;
+    /// use serde_json::json;
+    ///
+    /// let router = json!({
+    ///     "id": "1e5ff4a5-9a32-4a8b-ab40-0bd3b71c4b1f", "name": "router",
+    ///     "meta": { "flynn-system-app": "true" }, "strategy": "all-at-once",
+    ///     "deploy_timeout": 120,
+    /// });
+    /// let mock = MockController::builder().ids_from([router]).start_blocking();
+    /// assert_eq!(mock.state().app("router")?.id.as_str(), "1e5ff4a5-9a32-4a8b-ab40-0bd3b71c4b1f");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ids_from(mut self, documents: impl IntoIterator<Item = serde_json::Value>) -> Self {
+        self.options.recorded.extend(documents);
+        self
+    }
+
+    /// The next objects get these ids, from the bootstrap on: see
+    /// [`MockController::next_ids`](MockController::next_ids).
+    pub fn next_ids(mut self, ids: impl IntoIterator<Item = NextId>) -> Self {
+        self.options.next_ids.extend(ids);
         self
     }
 

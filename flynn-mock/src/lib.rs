@@ -90,6 +90,7 @@ pub use self::server::record::{RecordedAnswer, RecordedRequest};
 pub use self::server::requests::{Iter, Requests};
 pub use self::snapshot::Snapshot;
 pub use self::state::{AppState, Missing, State};
+pub use self::store::NextId;
 
 /// Compiles and runs the examples of the README.
 #[cfg(doctest)]

@@ -2,6 +2,8 @@
 
 use http::{HeaderValue, StatusCode, header};
 
+use serde_json::json as value;
+
 use crate::api::answer::{Answer, Body, Reply, json};
 use crate::api::call::Call;
 use crate::api::streams::{Cursor, Kind};
@@ -18,8 +20,8 @@ pub(crate) fn get(engine: &mut Engine, call: &Call<'_>) -> Reply {
     }
     let dumps = engine.ask_for_dumps()?;
     let folder = engine.now.strftime("flynn-backup-%Y-%m-%d_%H%M%S").to_string();
+    let id = engine.new_id("cluster_backup", &value!({}));
     let at = engine.time();
-    let id = engine.ids.uuid();
     let backup = Backup {
         id: id.clone(),
         status: BackupStatus::Running,

@@ -2,6 +2,8 @@
 
 use http::StatusCode;
 
+use serde_json::json as value;
+
 use crate::api::answer::{Answer, Reply, json};
 use crate::api::call::Call;
 use crate::life::Engine;
@@ -35,7 +37,7 @@ pub(crate) fn migrate(engine: &mut Engine, call: &Call<'_>) -> Reply {
     migration.old_tls_cert =
         Some(TlsCert { cert: text("TLSCERT"), key: text("TLSKEY"), ..TlsCert::default() });
     let at = engine.time();
-    migration.id = engine.ids.uuid();
+    migration.id = engine.new_id("domain_migration", &value!({}));
     migration.created_at = Some(at);
     engine.tables.migrations.push(migration.clone());
     engine.migration_event(at, &migration, None);

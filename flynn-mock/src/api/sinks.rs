@@ -1,5 +1,7 @@
 //! Log sinks.
 
+use serde_json::json as value;
+
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
 use crate::api::streams::{Objects, open_since};
@@ -32,7 +34,7 @@ pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
         return Err(wire::wrong_type("config", "object", config));
     }
     let id = match sink.id.as_str() {
-        "" => engine.ids.uuid(),
+        "" => engine.new_id("sink", &value!({})),
         given => stored_uuid(given).ok_or_else(Fail::unknown)?,
     };
     if sink.config.is_none() || engine.tables.sinks.iter().any(|other| other.id == id) {

@@ -32,6 +32,7 @@ pub(crate) fn attempt(
 ) -> Result<Answer, Question> {
     engine.given = std::mem::take(given);
     engine.asked = 0;
+    engine.given_time = None;
     let mut answer = dispatch(engine, request);
     *given = std::mem::take(&mut engine.given);
     if let Some(question) = engine.question.take() {

@@ -3,6 +3,7 @@
 
 use super::MockController;
 use crate::life::{Token, Verdict};
+use crate::store::NextId;
 
 impl MockController {
     /// Makes the status app report this version of a service (default: `dev`). Use `None` for a service that cannot be
@@ -31,6 +32,32 @@ impl MockController {
     #[track_caller]
     pub fn end_streams(&self) {
         self.hub.with(|inner| inner.engine.end_streams("controller: shutting down"));
+    }
+
+    /// Hands the mock ids for objects that it has yet to create, so that answers can be compared with
+    /// a golden file. They are used in this order, each for the first object that it fits; objects
+    /// that none fits get made-up ids.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_mock::{MockController, NextId};
+    ///
+    /// let mock = MockController::builder().start().await;
+    /// let id = "0d1f4a0e-6a5c-4ed0-9a0e-0c1f1d2b3a4c";
+    /// let time = "2026-01-02T03:04:05Z".parse().unwrap();
+    /// mock.next_ids([NextId::new("app", id).like("name", "www").created_at(time)]);
+    /// let apps = mock.client().apps();
+    /// let other = apps.create(flynn_client::apps::NewApp::named("other")).await?;
+    /// let www = apps.create(flynn_client::apps::NewApp::named("www")).await?;
+    /// assert_ne!(other.id.as_str(), id);
+    /// assert_eq!(www.id.as_str(), id);
+    /// # Ok::<(), flynn_client::Error>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn next_ids(&self, ids: impl IntoIterator<Item = NextId>) {
+        self.hub.with(|inner| inner.engine.hand_ids(ids));
     }
 
     /// Issues an access token of the fork, and returns its text. Releases before the fork refuse every token.

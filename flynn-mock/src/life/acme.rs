@@ -39,18 +39,18 @@ impl Engine {
 
     /// Links a route to the certificate of a name: its current one, an existing one of that name, or a new order.
     pub(crate) fn link_managed(&mut self, at: Time, route: &mut Route, name: &str) {
-        let known = &mut self.tables.managed_certificates;
+        let known = &self.tables.managed_certificates;
         let own = known.iter().position(|row| row.route_id == route.id);
         let named = known.iter().position(|row| row.domain == name);
         let certificate = match (own, named) {
             (Some(own), _) => known.get(own).cloned(),
-            (None, Some(named)) => known.get_mut(named).map(|row| {
+            (None, Some(named)) => self.tables.managed_certificates.get_mut(named).map(|row| {
                 row.route_id.clone_from(&route.id);
                 row.updated_at = Some(at);
                 row.clone()
             }),
             (None, None) => {
-                let id = self.ids.uuid();
+                let id = self.new_id("managed_certificate", &value!({ "domain": name }));
                 let row = ManagedCertificate {
                     id,
                     domain: name.to_owned(),
@@ -116,7 +116,9 @@ impl Engine {
         if let Some(known) = known {
             return known.id.clone();
         }
-        let id = self.ids.uuid();
+        let id = self.new_id("certificate", &value!({ "cert": managed.cert }));
+        self.given_time = None;
+        self.use_up(&id);
         self.tables.certificates.push(Certificate {
             id: id.clone(),
             cert: managed.cert.clone(),

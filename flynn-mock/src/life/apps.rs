@@ -1,6 +1,6 @@
 //! Creates apps and sets their releases.
 
-use serde_json::Map;
+use serde_json::{Map, json as value};
 
 use crate::dialect::ServerAge;
 use crate::life::Engine;
@@ -14,10 +14,12 @@ impl Engine {
     /// Adds an app with the server's defaults and its default route.
     pub(crate) fn add_app(&mut self, mut app: App) -> Result<App, Fail> {
         if app.name.is_empty() {
-            app.name = app_name_for(&mut self.ids);
+            let handed = self.handed("app", &value!({}));
+            let name = handed.and_then(|next| next.field("name")?.as_str().map(str::to_owned));
+            app.name = name.unwrap_or_else(|| app_name_for(&mut self.ids));
         }
         if app.id.is_empty() {
-            app.id = self.ids.uuid();
+            app.id = self.new_id("app", &value!({ "name": app.name }));
         }
         let id = stored_uuid(&app.id).ok_or_else(Fail::unknown)?;
         if app.strategy.is_empty() {

@@ -1,5 +1,7 @@
 //! Artifacts, which are stored once per type and address.
 
+use serde_json::json as value;
+
 use crate::life::Engine;
 use crate::store::{Artifact, is_uuid};
 use crate::wire::Fail;
@@ -8,7 +10,7 @@ impl Engine {
     /// Adds an artifact, or returns the existing one of the same type and address.
     pub(crate) fn add_artifact(&mut self, mut artifact: Artifact) -> Result<Artifact, Fail> {
         if artifact.id.is_empty() {
-            artifact.id = self.ids.uuid();
+            artifact.id = self.new_id("artifact", &value!({ "uri": artifact.uri }));
         } else if !is_uuid(&artifact.id) {
             return Err(Fail::unknown());
         }

@@ -10,9 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use serde::Deserialize;
+use serde_json::Value;
 
+use crate::life::recorded::learn;
 use crate::life::{ClusterCertificate, Engine, Pace, formation_request};
-use crate::store::{App, Artifact, Counts, JobState, Provider, Release, Resource, Route};
+use crate::store::{
+    App, Artifact, Counts, JobState, Provider, Release, Resource, Route, Time,
+};
 use crate::wire::Fail;
 
 /// One entry of a manifest.
@@ -95,6 +99,7 @@ impl Engine {
         }
         // Has no effect, unless the options name other hosts than the manifest.
         while self.step() {}
+        self.take_times();
         (self.options.pace, self.options.delays) = (pace, delays);
         self.now = self.options.start;
     }
@@ -113,6 +118,33 @@ impl Engine {
         let _ = self.add_route(copy, false);
     }
 
+    /// Gives what a bootstrap made the times that documents show of it.
+    fn take_times(&mut self) {
+        for shown in &self.options.recorded {
+            let field = |name| shown.get(name).and_then(Value::as_str);
+            let time = |name| field(name).and_then(|text| text.parse::<Time>().ok());
+            let (created, updated) = (time("created_at"), time("updated_at"));
+            let tables = &mut self.tables;
+            if let Some(id) = field("uuid") {
+                for row in tables.jobs.iter_mut().filter(|row| row.uuid == id) {
+                    row.created_at = created.or(row.created_at);
+                    row.updated_at = updated.or(row.updated_at);
+                }
+            } else if let Some(id) = field("id") {
+                for row in tables.apps.iter_mut().filter(|row| row.id == id) {
+                    row.created_at = created.or(row.created_at);
+                }
+                for row in tables.releases.iter_mut().filter(|row| row.id == id) {
+                    row.created_at = created.or(row.created_at);
+                }
+                for row in tables.volumes.iter_mut().filter(|row| row.id == id) {
+                    row.created_at = created.or(row.created_at);
+                    row.updated_at = updated.or(row.updated_at);
+                }
+            }
+        }
+    }
+
     /// Replaces the placeholders in double braces.
     fn fill_in(
         &mut self,
@@ -126,12 +158,21 @@ impl Engine {
         let mut known: BTreeMap<String, String> = [
             ("domain", domain.to_owned()),
             ("key", key.to_owned()),
-            ("cert", pem(&made.cert)),
-            ("tls_key", pem(&made.key)),
-            ("ca_cert", made.ca_cert.replace('\n', "\\n")),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
+        learn(manifest, &self.options.recorded, &mut known);
+        for (name, own) in [
+            ("cert", pem(&made.cert)),
+            ("tls_key", pem(&made.key)),
+            ("ca_cert", made.ca_cert.replace('\n', "\\n")),
+        ] {
+            known.entry(name.to_owned()).or_insert(own);
+        }
+        for (name, host) in &known {
+            let job = name.strip_prefix("host ").and_then(|id| known.get(id));
+            self.given_hosts.extend(job.map(|job| (job.clone(), host.clone())));
+        }
         let mut text = String::with_capacity(manifest.len());
         let mut rest = manifest;
         while let Some((before, after)) = rest.split_once("{{") {
@@ -173,13 +214,14 @@ impl Engine {
                 self.add_scale_request(request, false).map(|_| ())
             }
             Entry::Pending(Pending { job, app, release, kind, host }) => {
-                if self.options.hosts.contains(&host) {
+                if self.options.hosts.contains(&host) || self.given_host(&job).is_some() {
                     let job = self.pending_job(job, &app, &release, &kind);
                     self.store_job(job);
                 }
                 Ok(())
             }
             Entry::Starting { job, host } => {
+                let host = self.given_host(&job).unwrap_or(host);
                 if let Some(job) = self.job_row(&job, &[JobState::Pending]) {
                     self.place_on(host, job);
                 }

@@ -1,5 +1,7 @@
 //! The certificates of routes, and the certificate that the router presents.
 
+use serde_json::json as value;
+
 use crate::life::Engine;
 use crate::store::{Certificate, Release, Route};
 use crate::wire::{Fail, key_pair};
@@ -41,7 +43,10 @@ impl Engine {
             known
         } else {
             let at = self.last;
-            let id = self.ids.uuid();
+            let time = self.given_time.take();
+            let id = self.new_id("certificate", &value!({ "cert": cert }));
+            self.given_time = time;
+            self.use_up(&id);
             let new = Certificate { id, cert, key, created_at: at, updated_at: at, ..given };
             let new = Certificate { routes: Vec::new(), ..new };
             self.tables.certificates.push(new.clone());

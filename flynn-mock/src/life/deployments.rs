@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json as value;
+
 use crate::life::Engine;
 use crate::life::work::Task;
 use crate::store::{Deployment, DeploymentStatus, Formation, Time, total};
@@ -31,6 +33,10 @@ impl Engine {
         }
         let idle = idle && !queued;
         let now = self.now;
+        let new = value!({ "app": app.id, "new_release": release });
+        let id = self.new_id("deployment", &new);
+        // In 2016 the deployment has a transaction of its own, after this one.
+        let given = self.given_time.take_if(|_| self.dialect.events_apart);
         let begun = self.time();
         if idle {
             self.set_release_at(begun, &app.id, release)?;
@@ -40,9 +46,10 @@ impl Engine {
         }
         let batch = app.meta.get("flynn-deploy-batch-size").and_then(|n| n.parse().ok());
         let newer = !self.dialect.events_apart;
+        self.given_time = given;
         let at = if newer { begun } else { self.time() };
         let deployment = Deployment {
-            id: self.ids.uuid(),
+            id,
             app: app.id.clone(),
             old_release: old,
             new_release: release.to_owned(),

@@ -13,7 +13,7 @@ use crate::life::races::RaceState;
 use crate::life::rollout::Rollout;
 use crate::life::work::Queue;
 use crate::life::{Options, Output, Pace, Token, TokenList};
-use crate::store::{EventLog, Health, Ids, Line, Tables, Time};
+use crate::store::{EventLog, Health, Ids, Line, NextId, Tables, Time};
 
 /// A mocked cluster. Its `Debug` does not show the content.
 pub(crate) struct Engine {
@@ -25,6 +25,10 @@ pub(crate) struct Engine {
     pub(crate) last: Time,
     pub(crate) version: u64,
     pub(crate) ids: Ids,
+    /// Ids for the next objects, when the object under way is created, and the hosts of jobs.
+    pub(crate) next_ids: Vec<NextId>,
+    pub(crate) given_time: Option<Time>,
+    pub(crate) given_hosts: BTreeMap<String, String>,
     pub(crate) tables: Tables,
     pub(crate) events: EventLog,
     pub(crate) queue: Queue,
@@ -49,6 +53,8 @@ pub(crate) struct Engine {
     pub(crate) tokens: TokenList,
     /// Hosts that do not answer.
     pub(crate) unreachable: BTreeSet<String>,
+    /// Jobs whose use of the CPU was measured before.
+    pub(crate) measured: BTreeSet<String>,
     pub(crate) races: RaceState,
     /// The earliest time at which an open stream must be polled even if nothing has changed.
     pub(crate) next_wake: Option<Timestamp>,
@@ -73,6 +79,9 @@ impl Engine {
             last: Time::default(),
             version: 0,
             ids: Ids::new(options.seed),
+            next_ids: options.next_ids.clone(),
+            given_time: None,
+            given_hosts: BTreeMap::new(),
             tables: Tables::default(),
             events: EventLog::default(),
             queue: Queue::default(),
@@ -92,6 +101,7 @@ impl Engine {
             shutting_down: false,
             tokens: TokenList::default(),
             unreachable: BTreeSet::new(),
+            measured: BTreeSet::new(),
             races: RaceState::new(options.races, options.seed),
             next_wake: None,
             options,
@@ -109,7 +119,9 @@ impl Engine {
 
     /// Returns the time of the database: each transaction begins later than every one before.
     pub(crate) fn time(&mut self) -> Time {
-        self.last = Time::new(self.now).max(self.last.next());
+        let given = self.given_time.take();
+        let next = Time::new(self.now).max(self.last.next());
+        self.last = given.filter(|at| *at > self.last).unwrap_or(next);
         self.last
     }
 

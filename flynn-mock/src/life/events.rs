@@ -15,6 +15,7 @@ impl Engine {
         object_id: &str,
         data: &impl Serialize,
     ) {
+        self.use_up(object_id);
         self.events.push(Event {
             id: 0,
             app: app.to_owned(),

@@ -230,9 +230,9 @@ impl Engine {
         }
         let (app, release) = (request.app.clone(), request.release.clone());
         let before = self.tables.formation(&app, &release).ok().cloned().unwrap_or_default();
+        request.id = self.new_id("scale_request", &value!({ "app": app, "release": release }));
         let at = self.time();
         let cancelled = self.cancel_scale_requests(at, &app, &release);
-        request.id = self.ids.uuid();
         request.state = ScaleState::Pending;
         request.old_processes = before.processes.clone().unwrap_or_default();
         request.old_tags = before.tags.clone().unwrap_or_default();

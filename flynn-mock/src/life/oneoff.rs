@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde_json::json as value;
 
 use crate::life::outside::{Callback, Reaction};
 use crate::life::work::Step;
@@ -31,10 +32,12 @@ impl Engine {
         command: Command,
         log: bool,
     ) -> Job {
-        let uuid = self.ids.uuid();
+        let new = value!({ "app": app, "release": release, "type": job.kind });
+        let uuid = self.new_id("job", &new);
         let pick = usize::from(self.ids.key().first().copied().unwrap_or_default());
         let hosts = &self.options.hosts;
-        let host = hosts.get(pick % hosts.len().max(1)).cloned().unwrap_or_default();
+        let picked = hosts.get(pick % hosts.len().max(1)).cloned().unwrap_or_default();
+        let host = self.given_host(&uuid).unwrap_or(picked);
         let (name, named) = self.job_name(app, &job.kind);
         let meta = job.meta.into_iter().chain(named).collect();
         let job = Job {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
 
 use crate::dialect::ServerAge;
 use crate::life::{Programs, ProviderApis, Races};
+use crate::store::NextId;
 
 /// The pace of background work, such as deployments and jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -165,6 +167,10 @@ pub(crate) struct Options {
     pub(crate) ticking_log: bool,
     /// The names of the hosts, in the order in which jobs are placed.
     pub(crate) hosts: Vec<String>,
+    /// Documents of a real cluster, which show what its bootstrap made up.
+    pub(crate) recorded: Vec<Value>,
+    /// Ids for the next objects.
+    pub(crate) next_ids: Vec<NextId>,
 }
 
 impl fmt::Debug for Options {
@@ -198,6 +204,8 @@ impl Options {
             certifier: None,
             ticking_log: true,
             hosts: (1..=3).map(|n| format!("host{n}")).collect(),
+            recorded: Vec::new(),
+            next_ids: Vec::new(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Adds providers.
 
+use serde_json::json as value;
+
 use crate::life::Engine;
 use crate::store::Provider;
 use crate::wire::Fail;
@@ -11,10 +13,10 @@ impl Engine {
         if self.tables.providers.iter().any(same) {
             return Err(Fail::database());
         }
-        let at = self.time();
         if provider.id.is_empty() {
-            provider.id = self.ids.uuid();
+            provider.id = self.new_id("provider", &value!({ "name": provider.name }));
         }
+        let at = self.time();
         (provider.created_at, provider.updated_at) = (Some(at), Some(at));
         self.tables.providers.push(provider.clone());
         self.event(at, "", "provider", &provider.id, &provider);

@@ -1,7 +1,7 @@
 //! Checks, completes and deletes releases.
 
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json as value};
 
 use crate::life::Engine;
 use crate::life::processes::complete;
@@ -49,7 +49,11 @@ impl Engine {
             release.app_id.clear();
         }
         if release.id.is_empty() {
-            release.id = self.ids.uuid();
+            let new = match release.app_id.as_str() {
+                "" => value!({ "env": release.env }),
+                app => value!({ "app_id": app, "env": release.env }),
+            };
+            release.id = self.new_id("release", &new);
         }
         if release.artifacts.is_empty() && !release.artifact.is_empty() {
             release.artifacts = vec![release.artifact.clone()];

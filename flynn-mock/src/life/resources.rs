@@ -1,5 +1,7 @@
 //! Adds and removes resources.
 
+use serde_json::json as value;
+
 use crate::life::Engine;
 use crate::store::{Resource, Time, stored_uuid};
 use crate::wire::Fail;
@@ -8,7 +10,12 @@ impl Engine {
     /// Adds a resource with its links to apps, which may be named by id or name.
     pub(crate) fn add_resource(&mut self, mut resource: Resource) -> Result<Resource, Fail> {
         let id = match resource.id.as_str() {
-            "" => self.ids.uuid(),
+            "" => {
+                let new = value!({
+                    "provider": resource.provider, "external_id": resource.external_id,
+                });
+                self.new_id("resource", &new)
+            }
             // The insert finds no row for text that is not an id.
             given => stored_uuid(given).ok_or_else(Fail::unknown)?,
         };

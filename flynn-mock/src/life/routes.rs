@@ -1,6 +1,6 @@
 //! Checks, adds, changes and removes routes.
 
-use serde_json::json as value;
+use serde_json::{Value, json as value};
 
 use crate::life::Engine;
 use crate::store::{App, Route};
@@ -29,6 +29,17 @@ impl Refusal {
 
 /// The longest domain that the database accepts.
 const LONGEST_DOMAIN: usize = 255;
+
+/// What is compared when a new route gets its id.
+fn new_route(route: &Route) -> Value {
+    let mut new = value!({
+        "type": route.kind, "service": route.service, "domain": route.domain, "port": route.port,
+    });
+    if let Some(fields) = new.as_object_mut().filter(|_| route.port == 0) {
+        fields.remove("port");
+    }
+    new
+}
 
 /// Removes the fields that a TCP route does not have.
 fn tcp_only(row: Route) -> Route {
@@ -101,8 +112,8 @@ impl Engine {
         if checked && self.loses_certificate(&row) {
             return Err(Refusal::Duplicate.creating(&given));
         }
+        row.id = self.new_id("route", &new_route(&row));
         let at = self.time();
-        row.id = self.ids.uuid();
         (row.created_at, row.updated_at) = (at, at);
         if let Some(name) = managed {
             row.certificate = None;
@@ -140,7 +151,7 @@ impl Engine {
                 return Err(Refusal::Invalid);
             }
             if route.port == 0 {
-                row.port = self.free_port().ok_or(Refusal::Other(Fail::database()))?;
+                row.port = self.free_port(route).ok_or(Refusal::Other(Fail::database()))?;
             }
         } else {
             if checks && route.port > 0 {
@@ -180,7 +191,12 @@ impl Engine {
     }
 
     /// Returns a port of the range that never had a route: the lowest one, or in 2016 any.
-    fn free_port(&mut self) -> Option<i32> {
+    fn free_port(&mut self, route: &Route) -> Option<i32> {
+        let handed = self.handed("route", &new_route(route));
+        let port = handed.and_then(|next| next.field("port")?.as_i64());
+        if let Some(port) = port.and_then(|port| i32::try_from(port).ok()) {
+            return Some(port);
+        }
         let tcp =
             |port: &i32| self.tables.routes.iter().any(|r| r.kind == "tcp" && r.port == *port);
         let free: Vec<i32> = (3000..=3500).filter(|port| !tcp(port)).collect();

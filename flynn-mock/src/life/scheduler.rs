@@ -1,6 +1,7 @@
 //! The scheduler: starts and stops jobs to match formations, and restarts jobs that go down.
 
 use jiff::SignedDuration;
+use serde_json::json as value;
 
 use crate::life::work::Step;
 use crate::life::{Crash, Engine};
@@ -195,7 +196,8 @@ impl Engine {
     fn create_job(&mut self, app: &str, release: &str, typ: &str, replaces: Option<&Job>) {
         let restarts = replaces.map(|job| job.restarts.unwrap_or(0));
         let delay = restarts.map_or(SignedDuration::ZERO, backoff);
-        let uuid = self.ids.uuid();
+        let new = value!({ "app": app, "release": release, "type": typ });
+        let uuid = self.new_id("job", &new);
         let mut job = self.pending_job(uuid, app, release, typ);
         job.run_at = restarts.and_then(|_| self.now.checked_add(delay).ok()).map(Time::precise);
         job.restarts = restarts.map(|n| n.saturating_add(1));
@@ -249,6 +251,7 @@ impl Engine {
             (same.count(), self.tables.jobs.iter().filter(of_type).count())
         };
         let host = self.options.hosts.iter().min_by_key(|host| load(host)).cloned();
+        let host = self.given_host(uuid).or(host);
         let delay = self.start_delay(&job);
         self.place_on(host.unwrap_or_default(), job);
         self.later(delay, Step::Started { job: uuid.to_owned() });

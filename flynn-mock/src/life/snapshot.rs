@@ -15,6 +15,9 @@ impl Engine {
             last: self.last,
             version: self.version,
             ids: self.ids.clone(),
+            next_ids: self.next_ids.clone(),
+            given_time: self.given_time,
+            given_hosts: self.given_hosts.clone(),
             tables: self.tables.clone(),
             events: self.events.clone(),
             queue: self.queue.clone(),
@@ -34,6 +37,7 @@ impl Engine {
             shutting_down: self.shutting_down,
             tokens: self.tokens.clone(),
             unreachable: self.unreachable.clone(),
+            measured: self.measured.clone(),
             races: self.races.clone(),
             next_wake: None,
         }

@@ -1,5 +1,7 @@
 //! The volumes of jobs.
 
+use serde_json::json as value;
+
 use crate::life::Engine;
 use crate::store::{Job, Volume, VolumeRequest, VolumeState};
 
@@ -53,10 +55,14 @@ impl Engine {
             ("release", job.release.clone()),
             ("type", job.kind.clone()),
         ];
+        let new = value!({
+            "app": job.app, "release": job.release, "job_type": job.kind,
+            "path": request.path, "host_id": job.host_id,
+        });
         let volume = Volume {
             path: request.path,
             delete_on_stop: request.delete_on_stop,
-            id: self.ids.uuid(),
+            id: self.new_id("volume", &new),
             host_id: job.host_id.clone(),
             kind: "data".to_owned(),
             state: VolumeState::Created,

@@ -143,6 +143,7 @@ impl Engine {
 
     fn run(&mut self, step: Step) {
         self.version += 1;
+        self.given_time = None;
         match step {
             Step::Work(Task::Deploy { deployment }) => self.start_rollout(&deployment),
             Step::Work(Task::DeleteApp { app }) => self.work_off_app_deletion(&app),

@@ -13,6 +13,7 @@ use crate::wire::Request;
 
 mod backup;
 mod fork;
+mod handed;
 mod identity;
 mod jobs;
 mod layers;
