@@ -14,9 +14,7 @@ use serde_json::Value;
 
 use crate::life::recorded::learn;
 use crate::life::{ClusterCertificate, Engine, Pace, formation_request};
-use crate::store::{
-    App, Artifact, Counts, JobState, Provider, Release, Resource, Route, Time,
-};
+use crate::store::{App, Artifact, Counts, JobState, Provider, Release, Resource, Route, Time};
 use crate::wire::Fail;
 
 /// One entry of a manifest.
@@ -155,12 +153,10 @@ impl Engine {
     ) -> String {
         // Within a JSON string the line ends of PEM are escaped.
         let pem = |text: &str| text.trim_end().replace('\n', "\\n");
-        let mut known: BTreeMap<String, String> = [
-            ("domain", domain.to_owned()),
-            ("key", key.to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
+        let mut known: BTreeMap<String, String> =
+            [("domain", domain.to_owned()), ("key", key.to_owned())]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into();
         learn(manifest, &self.options.recorded, &mut known);
         for (name, own) in [
             ("cert", pem(&made.cert)),

@@ -44,7 +44,8 @@ fn apps_by_jobs(
     known: &mut Known,
     alike: bool,
 ) {
-    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+    let text =
+        |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
     let volumes = |of: Option<&Value>| of.and_then(Value::as_array).map_or(0, Vec::len);
     let mut wanted: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for pending in entries.iter().filter_map(|entry| entry.get("pending")) {
@@ -119,9 +120,9 @@ fn fields(kind: &str, template: &Value, shown: &Value, known: &mut Known) -> boo
     size(template) == size(shown)
         && (!matches!(kind, "app" | "current") || is_app)
         && (kind == "route" || template.contains_key("id") || template.contains_key("uuid"))
-        && template.iter().all(|(name, part)| {
-            shown.get(name).is_some_and(|shown| fits(part, shown, known))
-        })
+        && template
+            .iter()
+            .all(|(name, part)| shown.get(name).is_some_and(|shown| fits(part, shown, known)))
 }
 
 fn fits(template: &Value, shown: &Value, known: &mut Known) -> bool {

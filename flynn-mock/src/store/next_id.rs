@@ -57,9 +57,8 @@ impl NextId {
 
     /// Returns whether a new object gets the id.
     pub(crate) fn fits(&self, kind: &str, new: &Value) -> bool {
-        let same = |(field, value): (&String, &Value)| {
-            new.get(field).is_none_or(|own| own == value)
-        };
+        let same =
+            |(field, value): (&String, &Value)| new.get(field).is_none_or(|own| own == value);
         self.kind == kind && self.like.iter().all(same)
     }
 

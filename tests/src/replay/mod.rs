@@ -1,40 +1,34 @@
 //! Replays recorded exchanges of real controllers against a fresh mock and compares.
 //!
-//! A recorded value that a server makes up (ids, times, keys, certificates, ...) cannot come out of
-//! the mock again, so it is *mapped*: the first time it shows, it is bound to the mock's value at
-//! the same place; from then on the two stand for each other and for nothing else. Everything
-//! else must be equal: status, headers that carry meaning, JSON field by field, event by event.
+//! What a real server makes up (ids, secrets, names, hosts of jobs, times of creation) is read out of
+//! the recording first, and handed to the mock: see [`shown`]. Recorded requests are then sent as
+//! they were, and every answer must be equal: status, headers that carry meaning, JSON field by field,
+//! event by event. Three things are not compared literally: times may differ by a few seconds;
+//! events may have other numbers, always the same ones; and what happened in the same instant has no
+//! order.
 //!
 //! - [`recording`]: reads `DIR/YEAR/RUN/NN-SCENARIO.jsonl`.
-//! - [`tokens`]: finds the made-up values inside a text.
-//! - [`names`]: the bindings, one to one.
-//! - [`compare`]: one recorded answer against the mock's.
-//! - [`credentials`]: the access tokens that requests must have had.
-//! - [`events`]: streams, where what is simultaneous has no order.
-//! - [`rewrite`]: a recorded request in the mock's terms.
+//! - [`shown`]: what a run shows of its objects.
+//! - [`cluster`]: the mock that a run begins with.
+//! - [`request`]: a recorded request, with the credentials that it must have had.
 //! - [`wire`]: HTTP/1.1 without a library, so that nothing is smoothed over.
 //! - [`attach`]: what goes over an upgraded connection.
 //! - [`shell`]: what the recorded one-off jobs ran.
-//! - [`gap`]: what the recordings leave out and later ones need.
-//! - [`missed`]: objects that only later events show.
+//! - [`missing`]: what the recordings leave out and later ones need.
 //! - [`drive`]: one run from its first request to its last.
-//! - [`judge`]: the verdict on a run, twins told apart.
+//! - [`compare`]: one recorded answer against the mock's.
 //! - [`report`]: counts and prints.
 
 pub mod attach;
+pub mod cluster;
 pub mod compare;
-pub mod credentials;
 pub mod drive;
-pub mod events;
-pub mod gap;
-pub mod judge;
-pub mod missed;
-pub mod names;
+pub mod missing;
 pub mod recording;
 pub mod report;
-pub mod rewrite;
+pub mod request;
 pub mod shell;
-pub mod tokens;
+pub mod shown;
 pub mod wire;
 
 /// What can stop the program; a difference between mock and recording does not.
