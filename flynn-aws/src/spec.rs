@@ -163,7 +163,7 @@ pub struct DnsSpec {
     /// is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zone_id: Option<ZoneId>,
-    /// How Route53 answers.
+    /// The routing policy of the records.
     pub routing: Routing,
     /// Replaces conflicting records. Without it, they are reported and nothing is changed.
     pub replace: bool,
@@ -185,7 +185,7 @@ pub struct BlobstoreSpec {
     /// The bucket's region, which should be the hosts'.
     #[serde(deserialize_with = "usable_region")]
     pub region: Region,
-    /// How the blobstore signs its requests.
+    /// The credentials with which the blobstore signs its requests.
     #[serde(default)]
     pub access: Access,
     /// The name of the IAM user, or of the role and instance profile. Default: `flynn-blobstore-<domain>`.
@@ -205,15 +205,15 @@ fn usable_region<'de, D: serde::Deserializer<'de>>(region: D) -> Result<Region, 
     crate::blobstore::usable(region).map_err(serde::de::Error::custom)
 }
 
-/// How the blobstore signs its requests to S3.
+/// The credentials with which the blobstore signs its requests to S3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Access {
-    /// With the access key of an IAM user.
+    /// The access key of an IAM user.
     #[default]
     Key,
-    /// With the role of the EC2 instances.
+    /// The role of the EC2 instances.
     Ec2Role,
 }
 

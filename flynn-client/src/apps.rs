@@ -89,10 +89,10 @@ pub struct NewApp {
     /// Metadata.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
-    /// How deployments replace jobs.
+    /// The strategy by which deployments replace jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strategy: Option<String>,
-    /// Seconds after which a deployment fails.
+    /// The time after which a deployment fails, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deploy_timeout: Option<i32>,
 }

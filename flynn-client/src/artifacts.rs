@@ -79,7 +79,7 @@ pub struct NewArtifact {
     /// Kind.
     #[serde(rename = "type")]
     pub kind: ArtifactType,
-    /// Where it is.
+    /// The URI of the artifact.
     pub uri: String,
     /// Metadata.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -247,12 +247,12 @@ pub enum Place {
         app: String,
         /// Its domain.
         domain: String,
-        /// Whether this ends the management of its certificate by ACME.
+        /// True if this ends the management of its certificate by ACME.
         detaches: bool,
     },
-    /// As the router's default, in one release and one deployment of the app `router`.
+    /// The router's default certificate, set by one release and one deployment of the app `router`.
     RouterDefault {
-        /// A host that serves the default, if there is one under the domain.
+        /// A host under the domain that presents the default certificate, if there is one.
         host: Option<String>,
     },
 }
@@ -291,7 +291,7 @@ struct Step {
     order: Order,
 }
 
-/// What a place had before.
+/// The previous certificate of a place.
 #[derive(Clone)]
 enum Old {
     None,

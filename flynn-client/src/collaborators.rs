@@ -28,15 +28,15 @@ use crate::string_enum::string_enum;
 use crate::transport::{Repeat, Request, Spec};
 
 string_enum! {
-    /// What a collaborator may do.
+    /// The role of a collaborator.
     Role {
-        /// Reads everything of the app: the grant `app:read`.
+        /// Can read everything of the app: the grant `app:read`.
         View = "view",
-        /// As `View`, and deploys releases: `app:deploy`.
+        /// Can also deploy releases: `app:deploy`.
         Deploy = "deploy",
-        /// As `Deploy`, and changes everything but the team: `app:write`.
+        /// Can also change everything except the team: `app:write`.
         Manage = "manage",
-        /// As `Manage`, and changes the team: `app:admin`.
+        /// Can also change the team: `app:admin`.
         Admin = "admin",
     }
 }
@@ -54,11 +54,11 @@ pub struct Collaborator {
     /// The user's name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub handle: String,
-    /// What the user may do.
+    /// The user's role.
     pub role: Role,
 }
 
-/// A new collaborator, or a new role of one.
+/// A new collaborator, or a new role for an existing one.
 #[derive(Clone, Debug, Serialize)]
 #[must_use]
 pub struct NewCollaborator {

@@ -259,7 +259,7 @@ impl AppFormations {
     }
 }
 
-/// Changes a formation; made by [`AppFormations::update`].
+/// Changes a formation; returned by [`AppFormations::update`].
 #[derive(Debug)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct UpdateFormation {

@@ -169,7 +169,8 @@ impl ManagedCertificates {
     /// Gets a managed certificate: `GET /managed-certificates/:id`.
     ///
     /// # Errors
-    /// Not found, when there is no such certificate. Unsupported, except by the fork.
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the certificate does not exist. Fails with
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) on servers other than the fork.
     pub fn get(&self, id: impl Into<ManagedCertificateId>) -> Request<ManagedCertificate> {
         let (client, id) = (self.client.clone(), id.into());
         Request::steps("managed_certificates().get(..)", |deadline| async move {

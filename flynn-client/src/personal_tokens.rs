@@ -32,19 +32,19 @@ pub struct PersonalToken {
     pub id: TokenId,
     /// The name that its user gave it.
     pub name: String,
-    /// Its scopes, between blanks or commas; [`scopes`](Self::scopes) splits them. `cluster:admin` and `*` may do
-    /// everything; no other scope adds anything to what the user may do.
+    /// Its scopes, separated by spaces or commas; [`scopes`](Self::scopes) splits them. `cluster:admin` and `*` permit
+    /// everything. No other scope adds to the user's own permissions.
     pub scopes: String,
-    /// Its text, `flynn_pat_` and 64 hexadecimal digits. Only the answer to its creation has it.
+    /// Its text, `flynn_pat_` and 64 hexadecimal digits. Only the answer to its creation contains it.
     #[serde(skip_serializing_if = "Secret::is_empty")]
     pub token: Secret,
-    /// When it expires; never, when absent.
+    /// The time when it expires; `None` if it never expires.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// When it was created.
+    /// The time when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// The time when it was revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revoked_at: Option<Timestamp>,
 }
@@ -67,7 +67,7 @@ pub struct NewPersonalToken {
 }
 
 impl NewPersonalToken {
-    /// A token with this name, without scopes, that never expires.
+    /// Creates a token with this name, without scopes, that never expires.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), scopes: String::new(), expires_at: None }
     }
@@ -81,7 +81,7 @@ impl NewPersonalToken {
         self
     }
 
-    /// Sets when it expires.
+    /// Sets the time when it expires.
     pub fn expires_at(mut self, at: impl Into<Timestamp>) -> Self {
         self.expires_at = Some(at.into());
         self
@@ -97,8 +97,8 @@ pub struct PersonalTokens {
 }
 
 impl Client {
-    /// The personal tokens of the calling user (the fork). Its calls need a personal token or a login: the cluster's key
-    /// is no user.
+    /// Returns the API for the personal tokens of the calling user (the fork). Its calls need a personal token or a
+    /// login, because the cluster's key belongs to no user.
     pub fn personal_tokens(&self) -> PersonalTokens {
         PersonalTokens { client: self.clone() }
     }
@@ -114,7 +114,7 @@ impl PersonalTokens {
         Request::list(&self.client, Spec::get(ALL, []))
     }
 
-    /// Creates a token: `POST /tokens`. Its text is in this answer only.
+    /// Creates a token: `POST /tokens`. Only this answer contains the token's text.
     ///
     /// # Errors
     /// Fails with [`Forbidden`](crate::ErrorKind::Forbidden) for the cluster's key and for a token that has only
@@ -125,7 +125,7 @@ impl PersonalTokens {
         Request::json(&self.client, Spec::post(ALL, [], Repeat::Never).body(token))
     }
 
-    /// Revokes a token, which stays in the list: `DELETE /tokens/:id`. A token that does not exist is a success too.
+    /// Revokes a token, which stays in the list: `DELETE /tokens/:id`. Succeeds also if the token does not exist.
     ///
     /// # Errors
     /// Fails with [`Forbidden`](crate::ErrorKind::Forbidden) for the cluster's key and for a token that has only

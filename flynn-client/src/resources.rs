@@ -254,7 +254,7 @@ impl ProviderResources {
             for app in &resource.apps {
                 client.app(app).get().within(deadline).await?;
             }
-            // Some providers deploy an app of their own before they answer.
+            // Some providers deploy a separate app before they answer.
             let spec = Spec::post(ALL, [provider.as_str()], Repeat::Never).slow();
             Request::json(&client, spec.body(&resource)).within(deadline).await
         })

@@ -52,11 +52,11 @@ pub use new::NewRoute;
 pub use update::UpdateRoute;
 
 string_enum! {
-    /// What the router does with the TLS of a TCP route (the fork).
+    /// How the router treats TLS on a TCP route (the fork).
     TlsMode {
-        /// Leads the connection on as it is, by the name in its greeting.
+        /// Passes the connection on unchanged, by the server name (SNI) in its client hello.
         Passthrough = "passthrough",
-        /// Ends TLS with the route's certificate.
+        /// Terminates TLS with the route's certificate.
         Terminate = "terminate",
     }
 }
@@ -102,7 +102,7 @@ pub struct Route {
     /// The domain of an HTTP route, which can be a wildcard such as `*.example.com`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub domain: String,
-    /// What the router does with the TLS of a TCP route that has a domain; empty otherwise (the fork).
+    /// How the router treats TLS on a TCP route that has a domain; empty otherwise (the fork).
     #[serde(skip_serializing_if = "TlsMode::is_empty")]
     pub tls_mode: TlsMode,
     /// The domain of the route's managed certificate; empty if the certificate is not managed (the fork).

@@ -1,7 +1,8 @@
-//! Scheduler events: that a scheduled command of an app has run (the fork randy-girard/flynn, September 2026).
+//! Scheduler events: reports that a scheduled command of an app has run (the fork randy-girard/flynn, September 2026).
 //!
-//! Whatever runs commands by a schedule, such as the fork's scheduler plugin, reports each run. There is no call that
-//! lists them: read the [events](crate::events) of the type [`EventType::Scheduler`](crate::events::EventType).
+//! A program that runs commands on a schedule, such as the fork's scheduler plugin, reports each run. The server has no
+//! call that lists these reports; read the [events](crate::events) of the type
+//! [`EventType::Scheduler`](crate::events::EventType) instead.
 //!
 //! Written from the fork's source; never recorded from a real controller. Older servers answer
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
@@ -29,7 +30,7 @@ use crate::ids::{AppId, JobId};
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
 
-/// A run of a scheduled command: the data of an event of the type `scheduler`.
+/// A run of a scheduled command, as in the data of an event of the type `scheduler`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -39,7 +40,7 @@ pub struct SchedulerEvent {
     /// The app.
     #[serde(skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
-    /// The schedule that it belongs to: the event's `object_id`.
+    /// The id of the schedule, which is the event's `object_id`.
     pub schedule_id: String,
     /// The schedule's name.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -48,7 +49,7 @@ pub struct SchedulerEvent {
     pub command: String,
     /// The process type that it was run as.
     pub process_type: String,
-    /// When it runs, such as `0 3 * * *`.
+    /// The schedule in cron syntax, such as `0 3 * * *`.
     pub schedule: String,
     /// The job, as `host-uuid`.
     #[serde(skip_serializing_if = "JobId::is_empty")]
@@ -56,10 +57,10 @@ pub struct SchedulerEvent {
     /// The job's UUID.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub job_uuid: String,
-    /// Why it could not be run; empty when it was.
+    /// The reason why the command could not be run; empty if it was run.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub error: String,
-    /// When it was run.
+    /// The time when it was run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fired_at: Option<Timestamp>,
 }
@@ -70,12 +71,12 @@ pub struct SchedulerEvent {
 pub struct NewSchedulerEvent(SchedulerEvent);
 
 impl NewSchedulerEvent {
-    /// A run of this schedule, now.
+    /// Creates a report that this schedule runs a command now.
     pub fn new(schedule_id: impl Into<String>) -> Self {
         Self(SchedulerEvent { schedule_id: schedule_id.into(), ..SchedulerEvent::default() })
     }
 
-    /// Sets the id of the run, a UUID. Otherwise the server makes one up.
+    /// Sets the id of the run, a UUID. Default: an id that the server chooses.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.0.id = id.into();
         self

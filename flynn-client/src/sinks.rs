@@ -41,13 +41,13 @@ string_enum! {
 }
 
 string_enum! {
-    /// Whose logs a sink gets (the fork).
+    /// Which apps' logs a sink receives (the fork).
     SinkScope {
-        /// Those of all apps: what is done without a scope.
+        /// The logs of all apps, which is also the default.
         All = "all",
-        /// Those of the cluster's own apps.
+        /// The logs of the cluster's own apps.
         System = "system",
-        /// Those of all other apps.
+        /// The logs of all other apps.
         Apps = "apps",
     }
 }
@@ -114,7 +114,7 @@ pub struct SyslogConfig {
     /// The framing of messages.
     #[serde(skip_serializing_if = "SyslogFormat::is_empty")]
     pub format: SyslogFormat,
-    /// Whose logs are sent (the fork).
+    /// The apps whose logs are sent (the fork).
     #[serde(skip_serializing_if = "SinkScope::is_empty")]
     pub scope: SinkScope,
 }
@@ -139,7 +139,7 @@ pub struct OtelConfig {
     /// Sends metrics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<bool>,
-    /// Whose logs are sent.
+    /// The apps whose logs are sent.
     #[serde(skip_serializing_if = "SinkScope::is_empty")]
     pub scope: SinkScope,
 }

@@ -1,4 +1,4 @@
-//! Users of the cluster, and who the caller is (the fork randy-girard/flynn, September 2026).
+//! Users of the cluster, and the identity of the caller (the fork randy-girard/flynn, September 2026).
 //!
 //! Written from the fork's source; never recorded from a real controller. Older servers answer
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
@@ -39,22 +39,22 @@ use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 pub struct User {
     /// Id, a UUID. Empty for the cluster's key.
     pub id: UserId,
-    /// Name that the server makes of the email address; `cluster` for the cluster's key.
+    /// Name that the server derives from the email address; `cluster` for the cluster's key.
     pub handle: String,
-    /// Email address, in lower case: what the user logs in with.
+    /// Email address in lower case, with which the user logs in.
     pub email: String,
-    /// The user may do everything.
+    /// True if the user may do everything.
     pub cluster_admin: bool,
-    /// The user cannot log in.
+    /// True if the user cannot log in.
     pub disabled: bool,
-    /// The user's account is suspended: its tokens are refused, and its apps are scaled to zero.
+    /// True if the user's account is suspended. Its tokens are refused, and its apps are scaled to zero.
     pub suspended: bool,
-    /// The email address is verified.
+    /// True if the email address is verified.
     pub email_verified: bool,
-    /// When the user was created.
+    /// The time when the user was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
-    /// When the user last changed.
+    /// The time when the user last changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
 }
@@ -64,7 +64,7 @@ pub struct User {
 #[serde(default)]
 #[non_exhaustive]
 pub struct WhoAmI {
-    /// The user of the token. The cluster's key is a user without id, with the handle `cluster`.
+    /// The user of the token. The cluster's key has a user without an id, with the handle `cluster`.
     #[serde(flatten)]
     pub user: User,
     /// The user's own account, `user:UUID`. Empty for the cluster's key.
@@ -82,7 +82,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// A user who logs in with this email address and password.
+    /// Creates a user who logs in with this email address and password.
     pub fn new(email: impl Into<String>, password: impl Into<Secret>) -> Self {
         Self { email: email.into(), password: password.into(), cluster_admin: false }
     }
@@ -104,12 +104,12 @@ pub struct Users {
 }
 
 impl Client {
-    /// The users of the cluster (the fork). Its calls need the cluster's key or the token of an admin.
+    /// Returns the API for the cluster's users (the fork). Its calls need the cluster's key or the token of an admin.
     pub fn users(&self) -> Users {
         Users { client: self.clone() }
     }
 
-    /// Says who the caller is: `GET /whoami` (the fork).
+    /// Gets the user and account of the caller: `GET /whoami` (the fork).
     ///
     /// Needs the cluster's key, a personal token or a login. A token that has only grants of apps is refused.
     ///
@@ -153,7 +153,7 @@ impl Users {
         Request::json(&self.client, Spec::get(ONE, [id.into().as_str()]))
     }
 
-    /// Gets a user, or `None` when there is no such user.
+    /// Gets a user, or `None` if it does not exist.
     ///
     /// # Errors
     /// Fails with [`Forbidden`](crate::ErrorKind::Forbidden) without the cluster's key or an admin's token. Fails
@@ -162,7 +162,7 @@ impl Users {
         Request::optional(&self.client, Spec::get(ONE, [id.into().as_str()]))
     }
 
-    /// Changes what you name: `PATCH /users/:id`.
+    /// Changes the fields that you set on the returned builder: `PATCH /users/:id`.
     pub fn update(&self, id: impl Into<UserId>) -> UpdateUser {
         UpdateUser {
             client: self.client.clone(),
@@ -184,8 +184,8 @@ impl Users {
         Request::unit(&self.client, spec)
     }
 
-    /// Creates a personal token for a user, who has none to create one with: `POST /users/:id/bootstrap-token`. Its
-    /// text is in this answer only.
+    /// Creates the first personal token of a user: `POST /users/:id/bootstrap-token`. Only this answer contains the
+    /// token's text.
     ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the user does not exist. Fails with
@@ -269,7 +269,7 @@ impl UpdateUser {
     }
 
     async fn run(self, deadline: Deadline) -> Result<User, Error> {
-        // The same values again change nothing.
+        // Sending the same values again changes nothing.
         let spec = Spec::new(Method::PATCH, ONE, [self.id.as_str()], Repeat::Safe);
         Request::json(&self.client, spec.body(&self.patch)).within(deadline).await
     }

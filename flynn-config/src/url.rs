@@ -6,7 +6,7 @@ pub(crate) struct Url<'a> {
     pub(crate) scheme: &'a str,
     /// The part before the first `@`, where git splits.
     pub(crate) login: Option<&'a str>,
-    /// With the port, if the URL has one.
+    /// The host, followed by the port if the URL has one.
     pub(crate) host: &'a str,
     /// The rest, from the first slash.
     pub(crate) path: &'a str,

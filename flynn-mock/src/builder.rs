@@ -34,14 +34,14 @@ pub struct Builder {
     request_memory: usize,
 }
 
-/// Who moves the clock.
+/// The source of time.
 #[derive(Clone, Copy, Debug)]
 enum Setting {
-    /// The machine's clock, unless there is a seed.
+    /// The machine's clock, or the test's clock if there is a seed.
     Unset,
     /// The machine's clock.
     Wall,
-    /// The test, starting at this time.
+    /// The test moves the clock, which starts at this time.
     Driven(Timestamp),
 }
 

@@ -23,8 +23,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The page [Testing your code](https://github.com/flynn-sdk/flynn-sdk/blob/main/flynn-mock/TESTING.md) shows the ten
-//! most common tests.
+//! The file `TESTING.md` in the sources of this crate shows the ten most common tests.
 //!
 //! - **State.** A mock starts as a newly bootstrapped cluster, with the system apps, releases, routes and certificates
 //!   of a real one. It checks, stores and answers as the real controller of each release does ([`ServerAge`]). Every

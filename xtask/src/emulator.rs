@@ -1,4 +1,5 @@
-//! The tests of flynn-aws's live calls, against an emulator of AWS in a Python environment of its own.
+//! Runs the tests of flynn-aws's live calls against an emulator of AWS, which is installed into a separate Python
+//! environment.
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
@@ -13,9 +14,9 @@ use crate::{Result, cargo, cargo_command, root, run};
 const REQUIREMENTS: &str = "tests/aws/requirements.txt";
 /// The emulator.
 const PROGRAM: &str = "tests/aws/emulator.py";
-/// How long the emulator may take to answer. Its first start compiles its modules.
+/// The time in which the emulator must answer. Its first start compiles its modules.
 const START: Duration = Duration::from_secs(120);
-/// What the tests need, in both crates.
+/// The crates and features that the tests need.
 const FEATURES: [&str; 8] = [
     "-p",
     "flynn-aws",
@@ -27,7 +28,7 @@ const FEATURES: [&str; 8] = [
     "flynn-aws/s3,flynn-aws/iam,flynn-aws/route53,flynn-tests/aws,flynn-examples/aws",
 ];
 
-/// Makes the environment, starts the emulators, and runs clippy and the tests of the live features.
+/// Creates the environment, starts the emulators, and runs clippy and the tests of the live features.
 pub(crate) fn test() -> Result {
     let started = Instant::now();
     let environment = environment()?;
@@ -48,7 +49,7 @@ pub(crate) fn test() -> Result {
     Ok(())
 }
 
-/// The environment with the emulator. It is made again when the list of packages changes.
+/// Returns the environment with the emulator. It is created again if the list of packages has changed.
 fn environment() -> Result<PathBuf> {
     let folder = root().join("target/aws-emulator");
     let list = root().join(REQUIREMENTS);
@@ -65,7 +66,7 @@ fn environment() -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A running emulator, ended by its own process id when it is dropped.
+/// A running emulator, which is killed on drop.
 struct Emulator {
     child: Child,
     endpoint: String,
@@ -91,7 +92,7 @@ impl Emulator {
         Ok(Self { child, endpoint: format!("http://127.0.0.1:{port}"), log })
     }
 
-    /// Waits until it takes connections.
+    /// Waits until it accepts connections.
     fn wait(&self) -> Result {
         let address = self.endpoint.trim_start_matches("http://");
         let started = Instant::now();
@@ -107,7 +108,7 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        // It ended already if these fail.
+        // If these fail, it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

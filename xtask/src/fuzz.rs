@@ -5,11 +5,11 @@ use std::process::Command;
 
 use crate::{Result, root, run};
 
-/// Runs every target for `seconds`; the first crash ends it.
+/// Runs every target for this number of seconds. Stops at the first crash.
 pub(crate) fn run_all(seconds: u32) -> Result {
     for target in targets()? {
         let limit = format!("-max_total_time={seconds}");
-        // Not $CARGO: only rustup's `cargo` knows `+nightly`.
+        // `$CARGO` would not do: only rustup's `cargo` understands `+nightly`.
         run(Command::new("cargo")
             .args(["+nightly", "fuzz", "run", &target, "--", &limit])
             .current_dir(root()))?;
@@ -17,7 +17,7 @@ pub(crate) fn run_all(seconds: u32) -> Result {
     Ok(())
 }
 
-/// The names of the files in `fuzz/fuzz_targets`, sorted.
+/// Returns the names of the files in `fuzz/fuzz_targets`, sorted.
 fn targets() -> Result<Vec<String>> {
     let folder = root().join("fuzz/fuzz_targets");
     let entries = fs::read_dir(&folder).map_err(|why| format!("{}: {why}", folder.display()))?;

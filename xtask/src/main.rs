@@ -12,17 +12,17 @@ type Result<T = ()> = std::result::Result<T, String>;
 const USAGE: &str = "\
 usage: cargo xtask CHORE
 
-  test          all tests, the feature sets, the dependency trees; `.ci/run` adds fmt, clippy, docs
-  test-aws      the live calls of flynn-aws against an emulator; needs python3 with venv
+  test          run all tests, build the feature sets, check the dependency trees
+  test-aws      test the live calls of flynn-aws against an emulator; needs python3 with venv
   test-clients  drive `mock-controller` from Python, and from Node if it is installed
-  tree          count each crate's dependencies and check what must not be among them
-  conformance   check that the mock answers as a controller does, or the controller that
-                FLYNN_TEST_CONTROLLER_URL and FLYNN_TEST_CONTROLLER_KEY name
+  tree          count each crate's dependencies and check that no banned one is among them
+  conformance   check that the mock answers as a controller does; checks a real controller instead
+                if FLYNN_TEST_CONTROLLER_URL and FLYNN_TEST_CONTROLLER_KEY are set
   replay DIR    send recorded exchanges of real controllers to the mock and compare
-  bench [NAME]  the benchmarks (client, config, mock, tls), a line `workload: ratio` each
-  torture       kill writers of flynnrc and gitconfig in mid-save, race 16 of them, fill the disk
-  fuzz [SECS]   every fuzz target for SECS seconds (120); needs nightly and cargo-fuzz
-  long          torture, the big oracles, ten minutes a fuzz target, the benchmarks
+  bench [NAME]  run the benchmarks (client, config, mock, tls); prints `workload: ratio` lines
+  torture       kill processes that save .flynnrc and .gitconfig, race 16 of them, fill the disk
+  fuzz [SECS]   run each fuzz target for SECS seconds (default 120); needs nightly and cargo-fuzz
+  long          torture, all tests with more cases, ten minutes per fuzz target, the benchmarks
 ";
 
 fn main() -> ExitCode {
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Feature sets that must build besides the default one.
+/// The feature sets that must build in addition to the default one.
 const FEATURE_SETS: [&[&str]; 7] = [
     &["-p", "flynn-client", "--no-default-features"],
     &["-p", "flynn-client", "--no-default-features", "--features", "aws-lc-rs,webpki-roots"],
@@ -67,7 +67,8 @@ const FEATURE_SETS: [&[&str]; 7] = [
 ];
 
 fn test() -> Result {
-    // The same cases each time: a change is not blamed for what it did not do. `long` looks for new ones.
+    // The seed is fixed, so that a change does not fail for an old fault that a new random case finds. `long` uses
+    // random seeds.
     let tests = |args: &[&str]| {
         let mut command = cargo_command(&[&["test", "--locked"], args].concat());
         run(command.env("PROPTEST_RNG_SEED", "1"))
@@ -81,7 +82,7 @@ fn test() -> Result {
     tree::check()
 }
 
-/// The suites in other languages, which need nothing besides their standard libraries.
+/// Runs the test suites in other languages, which need only their standard libraries.
 fn test_clients() -> Result {
     cargo(&["build", "--locked", "-p", "flynn-mock", "--features", "controller", "--bins"])?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
@@ -110,7 +111,7 @@ fn long() -> Result {
 
 fn bench(names: &[&str]) -> Result {
     names.iter().try_for_each(|name| {
-        // What the benchmark of flynn-config is measured against is slow to build.
+        // The libraries that the benchmark of flynn-config compares are slow to build.
         let features: &[_] = if *name == "config" { &["--features", "rivals"] } else { &[] };
         cargo(&[&["bench", "--quiet", "-p", "flynn-tests", "--bench", name], features].concat())
     })
@@ -141,7 +142,7 @@ fn run(command: &mut Command) -> Result {
     }
 }
 
-/// The workspace's root: the folder above this crate's.
+/// Returns the workspace's root, the parent of this crate's folder.
 fn root() -> PathBuf {
     let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     root.pop();

@@ -1,4 +1,4 @@
-//! Holds the published crates to their dependency budgets.
+//! Checks that the published crates stay within their dependency budgets.
 
 use std::collections::BTreeSet;
 
@@ -7,24 +7,24 @@ use crate::{Result, cargo_command};
 struct Budget {
     /// The published crate.
     name: &'static str,
-    /// Arguments of `cargo tree` that choose features.
+    /// The arguments of `cargo tree` that choose features.
     features: &'static [&'static str],
-    /// Unique crates at most, our own included.
+    /// The maximum number of unique crates, including our own.
     most: usize,
-    /// Crates of ours that it may use.
+    /// The crates of this workspace that it may use.
     ours: &'static [&'static str],
-    /// Crates that must not appear.
+    /// The crates that it must not use.
     banned: &'static [&'static str],
 }
 
 /// The published crates.
 pub(crate) const OURS: [&str; 5] =
     ["flynn-aws", "flynn-client", "flynn-config", "flynn-mock", "flynn-tls"];
-/// What the AWS SDK's defaults or a second TLS stack would bring in.
+/// Crates that the AWS SDK's defaults or a second TLS stack would add.
 const NEVER: [&str; 6] =
     ["aws-lc-rs", "openssl", "native-tls", "rustls-pemfile", "aws-config", "async-std"];
 
-/// What an HTTP client, TLS and a credential chain would bring.
+/// Crates that an HTTP client, TLS and a credential chain would add.
 const TRANSPORT: [&str; 6] = ["hyper", "rustls", "aws-lc-rs", "aws-config", "reqwest", "openssl"];
 
 const BUDGETS: [Budget; 8] = [
@@ -74,7 +74,7 @@ const BUDGETS: [Budget; 8] = [
     },
 ];
 
-/// Prints a line a tree; fails after all of them when one is over its budget.
+/// Prints one line per tree. Fails at the end if a tree is over its budget.
 pub(crate) fn check() -> Result {
     let mut wrong = Vec::new();
     for budget in &BUDGETS {
@@ -89,7 +89,8 @@ pub(crate) fn check() -> Result {
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-/// Banned crates, those of ours among them that are not to meet, and more than one rustls.
+/// Returns the banned crates in the tree, including crates of this workspace that it must not use, and more than one
+/// version of rustls.
 fn faults(budget: &Budget, crates: &BTreeSet<String>) -> Vec<String> {
     let name = budget.name;
     let has = |wanted: &str| crates.iter().any(|found| crate_name(found) == wanted);
@@ -108,7 +109,7 @@ fn crate_name(line: &str) -> &str {
     line.split(' ').next().unwrap_or(line)
 }
 
-/// The unique `name vVERSION` lines of a tree.
+/// Returns the unique `name vVERSION` lines of a tree.
 fn crates(budget: &Budget) -> Result<BTreeSet<String>> {
     let fixed = ["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}"];
     let output = cargo_command(&fixed)

@@ -7,9 +7,9 @@ use clap::Parser;
 use flynn_client::Env;
 use flynn_examples::{cli, output};
 
-/// Deploys an app and waits until the new release runs. Everything that you do not name stays as it is.
+/// Deploys an app and waits until the new release runs. Everything that no option names keeps its value.
 ///
-/// Exit status: 0 if the release runs, 1 if not; the old release then still runs.
+/// Exit status: 0 if the release runs, 1 if it does not; the old release then still runs.
 #[derive(Parser)]
 #[command(name = "deploy")]
 struct Options {

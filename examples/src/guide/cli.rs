@@ -106,7 +106,7 @@ impl AppOptions {
     /// Reads the files and returns a client and the app. Nothing is sent yet.
     ///
     /// # Errors
-    /// Those of [`Connection::client`].
+    /// Returns the errors of [`Connection::client`].
     pub async fn open(&self) -> Result<(Client, AppHandle)> {
         let client = self.connection.client().await?;
         let app = client.app(self.app.as_str());
@@ -114,13 +114,13 @@ impl AppOptions {
     }
 }
 
-/// How an app is changed.
+/// Options of programs that change an app.
 #[derive(Args, Debug, Clone, PartialEq, Eq)]
 pub struct ChangeOptions {
     /// Print the changes and make none
     #[arg(long)]
     pub dry_run: bool,
-    /// Give up waiting for the deployment after this many seconds; it goes on
+    /// Stop waiting for the deployment after this many seconds; the deployment continues
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
 }
@@ -235,12 +235,12 @@ pub struct Arguments {
     pub out: Option<PathBuf>,
 }
 
-/// The way that a program reports a wrong command line.
+/// The report of a wrong command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrongCall {
-    /// In one line, with exit status 1.
+    /// Prints the error in one line and exits with 1.
     OneLine,
-    /// With its usage and exit status 2, for programs in which status 1 is a result.
+    /// Prints the usage and exits with 2, for programs whose exit status 1 is a result.
     Usage,
 }
 

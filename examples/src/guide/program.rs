@@ -62,7 +62,7 @@ pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Scree
 /// Runs these steps on a cluster of the `.flynnrc`: the named one, or `$FLYNN_CLUSTER`, or the default one.
 ///
 /// # Errors
-/// Those of [`run`].
+/// Returns the errors of [`run`].
 pub async fn on_cluster(
     arguments: Arguments,
     steps: &'static [Step],

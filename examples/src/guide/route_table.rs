@@ -43,7 +43,7 @@ fn row(route: &Route) -> [String; 5] {
 mod tests {
     use super::*;
 
-    /// What `flynn -a demo route` printed on a v20161015.2 cluster, and the routes it printed.
+    /// The output of `flynn -a demo route` on a v20161015.2 cluster, and the routes that it lists.
     #[test]
     fn the_lines_are_those_of_the_original() {
         let routes: Vec<Route> = serde_json::from_value(serde_json::json!([

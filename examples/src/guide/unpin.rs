@@ -10,7 +10,7 @@ use crate::blocking::blocking;
 use crate::reach::Reach;
 use anyhow::{Context as _, Result, bail};
 
-/// What was removed.
+/// The removed settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Removed {
     /// The pin in `.flynnrc`; `None` if there was none.

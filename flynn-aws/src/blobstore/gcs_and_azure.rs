@@ -31,8 +31,8 @@ impl GcsBackend {
     /// The parameters that the blobstore knows.
     pub(super) const PARAMS: [&str; 2] = ["bucket", "key"];
 
-    /// Describes a bucket that is used with a service account whose JSON key is `key`. The key becomes a variable
-    /// of its own.
+    /// Describes a bucket that is used with a service account whose JSON key is `key`. The key becomes a separate
+    /// variable.
     ///
     /// # Errors
     /// Fails with [`ErrorKind::Parameter`] if the bucket is empty, or the key is not the JSON of a service account's

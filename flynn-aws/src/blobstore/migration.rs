@@ -41,7 +41,7 @@ pub struct Migration {
     pub left_behind: u64,
 }
 
-/// Why a migration failed, although its exit status may have been 0.
+/// The reason why a migration failed, although its exit status may have been 0.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MigrationError {
@@ -89,7 +89,7 @@ pub enum MigrationError {
         "the migration job moved files to {target}, not to {wanted}: its env did not have DEFAULT_BACKEND"
     )]
     WrongTarget {
-        /// Where the files are now.
+        /// The current location of the files.
         target: String,
         /// The wanted backend.
         wanted: String,

@@ -1,4 +1,4 @@
-//! What a change of a release would do, and what it did.
+//! The preview of a change of a release, and its result.
 
 use std::fmt;
 

@@ -33,16 +33,16 @@ pub struct NewRoute {
     pub path: String,
     /// Leads only to the leader of the service.
     pub leader: bool,
-    /// Keeps each visitor with one job.
+    /// Sends all requests of a visitor to the same job.
     #[serde(skip_serializing_if = "is_false")]
     pub sticky: bool,
-    /// Stops jobs only when their requests have ended.
+    /// Lets a job finish its requests before it is stopped.
     #[serde(skip_serializing_if = "is_false")]
     pub drain_backends: bool,
     /// Uses one connection per request between router and job.
     #[serde(skip_serializing_if = "is_false")]
     pub disable_keep_alives: bool,
-    /// What the router does with the TLS of a TCP route (the fork).
+    /// How the router treats TLS on a TCP route (the fork).
     #[serde(skip_serializing_if = "TlsMode::is_empty")]
     pub tls_mode: TlsMode,
     /// Domain of the managed certificate (the fork).

@@ -110,7 +110,7 @@ pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
     error.with_status(status).with_retry_after(retry_after(&parts.headers, SystemTime::now()))
 }
 
-/// How the controller begins when a token does not cover a call, without saying what is missing.
+/// The beginning of the controller's message if a token does not cover a call. It does not name the missing grant.
 const NOT_COVERED: &str = "this credential is not allowed";
 
 /// Adds to the controller's refusal the grant that a token needs for the call. The controller compares the grants of apps

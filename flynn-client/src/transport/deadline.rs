@@ -9,16 +9,16 @@ use super::RetryPolicy;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 
-/// When a whole call, waiting included, must be over, and how each of its requests is retried.
+/// The time by which a whole call must be over, including waiting, and the retry policy of its requests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Deadline {
     at: Option<Instant>,
-    /// Instead of the client's.
+    /// Replaces the client's policy.
     retry: Option<RetryPolicy>,
 }
 
 impl Deadline {
-    /// Never.
+    /// No deadline.
     pub(crate) const NONE: Self = Self { at: None, retry: None };
 
     /// Creates a deadline after this time from now, or none.
@@ -26,12 +26,12 @@ impl Deadline {
         Self { at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)), retry: None }
     }
 
-    /// The same, with this policy if there is one.
+    /// Returns the same deadline, with this policy if there is one.
     pub(crate) fn with_retry(self, retry: Option<RetryPolicy>) -> Self {
         Self { at: self.at, retry: retry.or(self.retry) }
     }
 
-    /// How a request of this client is retried.
+    /// Returns the retry policy for a request of this client.
     pub(crate) fn retry(self, client: &Client) -> RetryPolicy {
         self.retry_or(client.transport().settings.retry)
     }

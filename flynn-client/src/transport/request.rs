@@ -48,12 +48,13 @@ impl<T> Request<T> {
         self
     }
 
-    /// A call of one request, whose result is made by `finish`.
+    /// Creates a call of one request. `finish` turns the answer into the result.
     pub(crate) fn new(client: &Client, spec: Spec, finish: Finish<T>) -> Self {
         Self::of(Call::One { client: client.clone(), spec, finish })
     }
 
-    /// A call of several requests. Each must be sent within the deadline that `run` gets. `name` is for `Debug`.
+    /// Creates a call of several requests. `run` must send each of them within the deadline that it receives. `name` is
+    /// for `Debug`.
     pub(crate) fn steps<F>(
         name: &'static str,
         run: impl FnOnce(Deadline) -> F + Send + Sync + 'static,

@@ -83,7 +83,7 @@ enum Server {
 
 #[derive(ValueEnum, Clone, Copy)]
 enum PaceOption {
-    /// With the delays of a real cluster
+    /// Use the delays of a real cluster
     Timed,
     /// At once, before the request is answered
     AtOnce,

@@ -97,7 +97,7 @@ impl fmt::Debug for ClusterCertificate {
 pub(crate) struct Certifier(Arc<dyn Fn(&str) -> ClusterCertificate + Send + Sync>);
 
 impl Certifier {
-    /// Certificates made by `make` from the domain.
+    /// Creates a certifier that calls `make` with the domain.
     pub(crate) fn new(make: impl Fn(&str) -> ClusterCertificate + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
     }

@@ -119,12 +119,12 @@ type Make = dyn Fn(&Command) -> Box<dyn Program> + Send + Sync;
 pub(crate) struct Programs(Arc<Make>);
 
 impl Programs {
-    /// Programs made by `make`.
+    /// Creates programs with `make`.
     pub(crate) fn new(make: impl Fn(&Command) -> Box<dyn Program> + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
     }
 
-    /// Returns the program for this command. It does not panic: one that does exits with 101.
+    /// Returns the program for this command. Does not panic: a program that panics exits with 101.
     pub(crate) fn run(&self, command: &Command) -> Box<dyn Program> {
         Box::new(Guarded::New(self.clone(), command.clone()))
     }

@@ -45,9 +45,9 @@ type Answering =
 pub(crate) struct ProviderApis(Arc<Answering>);
 
 impl ProviderApis {
-    /// APIs that are answered by `answer`, from the provider's URL, what is asked, and a source
-    /// of 32 random hexadecimal digits; `None` is a refusal, after which the controller answers
-    /// 500. What is handed out when something is taken back is ignored.
+    /// Creates APIs that call `answer` with the provider's URL, the call, and a source
+    /// of 32 random hexadecimal digits. If it returns `None`, the provider refuses the call and the controller answers
+    /// 500. The provision that it returns for a deprovisioning is ignored.
     pub(crate) fn new(
         answer: impl Fn(&str, &ProviderCall<'_>, &mut dyn FnMut() -> String) -> Option<Provision>
         + Send
@@ -57,7 +57,7 @@ impl ProviderApis {
         Self(Arc::new(answer))
     }
 
-    /// Calls the API at `url`. A panic of the user's code is a refusal.
+    /// Calls the API at `url`. A panic of the user's code counts as a refusal.
     pub(crate) fn ask(
         &self,
         url: &str,

@@ -63,7 +63,7 @@ pub(super) async fn run(
     client.lines = (logged && !tty).then(Lines::default);
     let mut terminal = tty.then(Terminal::default);
     let mut killed = pin!(hub.job_ended(&job));
-    // Whether more input, and more standard input, may arrive.
+    // True while more input, and more standard input, may arrive.
     let (mut listening, mut stdin) = (true, true);
     // Inputs that the program has not received yet.
     let mut pending = VecDeque::from([Input::Start]);

@@ -362,7 +362,7 @@ impl FaultHandle {
         self
     }
 
-    /// Strikes only requests for this path, such as `/apps/www`, as it is sent.
+    /// Limits the fault to requests for this path, such as `/apps/www`, as it is sent.
     pub fn on_path(self, path: impl Into<String>) -> Self {
         let path = path.into();
         self.change(|set| set.path = Some(path));

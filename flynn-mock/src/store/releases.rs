@@ -33,7 +33,7 @@ pub(crate) struct Release {
 }
 
 impl Release {
-    /// Returns whether it was made by a git push.
+    /// Returns whether a git push created it.
     pub(crate) fn is_slug(&self) -> bool {
         self.meta.get("git").is_some_and(|value| value == "true")
     }

@@ -43,7 +43,7 @@ pub enum PinMistake {
     Issuer,
 }
 
-/// Why a pin may not match. The table of evidence is at
+/// The cause of a pin mismatch. The table of evidence is at
 /// [`PinMismatch::causes`](super::PinMismatch::causes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -15,7 +15,7 @@ pub struct Unverifiable {
     reason: Reason,
 }
 
-/// Why a certificate is [`Unverifiable`].
+/// The reason why a certificate is [`Unverifiable`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {

@@ -103,7 +103,7 @@ pub async fn act(session: &mut Session) -> Result<()> {
     let progress = session.screen.clone();
     let say = move |place: &Place| progress.say(format_args!("{place} presents the new leaf"));
     plan.apply(verify).on_step(say).await.context("cannot update the routes")?;
-    // Those of an interrupted run have the certificate and may not present it yet.
+    // Routes that an interrupted run has changed have the certificate, but may not present it yet.
     for found in find(session).await?.into_iter().filter(|found| !found.holds) {
         session.presents_new(&found.route.domain).await?;
     }
