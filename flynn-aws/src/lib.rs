@@ -5,15 +5,15 @@
 //! both in a [`Plan`](plan::Plan). The plan's steps are sentences, commands of the AWS CLI, and their inverses. By
 //! default this crate opens no socket.
 //!
-//! | module | what it does |
+//! | module | purpose |
 //! |---|---|
 //! | [`spec`] | the specification of a cluster, for TOML or JSON |
 //! | [`plan`] | computes the steps from the current state to the wanted one |
 //! | [`blobstore`] | writes and checks the blobstore's env variables, and judges its migration job |
-//! | [`policy`] | makes and checks the IAM policy |
-//! | [`dns`] | makes records and health checks, and compares them with a zone |
+//! | [`policy`] | creates and checks the IAM policy |
+//! | [`dns`] | creates records and health checks, and compares them with a zone |
 //! | [`preflight`] | checks hosts and firewall rules |
-//! | `live` | makes the calls (features `s3`, `iam`, `route53`) |
+//! | `live` | calls AWS (features `s3`, `iam`, `route53`) |
 //!
 //! ```
 //! use flynn_aws::blobstore::{Backend, Blobstore, S3Backend};

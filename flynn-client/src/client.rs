@@ -10,20 +10,22 @@ use crate::transport::Transport;
 /// | resource | method |
 /// |---|---|
 /// | one app | [`app`](Self::app): `flynn.app("www")`, by name or id |
-/// | apps | [`apps`](Self::apps) |
-/// | releases, artifacts | [`releases`](Self::releases), [`artifacts`](Self::artifacts) |
-/// | deployments | [`deployment`](Self::deployment) |
+/// | all apps | [`apps`](Self::apps) |
+/// | releases and artifacts of all apps | [`releases`](Self::releases), [`artifacts`](Self::artifacts) |
+/// | a deployment, by its id | [`deployment`](Self::deployment) |
+/// | formations and running jobs of all apps | [`formations`](Self::formations), [`active_jobs`](Self::active_jobs) |
 /// | events | [`events`](Self::events) |
-/// | providers and their resources | [`providers`](Self::providers), [`resources`](Self::resources) |
-/// | routes of all apps | [`routes`](Self::routes) |
-/// | formations of all apps | [`formations`](Self::formations) |
+/// | providers and their resources | [`providers`](Self::providers), [`provider`](Self::provider), [`resources`](Self::resources) |
+/// | routes of all apps, one route | [`routes`](Self::routes), [`route`](Self::route) |
+/// | a certificate for all routes of a domain | [`install_certificate`](Self::install_certificate) |
 /// | volumes, log sinks | [`volumes`](Self::volumes), [`sinks`](Self::sinks) |
-/// | the cluster's domain and its backups | [`domain`](Self::domain), [`backup`](Self::backup) |
-/// | status and CA certificate | [`status`](Self::status), [`ping`](Self::ping),
-/// [`ca_certificate`](Self::ca_certificate) |
+/// | the cluster's domain, key and backups | [`domain`](Self::domain), [`rotate_key`](Self::rotate_key), [`backup`](Self::backup) |
+/// | status of the controller, CA certificate | [`status`](Self::status), [`ping`](Self::ping), [`ca_certificate`](Self::ca_certificate) |
+/// | status of the cluster | [`status_client`](Self::status_client) |
+/// | an operation that an earlier call left unfinished | [`resume`](Self::resume), [`app_deletion`](Self::app_deletion) |
 /// | ACME, managed certificates, hosts (the fork) | [`acme`](Self::acme), [`managed_certificates`](Self::managed_certificates), [`hosts`](Self::hosts) |
-/// | users, personal tokens, who the caller is (the fork) | [`users`](Self::users), [`personal_tokens`](Self::personal_tokens), [`whoami`](Self::whoami) |
-/// | an account's collaborators, metrics of the router (the fork) | [`account_collaborators`](Self::account_collaborators), [`router_metrics`](Self::router_metrics) |
+/// | users, personal tokens, the caller (the fork) | [`users`](Self::users), [`personal_tokens`](Self::personal_tokens), [`whoami`](Self::whoami) |
+/// | an account's collaborators, the router's metrics (the fork) | [`account_collaborators`](Self::account_collaborators), [`router_metrics`](Self::router_metrics) |
 /// | features of the server | [`capabilities`](Self::capabilities) |
 /// | any other call | [`request`](Self::request) |
 #[derive(Clone)]

@@ -123,7 +123,7 @@ impl AppHandle {
 }
 
 impl Client {
-    /// The collaborators of an account, which may use all apps of it (the fork). All calls need the cluster's key, or the
+    /// Accesses the collaborators of an account, who may use all its apps (the fork). All calls need the cluster's key or the
     /// role `admin` on the account.
     pub fn account_collaborators(&self, account: impl Into<AccountId>) -> Collaborators {
         Collaborators { client: self.clone(), of: Of::Account(account.into()) }

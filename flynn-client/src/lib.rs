@@ -55,12 +55,12 @@
 //!
 //! | server | how the calls were checked |
 //! |---|---|
-//! | v20161015.2 and v20210218.0, the first and the last release | run, and their exchanges recorded |
-//! | the releases between them | read; the client finds out what a server lacks |
+//! | v20161015.2 and v20210218.0, the first and the last release | run and recorded |
+//! | the releases between them | read from their source; the client detects what a server lacks |
 //! | the fork randy-girard/flynn, June 2026 (a67b62e) | run and recorded, with stand-ins for its hosts and its ACME worker |
 //! | the fork, September 2026 (4f613aad) | read from its source, never run |
 //!
-//! Calls that were only read say so. [`Client::capabilities`] tells what a server can do.
+//! The docs of a call say so if it was only read. [`Client::capabilities`] returns what a server supports.
 //!
 //! # Features
 //!

@@ -97,7 +97,7 @@ pub struct PersonalTokens {
 }
 
 impl Client {
-    /// Returns the API for the personal tokens of the calling user (the fork). Its calls need a personal token or a
+    /// Accesses the personal tokens of the calling user (the fork). Its calls need a personal token or a
     /// login, because the cluster's key belongs to no user.
     pub fn personal_tokens(&self) -> PersonalTokens {
         PersonalTokens { client: self.clone() }

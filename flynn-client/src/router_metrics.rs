@@ -36,7 +36,7 @@ pub struct RouterMetrics {
 }
 
 impl Client {
-    /// Lists the router's metrics by service: `GET /cluster/router-metrics` (the fork). The list is empty when the
+    /// Lists the router's metrics by service: `GET /cluster/router-metrics` (the fork). The list is empty if the
     /// router does not answer the controller.
     ///
     /// Needs the cluster's key or an admin's token.

@@ -104,7 +104,7 @@ pub struct Users {
 }
 
 impl Client {
-    /// Returns the API for the cluster's users (the fork). Its calls need the cluster's key or the token of an admin.
+    /// Accesses the cluster's users (the fork). Its calls need the cluster's key or the token of an admin.
     pub fn users(&self) -> Users {
         Users { client: self.clone() }
     }

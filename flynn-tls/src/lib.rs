@@ -2,18 +2,18 @@
 //!
 //! A Flynn client trusts its controller by a *pin*: the SHA-256 of the controller's certificate.
 //! When that certificate is replaced, every client fails; when it is broken, the router fails. This
-//! crate makes TLS configurations from pins, explains why a pin no longer matches, and finds what is
+//! crate builds TLS configurations from pins, explains why a pin no longer matches, and finds what is
 //! wrong with a certificate before you install it.
 //!
 //! | task | API |
 //! |---|---|
-//! | connect by pin | [`ClientTls`] makes a [`rustls::ClientConfig`] |
+//! | connect by pin | [`ClientTls`] builds a [`rustls::ClientConfig`] |
 //! | explain a failure | [`pin_mismatch`] finds the [`PinMismatch`] in any error; [`PinMismatch::causes`] ranks the causes |
 //! | compute a pin | [`Pin::from_pem`] of a file, [`Probe`] of a live server |
 //! | check a certificate | [`check()`] reports everything at once |
 //! | find out whether the pin can be removed | [`Presented::verify`] |
 //! | compare the nodes of a cluster | [`Probe::connect_to`], [`probe_many`] |
-//! | make certificates for tests | the module [`generate`] (feature `generate`) |
+//! | create certificates for tests | the module [`generate`] (feature `generate`) |
 //!
 //! ```
 //! use flynn_tls::{Bundle, ClientTls, Pin, Requirements, check};
@@ -41,12 +41,12 @@
 //! | feature | default | adds |
 //! |---|---|---|
 //! | `ring` | yes | ring as the default crypto provider |
-//! | `aws-lc-rs` | | aws-lc-rs as the default crypto provider, unless `ring` is enabled too |
+//! | `aws-lc-rs` | no | aws-lc-rs as the default crypto provider, unless `ring` is enabled too |
 //! | `probe` | yes | [`Probe`], on tokio |
 //! | `webpki-roots` | yes | Mozilla's roots |
-//! | `platform` | | [`Roots::platform`], the platform's own verifier |
-//! | `serde` | | `Serialize` for [`Finding`], [`Report`], [`Code`] and [`Severity`] |
-//! | `generate` | | the module [`generate`]: certificates for tests, on rcgen |
+//! | `platform` | no | [`Roots::platform`], the platform's own verifier |
+//! | `serde` | no | `Serialize` for [`Finding`], [`Report`], [`Code`] and [`Severity`] |
+//! | `generate` | no | the module [`generate`]: certificates for tests, on rcgen |
 //!
 //! The crate neither uses nor needs the crypto provider that the process may have installed.
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -12,7 +12,7 @@ use flynn_client::{Client, ErrorKind, RetryPolicy};
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::{Builder, Runtime};
 
-/// What the job sends next, piece by piece.
+/// The pieces that the job sends next.
 static FRAMES: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 static RUNTIME: LazyLock<Runtime> =
@@ -54,7 +54,7 @@ fn serve(mut stream: TcpStream) -> Option<()> {
     }
 }
 
-/// What a job has written by stream, what else it said, and how it ended.
+/// The output of a job by stream, its other messages, and its end.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
     data: [Vec<u8>; 3],

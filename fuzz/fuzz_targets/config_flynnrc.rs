@@ -1,4 +1,4 @@
-//! A `.flynnrc`: reading keeps every byte, and whatever is edited reads as it was meant.
+//! A `.flynnrc`: reading keeps every byte, and every edit has its intended effect.
 #![no_main]
 
 use flynn_config::{Cluster, FlynnRc, FlynnRcEdit, NewCluster};

@@ -284,7 +284,7 @@ async fn lost_connections_and_missing_credentials_are_told_apart() {
             .retry_config(RetryConfig::disabled())
             .http_client(crate::clients::http())
     };
-    // A port that nobody listens on: bound once and given back.
+    // A port without a listener: bound once and released.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nobody = format!("http://127.0.0.1:{port}");
     let key = Credentials::new("AKIA", "MARKED", None, None, "test");

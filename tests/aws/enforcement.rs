@@ -1,6 +1,6 @@
 //! The key that was made does what the blobstore does, and is refused everything else.
 //!
-//! The emulator of this test enforces IAM policies once it is told to.
+//! The emulator of this test enforces IAM policies from the moment a test enables it.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

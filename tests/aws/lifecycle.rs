@@ -110,7 +110,7 @@ async fn drift_is_repaired_and_the_rest_kept() {
     let (spec, word) = spec(&clients, "").await;
     clients.apply(&clients.plan(&spec).await.steps).await.unwrap();
     let bucket = format!("{word}-blobs");
-    // Somebody adds a rule and a tag of their own, opens the bucket, empties the policy, changes a TTL, loses a check.
+    // An operator adds a rule and a tag, opens the bucket, empties the policy, changes a TTL and loses a check.
     let rule = s3::sdk::types::LifecycleRule::builder()
         .id("theirs")
         .filter(s3::sdk::types::LifecycleRuleFilter::builder().prefix("logs/").build())

@@ -1,8 +1,8 @@
-//! What `flynn-client` costs: CPU time through its public API, with all defaults on, divided by that of
+//! The cost of `flynn-client`: the CPU time through its public API, with all defaults on, divided by that of
 //! hand-written reqwest and `serde_json` with the same structs, against the same local server. And what a long stream
 //! and a large backup leave in memory.
 //!
-//! The server is this program again, in a process of its own, so that its CPU time counts for nobody.
+//! The server is this program in a separate process, so that its CPU time is not measured.
 
 #[path = "client/baseline.rs"]
 mod baseline;
@@ -101,7 +101,7 @@ async fn count(events: impl Stream<Item = Result<Event, Error>>) -> Result<usize
     Ok(seen)
 }
 
-/// How much more memory the process may have when most of the work is done, in KiB.
+/// The memory that the process may gain while most of the work is done, in KiB.
 const SLACK: usize = 2 << 10;
 
 /// Memory after a tenth of the work, and at its end.

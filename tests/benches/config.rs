@@ -1,4 +1,4 @@
-//! What an edit of `flynn-config` costs: CPU time of the whole edit (lock, read, change, flush,
+//! The cost of an edit with `flynn-config`: the CPU time of the whole edit (lock, read, change, flush,
 //! rename) divided by that of another library's parse alone, and its time divided by that of one
 //! `git config --unset` process.
 

@@ -37,7 +37,7 @@ const GOAL: f64 = 0.6;
 const MOCKS: usize = 200;
 /// Requests that must leave nothing behind.
 const MANY: usize = 1_000_000;
-/// How much more memory the process may have after them, in KiB.
+/// The memory that the process may gain by then, in KiB.
 const SLACK: usize = 16 << 10;
 
 const HOST: &str = "controller.example.com";
@@ -85,7 +85,7 @@ async fn throughput() -> Result<()> {
     Ok(())
 }
 
-/// Starts a server that only answers, on a thread of its own, as the mocks have one.
+/// Starts a server that only answers. It has its own thread, as the mocks have.
 fn bare(body: Bytes) -> Result<(SocketAddr, Pin)> {
     let leaf = generate::bootstrap("example.com")?.leaf;
     let chain = CertificateDer::pem_slice_iter(leaf.certificate_pem().as_bytes())
@@ -154,7 +154,7 @@ async fn get(mut sender: Sender) -> Result<Bytes> {
     Ok(response.into_body().collect().await?.to_bytes())
 }
 
-/// How long [`ROUND`] requests take, [`IN_FLIGHT`] at a time.
+/// Returns the time that [`ROUND`] requests take, [`IN_FLIGHT`] at a time.
 async fn time(sender: &Sender) -> Result<Duration> {
     let start = Instant::now();
     send(sender, ROUND).await?;
@@ -192,7 +192,7 @@ async fn many_mocks() -> Result<()> {
 }
 
 async fn leaks() -> Result<()> {
-    /// How many comments an open stream gets in an hour: one after each half minute.
+    /// The number of comments on an open stream per hour, one every 30 seconds.
     const COMMENTS: usize = 120;
     let mock = mock();
     let sender = connect(mock.addr(), mock.pin()).await?;

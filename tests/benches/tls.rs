@@ -1,4 +1,4 @@
-//! What `flynn-tls` costs: CPU time of ours divided by that of the same work done with the raw
+//! The cost of `flynn-tls`: its CPU time divided by that of the same work done with the raw
 //! libraries, in the same run and thread.
 
 #![expect(clippy::indexing_slicing, reason = "a wrong index may end a benchmark")]

@@ -26,7 +26,7 @@ async fn a_server_that_misbehaves_does_not_conform() {
     assert_eq!(failed, ["ping_needs_no_key"]);
 }
 
-/// The program in its own process, which knows of the mock only what it is told of a real controller.
+/// Runs the program in a separate process, with only the settings that it needs for a real controller.
 fn program(mock: &MockController) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_conformance"));
     for (name, value) in [

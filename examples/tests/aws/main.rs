@@ -18,7 +18,7 @@ fn endpoint() -> String {
         .unwrap_or_else(|_| panic!("run these tests by `cargo xtask test-aws`"))
 }
 
-/// A folder with a specification whose names nobody else uses, and the hosted zone of its domain.
+/// A folder with a specification that has unique names, and the hosted zone of its domain.
 async fn home(name: &str) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     let word = format!("p{}-{name}", std::process::id());

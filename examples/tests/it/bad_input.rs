@@ -9,7 +9,7 @@ use flynn_tls::generate::Ca;
 use crate::program::{productionize, real_arguments};
 use crate::world::{World, files_under};
 
-/// What is broken, what the line says about it, and what it must not say.
+/// A broken input, the text that the error must contain, and the text that it must not contain.
 struct Case {
     name: &'static str,
     says: &'static [&'static str],

@@ -165,7 +165,7 @@ fn help_goes_to_standard_output() {
     }
 }
 
-/// As in `check-certificate ... | head -1`: no word about it, but the status says that output was lost.
+/// As in `check-certificate ... | head -1`: there is no message, but the exit status shows that output was lost.
 #[test]
 fn a_reader_that_went_away_is_no_panic() {
     let issued = Ca::new("mine").unwrap().issue(&["example.com"]).unwrap();

@@ -58,7 +58,7 @@ async fn what_breaks_is_found() {
     for text in ["token 2 has no", "no backend \"s3\"", "gone.pem, which does not exist"] {
         assert!(has(&findings, Severity::Error, text), "{text}: {findings:#?}");
     }
-    // As git, it looks for `~/` in the home.
+    // Like git, it expands `~/` to the home folder.
     let home = world.demo.home().to_str().unwrap();
     for (file, is_there) in [("production.pem", true), ("gone.pem", false)] {
         let tilde = git.replace(home, "~").replace("gone.pem", file);

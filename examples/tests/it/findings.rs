@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::program::{real_arguments, run, stdout};
 use crate::world::World;
 
-/// What `doctor` prints.
+/// Returns the output of `doctor`.
 fn doctor(world: &World, address: SocketAddr, more: &[&str]) -> Output {
     let address = address.to_string();
     let arguments = ["--cluster", "production", "--connect-to", &address];
@@ -227,7 +227,7 @@ async fn advice_does_not_lead_to_an_impostor() {
                 tokio::task::spawn_blocking(move || run(program, &home, &arguments)).await.unwrap();
             let shown = stdout(&output) + &String::from_utf8(output.stderr.clone()).unwrap();
             assert_eq!(output.status.code(), Some(1), "{program}: {shown}");
-            // Where storing the pin is mentioned, a comparison comes first.
+            // A remedy that stores the pin first asks for a comparison.
             let lower = shown.to_lowercase();
             if let Some(at) = lower.find("store") {
                 assert!(lower[..at].contains("compute the pin"), "{program}: {shown}");

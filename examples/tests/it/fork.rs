@@ -100,7 +100,7 @@ fn refused(world: &World, program: &str, arguments: &[String]) -> String {
     error
 }
 
-/// What `doctor` prints about certificates of this CA. It finds no error.
+/// Returns the output of `doctor` about certificates of this CA. There are no errors in it.
 fn doctor(world: &World, ca: &str) -> String {
     let address = world.demo.mock.addr().to_string();
     let arguments = ["--cluster", "production", "--connect-to", &address, "--ca", ca];
@@ -227,7 +227,7 @@ async fn a_reserved_name_is_refused_before_the_first_change() {
     assert!(routes.iter().any(|route| route.domain == NEW_DOMAIN), "{routes:?}");
 }
 
-/// A list without the controller's own app, whatever the reason.
+/// A list without the controller's own app.
 #[tokio::test]
 async fn nothing_changes_where_the_controllers_app_cannot_be_found() {
     let world = world(Fork2026September, NEW_DOMAIN).await;

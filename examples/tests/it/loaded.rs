@@ -10,12 +10,12 @@ use tokio::task::{JoinSet, LocalSet};
 
 use crate::world::World;
 
-/// How many clusters: each seed lets the races go another way.
+/// The number of clusters. Each seed gives the races another outcome.
 fn seeds() -> u64 {
     if std::env::var_os("FLYNN_LONG").is_some() { 100 } else { 3 }
 }
 
-/// Runs the steps once on a cluster of their own; how many requests that took.
+/// Runs the steps once on a new cluster. Returns the number of requests.
 async fn run(
     age: ServerAge,
     seed: u64,

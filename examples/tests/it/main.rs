@@ -1,4 +1,4 @@
-//! The steps against mocked clusters over TLS, with real files, and the programs as a person runs them.
+//! Tests the steps against mocked clusters over TLS, with real files, and the programs as users run them.
 // clippy knows `#[test]` functions as tests, not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 

@@ -33,7 +33,7 @@ fn pipe(arguments: &[&str], input: &[u8]) -> Vec<u8> {
     output.stdout
 }
 
-/// What git reads in a file: each key with its value.
+/// Returns the keys and values that git reads in a file.
 fn git_list(file: &Path) -> Vec<String> {
     let output = Command::new("git")
         .args(["config", "--list", "-z", "--file"])

@@ -1,4 +1,4 @@
-//! How you test a tool of your own: against a controller that runs inside the test.
+//! Shows how to test your own tool against a controller that runs inside the test.
 
 use flynn_client::{Client, Error};
 use flynn_mock::{AppSeed, Fault, MockController, Op};

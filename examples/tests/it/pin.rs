@@ -113,7 +113,7 @@ fn help_goes_to_standard_output() {
     assert!(stdout(&output).contains("HOST:PORT") && stdout(&output).contains("Exit status"));
 }
 
-/// As in `pin ... | head -1`: no word about it, but the status says that output was lost.
+/// As in `pin ... | head -1`: there is no message, but the exit status shows that output was lost.
 #[test]
 fn a_reader_that_went_away_is_no_panic() {
     let folder = tempfile::tempdir().unwrap();

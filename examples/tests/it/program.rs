@@ -1,4 +1,4 @@
-//! The programs, run as a person runs them.
+//! Runs the programs as users do.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -9,12 +9,12 @@ use crate::world::{World, files_under};
 
 const AWS_SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYMARKEDSECRET";
 
-/// `productionize`, with an environment of its own.
+/// `productionize`, with a clean environment.
 pub(crate) fn productionize(home: &Path, arguments: &[String]) -> Output {
     run(env!("CARGO_BIN_EXE_productionize"), home, arguments)
 }
 
-/// A program, with an environment and a folder of its own.
+/// A program, with a clean environment and a new folder.
 pub(crate) fn run(program: &str, home: &Path, arguments: &[String]) -> Output {
     Command::new(program)
         .args(arguments)
@@ -143,7 +143,7 @@ async fn one_program_a_task() {
             assert!(shown.contains(&done), "{program}: {shown}");
         }
     }
-    // What is needed is asked for; a mock does not pass for the cluster that was forgotten.
+    // Missing options are reported. The program does not fall back to a mock if the cluster was forgotten.
     for (program, arguments, asks) in [
         (env!("CARGO_BIN_EXE_migrate-domain"), arguments(&[]), "needs --domain"),
         (env!("CARGO_BIN_EXE_move-blobs"), arguments(&[]), "needs --bucket"),

@@ -1,4 +1,4 @@
-//! What a run asks of the controller: no more than it takes, in the right order.
+//! The requests of a run: no more than necessary, and in the right order.
 
 use flynn_config::FlynnRc;
 use flynn_examples::runner::Mode;
@@ -100,7 +100,7 @@ async fn routes_are_written_back_whole() {
     assert_eq!(certificate.as_str().unwrap().trim(), world.read("certificate.pem").trim());
 }
 
-/// A private key that stands in the certificate's file stays there.
+/// A private key in the certificate's file stays there.
 #[tokio::test]
 async fn only_certificates_are_sent_as_the_certificate() {
     let world = World::new(ServerAge::V2016).await;

@@ -1,4 +1,4 @@
-//! A step breaks, says so, and a second run goes on from there.
+//! A step fails and says so, and a second run continues from there.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ fn fails(world: &World, op: Op) {
     world.demo.mock.fail_next(op, Fault::status(500).retry(false)).until_lifted();
 }
 
-/// Puts a folder where a file shall be written: nobody, not even root, can write it then.
+/// Creates a folder in the place of a file, so that not even root can write the file.
 fn block(world: &World, name: &str) {
     let path = world.path(name);
     let _ = fs::remove_file(&path);
@@ -128,7 +128,8 @@ const CASES: &[Case] = &[
     Case { step: Step::Status, says: "status", breaks: |w| fails(w, Op::StatusApp), mends: lift },
 ];
 
-/// One cluster, one fault after the other: each run gets as far as the fault lets it, the next goes on from there.
+/// One cluster with one fault after the other. Each run gets as far as its fault, and the next run continues from
+/// there.
 async fn breaks_and_goes_on(age: ServerAge) {
     let world = World::new(age).await;
     for case in CASES {
@@ -231,7 +232,7 @@ async fn what_is_under_way_is_waited_for() {
     }
 }
 
-/// A route that is no app's has nobody to give its sibling to.
+/// A route that belongs to no app gets no counterpart.
 #[tokio::test]
 async fn a_detached_route_stays_behind() {
     let world = World::new(ServerAge::V2021).await;

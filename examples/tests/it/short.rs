@@ -92,7 +92,7 @@ impl Place {
     }
 }
 
-/// An HTTP proxy that connects to one address, whatever it is asked for.
+/// An HTTP proxy that connects to one address for every request.
 async fn proxy(target: SocketAddr) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

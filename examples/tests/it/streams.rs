@@ -71,7 +71,7 @@ async fn lost_output_is_no_success_and_no_panic() {
             let output = run(&world, program, &arguments, redirection);
             assert!(output.status.success(), "{program} {redirection}: {output:?}");
         }
-        // Errors that nobody can read are errors all the same.
+        // A failure to print an error does not change the exit status.
         for redirection in ["2>/dev/full", "2>&-", ">/dev/full 2>/dev/full"] {
             let output = run(&world, program, &["--nonsense".to_owned()], redirection);
             assert!(matches!(output.status.code(), Some(1 | 2)), "{program} {redirection}");
@@ -79,7 +79,7 @@ async fn lost_output_is_no_success_and_no_panic() {
     }
 }
 
-/// As under `| head -1`.
+/// Output into a pipe that closes early, as with `| head -1`.
 #[tokio::test]
 async fn a_reader_that_goes_away_is_no_panic() {
     let world = World::new(ServerAge::V2021).await;

@@ -35,7 +35,7 @@ fn run(world: &World, program: &str, arguments: &[&str], input: &str) -> Output 
     child.wait_with_output().unwrap()
 }
 
-/// What a tool prints when it succeeds.
+/// Returns the output of a tool that succeeds.
 fn succeeds(world: &World, program: &str, arguments: &[&str], input: &str) -> String {
     let output = run(world, program, arguments, input);
     let errors = String::from_utf8_lossy(&output.stderr);

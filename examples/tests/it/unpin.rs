@@ -34,7 +34,7 @@ async fn remove(world: &World, roots: Roots) -> anyhow::Result<Removed> {
 async fn a_proved_certificate_needs_no_pin() {
     let world = certified().await;
     let before = connect::cluster(&world.job.locations, Some("production")).unwrap();
-    // The CA stands in for a public one.
+    // The CA takes the place of a public one.
     let roots = Roots::from_pem(world.read("ca.pem")).unwrap();
     let removed = remove(&world, roots.clone()).await.unwrap();
     assert_eq!(removed.pin.as_deref(), before.pin());

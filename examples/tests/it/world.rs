@@ -34,7 +34,7 @@ impl World {
         Self { demo, job }
     }
 
-    /// Runs all steps, each time with a session of its own, as a new process would.
+    /// Runs all steps with a new session, as a new process would.
     pub(crate) async fn run(&self, mode: Mode) -> (Summary, String) {
         self.run_steps(&Step::ALL, mode).await
     }

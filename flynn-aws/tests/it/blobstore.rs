@@ -388,7 +388,7 @@ fn secrets_show_nowhere() {
 }
 
 proptest! {
-    /// Whatever the constructors accept is read back as the same.
+    /// Every value that the constructors accept is read back unchanged.
     #[test]
     fn accepted_values_come_back(container in ".{0,20}", name in ".{0,20}", key in "\\PC{0,40}") {
         if let Ok(azure) = AzureBackend::new(&container, &name, &key) {

@@ -11,7 +11,7 @@ const GOOD: &str = "\
 2016/11/02 12:00:01 Error deleting /c.tgz (1b8c) from postgres: gone
 2016/11/02 12:00:01 Finished with no errors.
 ";
-/// What #4012 reports: files refer to a backend that was unset.
+/// Flynn issue #4012: files refer to a backend that was unset.
 const PANIC: &str = "\
 2018/06/17 10:29:13 Configured additional backend: s3main (s3)
 panic: runtime error: invalid memory address or nil pointer dereference [recovered]
@@ -20,7 +20,7 @@ panic: runtime error: invalid memory address or nil pointer dereference [recover
 
 goroutine 1 [running]:
 ";
-/// What #3444 reports: the newer command on an older server.
+/// Flynn issue #3444: the newer command on an older server.
 const SERVER: &str = "\
 2016/09/29 19:07:29 Configured additional backend: s3main (s3)
 2016/09/29 19:07:29 Blobstore serving files on :

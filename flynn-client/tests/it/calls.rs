@@ -13,18 +13,18 @@ use crate::server::{Seen, Step, answer, events, json, open_events};
 /// A call's own `Debug` and that of its result; or the error.
 pub(crate) type Outcome = Pin<Box<dyn Future<Output = (String, Result<(), Error>)> + Send>>;
 
-/// How often a call may be sent, stated here once more, apart from the code under test.
+/// The number of times that a call may be sent, stated independently of the code under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     /// Again after anything that may pass.
     Again,
-    /// As `Again`, and gone at a later attempt is done.
+    /// As `Again`, but a 404 at a later attempt counts as success.
     AgainUntilGone,
     /// Again only where the server cannot have acted.
     Once,
 }
 
-/// What a good answer looks like.
+/// A valid answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Good {
     Json(&'static str),
@@ -44,7 +44,7 @@ pub(crate) enum Good {
 use Good::{Events, Json, Nothing, Optional, Stream, Typed, Upgrade};
 
 pub(crate) struct Call {
-    /// How a user writes it.
+    /// The call as a user writes it.
     pub(crate) name: String,
     /// Method and path of the request that matters, without query.
     pub(crate) request: &'static str,
@@ -56,7 +56,7 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// Whether a request is the one that matters.
+    /// Returns whether a request is the one under test.
     pub(crate) fn is(&self, request: &Seen) -> bool {
         self.request == request.call()
     }
@@ -84,7 +84,7 @@ impl Call {
     }
 }
 
-/// Runs a call, and shows it and its result to whoever looks for secrets there.
+/// Runs a call, and passes its `Debug` and that of its result to the search for secrets.
 fn run<T, F>(call: F) -> Outcome
 where
     T: std::fmt::Debug + 'static,
@@ -131,7 +131,7 @@ fn name(code: &str) -> String {
     line.strip_prefix("c.").unwrap_or(&line).to_owned()
 }
 
-/// Where a call has an answer of its own to a fault.
+/// Calls that respond to a fault in their own way.
 pub(crate) struct Exception {
     pub(crate) call: &'static str,
     pub(crate) fault: &'static str,

@@ -26,7 +26,7 @@ async fn plan(client: &Client, (cert, key): &(String, String)) -> Result<Certifi
     client.install_certificate(DOMAIN, cert.as_str(), key.as_str()).plan().await
 }
 
-/// What each host presents.
+/// The certificate that each host presents.
 fn presented(mock: &MockController) -> BTreeMap<String, String> {
     let state = mock.state();
     let default = state.app("router").unwrap().release().env["TLSCERT"].clone();
@@ -86,7 +86,7 @@ async fn every_route_and_the_default_get_it_and_the_controller_is_last() {
     }
 }
 
-/// With a port at its end, as the domains of clusters may be.
+/// A domain that ends with a port, as the domains of clusters may.
 #[tokio::test]
 async fn other_domains_leave_the_default_alone() {
     let mock = cluster().await;

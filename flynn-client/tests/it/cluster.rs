@@ -224,7 +224,7 @@ async fn routes_that_a_migration_loses_are_missed_and_made() {
             assert_eq!(migration.create_missing_routes().await.unwrap().len(), missing);
             assert!(migration.wait().await.unwrap().is_finished());
 
-            // Whoever drops the old domain is not locked out.
+            // Dropping the old domain does not lock the client out.
             for route in client.routes().list().under_domain("old.example.com").await.unwrap() {
                 let app = route.parent_ref.rsplit('/').next().unwrap();
                 let moved = mock.client().app(app).routes();

@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::server::read;
 
-/// What becomes of one stream. Frames that passed on an earlier one do not count.
+/// The fate of one stream. Frames that passed on an earlier stream do not count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fate {
     Whole,

@@ -338,7 +338,7 @@ async fn waiting_ends_when_the_next_one_would_be_accepted() {
 
 #[tokio::test]
 async fn an_end_that_is_never_recorded_is_not_waited_for_without_bound() {
-    // The deadline passes; the outcome is known all the same.
+    // The deadline passes, but the outcome is still known.
     let server = Server::answering(|_| ended("complete", false)).await;
     let wait = server.client().deployment("d1").wait().timeout(Duration::from_millis(200));
     assert_eq!(wait.await.unwrap().status, DeploymentStatus::Complete);
@@ -385,7 +385,7 @@ async fn one_that_only_seems_to_be_in_the_way_is_asked_about_again() {
         .await;
         assert_eq!(server.client().app("www").deploy("r2").await.unwrap().id.as_str(), "d1");
     }
-    // Not when it cannot be told, or when nothing is to be sent twice, and not without bound.
+    // No repetition if the outcome is unknown or retries are disabled, and never without a limit.
     let refusing = |list: Step| {
         Server::answering(move |seen| match seen.call() {
             "GET /apps/www" => json(200, APP),

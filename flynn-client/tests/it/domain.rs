@@ -243,7 +243,7 @@ async fn missing_routes_are_created_like_the_old_ones() {
 #[tokio::test]
 async fn domains_that_contain_each_other() {
     for (old, new, there, missing) in [
-        // The new domain is below the old one: what moved there needs no counterpart of its own.
+        // The new domain is below the old one, so routes that moved there need no new counterpart.
         ("example.com", "new.example.com", vec!["git.example.com", "git.new.example.com"], vec![]),
         ("example.com", "new.example.com", vec!["example.com"], vec!["new.example.com"]),
         // The old domain is below the new one, and servers take old routes for new ones.

@@ -15,17 +15,17 @@ use crate::server::{Server, Step, answer, json};
 
 const TEXT: &str = "Content-Type: text/plain; charset=utf-8\r\n";
 
-/// What the policy of this test allows.
+/// The number of attempts that the policy of this test allows.
 const MOST: u32 = 3;
 
 struct Fault {
     name: &'static str,
-    /// What the server does; `None` when there is none.
+    /// The server's behaviour; `None` if there is no server.
     reply: fn(&Call) -> Option<Step>,
     kind: ErrorKind,
-    /// Whether a call that may be sent again is, and one that may not.
+    /// True if a repeatable call, and a call that must not be repeated, is sent again.
     again: (bool, bool),
-    /// Whether the error says that it may pass.
+    /// True if the error is transient.
     retryable: bool,
 }
 
@@ -182,13 +182,13 @@ const REFUSED: Fault = Fault {
     retryable: true,
 };
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Met {
     kind: String,
-    /// How often the request was sent.
+    /// The number of times that the request was sent.
     sent: u32,
-    /// What the error says wrongly.
+    /// The wrong parts of the error.
     wrong: Vec<String>,
 }
 
@@ -227,7 +227,7 @@ async fn meet_all(call: Arc<Call>) -> Vec<Met> {
     all
 }
 
-/// Where nobody listens.
+/// An address without a listener.
 fn unused_address() -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
@@ -248,7 +248,7 @@ async fn meet(call: &Call, fault: &Fault, client: &Client, sent: impl Fn() -> us
     let Ok((_, result)) = tokio::time::timeout(patience, made).await else {
         return Met { kind: "hangs".into(), sent: 0, wrong: Vec::new() };
     };
-    // Where nobody listens, nobody counts.
+    // Without a listener there is no count.
     let sent = |attempts: u32| u32::try_from(sent()).unwrap_or(attempts);
     let Err(error) = result else {
         return Met { kind: "ok".into(), sent: sent(1), wrong: Vec::new() };
@@ -285,7 +285,7 @@ async fn meet(call: &Call, fault: &Fault, client: &Client, sent: impl Fn() -> us
     Met { kind: format!("{kind:?}"), sent: sent(error.attempts()), wrong }
 }
 
-/// What the rules of `RetryPolicy` say.
+/// Returns the expectation according to the rules of `RetryPolicy`.
 fn expected(call: &Call, fault: &Fault) -> Met {
     let again = match call.sent {
         Sent::Again | Sent::AgainUntilGone => fault.again.0,
@@ -350,7 +350,7 @@ fn compare_with_checked_in(table: &str) {
     );
 }
 
-/// What is deleted by an attempt whose answer was lost is deleted.
+/// An object stays deleted if the answer to its deletion was lost.
 #[tokio::test]
 async fn gone_at_a_later_attempt_is_done() {
     for call in calls::all().into_iter().filter(|call| call.sent == Sent::AgainUntilGone) {
@@ -388,7 +388,7 @@ where
     call.into_future().map(|result| result.map(drop)).boxed()
 }
 
-/// Whatever happens to its events, a call that waits ends, and says what goes on without it.
+/// A waiting call ends whatever happens to its events, and its error names the operation that continues.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_wait_meets_every_fault() {
     let met = WAITS.map(|(name, make)| {

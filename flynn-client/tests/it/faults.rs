@@ -115,7 +115,7 @@ pub(crate) async fn run<T>(
 /// Runs an operation once without a fault, and then with a fault at its requests. `run` takes the request and the fault,
 /// and returns the number of requests, of which there are `least` or more.
 ///
-/// With `FLYNN_LONG` each fault strikes each request. Without, so that a test takes seconds, every `step`th request is
+/// With `FLYNN_LONG`, each fault hits each request. Otherwise, to keep the test to seconds, every `step`th request is
 /// struck, and the fault changes from one to the next.
 pub(crate) async fn everywhere(
     step: usize,
@@ -137,7 +137,7 @@ pub(crate) async fn everywhere(
     }
 }
 
-/// Whether this is a run of `cargo xtask long`.
+/// Returns whether this is a run of `cargo xtask long`.
 pub(crate) fn is_long() -> bool {
     std::env::var_os("FLYNN_LONG").is_some()
 }

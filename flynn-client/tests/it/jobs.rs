@@ -99,7 +99,7 @@ async fn attached_both_ways() {
     job.read_exact(&mut sent).await.unwrap();
     assert_eq!(sent, b"\x03\0\0\0\0\x02hi\x04\0\0\0\x0f\x06\0\x18\0\x50\x03\0\0\0\0\0");
 
-    // As a real host ends a job, but cut where it hurts.
+    // Ends a job as a real host does, but cuts the frame.
     job.write_all(b"\x03\x01\0\0\0\x05he").await.unwrap();
     let JobOutput::Data { stream: JobStream::Stdout, data } = output.next().await.unwrap().unwrap()
     else {
@@ -216,7 +216,7 @@ async fn a_job_that_reads_no_input_still_tells_how_it_ended() {
     assert!(status.success());
     drop(job);
 
-    // What cannot be written here is not the connection's fault.
+    // A failed write to the local output is not a fault of the connection.
     let (attached, mut job, _) = attach().await;
     job.write_all(b"\x03\x01\0\0\0\x02ok").await.unwrap();
     let (closed, _) = tokio::io::duplex(1);

@@ -87,7 +87,7 @@ fn lines(numbers: impl IntoIterator<Item = u32>) -> String {
     numbers.into_iter().map(line).collect()
 }
 
-/// What a watch yields until it gives up: the texts, and `gap`.
+/// Returns the items of a watch until it gives up: the texts, and `gap`.
 async fn watched(client: &Client, overlap: u32) -> Vec<String> {
     let watch = client.app("www").log().watch().overlap(overlap);
     let items: Vec<_> = watch.collect().await;
@@ -130,7 +130,7 @@ async fn a_break_before_the_first_line_is_a_gap() {
 
 #[tokio::test(start_paused = true)]
 async fn lines_that_are_missing_are_a_gap() {
-    // More lines than are asked for, and a log that was begun anew.
+    // More lines than requested, and a log that was started again.
     let server = Server::play([
         events(&lines([1, 2])),
         events(&lines([5, 6, 7])),

@@ -187,7 +187,7 @@ async fn mistakes_are_refused_before_anything_is_made() {
     assert!(change.await.unwrap_err().is_not_found(), "no such app");
 }
 
-/// A server on which another writer deploys a variable of its own before each deployment of ours.
+/// A server on which another writer deploys a different variable before each of our deployments.
 async fn always_overtaken() -> Server {
     let number = AtomicU32::new(2);
     Server::answering(move |seen| match seen.call() {
@@ -221,7 +221,7 @@ async fn pauses_between_merges_end_at_the_deadline() {
     }
 }
 
-/// Sets a variable of its own in every round.
+/// Sets a different variable in every round.
 async fn writer(client: Client, name: &'static str, rounds: u32) {
     for round in 0..rounds {
         let change = client.app("shop").env().set([(format!("{name}{round}"), "1")]);

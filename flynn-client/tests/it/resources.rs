@@ -84,7 +84,7 @@ async fn links_that_could_not_be_put_back_are_named() {
         resources: vec![(ProviderId::new("p2"), "r2".into())],
     };
     assert_eq!(error.pending(), Some(&lost));
-    // The one after the failure was put back all the same.
+    // The link after the failure was still restored.
     let final_line = server.lines().pop().unwrap();
     assert_eq!(final_line, format!("PUT /providers/p3/resources/r3/apps/{APP}"));
 }

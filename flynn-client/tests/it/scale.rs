@@ -27,7 +27,7 @@ async fn what_was_asked_for_runs_in_the_end() {
         let up = |job: &&flynn_client::jobs::Job| job.release_id == formation.release_id;
         assert_eq!(flynn.active_jobs().await.unwrap().iter().filter(up).count(), 4);
 
-        // And down again, picked up from its ids alone.
+        // Scale down again, and resume the operation by its ids.
         let scaling = flynn.app("blobstore").scale([("web", 1)]).await.unwrap();
         let again = flynn.app("blobstore").scaling(&scaling.release_id, &scaling.id);
         again.wait().timeout(Duration::from_secs(30)).await.unwrap();
@@ -67,7 +67,7 @@ async fn omni_processes_are_counted_on_every_host() {
     let router = mock.client().app("router");
     let scaling = router.scale([("app", 1)]).await.unwrap();
     scaling.wait().timeout(Duration::from_secs(30)).await.unwrap();
-    // With a wrong number of hosts it cannot be done.
+    // A wrong number of hosts is an error.
     let error = scaling.hosts(7).wait().timeout(Duration::from_millis(300)).await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
 }

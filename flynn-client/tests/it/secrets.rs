@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 use crate::calls::{self, ENV_VALUE, KEY, PRIVATE_KEY};
 use crate::server::{Server, Step, answer, json};
 
-/// What was logged, by whomever.
+/// Everything that any crate has logged.
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
 

@@ -1,4 +1,4 @@
-//! A server that plays a script, one step for each request, whatever the connection; or that chooses the
+//! A server that plays a script, one step per request on any connection; or that chooses the
 //! step by the request.
 
 use std::collections::VecDeque;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// What to do with one request.
+/// The reaction to one request.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Sends these bytes and keeps the connection.
@@ -104,7 +104,7 @@ impl Drop for Task {
     }
 }
 
-/// What to do with a request.
+/// The reaction to a request.
 type Choose = Arc<dyn Fn(&Seen) -> Step + Send + Sync>;
 
 impl Server {

@@ -89,7 +89,7 @@ enum What {
 impl What {
     /// Makes a change that the watch must see.
     async fn change(self, mock: &MockController, n: usize) {
-        // A client of its own, since a restart closes the connections of the one before.
+        // A new client, since a restart closes the connections of the previous one.
         let client = mock.client();
         let count = i64::try_from(n).unwrap();
         let scale = async |count| {
@@ -197,7 +197,7 @@ impl What {
     }
 }
 
-/// Where a run is.
+/// The progress of a run.
 #[derive(Default)]
 struct Run {
     /// The first item has come.
@@ -354,7 +354,7 @@ async fn a_cut_at_any_byte_is_healed() {
     }
 }
 
-/// What a watch yields until it gives up.
+/// Returns the items of a watch until it gives up.
 async fn names(what: What, client: &Client) -> String {
     let names: Vec<_> = match what {
         What::Events => {

@@ -253,7 +253,7 @@ async fn a_queued_deployment_is_waited_for() {
     assert_eq!(client.app("shop").get().await.unwrap().release_id, done.new_release_id);
 }
 
-/// What the server writes is read into fields, and written as it came.
+/// The server's JSON is read into fields and written back unchanged.
 #[test]
 fn the_new_fields_are_typed() {
     fn same<T: DeserializeOwned + Serialize>(json: Value) -> T {

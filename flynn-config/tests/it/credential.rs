@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 const URL: &str = "https://git.a.test:8443";
 
-/// git in a home of its own.
+/// git with a separate home folder.
 fn git(home: &Path) -> Command {
     let mut git = Command::new("git");
     git.env_clear()
@@ -25,7 +25,7 @@ fn git(home: &Path) -> Command {
     git
 }
 
-/// What `git credential fill` finds out.
+/// Returns the answer of `git credential fill`.
 fn fill(git: Command) -> Option<Credential> {
     let mut message = Vec::new();
     Credential::for_url(URL).unwrap().write(&mut message).unwrap();
@@ -49,7 +49,7 @@ fn password(git: Command) -> Option<String> {
     Some(fill(git)?.password()?.expose_secret().to_owned())
 }
 
-/// After a key change git would go on with the old key from its store.
+/// After a key change, git would keep using the old key from its store.
 #[test]
 fn reject_empties_the_store() {
     let home = tempfile::tempdir().unwrap();
@@ -221,7 +221,7 @@ fn a_long_message_is_read_in_time() {
     assert_eq!(written, b"b=2\na=3\nl[]=1\nl[]=1\n");
 }
 
-/// What git makes of a URL: what it tells a helper, or what it answers where nothing is missing.
+/// Returns how git splits a URL: the request to a helper, or the answer if the URL is complete.
 #[cfg(unix)]
 fn url_by_git(home: &Path, url: &str) -> Option<Credential> {
     let asked = home.join("asked");
@@ -266,7 +266,7 @@ fn urls_are_taken_apart_as_by_git() {
     });
     let mut understood = 0;
     for url in given.map(str::to_owned).into_iter().chain(made) {
-        // What has no host is of no use here.
+        // URLs without a host are skipped.
         let by_git = url_by_git(home.path(), &url).filter(|git| git.host() != Some(""));
         let by_us = Credential::parse(format!("url={url}\n").as_bytes());
         understood += usize::from(by_us.is_ok());

@@ -1,4 +1,4 @@
-//! git itself as the judge: whatever we read and write, `git config --list -z` reads the same.
+//! Compares with git itself: `git config --list -z` reads the same values as this crate.
 
 use std::path::Path;
 use std::process::Command;
@@ -13,7 +13,7 @@ fn cases() -> u64 {
 
 pub(crate) type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
-/// What git reads, or `None` where it refuses the file.
+/// Returns the values that git reads, or `None` if it refuses the file.
 pub(crate) fn by_git(path: &Path) -> Option<Entries> {
     let output = Command::new("git")
         .args(["config", "--list", "-z", "--file"])
@@ -32,7 +32,7 @@ pub(crate) fn by_git(path: &Path) -> Option<Entries> {
     })
 }
 
-/// What we read, in the same form: a value is preceded by its line end, a missing one is empty.
+/// Returns the values that this crate reads, in the same form: a value follows a line end, a missing one is empty.
 fn by_us(config: &GitConfig) -> Entries {
     let value = |value: &flynn_config::Value<'_>| {
         if value.is_implicit() { Vec::new() } else { [b"\n", value.as_bytes()].concat() }

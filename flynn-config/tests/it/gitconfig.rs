@@ -262,7 +262,7 @@ fn includes_that_are_missing_or_wrong() {
     assert_eq!(deep(11).unwrap_err().kind(), ErrorKind::Invalid);
 }
 
-/// What git refuses is an error that says where, and the file stays as it is.
+/// A file that git refuses is an error that names the place, and the file is not changed.
 #[test]
 fn what_git_refuses() {
     let dir = tempfile::tempdir().unwrap();
@@ -316,7 +316,7 @@ fn a_comment_that_ends_a_value_stays() {
     assert_eq!(left.as_bytes(), b"[a]\n\tb = 1\\\n; end\n[e]\n\tf = 1\n");
 }
 
-/// However many there are, the file is looked at once: one look a value took minutes here.
+/// The file is read once for any number of values. Reading it once per value took minutes here.
 #[test]
 fn many_values_and_sections_go_at_once() {
     let start = std::time::Instant::now();
@@ -348,7 +348,7 @@ fn a_plan_that_changes_the_file_is_not_empty() {
     assert!(!plan("cache").is_empty());
     assert_eq!(plan("cache").to_string(), "- \thelper = ...\n+ \thelper = ...\n");
     assert!(plan("store").is_empty() && plan("store").to_string().is_empty());
-    // A line that stands there already is shown all the same where it is put once more.
+    // A line that already exists is still shown where it is added again.
     let twice = GitConfig::parse("\thelper = flynn\n").unwrap();
     let change = BlockChange::Install { ca_file: None, helper: Helper::named("flynn") };
     let shown = twice.plan(url, change).unwrap().to_string();

@@ -1,4 +1,4 @@
-//! What a path may name: a regular file of bounded size, and nothing that hangs or fills the
+//! Paths may name only regular files of bounded size, and nothing that hangs or fills the
 //! memory.
 
 #![cfg(unix)]
@@ -132,7 +132,7 @@ fn a_dash_is_standard_input() {
             let rc = FlynnRc::load("-").unwrap();
             return println!("cluster {:?}", rc.clusters()[0].name());
         }
-        // As `git config --file -`: included files are read by their absolute paths.
+        // As in `git config --file -`, included files are read by their absolute paths.
         Ok("gitconfig") => match Includes::new(None).load("-") {
             Ok(git) => return println!("name {:?}", git.get("user.name").unwrap().as_str()),
             Err(error) => return println!("error {error}"),
@@ -173,7 +173,7 @@ fn a_dash_is_standard_input() {
     }
 }
 
-/// Whatever is planted in the place of the lock, it is not followed, opened for ever or changed.
+/// A planted file in the place of the lock is not followed or changed, and opening it never blocks.
 #[test]
 fn a_planted_lock_is_refused() {
     let dir = tempfile::tempdir().unwrap();

@@ -87,7 +87,7 @@ fn a_home_of_the_current_fork() {
     assert_eq!(production.dashboard_url(), "https://dashboard.example.com");
 }
 
-/// What a client needs, for each kind of cluster.
+/// The settings of a client, for each kind of cluster.
 #[test]
 fn the_settings_of_a_client() {
     let home = tempfile::tempdir().unwrap();
@@ -275,7 +275,7 @@ fn a_newer_login_stays() {
     assert_eq!(cache.tokens().refresh(&cluster).unwrap().form()[2].1, "refresh-2");
 }
 
-/// Where the CLI before the current one keeps a login, it is renewed there.
+/// A login that an older CLI stored is renewed in the place where that CLI keeps it.
 #[test]
 fn a_login_by_host_is_renewed_in_its_place() {
     let cache = Cache::new().with("auth.a.test/flynn-cli.json", &entry("old", PAST));

@@ -1,4 +1,4 @@
-//! What must hold for any `.flynnrc`: reading keeps every byte, and an edit touches only its own.
+//! Properties of every `.flynnrc`: reading keeps all bytes, and an edit changes only its own.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// Where the parts of a generated file differ.
+/// The choices for the parts of a generated file.
 #[derive(Debug, Clone)]
 struct Style {
     bom: bool,
@@ -251,7 +251,7 @@ impl Edit {
     }
 }
 
-/// What stands on neither side of a change: (removed, added).
+/// Returns the text that a change removed and added.
 fn difference<'a>(before: &'a str, after: &'a str) -> (&'a str, &'a str) {
     let same = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(x, y)| x == y).count();
     let start = same(before, after);

@@ -150,7 +150,7 @@ fn removing_the_blocks_keeps_the_comments_of_others() {
     );
 }
 
-/// What stands beside Flynn's settings is somebody's own, and stays.
+/// Settings that do not belong to Flynn stay.
 #[test]
 fn removing_the_blocks_keeps_the_settings_of_others() {
     assert_eq!(

@@ -1,4 +1,4 @@
-//! How files are written: locks, modes, links, and what goes wrong.
+//! Writing files: locks, modes, links, and errors.
 
 #![cfg(unix)]
 
@@ -24,7 +24,7 @@ fn mode(path: &Path) -> u32 {
 
 type Write = fn(&Path, &str) -> Result<(), Error>;
 
-/// Both ways to write, each with a path of its own.
+/// Both ways to write, each with a separate path.
 fn both(dir: &Path) -> [(PathBuf, Write); 2] {
     [(dir.join(".flynnrc"), add), (dir.join(".gitconfig"), set)]
 }
@@ -51,7 +51,7 @@ fn new_files_are_private_and_old_ones_keep_their_mode() {
         }
     }
     assert_eq!(names(dir.path()), [".flynnrc", ".gitconfig"]);
-    // Who can read a lock can hold it.
+    // A user who can read a lock file can hold the lock.
     assert_eq!(mode(&dir.path().join(".flynnrc.lock")), 0o600);
 }
 
@@ -97,7 +97,7 @@ fn links_in_a_circle_are_an_error() {
     assert!(add(&path, "x").unwrap_err().to_string().contains("symbolic links"));
 }
 
-/// As with git: the other name keeps the old content.
+/// The other name of a hard link keeps the old content, as with git.
 #[test]
 fn hard_links_are_broken() {
     let dir = tempfile::tempdir().unwrap();
@@ -278,7 +278,7 @@ fn only_regular_files_are_written() {
 #[cfg(target_os = "linux")]
 const NOBODY: u32 = 65534;
 
-/// Runs one test again, in a process of its own that is no root, on `dir` and what is in it. A root
+/// Runs one test again, in a separate process that does not run as root, on `dir` and what is in it. A root
 /// without any other user, as in some containers, cannot.
 #[cfg(target_os = "linux")]
 fn without_privileges(test: &str, dir: &Path) {
@@ -314,7 +314,7 @@ fn a_folder_that_cannot_be_read() {
     fs::set_permissions(dir.path(), Permissions::from_mode(0o700)).unwrap();
 }
 
-/// What root edits once stays the owner's to edit.
+/// After root has edited a file, its owner can still edit it.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_lock_that_root_makes() {
@@ -383,7 +383,7 @@ fn ca_files() {
     }
 }
 
-/// What killed writers left of one document is removed; files that only look like it stay.
+/// The temporary files that killed writers left for a document are removed. Files with similar names stay.
 #[test]
 fn a_document_is_written_in_one_step() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What the fork adds.
+//! The additions of the fork.
 
 use http::Method;
 use serde_json::{Value, json};

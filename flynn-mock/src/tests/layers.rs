@@ -18,7 +18,7 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Returns the layer that a path of modules begins with.
+/// Returns the layer of a module path.
 fn layer(path: &str) -> Option<usize> {
     let name = path.split("::").next()?;
     LAYERS.iter().position(|layer| *layer == name)

@@ -289,7 +289,7 @@ proptest! {
             world.perform(call);
             world.listen();
         }
-        // Long enough for everything that comes to an end by itself.
+        // Long enough for everything that ends by itself.
         for _ in 0..2_000 {
             if !world.engine.step() {
                 break;

@@ -179,7 +179,7 @@ impl World {
                 }
                 body["app_id"] = json!(self.app(*app));
                 body["artifacts"] = json!([self.list("/artifacts")[0]["id"]]);
-                // Without an app there is nothing to make a release of.
+                // Without an app there is no release to create.
                 let method = if body["app_id"] == "nosuch" { "GET" } else { "POST" };
                 (method, "/releases".to_owned(), body)
             }
@@ -259,7 +259,7 @@ impl World {
     /// The streamed events are the listed ones, and what they tell is the state.
     fn check(&mut self) {
         self.engine.run_to_end();
-        // What is due now is over before anyone looks.
+        // Steps that are due now are finished before the check.
         let now = self.engine.now();
         self.engine.advance(now);
         self.listen();
@@ -309,7 +309,7 @@ fn text(object: Option<&Value>, field: &str) -> Option<String> {
     object?.get(field)?.as_str().map(str::to_owned)
 }
 
-/// So many cases, unless the environment says how many.
+/// Returns a configuration with this number of cases, unless the environment sets one.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases),

@@ -1,4 +1,4 @@
-//! What the engine refuses, and in which words.
+//! The refusals of the engine, and their messages.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ fn updates_of_apps() {
         for wrong in [json!({ "deploy_timeout": "7" }), json!({ "strategy": 7 })] {
             assert_eq!(refused(&mut engine, Method::POST, "/apps/www", &wrong).0, status);
         }
-        // What is wrong comes before what is missing.
+        // Wrong values are reported before missing ones.
         assert_eq!(refused(&mut engine, Method::POST, "/apps/none", &json!({ "x": 1 })).0, 400);
         assert_eq!(refused(&mut engine, Method::POST, "/apps/none", &json!({})).0, 404);
     }

@@ -146,7 +146,7 @@ fn the_document_is_true() {
             .replace("{app}", "www")
             .replace("{name}", "first")
     };
-    // What others need comes first, what takes it away last.
+    // Calls that others depend on come first, and destructive calls last.
     let first = ["setFault", "takeSnapshot"];
     let last = ["liftFault", "liftFaults", "removeSnapshot", "reset"];
     let mut calls = Vec::new();
@@ -235,7 +235,7 @@ fn requests_are_found_and_waited_for() {
     let request = &requests["requests"][0];
     assert_eq!(request["json"], json!({"name": "new"}));
     assert_eq!(request["headers"]["authorization"], "Basic OnRoZS1rZXk=");
-    // What is waited for comes while the call waits.
+    // The awaited request arrives while the call waits.
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| list("?op=AppDelete&min=2"));
         driver.cluster("DELETE", "/apps/new", "");
@@ -280,7 +280,7 @@ fn the_clock_and_the_pace() {
     assert_eq!(clock["now"], "2026-02-01T00:00:01.5Z");
 }
 
-/// At a pace that is set later, a mock on the machine's clock moves on by itself.
+/// A mock on the machine's clock runs by itself after its pace has been set.
 #[test]
 fn a_mock_can_start_to_live() {
     let driver = Driver::on(MockController::builder().pace(flynn_mock::Pace::ByHand));
@@ -368,7 +368,7 @@ fn snapshots_bring_a_state_back() {
     for _ in 0..2 {
         driver.call("POST", "/snapshots/with-first/restore", Value::Null);
         assert_eq!(apps(), [true, true, false]);
-        // The cluster goes on from there.
+        // The cluster continues from there.
         assert_eq!(driver.cluster("POST", "/apps", r#"{"name":"second"}"#), Some(200));
         assert_eq!(apps(), [true, true, true]);
     }
@@ -387,7 +387,7 @@ fn snapshots_bring_a_state_back() {
     assert_eq!(driver.call("GET", "/cluster", Value::Null), cluster, "key and pin stay");
 }
 
-/// A stream that is open ends, as when the controller restarts: the client reads anew.
+/// An open stream ends, as when the controller restarts, so that the client reads everything again.
 #[test]
 fn restoring_ends_streams() {
     let driver = Driver::start();

@@ -1,4 +1,4 @@
-//! As much of HTTP as the tests need, so that nothing stands between them and the sockets.
+//! A minimal HTTP client, so that the tests work directly on sockets.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -21,7 +21,7 @@ impl Answer {
     }
 }
 
-/// Sends a request on a connection of its own. An error means that there was no whole answer.
+/// Sends a request on a new connection. An error means that the answer was not complete.
 pub(crate) fn send(
     address: SocketAddr,
     method: &str,

@@ -14,7 +14,7 @@ use crate::raw::{self, Events, get, post, request, send};
 
 type Attached = TokioIo<Upgraded>;
 
-/// Runs a command attached, on an app of its own.
+/// Runs a command attached, in a new app.
 async fn attach(mock: &MockController, args: &[&str], tty: bool) -> Attached {
     if get(mock, "/apps/www").await.status == 404 {
         let app = post(mock, "/apps", json!({"name": "www"})).await;
@@ -178,7 +178,7 @@ async fn a_program_that_panics_ends_its_job() {
     assert_eq!(jobs[0]["exit_status"], 101);
 }
 
-/// As the container does whose host has lost the client.
+/// The job continues, as a container does whose host has lost the client.
 #[tokio::test]
 async fn a_job_goes_on_without_its_client() {
     /// More than any socket takes of a client that does not read.
@@ -199,7 +199,7 @@ async fn a_job_goes_on_without_its_client() {
         }
         let stream = attach(&mock, &["any"], false).await;
         let mut events = Events::open(&mock, "/events?object_types=job&past=true", None).await;
-        // One that is cut off goes on holding its end.
+        // A client that is cut off keeps its end open.
         let kept = cut.then_some(stream);
         let down = events.until(|event| event["data"]["state"] == "down");
         let down = tokio::time::timeout(Duration::from_secs(60), down).await.unwrap();
@@ -212,7 +212,7 @@ async fn a_job_goes_on_without_its_client() {
 async fn input_that_comes_too_early_can_be_lost() {
     let mock = MockController::builder().seed(1).races(Races::none().lost_input(100)).start().await;
     let mut stream = attach(&mock, &["cat"], false).await;
-    // The rest is no frame: the job reads the end of its input.
+    // The rest is not a frame, so the job reads the end of its input.
     stream.write_all(&stdin(b"too early")).await.unwrap();
     assert_eq!(all(stream).await, ending(0));
 

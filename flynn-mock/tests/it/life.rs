@@ -1,4 +1,4 @@
-//! How the scheduler and the worker of 2021 go on.
+//! The scheduler and the worker of 2021.
 
 use std::time::Duration;
 

@@ -91,7 +91,7 @@ async fn one_that_blocks_delays_its_own_mock_alone() {
     });
     let slow = slow.delays(Delays::default()).start().await;
     run(&slow, "any").await;
-    // It hangs by now or soon; whoever asks its mock or another one is answered.
+    // The job hangs by now or soon. Calls to its mock and to others are still answered.
     let quick = with_jobs(|_| Output::Exit(0)).start().await;
     run(&quick, "any").await;
     assert_eq!(exit_status(&quick), Some(0));
@@ -154,7 +154,7 @@ async fn a_provider_on_this_machine_is_called() {
             "DELETE /databases?id=%2Fdatabases%2Fx HTTP/1.1 "
         ]
     );
-    // Nobody listens there any more.
+    // Nothing listens there any more.
     let answer = crate::raw::call(&mock, http::Method::POST, "/providers/mine/resources", "{}");
     assert_eq!(answer.await.status, 500);
 }

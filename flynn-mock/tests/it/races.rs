@@ -102,7 +102,7 @@ async fn a_migration_that_succeeds_can_lack_routes() {
         assert!(all.contains(&"controller".to_owned()) && all.contains(&"gitreceive".to_owned()));
         let without_controller: Vec<String> =
             all.iter().filter(|name| *name != "controller").cloned().collect();
-        // What carries no certificate of the cluster is never lost.
+        // Routes without a certificate of the cluster are never lost.
         let without_others = ["controller", "status-web", "www-web"];
         let mut seen = [0, 0];
         for seed in 0..8 {
@@ -146,7 +146,7 @@ async fn a_new_certificate_makes_false_conflicts() {
         assert!(listed.as_array().unwrap().iter().find(is_b).is_none());
         let b = create("b.x.test").await;
         assert_eq!(b.status, 200);
-        // A true duplicate stays one.
+        // A real duplicate is still a duplicate.
         assert_eq!(create("b.x.test").await.status, 409);
         assert_eq!(create("b.x.test").await.status, 409);
 

@@ -1,4 +1,4 @@
-//! A bare HTTP/1.1 client: what the tests see is what went over the wire.
+//! A bare HTTP/1.1 client, so that the tests see exactly what went over the wire.
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -43,7 +43,7 @@ pub(crate) fn request(
         .unwrap()
 }
 
-/// Sends a request on a connection of its own, which lives in a task.
+/// Sends a request on a new connection, which a task drives.
 pub(crate) async fn send(
     mock: &MockController,
     request: Request<Full<Bytes>>,

@@ -201,7 +201,7 @@ async fn bodies_over_the_limit_are_refused() {
         assert_eq!(refused.json()["code"], "request_body_too_big");
         assert_eq!(refused.json()["message"], "The provided request body is too big");
         assert_eq!(get(&mock, "/apps/large").await.status, 404);
-        // What follows the document is not read.
+        // Text after the document is not read.
         let padded = format!("{}{}", json!({"name": "padded"}), " ".repeat(most));
         assert_eq!(call(&mock, Method::POST, "/apps", &padded).await.status, 200);
         let longest = mock.requests().iter().map(|request| request.body.len()).max();

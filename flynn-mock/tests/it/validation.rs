@@ -1,4 +1,4 @@
-//! What a real server of 2021 refuses, and how.
+//! The refusals of a real server of 2021.
 
 use flynn_mock::{MockController, ServerAge};
 use http::Method;
@@ -21,7 +21,7 @@ async fn app(mock: &MockController) -> (Value, Value) {
 
 #[tokio::test]
 async fn the_seed_decides_what_differs_from_start_to_start() {
-    // As recorded; then every other order of the schemas.
+    // The recorded order of the schemas, then every other order.
     for (seed, app_status, partition_status) in
         [(None, 500, 400), (Some(1), 500, 400), (Some(2), 400, 400), (Some(4), 500, 200)]
     {

@@ -23,7 +23,7 @@ fn codes(report: &Report) -> Vec<Code> {
     codes
 }
 
-/// What is found beside a fault because it follows from it.
+/// The findings that follow from a fault.
 fn company(code: Code) -> &'static [Code] {
     match code {
         Code::NameNotCovered => &[Code::WildcardNotCovered],
@@ -240,7 +240,7 @@ fn what_a_bootstrap_leaves_is_complete_and_private() {
     assert_eq!(codes(&report), [Code::NotFromCa]);
 }
 
-/// A person sees the name in the certificate and does not understand why it is not covered.
+/// The certificate contains a name that looks right, so the finding explains why it does not cover the domain.
 #[test]
 fn a_name_that_is_nearly_there_gets_its_reason() {
     let ca = Ca::new("root").unwrap();
@@ -278,7 +278,7 @@ fn a_name_that_is_nearly_there_gets_its_reason() {
     assert!(report.to_string().contains("clients look for it as an IP address"), "{report}");
 }
 
-/// However much a certificate or a file holds.
+/// Findings are short for certificates and files of any size.
 #[test]
 fn findings_are_short() {
     let ca = Ca::new("root").unwrap();

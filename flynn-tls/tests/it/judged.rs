@@ -15,12 +15,12 @@ struct Row {
     name: String,
     chain: String,
     key: String,
-    /// Whether a Go server loads the pair: what it says.
+    /// The message of a Go server that loads the pair; empty on success.
     go_loads: String,
     go: String,
     openssl: String,
     gnutls: String,
-    /// What `openssl verify -x509_strict` says.
+    /// The message of `openssl verify -x509_strict`.
     strict: String,
 }
 
@@ -58,13 +58,13 @@ fn a_pair_has_an_error_where_a_judge_refuses_it() {
         }
         let strict = row.openssl.is_empty() && !row.strict.is_empty();
         assert!(!strict || report.has(Code::NotStrict), "{}: {report}", row.name);
-        // It is short, whatever is in it.
+        // The message is short for any content.
         assert!(report.findings().iter().all(|f| f.to_string().len() < 500), "{report}");
     }
     assert!(judged.rows.len() >= 60);
 }
 
-/// "No findings" is said of what everybody takes, and of nothing else.
+/// There are no findings exactly if every judge accepts the pair.
 #[test]
 fn what_everybody_takes_is_clean() {
     let judged = judged();
@@ -114,7 +114,7 @@ fn nothing_that_go_loads_is_damaged() {
     }
 }
 
-/// What is pinned is what OpenSSL reads as the first certificate.
+/// The pin is that of the certificate which OpenSSL reads first.
 #[test]
 fn every_one_of_them_has_a_pin() {
     for row in judged().rows {

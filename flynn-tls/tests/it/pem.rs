@@ -7,7 +7,7 @@ fn quote(text: &str, mark: &str) -> String {
     text.lines().flat_map(|line| [mark, line, "\n"]).collect()
 }
 
-/// Two certificates of which the first is written wrong in some way that a person's tools make:
+/// Two certificates, the first of which has a fault that common tools introduce:
 /// the pin is the first one's or there is none, and the message names the line.
 #[test]
 fn the_pin_is_that_of_the_first_certificate_or_of_none() {

@@ -68,7 +68,7 @@ async fn each_node_is_asked_for_the_same_name() {
     assert_eq!(pins, nodes.map(|node| node.leaf.pin()));
 }
 
-/// Counts who is connected at the same time, and answers nobody before `gate` opens.
+/// Counts the simultaneous connections, and does not answer before `gate` opens.
 async fn counting(gate: Arc<Semaphore>, most: Arc<AtomicUsize>) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -161,7 +161,7 @@ async fn failures_have_their_kind() {
     assert!(e.unwrap_err().is_connect());
 }
 
-/// Does this once to whoever comes.
+/// Does this to the first client that connects.
 async fn once<F: Future<Output = ()> + Send>(
     act: impl FnOnce(TcpStream) -> F + Send + 'static,
 ) -> SocketAddr {
@@ -171,7 +171,7 @@ async fn once<F: Future<Output = ()> + Send>(
     address
 }
 
-/// What it says of a server that shows no certificate.
+/// Returns the error about a server that presents no certificate.
 async fn refusal(address: SocketAddr) -> String {
     let e = Probe::new("a.test", 443).connect_to(address).run().await.unwrap_err();
     assert_eq!(e.kind(), ErrorKind::Handshake, "{e}");
@@ -213,7 +213,7 @@ async fn servers_that_show_no_certificate_are_told_apart() {
     }
 }
 
-/// The certificate is what was asked for, whatever the server wants from us.
+/// The server's certificate is returned, even if the server asks for a client certificate.
 #[tokio::test]
 async fn a_server_that_asks_for_a_certificate_has_presented_its_own() {
     let ca = Ca::new("mine").unwrap();
@@ -234,7 +234,7 @@ async fn a_server_that_asks_for_a_certificate_has_presented_its_own() {
             .unwrap();
         let seen = at(&serve(config).await).run().await.unwrap();
         assert_eq!(seen.pin(), issued.pin());
-        // Over TLS 1.2 the server has the last word.
+        // Over TLS 1.2 the server sends the last message.
         assert_eq!(seen.completed(), version.version == ProtocolVersion::TLSv1_3);
         assert!(seen.key_proved());
     }
@@ -249,7 +249,7 @@ async fn a_certificate_without_its_key_is_shown_and_not_proved() {
     assert!(seen.pin() == issued.pin() && !seen.key_proved());
 }
 
-/// What a client without a pin would say.
+/// Returns the verdict of a client without a pin.
 async fn verdict(config: ServerConfig, roots: Roots) -> Result<(), String> {
     let seen = at(&serve(config).await).run().await.unwrap();
     seen.verify(roots).map_err(|e| {

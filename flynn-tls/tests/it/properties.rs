@@ -1,4 +1,4 @@
-//! What holds for all input.
+//! Properties of all input.
 
 use flynn_tls::generate::{Ca, Leaf};
 use flynn_tls::rustls::client::verify_server_name;
@@ -25,7 +25,7 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// What we say a client would find, the client finds.
+    /// `Names` covers a host exactly if webpki accepts it.
     #[test]
     fn names_are_covered_exactly_as_webpki_covers_them(
         names in prop::collection::vec(name(), 1..4),

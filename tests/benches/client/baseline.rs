@@ -1,4 +1,4 @@
-//! What a careful user would write without `flynn-client`.
+//! The code that a careful user would write without `flynn-client`.
 
 use std::sync::Arc;
 

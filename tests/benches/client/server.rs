@@ -12,7 +12,7 @@ use crate::Result;
 /// Set for the process that is the server.
 pub(crate) const ROLE: &str = "FLYNN_BENCH_ROLE";
 
-/// Where a server process listens, which it prints first.
+/// The address on which a server process listens. It prints the address first.
 pub(crate) fn url_of(child: &mut Child) -> Result<String> {
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().ok_or("no output")?).read_line(&mut line)?;

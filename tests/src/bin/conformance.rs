@@ -1,6 +1,6 @@
 //! Checks that a controller answers as Flynn's does: `conformance`.
 //!
-//! Without further settings it checks the mock, in each release. With `FLYNN_TEST_CONTROLLER_URL` and
+//! By default it checks the mock, in each release. With `FLYNN_TEST_CONTROLLER_URL` and
 //! `FLYNN_TEST_CONTROLLER_KEY` it checks a real controller. It creates apps there and deletes them again.
 
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use flynn_config::{Error, FlynnRc, GitConfig};
 
-/// What can go wrong here is a finding or a broken machine; either ends the run.
+/// An error here is a finding or a broken machine. Both end the run.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ impl Kind {
         if name == "flynnrc" { Kind::FlynnRc } else { Kind::GitConfig }
     }
 
-    /// A file of a few hundred lines in which the number stands in the middle.
+    /// A file of a few hundred lines with the number in the middle.
     fn text(self, number: u64) -> String {
         let many = |line: &dyn Fn(u32) -> String| (0..40).map(line).collect::<String>();
         match self {
@@ -111,7 +111,7 @@ impl Kind {
     }
 }
 
-/// How much of everything.
+/// The amount of work.
 struct Plan {
     kills: u32,
     writers: u32,

@@ -79,7 +79,8 @@ async fn send(target: &Target, method: Method, path: &str, body: Value) -> Resul
     Ok(answer.json())
 }
 
-/// Runs a check with an app of its own, and deletes the app. The server chooses its name, so that no two checks share one.
+/// Runs a check with a new app, and deletes the app. The server chooses the app's name, so that no two checks share
+/// one.
 async fn with_app(
     target: &Target,
     check: impl AsyncFnOnce(&Target, &str, &str) -> Outcome,

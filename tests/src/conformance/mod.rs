@@ -1,6 +1,6 @@
 //! One suite of checks for the mock and for real controllers, so that the mock cannot drift.
 //!
-//! Each check is a fact of the controller's API that all releases share. It creates apps of its own, looks at the
+//! Each check is a fact of the controller's API that all releases share. It creates new apps, looks at the
 //! answers, and deletes the apps again. It changes nothing else in the cluster.
 
 mod checks;
@@ -25,7 +25,7 @@ impl Report {
             .filter_map(|(name, outcome)| Some((*name, outcome.as_ref().err()?.as_str())))
     }
 
-    /// How many checks ran.
+    /// The number of checks that ran.
     pub fn checks(&self) -> usize {
         self.outcomes.len()
     }

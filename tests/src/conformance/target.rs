@@ -11,10 +11,10 @@ use http::{Method, StatusCode};
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-/// How long a call may take, in real time.
+/// The longest real time of a call.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// How to reach a controller.
+/// The settings for reaching a controller.
 #[derive(Default)]
 pub struct Address {
     /// The URL.
@@ -23,7 +23,7 @@ pub struct Address {
     pub key: String,
     /// The pin of a certificate that no public CA has signed.
     pub pin: Option<Pin>,
-    /// Where the name in the URL leads, if the system does not resolve it.
+    /// The address of the name in the URL, if the system does not resolve it.
     pub connect_to: Option<SocketAddr>,
 }
 

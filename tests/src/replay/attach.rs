@@ -9,17 +9,17 @@ use super::compare::Differences;
 use super::recording::{Exchange, Sent, Side};
 use super::wire::Connection;
 
-/// How long an attached job may take, in real time, for what it sends at once.
+/// The real time that an attached job may take for output that it sends at once.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long it may take for a part of that; when it is late, the end shows it.
+/// The real time that it may take for a part of that output. If a part is late, the comparison at the end shows it.
 const GLANCE: Duration = Duration::from_millis(300);
 
 /// Plays the client of an attached job; `advance` moves the mock's clock so far behind the start of
 /// the exchange. Returns what came back.
 ///
 /// # Errors
-/// When the connection breaks otherwise than by being closed.
+/// Fails if the connection breaks otherwise than by being closed.
 pub fn play(
     exchange: &Exchange,
     connection: &mut Connection,
@@ -30,7 +30,7 @@ pub fn play(
         advance(SignedDuration::from_millis(sent.ms))?;
         match sent.dir {
             Side::Request => {
-                // What the job said before must have come.
+                // The earlier output of the job must have arrived.
                 connection.wait_upgraded(PATIENCE, |bytes| bytes.len() >= expected)?;
                 connection.write(&sent.bytes())?;
             }
@@ -62,7 +62,7 @@ fn recorded(exchange: &Exchange) -> Vec<Frame> {
     frames(&bytes)
 }
 
-/// What a host sends.
+/// The data that a host sends.
 #[derive(Debug, PartialEq)]
 enum Frame {
     /// Output of one stream.

@@ -9,7 +9,7 @@ use super::attach;
 use super::recording::{Closed, Exchange};
 use super::wire::{Framing, Reply};
 
-/// Where and how two answers differ; empty when they agree.
+/// Returns the differences of two answers; empty if they agree.
 pub type Differences = Vec<String>;
 
 /// Headers that differ in every answer, or say what the framing says.

@@ -20,10 +20,10 @@ use super::{Result, report};
 /// A request that takes longer stays open while later ones run.
 const LONG: i64 = 1000;
 
-/// How long the mock may take, in real time, for what it answers at once.
+/// The real time that the mock may take for an answer that does not wait.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long it may take to show that it does not answer at once.
+/// The real time after which an answer counts as waiting.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// A client that waited for an event closed its stream when the event came. The mock's clock runs
@@ -34,7 +34,7 @@ const STEP: SignedDuration = SignedDuration::from_millis(10);
 /// The mock may be so much earlier than the recorded server.
 const SOON: SignedDuration = SignedDuration::from_millis(500);
 
-/// How streams end when the recorded server was shut down, as the one of the mock then is.
+/// The end of streams when the recorded server was shut down. The mock is shut down too.
 const SHUT_DOWN: &str = "event: error\ndata: controller: shutting down\n\n";
 
 /// A run in progress.
@@ -57,14 +57,14 @@ struct Open<'a> {
     at: (usize, usize),
     exchange: &'a Exchange,
     connection: Connection,
-    /// What an attached job sent.
+    /// The data that an attached job sent.
     attached: Option<Vec<u8>>,
 }
 
 /// Replays a run. `others` are the other runs, of which one may have its beginning.
 ///
 /// # Errors
-/// When the mock cannot be reached.
+/// Fails if the mock cannot be reached.
 pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
     let beginning = missing::beginning(run, others);
     let Some(first) = beginning.iter().chain(run.exchanges()).next() else { return Ok(Vec::new()) };

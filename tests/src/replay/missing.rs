@@ -31,7 +31,7 @@ const DELETION: SignedDuration = SignedDuration::from_secs(1);
 /// Makes the mock know the key of this request, if the recorded server knew it.
 ///
 /// # Errors
-/// When the mock cannot be reached.
+/// Fails if the mock cannot be reached.
 pub fn key(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result<()> {
     let key = keys.password(exchange).filter(|key| keys.later.contains(key));
     let Some(key) = key.filter(|_| !exchange.is_of_status_app()) else { return Ok(()) };
@@ -48,7 +48,7 @@ pub fn key(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result<()
 /// Gives the mock's status app the key that the recorded one had.
 ///
 /// # Errors
-/// When the mock cannot be reached.
+/// Fails if the mock cannot be reached.
 pub fn status_key(mock: &MockController, keys: &Keys) -> Result<()> {
     let Some(key) = &keys.status else { return Ok(()) };
     deploy_and_wait(mock, &keys.first, "status", &[("AUTH_KEY", key)])
@@ -75,7 +75,7 @@ pub fn health(mock: &MockController, exchange: &Exchange) {
 /// Makes the mock's router have the certificate that a recorded migration replaced.
 ///
 /// # Errors
-/// When the mock cannot be reached.
+/// Fails if the mock cannot be reached.
 pub fn certificate(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result<()> {
     if (exchange.method.as_str(), exchange.path.as_str()) != ("PUT", "/domain") {
         return Ok(());
@@ -223,7 +223,7 @@ impl Missing {
     /// Makes the next object.
     ///
     /// # Errors
-    /// When the mock cannot be reached.
+    /// Fails if the mock cannot be reached.
     pub fn make_next(&mut self, mock: &MockController, key: &str) -> Result<()> {
         let Making { kind, id, data, endless, .. } = self.makings.remove(0);
         match kind.as_str() {

@@ -31,5 +31,5 @@ pub mod shell;
 pub mod shown;
 pub mod wire;
 
-/// What can stop the program; a difference between mock and recording does not.
+/// The errors that stop the program. A difference between mock and recording is not one.
 pub type Result<T> = std::result::Result<T, String>;

@@ -36,11 +36,11 @@ pub struct Exchange {
     pub response_framing: String,
     /// The body; of a stream, all that came.
     pub response_body: String,
-    /// Who ended it.
+    /// The side that ended it.
     pub closed: Closed,
-    /// How long it took.
+    /// Its duration.
     pub duration_ms: i64,
-    /// What went over the connection after an upgrade.
+    /// The data sent over the connection after an upgrade.
     #[serde(default)]
     pub attach: Vec<Sent>,
 }
@@ -48,7 +48,7 @@ pub struct Exchange {
 /// Bytes of an attached job.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Sent {
-    /// Who sent them.
+    /// The sender.
     pub dir: Side,
     /// When, after the start of the exchange.
     pub ms: i64,
@@ -74,7 +74,7 @@ pub enum Side {
     Response,
 }
 
-/// Who ended an exchange.
+/// The side that ended an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Closed {
@@ -99,12 +99,12 @@ impl Exchange {
         self.path.split(['?', '&']).skip(1).find_map(|pair| pair.strip_prefix("key="))
     }
 
-    /// Whether the status app was asked, not the controller.
+    /// True if the request went to the status app instead of the controller.
     pub fn is_of_status_app(&self) -> bool {
         self.host.starts_with("status.")
     }
 
-    /// Whether it is a mere repetition of `other`: same request, same answer.
+    /// Returns whether it only repeats `other`, with the same request and the same answer.
     pub fn repeats(&self, other: &Self) -> bool {
         let key = |exchange: &Self| {
             let mut headers = exchange.request_headers.clone();
@@ -127,7 +127,7 @@ impl Exchange {
         self.response_headers.get("Content-Type").map_or("", String::as_str)
     }
 
-    /// Whether the answer is a server-sent event stream.
+    /// Returns whether the answer is a server-sent event stream.
     pub fn is_event_stream(&self) -> bool {
         self.content_type().starts_with("text/event-stream")
     }
@@ -142,7 +142,7 @@ pub struct Scenario {
     pub exchanges: Vec<Exchange>,
 }
 
-/// What happened to one freshly bootstrapped server.
+/// The exchanges with one freshly bootstrapped server.
 #[derive(Debug)]
 pub struct Run {
     /// The server's age.
@@ -161,7 +161,7 @@ impl Run {
 /// Reads all runs below a directory.
 ///
 /// # Errors
-/// When a file cannot be read, or a line is not an exchange.
+/// Fails if a file cannot be read, or a line is not an exchange.
 pub fn load(dir: &Path) -> Result<Vec<Run>> {
     let mut runs = Vec::new();
     for year in entries(dir)?.into_iter().filter(|path| path.is_dir()) {

@@ -7,24 +7,24 @@ use flynn_mock::ServerAge;
 use super::compare::Differences;
 use super::recording::{Exchange, Run};
 
-/// How many differing exchanges of a file are shown.
+/// The number of differing exchanges that are shown per file.
 const SHOWN: usize = 3;
 
-/// How many differences of an exchange are shown.
+/// The number of differences that are shown per exchange.
 const LINES: usize = 4;
 
-/// What became of one file.
+/// The result for one file.
 #[derive(Debug)]
 pub struct Outcome {
     /// The server's age.
     pub age: ServerAge,
     /// Its path, relative to the directory of all recordings.
     pub path: String,
-    /// How many of its exchanges match; repetitions count once.
+    /// The number of its exchanges that match; repetitions count once.
     pub matching: usize,
-    /// How many there are; repetitions count once.
+    /// The number of its exchanges; repetitions count once.
     pub total: usize,
-    /// What differs: the request, and how.
+    /// The differences: each request and the way in which its answers differ.
     pub differing: Vec<(String, Differences)>,
 }
 
@@ -72,7 +72,7 @@ pub fn outcomes(run: &Run, results: Vec<Vec<Option<Differences>>>) -> Vec<Outcom
 pub struct Report {
     /// A file each.
     pub outcomes: Vec<Outcome>,
-    /// Whether every difference is shown.
+    /// True if every difference is shown.
     pub all: bool,
 }
 

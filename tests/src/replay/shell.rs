@@ -10,12 +10,12 @@ use jiff::SignedDuration;
 #[derive(Debug, Default)]
 pub struct Shell {
     statements: VecDeque<String>,
-    /// What its input still has for it.
+    /// The input that it has not read yet.
     input: VecDeque<u8>,
-    /// Whether its input is over.
+    /// True if its input has ended.
     closed: bool,
     waiting: Option<Waiting>,
-    /// What a signal 2 makes it run, and whether one has come.
+    /// The command that signal 2 makes it run, and whether the signal has arrived.
     trap: Option<String>,
     trapped: bool,
     status: i32,

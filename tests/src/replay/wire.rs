@@ -6,29 +6,29 @@ use std::time::{Duration, Instant};
 
 use super::Result;
 
-/// How a body is delimited.
+/// The framing of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
     /// By its announced length.
     Length(usize),
     /// In chunks.
     Chunked,
-    /// Not at all: no body, or everything until the end of the connection.
+    /// No framing: there is no body, or it ends with the connection.
     None,
 }
 
-/// What has come of an answer so far.
+/// The part of an answer that has arrived so far.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The status.
     pub status: u16,
     /// Headers, spelled as they came.
     pub headers: Vec<(String, String)>,
-    /// How the body is delimited.
+    /// The framing of the body.
     pub framing: Framing,
     /// The body so far, without chunk marks.
     pub body: Vec<u8>,
-    /// Whether the server has ended the body.
+    /// True if the server has ended the body.
     pub ended: bool,
 }
 
@@ -53,7 +53,7 @@ pub struct Connection {
     stream: TcpStream,
     head_only: bool,
     received: Vec<u8>,
-    /// Whether the server has closed its side.
+    /// True if the server has closed its side.
     closed: bool,
 }
 
@@ -61,7 +61,7 @@ impl Connection {
     /// Sends a request.
     ///
     /// # Errors
-    /// When the mock does not accept it.
+    /// Fails if the mock does not accept it.
     pub fn send(addr: SocketAddr, request: &[u8]) -> Result<Self> {
         let failed = |e: std::io::Error| format!("cannot reach the mock: {e}");
         let mut stream = TcpStream::connect(addr).map_err(failed)?;
@@ -75,7 +75,7 @@ impl Connection {
     /// Takes what has arrived by now, waiting two milliseconds for more.
     ///
     /// # Errors
-    /// When the socket fails otherwise than by being closed.
+    /// Fails if the socket fails otherwise than by being closed.
     pub fn drain(&mut self) -> Result<()> {
         self.read_all()
     }
@@ -98,7 +98,7 @@ impl Connection {
     /// Waits until `enough` holds of the answer or `patience` is over; says whether it held.
     ///
     /// # Errors
-    /// When the socket fails.
+    /// Fails if the socket fails.
     pub fn wait(&mut self, patience: Duration, enough: impl Fn(&Reply) -> bool) -> Result<bool> {
         let deadline = Instant::now() + patience;
         loop {
@@ -148,12 +148,12 @@ impl Connection {
     /// Sends more, on a connection that was upgraded.
     ///
     /// # Errors
-    /// When the mock does not take it.
+    /// Fails if the mock does not take it.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.stream.write_all(bytes).map_err(|e| format!("writing to the mock: {e}"))
     }
 
-    /// What has come since the connection was upgraded.
+    /// The bytes that have arrived since the connection was upgraded.
     pub fn upgraded(&self) -> &[u8] {
         let end = self.received.windows(4).position(|window| window == b"\r\n\r\n");
         end.and_then(|end| self.received.get(end + 4..)).unwrap_or_default()
@@ -162,7 +162,7 @@ impl Connection {
     /// Waits until enough has come on an upgraded connection, it is closed, or `patience` is over.
     ///
     /// # Errors
-    /// When the socket fails.
+    /// Fails if the socket fails.
     pub fn wait_upgraded(
         &mut self,
         patience: Duration,
@@ -175,7 +175,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Whether the server has closed the connection.
+    /// True if the server has closed the connection.
     pub fn is_closed(&self) -> bool {
         self.closed
     }

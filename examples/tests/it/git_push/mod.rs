@@ -161,7 +161,7 @@ fn a_helper_in_a_folder_with_spaces() {
     assert!(pushed.status.success(), "{}", stderr(&pushed));
 }
 
-/// A cache in front of the helper keeps the old key until it is told to forget it.
+/// A cache in front of the helper keeps the old key until a rejection removes it.
 #[test]
 fn a_cached_key_goes_with_reject() {
     let world = World::new(None);
@@ -170,7 +170,7 @@ fn a_cached_key_goes_with_reject() {
     let store = world.files.home().join(".git-credentials");
     assert!(fs::read_to_string(&store).unwrap().contains(KEY), "git stored the key");
 
-    // Else the next push would send the old key, and fail.
+    // Otherwise the next push would send the old key and fail.
     world.set_key("new");
     world.server.rotate_key("new");
     reject_with(world.git(&[]), &world.git_url()).unwrap();

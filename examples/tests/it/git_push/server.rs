@@ -29,7 +29,7 @@ pub(crate) struct GitServer {
 }
 
 impl GitServer {
-    /// Serves the repositories under `root` with a certificate, to whoever knows `key`.
+    /// Serves the repositories under `root` with a certificate, to clients that have `key`.
     pub(crate) fn start(root: &Path, issued: &Issued, key: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

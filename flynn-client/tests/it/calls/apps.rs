@@ -11,7 +11,7 @@ use super::{APP, APP_ID, Call, ENV_VALUE, PRIVATE_KEY, run};
 const APPS: &str = r#"[{"id":"11111111-0000-4000-8000-000000000001","name":"www"}]"#;
 const RELEASE: &str = r#"{"id":"22222222-0000-4000-8000-000000000002","env":{"SECRET":"marked-env-value"},"processes":{"web":{"env":{"SECRET":"marked-env-value"}}}}"#;
 const DEPLOYMENT: &str = r#"{"id":"d1","app":"11111111-0000-4000-8000-000000000001","new_release":"22222222-0000-4000-8000-000000000002","status":"complete","finished_at":"2026-11-22T21:54:49Z"}"#;
-/// What stands for a missing object: it decodes into nothing useful.
+/// The stand-in for a missing object, which does not decode into anything useful.
 const NO_SUCH: &str = "{}";
 const FORMATION: &str = r#"{"app":"11111111-0000-4000-8000-000000000001","release":"22222222-0000-4000-8000-000000000002","processes":{"web":1}}"#;
 const SCALE: &str = r#"{"id":"q1","app":"11111111-0000-4000-8000-000000000001","release":"22222222-0000-4000-8000-000000000002","state":"pending"}"#;
@@ -109,7 +109,7 @@ pub(super) fn formations() -> Vec<Call> {
             run(c.app("www").formations().update("r1").process("web", 2));
         AgainUntilGone "DELETE /apps/www/formations/r1" => Nothing,
             run(c.app("www").formations().delete("r1"));
-        // Where there are no scale requests, the formation is written; and then it is not there either.
+        // A server without scale requests gets the formation written, and here that does not exist either.
         Again "PUT /apps/www/scale/r1" => Json(SCALE),
             [
                 ("GET /apps/www/formations/r1", FORMATION),

@@ -47,7 +47,7 @@ const PASSWORD: &str = PRIVATE_KEY;
 const LINE: &str =
     "data: {\"event\":\"message\",\"data\":{\"msg\":\"hello\"}}\n\ndata: {\"event\":\"eof\"}\n\n";
 
-/// A deadline for calls whose attempts have none of their own.
+/// A deadline for calls whose attempts have no timeout.
 const SOON: Duration = Duration::from_secs(8);
 
 const ISSUED: ManagedCertificateStatus = ManagedCertificateStatus::Issued;
@@ -216,7 +216,7 @@ pub(super) fn raw() -> Vec<Call> {
     }
 }
 
-/// What only the fork of September 2026 has.
+/// Calls that only the fork of September 2026 has.
 pub(super) fn users() -> Vec<Call> {
     calls! { c;
         Again "GET /whoami" => Json(USER),
@@ -258,7 +258,7 @@ pub(super) fn users() -> Vec<Call> {
     }
 }
 
-/// What only the fork has.
+/// Calls that only the fork has.
 pub(super) fn fork() -> Vec<Call> {
     calls! { c;
         Again "GET /hosts" => Json("[]"),

@@ -109,7 +109,7 @@ struct LogChunk {
     data: Option<f::logs::LogLine>,
 }
 
-/// What the status handler wraps its answer in.
+/// The object in which the status handler wraps its answer.
 #[derive(serde::Deserialize, serde::Serialize)]
 struct Data<T> {
     data: T,

@@ -1,15 +1,15 @@
-//! How recorded and own documents are compared, and what a row of the tables of differences is.
+//! Compares recorded documents with ours, and defines the rows of the tables of differences.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-/// Where our side may differ from the recording, and why.
+/// A permitted difference from the recording, with its reason.
 pub(crate) struct Difference {
     /// The call, as `Exchange::call` names it; `*` at its end stands for any rest.
     pub(crate) call: &'static str,
-    /// What differs: a JSON pointer with `*` for any key or index, or `query NAME`, `header NAME`.
+    /// The place of the difference: a JSON pointer with `*` for any key or index, or `query NAME`, `header NAME`.
     pub(crate) what: &'static str,
     pub(crate) why: &'static str,
 }

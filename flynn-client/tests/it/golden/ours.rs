@@ -1,4 +1,4 @@
-//! Which call of ours does what a recorded request did, with what it was given.
+//! Maps each recorded request to the call of this crate that sends it.
 
 use std::future::IntoFuture;
 
@@ -304,7 +304,7 @@ fn certificate(body: &Value) -> Option<(String, String)> {
     }
 }
 
-/// What the recorded request changed of what was there before.
+/// The changes that the recorded request made to the previous document.
 fn update_route(c: &Client, app: &str, id: &str, body: &Value, before: &str) -> Option<Made> {
     let before: Value = serde_json::from_str(before).ok()?;
     let mut update = c.app(app).routes().update(id);

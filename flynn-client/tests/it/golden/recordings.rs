@@ -38,7 +38,7 @@ impl Exchange {
         self.origin.rsplit_once('/').map_or("", |(run, _)| run).to_owned()
     }
 
-    /// Whether a request is of the same call, whatever the ids.
+    /// Returns whether a request belongs to the same call, with any ids.
     pub(crate) fn is_same_call(&self, request: &Seen) -> bool {
         let (method, path) = request.call().split_once(' ').unwrap();
         let same = Self { method: method.into(), path: path.into(), ..self.clone() };
@@ -46,7 +46,7 @@ impl Exchange {
         same.call() == bare.call()
     }
 
-    /// What is a stranger to any client: words for the table of what is not ours.
+    /// Returns what makes a request foreign to the client, in the words of the table of such requests.
     pub(crate) fn oddity(&self) -> &'static str {
         let query = self.query();
         let accept = self.header("Accept").unwrap_or("application/json");
@@ -94,7 +94,7 @@ impl Exchange {
         frames
     }
 
-    /// What a read that came before may have shown, where it was not recorded.
+    /// Returns what an earlier read, which was not recorded, may have shown.
     pub(crate) fn stand_in(&self, path: &str) -> Option<String> {
         let is_formation = path.contains("/formations/");
         if path == self.bare_path() && !self.response_body.is_empty() && !is_formation {
@@ -132,7 +132,7 @@ impl Exchange {
         self.request_headers.get(name).map(String::as_str)
     }
 
-    /// Whether the original CLI sent it (otherwise curl did).
+    /// True if the original CLI sent it; otherwise curl did.
     pub(crate) fn is_from_cli(&self) -> bool {
         self.header("User-Agent").is_some_and(|agent| agent.starts_with("Go-http-client"))
     }

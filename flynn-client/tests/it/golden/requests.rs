@@ -18,7 +18,7 @@ use crate::server::{Seen, Server, Step, answer, events};
 /// Our call for a recorded one.
 pub(super) type Made = BoxFuture<'static, Result<(), Error>>;
 
-/// What the server of a recording answered to reads, by run and path, in order.
+/// The answers to reads in the recordings, by run and path, in order.
 struct World(BTreeMap<(String, String), Vec<(u64, String)>>);
 
 impl World {
@@ -33,7 +33,7 @@ impl World {
         Self(reads)
     }
 
-    /// What a read of this path was answered last before an exchange.
+    /// Returns the last answer to a read of this path before an exchange.
     fn before(&self, exchange: &Exchange, path: &str) -> Option<String> {
         let known = self.0.get(&(exchange.run(), path.to_owned()))?;
         let last = known.iter().rfind(|(seq, _)| *seq < exchange.seq)?;
@@ -41,7 +41,7 @@ impl World {
     }
 }
 
-/// How the recorded server answered.
+/// Answers as the recorded server did.
 fn replay(exchange: &Exchange) -> Step {
     if exchange.status == 101 {
         return Step::Send(
@@ -94,7 +94,7 @@ fn differences(exchange: &Exchange, sent: &Seen) -> Vec<String> {
             "header Content-Type".into(),
         );
     }
-    // The recordings show the scheme only: the key as the password of nobody.
+    // The recordings show only the scheme: the key as a password, without a user name.
     if exchange.header("Authorization").is_some_and(|value| value.starts_with("Basic(user=\"\"")) {
         note(sent.header("Authorization") != Some("Basic OmtleQ=="), "header Authorization".into());
     }

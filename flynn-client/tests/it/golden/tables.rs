@@ -358,7 +358,7 @@ pub(crate) const IN_REQUESTS: &[Difference] = &[
     },
 ];
 
-/// Recorded requests that no call of ours makes: `what` is `Exchange::oddity`.
+/// Recorded requests that no call of this crate sends: `what` is `Exchange::oddity`.
 pub(crate) const NOT_OURS: &[Difference] = &[
     Difference {
         call: "DELETE /apps/:/routes/bogus",

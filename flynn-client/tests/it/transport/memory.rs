@@ -1,4 +1,4 @@
-//! What answers cost in memory. Each case runs in a process of its own, whose peak is measured.
+//! The memory cost of answers. Each case runs in a separate process, whose peak is measured.
 
 use std::fmt::Write as _;
 use std::process::Command;

@@ -71,7 +71,7 @@ async fn request(config: ClientConfig, address: SocketAddr, word: &str) -> std::
     Ok(())
 }
 
-/// Whether the outcome is what was promised; the reason if not.
+/// Checks the outcome against the expectation. Returns the difference.
 fn judge(promise: Expect, outcome: &std::io::Result<()>, pin: Pin) -> Result<(), String> {
     let mismatch = outcome.as_ref().err().and_then(|e| pin_mismatch(e));
     let refused = outcome.as_ref().err().and_then(|e| unverifiable(e));
@@ -91,7 +91,7 @@ fn judge(promise: Expect, outcome: &std::io::Result<()>, pin: Pin) -> Result<(),
     as_promised.then_some(()).ok_or_else(|| text.unwrap_or_else(|| "accepted".to_owned()))
 }
 
-/// A server against all modes; what was not as promised.
+/// Runs a server against all modes. Returns the unexpected outcomes.
 async fn run(
     scenario: &Scenario,
     backend: &str,
@@ -132,7 +132,7 @@ async fn run(
     wrong
 }
 
-/// A scenario over both versions by whoever can act it.
+/// Runs a scenario over both versions with every server that supports it.
 async fn all_servers(scenario: Scenario) -> String {
     let connections = modes(&scenario).len();
     let mut wrong = String::new();

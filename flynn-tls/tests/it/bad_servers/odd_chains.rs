@@ -14,7 +14,7 @@ pub(super) fn scenarios(root: &Ca, ca: &Ca) -> Vec<Scenario> {
     let issued = |ca: &Ca| ca.issue(&[HOST]).unwrap();
     let now = Time::now();
 
-    // The order is no matter behind the leaf.
+    // The order after the leaf does not matter.
     let [leaf, between, top] = [0, 1, 2].map(|i| ders(&issued(ca))[i].clone());
     let stranger = Ca::new("A stranger").unwrap().certificate_der().to_vec();
     assert!([leaf, between.clone(), top.clone()].iter().all(|der| !der.is_empty()));
@@ -30,13 +30,13 @@ pub(super) fn scenarios(root: &Ca, ca: &Ca) -> Vec<Scenario> {
         chained("a stranger instead of it", vec![stranger], Refuse("UnknownIssuer")),
     ]);
 
-    // Whoever sends the intermediate first presents the intermediate.
+    // A server that sends the intermediate first presents the intermediate as its leaf.
     let made = issued(ca);
     let chain = vec![between, ders(&made).remove(0)];
     let swapped = scenario("the leaf last", root, made, Mismatch, Refuse("CaUsedAsEndEntity"));
     all.push(swapped.sending(chain).by(Signer::Rustls));
 
-    // CAs of the same names, with keys of their own.
+    // CAs with the same names but different keys.
     let impostor = Ca::new("Test root").unwrap().intermediate("Test intermediate").unwrap();
     all.push(scenario("an impostor of the CA", root, issued(&impostor), Accept, Refuse("")));
 
@@ -81,7 +81,7 @@ pub(super) fn scenarios(root: &Ca, ca: &Ca) -> Vec<Scenario> {
         Accept,
         Accept,
     ));
-    // Even with its age forgiven: its CA was not there yet.
+    // Refused even if expiry is ignored, because its CA did not exist yet.
     let mut ancient = scenario(
         "from before its CA",
         root,

@@ -1,4 +1,4 @@
-//! Certificates whose names are odd, and what is asked for is always the same host.
+//! Certificates with odd names, always for the same requested host.
 
 use flynn_tls::generate::Ca;
 

@@ -1,4 +1,4 @@
-//! What the servers present, and what each mode promises about it.
+//! The certificates that the servers present, and the expected result in each mode.
 
 use flynn_tls::generate::{Ca, Issued, Leaf, broken};
 use flynn_tls::{Code, KeyKind, Pin, Time};
@@ -6,7 +6,7 @@ use flynn_tls::{Code, KeyKind, Pin, Time};
 pub(crate) const HOST: &str = "www.example.com";
 const DOMAIN: &str = "example.com";
 
-/// A server's certificates and key, and what clients must make of it.
+/// A server's certificates and key, and the expected results of clients.
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) issued: Issued,
@@ -15,16 +15,16 @@ pub(crate) struct Scenario {
     /// The only CA that the CA modes know.
     pub(crate) ca: Ca,
     pub(crate) signer: Signer,
-    /// With the right pin.
+    /// The expectation with the right pin.
     pub(crate) pinned: Expect,
-    /// With the private CA, and with the CA and the right pin.
+    /// The expectation with the private CA, and with the CA and the right pin.
     pub(crate) chained: Expect,
     /// The CA mode that looks at no names, and the one that looks at no ends.
     pub(crate) any_name: Expect,
     pub(crate) any_age: Expect,
 }
 
-/// Who can act this server.
+/// The TLS libraries that can play this server.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signer {
     /// Both.
@@ -35,15 +35,15 @@ pub(crate) enum Signer {
     Openssl,
 }
 
-/// What must come of a handshake.
+/// The expected result of a handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expect {
     Accept,
-    /// With this in the error's text.
+    /// Refused, with this in the error's text.
     Refuse(&'static str),
-    /// With an `Unverifiable` that says this.
+    /// Refused by an `Unverifiable` with this text.
     Unverifiable(&'static str),
-    /// With a `PinMismatch`.
+    /// Refused by a `PinMismatch`.
     Mismatch,
 }
 

@@ -58,7 +58,7 @@ fn what_makes_no_sense_is_an_error_and_no_panic() {
     }
 }
 
-/// What cannot be verified is decided by the provider, not by us.
+/// The crypto provider decides which certificates cannot be verified.
 #[cfg(feature = "aws-lc-rs")]
 #[tokio::test]
 async fn with_aws_lc_rs_a_p_521_certificate_is_accepted() {

@@ -80,7 +80,7 @@ async fn pins_made_of_the_wrong_thing_are_recognised() {
     }
 }
 
-/// Whoever answers may send the right certificate, or its CA, behind one of his own.
+/// An impostor may send the right certificate, or its CA, after its own leaf.
 #[tokio::test]
 async fn the_pin_of_what_did_not_issue_the_leaf_is_no_mistake() {
     let ca = Ca::new("Some CA").unwrap();
@@ -106,7 +106,7 @@ async fn the_pin_of_what_did_not_issue_the_leaf_is_no_mistake() {
         (&forged, &[between_der, ca_der], ca_der, &[Cause::OtherServer]),
         // The chain breaks off below the pinned one.
         (&right, &[ca_der], ca_der, unvouched),
-        // What did issue it, in any order.
+        // The real issuers, in any order.
         (&right, &[between_der, ca_der], between_der, &[Cause::PinOfIssuer]),
         (&right, &[ca_der, own.certificate_der(), between_der], ca_der, &[Cause::PinOfIssuer]),
     ] {
@@ -168,8 +168,8 @@ async fn what_was_known_before_tells_more() {
     }
 }
 
-/// Whoever answers in the server's place chooses all but the signature of a public CA, and whoever
-/// controls the DNS has that too. No advice leads to his pin.
+/// An impostor chooses everything except the signature of a public CA, and can get that too if it controls the DNS. No
+/// remedy leads to the impostor's pin.
 #[tokio::test]
 async fn an_impostors_pin_is_never_the_one_to_store() {
     let ca = Ca::new("Some CA").unwrap();
@@ -227,7 +227,7 @@ async fn an_impostors_pin_is_never_the_one_to_store() {
     }
 }
 
-/// Whoever takes a CA's name, and leaves out whose key it was signed with, is not that CA.
+/// A certificate that names a CA, but has no key identifier of its issuer, is not attributed to that CA.
 #[tokio::test]
 async fn a_known_ca_must_have_signed_it() {
     let (ca, impostor) = (Ca::new("Some CA").unwrap(), Ca::new("Some CA").unwrap());
@@ -243,7 +243,7 @@ async fn a_known_ca_must_have_signed_it() {
     }
 }
 
-/// A clock that stands still.
+/// A clock that never moves.
 #[derive(Debug)]
 struct At(Time);
 
@@ -286,7 +286,7 @@ async fn a_strangers_subject_cannot_write_on_the_terminal() {
     assert!(!line.chars().any(char::is_control), "{line}");
 }
 
-/// A server can send anything for a certificate.
+/// A server can send any bytes as a certificate.
 #[tokio::test]
 async fn what_is_no_certificate_is_a_mismatch_too() {
     let ca = Ca::new("Some CA").unwrap();

@@ -24,7 +24,7 @@ async fn mismatch() -> PinMismatch {
     pin_mismatch(&e).unwrap().clone()
 }
 
-/// As rustls carries it.
+/// Wraps it as rustls does.
 fn carried(mismatch: PinMismatch) -> rustls::Error {
     rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(mismatch))))
 }
@@ -46,13 +46,13 @@ async fn through_reqwest() {
     let e = get(config, server.address).await;
     assert_eq!(pin_mismatch(&e).unwrap().server_name(), "a.example.com");
     assert!(unverifiable(&e).is_none());
-    // As programs print it that know nothing of us: whole, in a line or two.
+    // As unrelated programs print it: complete, in one or two lines.
     let sentence = pin_mismatch(&e).unwrap().to_string();
     let chain: Vec<_> = std::iter::successors(e.source(), |&e| e.source()).collect();
     let printed = chain.iter().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     assert!(printed.contains(&sentence), "{printed}");
     assert!(!printed.contains("PinSet") && !printed.contains("Evidence"), "{printed}");
-    // As people keep it.
+    // As users store errors.
     let boxed: Box<dyn StdError + Send + Sync> = Box::new(e);
     assert!(pin_mismatch(&*boxed).is_some());
 }

@@ -86,7 +86,7 @@ async fn another_pin_set_never_resumes_even_when_the_store_is_shared() {
     }
 }
 
-/// Lets nobody in.
+/// Refuses every client.
 #[derive(Debug)]
 struct Nobody;
 

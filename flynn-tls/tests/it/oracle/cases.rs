@@ -16,7 +16,7 @@ pub(crate) struct Case {
     pub(crate) odd: Option<Odd>,
 }
 
-/// What makes a certificate one that the two judge differently, or may.
+/// A property that makes the two judge a certificate differently, or may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Odd {
     Version1,

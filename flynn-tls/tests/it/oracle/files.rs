@@ -1,5 +1,5 @@
-//! Files as people have them, made by openssl: what can be read is read the same, and of the rest
-//! it is said what it is instead.
+//! Common kinds of files, made by openssl: readable ones are read as openssl reads them, and for the others the error
+//! names their kind.
 
 use std::fs;
 use std::path::Path;
@@ -86,7 +86,7 @@ fn a_certificate_is_the_same_in_every_spelling() {
     for file in &files {
         let read = PrivateKey::from_pem(file).unwrap();
         assert_eq!(read.kind(), key.kind());
-        // openssl's own PKCS#8, byte by byte, whatever the key came in.
+        // openssl's own PKCS#8, byte by byte, for every format of the key.
         assert_eq!(read.secret_pem(), text("key.pem"));
     }
 }
@@ -110,7 +110,7 @@ fn what_a_file_is_instead_is_said() {
     let bytes = |file: &str| fs::read(folder.join(file)).unwrap();
     let text = |file: &str| fs::read_to_string(folder.join(file)).unwrap();
     let half = |file: &str| bytes(file)[..100].to_vec();
-    // What is said of it where a certificate, and where a key is wanted.
+    // The error where a certificate is expected, and where a key is expected.
     for (name, file, certificate, key) in [
         ("key.pem", bytes("key.pem"), "private key, not", ""),
         ("key.der", bytes("key.der"), "private key, not", ""),
@@ -178,7 +178,7 @@ fn after_half_a_block_the_pin_is_openssls() {
     assert_eq!(Pin::from_pem(text("cert.pem")).unwrap(), first);
 }
 
-/// What a block holds counts, not what it says it holds.
+/// The content of a block counts, not its label.
 #[test]
 fn a_wrong_label_is_seen_through() {
     let folder = tempfile::tempdir().unwrap();
@@ -219,7 +219,7 @@ fn a_certificate_with_lines_lost_has_no_pin() {
         assert!(e.contains("line 1") && e.contains("cut short"), "{e}");
     }
 
-    // As long as before, and nonsense within.
+    // The same length, but random content.
     let mut der = fs::read(folder.path().join("cert.der")).unwrap();
     der[40..90].fill(0);
     let damaged = format!(

@@ -79,7 +79,7 @@ fn keys_in_every_format_are_read_and_belong_to_their_certificate() {
     }
 }
 
-/// What is sound and what is not, by openssl's word.
+/// A key is damaged exactly if openssl says so.
 #[test]
 fn a_key_is_damaged_when_openssl_says_so() {
     let folder = tempfile::tempdir().unwrap();

@@ -53,13 +53,13 @@ fn compare_facts(certificate: &Certificate, theirs: &openssl::Facts, name: &str)
     assert_eq!(addresses, theirs.addresses, "{name}");
 }
 
-/// Whether openssl accepts what we call an error, or the other way round, and why.
+/// Returns whether openssl accepts a certificate that has an error here, or the reverse, with the reason.
 fn explained(case: &Case) -> Option<(bool, bool)> {
     let good_date = case.issued_is_current();
     // (ours, openssl's)
     match case.odd {
-        // webpki and every browser refuse X.509 v1; openssl takes the common name and goes on.
-        // RFC 9525 forbids to look at the common name; openssl still does where no DNS name is.
+        // webpki and every browser refuse X.509 v1; openssl uses the common name.
+        // RFC 9525 forbids using the common name; openssl still does so if there is no DNS name.
         Some(Odd::Version1 | Odd::CommonNameOnly) => Some((false, true)),
         // rustls-webpki counts time from 1970 on, and refuses dates before.
         None if case.is_from_before_1970() => Some((false, good_date && case.name_is_covered())),
@@ -102,7 +102,7 @@ impl Pair {
         Self { key: PrivateKey::from_pem(issued.key_pem()).unwrap(), public }
     }
 
-    /// Whether both find that it is, or is not, the key of this certificate.
+    /// Returns whether both agree that it is, or is not, the key of this certificate.
     fn agree(&self, certificate: &Certificate, theirs: &openssl::Facts, name: &str) {
         let belongs = match self.key.matches(certificate, &ring::default_provider()) {
             KeyMatch::Yes => true,
@@ -179,7 +179,7 @@ fn openssl_agrees_on_three_hundred_certificates() {
 fn openssl_agrees_on_whose_key_it_is() {
     let ca = Ca::new("Test root").unwrap();
     let mut keys = cases::keys(&ca);
-    // A second one of the kinds that are made anew.
+    // A second key of the kinds that are generated each time.
     keys.extend(
         cases::keys(&ca)
             .into_iter()

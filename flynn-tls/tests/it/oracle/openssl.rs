@@ -1,4 +1,4 @@
-//! What `openssl` says about a certificate.
+//! The facts and verdicts of `openssl` about a certificate.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -113,7 +113,7 @@ fn read_address(text: &str) -> IpAddr {
     Ipv6Addr::from(<[u16; 8]>::try_from(groups).unwrap()).into()
 }
 
-/// Whether `openssl verify` finds a way from the certificate to `root.pem` for a server `host`.
+/// Returns whether `openssl verify` finds a path from the certificate to `root.pem` for the server `host`.
 pub(crate) fn verify(folder: &Path, file: &str, host: &str, at: i64) -> (bool, String) {
     let name = if host.parse::<IpAddr>().is_ok() { "-verify_ip" } else { "-verify_hostname" };
     let at = at.to_string();

@@ -37,7 +37,7 @@ const CA: &str = ca!("keyUsage=critical,keyCertSign\n");
 const SERVER: &str = server!("");
 
 /// A name; the key and the extensions of the intermediate, the extensions and options of the leaf;
-/// whether rustls and openssl accept it; what is found, and what is said.
+/// whether rustls and openssl accept it; the finding's code and its text.
 struct Row(&'static str, [&'static str; 4], [bool; 2], &'static [Code], &'static str);
 
 const ROWS: &[Row] = &[
@@ -179,7 +179,7 @@ fn roots(folder: &Path) -> Vec<u8> {
     fs::read(folder.join("root.pem")).unwrap()
 }
 
-/// What [`flynn_tls::ClientTls::private_ca`] makes of it, and every client on rustls.
+/// Returns whether [`flynn_tls::ClientTls::private_ca`], and so every client on rustls, accepts it.
 fn rustls_accepts(folder: &Path, bundle: &Bundle) -> bool {
     let mut store = RootCertStore::empty();
     store.add(file(folder, &["root"]).leaf().der().clone()).unwrap();
@@ -224,7 +224,7 @@ fn what_a_client_refuses_has_an_error() {
         assert_eq!(report.has_errors(), accepted.contains(&false), "{name}: {report}");
         assert!(report.to_string().contains(says), "{name}: {report}");
 
-        // Whoever does not know the CA is told all the same, and that it is unknown.
+        // Without that CA there is the same finding, and one that the CA is unknown.
         for file in [bundle, self::file(folder, &["leaf", "middle", "root"])] {
             let report = judge(folder, &file, false);
             let told = report.findings().iter().map(|f| f.code).filter(|&code| {
@@ -271,7 +271,7 @@ fn a_cross_signed_root_that_is_over_is_left_out() {
             assert_eq!(finding.subject, format!("certificate {} (root)", at + 1));
         }
     }
-    // What the way does need is an error as before.
+    // A certificate that the path needs is still an error.
     openssl(folder, "req -new -key middle.key -subj /CN=middle -out csr");
     issue_long_ago(folder, ["middle", "root"]);
     let report = judge(folder, &file(folder, &["leaf", "middle", "cross"]), true);
