@@ -1,4 +1,4 @@
-//! `move-blobs` looks at the bucket with the blobstore's key, before and after.
+//! `move-blobs` checks the bucket with the blobstore's key, before and after the migration.
 
 use std::process::{Command, Output, Stdio};
 

@@ -1,6 +1,6 @@
 //! `aws-apply` and `move-blobs` against the emulator that `cargo xtask test-aws` starts.
 
-// clippy knows `#[test]` functions as tests, not their helpers.
+// clippy exempts `#[test]` functions, but not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod blobs;
@@ -89,7 +89,7 @@ async fn apply_repeat_and_undo() {
     );
     assert!(plan.contains("run yourself: create the security group"), "{plan}");
 
-    // Nobody can answer, and a key needs a file.
+    // There is no terminal for the question, and a key needs a file.
     assert!(failure(&aws_apply(home, &[])).contains("--yes"));
     assert!(failure(&aws_apply(home, &["--yes"])).contains("--key-file"));
     assert_eq!(stdout(&aws_apply(home, &["--dry-run"])), plan, "nothing was changed");
@@ -105,7 +105,7 @@ async fn apply_repeat_and_undo() {
     let again = stdout(&aws_apply(home, &["--yes", "--undo-file", "undo"]));
     assert!(again.contains("everything holds"), "{again}");
     assert_eq!(fs::read_to_string(home.join("undo")).unwrap(), undo);
-    // A key is never written over another.
+    // A key file is never overwritten.
     let refused = failure(&aws_apply(home, &["--yes", "--new-key", "--key-file", "key"]));
     assert!(refused.contains("must not exist"), "{refused}");
     assert_eq!(fs::read_to_string(home.join("key")).unwrap(), key);

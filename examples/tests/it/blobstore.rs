@@ -1,4 +1,4 @@
-//! Blobs move to S3 and stay in sight: another bucket, a lost mark and a key that is not there again.
+//! Blobs move to S3 and stay readable, even with another bucket, a lost mark, or a missing key.
 
 use flynn_aws::blobstore::{Backend, S3Backend};
 use flynn_examples::runner::Mode;
@@ -23,7 +23,7 @@ async fn backend_in_env(world: &World) -> String {
 async fn a_backend_in_use_is_not_replaced() {
     for (old, says) in [
         ("backend=s3 region=AWS_REGION bucket=acme-blobs ec2_role=true", "unset"),
-        // A name as S3 took it before 2018 can be read, and is another bucket.
+        // A bucket name that S3 accepted before 2018 can be read, and is another bucket.
         (
             "backend=s3 region=us-east-1 bucket=Acme_Old_Blobs ec2_role=true",
             "in use with bucket Acme_Old_Blobs",

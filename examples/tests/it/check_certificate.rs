@@ -136,7 +136,7 @@ fn members_of_json() -> Vec<&'static str> {
     vec!["certificates", "error", "findings", "ok"]
 }
 
-/// Programs read it: members are added, never renamed or left out.
+/// Programs read this JSON, so members may be added, but never renamed or removed.
 #[test]
 fn the_json_has_a_stable_shape() {
     let issued = Ca::new("mine").unwrap().issue(&["example.com", "10.0.0.1"]).unwrap();

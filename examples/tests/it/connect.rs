@@ -1,4 +1,4 @@
-//! Connecting by what a `.flynnrc` says.
+//! Connecting with the settings of a `.flynnrc`.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ async fn mock() -> MockController {
     MockController::builder().bootstrapped("example.com").tls().start().await
 }
 
-/// A home whose one cluster has these lines besides its name and URL.
+/// Creates a home folder whose only cluster has these lines in addition to its name and URL.
 fn home(mock: &MockController, lines: &str) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     let url = mock.url();
@@ -66,13 +66,13 @@ async fn without_a_key_the_token_of_flynn_login_is_sent() {
     let json = format!(r#"{{"access_tokens":{{"{}":{token}}}}}"#, mock.url());
     fs::write(folder.join("flynn-cli.json"), json).unwrap();
     let flynn = open(&mock, home.path()).unwrap();
-    // The mock, which signs no tokens, lets none in.
+    // The mock refuses the token, because it did not issue it.
     assert!(flynn.routes().list().await.unwrap_err().is_unauthorized());
     let requests = mock.requests();
     assert_eq!(requests.first().unwrap().header("authorization"), Some("Bearer tok"));
 }
 
-/// Steps and doctor take the same cluster.
+/// The steps and `doctor` select the same cluster.
 #[tokio::test]
 async fn without_a_pin_the_steps_trust_public_certificates() {
     let world = World::new(ServerAge::V2016).await;
@@ -98,7 +98,7 @@ async fn plain_http_is_for_clusters_without_a_pin() {
     assert_eq!(mock.requests().len(), 1, "the key did not leave");
 }
 
-/// A program tells what is missing instead of sending nothing, or the key in clear text.
+/// A program names the missing setting. It does not send a request without a key, or a key in clear text.
 #[tokio::test]
 async fn programs_say_what_the_entry_lacks() {
     let mock = mock().await;

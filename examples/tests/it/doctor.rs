@@ -1,4 +1,4 @@
-//! `doctor` finds what is wrong, and less of it after `productionize`.
+//! `doctor` finds problems, and fewer of them after `productionize`.
 
 use flynn_aws::{Finding, Severity};
 use flynn_config::FlynnRc;

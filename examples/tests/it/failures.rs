@@ -64,8 +64,8 @@ async fn a_dry_run_that_fails_has_done_nothing() {
     assert_eq!(world.changes(), Vec::<String>::new());
 }
 
-/// The routes of a cluster change before its router is deployed again: an old router, still at
-/// work while the new one starts, answers for the routes.
+/// The routes of a cluster change before its router is deployed again, because the old router still serves them while
+/// the new one starts.
 #[tokio::test]
 async fn routes_change_before_the_router_is_deployed() {
     for age in [ServerAge::V2016, ServerAge::V2021] {
@@ -90,7 +90,7 @@ async fn the_image_url_is_for_clusters_that_have_one() {
     }
 }
 
-/// git goes by the file of `sslCAInfo` alone: with a private CA it has to be that CA's.
+/// git trusts only the CAs in the file of `sslCAInfo`, so a private CA must be in it.
 #[tokio::test]
 async fn with_a_private_ca_git_gets_the_file_of_that_ca() {
     let world = World::new(ServerAge::V2021).await;
@@ -121,7 +121,7 @@ async fn text_around_a_key_need_not_be_utf8() {
     assert!(env["TLSKEY"].starts_with("-----BEGIN PRIVATE KEY-----\n"), "the key is canonical");
 }
 
-/// A killed run leaves a file that it had not finished.
+/// A killed run leaves an unfinished file.
 #[tokio::test]
 async fn what_a_killed_run_left_is_removed() {
     let world = World::new(ServerAge::V2021).await;

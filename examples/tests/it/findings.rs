@@ -36,7 +36,7 @@ fn findings(output: &Output, severity: &str) -> Vec<String> {
 async fn install(world: &World, issued: &Issued) {
     let client = world.demo.mock.client();
     let (chain, key) = (issued.chain_pem_without_root(), issued.key_pem());
-    // The client trusts the certificate that the controller has now: the router comes first.
+    // The client trusts the controller's current certificate, so the router comes first.
     let env = [("TLSCERT", chain.as_str()), ("TLSKEY", key.as_str())];
     client.app("router").env().set(env).await.unwrap();
     let apps = client.apps().list().await.unwrap();
@@ -81,7 +81,7 @@ async fn a_certificate_for_another_domain_is_one_finding() {
 #[tokio::test]
 async fn hosts_that_cannot_be_reached_are_one_finding() {
     let world = World::new(ServerAge::V2021).await;
-    // A second cluster's names under the domain: the router has no certificate for them.
+    // Names of a second cluster under the domain, for which the router has no certificate.
     let client = world.demo.mock.client();
     client.apps().create(NewApp::named("shop")).await.unwrap();
     let issued = Ca::new("x").unwrap().issue(&["*.old.example.com"]).unwrap();
@@ -109,7 +109,7 @@ async fn a_private_ca_without_ca_is_told_about_the_option() {
     assert!(!stdout(&told).contains("doctor --ca FILE"), "{}", stdout(&told));
 }
 
-/// git trusts the file of `sslCAInfo` alone.
+/// git trusts only the CAs in the file of `sslCAInfo`.
 #[tokio::test]
 async fn a_ca_file_that_does_not_fit_is_found() {
     let world = World::new(ServerAge::V2021).await;
@@ -140,7 +140,7 @@ async fn a_stale_password_of_another_helper_is_found() {
     assert!(!stdout(&output).contains("old-key"), "{}", stdout(&output));
 }
 
-/// Somebody who answers in the place of the controller.
+/// A server that answers in place of the controller.
 struct Impostor(Arc<CertifiedKey>);
 
 impl std::fmt::Debug for Impostor {
@@ -169,7 +169,7 @@ async fn impostor(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'stati
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // Nobody who checks the pin gets past the handshake.
+            // A client that checks the pin does not get past the handshake.
             assert!(acceptor.accept(stream).await.is_err());
         }
     });
@@ -242,7 +242,7 @@ async fn advice_does_not_lead_to_an_impostor() {
     world.demo.mock.requests().assert_none();
 }
 
-/// A domain that a stranger has chosen stays one word in the shell, and shows what it is.
+/// A domain that an attacker has chosen stays one word in the shell, and is printed escaped.
 #[tokio::test]
 async fn commands_are_quoted_and_text_is_escaped() {
     let mock = flynn_mock::MockController::builder().bootstrapped("old.example.com");

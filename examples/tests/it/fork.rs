@@ -28,7 +28,7 @@ async fn world(age: ServerAge, domain: &str) -> World {
 }
 
 /// Lets the cluster obtain the certificates of its own routes, as `flynn-host acme enable-system-routes` does. The
-/// person's files know the new pin of the controller, and the authority.
+/// user's files get the controller's new pin and the authority.
 async fn manage(world: &World) {
     let mock = &world.demo.mock;
     mock.client().acme().enable("ops@example.com").await.unwrap();
@@ -198,7 +198,7 @@ async fn doctor_knows_managed_certificates() {
     for age in STATES {
         let world = world(age, OLD_DOMAIN).await;
         assert!(!doctor(&world, "ca.pem").contains("pinned-and-renewed"));
-        // Until it is issued, the router's default serves.
+        // Until it is issued, the router presents its default certificate.
         world.demo.mock.client().acme().enable("ops@example.com").await.unwrap();
         make_managed(&world.demo.mock, "dashboard.old.example.com").await;
         let shown = doctor(&world, "ca.pem");

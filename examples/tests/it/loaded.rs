@@ -23,7 +23,7 @@ async fn run(
     steps: &'static [Step],
     domain: &'static str,
 ) -> usize {
-    // The machine's clock, so that all waits are true ones.
+    // The machine's clock, so that all waits are real.
     let builder = MockController::builder()
         .seed(seed)
         .wall_clock()
@@ -76,7 +76,7 @@ macro_rules! tests {
 tests! {
     productionize_in_2016: V2016, Step::ALL, NEW_DOMAIN, true;
     productionize_in_2021: V2021, Step::ALL, NEW_DOMAIN, true;
-    // Nothing follows the router's deployment, so its races are not met.
+    // Nothing follows the router's deployment, so its races have no effect.
     install_certificate_in_2016: V2016, Step::INSTALL_CERTIFICATE, OLD_DOMAIN, false;
     install_certificate_in_2021: V2021, Step::INSTALL_CERTIFICATE, OLD_DOMAIN, false;
     migrate_domain_in_2016: V2016, [Step::Connect, Step::Domain], NEW_DOMAIN, true;

@@ -1,5 +1,5 @@
 //! Tests the steps against mocked clusters over TLS, with real files, and the programs as users run them.
-// clippy knows `#[test]` functions as tests, not their helpers.
+// clippy exempts `#[test]` functions, but not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! git and openssl agree with what a run leaves behind.
+//! git and openssl agree with the files that a run leaves.
 
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -77,7 +77,7 @@ async fn git_reads_the_same_but_for_the_ca_file() {
         format!("http.https://git.new.example.com:{port}.sslcainfo\n{}", ca_file.display());
     assert_eq!(gone, [expected]);
     assert_eq!(git_list(&path).len(), list.len() - 1);
-    // Every other byte is as it was: putting the removed lines back gives the old file.
+    // Every other byte is unchanged: with the removed lines, the file is the old one.
     let after = world.read(".gitconfig");
     let kept: Vec<&str> =
         text.lines().filter(|line| !after.lines().any(|kept| kept == *line)).collect();

@@ -29,7 +29,7 @@ fn certificate(folder: &Path) -> (Issued, String) {
     (issued, path.to_str().unwrap().to_owned())
 }
 
-/// Shakes hands with one client; answers the port.
+/// Accepts the handshake of one client. Returns the port.
 fn serve_once(issued: &Issued, address: &str) -> u16 {
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -42,7 +42,7 @@ fn serve_once(issued: &Issued, address: &str) -> u16 {
     thread::spawn(move || {
         let (mut tcp, _) = listener.accept().unwrap();
         let mut tls = ServerConnection::new(Arc::new(config)).unwrap();
-        // Until the client hangs up.
+        // Until the client closes the connection.
         while tls.complete_io(&mut tcp).is_ok_and(|(read, _)| read > 0) {}
     });
     port

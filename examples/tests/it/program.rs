@@ -111,7 +111,7 @@ fn help_is_help() {
     assert!(stdout(&output).contains("Usage: productionize"));
 }
 
-/// One program a task: each does its steps alone, and says that they hold when it is asked again.
+/// Each program carries out its own steps, and reports on a second run that there is nothing to do.
 #[tokio::test]
 async fn one_program_a_task() {
     let world = World::new(ServerAge::V2021).await;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-/// Something that goes wrong in one step, what the failure must say, and how it is put right.
+/// A fault in one step, the text that its error must contain, and the repair.
 struct Case {
     step: Step,
     says: &'static str,
@@ -65,7 +65,7 @@ const CASES: &[Case] = &[
         mends: lift,
     },
     Case {
-        // The server is done, the files are not.
+        // The server has finished, but the files have not been written.
         step: Step::Domain,
         says: ".flynnrc",
         breaks: |w| block(w, ".flynnrc.lock"),
@@ -79,7 +79,7 @@ const CASES: &[Case] = &[
         mends: lift,
     },
     Case {
-        // The server says that it has updated the route, and has not.
+        // The server reports that it has updated the route, but has not.
         step: Step::Routes,
         says: "not stored",
         breaks: |w| {
@@ -138,7 +138,7 @@ async fn breaks_and_goes_on(age: ServerAge) {
         assert!(before.is_complete(), "{:?}", before.failures);
 
         (case.breaks)(&world);
-        // The steps after it would be done: they are for the cases that follow.
+        // The later steps would succeed; they belong to the cases that follow.
         let (broken, output) = world.run_steps(&Step::ALL[..number], Mode::Do).await;
         let reports: Vec<_> =
             broken.reports.iter().map(|report| (report.step, report.mark)).collect();
@@ -176,7 +176,7 @@ async fn on_the_last_server() {
 async fn a_migration_job_that_says_nothing_did_nothing() {
     let world = World::new(ServerAge::V2016).await;
     assert!(world.run_steps(&Step::ALL[..6], Mode::Do).await.0.is_complete());
-    // Somebody else's broken backend: the job exits with 0 and without a word.
+    // An existing broken backend makes the job exit with 0 and without output.
     let blobstore = world.demo.mock.client().app("blobstore");
     blobstore.env().set([("BACKEND_BROKEN", "nonsense")]).await.unwrap();
     let (broken, output) = world.run(Mode::Do).await;

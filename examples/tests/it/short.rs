@@ -1,4 +1,4 @@
-//! The short examples, each run as a newcomer runs it.
+//! Runs each short example as a newcomer would.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::Command;
 
-/// A cluster, a home that knows it, and a proxy that leads every name to the cluster.
+/// A cluster, a home folder with its files, and a proxy that sends every name to the cluster.
 struct Place {
     mock: MockController,
     home: tempfile::TempDir,

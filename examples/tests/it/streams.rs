@@ -1,4 +1,4 @@
-//! Standard streams that are closed or full: no panic, and no success where output was lost.
+//! Closed or full standard streams cause no panic, and lost output is not reported as success.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;
@@ -100,7 +100,7 @@ async fn a_reader_that_goes_away_is_no_panic() {
     }
 }
 
-/// Nothing is read that never ends.
+/// Endless files are refused.
 #[tokio::test]
 async fn odd_files_are_refused() {
     let world = World::new(ServerAge::V2021).await;

@@ -24,7 +24,7 @@ async fn twice(age: ServerAge, domain: &str) {
     }
     assert_eq!(world.changes(), Vec::<String>::new());
     assert!(world.files() == files, "a file changed in the second run");
-    // The first step says what it connects to, which is the new domain now.
+    // The first step prints the controller's name, which is now under the new domain.
     for (first, second) in first.reports.iter().zip(&second.reports).skip(1) {
         assert_eq!(first.after, second.after);
     }
@@ -40,7 +40,7 @@ async fn the_last_server() {
     twice(ServerAge::V2021, "new.example.com").await;
 }
 
-/// The old domain lies below the new one: the server's migration makes no routes at all then.
+/// If the old domain is below the new one, the server's migration creates no routes.
 #[tokio::test]
 async fn up_to_the_parent_domain() {
     twice(ServerAge::V2016, "example.com").await;

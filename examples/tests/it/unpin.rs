@@ -1,4 +1,4 @@
-//! The pin goes once the certificate is proved to be a public one, and never because somebody answers.
+//! The pin is removed once the certificate is proved to be publicly trusted, and never because just any server answers.
 
 use std::fs;
 
@@ -62,7 +62,7 @@ async fn a_server_that_is_not_trusted_changes_nothing() {
     assert!(world.files() == files);
 }
 
-/// A certificate of a trusted CA for another name is the certificate of somebody else.
+/// A trusted certificate for another name belongs to another server.
 #[tokio::test]
 async fn a_certificate_for_another_name_is_none() {
     let world = certified().await;

@@ -1,4 +1,4 @@
-//! A mocked cluster, a home, a job, and everything a test wants to compare.
+//! A mocked cluster, a home folder, a job, and the state that tests compare.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -59,7 +59,7 @@ impl World {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// Every file of the home with its content; locks that stay are no content.
+    /// Returns every file of the home folder with its content, except lock files.
     pub(crate) fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         files_under(self.demo.home())
     }

@@ -1,4 +1,4 @@
-//! Variables out, variables in, and what is wrong with those that people set.
+//! Writing and reading variables, and the problems of variables that users set.
 
 use flynn_aws::blobstore::{
     AzureBackend, Backend, BackendKind, Blobstore, Changes, GcsBackend, MinioBackend, S3Access,
@@ -45,7 +45,7 @@ fn what_the_original_cli_set_is_read() {
         ("DEFAULT_BACKEND", "s3main"),
         ("FLYNN_POSTGRES", "postgres"),
     ]);
-    // Flynn's S3 client has no IMDSv2: a warning, and all that is wrong.
+    // Flynn's S3 client does not support IMDSv2, which is the only warning.
     let codes: Vec<_> = blobstore.findings().iter().map(|finding| finding.code).collect();
     assert_eq!(codes, ["ec2-role-imdsv1"]);
     assert!(blobstore.starts());
@@ -234,7 +234,7 @@ fn a_bucket_with_an_old_name_is_kept() {
     assert!(blobstore.starts(), "{:?}", blobstore.findings());
     let backend = blobstore.backend("a").unwrap();
     assert!(Changes::to_default(backend, env).is_empty());
-    // A new one cannot have such a name.
+    // A new backend cannot have such a name.
     let new = S3Backend::with_ec2_role("Acme_Blobs", "us-east-1").unwrap_err();
     assert_eq!(new.kind(), ErrorKind::Bucket);
 }
@@ -400,7 +400,7 @@ proptest! {
         }
     }
 
-    /// No env makes the reader panic, and none makes it repeat a value of it.
+    /// No env makes the reader panic or print one of its values.
     #[test]
     fn any_env_is_read(env in proptest::collection::vec(("(BACKEND_)?[A-Za-z0-9_]{0,8}", ".{0,40}"), 0..6)) {
         let read = Blobstore::read(env.iter().map(|(k, v)| (k, v)));
@@ -408,7 +408,7 @@ proptest! {
     }
 }
 
-/// Strings that people set, each with the words that explain it.
+/// Strings that users set, each with the explanation that it gets.
 #[test]
 fn wrong_strings_are_explained() {
     const ID: &str = "access_key_id=AKIAIOSFODNN7EXAMPLE";

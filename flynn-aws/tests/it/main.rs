@@ -1,6 +1,6 @@
 //! The integration tests of `flynn-aws`; modules mirror `src/`.
 
-// clippy knows `#[test]` functions as tests, not their helpers.
+// clippy exempts `#[test]` functions, but not their helpers.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod blobstore;

@@ -1,4 +1,4 @@
-//! The migration job's output, as real servers wrote it, and the judgement on it.
+//! Outputs of real migration jobs, and their results.
 
 use flynn_aws::blobstore::{
     BucketCount, Changes, Migration, MigrationError, MigrationEvent, MigrationLog, migrate_command,

@@ -1,4 +1,4 @@
-//! Plans: from nothing, when everything holds, and after drift.
+//! Plans: for an empty account, for one that needs no change, and after drift.
 
 use flynn_aws::ClusterSpec;
 use flynn_aws::plan::{
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::spec::{SPEC, spec};
 
-/// Outputs of the AWS CLI, as of an account where everything is as the specification says.
+/// Returns outputs of the AWS CLI for an account that matches the specification.
 pub(crate) fn outputs() -> Vec<Value> {
     let user = "flynn-blobstore-example.com";
     let tag = json!([{"Key": "flynn-cluster", "Value": "example.com"}]);
@@ -67,7 +67,7 @@ fn observe(spec: &ClusterSpec, outputs: &[Value]) -> Observed {
     observed
 }
 
-/// A plan after one output was changed.
+/// Returns a plan after a change of one output.
 fn after(change: impl FnOnce(&mut Vec<Value>)) -> Plan {
     let mut outputs = outputs();
     change(&mut outputs);
@@ -175,13 +175,13 @@ fn each_drift_is_one_repair() {
         }),
         ["allow TCP 443 from everybody in flynn-example.com"]
     );
-    // A check that was changed no longer pings the node: another takes its place.
+    // A changed check no longer probes the node, so another one replaces it.
     let plan = after(|o| o[12]["HealthChecks"][0]["HealthCheckConfig"]["Port"] = json!(8080));
     assert_eq!(sentences(&plan)[0], "create the health check of 203.0.113.10");
     assert_eq!(plan.steps.len(), 2, "somebody else's check stays: {plan:?}");
 }
 
-/// A node leaves: its record and then its health check go, and undoing brings both back.
+/// If a node is removed, its record and then its health check are deleted. Undoing restores both.
 #[test]
 fn a_node_that_left_takes_its_health_check_along() {
     let spec: ClusterSpec = toml::from_str(&SPEC.replace("203.0.113.12", "203.0.113.13")).unwrap();
@@ -204,7 +204,7 @@ fn a_node_that_left_takes_its_health_check_along() {
     assert!(plan.steps[1].inverse().unwrap().command().contains(created), "{plan:?}");
 }
 
-/// Route53 remembers the references of deleted checks: a salt gives others.
+/// Route53 remembers the references of deleted checks. A salt produces new ones.
 #[test]
 fn a_salt_changes_the_references() {
     let salted = SPEC.replace("[network]", "[dns]\nreference_salt = \"2\"\n[network]");
@@ -335,7 +335,7 @@ fn the_script_passes_its_documents_through_a_shell() {
     let home = std::env::temp_dir().join(format!("flynn-aws-script-{}", std::process::id()));
     std::fs::create_dir_all(&home).unwrap();
     let aws = home.join("aws");
-    // Answers with an id, and logs one argument per line.
+    // Prints an id, and logs one argument per line.
     std::fs::write(
         &aws,
         format!("#!/bin/sh\nprintf '%s\\n' \"$@\" --end >>{0}/log\necho the-id\n", home.display()),
@@ -416,7 +416,7 @@ mod any_input {
         #[test]
         fn is_read_or_refused(which in 0..14_usize, key in "[A-Za-z]{1,12}", with in value()) {
             let mut output = outputs().swap_remove(which);
-            // One field anywhere becomes something else.
+            // One random field is replaced.
             let mut at = &mut output;
             loop {
                 let next = match at {

@@ -1,4 +1,4 @@
-//! The hosts as EC2 describes them.
+//! Hosts as EC2 describes them.
 
 use flynn_aws::preflight::{Inventory, preflight};
 use flynn_aws::{ClusterSpec, Severity};
@@ -95,7 +95,7 @@ fn open_internal_ports_are_critical() {
         assert!(found[0].starts_with("internal-ports-open node1: "), "{found:?}");
     }
     assert_eq!(codes(&spec(), |d| world(d, 22, 22, "tcp", "0.0.0.0/0")).len(), 3);
-    // A stranger in the nodes' group reaches everything.
+    // Another instance in the nodes' group reaches everything.
     let mut documents = documents();
     let mut stranger = instance(7);
     stranger["SecurityGroups"] = json!([{"GroupId": "sg-1", "GroupName": "x"}]);

@@ -1,4 +1,4 @@
-//! Waits whose event stream has died without a word.
+//! Waits whose event stream has died silently.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 
 use crate::server::{Seen, Server, json, open_events};
 
-/// A wait, what there is to read before the end, and what after it. An answer is chosen by its call.
+/// A wait, and the answers before and after its end, chosen by the call.
 struct Wait {
     make: fn(&Client) -> BoxFuture<'static, Result<(), flynn_client::Error>>,
     before: &'static [(&'static str, &'static str)],
@@ -40,7 +40,7 @@ const WAITS: [Wait; 6] = [
             ("GET /apps/www/formations/r1", "{}"),
         ],
     },
-    // Servers without scale requests: what runs is looked at.
+    // On servers without scale requests, the running jobs are read.
     Wait {
         make: |c| wait_for_scale(c, ""),
         before: &[

@@ -49,7 +49,7 @@ async fn a_host_is_resolved_in_any_spelling() {
 async fn what_resolve_cannot_do_is_refused() {
     let address = |text: &str| text.parse::<SocketAddr>().unwrap();
     for (url, host, to) in [
-        // Addresses are not resolved: the key would go to the URL's own.
+        // Addresses are not resolved, so the key would go to the URL's own address.
         ("http://192.0.2.1", "192.0.2.1", "192.0.2.2:80"),
         ("http://192.0.2.1", "192.0.2.1", "192.0.2.1:81"),
         ("http://192.0.2.1:8080", "192.0.2.1", "192.0.2.1:80"),
@@ -57,7 +57,7 @@ async fn what_resolve_cannot_do_is_refused() {
         ("http://[2001:db8::1]", "2001:db8::1", "[2001:db8::2]:80"),
         ("http://[2001:db8::1]", "[2001:db8::1]", "[2001:db8::2]:80"),
         ("http://192.0.2.1", "controller.example.com", "192.0.2.2:80"),
-        // Another name than the URL's, or none.
+        // A name other than the URL's, or none.
         ("http://controller.example.com", "controler.example.com", "192.0.2.1:80"),
         ("http://controller.example.com", "192.0.2.1", "192.0.2.2:80"),
         ("http://controller.example.com", "controller.example.com:80", "192.0.2.1:80"),
@@ -68,11 +68,11 @@ async fn what_resolve_cannot_do_is_refused() {
         let error = Client::builder(url).resolve(host, address(to)).build().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config, "{host} for {url}");
     }
-    // It leads there anyway.
+    // The URL leads there anyway.
     let server = Server::play([answer(200, "", "")]).await;
     let client = Client::builder(server.url()).resolve("127.0.0.1", server.address);
     client.build().unwrap().ping().await.unwrap();
-    // A layer may lead elsewhere.
+    // A layer may redirect to another name.
     Client::builder("http://controller.example.com")
         .resolve("other.example.com", address("192.0.2.1:80"))
         .layer(tower_layer::layer_fn(|inner| inner))

@@ -1,5 +1,5 @@
-//! Every call of the crate once: what it puts on the wire, what comes back when all is well, and how
-//! often it may be sent. The error table and the test of secrets go through this list.
+//! Every call of the crate once: its request, a valid answer, and the number of times that it may be sent. The error
+//! table and the test of secrets use this list.
 
 use std::fmt::Write as _;
 use std::future::{Future, IntoFuture};
@@ -16,11 +16,11 @@ pub(crate) type Outcome = Pin<Box<dyn Future<Output = (String, Result<(), Error>
 /// The number of times that a call may be sent, stated independently of the code under test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
-    /// Again after anything that may pass.
+    /// Repeated after every transient fault.
     Again,
     /// As `Again`, but a 404 at a later attempt counts as success.
     AgainUntilGone,
-    /// Again only where the server cannot have acted.
+    /// Repeated only if the server cannot have acted.
     Once,
 }
 
@@ -38,7 +38,7 @@ pub(crate) enum Good {
     Events(&'static str),
     /// A body of this type.
     Typed(&'static str, &'static str),
-    /// Another protocol.
+    /// An upgrade to another protocol.
     Upgrade,
 }
 use Good::{Events, Json, Nothing, Optional, Stream, Typed, Upgrade};
@@ -46,7 +46,7 @@ use Good::{Events, Json, Nothing, Optional, Stream, Typed, Upgrade};
 pub(crate) struct Call {
     /// The call as a user writes it.
     pub(crate) name: String,
-    /// Method and path of the request that matters, without query.
+    /// Method and path of the request under test, without query.
     pub(crate) request: &'static str,
     pub(crate) sent: Sent,
     pub(crate) good: Good,
@@ -61,7 +61,7 @@ impl Call {
         self.request == request.call()
     }
 
-    /// The answer to a request that is not the one that matters.
+    /// Returns the answer to one of the other requests.
     pub(crate) fn beside(&self, request: &Seen) -> Option<Step> {
         let known = self.besides.iter().find(|(known, _)| *known == request.call());
         known.map(
@@ -107,7 +107,8 @@ pub(crate) const PRIVATE_KEY: &str = "marked-private-key";
 const APP_ID: &str = "11111111-0000-4000-8000-000000000001";
 const APP: &str = r#"{"id":"11111111-0000-4000-8000-000000000001","name":"www","meta":{}}"#;
 
-/// Calls, each as: how often it may be sent, its request, a good answer, what else it sends, and itself.
+/// Calls, each with the number of times that it may be sent, its request, a valid answer, its other requests, and its
+/// code.
 macro_rules! calls {
     ($c:ident; $($sent:ident $request:literal => $good:ident$(($($with:expr),+))?,
         $([$($beside:expr),+ $(,)?],)? $how:ident($call:expr);)+) => {
@@ -125,7 +126,7 @@ macro_rules! calls {
 mod apps;
 mod cluster;
 
-/// A call as it is written, on one line and without the name of the client.
+/// Returns the code of a call on one line, without the name of the client.
 fn name(code: &str) -> String {
     let line = code.split_whitespace().collect::<Vec<_>>().concat();
     line.strip_prefix("c.").unwrap_or(&line).to_owned()

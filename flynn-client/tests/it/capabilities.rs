@@ -87,7 +87,7 @@ async fn a_token_that_may_not_ask_learns_nothing_and_that_is_not_an_error() {
     }
 }
 
-/// A call that needs the id of a named app asks for it, which such a token may not.
+/// A call that needs the id of a named app looks it up, which such a token may not do.
 #[tokio::test]
 async fn a_refused_look_up_says_how_to_give_the_id() {
     for age in [ServerAge::Fork2026June, ServerAge::Fork2026September] {
@@ -103,7 +103,7 @@ async fn a_refused_look_up_says_how_to_give_the_id() {
     }
 }
 
-/// Only words of the controller are explained: others say themselves what they miss, or come from another server.
+/// Only the controller's own message is explained. Others already name the missing grant, or come from another server.
 #[tokio::test]
 async fn other_refusals_are_left_as_they_are() {
     let body = r#"{"code":"forbidden","message":"this account is suspended","retry":false}"#;

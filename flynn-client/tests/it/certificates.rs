@@ -42,7 +42,7 @@ fn all_present(mock: &MockController, cert: &str) -> bool {
     presented(mock).values().all(|presented| presented == cert.trim())
 }
 
-/// Answers as a caller does who looks at the cluster.
+/// Applies the plan as a caller does that checks the hosts.
 async fn apply(
     mock: &Arc<MockController>,
     plan: CertificatePlan,
@@ -148,7 +148,7 @@ async fn a_certificate_that_is_not_live_or_not_trusted_is_taken_back() {
     }
 }
 
-/// A cluster of the fork that obtains the certificates of these names itself, and has them.
+/// Returns a cluster of the fork that has obtained the certificates of these names itself.
 async fn managed(names: &[&str]) -> Arc<MockController> {
     let age = ServerAge::Fork2026September;
     let mock = MockController::builder().server(age).bootstrapped(DOMAIN).start().await;
@@ -194,7 +194,7 @@ async fn managed_certificates_are_replaced_on_request_alone() {
             "route controller.example.com of controller, whose certificate is no longer managed",
         ]
     );
-    // Taken back: they are managed again.
+    // After the undo they are managed again.
     let refused = planned
         .apply(|question| async move {
             Ok(!matches!(question, Question::IsLive { host } if host == "controller.example.com"))

@@ -1,4 +1,4 @@
-//! The calls together, over TLS, against a mocked cluster of each age.
+//! Combined calls over TLS, against a mocked cluster of each age.
 
 use flynn_client::apps::NewApp;
 use flynn_client::capabilities::{Capability, Support};
@@ -146,7 +146,7 @@ async fn jobs_detached_and_attached() {
     }
 }
 
-/// Of input that a controller loses right after the 101, all kinds arrive.
+/// Input of all kinds arrives, although a controller loses input sent right after the 101.
 #[tokio::test]
 async fn input_that_is_sent_at_once_is_not_lost() {
     use flynn_client::jobs::JobOutput;
@@ -156,7 +156,7 @@ async fn input_that_is_sent_at_once_is_not_lost() {
         .seed(1)
         .wall_clock()
         .races(Races::none().lost_input(100))
-        // Says what it gets, and ends after its first input.
+        // Prints its input, and ends after the first piece.
         .programs(|_| {
             Box::new(|input| {
                 let status = match input {

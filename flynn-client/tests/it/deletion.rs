@@ -33,7 +33,7 @@ async fn an_app_goes_with_what_it_has() {
         let gone = deletion.wait().timeout(Duration::from_secs(30)).await.unwrap();
         assert_eq!((gone.app_id, gone.deleted_routes.len()), (app.id.clone(), 1));
         assert!(flynn.app("www").get_opt().await.unwrap().is_none());
-        // The id is enough to ask again, after the app is gone.
+        // The id is enough to wait again after the app has been deleted.
         flynn.app_deletion(&app.id).wait().timeout(Duration::from_secs(30)).await.unwrap();
         assert!(flynn.app("www").delete().await.unwrap_err().is_not_found());
     }

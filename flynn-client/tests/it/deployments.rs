@@ -207,7 +207,7 @@ async fn one_whose_acceptance_was_lost_is_found() {
     assert_eq!(handle.id, "d1");
     assert_eq!(server.lines()[2], "GET /apps/www/deployments");
 
-    // None there, one of another release, or one that has failed before: who knows.
+    // No deployment, one of another release, or one that failed earlier: the outcome is unknown.
     let other = json(200, format!("[{}]", deployment("pending").replace("\"r2\"", "\"r9\"")));
     for found in [json(200, "[]"), other, list("failed"), answer(403, "", "")] {
         let server = Server::play([json(200, APP), Step::Drop, found]).await;
@@ -220,7 +220,7 @@ async fn one_whose_acceptance_was_lost_is_found() {
 #[tokio::test]
 async fn an_older_deployment_of_the_release_is_not_taken_for_the_lost_one() {
     let list = || json(200, format!("[{}]", deployment("complete")));
-    // The app was set to another release since, and still is.
+    // The app has been set to another release since then.
     let server = Server::play([json(200, APP), Step::Drop, list(), json(200, APP)]).await;
     let error = server.client().app("www").deploy("r2").await.unwrap_err();
     assert_eq!(error.all_pending(), [perhaps()]);
@@ -251,7 +251,7 @@ async fn an_acceptance_may_be_lost_behind_another_answer() {
         assert_eq!(error.all_pending(), [perhaps()]);
     }
 
-    // These say that nothing was done.
+    // These errors say that nothing was done.
     for refused in [json(400, r#"{"code":"validation_error","message":"no"}"#), json(503, down)] {
         let refused = move |seen: &Seen| match seen.call() {
             "GET /apps/www" => json(200, APP),

@@ -131,7 +131,7 @@ const CERTIFIED: &str = r#","certificate":{"id":"c1","cert":"OLD","key":"s3cret"
 const ROUTER: &str = r#"{"id":"r2","env":{"TLSCERT":"NEW","TLSKEY":"NEWKEY"}}"#;
 const DONE: &str = r#"[{"id":9,"data":{"domain_migration":{"id":"m1","old_domain":"old.example.com","domain":"new.example.com","finished_at":"2026-11-22T21:55:50Z"}}}]"#;
 
-/// Of four names under the old domain one has a counterpart; what is no app's, or no name of the domain, needs none.
+/// One of four names under the old domain has a counterpart. A route without an app, or outside the domain, needs none.
 fn routes() -> String {
     let api = route("g", "git.old.example.com", "").replace("\"/\"", "\"/api/\"");
     let all = [
@@ -226,7 +226,8 @@ async fn missing_routes_are_created_like_the_old_ones() {
         ]
     );
 
-    // Made by somebody else since: no error. Refused: what is still missing is named, what was made stays.
+    // A route that was created meanwhile is not an error. After a refusal, the error names the missing routes, and the
+    // created ones stay.
     let server = answering("POST /apps/c-app/routes", 409).await;
     let create =
         server.client().domain().create_missing_routes("old.example.com", "new.example.com");
@@ -246,7 +247,7 @@ async fn domains_that_contain_each_other() {
         // The new domain is below the old one, so routes that moved there need no new counterpart.
         ("example.com", "new.example.com", vec!["git.example.com", "git.new.example.com"], vec![]),
         ("example.com", "new.example.com", vec!["example.com"], vec!["new.example.com"]),
-        // The old domain is below the new one, and servers take old routes for new ones.
+        // The old domain is below the new one, and servers mistake old routes for new ones.
         ("old.example.com", "example.com", vec!["git.old.example.com"], vec!["git.example.com"]),
         ("old.example.com", "example.com", vec!["old.example.com", "example.com"], vec![]),
         ("example.com", "example.com", vec!["git.example.com"], vec![]),

@@ -148,7 +148,7 @@ async fn another_deployment_in_the_way_and_the_release_are_both_named() {
     assert!(error.is_deployment_in_progress());
     assert_eq!(error.all_pending(), [other(), release()]);
 
-    // Seen before anything is made, nothing is left behind.
+    // Detected before anything is created, so nothing is left behind.
     let server = Server::play([json(200, RELEASE), json(200, running)]).await;
     let error = server.client().app("www").env().set([("A", "2")]).await.unwrap_err();
     assert!(error.is_deployment_in_progress());

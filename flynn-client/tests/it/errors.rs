@@ -1,5 +1,5 @@
-//! The error table: every call against every fault. What comes out is the same kind everywhere, and how
-//! often the request was sent follows the rules of `RetryPolicy`. The whole table is checked in.
+//! The error table: every call against every fault. Each fault gives the same error kind for every call, and the number
+//! of attempts follows the rules of `RetryPolicy`. The whole table is checked in.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -168,12 +168,13 @@ fn client(url: &str, attempt: Duration) -> Client {
     let policy = RetryPolicy::default()
         .max_attempts(MOST)
         .delays(Duration::from_millis(1), Duration::from_millis(2))
-        // Which calls wait for a router is shown in `transport/retry.rs`: how often they are sent, only time tells.
+        // `transport/retry.rs` tests the calls that wait for a router, because the number of their attempts depends on
+        // time.
         .router_restart(Duration::ZERO);
     Client::builder(url).key(KEY).retry(policy).no_proxy().attempt_timeout(attempt).build().unwrap()
 }
 
-/// Nobody listens.
+/// Nothing listens at the address.
 const REFUSED: Fault = Fault {
     name: "no connection",
     reply: |_| None,
@@ -192,7 +193,7 @@ struct Met {
     wrong: Vec<String>,
 }
 
-/// Everything that a call meets, one fault after the other.
+/// Runs a call against one fault after the other.
 async fn meet_all(call: Arc<Call>) -> Vec<Met> {
     let (seen, now) = (Arc::clone(&call), Arc::new(AtomicUsize::new(0)));
     let fault = Arc::clone(&now);
@@ -206,7 +207,7 @@ async fn meet_all(call: Arc<Call>) -> Vec<Met> {
     })
     .await;
     let url = server.url();
-    // Long, since the machine may be busy; short where it is to pass.
+    // Long, since the machine may be busy, and short for faults that need the deadline.
     let patient = client(&url, Duration::from_secs(20));
     let hasty = client(&url, Duration::from_secs(1));
     let mut all = Vec::new();

@@ -72,7 +72,7 @@ async fn frames_may_be_written_as_the_standard_allows() {
     let server = Server::play([events(body)]).await;
     let stream = server.client().events().stream().await.unwrap();
     let all: Vec<_> = stream.try_collect().await.unwrap();
-    // The last one was not finished.
+    // The last event was incomplete.
     assert_eq!(all.iter().map(|event| event.id).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(all[0].object_id, "\u{e4}");
 }

@@ -29,7 +29,7 @@ pub(crate) enum Fault {
 const ALL: [Fault; 5] =
     [Fault::RequestLost, Fault::AnswerLost, Fault::Refused, Fault::Outage, Fault::Killed];
 
-/// Requests that an outage lasts: more than a call is sent.
+/// The number of requests that an outage lasts, which is more than the attempts of a call.
 const OUTAGE: usize = 6;
 
 #[derive(Clone)]

@@ -1,5 +1,5 @@
-//! Composite calls with a fault at their requests. Afterwards the cluster is as before or as asked, or the error says
-//! what lies between, and resuming ends it.
+//! Composite calls with a fault at one of their requests. Afterwards the cluster is unchanged or changed completely, or
+//! the error names the intermediate state, and resuming completes the change.
 
 use flynn_client::apps::NewApp;
 use flynn_client::releases::ProcessType;
@@ -22,10 +22,10 @@ async fn cluster(age: ServerAge) -> MockController {
     mock
 }
 
-/// An operation, and how to tell whether it is carried out.
+/// An operation, and a check whether it is complete.
 struct Operation {
     run: fn(Client) -> BoxFuture<'static, Result<(), Error>>,
-    /// `None` where it is carried out in part.
+    /// Returns `None` if it is partly complete.
     is_done: fn(&MockController) -> Option<bool>,
 }
 
@@ -77,7 +77,7 @@ fn all_or_nothing<const N: usize>(parts: [bool; N]) -> Option<bool> {
 }
 
 impl Operation {
-    /// Strikes one request, and returns the number of requests.
+    /// Runs the operation with a fault at one request, and returns the number of requests.
     async fn strike(&self, age: ServerAge, at: usize, fault: faults::Fault) -> usize {
         let mock = cluster(age).await;
         let clean = mock.client();
@@ -89,7 +89,7 @@ impl Operation {
                 Some(pending) => self.resume(&mock, pending, &met).await,
                 None => assert_eq!((self.is_done)(&mock), Some(false), "{met}"),
             },
-            // Another run does it again, beside what the first one has left running.
+            // Another run repeats it while the job of the first run still runs.
             None => {
                 while let Err(error) = (self.run)(clean.clone()).await {
                     if (self.is_done)(&mock) == Some(true) {
@@ -105,7 +105,7 @@ impl Operation {
         requests
     }
 
-    /// Resumes it, which ends it; what never began has left nothing behind.
+    /// Resumes the operation, which completes it. An operation that never began has left nothing behind.
     async fn resume(&self, mock: &MockController, pending: Pending, met: &str) {
         let resumed = mock.client().resume(pending).await;
         let done = match &resumed {

@@ -1,4 +1,4 @@
-//! The page for those who come from the Go client.
+//! The page for users of the Go client.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ fn every_method_of_the_go_interface_is_on_the_page() {
     };
     assert_eq!(methods(upstream).len(), 81);
     assert_eq!(methods(fork).len(), 7);
-    // Each row but the one that says why not has a link, which rustdoc checks.
+    // Each row has a link, which rustdoc checks, except the row without a counterpart.
     let rows = page.lines().filter(|line| line.starts_with("| `"));
     assert_eq!(rows.filter(|row| !row.contains("](crate::")).count(), 1);
 }

@@ -1,6 +1,6 @@
-//! Golden replay against recorded exchanges with real controllers, in both directions: what they
-//! answered decodes into our types and encodes back equal, and what our calls send equals what was
-//! sent to them. Deliberate differences stand in one table, each with its reason.
+//! Golden tests against recorded exchanges with real controllers. Recorded answers decode into our types and encode
+//! back to the same JSON, and our calls send the recorded requests. A table lists the deliberate differences, each with
+//! its reason.
 
 mod bodies;
 mod differences;

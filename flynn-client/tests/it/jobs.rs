@@ -15,7 +15,7 @@ const JOB: &str = r#"{"id":"h-1","uuid":"1","host_id":"h","release":"r1","args":
 const SWITCH: &str =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: flynn-attach/0\r\n\r\n";
 
-/// The job that was sent, without the metadata by which it is found again.
+/// Returns the job that was sent, without the metadata that identifies it.
 fn without_mark(seen: &Seen) -> serde_json::Value {
     let mut job = seen.json();
     let meta = job.as_object_mut().unwrap().remove("meta").unwrap();
@@ -177,7 +177,7 @@ async fn one_future_drives_input_output_signals_and_sizes() {
     let mut written = vec![0; 8 + 6];
     job.read_exact(&mut written).await.unwrap();
     assert_eq!(written, b"\x03\0\0\0\0\x02hi\x03\0\0\0\0\0");
-    // After the end of the input too.
+    // Also after the end of the input.
     send.send(Control::Signal(15)).await.unwrap();
     send.send(Control::Resize { lines: 24, columns: 80 }).await.unwrap();
     let mut written = vec![0; 5 + 5];
@@ -240,7 +240,7 @@ async fn output_is_read_stream_by_stream() {
     assert_eq!((read_out.unwrap(), read_err.unwrap()), (8, 3));
     assert_eq!((out.as_str(), err.as_str(), status.unwrap().code()), ("onethree", "two", 2));
 
-    // Two tasks, one after the other; what a dropped reader would have is discarded.
+    // Two tasks, one after the other. Output for a dropped reader is discarded.
     let (attached, mut job, _) = attach().await;
     let (output, _input) = attached.split();
     let (mut stdout, stderr, mut exit) = output.into_readers();

@@ -11,7 +11,7 @@ async fn cluster(age: ServerAge) -> MockController {
     MockController::builder().server(age).bootstrapped("example.com").start().await
 }
 
-/// Where the key went.
+/// The stored key.
 type Kept = Arc<Mutex<Option<Secret>>>;
 
 async fn rotate(
@@ -67,14 +67,14 @@ async fn every_app_gets_the_new_key_and_the_old_one_is_refused() {
         apps.sort();
         assert_eq!(apps, before.into_keys().collect::<Vec<_>>());
         assert!(!format!("{rotated:?}").contains(new));
-        // Again, which is nothing to do.
+        // A second rotation to the same key does nothing.
         let client = mock.client().with_key(new).unwrap();
         let again = rotate(&client, Some(&rotated.key), &kept).await.unwrap();
         assert!(again.apps.is_empty());
     }
 }
 
-/// A cluster whose controller accepts the keys of several people.
+/// A cluster whose controller accepts the keys of several users.
 #[tokio::test]
 async fn other_keys_stay() {
     let mock = cluster(ServerAge::V2021).await;
@@ -123,7 +123,7 @@ async fn a_fault_at_any_request_locks_nobody_out() {
         let operation = async |client| rotate(&client, None, &kept).await;
         let (result, count) = faults::run(&mock, at, fault, operation).await;
         let stored = kept.lock().unwrap().clone();
-        // Whoever has the old key, or what was stored, gets in.
+        // The old key, or the stored one, is accepted.
         let newest = stored.clone().unwrap_or_else(|| mock.key().into());
         assert!(accepts(&mock, newest.expose()).await, "{fault:?} {at}: {result:?}");
         // Every app has a key that the controller accepts.
@@ -134,7 +134,7 @@ async fn a_fault_at_any_request_locks_nobody_out() {
             assert!(!says_stored || stored.is_some(), "{fault:?} {at}: {error}");
             assert!(!format!("{error:?} {error:#}").contains(newest.expose()), "{error:?}");
         }
-        // With either key, as the caller's file may hold. The key that was stored is enough.
+        // With either key, since the caller's file may contain either. The stored key is enough.
         let key = if at % 2 == 0 || !accepts(&mock, mock.key()).await {
             newest.expose()
         } else {

@@ -52,7 +52,7 @@ async fn a_log_without_its_end_mark_is_not_whole() {
         items[0].is_ok()
             && items[1].as_ref().is_err_and(|error| error.kind() == ErrorKind::Connection)
     );
-    // One that is followed ends with an error.
+    // A followed log ends with an error.
     let items: Vec<_> = log.follow().await.unwrap().collect().await;
     assert!(items[0].is_ok() && items[1].is_err() && items.len() == 2);
 }
@@ -160,7 +160,7 @@ async fn objects_are_watched_across_connections() {
     };
     let marker = "data: {\"id\":\"\"}\n\n";
     let server = Server::play([
-        // Broken off before the older one has come.
+        // Interrupted before the older line has arrived.
         events(&volume("b", 2)),
         events(&(volume("b", 2) + &volume("a", 1) + marker + &volume("c", 3))),
         events(&(volume("c", 3) + &volume("d", 3) + marker + &volume("a", 4))),

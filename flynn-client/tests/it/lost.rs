@@ -16,7 +16,7 @@ async fn clusters() -> impl Iterator<Item = MockController> {
     clusters.into_iter()
 }
 
-/// A client that does not wait long for what is not there.
+/// A client with a short timeout.
 fn client(mock: &MockController) -> Client {
     let brief = std::time::Duration::from_millis(1);
     mock.client_builder().retry(RetryPolicy::default().delays(brief, brief)).build().unwrap()
@@ -74,7 +74,7 @@ async fn a_job_is_found_by_its_metadata() {
         assert_eq!(job.meta["team"], "shop");
         assert_eq!(jobs.wait(job.uuid).await.unwrap().exit_status, Some(3));
 
-        // One that cannot be attached any more is named, so that it can be killed.
+        // The error names a job that can no longer be attached, so that it can be killed.
         mock.fail_next(Op::JobRun, Fault::drop_after());
         let error = jobs.run(["sleep", "3600"]).attached().await.unwrap_err();
         let Some(Pending::Job { job, .. }) = error.pending() else { panic!("{error}") };

@@ -80,14 +80,14 @@ async fn a_failure_is_told_with_its_reason_now_or_later() {
         asked(&client).await;
         let all = client.managed_certificates();
         let authority = Arc::clone(&mock);
-        // The authority refuses while it is waited for, and has refused before.
+        // The authority refuses during the wait, and has refused before.
         let refuse = move |_: &_| authority.refuse_certificate(DOMAIN, "no A record").unwrap();
         let now = all.wait(DOMAIN).on_step(refuse_once(refuse)).await.unwrap_err();
         let later = all.wait(DOMAIN).await.unwrap_err();
         for error in [now, later] {
             assert!(error.is_failed() && error.message().contains("no A record"), "{error}");
         }
-        // It is tried again only when asked.
+        // It is retried only on request.
         let id = all.list().await.unwrap().remove(0).id;
         assert_eq!(all.get(&id).await.unwrap().status, Status::Failed);
         assert_eq!(all.retry(&id).await.unwrap().status, Status::Pending);
@@ -161,7 +161,7 @@ async fn enabling_keeps_the_other_settings() {
     }
 }
 
-/// What no server of today has: only a made-up answer can show it.
+/// No server has such fields today, so only an invented answer can test them.
 #[tokio::test]
 async fn fields_that_are_not_known_are_written_back() {
     use crate::server::{Server, json as answer};

@@ -59,7 +59,7 @@ async fn odd_paths_are_refused_before_anything_is_sent() {
     for id in ["", ".", "..", "../x", "a/../..", "a\\..\\b"] {
         assert!(client.app(id).get().await.unwrap_err().is_validation());
     }
-    // Outside of the path an empty id would mean all there are.
+    // Outside of the path, an empty id would mean all objects.
     let www = client.app("www");
     assert!(client.events().of_app("").list().await.unwrap_err().is_validation());
     assert!(client.events().object_id("").stream().await.unwrap_err().is_validation());

@@ -1,4 +1,4 @@
-//! Releases made from the current one, alone and beside another writer.
+//! Releases created from the current one, without and with another writer.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -142,7 +142,7 @@ async fn what_both_writers_changed_is_a_conflict_with_both_diffs() {
     assert!(!format!("{error} {error:?}").contains("theirs\""));
     assert_eq!(sent(&server).len(), 1);
 
-    // The same value is not one.
+    // The same value is not a conflict.
     let server = overtaken(
         r#"{"id":"r9","app_id":"a1","artifacts":["x"],"env":{"A":"2"},"new_field":{"kept":[1]},
             "processes":{"web":{"args":["/bin/web"],"odd":true}}}"#,

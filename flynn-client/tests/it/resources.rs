@@ -35,7 +35,7 @@ async fn the_safe_way_keeps_the_other_links_and_the_servers_own_does_not() {
         let removed = postgres.remove_app(&made[0].id, "www").await.unwrap();
         assert!(removed.apps.is_empty(), "{age:?} {removed:?}");
         assert_eq!(ids(&flynn.app("www").resources().list().await.unwrap()), ids(&made[1..]));
-        // Again: there is no such link, and nothing is sent but reads.
+        // A second call finds no link and sends only reads.
         mock.clear_requests();
         postgres.remove_app(&made[0].id, "www").await.unwrap();
         assert!(mock.requests().iter().all(|request| request.method == "GET"));
@@ -59,7 +59,7 @@ async fn what_exists_outside_is_registered_under_a_chosen_id() {
         let made = postgres.register(id, external()).await.unwrap();
         assert_eq!((made.id.as_str(), made.external_id.as_str()), (id, "/databases/d"));
         assert_eq!(postgres.get(id).await.unwrap().env["DATABASE_URL"], "postgres://u:p@h/d");
-        // It is no update.
+        // It is not an update.
         assert_eq!(postgres.register(id, external()).await.unwrap_err().status().unwrap(), 500);
         assert_eq!(postgres.delete(id).await.unwrap().unwrap().id, made.id);
         assert!(postgres.get_opt(id).await.unwrap().is_none());
@@ -101,7 +101,7 @@ async fn a_removal_whose_answer_was_lost_names_all_links() {
         panic!("{error:?}")
     };
     assert_eq!(resources.len(), 2);
-    // Refused is refused: nothing is pending.
+    // After a refusal nothing is pending.
     let server = Server::answering(|request| match request.line().split_once(' ').unwrap() {
         ("GET", _) => json(200, LINKED),
         _ => answer(404, "", ""),

@@ -1,4 +1,4 @@
-//! Operations that another run of a program takes up.
+//! Operations that another run of a program resumes.
 
 use flynn_client::apps::NewApp;
 use flynn_client::releases::{NewRelease, ProcessType};
@@ -28,7 +28,7 @@ async fn every_operation_is_taken_up_by_its_ids() {
             release.process("web", ProcessType::running(["x"]))
         };
 
-        // One that is not deployed, one that may be, and one that is.
+        // A release that is not deployed, one that may be, and one that is.
         let release = client.releases().create(new()).await.unwrap().id;
         let pending = Pending::Release { app: "www".into(), release: release.clone() };
         let Outcome::Deployed(done) = resume(&client, pending.clone()).await else { panic!() };

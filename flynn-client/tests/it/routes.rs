@@ -138,7 +138,7 @@ async fn a_conflict_without_a_duplicate_is_asked_for_again() {
     );
     assert!(server.seen().iter().step_by(2).all(|seen| seen.json() == server.seen()[0].json()));
 
-    // Four times at most, and once where nothing is to be sent twice.
+    // At most four times, and once if retries are disabled.
     let refused_for_ever = move |seen: &crate::server::Seen| match seen.call() {
         "GET /routes" => json(200, "[]"),
         _ => json(409, DUPLICATE),
@@ -178,7 +178,7 @@ async fn a_conflict_with_a_route_of_any_app_is_one() {
         assert_eq!(sent, posts, "{new:?}");
     }
 
-    // Another conflict, and one that cannot be looked into.
+    // Another conflict, and one whose cause cannot be read.
     let reserved = r#"{"code":"conflict","message":"Port reserved for HTTP/HTTPS traffic"}"#;
     let server =
         Server::play([json(409, reserved), json(409, DUPLICATE), answer(403, "", "")]).await;

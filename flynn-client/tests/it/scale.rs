@@ -119,7 +119,7 @@ async fn the_first_end_counts() {
         (vec![], Err(ErrorKind::NotFound)),
     ] {
         let listed = format!("[{}]", past.join(","));
-        // Looked at twice where nothing was found: a lost stream has the same last resort.
+        // Two reads if nothing was found, because a lost stream falls back to the same read.
         let steps = [json(200, &listed), json(200, if end.is_ok() { formation } else { &listed })];
         let server = Server::play(steps).await;
         let result = server.client().app("www").scaling("r1", "q1").wait().await;

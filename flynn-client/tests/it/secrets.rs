@@ -1,5 +1,5 @@
-//! Nothing that the crate shows holds a secret: every call is made with a marked key, marked env values
-//! and a marked private key, well and badly answered, and all output is searched for the marks.
+//! No output of the crate contains a secret. Every call runs with a marked key, marked env values and a marked private
+//! key, against good and bad answers, and all output is searched for the marks.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -72,7 +72,7 @@ fn search(what: &str, text: &str) {
     }
 }
 
-/// Everything that an error shows, and its causes.
+/// Returns all output of an error and its causes.
 fn shown(error: &Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?} {:?}", error.detail());
     let mut source = error.source();
@@ -98,7 +98,7 @@ fn client(url: &str) -> Client {
     client
 }
 
-/// Answers that throw the secrets back.
+/// Returns answers that repeat the secrets.
 fn bad_replies() -> Vec<Step> {
     let all = format!("{KEY} {ENV_VALUE} {PRIVATE_KEY}");
     let detail = format!(
@@ -152,7 +152,7 @@ async fn nothing_shows_a_secret() {
             .await;
             let (text, result) = (call.make)(&client(&server.url())).await;
             match &result {
-                // A bad answer that passes for a good one has secrets where none belong.
+                // A bad answer that decodes has secrets in the wrong fields.
                 Ok(()) if !good => {}
                 Ok(()) => search(&call.name, &text),
                 Err(error) => search(&call.name, &shown(error)),

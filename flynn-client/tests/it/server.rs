@@ -16,7 +16,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Step {
     /// Sends these bytes and keeps the connection.
     Send(String),
-    /// Sends these bytes, and then the others so often, each after this time; keeps the connection.
+    /// Sends the first bytes, then the second bytes this number of times, with this time between them. Keeps the
+    /// connection.
     Trickle(String, &'static str, u32, Duration),
     /// Sends these bytes and closes the connection.
     SendAndClose(String),
@@ -108,14 +109,14 @@ impl Drop for Task {
 type Choose = Arc<dyn Fn(&Seen) -> Step + Send + Sync>;
 
 impl Server {
-    /// Plays the steps in the order in which requests come. A request too many is dropped.
+    /// Plays the steps in the order in which requests arrive. Further requests are dropped.
     pub(crate) async fn play(steps: impl IntoIterator<Item = Step>) -> Self {
         let steps = Mutex::new(steps.into_iter().collect::<VecDeque<_>>());
         let next = move |_: &Seen| steps.lock().unwrap().pop_front().unwrap_or(Step::Drop);
         Self::answering(next).await
     }
 
-    /// Does with each request what `choose` says.
+    /// Reacts to each request with the step that `choose` returns.
     pub(crate) async fn answering(choose: impl Fn(&Seen) -> Step + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -134,7 +135,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// A client with quick retries.
+    /// Returns a client with quick retries.
     pub(crate) fn client(&self) -> Client {
         self.builder().build().unwrap()
     }

@@ -83,7 +83,7 @@ async fn each_credential_is_told_who_it_is() {
     let refused = client.to_builder().bearer_token("flynn_pat_none").build().unwrap();
     assert!(refused.whoami().await.unwrap_err().is_unauthorized());
 
-    // Only the cluster's key makes an admin, who then may do what it may.
+    // Only the cluster's key creates an admin, who then has the same rights.
     let boss = NewUser::new("boss@example.com", PASSWORD).cluster_admin(true);
     assert!(hers.users().create(boss.clone()).await.unwrap_err().is_forbidden());
     let boss = client.users().create(boss).await.unwrap();
@@ -117,7 +117,7 @@ async fn personal_tokens_are_shown_once_and_can_be_revoked() {
 
     let as_ci = client.to_builder().bearer_token(&ci.token).build().unwrap();
     as_ci.whoami().await.unwrap();
-    // Also as the password of any user.
+    // The token is also accepted as the password of any user.
     let basic = client.to_builder().basic_auth("ann", &ci.token).build().unwrap();
     basic.whoami().await.unwrap();
 
@@ -244,7 +244,7 @@ async fn a_queued_deployment_is_waited_for() {
     let queued = handles.pop().unwrap();
     assert_eq!(queued.accepted().unwrap().status, DeploymentStatus::Queued);
     assert!(!DeploymentStatus::Queued.is_final());
-    // The queue moves on while it is waited for.
+    // The queue advances during the wait.
     let wait = queued.wait().on_step(|_| ());
     let drive = async { mock.run_to_end() };
     let (done, ()) = futures_util::future::join(wait.into_future(), drive).await;

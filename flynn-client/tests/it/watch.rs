@@ -61,7 +61,7 @@ async fn an_event_that_was_committed_late_is_no_duplicate() {
     assert_eq!(ids, [5, 8, 7, 6, 900]);
     let resumed =
         [1, 2].map(|n: usize| server.seen()[n].header("last-event-id").map(str::to_owned));
-    // Not before the watch began, and not much before the newest.
+    // Not before the start of the watch, and not much before the newest event.
     assert_eq!(resumed, [Some("5".to_owned()), Some("868".to_owned())]);
 }
 
@@ -79,7 +79,7 @@ async fn connections_that_bring_nothing_new_are_failures() {
 
 #[tokio::test]
 async fn quiet_connections_are_no_failures() {
-    // Each lives on keep-alives for longer than the patience, and none has an event before the last.
+    // Keep-alives hold each connection open for longer than the patience, and only the last one carries an event.
     let quiet = || {
         let Step::Send(head) = open_events("") else { unreachable!() };
         Step::Trickle(head, ":\n", 6, Duration::from_millis(50))
@@ -140,7 +140,7 @@ async fn patience_ends() {
 #[tokio::test(start_paused = true)]
 async fn it_waits_for_as_long_as_the_server_asks() {
     for status in [429, 503] {
-        // Longer than calls are repeated for.
+        // Longer than the retries of calls.
         let busy = answer(status, "Retry-After: 40\r\n", "");
         let server = Server::play([busy, events("data: {\"id\":1}\n\n")]).await;
         let begun = tokio::time::Instant::now();
@@ -166,7 +166,7 @@ async fn events_that_come_again_and_again_are_given_once() {
     use std::fmt::Write as _;
     let mut body = String::new();
     let mut send = |id: i64| write!(body, "data: {{\"id\":{id}}}\n\n").unwrap();
-    // More than are remembered, twice; then one of them that came first; then what is old, and what is not.
+    // Twice as many as are remembered, then one of the first, then an old one and a new one.
     (1..=1500).chain(1..=1500).for_each(&mut send);
     [2500, 1501, 1500, 1499, 2501, 2500, 1600].into_iter().for_each(&mut send);
     let server = Server::play([events(&body), answer(404, "", "")]).await;

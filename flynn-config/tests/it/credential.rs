@@ -79,7 +79,7 @@ fn reject_tells_what_goes_wrong() {
     }
 }
 
-/// A password that `store` has kept since before the key changed, and every way out of it.
+/// `store` has kept a password since before the key changed. Tests every remedy.
 #[test]
 fn a_stale_answer_of_another_helper_is_found() {
     let home = tempfile::tempdir().unwrap();
@@ -106,7 +106,7 @@ fn a_stale_answer_of_another_helper_is_found() {
     assert_eq!(stale, GitAnswer::Stale { username: Some("user".into()) });
     let remedy = stale.remedy(URL).unwrap();
     assert!(!remedy.contains("old@") && !format!("{stale:?}").contains("old"), "{remedy}");
-    // The command of the remedy does what it says.
+    // The command of the remedy works.
     let command = remedy.split('`').nth(1).unwrap();
     let mut shell = Command::new("sh");
     let git_env = git(home.path());
@@ -116,7 +116,7 @@ fn a_stale_answer_of_another_helper_is_found() {
     }
     assert!(shell.current_dir(home.path()).status().unwrap().success());
     assert_eq!(answer(), GitAnswer::Current);
-    // Bearer is for tokens alone: the controller refuses a key from that user.
+    // The user `Bearer` is only for tokens. The controller refuses a key from it.
     fs::write(&store, "https://Bearer:new@git.a.test%3a8443\n").unwrap();
     assert_eq!(answer(), GitAnswer::Stale { username: Some("Bearer".into()) });
     let nogit = ask_git(git(home.path()), rc.cluster("nogit").unwrap(), &tokens).unwrap_err();
@@ -126,7 +126,7 @@ fn a_stale_answer_of_another_helper_is_found() {
     assert_eq!(none.kind(), ErrorKind::Git);
 }
 
-/// A CI job: no file at all, and the key in a variable.
+/// A CI job without any file, with the key in a variable.
 #[test]
 fn the_environment_form_needs_no_file() {
     let home = tempfile::tempdir().unwrap();
@@ -200,7 +200,7 @@ fn messages_of_git() {
     assert_eq!(split.kind(), std::io::ErrorKind::InvalidData);
 }
 
-/// Every line a new attribute: reading a message takes time in proportion to its length.
+/// A message with a new attribute per line is read in linear time.
 #[test]
 fn a_long_message_is_read_in_time() {
     let start = std::time::Instant::now();

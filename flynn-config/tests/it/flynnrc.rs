@@ -32,7 +32,7 @@ impl Home {
     }
 }
 
-/// The steps of the original CLI of 2021, done by us, leave the very files that it left.
+/// The same steps as those of the original CLI of 2021 leave exactly the same files.
 #[test]
 fn the_files_of_2021_byte_for_byte() {
     let home = Home(tempfile::tempdir().unwrap());
@@ -105,7 +105,7 @@ fn the_files_of_2016_are_read() {
     assert_eq!(ported.key().expose_secret(), KEY);
 }
 
-/// A migration writes what the original wrote, and no image URL, which 2016 did not know.
+/// A migration writes the same settings as the original CLI, without an image URL, which 2016 did not have.
 #[test]
 fn a_migration_of_2016() {
     let home = Home::with(&sample("2016/203.flynnrc"));
@@ -132,7 +132,7 @@ fn a_removed_pin_leaves_everything_else() {
     assert!(unknown.is_err());
 }
 
-/// The original would leave a default that names no cluster.
+/// The original CLI would leave a default that names no cluster.
 #[test]
 fn a_replacement_inherits_the_default() {
     let home = Home::with(&sample("2021/010.flynnrc"));
@@ -164,7 +164,7 @@ fn conflicts() {
     assert_eq!(home.text(), before);
 }
 
-/// Such a file tells what to do, and which it was.
+/// The error names the file and the remedy.
 #[test]
 fn a_missing_file() {
     let home = Home(tempfile::tempdir().unwrap());
@@ -187,7 +187,7 @@ fn an_empty_pin_is_none() {
     assert_eq!((a.pin(), b.pin()), (Some("p"), None));
 }
 
-/// The fields that the fork added stand where it writes them.
+/// The fields that the fork added are in the place where it writes them.
 #[test]
 fn the_fields_of_the_fork() {
     let home = Home::with("");
@@ -207,7 +207,7 @@ fn the_fields_of_the_fork() {
     assert_eq!(home.text(), text.replace("a.test", "b.test"));
 }
 
-/// Files of a CLI of 2014 and 2015 are read and kept, and say what they are when they are used.
+/// Files of the CLIs of 2014 and 2015 are read and kept, and using them gives an error that names their age.
 #[test]
 fn files_of_2014() {
     let old = |keys: &str| format!("[[cluster]]\n  Name = \"old\"\n  Key = \"k\"\n{keys}\n");
@@ -227,7 +227,7 @@ fn files_of_2014() {
         assert!(message.contains("`flynn cluster add`"), "{message}");
         assert_eq!(rc.select_from(Some("new"), None).unwrap().name(), "new");
     }
-    // The CLI of 2015 wrote both; and an unknown key of another name means nothing.
+    // The CLI of 2015 wrote both. An unknown key has no effect.
     for keys in ["ControllerURL = \"https://c.test\"\nURL = \"\"", "DocsURL = \"x\""] {
         let rc = FlynnRc::parse(&old(keys)).unwrap();
         assert_eq!(rc.select_from(None, None).unwrap().name(), "old");

@@ -6,7 +6,7 @@ use std::process::Command;
 use fastrand::Rng;
 use flynn_config::{Error, GitConfig, GitConfigEdit};
 
-/// Generated files; ten times as many in the long run.
+/// Returns the number of generated files, ten times as many with `cargo xtask long`.
 fn cases() -> u64 {
     if std::env::var_os("FLYNN_LONG").is_some() { 10_000 } else { 1_000 }
 }
@@ -106,7 +106,7 @@ fn header(rng: &mut Rng) -> String {
     }
 }
 
-/// A file such as people have, and then some.
+/// Generates a realistic file with some oddities.
 fn file(rng: &mut Rng) -> Vec<u8> {
     let mut text = String::from(if rng.u8(..20) == 0 { "\u{feff}" } else { "" });
     let crlf = rng.u8(..4) == 0;
@@ -147,8 +147,7 @@ fn file(rng: &mut Rng) -> Vec<u8> {
     bytes
 }
 
-/// An edit, and whether the text before it with something taken out or put in gives the one
-/// after it.
+/// An edit, and whether it only removes or only inserts text.
 #[derive(Debug)]
 enum Edit {
     Set(String, &'static str),
@@ -161,7 +160,7 @@ enum Edit {
 impl Edit {
     fn random(rng: &mut Rng, there: &Entries) -> Self {
         let known = there.get(rng.usize(..there.len().max(1)));
-        // A variable without a section, or with an empty one, has no name to call it by.
+        // A variable without a section, or with an empty one, has no full name.
         let known = known.and_then(|(key, _)| String::from_utf8(key.clone()).ok());
         let known = known.filter(|key| key.find('.').is_some_and(|dot| dot > 0));
         let fresh = format!(
@@ -235,7 +234,7 @@ impl Edit {
     }
 }
 
-/// An insertion keeps every old byte, a removal adds none; both in their order.
+/// An insertion keeps every old byte and a removal adds none, in the same order.
 fn check_bytes(edit: &Edit, before: &[u8], after: &[u8]) {
     let (less, more) = if before.len() < after.len() { (before, after) } else { (after, before) };
     let touched = matches!(edit, Edit::Set(..)) && more.len() - less.len() < before.len();

@@ -11,7 +11,7 @@ fn sample(name: &str) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// The steps of the original CLI, done by us, leave the very files that it left.
+/// The same steps as those of the original CLI leave exactly the same files.
 #[test]
 fn the_files_of_2021_byte_for_byte() {
     let home = tempfile::tempdir().unwrap();
@@ -108,7 +108,7 @@ fn includes() {
     let beyond = &plan.out_of_reach()[0];
     assert_eq!(beyond.included_from.as_deref(), Some(&*home.join("flynn/inc")));
     assert!(plan.to_string().contains("inc, which is not changed"));
-    // The plan made inside of an edit knows it too.
+    // A plan that is made inside an edit knows it too.
     let inside = GitConfig::edit(&path, |git| git.plan(url, BlockChange::DropCa)).unwrap();
     assert_eq!(inside.out_of_reach(), plan.out_of_reach());
     assert_eq!(inside.to_string(), plan.to_string());
@@ -123,7 +123,7 @@ fn includes() {
     assert_eq!((broken.line(), broken.path()), (Some(1), Some(&*home.join("flynn/deep"))));
 }
 
-/// git puts the home in for `~/`, so the file that is asked about is the one that it opens.
+/// git expands `~/` to the home folder, so the returned file is the one that git opens.
 #[test]
 fn the_ca_file_is_the_one_that_git_opens() {
     let dir = tempfile::tempdir().unwrap();
@@ -159,7 +159,7 @@ fn the_ca_file_is_the_one_that_git_opens() {
     assert_eq!(ca_file(&nowhere).as_deref(), Some(Path::new("~/ca.pem")));
 }
 
-/// Each condition holds for us when it holds for git run in the repository.
+/// Each condition holds exactly if it holds for git in the repository.
 #[cfg(unix)]
 #[test]
 fn conditions_of_includes() {
@@ -232,7 +232,7 @@ fn conditions_of_includes() {
     assert!(held > 30, "only {held} held");
 }
 
-/// Includes that are not there are passed over, as with git; those that it refuses are errors.
+/// Missing includes are skipped, as by git. Includes that git refuses are errors.
 #[test]
 fn includes_that_are_missing_or_wrong() {
     let dir = tempfile::tempdir().unwrap();
@@ -287,7 +287,7 @@ fn what_git_refuses() {
     }
 }
 
-/// One value at a time: git too refuses to choose among several.
+/// An edit sets one value. Like git, it refuses to choose among several.
 #[test]
 fn several_values() {
     let config = GitConfig::parse("[a]\n\tb = 1\n[A]\n\tB = 2\n\tc\n").unwrap();
@@ -307,7 +307,7 @@ fn several_values() {
     assert_eq!(set.as_bytes(), b"[a]\n\tb = 1\n[A]\n\tB = 2\n\tc = \"x;y\"\n");
 }
 
-/// A comment on the line that a `\` continues a value to keeps that value from going on.
+/// A comment on a continuation line ends the value.
 #[test]
 fn a_comment_that_ends_a_value_stays() {
     let config = "[a]\n\tb = 1\\\n; end\n[c]\n\td = 1\n[e]\n\tf = 1\n";
@@ -335,7 +335,7 @@ fn many_values_and_sections_go_at_once() {
     assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
-/// A helper is shown as `...` on both sides, and the plan is still about one.
+/// A helper is shown as `...` before and after, but the plan still changes it.
 #[test]
 fn a_plan_that_changes_the_file_is_not_empty() {
     let url = "https://git.a.test";
@@ -355,8 +355,7 @@ fn a_plan_that_changes_the_file_is_not_empty() {
     assert_eq!(shown, "+ [credential \"https://git.a.test\"]\n+ \thelper = flynn\n");
 }
 
-/// A section that the last key leaves goes as `git config --unset` lets it go: not where a comment
-/// may be about it.
+/// A section without keys is removed as by `git config --unset`, but not if a comment may belong to it.
 #[test]
 fn an_empty_section_goes_as_with_git() {
     let dir = tempfile::tempdir().unwrap();

@@ -83,7 +83,7 @@ fn pipes_devices_sockets_and_folders_are_errors() {
 fn a_file_has_an_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("large");
-    // Sparse: takes no space on the disk.
+    // A sparse file, which takes no space on the disk.
     File::create(&path).unwrap().set_len(1 << 40).unwrap();
     for (reader, error) in readers(&path) {
         assert_eq!(error.kind(), ErrorKind::Invalid, "{reader}: {error}");
@@ -93,7 +93,7 @@ fn a_file_has_an_end() {
     assert_eq!(read_file(&path).unwrap().len(), MAX_FILE_SIZE);
 }
 
-/// No edit makes a file that could not be read again.
+/// No edit creates a file that is too large to read.
 #[test]
 fn an_edit_does_not_make_a_file_too_large() {
     let dir = tempfile::tempdir().unwrap();
@@ -110,7 +110,7 @@ fn an_edit_does_not_make_a_file_too_large() {
     assert_eq!((fs::read(&rc).unwrap(), fs::read(&git).unwrap()), (before.clone(), before));
 }
 
-/// Ten levels of a hundred includes each are more files than anybody can read.
+/// Ten levels with a hundred includes each are too many files to read.
 #[test]
 fn includes_are_bounded() {
     let dir = tempfile::tempdir().unwrap();
@@ -124,7 +124,7 @@ fn includes_are_bounded() {
     assert!(error.to_string().contains("includes more than"), "{error}");
 }
 
-/// `-` is standard input, for reading alone.
+/// `-` is standard input, only for reading.
 #[test]
 fn a_dash_is_standard_input() {
     match std::env::var("FLYNN_TEST_STDIN").as_deref() {
@@ -149,7 +149,7 @@ fn a_dash_is_standard_input() {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        // A reader that has read enough closes the pipe.
+        // The reader closes the pipe after it has read enough.
         let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), text.as_bytes());
         let output = child.wait_with_output().unwrap();
         String::from_utf8(output.stdout).unwrap()
@@ -202,8 +202,7 @@ fn a_planted_lock_is_refused() {
     add(&rc).unwrap();
 }
 
-/// A temporary file of a killed writer goes with the next write, whoever made it; that of a living
-/// one stays.
+/// The next write removes the temporary file of any killed writer. The file of a running writer stays.
 #[test]
 fn leftovers_of_killed_writers_go() {
     let dir = tempfile::tempdir().unwrap();
@@ -222,8 +221,7 @@ fn leftovers_of_killed_writers_go() {
     assert!(!alive.exists());
 }
 
-/// Many writers of one file without any lock: each file that is seen is whole, and no temporary
-/// file stays.
+/// Many writers of one file without a lock. Readers always see a complete file, and no temporary file stays.
 #[test]
 fn writers_do_not_sweep_each_other_away() {
     let dir = tempfile::tempdir().unwrap();

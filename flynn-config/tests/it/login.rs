@@ -51,7 +51,7 @@ impl Cache {
         self
     }
 
-    /// Which secret is sent, as `key ...` or `token ...`.
+    /// Returns the secret that is sent, as `key ...` or `token ...`.
     fn sent(&self, cluster: &Cluster) -> Result<String, Error> {
         Ok(match self.tokens().auth(cluster)? {
             Auth::Key(key) => format!("key {}", key.expose_secret()),
@@ -117,7 +117,7 @@ fn the_settings_of_a_client() {
     assert!(error.to_string().contains("no ControllerURL"), "{error}");
 }
 
-/// A personal access token wins over a login, and a login over a key.
+/// A personal access token takes precedence over a login, and a login over a key.
 #[test]
 fn which_login_counts() {
     let by_name = || Cache::new().with("a/flynn-cli.json", &entry("by-name", FUTURE));
@@ -136,7 +136,7 @@ fn which_login_counts() {
         (by_host(Cache::new(), FUTURE), oauth.to_owned(), "token by-host"),
         (by_host(Cache::new(), FUTURE), format!("{key}\n{oauth}"), "token by-host"),
         (by_host(Cache::new(), FUTURE), format!("{pat}\n{oauth}"), "key flynn_pat_1"),
-        // Another client, another issuer: not this cluster's.
+        // A login of another client and another issuer does not belong to this cluster.
         (by_host(by_name(), FUTURE), format!("{key}\n{oauth}"), "token by-host"),
         (by_host(Cache::new(), FUTURE), key.to_owned(), "key the key"),
     ] {
@@ -216,8 +216,7 @@ fn time(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// A login that has expired is renewed with what the cache has, and the answer is cached as the
-/// CLI caches it.
+/// An expired login is renewed with the cached refresh token, and the answer is cached as by the CLI.
 #[test]
 fn a_login_is_renewed() {
     let text = "{\n\t\"refresh_token\": \"refresh\",\n\t\"refresh_token_expiry\": \"2999-01-01T00:00:00Z\",\n\t\"refresh_token_issue_time\": \"2026-11-01T00:00:00Z\",\n\t\"access_tokens\": {\n\t\t\"https://controller.a.test\": {\n\t\t\t\"access_token\": \"old\",\n\t\t\t\"expiry\": \"2020-01-01T00:00:00Z\",\n\t\t\t\"token_type\": \"Bearer\"\n\t\t},\n\t\t\"https://controller.b.test\": {\n\t\t\t\"access_token\": \"other\",\n\t\t\t\"expiry\": \"2020-01-01T00:00:00Z\",\n\t\t\t\"token_type\": \"Bearer\",\n\t\t\t\"unknown\": 1\n\t\t}\n\t},\n\t\"later\": true\n}";
@@ -330,7 +329,7 @@ fn the_cache_is_private() {
     assert_eq!(fs::read_dir(cache.path("a")).unwrap().count(), 1, "debris");
 }
 
-/// Sixteen programs renew logins of different controllers in one file: each is kept.
+/// Sixteen programs renew logins of different controllers in one file, and none is lost.
 #[test]
 fn writers_take_turns() {
     let cache = Cache::new();

@@ -161,7 +161,7 @@ fn edits() -> impl Strategy<Value = Edit> {
     ]
 }
 
-/// All that a cluster says.
+/// Returns all settings of a cluster.
 fn facts(cluster: &Cluster) -> Vec<String> {
     let key = cluster.key().expose_secret();
     let all = [
@@ -207,7 +207,7 @@ impl Edit {
         }
     }
 
-    /// The clusters after the edit, worked out on the facts alone.
+    /// Returns the expected clusters after the edit, computed from the settings alone.
     fn expected(&self, mut facts: Vec<Vec<String>>) -> Vec<Vec<String>> {
         let count = facts.len().max(1);
         let images: Vec<bool> = facts.iter().map(|facts| !facts[5].is_empty()).collect();
@@ -284,8 +284,7 @@ proptest! {
         }
     }
 
-    /// Each edit does what it says, to nothing else, and the result is read as what the edited
-    /// document in memory said.
+    /// Each edit has exactly its intended effect, and the saved file is read as the edited document in memory.
     #[test]
     fn an_edit_changes_what_it_says(
         style in styles(),
@@ -313,7 +312,7 @@ proptest! {
         prop_assert!(reread.clusters().is_empty() || reread.default_cluster().is_some());
     }
 
-    /// A changed value replaces the old one between its quotes; an unknown key is only put in.
+    /// A changed value replaces the old one between its quotes, and a new key is only inserted.
     #[test]
     fn an_edit_changes_only_its_own_bytes(
         style in styles(),
@@ -329,7 +328,7 @@ proptest! {
                 prop_assert!(removed.lines().count() <= 2 && !removed.contains('['), "{removed:?}");
                 prop_assert!(!added.contains('['), "{added:?}");
             }
-            // The clusters may be the first, which brings a default.
+            // The first cluster also becomes the default.
             Edit::Add if !entries.is_empty() => prop_assert_eq!(removed, ""),
             Edit::Remove(_) if entries.len() > 1 && !default => prop_assert_eq!(added, ""),
             _ => {}

@@ -1,4 +1,4 @@
-//! Files such as people have: read without a scratch, and changed by every edit there is.
+//! Realistic files: they are read without loss, and every edit is applied to them.
 
 use std::path::{Path, PathBuf};
 
@@ -58,7 +58,7 @@ fn every_sample_is_read_and_kept() {
     }
 }
 
-/// Every plan for every sample: git reads the same as before, except for what the plan is about.
+/// Runs every plan on every sample. git reads the same values as before, except those that the plan changes.
 #[test]
 fn plans_change_what_they_are_about_and_nothing_else() {
     let url = "https://git.a.test";
@@ -207,7 +207,7 @@ fn installing_beside_what_is_there() {
     );
 }
 
-/// A value that the end of the file cuts off must not swallow what is added.
+/// A value that continues at the end of the file must not absorb the added text.
 #[test]
 fn adding_after_a_hanging_continuation() {
     assert_eq!(
@@ -216,7 +216,7 @@ fn adding_after_a_hanging_continuation() {
     );
 }
 
-/// The same with the line end after it: what comes next is still the value (seed 2968).
+/// The same with a line end after it: the next line still belongs to the value (seed 2968).
 #[test]
 fn adding_after_a_continuation_at_the_end() {
     let text = "[x]\r\n\ty = go \\\r\n";
@@ -314,7 +314,7 @@ fn a_key_goes_with_its_comma() {
     }
 }
 
-/// In a file of both line ends, a new line takes that of the line it follows.
+/// In a file with both kinds of line ends, a new line uses that of the previous line.
 #[test]
 fn the_lines_of_others_keep_their_ends() {
     let text = "[a]\n\tx = 1\n[b]\r\n\ty = 1\r\n";
@@ -338,7 +338,7 @@ fn the_lines_of_others_keep_their_ends() {
     assert!(added.starts_with(text) && !added[text.len()..].contains('\r'), "{added:?}");
 }
 
-/// An entry that holds nothing that is known (found by fuzzing).
+/// An entry without known keys (found by fuzzing).
 #[test]
 fn a_key_comes_with_its_comma() {
     for (before, after) in [
@@ -381,7 +381,7 @@ fn an_added_cluster_stands_at_the_end() {
     assert!(inline.contains("\"pin\" },\n  { Name = \"new\", Key"), "{inline}");
 }
 
-/// Each entry of an inline list has its line, and each line its comment.
+/// Each entry of an inline list is on its own line, with its own comment.
 #[test]
 fn inline_entries_keep_their_lines() {
     let entry = "{ Name = \"new\", ControllerURL = \"https://controller.new.test\", GitURL = \

@@ -29,7 +29,7 @@ fn both(dir: &Path) -> [(PathBuf, Write); 2] {
     [(dir.join(".flynnrc"), add), (dir.join(".gitconfig"), set)]
 }
 
-/// The files in a folder but for the lock of the `.flynnrc`, which stays.
+/// Returns the files in a folder, except the lock file of the `.flynnrc`.
 fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -171,7 +171,7 @@ fn what_cannot_be_read_is_not_written() {
     }
 }
 
-/// A held lock is waited for; git's is reported with its path and age, and never broken.
+/// An edit waits for a held lock. A lock of git is reported with its path and age, and is never broken.
 #[test]
 fn held_locks() {
     let dir = tempfile::tempdir().unwrap();
@@ -197,12 +197,12 @@ fn held_locks() {
     set(&git, "a").unwrap();
 }
 
-/// A limit on the size of files stands for a full disk: the write fails in its middle.
+/// A limit on file sizes simulates a full disk: the write fails in the middle.
 #[test]
 fn a_full_disk_leaves_the_old_file() {
     let dir = tempfile::tempdir().unwrap();
     if let Some(home) = std::env::var_os("FLYNN_TEST_FULL_DISK") {
-        // The child, which is allowed files of one block.
+        // The child process, which may write files of one block.
         for (path, write) in both(Path::new(&home)) {
             let error = write(&path, &"b".repeat(80)).unwrap_err();
             println!("{error}");
@@ -229,7 +229,7 @@ fn a_full_disk_leaves_the_old_file() {
     assert_eq!(names(dir.path()), [".flynnrc", ".gitconfig"], "debris");
 }
 
-/// The temporary file of a killed process holds keys: the next writer takes it away.
+/// The temporary file of a killed process contains keys, so the next writer removes it.
 #[test]
 fn what_a_killed_writer_left_is_swept() {
     let dir = tempfile::tempdir().unwrap();
@@ -249,7 +249,7 @@ fn what_a_killed_writer_left_is_swept() {
     assert!(foreign.iter().all(|name| at(name).exists()) && folder.exists() && link.exists());
 }
 
-/// A rename would replace a device, and a pipe never ends.
+/// Devices and pipes are refused: a rename would replace a device, and a pipe never ends.
 #[test]
 fn only_regular_files_are_written() {
     let dir = tempfile::tempdir().unwrap();
@@ -270,7 +270,7 @@ fn only_regular_files_are_written() {
     let error = CaFiles::new(dir.path()).write("link", "pem").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert_eq!(names(dir.path()), ["link.pem", "pipe", "socket"], "locks");
-    // `GIT_CONFIG_GLOBAL=/dev/null` is how people say that there is none.
+    // `GIT_CONFIG_GLOBAL=/dev/null` means that there is no file.
     assert_eq!(GitConfig::load("/dev/null").unwrap().entries().count(), 0);
     assert!(FlynnRc::load("/dev/null").unwrap().clusters().is_empty());
 }
@@ -297,7 +297,7 @@ fn without_privileges(test: &str, dir: &Path) {
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
-/// The rename is done when the folder, which may be written but not read, cannot be flushed.
+/// A folder that may be written but not read cannot be flushed. The rename is complete before that error.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_cannot_be_read() {
@@ -329,7 +329,7 @@ fn a_lock_that_root_makes() {
     assert_eq!(fs::metadata(&lock).unwrap().uid(), NOBODY);
 }
 
-/// A lock of another user is no obstacle, if only it can be read.
+/// The lock file of another user can be used if it is readable.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_lock_of_another_user() {
@@ -363,7 +363,7 @@ fn ca_files() {
     assert_eq!(fs::metadata(&path).unwrap().ino(), inode, "written without need");
     files.write("prod", "two").unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), "two");
-    // A link stays, whether or not its target is there yet.
+    // A link stays, even if its target does not exist yet.
     let elsewhere = dir.path().join("elsewhere.pem");
     symlink(&elsewhere, files.path("linked").unwrap()).unwrap();
     for content in ["new", "old"] {
@@ -407,7 +407,7 @@ fn a_document_is_written_in_one_step() {
     assert_eq!(write_file(dir.path(), "x").unwrap_err().kind(), ErrorKind::Invalid);
 }
 
-/// The temporary file of a living writer is not taken for one that a dead writer left.
+/// The temporary file of a running writer is not mistaken for a leftover.
 #[test]
 fn writers_of_one_document_do_not_disturb_each_other() {
     let dir = tempfile::tempdir().unwrap();

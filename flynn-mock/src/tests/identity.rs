@@ -8,7 +8,7 @@ use crate::dialect::ServerAge::{Fork2026June, Fork2026September};
 use crate::life::{Engine, Pace, Token};
 use crate::wire::Request;
 
-/// Sends a request with this token; the status and the body.
+/// Sends a request with this token. Returns the status and the body.
 fn send_as(
     engine: &mut Engine,
     token: &str,
@@ -123,7 +123,7 @@ fn collaborators_may_do_what_their_role_says() {
     let gone = format!("{target}/{bob}");
     assert_eq!(send_as(&mut engine, &ann_token, Method::DELETE, &gone, &Value::Null).0, 200);
     assert_eq!(as_bob(&mut engine, Method::GET, "/apps/shop", &Value::Null), 403);
-    // The owner stays, and only administrators give an app away.
+    // The owner does not change, because only administrators may transfer an app.
     let owner = json!({ "user_id": ann, "role": "view" });
     assert_eq!(send_as(&mut engine, &ann_token, Method::POST, target, &owner).0, 409);
     let to_bob = json!({ "owner_account": format!("user:{bob}") });

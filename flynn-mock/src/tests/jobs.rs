@@ -1,4 +1,4 @@
-//! Jobs: one-off programs, kills, restarts, and the streams that tell of them.
+//! Jobs: one-off programs, kills, restarts, and the streams that report them.
 
 use http::Method;
 use jiff::SignedDuration;
@@ -79,7 +79,7 @@ fn a_killed_job_of_a_formation_is_replaced() {
         |state: &str| jobs.as_array().unwrap().iter().filter(|job| job["state"] == state).count();
     assert_eq!((states("up"), states("down")), (3, 1));
     assert_eq!(jobs[0]["restarts"], 1);
-    // The host refuses to stop one that has ended.
+    // The host refuses to stop a job that has ended.
     assert_eq!(send(&mut engine, Method::DELETE, &format!("/apps/www/jobs/{victim}"), "").0, 500);
 }
 
@@ -123,7 +123,7 @@ fn a_stream_tells_what_the_list_tells() {
         let listed = listed.as_array_mut().unwrap();
         listed.reverse();
         assert_eq!(&streamed, listed);
-        // Nothing for half a minute: a comment.
+        // After 30 seconds without an event, the stream sends a comment.
         pass(&mut engine, SignedDuration::from_secs(31));
         assert_eq!(&engine.next_frames(&mut cursor).bytes[..], b":\n");
         engine.end_streams("controller: shutting down");

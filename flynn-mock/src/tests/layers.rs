@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// From the ground up. What is in none of them (the builder, the controller, the typed state) stands
-/// above them all.
+/// The layers, lowest first. Modules in none of them (the builder, the controller, the typed state) are above all
+/// layers.
 const LAYERS: [&str; 7] = ["store", "wire", "dialect", "life", "api", "calls", "server"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -24,7 +24,7 @@ fn layer(path: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| *layer == name)
 }
 
-/// Returns the imports of a file, its tests left out, that lead out of its layer's reach.
+/// Returns the imports of a file, without its tests, that its layer must not use.
 fn upward(name: &str, text: &str) -> Vec<String> {
     let own = layer(&name.replace('/', "::").replace(".rs", "")).unwrap_or(LAYERS.len());
     let text = text.split("#[cfg(test)]").next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Life: deployments, deletions, migrations.
+//! Background work: deployments, deletions, migrations.
 
 use http::Method;
 use jiff::SignedDuration;
@@ -111,7 +111,7 @@ fn a_worker_of_2016_waits_for_jobs_that_exit() {
     let bad = add_release(&mut engine, &app, &json!({ "CRASH": "true" }));
     let d = ok(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": bad }));
     let target = format!("/deployments/{}", d["id"].as_str().unwrap());
-    // Restarts come every ten seconds, later every thirty: only then it gives up.
+    // Jobs restart every 10 seconds, later every 30. Only then does the worker give up.
     pass(&mut engine, SignedDuration::from_secs(100));
     assert_eq!(engine.read(&target).unwrap()["status"], "pending");
     pass(&mut engine, SignedDuration::from_secs(20));
@@ -143,12 +143,12 @@ fn tags_that_no_host_has_keep_jobs_waiting() {
             states.sort_by_key(ToString::to_string);
             states
         };
-        // The worker has no tags; in 2016 it is stopped because the body does not name it.
+        // The worker process has no tags. In 2016 it is stopped because the body does not name it.
         let down = if age == ServerAge::V2016 { 3 } else { 2 };
         assert_eq!(states(&mut engine).iter().filter(|s| *s == "down").count(), down, "{age:?}");
         assert_eq!(states(&mut engine).iter().filter(|s| *s == "pending").count(), 2, "{age:?}");
         if age == ServerAge::V2021 {
-            // The new release gets the tags, too: its deployment waits until it times out.
+            // The new release gets the tags too, so its deployment times out.
             let next = add_release(&mut engine, &app, &json!({ "V": "2" }));
             let d = ok(&mut engine, Method::POST, "/apps/www/deploy", &json!({ "id": next }));
             let target = format!("/deployments/{}", d["id"].as_str().unwrap());
@@ -230,7 +230,7 @@ fn deploying_what_already_runs() {
         if age == ServerAge::V2021 {
             assert_eq!(status(1), "complete");
         } else {
-            // It waits for jobs to come up, and gives the formation up when none does.
+            // It waits until jobs are up, and gives up if none is.
             assert_eq!(status(119), "pending");
             assert_eq!(status(15), "failed");
             let formation = format!("/apps/www/formations/{release}");

@@ -57,7 +57,7 @@ pub(crate) fn engine(age: ServerAge, pace: Pace) -> Engine {
     Engine::new(options)
 }
 
-/// Sends a request with the key; the status and the body.
+/// Sends a request with the key. Returns the status and the body.
 pub(crate) fn send(engine: &mut Engine, method: Method, target: &str, body: &str) -> (u16, Value) {
     let mut request = Request::new(method, target).json(body.to_owned());
     for (name, value) in [("authorization", "Basic OmtleQ=="), ("accept", "application/json")] {

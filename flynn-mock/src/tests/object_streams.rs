@@ -1,6 +1,5 @@
-//! Random calls on formations, jobs, resources, sinks and volumes: the streams of formations,
-//! sinks and volumes, open all along, agree with the lists in the end, and no call is an internal
-//! error that the real controller does not answer with one.
+//! Random calls on formations, jobs, resources, sinks and volumes. The streams of formations, sinks and volumes stay
+//! open and agree with the lists in the end. No call is an internal error unless it is one of the real controller too.
 
 use std::collections::BTreeMap;
 
@@ -21,8 +20,7 @@ use crate::wire::Request;
 const APPS: [&str; 2] = ["one", "two"];
 const ZERO: &str = "00000000-0000-0000-0000-000000000000";
 
-/// A call on objects that are chosen, by number, among those that are there; some numbers choose
-/// one that is not.
+/// A call on objects that are chosen by number. Some numbers choose an object that does not exist.
 #[derive(Clone, Copy, Debug)]
 enum Call {
     Formation(usize, Option<i8>, Option<i8>),
@@ -230,7 +228,7 @@ impl World {
         }
     }
 
-    /// Takes what the streams have to say.
+    /// Reads the streams.
     fn listen(&mut self) {
         for (name, watcher) in &mut self.watchers {
             let frames = self.engine.next_frames(&mut watcher.cursor);
@@ -243,7 +241,7 @@ impl World {
         }
     }
 
-    /// Returns the last word of a stream on each object.
+    /// Returns the last document of each object in a stream.
     fn last(&self, name: &str, key: impl Fn(&Value) -> String) -> BTreeMap<String, Value> {
         let seen = self.watchers.get(name).map(|watcher| watcher.seen.as_slice());
         seen.unwrap_or_default().iter().map(|doc| (key(doc), doc.clone())).collect()

@@ -1,5 +1,5 @@
-//! Random sequences of calls, valid and not: nothing panics, nothing answers 500 that the real
-//! controller answers otherwise, and the streams tell the same story as the state.
+//! Random sequences of valid and invalid calls. Nothing panics, no call answers 500 unless the real controller does,
+//! and the streams agree with the state.
 
 mod calls;
 
@@ -67,17 +67,17 @@ impl World {
         serde_json::from_slice(answer.bytes()).unwrap_or_default()
     }
 
-    /// Returns the n-th of the user's apps, or a name that none has.
+    /// Returns the n-th of the user's apps, or a name that does not exist.
     fn app(&mut self, n: usize) -> String {
         let system = |app: &Value| app["meta"]["flynn-system-app"] == "true";
         let apps: Vec<_> = self.list("/apps").into_iter().filter(|app| !system(app)).collect();
         text(apps.get(n), "id").unwrap_or_else(|| "nosuch".to_owned())
     }
 
-    /// Returns the n-th of an app's things, or an id that none has.
+    /// Returns the n-th of an app's objects, or an id that does not exist.
     fn of_app(&mut self, app: &str, things: &str, n: usize) -> String {
         let list = match things {
-            // The old server lists only what has a formation.
+            // The old server lists only apps with a formation.
             "releases" => self
                 .list("/releases")
                 .into_iter()
@@ -89,7 +89,7 @@ impl World {
         text(list.get(n), "id").unwrap_or_else(|| "00000000-0000-4000-8000-000000000000".to_owned())
     }
 
-    /// Does one call; what must not be a 500 is checked here.
+    /// Makes one call, and checks that it does not answer 500 unless it may.
     fn perform(&mut self, call: &Call) {
         let (method, path, body) = match call {
             Call::Pass(millis) => {
@@ -98,7 +98,7 @@ impl World {
                 self.listen();
                 return;
             }
-            // The key goes with the controller.
+            // Deleting the controller's app deletes the key.
             Call::Garbage("DELETE", "/apps/controller", _) => return,
             Call::Garbage(method, path, body) => {
                 self.send(method, path, body);
@@ -256,7 +256,7 @@ impl World {
         (method, path, if body.is_null() { String::new() } else { body.to_string() })
     }
 
-    /// The streamed events are the listed ones, and what they tell is the state.
+    /// Checks that the streamed events equal the listed ones and agree with the state.
     fn check(&mut self) {
         self.engine.run_to_end();
         // Steps that are due now are finished before the check.

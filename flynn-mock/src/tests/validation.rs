@@ -56,7 +56,7 @@ fn updates_of_apps() {
         let app = ok(&mut engine, Method::POST, "/apps/www", &json!({ "deploy_timeout": 0 }));
         assert!(app.get("deploy_timeout").is_none());
         assert_eq!(refused(&mut engine, Method::POST, "/apps/www", &json!({ "x": 1 })).0, 400);
-        // The schemas of 2021 mostly lack what they refer to.
+        // The schemas of 2021 mostly lack the definitions that they refer to.
         let status = if age == ServerAge::V2016 { 400 } else { 500 };
         for wrong in [json!({ "deploy_timeout": "7" }), json!({ "strategy": 7 })] {
             assert_eq!(refused(&mut engine, Method::POST, "/apps/www", &wrong).0, status);

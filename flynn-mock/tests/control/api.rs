@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::http::{self, Answer};
 
-/// A mock, its control API, and what calls both.
+/// A mock with its control API, and clients of both.
 struct Driver(Control);
 
 impl Driver {
@@ -27,7 +27,7 @@ impl Driver {
         http::send(self.0.addr(), method, target, &token, body).unwrap()
     }
 
-    /// A call that must succeed.
+    /// Makes a call that must succeed.
     #[expect(clippy::needless_pass_by_value, reason = "callers write json!(..)")]
     fn call(&self, method: &str, target: &str, body: Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -36,14 +36,14 @@ impl Driver {
         answer.json()
     }
 
-    /// A call that must fail: its status and its message.
+    /// Makes a call that must fail. Returns its status and message.
     fn refused(&self, method: &str, target: &str, body: &str) -> (u16, String) {
         let answer = self.send(method, target, body);
         let message = answer.json()["error"].as_str().unwrap().to_owned();
         (answer.status, message)
     }
 
-    /// The status of a call of the cluster; `None` if the connection breaks.
+    /// Makes a call to the cluster. Returns its status, or `None` if the connection breaks.
     fn cluster(&self, method: &str, target: &str, body: &str) -> Option<u16> {
         // `:the-key`
         let answer = http::send(self.0.mock().addr(), method, target, "Basic OnRoZS1rZXk=", body);
@@ -314,7 +314,7 @@ fn a_mock_is_shut_down_and_restarted() {
     driver.call("POST", "/restart", Value::Null);
     assert_eq!(driver.cluster("GET", "/apps/www", ""), Some(200));
     driver.call("POST", "/restart", Value::Null);
-    // Another program can take the port meanwhile.
+    // Another program can use the port meanwhile.
     driver.call("POST", "/shut-down", Value::Null);
     let _taken = std::net::TcpListener::bind(address).unwrap();
     assert_eq!(driver.refused("POST", "/restart", "").0, 409);

@@ -1,4 +1,4 @@
-//! `mock-controller` as a program.
+//! The program `mock-controller`.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -12,7 +12,7 @@ use crate::http;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mock-controller");
 
-/// A folder that is removed at the end.
+/// A folder that is removed on drop.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -33,7 +33,7 @@ impl Drop for Folder {
     }
 }
 
-/// A running program, which is killed at the end.
+/// A running program, which is killed on drop.
 struct Running {
     child: Child,
     introduction: String,
@@ -81,7 +81,7 @@ fn what_it_cannot_serve_is_one_line() {
     let nowhere = folder.path("no/such/folder");
     for (arguments, says) in [
         (["--listen", &taken], taken.as_str()),
-        // An address for documentation is not this machine's.
+        // An address reserved for documentation does not belong to this machine.
         (["--listen", "192.0.2.1:0"], "192.0.2.1:0"),
         (["--listen", "here"], "here"),
         (["--control", &taken], taken.as_str()),
@@ -158,7 +158,7 @@ fn what_another_program_needs_is_in_the_ready_file() {
         r#"{"name":"made","meta":{"password":"hunter2"}}"#,
     );
     assert_eq!(answer.unwrap().status, 200);
-    // Once the API knows the request, the journal is about to.
+    // Once the API shows the request, the journal will soon contain it.
     call("GET", "/requests?min=1");
     let line = first_line(&journal);
     let line: Value = serde_json::from_str(&line).unwrap();
@@ -177,7 +177,7 @@ fn what_another_program_needs_is_in_the_ready_file() {
     }
 }
 
-/// The first line of a file, once it is there.
+/// Returns the first line of a file as soon as it exists.
 fn first_line(path: &str) -> String {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {

@@ -181,7 +181,7 @@ async fn a_program_that_panics_ends_its_job() {
 /// The job continues, as a container does whose host has lost the client.
 #[tokio::test]
 async fn a_job_goes_on_without_its_client() {
-    /// More than any socket takes of a client that does not read.
+    /// More bytes than any socket buffers for a client that does not read.
     const MUCH: usize = 32 << 20;
     for cut in [true, false] {
         let mock = MockController::builder()

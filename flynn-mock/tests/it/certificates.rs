@@ -1,4 +1,4 @@
-//! Certificates are judged as Go judges them.
+//! The mock accepts and refuses certificates as Go does.
 
 use flynn_mock::{MockController, ServerAge};
 use http::Method;
@@ -18,8 +18,8 @@ struct Pair {
 
 const PAIRS: &str = include_str!("../data/key_pairs/pairs.json");
 
-/// Go 1.17 words what is no certificate in another way than the server's Go, which names the rule
-/// of ASN.1.
+/// Errors for files that are not certificates, whose wording in Go 1.17 differs from that of the server's Go, which
+/// names the rule of ASN.1.
 const REWORDED: [&str; 3] =
     ["x509: malformed certificate", "x509: malformed tbs certificate", "x509: invalid ECDSA"];
 

@@ -152,8 +152,8 @@ async fn the_clock_is_the_tests_own() {
     assert!(created >= before + Duration::from_secs(3600), "{created}");
 }
 
-/// The issue allows 50 ms; the bound here is wide because other tests share the machine. The
-/// figure itself is printed: `cargo test -p flynn-mock -- --nocapture starts_fast`.
+/// The target is 50 ms. The bound here is wider because other tests share the machine. To print the figure, run `cargo
+/// test -p flynn-mock -- --nocapture starts_fast`.
 #[test]
 fn it_starts_fast() {
     drop(MockController::builder().tls().start_blocking());
@@ -250,7 +250,7 @@ async fn a_hundred_start_at_once_on_any_runtime() {
     assert_eq!(addresses.len(), 100, "each has a port of its own");
 }
 
-/// The controller's answers repeat what was sent: a route with its key, a variable with its value.
+/// The controller's answers repeat the request, such as a route with its key or a variable with its value.
 #[test]
 fn a_refused_seed_shows_no_secret() {
     let issued = flynn_tls::generate::Ca::new("ca").unwrap().issue(&["a.example.com"]).unwrap();
@@ -266,7 +266,7 @@ fn a_refused_seed_shows_no_secret() {
     }
 }
 
-/// Even while the thread of all mocks is busy, here with a program that waits.
+/// A dropped mock frees its address even while the thread of all mocks is busy, here with a program that waits.
 #[tokio::test]
 async fn a_dropped_mock_leaves_its_address_at_once() {
     let (began, mut beginning) = tokio::sync::mpsc::unbounded_channel();

@@ -25,7 +25,7 @@ async fn run(mock: &MockController, arg: &str) {
     post(mock, "/apps/www/jobs", json!({"release": release["id"], "args": [arg]})).await;
 }
 
-/// The exit status of the only job.
+/// Returns the exit status of the only job.
 fn exit_status(mock: &MockController) -> Option<i32> {
     let jobs = mock.state().app("www").unwrap().jobs();
     assert_eq!(jobs.len(), 1);
@@ -39,7 +39,7 @@ async fn one_that_panics_ends_and_the_cluster_lives_on() {
             assert!(arg == "good", "a bug of the program");
             Output::Exit(0)
         });
-        // On the machine's clock, that is.
+        // This applies to the machine's clock.
         let mock = mock.server(age).delays(Delays::default()).start().await;
         let mut events = Events::open(&mock, "/events?object_types=job", None).await;
         for (arg, status) in [("bad", 101), ("unmade", 101), ("good", 0)] {
@@ -102,7 +102,7 @@ async fn one_that_blocks_delays_its_own_mock_alone() {
     tokio::time::timeout(Duration::from_secs(60), ended).await.unwrap();
 }
 
-/// Answers so many requests with a body each; returns what they were.
+/// Answers one request per body. Returns the requests.
 fn provider(answers: Vec<&'static str>) -> (String, std::thread::JoinHandle<Vec<String>>) {
     use std::io::{BufRead, BufReader, Read, Write};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

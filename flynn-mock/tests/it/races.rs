@@ -69,7 +69,7 @@ async fn calls_of_routes_stall_while_there_is_no_router() {
         while mock.requests().of(Op::RouteCreate).is_empty() {
             tokio::task::yield_now().await;
         }
-        // Served by the same thread, so the first call would have been answered by now.
+        // The same thread serves both, so the first call would have been answered by now.
         assert_eq!(created(&mock).await, before);
         mock.advance(Duration::from_millis(4500));
     };
@@ -78,7 +78,7 @@ async fn calls_of_routes_stall_while_there_is_no_router() {
     assert_eq!(created(&mock).await, before + 1);
 }
 
-/// Services with a route in the new domain after a migration.
+/// Returns the services that have a route in the new domain after a migration.
 async fn migrated(age: ServerAge, seed: u64, races: Races) -> Vec<String> {
     let mock = cluster(age, races).seed(seed).app(AppSeed::new("www")).start().await;
     put(&mock, "/domain", json!({"old_domain": "d.test", "domain": "new.test"})).await;

@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 
 use crate::raw::{Events, call, get, request, send};
 
-/// The status and the body of a recorded answer; an empty status means that the connection broke.
+/// Returns the status and the body of a recorded answer. Without a status, the connection broke.
 fn answer(request: &RecordedRequest) -> (Option<u16>, String) {
     let answer = request.answer().expect("it is answered");
     let body = String::from_utf8(answer.body.to_vec()).unwrap();

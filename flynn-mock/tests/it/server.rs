@@ -175,7 +175,7 @@ async fn the_answer_to_a_head_has_no_body() {
     assert_eq!(answer.headers["content-length"], "19");
 
     let mut sender = http2(&mock).await;
-    // The text 404 that Go would send, an empty 401, and one for which there is a handler.
+    // The 404 in text that Go sends, an empty 401, and a path with a handler.
     for path in ["/nosuch", "/apps", "/ping"] {
         let request = Request::head(format!("https://controller.d.test{path}"));
         let request = request.body(Full::default()).unwrap();

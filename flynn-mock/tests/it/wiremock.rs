@@ -1,4 +1,4 @@
-//! A user's own mocks are asked first.
+//! A user's own `wiremock` mocks answer first.
 
 use flynn_mock::wiremock::matchers::{method, path};
 use flynn_mock::wiremock::{Mock, ResponseTemplate};

@@ -156,7 +156,7 @@ fn a_file_in_any_order_is_put_right() {
     assert_eq!(right.ordered().to_pem(), issued.chain_pem());
 }
 
-/// A name that is not covered gets the reason that fits.
+/// A name that is not covered gets the right reason.
 #[test]
 fn a_missing_name_is_explained() {
     let issued =
@@ -220,7 +220,7 @@ fn an_ed25519_key_is_unusual() {
     assert!(!report.has_errors());
 }
 
-/// Its CA is a root that no server sends: nothing is missing from the file.
+/// The CA is a root, which servers do not send, so nothing is missing from the file.
 #[test]
 fn what_a_bootstrap_leaves_is_complete_and_private() {
     let made = bootstrap(DOMAIN).unwrap();
@@ -271,7 +271,7 @@ fn a_name_that_is_nearly_there_gets_its_reason() {
         assert!(finding.explanation.contains(says), "{wanted}: {finding}");
         assert_eq!(finding.code, Code::NameNotCovered);
     }
-    // An address among the DNS names, as openssl writes it of `DNS:203.0.113.5`.
+    // An address among the DNS names, as openssl encodes `DNS:203.0.113.5`.
     let pem = include_str!("../data/address-as-name.pem");
     let report =
         check(&Bundle::from_pem(pem).unwrap(), None, &Requirements::new().name("203.0.113.5"));
@@ -320,8 +320,7 @@ fn programs_read_findings_as_json() {
     }
 }
 
-/// The server takes blanks and line feeds off both ends, and Go wants a line feed or nothing
-/// behind the last dash.
+/// The server trims spaces and line feeds at both ends, and Go requires a line feed or nothing after the last dash.
 #[test]
 fn carriage_returns_are_what_the_original_cli_trips_over() {
     let issued = Ca::new("root").unwrap().issue(&[DOMAIN]).unwrap();

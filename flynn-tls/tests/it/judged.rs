@@ -1,4 +1,4 @@
-//! Keys that Go, OpenSSL and GnuTLS have judged: `data/judged/judge.sh` says how.
+//! Keys with verdicts of Go, OpenSSL and GnuTLS. `data/judged/judge.sh` produces the verdicts.
 
 use flynn_tls::{Bundle, Code, Pin, PrivateKey, Report, Requirements, Roots, ServerAge, check};
 use serde::Deserialize;
@@ -9,7 +9,7 @@ struct Judged {
     rows: Vec<Row>,
 }
 
-/// A pair of certificate and key; each judge's complaint, which is empty where it has none.
+/// A pair of certificate and key, with the complaint of each judge; empty if it accepts the pair.
 #[derive(Deserialize)]
 struct Row {
     name: String,
@@ -48,8 +48,8 @@ fn a_pair_has_an_error_where_a_judge_refuses_it() {
         let report = report(row, &judged.root, ServerAge::V2021);
         let refused = [&row.go_loads, &row.go, &row.openssl, &row.gnutls];
         let refused = refused.iter().any(|why| !why.is_empty());
-        // 2032 bits are too few for rustls, 1024 for browsers, and OpenSSL over TLS 1.2 minds the
-        // usage of an elliptic key.
+        // 2032 bits are too few for rustls and 1024 for browsers, and OpenSSL over TLS 1.2 checks the usage of an
+        // elliptic key.
         let stricter = ["rsa2032", "rsa1024"].contains(&row.name.as_str());
         assert_eq!(report.has_errors(), refused || stricter, "{}: {report}", row.name);
         if !row.go_loads.is_empty() {
@@ -104,7 +104,7 @@ fn ed25519_is_refused_by_the_servers_of_2016_alone() {
     assert!(then.has(Code::KeyRefused) && then.to_string().contains("Go before 1.13"), "{then}");
 }
 
-/// A key that Go loads is not said to be damaged, however odd.
+/// A key that Go loads is never reported as damaged.
 #[test]
 fn nothing_that_go_loads_is_damaged() {
     let judged = judged();

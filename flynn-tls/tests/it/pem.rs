@@ -1,4 +1,4 @@
-//! PEM as people's tools leave it.
+//! PEM files as common tools write them.
 
 use flynn_tls::generate::Ca;
 use flynn_tls::{Bundle, Pin, PrivateKey};
@@ -84,7 +84,7 @@ fn the_pin_is_that_of_the_first_certificate_or_of_none() {
     }
 }
 
-/// Words that only look like the beginning of a block are text.
+/// Lines that only resemble the beginning of a block are text.
 #[test]
 fn prose_about_blocks_is_no_block() {
     let issued = Ca::new("x").unwrap().issue(&["a"]).unwrap();

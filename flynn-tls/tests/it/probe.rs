@@ -48,7 +48,7 @@ async fn the_short_form_takes_an_address_and_a_name() {
     for loopback in ["127.0.0.1", "::1", "[::1]"] {
         let ip = loopback.trim_matches(['[', ']']).parse().unwrap();
         let server = serve_at(SocketAddr::new(ip, 0), server_config(&issued)).await;
-        // Over TLS an address may be asked for as well, as a name that is none.
+        // Over TLS an address may be requested too, although it is not a DNS name.
         for name in ["www.example.com", loopback] {
             let seen = probe(loopback, server.address.port(), name).await.unwrap();
             assert_eq!((seen.pin(), seen.address()), (issued.pin(), server.address));
@@ -99,7 +99,7 @@ async fn no_more_than_the_limit_run_at_once() {
     gate.add_permits(20);
     let all = running.await.unwrap();
     assert_eq!(most.load(Ordering::SeqCst), 4);
-    // In their order, each with its own name.
+    // In the order of the probes, each with its own name.
     for (i, result) in all.into_iter().enumerate() {
         let e = result.unwrap_err();
         assert_eq!(e.kind(), ErrorKind::Handshake);
@@ -123,7 +123,7 @@ async fn a_probe_that_panics_keeps_its_place() {
     let server = serve(server_config(&issued)).await;
     let broken = CryptoProvider { secure_random: &NoLuck, ..ring::default_provider() };
     let broken = Arc::new(broken);
-    // It ends before all others that run beside it.
+    // It ends before all others that run concurrently.
     for (limit, place) in [(1, 0), (1, 2), (3, 0), (3, 1), (3, 2)] {
         let mut probes = [at(&server), at(&server), at(&server)];
         probes[place] = probes[place].clone().provider(broken.clone());
@@ -187,7 +187,7 @@ async fn servers_that_show_no_certificate_are_told_apart() {
         let e = refusal(plain.await).await;
         assert!(e.contains("a.test:443") && e.contains("but not with TLS"), "{e}");
     }
-    // The client's hello is read first, or the system would answer with a reset.
+    // The client hello is read first, otherwise the system would answer with a reset.
     let hello = async |tcp: &mut TcpStream| {
         assert!(tcp.read(&mut [0; 4096]).await.unwrap() > 0);
     };

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// Echoes one line a connection; counts the application bytes that came.
+/// Echoes one line per connection, and counts the application bytes that it receives.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     task: JoinHandle<()>,
@@ -34,7 +34,8 @@ pub(crate) fn server_config(issued: &Issued) -> ServerConfig {
         .unwrap()
 }
 
-/// For what `with_single_cert` refuses: certificates that webpki cannot read, or with another key.
+/// Returns a configuration for what `with_single_cert` refuses: certificates that webpki cannot read, or with another
+/// key.
 pub(crate) fn unchecked_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -73,7 +74,7 @@ pub(crate) async fn serve_at(address: SocketAddr, config: ServerConfig) -> Serve
     Server { address, task }
 }
 
-/// Shakes hands for `name`, sends a word and waits for its echo.
+/// Completes a handshake for `name`, sends a line and waits for its echo.
 pub(crate) async fn say_hello(
     config: Arc<ClientConfig>,
     address: SocketAddr,

@@ -1,8 +1,8 @@
-//! Kills writers in the middle of saves, lets sixteen write at once, and fills the disk: the
-//! `.flynnrc` and the `.gitconfig` must come out whole every time.
+//! Kills writers in the middle of saves, lets sixteen write at once, and fills the disk. The `.flynnrc` and the
+//! `.gitconfig` must be complete every time.
 //!
-//! `torture [--kills N] [--writers N] [--edits N]`; 1000, 16 and 100 without arguments. It runs
-//! itself as the writers.
+//! `torture [--kills N] [--writers N] [--edits N]`; the defaults are 1000, 16 and 100. The writers are processes of
+//! this program.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -162,7 +162,7 @@ impl Plan {
             let mut said = BufReader::new(writer.stdout.take().ok_or("no pipe")?);
             let mut first = String::new();
             said.read_line(&mut first)?;
-            // This lands in one of the first saves.
+            // This kills it during one of the first saves.
             spin(save.mul_f64(3.0 * fastrand::f64()));
             writer.kill()?;
             writer.wait()?;
@@ -179,7 +179,7 @@ impl Plan {
                 fs::write(&path, kind.text(0))?;
             }
         }
-        // The next writer of a flynnrc sweeps what the killed ones left.
+        // The next writer of a .flynnrc removes the temporary files of killed writers.
         kind.increment(&path, |_| {})?;
         let left = fs::read_dir(dir.path())?.count();
         let (name, kills) = (kind.name(), self.kills);
@@ -226,8 +226,8 @@ impl Plan {
     }
 }
 
-/// git adds values to the file until the writers are through; it fails at once on a held lock,
-/// and is repeated. Gives the number of its edits.
+/// Lets git add values to the file until the writers have finished. git fails at once if the lock is held, and is
+/// repeated. Returns the number of its edits.
 fn git_alongside(path: &Path, writers: &mut [Child]) -> Result<usize> {
     let mut edits = 0;
     while writers.iter_mut().any(|writer| matches!(writer.try_wait(), Ok(None))) {
@@ -242,8 +242,8 @@ fn git_alongside(path: &Path, writers: &mut [Child]) -> Result<usize> {
     Ok(edits)
 }
 
-/// Writes a file that the limit on its size cuts off: once as an error of the system, as a full
-/// disk is, and once as the signal that kills the writer.
+/// Writes a file beyond the limit on file sizes: once the limit is an error of the system, as a full disk is, and once
+/// it is a signal that kills the writer.
 fn fill_the_disk(kind: Kind) -> Result<Option<String>> {
     let dir = tempfile::tempdir()?;
     let path = dir.path().join(kind.name());
@@ -273,7 +273,7 @@ fn fill_the_disk(kind: Kind) -> Result<Option<String>> {
     Ok(None)
 }
 
-/// The writer that is killed: says the number of each save before it begins.
+/// Runs the writer that is killed. It prints the number of each save before the save begins.
 fn write_forever(kind: Kind, path: &Path) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     loop {
@@ -297,14 +297,14 @@ fn this_program(words: &[&str], path: &Path) -> Command {
     command
 }
 
-/// The last whole line's number.
+/// Returns the number in the last complete line.
 fn last_number(said: &str) -> Option<u64> {
     let (whole, _) = said.rsplit_once('\n')?;
     whole.rsplit('\n').next()?.parse().ok()
 }
 
-/// git's way: the lock file of a killed process stays until somebody removes it. That of a
-/// flynnrc stays anyway, the system has released the lock.
+/// Removes the lock file of a killed process, which git leaves behind. The lock file of a .flynnrc always stays, and
+/// the system has released its lock.
 fn remove_stale_lock(kind: Kind, path: &Path) {
     if kind == Kind::GitConfig {
         let _ = fs::remove_file(path.with_extension("lock"));
@@ -319,7 +319,7 @@ fn time_of_a_save(kind: Kind, path: &Path) -> Result<Duration> {
     Ok(started.elapsed() / 10)
 }
 
-/// Waits without giving the processor away, to be on time.
+/// Waits without yielding the processor, to be on time.
 fn spin(pause: Duration) {
     let until = Instant::now() + pause;
     while Instant::now() < until {

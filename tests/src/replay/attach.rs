@@ -15,11 +15,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The real time that it may take for a part of that output. If a part is late, the comparison at the end shows it.
 const GLANCE: Duration = Duration::from_millis(300);
 
-/// Plays the client of an attached job; `advance` moves the mock's clock so far behind the start of
-/// the exchange. Returns what came back.
+/// Plays the client of an attached job. `advance` moves the mock's clock to this time after the start of the exchange.
+/// Returns the bytes that came back.
 ///
 /// # Errors
-/// Fails if the connection breaks otherwise than by being closed.
+/// Fails if the connection breaks, but not if it is closed.
 pub fn play(
     exchange: &Exchange,
     connection: &mut Connection,
@@ -46,8 +46,8 @@ pub fn play(
     Ok(connection.upgraded().to_vec())
 }
 
-/// Compares what came back with what was recorded: the same frames, in the same order. How output is
-/// cut into frames is left to chance by the real server, so output of one stream counts as one.
+/// Compares the received frames, in order, with the recorded ones. The real server cuts output into frames at random,
+/// so the output of each stream is compared as a whole.
 pub fn compare(exchange: &Exchange, got: &[u8]) -> Differences {
     let (wanted, got) = (recorded(exchange), frames(got));
     if wanted == got {
@@ -84,7 +84,7 @@ fn frames(mut bytes: &[u8]) -> Vec<Frame> {
         };
         bytes = rest;
         match (frames.last_mut(), frame) {
-            // The end of a stream, which only stand-ins of old tell.
+            // The end of a stream, which only old stand-in hosts send.
             (_, Frame::Data(_, text)) if text.is_empty() => {}
             (Some(Frame::Data(last, before)), Frame::Data(stream, text)) if *last == stream => {
                 before.push_str(&text);

@@ -1,4 +1,4 @@
-//! The mock that a run begins with: a cluster like the one that was recorded.
+//! Starts the mock for a run: a cluster like the recorded one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,16 +12,16 @@ use super::request::Keys;
 use super::shell::Shell;
 use super::shown::{Shown, documents};
 
-/// A cluster was bootstrapped so long before its first recorded request, unless a document tells.
+/// The time from the bootstrap of a cluster to its first recorded request, unless a document shows it.
 const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 
-/// How long a bootstrap takes.
+/// The duration of a bootstrap.
 const BOOTSTRAP: SignedDuration = SignedDuration::from_millis(1400);
 
-/// Why backups of some recorded clusters fail: their controllers cannot reach themselves by name.
+/// The reason why backups of some recorded clusters fail: their controllers cannot reach themselves by name.
 const UNREACHABLE: &str = "error getting controller app details: no route to controller.discoverd";
 
-/// What the next provider that is asked answers: the recorded ones were stand-ins.
+/// The answer of the next provider that is called. The recorded providers were stand-ins.
 #[derive(Clone, Debug, Default)]
 pub struct NextProvision(Arc<Mutex<Option<Provision>>>);
 
@@ -30,7 +30,7 @@ impl NextProvision {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what the provider answered whom this exchange asked.
+    /// Sets the answer of the provider that this exchange called.
     pub fn set(&self, exchange: &Exchange) {
         let provision = || {
             let resource: Value = serde_json::from_str(&exchange.response_body).ok()?;
@@ -110,8 +110,8 @@ fn domain(run: &Run) -> String {
     of_host.or_else(of_env).or_else(of_route).unwrap_or_else(|| "example.com".to_owned())
 }
 
-/// The certificates that a run shows its cluster to have had: from the start, and after each
-/// migration.
+/// Returns the certificates of the recorded cluster, from the start and after each migration, as far as the run shows
+/// them.
 fn certificates(run: &Run) -> Vec<ClusterCertificate> {
     let before = || run.exchanges().take_while(|exchange| exchange.path != "/domain");
     let answer = |path| before().find(|exchange| exchange.path == path && exchange.status == 200);
@@ -149,7 +149,7 @@ fn certificates(run: &Run) -> Vec<ClusterCertificate> {
     all
 }
 
-/// How the stand-in hosts of a run let jobs crash: what it shows of one.
+/// Returns the way in which the stand-in hosts of a run let jobs crash, as far as the run shows it.
 fn crash(run: &Run) -> Crash {
     let shows = |text: &str| run.exchanges().any(|exchange| exchange.response_body.contains(text));
     if shows("\"exit_status\":1") && !shows("\"host_error\"") {

@@ -1,4 +1,4 @@
-//! One recorded answer against the mock's.
+//! Compares a recorded answer with the mock's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,23 +15,23 @@ pub type Differences = Vec<String>;
 /// Headers that differ in every answer, or say what the framing says.
 const IGNORED: [&str; 4] = ["date", "content-length", "transfer-encoding", "x-request-id"];
 
-/// The mock's clock follows the recorded one; what it writes down may differ by so much.
+/// The permitted difference between recorded times and the mock's. The mock's clock follows the recorded one.
 const DRIFT: SignedDuration = SignedDuration::from_secs(5);
 
 /// Recorded times this close are the same instant. Jobs of several processes start at once; the
 /// order of their events is decided by a race that no two runs repeat.
 const SIMULTANEOUS: SignedDuration = SignedDuration::from_millis(60);
 
-/// An exchange that is over.
+/// A finished exchange.
 #[derive(Debug)]
 pub struct Exchanged<'a> {
-    /// What was recorded.
+    /// The recorded exchange.
     pub exchange: &'a Exchange,
-    /// What the mock answered.
+    /// The mock's answer.
     pub reply: Option<Reply>,
-    /// Whether the mock has closed the connection.
+    /// True if the mock has closed the connection.
     pub closed: bool,
-    /// What an attached job sent.
+    /// The data that an attached job sent.
     pub attached: Option<Vec<u8>>,
 }
 
@@ -52,7 +52,7 @@ impl Numbers {
         Err(format!("event {recorded} is the mock's {known}, its {mock} is {back}"))
     }
 
-    /// The mock's number: the bound one, else at the same distance from the nearest bound one.
+    /// Returns the mock's number: the bound one, otherwise one with the same distance from the nearest bound one.
     pub fn mock(&self, recorded: u64) -> u64 {
         match self.mock.iter().min_by_key(|(known, _)| known.abs_diff(recorded)) {
             Some((known, mock)) if *known <= recorded => mock + (recorded - known),
@@ -62,7 +62,7 @@ impl Numbers {
     }
 }
 
-/// Compares an answer that is over.
+/// Compares a finished answer.
 pub fn exchange(over: &Exchanged<'_>, numbers: &mut Numbers) -> Differences {
     let Exchanged { exchange, reply, closed, attached } = over;
     let Some(reply) = reply else {
@@ -109,8 +109,8 @@ fn head(recorded: &Exchange, reply: &Reply) -> Differences {
             differences.push(format!("header {name}: {wanted:?}, mock {got:?}"));
         }
     }
-    // The real server chunks what does not fit its buffer. Bodies at the brink are not held to it,
-    // nor those with times, which can have fewer digits.
+    // The real server sends bodies in chunks if they do not fit its buffer. Bodies close to that size are exempt, and
+    // so are bodies with times, whose number of digits varies.
     let length = recorded.response_body.len();
     let chunked = recorded.response_framing.contains("chunked");
     let differs = chunked != (reply.framing == Framing::Chunked) && recorded.status != 101;
@@ -127,7 +127,7 @@ fn body(recorded: &str, mock: &str, numbers: &mut Numbers) -> Differences {
     match (serde_json::from_str(recorded), serde_json::from_str(mock)) {
         (Ok(a), Ok(b)) => json(&a, &b, "$", Some(numbers), &mut differences),
         (Err(_), Err(_)) if recorded.trim_start().starts_with('{') => {
-            // A line that is no JSON (cut off when the client left) is compared as a text.
+            // A line that is not JSON (cut off when the client left) is compared as text.
             let parse =
                 |line: &str| serde_json::from_str(line).unwrap_or_else(|_| Value::from(line));
             let left: Value = recorded.lines().map(parse).collect();

@@ -1,5 +1,5 @@
-//! One run from its first request to its last, against one freshly bootstrapped mock whose clock
-//! follows the recorded one.
+//! Replays one run, from its first request to its last, against a freshly bootstrapped mock whose clock follows the
+//! recorded one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::shown::Shown;
 use super::wire::Connection;
 use super::{Result, report};
 
-/// A request that takes longer stays open while later ones run.
+/// The duration in milliseconds above which a request stays open while later ones run.
 const LONG: i64 = 1000;
 
 /// The real time that the mock may take for an answer that does not wait.
@@ -26,12 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The real time after which an answer counts as waiting.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// A client that waited for an event closed its stream when the event came. The mock's clock runs
-/// on for so long to let it come, in steps.
+/// The time by which the mock's clock advances, in steps, until an awaited event arrives. The recorded client closed
+/// its stream when the event came.
 const GRACE: SignedDuration = SignedDuration::from_millis(1500);
 const STEP: SignedDuration = SignedDuration::from_millis(10);
 
-/// The mock may be so much earlier than the recorded server.
+/// The time by which the mock may be earlier than the recorded server.
 const SOON: SignedDuration = SignedDuration::from_millis(500);
 
 /// The end of streams when the recorded server was shut down. The mock is shut down too.
@@ -41,18 +41,18 @@ const SHUT_DOWN: &str = "event: error\ndata: controller: shutting down\n\n";
 struct Driver<'a> {
     run: &'a Run,
     mock: MockController,
-    /// The ids that the mock has not been handed yet.
+    /// The ids that the mock has not received yet.
     ids: VecDeque<(Timestamp, NextId)>,
     runtime: tokio::runtime::Runtime,
     keys: Keys,
     provision: NextProvision,
     numbers: Numbers,
     open: Vec<Open<'a>>,
-    /// What differs, by scenario and place in it.
+    /// The differences, by scenario and place in it.
     results: Vec<Vec<Option<Differences>>>,
 }
 
-/// A request whose answer is not over.
+/// A request whose answer has not ended.
 struct Open<'a> {
     at: (usize, usize),
     exchange: &'a Exchange,
@@ -61,7 +61,7 @@ struct Open<'a> {
     attached: Option<Vec<u8>>,
 }
 
-/// Replays a run. `others` are the other runs, of which one may have its beginning.
+/// Replays a run. One of the `others` may contain its beginning.
 ///
 /// # Errors
 /// Fails if the mock cannot be reached.
@@ -95,7 +95,7 @@ pub fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
 }
 
 impl<'a> Driver<'a> {
-    /// Sends the requests that led to where the run begins. Nothing is compared.
+    /// Sends the requests that lead to the beginning of the run. Nothing is compared.
     fn begin(&mut self, beginning: &[Exchange]) -> Result<()> {
         let mut renamed = Renamed::default();
         for exchange in beginning.iter().filter(|exchange| exchange.closed == Closed::Eof) {
@@ -114,7 +114,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Moves the clock, and hands the mock the ids of objects that are created by then.
+    /// Moves the clock, and gives the mock the ids of the objects that are created by then.
     fn advance_to(&mut self, time: Timestamp) {
         let soon = time.saturating_add(SOON).unwrap_or(time);
         while self.ids.front().is_some_and(|(born, _)| *born <= soon) {
@@ -123,7 +123,7 @@ impl<'a> Driver<'a> {
         self.mock.advance_to(time);
     }
 
-    /// Sends a request; what is not answered at once stays open.
+    /// Sends a request. It stays open if it is not answered at once.
     fn send(&mut self, at: (usize, usize), exchange: &'a Exchange) -> Result<()> {
         self.provision.set(exchange);
         missing::health(&self.mock, exchange);
@@ -154,7 +154,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Moves the clock to `time` through the ends of what is open.
+    /// Moves the clock to `time`, and stops at the end of each open request.
     fn finish_until(&mut self, time: Timestamp) -> Result<()> {
         loop {
             let ends = self.open.iter().enumerate().map(|(n, open)| (open.exchange.end(), n));
@@ -173,7 +173,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Takes what the open streams have sent by now: later requests may name their events by number.
+    /// Reads what the open streams have sent by now, because later requests may name their events by number.
     fn look(&mut self) -> Result<()> {
         if self.open.is_empty() {
             return Ok(());
@@ -206,7 +206,7 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// Compares an answer that is over.
+    /// Compares a finished answer.
     fn compare(&mut self, open: Open<'_>) {
         let Open { at: (scenario, n), exchange, connection, attached } = open;
         let (reply, closed) = (connection.reply(), connection.is_closed());

@@ -1,9 +1,8 @@
-//! What the recordings leave out and later exchanges need. The mock is brought to it in the way an
-//! operator does it; nothing else is made up.
+//! Creates what the recordings leave out but later exchanges need, by the calls that an operator would make.
 //!
-//! - A rotation of the controller's key: a request was let in with a key that the mock does not have.
-//! - Another certificate of the router: the answer to `PUT /domain` shows it.
-//! - The key of the status app, and the health and versions of the services that it asks.
+//! - A rotation of the controller's key, if a request succeeded with a key that the mock does not have.
+//! - Another certificate of the router, which the answer to `PUT /domain` shows.
+//! - The key of the status app, and the health and versions of the services that it checks.
 //! - Apps, releases and deployments that later events list, made where the numbers of a run skip some.
 //!   No recording shows the image of such a release, that an app whose deployment took its time ran
 //!   one process of each type, with tags that no host has if it never ended, and that the app was
@@ -25,7 +24,7 @@ use super::request::Keys;
 use super::shown::documents;
 use super::wire::Connection;
 
-/// How long the deletion of an app may take.
+/// The longest time that the deletion of an app may take.
 const DELETION: SignedDuration = SignedDuration::from_secs(1);
 
 /// Makes the mock know the key of this request, if the recorded server knew it.
@@ -41,7 +40,7 @@ pub fn key(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result<()
     }
     let both = format!("{key},{}", keys.first);
     deploy(mock, &keys.first, "controller", &[("AUTH_KEY", &both)])?;
-    // Until the new key counts, and no longer: the recorded clock goes on from here.
+    // Wait only until the new key is valid, because the recorded clock continues from here.
     wait(mock, known)
 }
 
@@ -54,8 +53,8 @@ pub fn status_key(mock: &MockController, keys: &Keys) -> Result<()> {
     deploy_and_wait(mock, &keys.first, "status", &[("AUTH_KEY", key)])
 }
 
-/// Makes the hosts and services around the mock as healthy as those around the recorded server, and
-/// the services as old: the controller and the status app only ask them.
+/// Gives the hosts and services around the mock the recorded health and versions, which the controller and the status
+/// app only report.
 pub fn health(mock: &MockController, exchange: &Exchange) {
     let of_host = exchange.path.strip_prefix("/hosts/");
     if let Some(host) = of_host.and_then(|rest| rest.strip_suffix("/stats")) {
@@ -92,8 +91,8 @@ pub fn certificate(mock: &MockController, exchange: &Exchange, keys: &Keys) -> R
     deploy_and_wait(mock, &password, "router", &[("TLSCERT", certificate), ("TLSKEY", key)])
 }
 
-/// The exchanges of another run that led to where this one begins, moved in time; empty when it
-/// begins at the beginning.
+/// Returns the exchanges of another run that lead to the beginning of this one, moved in time; empty if this run starts
+/// with a bootstrap.
 pub fn beginning(run: &Run, others: &[Run]) -> Vec<Exchange> {
     let Some(first) = run.exchanges().next().filter(|first| first.seq > 1) else {
         return Vec::new();
@@ -117,7 +116,7 @@ pub fn beginning(run: &Run, others: &[Run]) -> Vec<Exchange> {
     Vec::new()
 }
 
-/// The ids of another run with those that the mock has in their places.
+/// The ids of another run, with the mock's ids for the same objects.
 #[derive(Debug, Default)]
 pub struct Renamed(BTreeMap<String, String>);
 
@@ -132,7 +131,7 @@ impl Renamed {
         request
     }
 
-    /// Takes the ids that an answer shows.
+    /// Remembers the ids that an answer shows.
     pub fn learn(&mut self, theirs: &Value, own: &Value) {
         match (theirs, own) {
             (Value::String(a), Value::String(b)) if a != b && a.len() == 36 && b.len() == 36 => {
@@ -168,7 +167,7 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// What a run shows of its missing requests.
+    /// Returns the missing requests of a run, as far as the run shows them.
     pub fn of(run: &Run) -> Self {
         let exchanges: Vec<&Exchange> = run.exchanges().collect();
         let gaps = exchanges.windows(2).filter_map(|pair| match pair {
@@ -215,7 +214,7 @@ impl Missing {
         Self { age: run.age, makings }
     }
 
-    /// When the next object was made, if that was before `time`.
+    /// Returns the creation time of the next object, if it was created before `time`.
     pub fn next_before(&self, time: Timestamp) -> Option<Timestamp> {
         self.makings.first().map(|making| making.at).filter(|at| *at < time)
     }
@@ -235,7 +234,7 @@ impl Missing {
             "release" => {
                 let images = data.get("artifacts").and_then(Value::as_array);
                 for image in images.into_iter().flatten().filter_map(Value::as_str) {
-                    // Of the image nothing but the id is shown.
+                    // Only the id of the image is known.
                     let kind = if self.age == ServerAge::V2016 { "docker" } else { "flynn" };
                     let uri = format!("https://images.test/{image}");
                     let image = json!({"id": image, "type": kind, "uri": uri, "manifest": {}});
@@ -250,7 +249,7 @@ impl Missing {
     }
 }
 
-/// A deployment; one that was not over at once had running processes to replace.
+/// Creates a deployment. One that took time had running processes to replace.
 fn deployment(mock: &MockController, key: &str, data: &Value, endless: bool) -> Result<()> {
     let (Some(app), Some(release)) = (text(data, "app"), text(data, "release")) else {
         return Ok(());
@@ -278,7 +277,7 @@ fn text<'a>(object: &'a Value, field: &str) -> Option<&'a str> {
     object.get(field)?.as_str()
 }
 
-/// The fields of an object but these.
+/// Returns the fields of an object except these.
 fn without(object: &Value, fields: &[&str]) -> Map<String, Value> {
     let mut rest = object.as_object().cloned().unwrap_or_default();
     rest.retain(|field, _| !fields.contains(&field.as_str()));
@@ -329,7 +328,7 @@ fn wait(mock: &MockController, holds: impl Fn() -> Result<bool>) -> Result<()> {
     Ok(())
 }
 
-/// One call that is no recorded one; `None` unless it succeeds.
+/// Makes a call that was not recorded. Returns `None` if it fails.
 fn call(
     mock: &MockController,
     key: &str,

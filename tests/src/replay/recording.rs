@@ -50,7 +50,7 @@ pub struct Exchange {
 pub struct Sent {
     /// The sender.
     pub dir: Side,
-    /// When, after the start of the exchange.
+    /// The time since the start of the exchange, in milliseconds.
     pub ms: i64,
     /// The bytes, in base64.
     pub data: String,
@@ -78,16 +78,16 @@ pub enum Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Closed {
-    /// The server: the answer was whole.
+    /// The server, after a complete answer.
     Eof,
     /// The client, of a stream.
     Client,
-    /// Nobody: the connection went on as something else.
+    /// Neither: the connection was upgraded.
     Upgrade,
 }
 
 impl Exchange {
-    /// When it was over.
+    /// Returns the time when it ended.
     pub fn end(&self) -> Timestamp {
         self.time
             .saturating_add(SignedDuration::from_millis(self.duration_ms))

@@ -28,8 +28,8 @@ pub struct Outcome {
     pub differing: Vec<(String, Differences)>,
 }
 
-/// Counts the files of a run: of exchanges that repeat their predecessor, one count for all, and
-/// only if all of them match.
+/// Counts the matching exchanges per file of a run. Exchanges that repeat their predecessor count as one, which matches
+/// if all of them do.
 pub fn outcomes(run: &Run, results: Vec<Vec<Option<Differences>>>) -> Vec<Outcome> {
     run.scenarios
         .iter()
@@ -70,7 +70,7 @@ pub fn outcomes(run: &Run, results: Vec<Vec<Option<Differences>>>) -> Vec<Outcom
 /// All outcomes, to be printed.
 #[derive(Debug)]
 pub struct Report {
-    /// A file each.
+    /// One outcome per file.
     pub outcomes: Vec<Outcome>,
     /// True if every difference is shown.
     pub all: bool,

@@ -1,5 +1,5 @@
-//! A recorded request as it goes over the wire again. Recordings show of credentials only what kind
-//! they were; the answers show which they must have been.
+//! Turns a recorded request into bytes. Recordings show only the kind of the credentials; the answers show which
+//! credentials they must have been.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,11 +13,11 @@ use super::shown::documents;
 /// The keys that a recorded server had.
 #[derive(Debug, Default)]
 pub struct Keys {
-    /// The one that the cluster was bootstrapped with.
+    /// The key with which the cluster was bootstrapped.
     pub first: String,
-    /// Those that came later, in the order in which the recordings show them.
+    /// The later keys, in the order of the recordings.
     pub later: Vec<String>,
-    /// The one of the status app, if a request shows it.
+    /// The key of the status app, if a request shows it.
     pub status: Option<String>,
 }
 
@@ -45,8 +45,8 @@ impl Keys {
         Self { first, later, status }
     }
 
-    /// The password of a recorded request, of which only the length is known: a key of that length
-    /// when it was let in, something wrong when not.
+    /// Returns a password for a recorded request, of which only the length is known: a key of that length if the
+    /// request was accepted, otherwise a wrong one.
     pub fn password(&self, exchange: &Exchange) -> Option<String> {
         let length = password_length(exchange)?;
         let mut keys = std::iter::once(&self.first).chain(&self.later);
@@ -138,7 +138,8 @@ fn path(exchange: &Exchange, numbers: &Numbers) -> String {
 
 fn number(recorded: &str, numbers: &Numbers) -> String {
     match recorded.parse() {
-        // 0 is no event: it asks for nothing to be replayed. Absurd numbers ask for what is not there.
+        // 0 is not the number of an event: nothing is replayed. Very large numbers are not mapped, because no such
+        // event exists.
         Ok(id) if (1..1_000_000).contains(&id) => numbers.mock(id).to_string(),
         _ => recorded.to_owned(),
     }
@@ -155,7 +156,7 @@ pub fn token(run: &Run, exchange: &Exchange) -> Option<Token> {
     if !has_token(exchange) {
         return None;
     }
-    // The requests around it that carried the same one: up to where a request is asked again.
+    // The neighbouring requests that carried the same token, up to the next repeated request.
     let mut block: Vec<&Exchange> = Vec::new();
     for other in run.exchanges() {
         let again =

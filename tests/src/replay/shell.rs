@@ -24,11 +24,11 @@ pub struct Shell {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Waiting {
-    /// For a line.
+    /// Waits for a line.
     Line,
-    /// For the end of its input, which `cat` hands on.
+    /// Waits for the end of its input, which `cat` prints.
     End,
-    /// For a time to be over.
+    /// Waits for a time.
     Time,
 }
 
@@ -101,7 +101,7 @@ impl Shell {
         None
     }
 
-    /// Hands what has come to the statement that waits for it.
+    /// Gives the input to the statement that waits for it.
     fn feed(&mut self, outputs: &mut Vec<Output>) {
         match self.waiting {
             Some(Waiting::Line) => {

@@ -1,4 +1,4 @@
-//! What a run shows of its objects: their ids, what tells them apart, when they began and ended.
+//! The objects of a run: their ids, the fields that distinguish them, and their times of creation and end.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::recording::{Exchange, Run};
 
-/// Jobs made within so much time of each other start together.
+/// Jobs that are created within this time of each other start together.
 const TOGETHER: SignedDuration = SignedDuration::from_millis(60);
 
 /// The kinds of objects: the fields by which one is recognised, and those that tell one from another.

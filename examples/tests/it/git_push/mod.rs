@@ -23,7 +23,7 @@ struct World {
 }
 
 impl World {
-    /// `program` is where the helper is put, under the home.
+    /// Creates a world. `program` is the path of the helper under the home folder.
     fn new(program: Option<&str>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("home");
@@ -71,7 +71,7 @@ impl World {
         .unwrap();
     }
 
-    /// git in the home, to which `git.a.test` is the server.
+    /// Returns git with this home folder. `git.a.test` resolves to the server.
     fn git(&self, arguments: &[&str]) -> Command {
         let mut git = Command::new("git");
         let port = self.server.addr.port();
@@ -93,7 +93,7 @@ impl World {
         self.git(&["push", "flynn", "HEAD:refs/heads/master"]).output().unwrap()
     }
 
-    /// The message of the last commit that the server has.
+    /// Returns the message of the server's last commit.
     fn served(&self) -> String {
         let repository = self.dir.path().join("served/demo.git");
         let mut git = Command::new("git");

@@ -58,7 +58,7 @@ impl GitServer {
                         async move { Ok::<_, Infallible>(site.answer(request).await) }
                     });
                     let connection = hyper::server::conn::http1::Builder::new();
-                    // A client that goes away is no fault of the server.
+                    // A client that disconnects is not an error of the server.
                     let _ = connection.serve_connection(TokioIo::new(stream), service).await;
                 });
             }
@@ -66,7 +66,7 @@ impl GitServer {
         Self { addr, key, _runtime: runtime }
     }
 
-    /// Another key from now on, as after a rotation.
+    /// Replaces the key, as a rotation does.
     pub(crate) fn rotate_key(&self, key: &str) {
         key.clone_into(&mut self.key.lock().unwrap());
     }
@@ -91,7 +91,7 @@ impl Site {
         self.cgi(request).await
     }
 
-    /// Runs `git http-backend` by the rules of CGI.
+    /// Runs `git http-backend` as a CGI program.
     async fn cgi(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.unwrap().to_bytes();

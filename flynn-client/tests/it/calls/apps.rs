@@ -173,7 +173,7 @@ pub(super) fn routes() -> Vec<Call> {
     }
 }
 
-/// Calls that wait: what the network does to them is not bounded by the retry policy alone.
+/// Calls that wait. The retry policy alone does not limit them.
 pub(crate) fn waits() -> Vec<Call> {
     calls! { c;
         Again "GET /deployments/d1" => Json(DEPLOYMENT),

@@ -20,12 +20,12 @@ fn through<T: DeserializeOwned + Serialize>(text: &str) -> Result<String, String
 }
 
 enum Body {
-    /// Nothing, or nothing that has a shape.
+    /// No body, or one without a structure.
     Opaque,
     Json(Through),
-    /// One document a line.
+    /// One document per line.
     Lines(Through),
-    /// One document a server-sent event.
+    /// One document per server-sent event.
     Frames(Through),
 }
 use Body::{Frames, Json, Lines, Opaque};

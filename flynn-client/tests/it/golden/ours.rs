@@ -46,7 +46,7 @@ where
     }))
 }
 
-/// Our call, or `None` where there is none. `before` is what a read of the same path gave before.
+/// Returns our call, or `None` if there is none. `before` is the result of an earlier read of the same path.
 #[expect(clippy::too_many_lines, reason = "one arm a call")]
 pub(super) fn ours(c: &Client, exchange: &Exchange, before: Option<&str>) -> Option<Made> {
     if exchange.is_odd() {
@@ -190,7 +190,7 @@ fn pairs(body: &Value, field: &str) -> Vec<(String, String)> {
     body.get(field).map(strings).unwrap_or_default()
 }
 
-/// `None` when the body has a field that ours does not know.
+/// Returns `None` if the body has a field that our type does not have.
 fn only<'a>(body: &'a Value, fields: &[&str]) -> Option<&'a Map<String, Value>> {
     let object = body.as_object()?;
     object.keys().all(|key| fields.contains(&key.as_str())).then_some(object)
@@ -292,7 +292,7 @@ fn new_route(body: &Value) -> Option<NewRoute> {
     if let Some(leader) = flag("leader") {
         route = route.leader(leader);
     }
-    // Left out it is false.
+    // If it is absent, it is false.
     Some(route.drain_backends(flag("drain_backends").unwrap_or_default()))
 }
 
@@ -399,7 +399,7 @@ fn read_events(c: &Client, exchange: &Exchange) -> Option<Made> {
         if let Some(since) = query.get("since_id") {
             list = list.since(since.parse().ok()?);
         }
-        // One page is what was asked for.
+        // The recorded request asked for one page.
         let length = serde_json::from_str::<Vec<Value>>(&exchange.response_body).ok()?.len();
         return done(list.page_size(u32::try_from(length + 1).ok()?));
     }
@@ -407,7 +407,7 @@ fn read_events(c: &Client, exchange: &Exchange) -> Option<Made> {
         exchange.header("Last-Event-Id").and_then(|id| id.parse::<i64>().ok()).filter(|id| *id > 0);
     match last {
         Some(last) => Some(Box::pin(async move {
-            // It connects again for ever; what it sends first is what counts.
+            // It reconnects for ever, and only its first request counts.
             let mut watch = events.watch().after(last);
             let _ = watch.next().await;
             Ok(())

@@ -33,7 +33,7 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
-    /// The server that it was made with, one for each run.
+    /// Returns the server of this exchange. Each run has one.
     pub(crate) fn run(&self) -> String {
         self.origin.rsplit_once('/').map_or("", |(run, _)| run).to_owned()
     }
@@ -82,7 +82,7 @@ impl Exchange {
         !self.oddity().is_empty()
     }
 
-    /// A log that was answered as text, as the server would have sent it as events.
+    /// Returns a log that was sent as text in the form in which the server would have sent it as events.
     pub(crate) fn log_as_events(&self) -> String {
         let mut frames = String::new();
         for line in self.response_body.lines().filter(|line| !line.is_empty()) {
@@ -108,7 +108,7 @@ impl Exchange {
                 Some(format!(r#"{{"id":"r","env":{{"DEFAULT_ROUTE_DOMAIN":"{domain}"}}}}"#))
             }
             ["apps" | "releases", id] => Some(format!(r#"{{"id":"{id}","name":"{id}"}}"#)),
-            // A path route was made, so there was one of `/`.
+            // A path route was created, so there was a route for `/`.
             ["routes"] if self.status == 200 => {
                 let domain = body.get("domain")?.as_str()?;
                 Some(format!(r#"[{{"type":"http","id":"x","domain":"{domain}","path":"/"}}]"#))

@@ -1,5 +1,5 @@
-//! Requests: for what the original CLI sent, and what was sent by hand with success, our call for the same
-//! operation sends the same.
+//! Requests: our calls send the same requests as the original CLI, and as successful manual requests, for the same
+//! operations.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use super::recordings::{Exchange, folder, load};
 use super::tables::{IN_REQUESTS, NOT_OURS};
 use crate::server::{Seen, Server, Step, answer, events};
 
-/// Our call for a recorded one.
+/// Our call for a recorded request.
 pub(super) type Made = BoxFuture<'static, Result<(), Error>>;
 
 /// The answers to reads in the recordings, by run and path, in order.
@@ -60,7 +60,7 @@ fn replay(exchange: &Exchange) -> Step {
     answer(exchange.status, &headers, &exchange.response_body)
 }
 
-/// Reads that our call does besides: as the recorded server would have answered, as far as is known.
+/// Answers additional reads of our call as the recorded server would have, as far as is known.
 fn beside(world: &World, exchange: &Exchange, request: &Seen) -> Step {
     let (method, path) = request.call().split_once(' ').unwrap();
     assert_eq!(method, "GET", "{}: {} changes something", exchange.origin, request.line());

@@ -28,12 +28,12 @@ async fn the_whole_call_has_a_deadline() {
     let error = server.client().apps().list().timeout(SHORT).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Timeout, 1));
 
-    // A body that never ends belongs to the call.
+    // The deadline includes the body, even one that never ends.
     let server =
         Server::play([Step::Send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[".into())]).await;
     assert!(server.client().apps().list().timeout(SHORT).await.unwrap_err().is_timeout());
 
-    // So does waiting between attempts.
+    // It also includes waiting between attempts.
     let server = Server::play(vec![Step::Drop; 9]).await;
     let slow = RetryPolicy::default().delays(Duration::from_secs(20), Duration::from_secs(20));
     let client = server.builder().retry(slow).build().unwrap();
@@ -48,7 +48,7 @@ async fn the_deadline_of_an_attempt_does_not_end_streams() {
     let client = server.builder().attempt_timeout(SHORT).build().unwrap();
     let mut stream = client.events().stream().await.unwrap();
     assert_eq!(stream.next().await.unwrap().unwrap().id, 1);
-    // Longer than the attempt may take; the stream is silent and alive.
+    // Longer than the attempt timeout: the stream is silent, but alive.
     assert!(tokio::time::timeout(SHORT * 3, stream.next()).await.is_err());
 }
 

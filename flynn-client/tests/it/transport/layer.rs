@@ -8,7 +8,7 @@ use http::{Request, Response};
 
 use crate::server::{Server, Step, events, json};
 
-/// Notes the headers of what passes.
+/// Records the headers of requests and answers.
 #[derive(Clone)]
 struct Note<S> {
     inner: S,
@@ -155,7 +155,7 @@ async fn a_layers_own_error_is_a_lost_connection() {
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "out of order");
 }
 
-/// A body of another type, as tracing and metrics put around that of an answer.
+/// A wrapper of an answer's body, as tracing and metrics layers use.
 struct Around(Body);
 
 impl http_body::Body for Around {

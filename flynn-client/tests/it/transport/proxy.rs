@@ -52,7 +52,7 @@ async fn a_pin_holds_through_a_proxy() {
     let through = format!("http://me:pw@{}", proxy.address);
     let client = mock.client_builder().proxy(through).build().unwrap();
     assert!(!client.apps().list().await.unwrap().is_empty());
-    // What upgrades goes the same way.
+    // Upgraded connections use the proxy too.
     let job = client.app("blobstore").jobs().run(["exit", "3"]).attached().await.unwrap();
     assert_eq!(job.output().await.unwrap().exit_status, 3);
     {
@@ -76,7 +76,7 @@ async fn a_pin_holds_through_a_proxy() {
     assert!(other.requests().is_empty(), "the key did not leave");
 }
 
-/// Calls share one HTTP/2 connection: when it dies without a word, the next attempt needs another.
+/// Calls share one HTTP/2 connection. If it dies silently, the next attempt needs another.
 #[tokio::test]
 async fn a_connection_that_went_dead_is_given_up() {
     let mock = MockController::builder().bootstrapped("example.com").tls().start().await;
@@ -106,7 +106,7 @@ async fn odd_proxies_are_refused_without_showing_their_password() {
 /// A child process of this test, since the environment is the process's.
 const CHILD: &str = "FLYNN_TEST_PROXY_CHILD";
 
-/// Asks what `CHILD` names; does nothing unless it is set.
+/// Makes the call that `CHILD` names. Does nothing unless it is set.
 #[tokio::test]
 async fn child() {
     let Ok(url) = std::env::var(CHILD) else { return };
@@ -116,7 +116,7 @@ async fn child() {
 
 #[tokio::test]
 async fn the_environment_says_which_proxy() {
-    // The proxy answers itself: plain HTTP is not tunnelled.
+    // Plain HTTP is not tunnelled, so the proxy answers itself.
     let proxy = Server::answering(|_| json(200, "")).await;
     let address = proxy.address.to_string();
     for (no_proxy, is_asked) in [
@@ -131,7 +131,7 @@ async fn the_environment_says_which_proxy() {
         let child = child.args(["--exact", "transport::proxy::child"]).env_clear();
         let child = child.env("HTTP_PROXY", &address).env("NO_PROXY", no_proxy);
         let output = child.env(CHILD, "http://controller.invalid").output().await.unwrap();
-        // Nobody resolves that name: without the proxy there is no answer.
+        // The name does not resolve, so only the proxy can answer.
         assert_eq!(output.status.success(), is_asked, "{no_proxy:?} {output:?}");
         let asked = &proxy.seen()[before..];
         assert_eq!(asked.len(), usize::from(is_asked), "{no_proxy:?}");

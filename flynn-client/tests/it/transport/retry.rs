@@ -7,7 +7,7 @@ use flynn_client::{Client, ErrorKind, RetryPolicy};
 use crate::server::{Server, Step, answer, json};
 
 const UNAVAILABLE: &str = r#"{"code":"service_unavailable","message":"down","retry":true}"#;
-/// What a router that has closed its database answers, and what permanent errors look like.
+/// The answer of a router that has closed its database, which permanent errors share.
 const PLAIN: &str = r#"{"code":"unknown_error","message":"Something went wrong","retry":false}"#;
 const BROKEN: &str = r#"{"code":"unknown_error","message":"db","retry":true}"#;
 
@@ -104,7 +104,7 @@ async fn retry_after_is_honoured() {
     server.client().apps().list().await.unwrap();
     assert!(begun.elapsed() >= Duration::from_secs(1));
 
-    // Later than the policy allows: no waiting at all.
+    // Later than the policy allows, so the call does not wait.
     let server = Server::play([answer(429, "Retry-After: 3600\r\n", "")]).await;
     let error = server.client().apps().list().await.unwrap_err();
     assert!(error.is_rate_limited());
@@ -113,7 +113,7 @@ async fn retry_after_is_honoured() {
 
 #[tokio::test]
 async fn calls_that_the_router_has_a_part_in_survive_its_restart() {
-    // More than `max_attempts`, with another fault among them.
+    // More than `max_attempts`, including another fault.
     let restart = || [vec![json(500, PLAIN); 6], vec![Step::Drop], vec![json(500, PLAIN); 6]];
     let route = r#"{"type":"http","id":"u1","domain":"www.example.com","path":"/"}"#;
     let list = format!("[{route}]");

@@ -1,4 +1,4 @@
-//! Streams have connections of their own.
+//! Streams use separate connections.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -16,15 +16,15 @@ use tokio::net::TcpListener;
 
 use crate::server::read;
 
-/// A mock with TLS in a process of its own: a system that lets a process have 1024 files lets it have 500
-/// connections, but not both ends of them.
+/// A mock with TLS in a separate process. A limit of 1024 open files per process permits 500 connections, but not both
+/// of their ends.
 struct Process {
     child: Child,
     #[expect(dead_code, reason = "the child ends when it cannot write its output")]
     output: BufReader<ChildStdout>,
 }
 
-/// Begins the line in which the process says how to reach its mock.
+/// The prefix of the line in which the process prints the address of its mock.
 const MARK: &str = "mock: ";
 
 impl Process {
@@ -53,7 +53,7 @@ impl Process {
             .with_root_certificates(roots)
             .with_no_client_auth();
         let client = Client::builder(url).key(key).resolve(host, address).rustls_config(config);
-        // A call that is sent twice has met a broken connection.
+        // A call that was sent twice hit a broken connection.
         (Self { child, output }, client.retry(RetryPolicy::none()).build().unwrap())
     }
 }
@@ -65,7 +65,7 @@ impl Drop for Process {
     }
 }
 
-/// No test: what [`Process`] runs. It ends with its standard input.
+/// Not a test, but the code that [`Process`] runs. It ends when its standard input ends.
 #[test]
 #[ignore = "the other tests start it"]
 fn serves_as_the_process() {
@@ -95,7 +95,7 @@ async fn streams_that_are_dropped_quickly_break_no_call() {
     for n in 0..5 {
         client.apps().create(NewApp::named(format!("app-{n}"))).await.unwrap();
     }
-    // Frames that come after the end of their stream are what HTTP/2 closes the connection for.
+    // HTTP/2 closes the connection for frames that arrive after the end of their stream.
     let mut drops = iter(0..2000).map(|_| client.events().past().count(5).stream().into_future());
     let mut drops = drops.by_ref().buffer_unordered(16);
     let mut calls = 0;

@@ -10,7 +10,7 @@ use http::{Request, Response, Version};
 
 use crate::server::Server;
 
-/// Notes the version of each answer.
+/// Records the HTTP version of each answer.
 #[derive(Clone)]
 struct Versions {
     inner: Service,

@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A well-formed call on objects chosen by number among those that are there; one past the end
-/// is an object that is not.
+/// A well-formed call on objects that are chosen by number. A number past the end is an object that does not exist.
 #[derive(Clone, Debug)]
 pub(super) enum Call {
     CreateApp(Option<u8>),
@@ -28,7 +27,7 @@ pub(super) enum Call {
     /// One of [`OTHERS`], on the n-th of everything.
     Other((&'static str, &'static str, &'static str), usize),
     Pass(u16),
-    /// Any bytes anywhere: only a panic is wrong.
+    /// Arbitrary bytes, for which only a panic is a failure.
     Garbage(&'static str, &'static str, String),
 }
 
@@ -67,7 +66,7 @@ pub(super) fn call() -> impl Strategy<Value = Call> {
     ]
 }
 
-/// Calls that need no more than objects that are there: their names stand for ids.
+/// Calls that need only existing objects. Names stand for their ids.
 const OTHERS: &[(&str, &str, &str)] = &[
     ("POST", "/apps/APP/meta", r#"{"meta":{"b":"2"}}"#),
     (

@@ -35,7 +35,7 @@ fn modes(scenario: &Scenario) -> Vec<(&'static str, ClientConfig, Expect)> {
     let roots = || Roots::from_pem(scenario.ca.certificate_pem()).unwrap();
     let ca = || ClientTls::webpki().roots(roots());
     let both = ClientTls::pinned_and_webpki(pin).roots(roots());
-    // The pin is looked at first, then what makes a certificate unverifiable, then its chain.
+    // The pin is checked first, then whether the certificate can be verified, then its chain.
     let pinned_and_chained = match scenario.pinned {
         Accept => scenario.chained,
         other => other,
@@ -65,7 +65,7 @@ async fn request(config: ClientConfig, address: SocketAddr, word: &str) -> std::
     let mut tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await?;
     tls.write_all(word.as_bytes()).await?;
     tls.shutdown().await?;
-    // Until the server hangs up too; only rustls answers.
+    // Until the server closes the connection too. Only rustls answers.
     let mut answer = Vec::new();
     let _ = tls.read_to_end(&mut answer).await;
     Ok(())
@@ -121,7 +121,7 @@ async fn run(
         .zip(&accepted)
         .filter_map(|(word, accepted)| accepted.then_some(word.as_str()))
         .collect();
-    // openssl tells more than what it heard.
+    // openssl prints more than it received.
     let heard: String = match backend {
         "openssl" => heard.split_inclusive('\n').filter(|l| l.contains("request")).collect(),
         _ => heard,

@@ -85,7 +85,7 @@ async fn with_aws_lc_rs_a_p_521_certificate_is_accepted() {
     assert!(unverifiable(&e).is_some(), "{e}");
 }
 
-/// The machine's own roots know nothing of a CA that was made here.
+/// The machine's roots do not contain a CA that was created here.
 #[cfg(feature = "platform")]
 #[tokio::test]
 async fn the_platforms_roots_refuse_a_stranger_and_forgive_nothing() {
@@ -107,7 +107,7 @@ async fn the_platforms_roots_refuse_a_stranger_and_forgive_nothing() {
     }
 }
 
-/// Only to compile: what a user shares between tasks.
+/// Only compiles: users share these types between tasks.
 #[test]
 fn configurations_and_errors_can_be_sent_to_other_threads() {
     fn sendable<T: Send + Sync + 'static>() {}

@@ -44,7 +44,7 @@ async fn it_tells_all_about_both_sides() {
 
     let line = m.to_string();
     assert_eq!(line.lines().count(), 1);
-    // rustls tells an error that it carries by its Debug.
+    // rustls prints a wrapped error by its Debug.
     assert_eq!(format!("{m:?}"), format!("PinMismatch({line})"));
     for part in [
         &issued.pin().to_string(),
@@ -101,10 +101,10 @@ async fn the_pin_of_what_did_not_issue_the_leaf_is_no_mistake() {
         (&own, &[leaf_der][..], leaf_der, unvouched),
         (&own, &[between_der, ca_der], between_der, unvouched),
         (&own, &[leaf_der, between_der, ca_der], ca_der, unvouched),
-        // By the names of the CAs, but not by their keys.
+        // It matches the names of the CAs, but not their keys.
         (&forged, &[between_der, ca_der], between_der, &[Cause::OtherServer]),
         (&forged, &[between_der, ca_der], ca_der, &[Cause::OtherServer]),
-        // The chain breaks off below the pinned one.
+        // The chain ends below the pinned certificate.
         (&right, &[ca_der], ca_der, unvouched),
         // The real issuers, in any order.
         (&right, &[between_der, ca_der], between_der, &[Cause::PinOfIssuer]),
@@ -257,7 +257,7 @@ impl TimeProvider for At {
 #[tokio::test]
 async fn a_public_certificate_is_a_replacement_until_it_expires() {
     let chain = Bundle::from_pem(include_bytes!("../../data/letsencrypt.org.pem")).unwrap();
-    // Its key is not needed: a wrong pin is refused before the signature is looked at.
+    // Its key is not needed, because a wrong pin is refused before the signature is checked.
     let key = Ca::new("x").unwrap().issue(&["x"]).unwrap().key_der();
     let chain = chain.certificates().iter().map(|c| c.der().clone()).collect();
     let server = serve(unchecked_config(chain, key, ALL_VERSIONS)).await;

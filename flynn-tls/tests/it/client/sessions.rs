@@ -22,8 +22,8 @@ async fn kind(config: &Arc<ClientConfig>, address: SocketAddr) -> std::io::Resul
     Ok(tls.get_ref().1.handshake_kind().unwrap())
 }
 
-/// A server of each version that remembers sessions itself (session ids over TLS 1.2), one of each
-/// that gives out tickets, and the pin of all.
+/// Servers of each version: one that stores sessions itself (session ids over TLS 1.2) and one that issues tickets.
+/// Returns them with their common pin.
 async fn servers() -> (Vec<Server>, Pin) {
     let leaf = bootstrap("example.com").unwrap().leaf;
     let mut servers = Vec::new();

@@ -1,9 +1,9 @@
-//! The certificates that are put to both.
+//! The certificates for both judges.
 
 use flynn_tls::generate::{Ca, Issued, Leaf};
 use flynn_tls::{KeyKind, Time};
 
-/// The host that both are asked about, unless the names are addresses.
+/// The host that both check, unless the names are addresses.
 pub(crate) const HOST: &str = "www.example.com";
 
 /// A certificate and what it is, as far as a difference has to be explained.
@@ -64,7 +64,7 @@ const NAMES: [(&[&str], &str); 12] = [
     ),
 ];
 
-/// The pool of keys: certificates share them, so that RSA costs nothing.
+/// Returns the pool of keys. Certificates share them, because RSA keys are slow to generate.
 pub(crate) fn keys(ca: &Ca) -> Vec<(KeyKind, Issued)> {
     KINDS
         .iter()
@@ -87,7 +87,7 @@ pub(crate) fn cases(root: &Ca, ca: &Ca, keys: &[(KeyKind, Issued)]) -> Vec<Case>
     let mut cases = Vec::new();
     for (i, (kind, key)) in keys.iter().enumerate() {
         for (j, (names, host)) in NAMES.iter().enumerate() {
-            // Half of the product: every pair of kind and names, every pair of kind and dates.
+            // Half of all combinations: every pair of kind and names, and every pair of kind and dates.
             for (k, (from, to, at)) in
                 dates.iter().enumerate().filter(|(k, _)| (i + j + k) % 2 == 0)
             {

@@ -161,7 +161,7 @@ fn what_a_file_is_instead_is_said() {
     }
 }
 
-/// A key cut short before its certificates: which of them is the first?
+/// A file with a truncated key before its certificates has the pin of the certificate that openssl reads first.
 #[test]
 fn after_half_a_block_the_pin_is_openssls() {
     let folder = tempfile::tempdir().unwrap();

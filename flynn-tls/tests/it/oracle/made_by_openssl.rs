@@ -1,4 +1,4 @@
-//! Certificates, keys and requests that openssl itself makes, in the forms that people have.
+//! Certificates, keys and requests created by openssl, in common formats.
 
 use std::fs;
 use std::path::Path;
@@ -63,7 +63,7 @@ fn keys_in_every_format_are_read_and_belong_to_their_certificate() {
         for (j, (_, forms)) in certificates.iter().enumerate() {
             for form in forms {
                 let pem = text(folder, form);
-                // Curve parameters, a certificate and CRLF around it do no harm.
+                // Curve parameters, a certificate and CRLF around the key are accepted.
                 let around = format!(
                     "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n{}{pem}",
                     certificate.to_pem()
@@ -119,7 +119,7 @@ fn a_key_is_damaged_when_openssl_says_so() {
     }
 }
 
-/// A prime without its first bit makes no odd key.
+/// A prime without its first bit does not make a valid key.
 #[test]
 fn a_prime_cut_short_is_damage() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! openssl as a second opinion on generated certificates: pin, names, dates and all other facts,
-//! whose key it is, and the verdict on the chain. Where the two differ, the reason is here.
+//! Compares this crate with openssl on generated certificates: pin, names, dates and all other facts, the matching key,
+//! and the verdict on the chain. Every difference is listed here with its reason.
 
 mod cases;
 mod files;
@@ -27,7 +27,7 @@ fn write(folder: &Path, i: usize, issued: &Issued) -> String {
     file
 }
 
-/// All facts of a certificate against what openssl prints.
+/// Compares all facts of a certificate with the output of openssl.
 fn compare_facts(certificate: &Certificate, theirs: &openssl::Facts, name: &str) {
     assert_eq!(certificate.fingerprint(), theirs.fingerprint, "{name}");
     let pin = Pin::from_hex(&theirs.fingerprint).unwrap();

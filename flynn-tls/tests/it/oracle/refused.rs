@@ -1,5 +1,5 @@
-//! Chains that one client or another refuses, made by openssl because rcgen would not: the
-//! verdicts of rustls' own verifier and of `openssl verify`, and what `check` says of them.
+//! Chains that some clients refuse, created by openssl because rcgen cannot: the verdicts of rustls' own verifier and
+//! of `openssl verify`, and the findings of `check`.
 
 use std::fs;
 use std::path::Path;
@@ -64,7 +64,7 @@ const ROWS: &[Row] = &[
         &[Code::ChainRejected, Code::UnusualKey],
         "its signature (ecdsa-with-SHA512) by the key of middle (P-521)",
     ),
-    // Said to be weak, and not to be a bad signature as well.
+    // Reported as weak, but not also as a bad signature.
     Row(
         "RSA 1024",
         ["RSA -pkeyopt rsa_keygen_bits:1024", CA, SERVER, ""],
@@ -237,8 +237,8 @@ fn what_a_client_refuses_has_an_error() {
     }
 }
 
-/// An old root signed the new one, so that clients who know only the old one find a way; that
-/// is over, and nobody needs it.
+/// An old root signed the new one, so that clients with only the old root could find a path. The cross-signed
+/// certificate has expired and is not needed.
 #[test]
 fn a_cross_signed_root_that_is_over_is_left_out() {
     let folder = tempfile::tempdir().unwrap();
@@ -278,7 +278,7 @@ fn a_cross_signed_root_that_is_over_is_left_out() {
     assert!(report.errors().any(|f| f.subject == "certificate 2 (middle)"), "{report}");
 }
 
-/// Two CAs of one name without key identifiers: only signatures tell which one it was.
+/// Two CAs with the same name and without key identifiers. Only the signatures show which one is the issuer.
 #[test]
 fn of_two_issuers_of_one_name_the_right_one_is_found() {
     let folder = tempfile::tempdir().unwrap();
