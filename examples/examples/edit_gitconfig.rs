@@ -9,7 +9,7 @@ fn main() -> anyhow::Result<()> {
     let url = std::env::args().nth(1).context("usage: edit_gitconfig URL")?;
     let locations = Locations::from_env()?;
 
-    // With a publicly trusted certificate the CA file has to go, or git refuses the server.
+    // If the certificate is publicly trusted, remove the CA file, otherwise git refuses the server.
     let config = GitConfig::load(locations.gitconfig())?;
     let plan = config.plan(&url, BlockChange::DropCa)?;
     print!("{plan}"); // a diff; nothing is written yet

@@ -121,8 +121,8 @@ impl Client {
     /// clones cache the result.
     ///
     /// # Errors
-    /// Returns the error of the first call if all calls failed, for example because the server cannot be reached or the key
-    /// is wrong. A 403 is not an error but [`Support::Unknown`].
+    /// Returns the error of the first call if all calls failed, for example because the server cannot be reached or the
+    /// key is wrong. A 403 is not an error but [`Support::Unknown`].
     pub fn capabilities(&self) -> Request<Capabilities> {
         let client = self.clone();
         Request::steps("capabilities()", |deadline| async move { ask(&client, deadline).await })

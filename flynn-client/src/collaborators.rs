@@ -123,8 +123,8 @@ impl AppHandle {
 }
 
 impl Client {
-    /// Accesses the collaborators of an account, who may use all its apps (the fork). All calls need the cluster's key or the
-    /// role `admin` on the account.
+    /// Accesses the collaborators of an account, who may use all its apps (the fork). All calls need the cluster's key
+    /// or the role `admin` on the account.
     pub fn account_collaborators(&self, account: impl Into<AccountId>) -> Collaborators {
         Collaborators { client: self.clone(), of: Of::Account(account.into()) }
     }

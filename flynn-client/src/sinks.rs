@@ -119,8 +119,8 @@ pub struct SyslogConfig {
     pub scope: SinkScope,
 }
 
-/// The configuration of a sink that sends to an OpenTelemetry collector (the fork). `Debug` shows the names of the headers
-/// only.
+/// The configuration of a sink that sends to an OpenTelemetry collector (the fork). `Debug` shows the names of the
+/// headers only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

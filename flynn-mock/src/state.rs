@@ -39,8 +39,8 @@ use crate::server::hub::Hub;
 /// ```
 ///
 /// # Panics
-/// A method panics on the caller's line if the client's types cannot decode the mock's answer, which is a defect of one of
-/// the two.
+/// A method panics on the caller's line if the client's types cannot decode the mock's answer, which is a defect of one
+/// of the two.
 #[derive(Clone)]
 pub struct State {
     hub: Arc<Hub>,

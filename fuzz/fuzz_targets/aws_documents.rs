@@ -1,5 +1,5 @@
-//! Any text, read as each document of AWS, as an env and as a job's output: a refusal is one sentence, and what is read
-//! gives a plan that serializes.
+//! Reads any text as each document of AWS, as an env and as a job's output. An error is one sentence, and a valid
+//! document gives a plan that serializes.
 #![no_main]
 
 use flynn_aws::blobstore::{Blobstore, MigrationLog};

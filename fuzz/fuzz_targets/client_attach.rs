@@ -1,4 +1,4 @@
-//! Frames of an attached job: nothing panics, memory is bounded, and the pieces in which they come do not matter.
+//! Frames of an attached job: nothing panics, memory is bounded, and the sizes of the pieces do not matter.
 
 #![no_main]
 
@@ -29,12 +29,12 @@ static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     Client::builder(url).no_proxy().retry(RetryPolicy::none()).build().unwrap()
 });
 
-/// Answers the reads of a release, and hands the connection of a job over.
+/// Answers the reads of a release, and returns the connection of a job.
 fn serve(mut stream: TcpStream) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     loop {
         let (mut request, mut piece) = (Vec::new(), [0; 4096]);
-        // A request comes in one piece here, and a job ends with its JSON.
+        // A request arrives in one piece here, and the request of a job ends with its JSON.
         while !(request.ends_with(b"\r\n\r\n") || request.ends_with(b"}")) {
             let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
             request.extend_from_slice(&piece[..read]);

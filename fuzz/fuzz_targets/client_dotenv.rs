@@ -1,4 +1,4 @@
-//! Environment variables from text: nothing panics, and what is quoted comes back.
+//! Environment variables from text: nothing panics, and quoted values are read back unchanged.
 
 #![no_main]
 

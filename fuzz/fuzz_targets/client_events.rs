@@ -1,4 +1,4 @@
-//! Event streams: nothing panics, and the pieces in which a stream comes do not matter.
+//! Event streams: nothing panics, and the sizes of the pieces do not matter.
 
 #![no_main]
 
@@ -64,7 +64,7 @@ impl http_body::Body for Pieces {
     }
 }
 
-/// The ids of a stream's events, and the kinds of its errors.
+/// Returns the ids of a stream's events, and the kinds of its errors.
 fn events<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Vec<Result<i64, ErrorKind>> {
     ANSWER.set(pieces.map(Bytes::copy_from_slice).collect());
     RUNTIME.block_on(async {

@@ -1,4 +1,4 @@
-//! git's credential messages: what is read is written and read the same.
+//! git's credential messages: a message that was read can be written and read again unchanged.
 #![no_main]
 
 use flynn_config::FlynnRc;
@@ -19,7 +19,7 @@ fuzz_target!(|message: &[u8]| {
             let four = [c.protocol(), c.host(), c.path(), c.username()];
             (four.map(|text| text.map(str::to_owned)), password)
         };
-        // A carriage return at the end of a value belongs to the line end when it is read.
+        // A carriage return at the end of a value is read as part of the line end.
         if !written.contains(&b'\r') {
             assert_eq!(facts(&again), facts(&credential));
         }

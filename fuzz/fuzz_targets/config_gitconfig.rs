@@ -1,4 +1,4 @@
-//! A git configuration: reading keeps every byte, and an edit changes what it says and no more.
+//! A git configuration: reading keeps every byte, and every edit has exactly its intended effect.
 #![no_main]
 
 use flynn_config::{BlockChange, GitConfig, Helper};
@@ -40,7 +40,7 @@ fuzz_target!(|input: &[u8]| {
     let same = |(other, _): &&(String, _)| other == key;
     let count = before.iter().filter(same).count();
     if config.get_all(key).len() != count {
-        // Sections that are no UTF-8, or have no name to call them by.
+        // Sections that are not UTF-8, or have no full name.
         return;
     }
     match operation % 3 {

@@ -1,5 +1,4 @@
-//! Certificates in DER, one after the other, through every check: no panic, and one line a
-//! finding.
+//! Runs every check on a series of DER certificates: nothing panics, and each finding is one line.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -13,7 +12,7 @@ static KEY: LazyLock<PrivateKey> = LazyLock::new(|| {
     PrivateKey::from_pem(pem).expect("a good key")
 });
 
-/// Cuts where one DER value ends and the next begins.
+/// Splits the input into DER values.
 fn values(mut input: &[u8]) -> Vec<CertificateDer<'static>> {
     let mut values = Vec::new();
     while let [_, first, ..] = *input {

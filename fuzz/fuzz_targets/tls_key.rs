@@ -1,4 +1,4 @@
-//! Private keys in DER and PEM: no panic, and nothing of them in what is shown or found.
+//! Private keys in DER and PEM: nothing panics, and no output or finding contains key material.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use flynn_tls::{Bundle, PrivateKey, Requirements, check};
 use libfuzzer_sys::fuzz_target;
 
-/// The certificate that every key is held against.
+/// The certificate that every key is compared with.
 static LEAF: LazyLock<Bundle> = LazyLock::new(|| {
     let pem = include_bytes!("../../flynn-tls/tests/data/letsencrypt.org.pem");
     let chain = Bundle::from_pem(pem).expect("a good chain");

@@ -1,5 +1,5 @@
-//! Any file: what is read as a bundle is the same after being written and read again, and what
-//! cannot be read is described in a sentence, not quoted.
+//! Any file: a bundle is the same after it has been written and read again, and an error describes the file in one
+//! sentence without quoting it.
 #![no_main]
 
 use flynn_tls::{Bundle, Certificate, Error, Pin, Roots};

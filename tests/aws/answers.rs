@@ -13,7 +13,7 @@ use flynn_aws::plan::{Observed, Plan, Step};
 use iam::sdk::config::{AsyncSleep, Sleep};
 use serde_json::json;
 
-/// Sleeps for no time and counts. Other pauses are the SDK's timeouts, which must not end.
+/// Returns at once from the pauses of a probe and counts them. Other pauses are the SDK's timeouts, which must not end.
 #[derive(Debug, Clone, Default)]
 struct NoSleep(Arc<AtomicUsize>);
 
@@ -69,7 +69,7 @@ fn spec() -> ClusterSpec {
     .unwrap()
 }
 
-/// The step of a plan from nothing whose sentence contains a word.
+/// Returns the step whose sentence contains a word, from a plan for an empty account.
 fn step(word: &str) -> Step {
     let mut steps = Plan::new(&spec(), &Observed::default()).steps;
     steps.retain(|step| step.sentence().contains(word));
@@ -190,12 +190,12 @@ async fn buckets_of_others_and_elsewhere_are_findings() {
 
     let plan = bucket(&[&head(403, Some("us-east-1")), &list(NOBODYS)]).await.unwrap();
     assert!(codes(&plan).contains(&"bucket-not-ours"), "{plan:?}");
-    // Readable by everybody, and still not ours.
+    // A bucket that everybody can read, but of another account.
     let plan = bucket(&[&head(200, Some("us-east-1")), &list(NOBODYS)]).await.unwrap();
     assert!(codes(&plan).contains(&"bucket-not-ours"), "{plan:?}");
     let plan = bucket(&[&head(301, Some("eu-west-1")), &list(NOBODYS)]).await.unwrap();
     assert!(codes(&plan).contains(&"bucket-not-ours"), "{plan:?}");
-    // Ours, but the caller may not read it.
+    // Our own bucket, which the caller may not read.
     let error = bucket(&[&head(403, None), &list(OURS)]).await.unwrap_err();
     assert_eq!((error.kind(), error.call()), (ErrorKind::Denied, "s3:ListBucket"));
     let error = bucket(&[&head(503, None)]).await.unwrap_err();
@@ -222,7 +222,7 @@ async fn the_region_of_a_bucket_elsewhere_is_told() {
     assert!(error.to_string().contains("choose another name"), "{error}");
 }
 
-/// A fresh key is refused for some seconds. The probe waits with the client's sleep, and not for ever.
+/// AWS refuses a new key for some seconds. The probe waits with the client's sleep, for a limited time.
 #[tokio::test]
 async fn the_probe_waits_for_a_fresh_key() {
     const REFUSED: &str = r#"<?xml version="1.0"?><Error><Code>InvalidAccessKeyId</Code><Message>The AWS Access Key Id you provided does not exist in our records.</Message></Error>"#;
@@ -248,7 +248,7 @@ async fn the_probe_waits_for_a_fresh_key() {
 
 #[tokio::test]
 async fn a_new_keys_secret_is_in_no_error() {
-    // The answer is one of another call.
+    // The answer belongs to another call.
     let create = mock!(iam::Client::create_access_key).then_http_response(|| {
         answer(200, "<UpdateAccessKeyResponse><AccessKey><SecretAccessKey>MARKED</SecretAccessKey></AccessKey></UpdateAccessKeyResponse>")
     });

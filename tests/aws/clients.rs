@@ -1,4 +1,4 @@
-//! Clients of the emulator, and what it holds.
+//! Clients of the emulator, and an inventory of its contents.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -62,7 +62,7 @@ impl Clients {
         Plan::new(spec, &self.observe(spec).await)
     }
 
-    /// Applies steps; returns the key that was made.
+    /// Applies steps. Returns the created key.
     pub(crate) async fn apply<'a>(
         &self,
         steps: impl IntoIterator<Item = &'a Step>,
@@ -79,7 +79,7 @@ impl Clients {
         Ok(key)
     }
 
-    /// Everything whose name or content contains a word, read without `observe`.
+    /// Returns everything whose name or content contains a word, read without `observe`.
     pub(crate) async fn inventory(&self, word: &str) -> Value {
         let buckets = self.s3.list_buckets().send().await.unwrap();
         let buckets = buckets.buckets().iter().filter_map(|bucket| bucket.name());
@@ -119,7 +119,7 @@ impl Clients {
             if zone.name().contains(word) {
                 let sets = self.route53.list_resource_record_sets().hosted_zone_id(zone.id());
                 for set in sets.send().await.unwrap().resource_record_sets() {
-                    // The ids of checks that came back differ.
+                    // Restored health checks have other ids.
                     records.push(format!(
                         "{} {:?} {:?} {:?} {:?} {}",
                         set.name(),
@@ -137,14 +137,14 @@ impl Clients {
     }
 }
 
-/// The address in a variable that `cargo xtask test-aws` sets.
+/// Returns the address in a variable that `cargo xtask test-aws` sets.
 pub(crate) fn endpoint(variable: &str) -> String {
     std::env::var(variable).unwrap_or_else(|_| {
         panic!("{variable} is not set: run these tests by `cargo xtask test-aws`")
     })
 }
 
-/// A specification whose names no other test uses, and the word that is in all of them.
+/// Returns a specification whose names no other test uses, and the word that they all contain.
 pub(crate) async fn spec(clients: &Clients, more: &str) -> (ClusterSpec, String) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

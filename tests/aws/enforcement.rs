@@ -1,4 +1,4 @@
-//! The key that was made does what the blobstore does, and is refused everything else.
+//! The created key can make the blobstore's calls, and no others.
 //!
 //! The emulator of this test enforces IAM policies from the moment a test enables it.
 
@@ -69,7 +69,7 @@ async fn the_key_does_seven_actions_and_no_other() {
     assert!(blobstore.s3.put_object().bucket(&other).key("x").body(body).send().await.is_err());
     assert!(blobstore.s3.list_buckets().send().await.is_err());
 
-    // The probe names what a poorer key lacks, and what it could not clean up.
+    // The probe names the actions that a weaker key lacks, and the objects that it could not delete.
     let poor =
         Clients::new(&endpoint, "us-east-1", (poor.access_key_id(), poor.secret_access_key()));
     let found = s3::probe(&poor.s3, &bucket, Duration::ZERO).await.unwrap();

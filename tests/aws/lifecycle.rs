@@ -1,4 +1,4 @@
-//! From nothing to a plan that holds, and back.
+//! From an empty account to a plan without steps, and back.
 
 use flynn_aws::blobstore::BucketCount;
 use flynn_aws::live::{ErrorKind, iam, route53, s3};
@@ -46,8 +46,8 @@ async fn create_repeat_and_undo() {
     }
 }
 
-/// A program dies between two steps, or after the inverse was noted and before the step ran. Resumed it ends in the same
-/// state; undone it leaves nothing.
+/// A program is killed between two steps, or after it has noted the inverse and before the step runs. Resuming leads to
+/// the same state, and undoing leaves nothing.
 #[tokio::test]
 async fn a_crash_between_any_two_steps_is_resumed_or_undone() {
     let clients = Clients::emulator();
@@ -69,7 +69,7 @@ async fn a_crash_between_any_two_steps_is_resumed_or_undone() {
     }
 }
 
-/// Doing a step twice is not an error; a key is the exception, of which there may be two.
+/// Steps can be repeated, except the creation of a key, which creates a second one.
 #[tokio::test]
 async fn steps_can_be_repeated() {
     let clients = Clients::emulator();
@@ -92,7 +92,7 @@ async fn steps_can_be_repeated() {
             clients.apply([&step]).await.unwrap();
             let gone =
                 step.sentence().contains("the bucket") && !step.sentence().starts_with("delete");
-            // The emulator fails when a role is not in the profile; AWS says NoSuchEntity.
+            // If a role is not in the profile, the emulator fails and AWS answers NoSuchEntity.
             let fails = step.sentence().starts_with("take the role");
             if !gone && !fails {
                 clients
@@ -165,7 +165,8 @@ async fn nodes_come_and_go() {
     assert!(clients.plan(&spec).await.holds());
 }
 
-/// The emulator cannot exchange two kinds in one batch as Route53 does; the unit tests of the zone do that.
+/// The emulator cannot replace a record by one of another type in one batch, as Route53 can. The unit tests of the zone
+/// cover that.
 #[tokio::test]
 async fn a_record_of_another_kind_is_not_replaced() {
     let clients = Clients::emulator();

@@ -1,5 +1,4 @@
-//! Second opinions from Python: AWS's own models, a DNS library, and a reader of the blobstore's env that was written
-//! apart from ours.
+//! Compares with Python: AWS's own models, a DNS library, and an independent reader of the blobstore's env.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -10,7 +9,7 @@ use flynn_aws::plan::{Action, Ec2Action, IamAction, Observed, Plan, Route53Actio
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-/// Runs a check of `oracle.py`, which prints what is wrong.
+/// Runs a check of `oracle.py`, which prints the problems.
 fn ask(check: &str, document: &Value) {
     let python = std::env::var("FLYNN_AWS_PYTHON")
         .unwrap_or_else(|_| panic!("run these tests by `cargo xtask test-aws`"));
@@ -49,7 +48,7 @@ fn specs() -> Vec<ClusterSpec> {
         .collect()
 }
 
-/// Every document of every step is one that AWS's own models take.
+/// AWS's own models accept every document of every step.
 #[test]
 fn aws_models_take_our_documents() {
     let mut calls = Vec::new();
@@ -153,8 +152,8 @@ fn a_dns_library_reads_the_zone_lines() {
     }
 }
 
-/// 20,000 envs, good ones and broken ones: our reader and the other one agree on whether the blobstore starts, where
-/// blobs go, and what each backend holds.
+/// Both readers agree on 20,000 valid and broken envs: whether the blobstore starts, where blobs go, and the settings
+/// of each backend.
 #[test]
 fn two_readers_agree_on_envs() {
     let mut random = fastrand::Rng::with_seed(16);

@@ -1,6 +1,6 @@
 //! The cost of `flynn-client`: the CPU time through its public API, with all defaults on, divided by that of
-//! hand-written reqwest and `serde_json` with the same structs, against the same local server. And what a long stream
-//! and a large backup leave in memory.
+//! hand-written reqwest and `serde_json` with the same structs, against the same local server. Also measures the memory
+//! that a long stream and a large backup leave.
 //!
 //! The server is this program in a separate process, so that its CPU time is not measured.
 
@@ -91,7 +91,7 @@ async fn workloads(url: &str) -> Result<()> {
     compare("200000 events watched", EVENTS, watched, their_events).await
 }
 
-/// Reads as many events as the server has.
+/// Reads all events of the server.
 async fn count(events: impl Stream<Item = Result<Event, Error>>) -> Result<usize, Error> {
     let mut events = pin!(events.take(EVENTS));
     let mut seen = 0;

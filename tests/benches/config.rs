@@ -111,7 +111,7 @@ fn main() -> Result {
     )
 }
 
-/// The least that a save takes which survives a crash and a loss of power.
+/// The minimal save that survives a crash and a loss of power.
 fn save(path: &Path, bytes: &[u8]) -> Result {
     let dir = path.parent().ok_or("no folder")?;
     let mut file = tempfile::NamedTempFile::new_in(dir)?;

@@ -1,5 +1,5 @@
-//! The load that `flynn-mock` bears: its requests per second divided by those of a bare hyper server in the same
-//! run; 200 mocks at once; and the memory that a million requests and an hour of streaming leave behind.
+//! Load on `flynn-mock`: its requests per second divided by those of a bare hyper server in the same run, 200 mocks at
+//! once, and the memory that a million requests and an hour of streaming leave behind.
 
 mod memory;
 
@@ -31,7 +31,7 @@ const IN_FLIGHT: usize = 64;
 /// Requests to each server in a round.
 const ROUND: usize = 20_000;
 const ROUNDS: usize = 7;
-/// The least ratio that is good enough.
+/// The lowest acceptable ratio.
 const GOAL: f64 = 0.6;
 /// Mocks that live at the same time.
 const MOCKS: usize = 200;
@@ -196,7 +196,7 @@ async fn leaks() -> Result<()> {
     const COMMENTS: usize = 120;
     let mock = mock();
     let sender = connect(mock.addr(), mock.pin()).await?;
-    // Fills the record of requests, and what the allocator keeps.
+    // Fills the record of requests and the allocator's caches.
     send(&sender, MANY / 10).await?;
     let before = memory::resident();
     send(&sender, MANY).await?;

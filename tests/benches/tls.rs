@@ -28,7 +28,7 @@ type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 const ROUNDS: usize = 15;
 const HOST: &str = "www.letsencrypt.org";
 const PUBLIC: &[u8] = include_bytes!("../../flynn-tls/tests/data/letsencrypt.org.pem");
-/// A moment at which the public chain was good: 2026-08-01.
+/// A time at which the public chain was valid: 2026-08-01.
 const THEN: i64 = 1_785_542_400;
 
 fn main() -> Result {
@@ -50,7 +50,7 @@ fn pins() -> Result {
     let assembly = || Ok(usize::from(hash.hash(black_box(&certificate)).as_ref()[0]));
     compare("pin of a certificate / ring's SHA-256", 20_000, ours, assembly)?;
 
-    // The pipe is other processes: by the clock.
+    // The pipe consists of other processes, so this compares elapsed time.
     let pem = std::str::from_utf8(PUBLIC)?;
     let start = Instant::now();
     let mine = Pin::from_pem(pem)?;
@@ -75,7 +75,7 @@ fn openssl_pin(pem: &[u8]) -> Result<String> {
     Ok(String::from_utf8(shell.wait_with_output()?.stdout)?.trim().to_owned())
 }
 
-/// Parsing four certificates, and all checks, against what verifying alone takes.
+/// Compares parsing four certificates and running all checks with verification alone.
 fn bundles() -> Result {
     let roots: Arc<RootCertStore> =
         Arc::new(webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect());
@@ -117,7 +117,7 @@ fn bundles() -> Result {
     compare("parse and check a 4-certificate bundle / parse and webpki", 200, ours, raw_check)
 }
 
-/// A connection's both ends in one thread, without a network.
+/// Runs both ends of a connection in one thread, without a network.
 fn handshakes() -> Result {
     let root = Ca::new("Benchmark root")?;
     let issued = root.intermediate("Benchmark CA")?.issue(&["*.example.com"])?;
@@ -187,7 +187,7 @@ fn shake_hands(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Result
     Ok(1)
 }
 
-/// Each side so many times a round.
+/// Runs each side this number of times per round.
 fn compare(
     workload: &str,
     repeat: usize,

@@ -1,5 +1,4 @@
-//! The replay program judges: what a mock recorded of itself matches another mock, and any change
-//! of the recording is found.
+//! Tests the replay program: a recording of a mock matches another mock, and every change of the recording is found.
 
 use std::path::Path;
 use std::time::Duration;
@@ -74,7 +73,7 @@ impl Recorder {
         serde_json::from_slice(&reply.body).unwrap_or_default()
     }
 
-    /// A little of everything that is made up.
+    /// Records some exchanges with every kind of value that the server chooses.
     fn session(&mut self) {
         self.call("GET", "/apps", &Value::Null);
         self.call("POST", "/apps", &json!({}));

@@ -11,8 +11,8 @@ use flynn_examples::cli::{self, Arguments};
 use flynn_examples::program;
 use flynn_examples::step::Step;
 
-/// Puts a Flynn cluster into production, step by step: domain, certificate, routes, pin, router, S3 blobstore, root domain,
-/// git, DNS, status. Steps that already hold are skipped.
+/// Puts a Flynn cluster into production, step by step: domain, certificate, routes, pin, router, S3 blobstore, root
+/// domain, git, DNS, status. Steps that already hold are skipped.
 ///
 /// Without --cluster it runs on a mocked cluster, with a home folder and a certificate that it creates and removes.
 /// A cluster of your own needs at least --cluster, --domain, --cert and --key.

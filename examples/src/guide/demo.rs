@@ -40,7 +40,8 @@ impl Demo {
         Self::start_on(MockController::builder().programs(program), age).await
     }
 
-    /// [`start`](Self::start) with a mock of your own, and [`program`] or other programs. Its domain, age, TLS and delays are set here.
+    /// [`start`](Self::start) with a mock of your own, and [`program`] or other programs. Its domain, age, TLS and
+    /// delays are set here.
     ///
     /// # Errors
     /// See [`start`](Self::start).

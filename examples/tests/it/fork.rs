@@ -27,7 +27,7 @@ async fn world(age: ServerAge, domain: &str) -> World {
     World::with(age, &Arguments { domain, app, ..Arguments::default() }).await
 }
 
-/// Lets the cluster obtain the certificates of its own routes, as `flynn-host acme enable-system-routes` does. The
+/// Makes the cluster obtain the certificates of its system routes, as `flynn-host acme enable-system-routes` does. The
 /// user's files get the controller's new pin and the authority.
 async fn manage(world: &World) {
     let mock = &world.demo.mock;

@@ -60,7 +60,7 @@ async fn the_migration_job_has_the_backend_in_its_env() {
     assert_eq!(job["args"], serde_json::json!(["/bin/flynn-blobstore", "migrate", "--delete"]));
 }
 
-/// The port of the URLs is no part of the domain, and stays in the URLs.
+/// The port of the URLs is not part of the domain, and stays in the URLs.
 #[tokio::test]
 async fn the_port_stays_in_the_urls() {
     let world = World::new(ServerAge::V2016).await;

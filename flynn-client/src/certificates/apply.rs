@@ -21,8 +21,8 @@ impl CertificatePlan {
     ///
     /// `verify` answers [`Question`]s. [`IsTrusted`](Question::IsTrusted) comes first, and again before the
     /// controller's own route; [`IsLive`](Question::IsLive) after each change, repeatedly until the answer is true or
-    /// [`live_within`](ApplyCertificate::live_within) has passed. If an answer is false or an error, or a request fails, the old certificates are restored in
-    /// reverse order.
+    /// [`live_within`](ApplyCertificate::live_within) has passed. If an answer is false or an error, or a request
+    /// fails, the old certificates are restored in reverse order.
     pub fn apply<F, A>(self, verify: F) -> ApplyCertificate
     where
         F: Fn(Question) -> A + Send + Sync + 'static,

@@ -34,8 +34,8 @@ impl Domain {
     ///
     /// # Errors
     /// Returns the errors of [`missing_routes`](Self::missing_routes) and of
-    /// [`AppRoutes::create`](crate::routes::AppRoutes::create); [`Error::missing_routes`] names what is still missing. The routes
-    /// that were created stay; the next call creates the rest.
+    /// [`AppRoutes::create`](crate::routes::AppRoutes::create); [`Error::missing_routes`] names what is still missing.
+    /// The routes that were created stay; the next call creates the rest.
     pub fn create_missing_routes(
         &self,
         old_domain: impl Into<String>,

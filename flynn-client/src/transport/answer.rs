@@ -113,8 +113,8 @@ pub(crate) fn error_of(parts: &Parts, body: &Bytes) -> Error {
 /// The beginning of the controller's message if a token does not cover a call. It does not name the missing grant.
 const NOT_COVERED: &str = "this credential is not allowed";
 
-/// Adds to the controller's refusal the grant that a token needs for the call. The controller compares the grants of apps
-/// with the literal path.
+/// Adds to the controller's refusal the grant that a token needs for the call. The controller compares the grants of
+/// apps with the literal path.
 pub(crate) fn with_missing_grant(error: Error, spec: &Spec) -> Error {
     if !error.message().starts_with(NOT_COVERED) {
         return error;

@@ -112,8 +112,8 @@ pub(crate) async fn run<T>(
     (result, seen.load(Ordering::SeqCst))
 }
 
-/// Runs an operation once without a fault, and then with a fault at its requests. `run` takes the request and the fault,
-/// and returns the number of requests, of which there are `least` or more.
+/// Runs an operation once without a fault, and then with a fault at its requests. `run` takes the request and the
+/// fault, and returns the number of requests, of which there are `least` or more.
 ///
 /// With `FLYNN_LONG`, each fault hits each request. Otherwise, to keep the test to seconds, every `step`th request is
 /// struck, and the fault changes from one to the next.

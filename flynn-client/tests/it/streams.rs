@@ -18,12 +18,12 @@ use crate::cutter::{Cutter, Fate};
 use crate::faults::is_long;
 use crate::server::{Server, Step, answer, events};
 
-/// How a stream breaks.
+/// The way in which a stream breaks.
 struct Break {
     name: &'static str,
     /// By the number of the stream.
     fate: fn(usize) -> Fate,
-    /// What the cluster does after a change, by its number.
+    /// The cluster's action after a change, by the number of the change.
     besides: fn(&MockController, usize),
     /// Changes in a long run.
     changes: usize,
@@ -76,7 +76,7 @@ const BREAKS: &[Break] = &[
 const TWICE: Break =
     Break { name: "duplicates", fate: |_| Fate::Twice, besides: |_, _| {}, changes: 300 };
 
-/// What is watched.
+/// The watched stream.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum What {
     Events,
@@ -207,8 +207,8 @@ struct Run {
 }
 
 impl Run {
-    /// Hands items on until `take` says that all have come. It is told whether the last change is made, and asked once
-    /// without an item then.
+    /// Passes items to `take` until it says that all have arrived. `take` gets whether the last change has been made,
+    /// and is called once without an item then.
     async fn until<T>(
         &self,
         mut items: impl Stream<Item = Result<T, Error>> + Unpin,
@@ -315,8 +315,8 @@ async fn missing_lines_are_always_told() {
             }
         }
     }
-    // With three old lines the last one seen is among them after two new ones. The first new one may come on the
-    // connection that is being closed.
+    // If three old lines are read again, the last line seen is among them even after two new ones. The first new one
+    // may come on the connection that is being closed.
     assert!((1..=3).contains(&gaps), "{gaps}");
 }
 

@@ -97,7 +97,7 @@ fn events() -> Vec<u8> {
     stream
 }
 
-/// Answers with a backup, of which there is no record.
+/// Answers with a backup without a record.
 fn backup(stream: &mut TcpStream, request: &str) -> std::io::Result<()> {
     if request.to_ascii_lowercase().contains("accept: application/json") {
         return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
@@ -111,7 +111,7 @@ fn backup(stream: &mut TcpStream, request: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Above 2 KB a controller sends one chunk.
+/// Answers with JSON. Above 2 KB a controller sends one chunk.
 fn answer(body: &Value) -> Vec<u8> {
     let body = body.to_string();
     let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";

@@ -1,9 +1,8 @@
-//! Ours against theirs, in one run.
+//! Compares two implementations in one run.
 
 use std::time::Duration;
 
-/// The times of both sides, round by round: each round has both in turn, so that what else the machine does meets
-/// both.
+/// The times of both sides per round. Each round runs both in turn, so that other load on the machine affects both.
 #[derive(Default)]
 pub(crate) struct Rounds(Vec<(Duration, Duration)>);
 

@@ -269,7 +269,7 @@ async fn a_path_needs_its_domain(target: &Target) -> Outcome {
     .await
 }
 
-/// The ids of the events in a stream's text.
+/// Returns the ids of the events in a stream's text.
 fn ids(text: &str) -> Vec<u64> {
     text.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok())

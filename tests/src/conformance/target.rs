@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The settings for reaching a controller.
 #[derive(Default)]
 pub struct Address {
-    /// The URL.
+    /// The controller's URL.
     pub url: String,
     /// The key.
     pub key: String,
@@ -40,12 +40,12 @@ pub struct Target {
 pub struct Answer {
     /// The status.
     pub status: StatusCode,
-    /// The body. Of a stream, the part that was waited for.
+    /// The body; for a stream, the part that was read.
     pub body: Bytes,
 }
 
 impl Answer {
-    /// The body as JSON; `Null` if it is something else.
+    /// Returns the body as JSON, or `Null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -56,7 +56,7 @@ impl Target {
     /// against the public CAs.
     ///
     /// # Errors
-    /// Says what is wrong with the address.
+    /// Fails if the address is not valid.
     pub fn new(address: Address) -> Result<Self, String> {
         let url: reqwest::Url =
             address.url.parse().map_err(|e| format!("{:?} is not a URL: {e}", address.url))?;
@@ -81,7 +81,7 @@ impl Target {
     /// Prepares a client for a mock.
     ///
     /// # Errors
-    /// Says what is wrong with the mock's address.
+    /// Fails if the mock's address is not valid.
     pub fn of(mock: &MockController) -> Result<Self, String> {
         let url = mock.url();
         Self::new(Address {
@@ -92,13 +92,13 @@ impl Target {
         })
     }
 
-    /// The controller that the environment names; `None` unless `FLYNN_TEST_CONTROLLER_URL` is set.
+    /// Returns the controller that the environment names, or `None` if `FLYNN_TEST_CONTROLLER_URL` is not set.
     ///
     /// `FLYNN_TEST_CONTROLLER_KEY` is its key, `_PIN` the pin of its certificate, and `_ADDRESS` the IP address and
     /// port that the name in the URL leads to. The last two are optional.
     ///
     /// # Errors
-    /// Says which variable is missing or wrong.
+    /// Fails if a variable is missing or not valid, and names it.
     pub fn from_env() -> Result<Option<Self>, String> {
         let variable = |name: &str| std::env::var(format!("FLYNN_TEST_CONTROLLER_{name}")).ok();
         let Some(url) = variable("URL") else { return Ok(None) };
@@ -114,12 +114,12 @@ impl Target {
         Self::new(Address { url, key, pin, connect_to }).map(Some)
     }
 
-    /// The URL of the controller.
+    /// Returns the URL of the controller.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The same controller, called with another key.
+    /// Returns a target for the same controller with another key.
     pub fn with_key(&self, key: impl Into<String>) -> Self {
         Self { key: key.into(), ..self.clone() }
     }
@@ -127,7 +127,7 @@ impl Target {
     /// Makes a call. The body is JSON.
     ///
     /// # Errors
-    /// Says why there is no answer.
+    /// Fails if there is no answer.
     pub async fn call(
         &self,
         method: Method,
@@ -141,10 +141,10 @@ impl Target {
         read(request, |_| false).await.map_err(|e| format!("{what}: {e}"))
     }
 
-    /// Reads a stream of events until `enough` holds of the text so far.
+    /// Reads a stream of events until `enough` accepts the text so far.
     ///
     /// # Errors
-    /// Says why there is no answer.
+    /// Fails if there is no answer.
     pub async fn stream(
         &self,
         target: &str,

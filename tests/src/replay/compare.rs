@@ -205,7 +205,7 @@ fn json(
                         let bound = numbers.as_deref_mut().map_or(Ok(()), |n| n.bind(x, y));
                         differences.extend(bound.err());
                     }
-                    // A backup has contents of its own.
+                    // The contents of backups differ.
                     ("sha512", Some(Value::String(x)), Some(Value::String(y)))
                         if x.len() == y.len() => {}
                     (_, Some(x), Some(y)) => json(x, y, &path, numbers.as_deref_mut(), differences),
@@ -244,7 +244,7 @@ fn json(
 fn pair(recorded: &[Value], mock: &[Value]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..recorded.len()).collect();
     let near = |a: &Value, b: &Value| {
-        // What lists and streams are sorted by.
+        // The keys by which lists and streams are sorted.
         ["created_at", "updated_at", "timestamp"].iter().any(|field| {
             let time = |item: &Value| item.get(field)?.as_str()?.parse::<Timestamp>().ok();
             time(a).zip(time(b)).is_some_and(|(a, b)| a.duration_since(b).abs() <= SIMULTANEOUS)
@@ -294,7 +294,7 @@ fn pair(recorded: &[Value], mock: &[Value]) -> Vec<usize> {
     order
 }
 
-/// Whether two texts are equal but for times, which are near to each other.
+/// Returns whether two texts are equal except for times, which may differ slightly.
 fn same_text(recorded: &str, mock: &str) -> bool {
     if recorded == mock {
         return true;

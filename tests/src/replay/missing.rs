@@ -148,7 +148,7 @@ impl Renamed {
     }
 }
 
-/// One object that a missing request made, as its event shows it.
+/// An object that a missing request created, as its event shows it.
 #[derive(Debug)]
 struct Making {
     at: Timestamp,
@@ -159,7 +159,7 @@ struct Making {
     endless: bool,
 }
 
-/// What missing requests made, in order.
+/// The objects that missing requests created, in order.
 #[derive(Debug, Default)]
 pub struct Missing {
     age: ServerAge,
@@ -284,7 +284,7 @@ fn without(object: &Value, fields: &[&str]) -> Map<String, Value> {
     rest
 }
 
-/// Deploys an app with more env, as `env set` does; the new release's id.
+/// Deploys an app with more env, as `env set` does. Returns the new release's id.
 fn deploy(
     mock: &MockController,
     key: &str,
@@ -317,7 +317,7 @@ fn deploy_and_wait(
     })
 }
 
-/// Moves the clock until something holds, five seconds at most.
+/// Moves the clock until the condition holds, at most five seconds.
 fn wait(mock: &MockController, holds: impl Fn() -> Result<bool>) -> Result<()> {
     for _ in 0..500 {
         if holds()? {

@@ -161,7 +161,7 @@ fn collect(value: &Value, at: Timestamp, found: &mut BTreeMap<(&'static str, Str
                 }
             }
         }
-        // What an event tells happened when it was made.
+        // The change that an event reports happened when the event was created.
         let at = own.filter(|_| fields.contains_key("object_type")).unwrap_or(at);
         fields.values().for_each(|value| collect(value, at, found));
     }

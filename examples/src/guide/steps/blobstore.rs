@@ -20,8 +20,8 @@ use anyhow::{Context as _, Result, bail};
 
 /// The app.
 const APP: &str = "blobstore";
-/// The key in the app's metadata that records a successful migration with its [mark]. The controller remembers that a job
-/// exited with status 0 but not its output, and the status alone proves nothing.
+/// The key in the app's metadata that records a successful migration with its [mark]. The controller remembers that a
+/// job exited with status 0 but not its output, and the status alone proves nothing.
 const MIGRATED: &str = "blobs-migrated-to";
 /// The longest time for moving the blobs.
 const MIGRATION_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -202,8 +202,8 @@ fn policy(session: &Session, backend: &Backend) -> Option<(PathBuf, String)> {
     Some((policy_file(session), Policy::for_blobstore(s3.bucket(), s3.region()).to_json()))
 }
 
-/// Returns the backend to set. Without a key in the environment, keeps the key or role that the cluster already uses for
-/// the same bucket.
+/// Returns the backend to set. Without a key in the environment, keeps the key or role that the cluster already uses
+/// for the same bucket.
 ///
 /// # Errors
 /// Fails if the backend is in use with another bucket. Its files could no longer be found if it changed.

@@ -16,8 +16,8 @@ use crate::session::Session;
 use crate::step::Look;
 use anyhow::{Context as _, Result, anyhow, bail};
 
-/// The longest time for a migration, which creates certificates and routes and deploys twice. The original CLI waits two
-/// minutes, which is too short.
+/// The longest time for a migration, which creates certificates and routes and deploys twice. The original CLI waits
+/// two minutes, which is too short.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Compares the domain of the server, the URLs and the pin of `.flynnrc`, and the CA file.
@@ -112,8 +112,9 @@ async fn has_images(session: &Session, domain: &str) -> Result<bool> {
     Ok(route.is_some())
 }
 
-/// Returns a migration that has not ended, for example of an interrupted run. The domain alone does not tell, because it
-/// changes before the routes and the router's certificate. A migration without an event for ten minutes counts as dead.
+/// Returns a migration that has not ended, for example of an interrupted run. The domain alone does not tell, because
+/// it changes before the routes and the router's certificate. A migration without an event for ten minutes counts as
+/// dead.
 async fn running(session: &Session) -> Result<Option<MigrationHandle>> {
     let what = "cannot list the migrations";
     let events = session.client.events().object_types([EventType::DomainMigration]);

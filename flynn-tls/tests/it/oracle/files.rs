@@ -206,7 +206,7 @@ fn a_wrong_label_is_seen_through() {
     assert!(e.contains("encrypted"), "{e}");
 }
 
-/// A block with lines lost has good base64 and is no certificate.
+/// A block that has lost lines can be valid base64 but is not a certificate.
 #[test]
 fn a_certificate_with_lines_lost_has_no_pin() {
     let folder = tempfile::tempdir().unwrap();
