@@ -64,7 +64,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets a signed token instead of the key, for servers from v20200803.1 on.
+    /// Sets a token instead of the key: a signed token of servers from v20200803.1 on, or a
+    /// [personal token](crate::personal_tokens) of the fork.
+    ///
+    /// A token can be limited to grants of apps. The server compares these with the literal path: if a grant has the id of
+    /// an app, only calls that name the app by its id are allowed.
     pub fn bearer_token(mut self, token: impl Into<Secret>) -> Self {
         self.0.auth = Auth::Bearer(secret(token));
         self

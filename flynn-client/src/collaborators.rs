@@ -1,6 +1,7 @@
 //! Collaborators: who may use an app, or all apps of an account (the fork randy-girard/flynn, September 2026).
 //!
-//! Written from the fork's source; never recorded from a real controller. Older servers answer
+//! Written from the fork's source; never recorded from a real controller. Servers without
+//! [`Capability::Users`](crate::capabilities::Capability::Users) answer
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 //!
 //! ```
@@ -59,14 +60,19 @@ pub struct Collaborator {
 }
 
 /// A new collaborator, or a new role for an existing one.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
 #[must_use]
 pub struct NewCollaborator {
+    /// The user, by id.
     #[serde(skip_serializing_if = "UserId::is_empty")]
-    user_id: UserId,
+    pub user_id: UserId,
+    /// The user, by email address.
     #[serde(skip_serializing_if = "String::is_empty")]
-    email: String,
-    role: Role,
+    pub email: String,
+    /// Role.
+    pub role: Role,
 }
 
 impl NewCollaborator {

@@ -1,7 +1,8 @@
 //! Personal access tokens of the calling user (the fork randy-girard/flynn, September 2026).
 //!
 //! Pass the text of a token to [`ClientBuilder::bearer_token`](crate::ClientBuilder::bearer_token). It acts for its
-//! user. Written from the fork's source; never recorded from a real controller. Older servers answer
+//! user. Written from the fork's source; never recorded from a real controller. Servers without
+//! [`Capability::Users`](crate::capabilities::Capability::Users) answer
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 //!
 //! ```no_run
@@ -57,19 +58,24 @@ impl PersonalToken {
 }
 
 /// A new personal token.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
 #[must_use]
 pub struct NewPersonalToken {
-    name: String,
-    scopes: String,
+    /// Name.
+    pub name: String,
+    /// Scopes, between blanks.
+    pub scopes: String,
+    /// The time when it expires; never, if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
-    expires_at: Option<Timestamp>,
+    pub expires_at: Option<Timestamp>,
 }
 
 impl NewPersonalToken {
     /// Creates a token with this name, without scopes, that never expires.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), scopes: String::new(), expires_at: None }
+        Self { name: name.into(), ..Self::default() }
     }
 
     /// Adds a scope.

@@ -1,6 +1,7 @@
 //! Metrics of the router (the fork randy-girard/flynn, September 2026).
 //!
-//! Written from the fork's source; never recorded from a real controller. Older servers answer
+//! Written from the fork's source; never recorded from a real controller. Servers without
+//! [`Capability::RouterMetrics`](crate::capabilities::Capability::RouterMetrics) answer
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 //!
 //! ```no_run

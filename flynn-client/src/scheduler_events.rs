@@ -4,7 +4,8 @@
 //! call that lists these reports; read the [events](crate::events) of the type
 //! [`EventType::Scheduler`](crate::events::EventType) instead.
 //!
-//! Written from the fork's source; never recorded from a real controller. Older servers answer
+//! Written from the fork's source; never recorded from a real controller. Servers without
+//! [`Capability::Users`](crate::capabilities::Capability::Users) answer
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 //!
 //! ```
@@ -66,7 +67,8 @@ pub struct SchedulerEvent {
 }
 
 /// A run to report.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 #[must_use]
 pub struct NewSchedulerEvent(SchedulerEvent);
 

@@ -1,6 +1,7 @@
 //! Users of the cluster, and the identity of the caller (the fork randy-girard/flynn, September 2026).
 //!
-//! Written from the fork's source; never recorded from a real controller. Older servers answer
+//! Written from the fork's source; never recorded from a real controller. Servers without
+//! [`Capability::Users`](crate::capabilities::Capability::Users) answer
 //! [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
 //!
 //! ```
@@ -72,13 +73,18 @@ pub struct WhoAmI {
 }
 
 /// A new user.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
 #[must_use]
 pub struct NewUser {
-    email: String,
-    password: Secret,
+    /// Email address.
+    pub email: String,
+    /// Password.
+    pub password: Secret,
+    /// Whether the user may do everything.
     #[serde(skip_serializing_if = "is_false")]
-    cluster_admin: bool,
+    pub cluster_admin: bool,
 }
 
 impl NewUser {

@@ -232,7 +232,7 @@ async fn writer(client: Client, name: &'static str, rounds: u32) {
 #[tokio::test]
 async fn two_writers_lose_no_variable() {
     let rounds = if is_long() { 200 } else { 20 };
-    for age in [ServerAge::V2016, ServerAge::V2021] {
+    for age in [ServerAge::V2016, ServerAge::V2021, ServerAge::Fork2026September] {
         let mock = MockController::builder().bootstrapped("example.com").server(age).start().await;
         let client = mock.client();
         client.apps().create(NewApp::named("shop")).await.unwrap();

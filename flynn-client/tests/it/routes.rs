@@ -98,7 +98,7 @@ async fn old_servers_list_app_by_app() {
     assert_eq!(routes.iter().map(|route| route.uuid.as_str()).collect::<Vec<_>>(), ["u2", "u1"]);
     assert_eq!(
         server.lines(),
-        ["GET /routes", "GET /apps", "GET /apps/a1/routes", "GET /apps/a2/routes"]
+        ["GET /routes", "GET /apps?all=1", "GET /apps/a1/routes", "GET /apps/a2/routes"]
     );
 }
 

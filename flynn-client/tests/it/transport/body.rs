@@ -1,5 +1,5 @@
 use flynn_client::ErrorKind;
-use flynn_client::apps::NewApp;
+use flynn_client::providers::NewProvider;
 
 use crate::server::{Server, Step, answer, events, json};
 
@@ -27,7 +27,8 @@ async fn a_cut_body_is_a_lost_connection() {
     let server = Server::play([cut.clone(), json(200, "[]")]).await;
     server.client().apps().list().await.unwrap();
     let server = Server::play([cut, json(200, "{}")]).await;
-    let error = server.client().apps().create(NewApp::unnamed()).await.unwrap_err();
+    let error = server.client().providers().create(NewProvider::new("pg", "http://pg")).await;
+    let error = error.unwrap_err();
     assert_eq!((error.kind(), server.seen().len()), (ErrorKind::Connection, 1));
 }
 

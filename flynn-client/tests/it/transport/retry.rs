@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use flynn_client::apps::NewApp;
+use flynn_client::providers::NewProvider;
 use flynn_client::routes::NewRoute;
 use flynn_client::{Client, ErrorKind, RetryPolicy};
 
@@ -24,6 +25,11 @@ async fn a_read_survives_what_may_pass() {
     assert_eq!(server.lines(), ["GET /apps/www"; 4]);
 }
 
+/// What is created by a call of one request.
+fn provider() -> NewProvider {
+    NewProvider::new("pg", "http://pg.discoverd")
+}
+
 #[tokio::test]
 async fn a_creation_is_sent_once_when_it_may_have_happened() {
     for step in [
@@ -34,7 +40,7 @@ async fn a_creation_is_sent_once_when_it_may_have_happened() {
         answer(504, "", ""),
     ] {
         let server = Server::play([step.clone(), json(200, "{}")]).await;
-        let error = server.client().apps().create(NewApp::named("www")).await.unwrap_err();
+        let error = server.client().providers().create(provider()).await.unwrap_err();
         assert_eq!((server.seen().len(), error.attempts()), (1, 1), "{step:?}");
         assert!(error.is_retryable(), "{step:?}");
     }
@@ -43,11 +49,12 @@ async fn a_creation_is_sent_once_when_it_may_have_happened() {
 #[tokio::test]
 async fn a_creation_is_repeated_when_it_cannot_have_happened() {
     for step in [json(503, UNAVAILABLE), answer(429, "Retry-After: 0\r\n", "")] {
-        let server = Server::play([step, json(200, r#"{"name":"www"}"#)]).await;
-        server.client().apps().create(NewApp::named("www")).await.unwrap();
+        let server = Server::play([step, json(200, r#"{"name":"pg"}"#)]).await;
+        server.client().providers().create(provider()).await.unwrap();
         let seen = server.seen();
         assert_eq!(seen.len(), 2);
-        assert_eq!(seen[1].json(), serde_json::json!({"name": "www"}), "the body is sent again");
+        assert_eq!(seen[1].json()["name"], "pg", "the body is sent again");
+        assert_eq!(seen[1].body, seen[0].body);
     }
 }
 
@@ -167,4 +174,20 @@ async fn a_router_that_does_not_come_back_is_an_error_in_time() {
     let none = server.builder().retry(RetryPolicy::none()).build().unwrap();
     assert_eq!(none.routes().list().await.unwrap_err().attempts(), 1);
     assert_eq!(server.seen().len(), begun + 2);
+}
+
+/// The policy of a call of several requests is that of each of them.
+#[tokio::test]
+async fn a_policy_reaches_every_step() {
+    let app = r#"{"id":"11111111-0000-4000-8000-00000000000a","name":"www"}"#;
+    let steps = || [answer(404, "", ""), Step::Drop, json(200, app)];
+    let server = Server::play(steps()).await;
+    assert!(server.client().app("www").env().get().await.unwrap().is_empty());
+    assert_eq!(server.seen().len(), 3);
+
+    let server = Server::play(steps()).await;
+    let env = server.client().app("www").env().get();
+    let error = env.retry(RetryPolicy::none()).await.unwrap_err();
+    assert_eq!((error.kind(), error.path()), (ErrorKind::Connection, Some("/apps/www")));
+    assert_eq!((error.attempts(), server.seen().len()), (1, 2));
 }
