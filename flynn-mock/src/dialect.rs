@@ -61,6 +61,8 @@ pub(crate) struct Dialect {
     pub(crate) age: ServerAge,
     /// The objects that a bootstrap creates.
     pub(crate) manifest: &'static str,
+    /// What differs from that.
+    pub(crate) manifest_changes: Option<&'static str>,
 
     /// The rules for reading bodies.
     pub(crate) bodies: BodyRules,
@@ -139,6 +141,7 @@ const STRATEGIES_2021: &[&str] =
 const V2016: Dialect = Dialect {
     age: ServerAge::V2016,
     manifest: include_str!("life/bootstrap/v2016.json"),
+    manifest_changes: None,
     bodies: BodyRules {
         // It reads whole bodies; the mock reads at most what any call needs.
         most_read: 8 << 20,
@@ -228,6 +231,7 @@ const FORK_JUNE: Dialect = Dialect {
 
 const FORK_SEPTEMBER: Dialect = Dialect {
     age: ServerAge::Fork2026September,
+    manifest_changes: Some(include_str!("life/bootstrap/september.json")),
     tokens: Tokens::Limited,
     queues_deployments: true,
     bodies: BodyRules { unknown: &[], ..FORK_JUNE.bodies },

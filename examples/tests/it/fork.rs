@@ -200,9 +200,9 @@ async fn doctor_knows_managed_certificates() {
         assert!(!doctor(&world, "ca.pem").contains("pinned-and-renewed"));
         // Until it is issued, the router presents its default certificate.
         world.demo.mock.client().acme().enable("ops@example.com").await.unwrap();
-        make_managed(&world.demo.mock, "dashboard.old.example.com").await;
+        make_managed(&world.demo.mock, "git.old.example.com").await;
         let shown = doctor(&world, "ca.pem");
-        assert!(shown.contains("warning [not-issued] dashboard.old.example.com"), "{shown}");
+        assert!(shown.contains("warning [not-issued] git.old.example.com"), "{shown}");
 
         manage(&world).await;
         let shown = doctor(&world, "acme.pem");

@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::life::manifest::changed;
 use crate::life::recorded::learn;
 use crate::life::{ClusterCertificate, Engine, Pace, formation_request};
 use crate::store::{App, Artifact, Counts, JobState, Provider, Release, Resource, Route, Time};
@@ -72,11 +73,11 @@ const BETWEEN: SignedDuration = SignedDuration::from_millis(5);
 impl Engine {
     /// Fills the empty cluster.
     pub(crate) fn bootstrap(&mut self) {
-        let manifest = self.dialect.manifest;
+        let manifest = changed(self.dialect.manifest, self.dialect.manifest_changes);
         let domain = self.options.domain.clone();
         let made = self.issue_certificate(&domain);
         let key = self.options.key.clone().unwrap_or_else(|| self.ids.hex(32));
-        let text = self.fill_in(manifest, &domain, &key, &made);
+        let text = self.fill_in(&manifest, &domain, &key, &made);
         // The manifests are part of the crate, and a test parses them.
         let entries: Vec<Entry> = serde_json::from_str(&text).unwrap_or_default();
         self.now = self.options.start.checked_sub(BEFORE).unwrap_or(self.options.start);
@@ -247,7 +248,9 @@ mod tests {
 
     #[test]
     fn manifests_parse_and_fill_the_cluster() {
-        for (age, apps) in [(ServerAge::V2016, 15), (ServerAge::V2021, 16)] {
+        for (age, apps) in
+            [(ServerAge::V2016, 15), (ServerAge::V2021, 16), (ServerAge::Fork2026September, 11)]
+        {
             let mut options = Options::new(age, "example.com");
             options.seed = 7;
             let engine = Engine::new(options);
@@ -260,6 +263,30 @@ mod tests {
             assert!(engine.certificate(Some("controller.example.com")).is_some());
             assert!(engine.certificate(Some("nothing.example.com")).is_none());
         }
+    }
+
+    #[test]
+    fn september_changes_the_manifest() {
+        let engine = Engine::new(Options::new(ServerAge::Fork2026September, "example.com"));
+        let apps: Vec<&str> = engine.tables.apps.iter().map(|app| app.name.as_str()).collect();
+        assert!(!apps.contains(&"dashboard") && !apps.contains(&"redis"), "{apps:?}");
+        let app = |name| engine.tables.app(name).unwrap();
+        assert_eq!(app("router").strategy, "one-down-one-up");
+        assert_eq!(app("postgres").deploy_timeout, 300);
+        assert!(app("postgres").is_datastore());
+        assert_eq!(
+            engine.tables.provider("platform-postgres").map(|p| p.url.as_str()),
+            Ok("http://postgres-api.discoverd/databases")
+        );
+        let env = |app: &str, process: &str, name: &str| {
+            engine.tables.env(app, process, name).map(str::to_owned)
+        };
+        assert_eq!(env("router", "app", "AUTH_KEY"), engine.keys().first().cloned());
+        assert_eq!(env("status", "web", "CONTROLLER_KEY"), engine.keys().first().cloned());
+        assert!(env("gitreceive", "app", "SLUGBUILDER_24_IMAGE_ID").is_some());
+        assert_eq!(env("gitreceive", "app", "SLUGBUILDER_14_IMAGE_ID"), None);
+        let image = |artifact: &Artifact| artifact.uri.contains("redis");
+        assert!(!engine.tables.artifacts.iter().any(image));
     }
 
     #[test]

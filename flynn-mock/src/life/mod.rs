@@ -18,6 +18,7 @@ pub(crate) mod guard;
 mod handed;
 mod jobs;
 mod logs;
+mod manifest;
 mod oneoff;
 mod options;
 pub(crate) mod outside;
