@@ -56,11 +56,11 @@ impl Control {
         }
         let snapshots = Snapshots::new(&mock);
         let shared = Arc::new(Shared { mock, snapshots, token: new_token()? });
-        let (_serving, addr) = {
+        let (serving, addr) = {
             let shared = Arc::clone(&shared);
             Serving::start(address, move |socket, _, _| serve(socket, Arc::clone(&shared)))?
         };
-        Ok(Self { shared, addr, _serving })
+        Ok(Self { shared, addr, _serving: serving })
     }
 
     /// Returns the address of the API.

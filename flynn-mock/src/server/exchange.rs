@@ -22,6 +22,7 @@ pub(super) struct Sent {
 }
 
 /// The progress of a request.
+#[expect(clippy::large_enum_variant, reason = "a request makes one or two, on the stack")]
 enum Progress {
     Answered {
         sent: Sent,
@@ -129,17 +130,16 @@ impl Inner {
         given: &mut Vec<Given>,
     ) -> Progress {
         let before = self.engine.callbacks.count;
-        let sent = match instead(effect) {
-            Some(answer) => Sent { answer, effect: Effect::Nothing },
-            None => {
-                if given.is_empty() {
-                    let now = self.clock.for_request();
-                    self.engine.advance(now);
-                }
-                match calls::attempt(&mut self.engine, request, given) {
-                    Ok(answer) => struck(answer, effect.clone()),
-                    Err(question) => return Progress::Asks(question),
-                }
+        let sent = if let Some(answer) = instead(effect) {
+            Sent { answer, effect: Effect::Nothing }
+        } else {
+            if given.is_empty() {
+                let now = self.clock.for_request();
+                self.engine.advance(now);
+            }
+            match calls::attempt(&mut self.engine, request, given) {
+                Ok(answer) => struck(answer, effect.clone()),
+                Err(question) => return Progress::Asks(question),
             }
         };
         self.recorder.answered(recorded, record_of(&sent, &request.method));

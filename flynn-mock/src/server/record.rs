@@ -341,7 +341,7 @@ mod tests {
 
     use super::*;
 
-    fn record(recorder: &mut Recorder, request: &Request) -> Arc<RecordedRequest> {
+    fn keep(recorder: &mut Recorder, request: &Request) -> Arc<RecordedRequest> {
         let op = Op::of(&request.method, &request.path);
         recorder.record(request, op, Timestamp::UNIX_EPOCH)
     }
@@ -352,7 +352,7 @@ mod tests {
         let request = Request::new(Method::POST, "/apps?key=hunter2&x=1")
             .header(AUTHORIZATION, HeaderValue::from_static("Basic aHVudGVyMg=="))
             .json(r#"{"env":{"A":"hunter2"}}"#);
-        let recorded = record(&mut recorder, &request);
+        let recorded = keep(&mut recorder, &request);
         let answer = RecordedAnswer::new(StatusCode::OK, "hunter2".into());
         recorder.answered(&recorded, answer);
         let shown = format!("{:?} {:?}", recorder.all(), recorded.answer());
@@ -368,7 +368,7 @@ mod tests {
         request.headers.append("x-a", value.clone());
         request.headers.append("x-a", value);
         let mut recorder = Recorder::new(KEPT);
-        record(&mut recorder, &request);
+        keep(&mut recorder, &request);
         assert_eq!(recorder.all().assert_one().headers, request.headers);
         assert_eq!(recorder.all().assert_one().body, "xxxx");
         drop(request);
@@ -380,7 +380,7 @@ mod tests {
         let mut recorder = Recorder::new(64 << 10);
         let get = |path: &str| Request::new(Method::GET, path).json(vec![b'x'; 500]);
         for n in 0..1000 {
-            let recorded = record(&mut recorder, &get(&format!("/apps/{n}")));
+            let recorded = keep(&mut recorder, &get(&format!("/apps/{n}")));
             let answer = RecordedAnswer::new(StatusCode::OK, vec![b'x'; 500].into());
             recorder.answered(&recorded, answer);
         }
@@ -391,7 +391,7 @@ mod tests {
         let claim = || kept.of(Op::AppCreate).assert_none();
         assert!(std::panic::catch_unwind(claim).is_err(), "one of them may have been forgotten");
         recorder.clear();
-        record(&mut recorder, &get("/apps/1"));
+        keep(&mut recorder, &get("/apps/1"));
         recorder.all().assert_count(1);
         assert_eq!(recorder.count(Op::AppGet), 1);
     }
@@ -399,7 +399,7 @@ mod tests {
     #[test]
     fn an_answer_to_a_forgotten_request_takes_no_memory_of_the_record() {
         let mut recorder = Recorder::new(KEPT);
-        let recorded = record(&mut recorder, &Request::new(Method::GET, "/apps"));
+        let recorded = keep(&mut recorder, &Request::new(Method::GET, "/apps"));
         recorder.clear();
         recorder.answered(&recorded, RecordedAnswer::new(StatusCode::OK, "[]".into()));
         assert_eq!(recorder.size, 0);
