@@ -4,7 +4,6 @@
 
 use anyhow::Context as _;
 use flynn_client::events::EventType;
-use futures_util::TryStreamExt as _;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -14,7 +13,8 @@ async fn main() -> anyhow::Result<()> {
     // `past` starts with the events so far. An error ends the watch only if retrying cannot help.
     let app = flynn.app(app.as_str()).get().await?;
     let mut events = flynn.events().of_app(app.id).object_types([EventType::Job]).past().watch();
-    while let Some(event) = events.try_next().await? {
+    while let Some(event) = events.next().await {
+        let event = event?;
         let job = event.job()?;
         println!("{} {} {}", event.id, job.type_name, job.state);
     }

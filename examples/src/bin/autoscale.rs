@@ -38,12 +38,12 @@ async fn run(options: Options) -> Result<()> {
     let process = options.process.as_str();
     let mut lines = BufReader::new(stdin()).lines();
     while let Some(line) = lines.next_line().await? {
-        let load: u32 = line.trim().parse().with_context(|| format!("{line:?} is not a load"))?;
+        let load: Option<u32> = line.trim().parse().ok();
+        let load = load.with_context(|| format!("{line:?} is not a whole number"))?;
         let wanted = i64::from(load.div_ceil(options.per).min(options.max).max(options.min));
         let formation = app.formations().current().await?;
         let running = formation.processes.get(process).copied().unwrap_or_default();
-        // Scale up at once, but down one by one: load comes back faster than processes start.
-        let next = wanted.max(running - 1);
+        let next = wanted.max(running - 1); // up at once, but down one by one
         if next != running {
             let scaled = app.scale([(process, next)]).await?;
             scaled.wait().timeout(Duration::from_secs(300)).await?;

@@ -40,7 +40,9 @@ async fn run(options: Options) -> Result<ExitCode> {
         output::line(printable(&finding.to_string()))?;
     }
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    output::line(format_args!("{errors} errors, {} warnings", findings.len() - errors))?;
+    let count = |of, what| format!("{of} {what}{}", if of == 1 { "" } else { "s" });
+    let warnings = count(findings.len() - errors, "warning");
+    output::line(format_args!("{}, {warnings}", count(errors, "error")))?;
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, Termination};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, ValueEnum};
 use flynn_client::Client;
@@ -103,13 +103,16 @@ pub struct AppOptions {
 }
 
 impl AppOptions {
-    /// Reads the files and returns a client and the app. Nothing is sent yet.
+    /// Reads the files, and returns a client and the app.
     ///
     /// # Errors
-    /// Returns the errors of [`Connection::client`].
+    /// Fails if the cluster has no such app or does not answer, or with the errors of [`Connection::client`].
     pub async fn open(&self) -> Result<(Client, AppHandle)> {
         let client = self.connection.client().await?;
         let app = client.app(self.app.as_str());
+        if app.get_opt().await?.is_none() {
+            bail!("there is no app {:?}", self.app);
+        }
         Ok((client, app))
     }
 }

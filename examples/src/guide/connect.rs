@@ -42,8 +42,7 @@ pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilde
 /// # Errors
 /// Fails if the file or the cluster is missing.
 pub fn cluster(locations: &Locations, name: Option<&str>) -> Result<Cluster> {
-    let rc = FlynnRc::load(locations.flynnrc()).context("cannot use .flynnrc")?;
-    rc.select(name).cloned().context("cannot use .flynnrc")
+    Ok(FlynnRc::load(locations.flynnrc())?.select(name)?.clone())
 }
 
 /// Changes a cluster of the `.flynnrc`.

@@ -41,6 +41,13 @@ impl Reach {
         if controller.scheme() != "https" || !named {
             bail!("{what}: it is not https://controller.<domain>");
         }
+        let port = controller.port_or_known_default().unwrap_or_default();
+        if connect_to.is_some_and(|address| address.port() != port) {
+            bail!(
+                "the URLs of cluster {:?} have the port {port}: give it to --connect-to too",
+                cluster.name()
+            );
+        }
         Ok(Self { controller, connect_to, tokens: locations.tokens() })
     }
 

@@ -37,20 +37,38 @@ pub fn shell_quoted(argument: &str) -> String {
     }
 }
 
-/// Formats an error with its causes on one line, escaped. Leaves out a cause that its error has already quoted.
+/// Formats an error with its causes on one line, escaped. Leaves out causes that their error has already told.
 pub fn one_line(error: &(dyn Error + 'static)) -> String {
     let mut said = trimmed(error);
     let mut line = said.clone();
-    let mut cause = error.source();
+    let mut cause = cause_of(error);
     while let Some(error) = cause {
         let text = trimmed(error);
         if !said.ends_with(&text) {
             // Writing to a `String` cannot fail.
             let _ = write!(line, ": {text}");
         }
-        (said, cause) = (text, error.source());
+        (said, cause) = (text, cause_of(error));
     }
     printable(&line).into_owned()
+}
+
+/// Returns the cause of an error, unless the error's message has the reason. The causes of a connection that failed are
+/// words of the libraries below.
+fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    use flynn_client::ErrorKind::{Connect, Connection, Timeout, Tls};
+    if let Some(error) = error.downcast_ref::<flynn_client::Error>()
+        && matches!(error.kind(), Connect | Connection | Timeout | Tls)
+    {
+        return None;
+    }
+    if let Some(error) = error.downcast_ref::<flynn_tls::Error>()
+        && error.kind() == flynn_tls::ErrorKind::Untrusted
+    {
+        return None;
+    }
+    let is_missing = error.downcast_ref::<flynn_config::Error>().is_some_and(|e| e.is_not_found());
+    error.source().filter(|_| !is_missing)
 }
 
 /// Joins the lines of a message. Some libraries end messages with a newline or break them.

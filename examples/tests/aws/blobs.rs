@@ -5,9 +5,8 @@ use std::process::{Command, Output, Stdio};
 use flynn_aws::live::s3;
 use flynn_examples::demo::{self, Demo};
 use flynn_mock::{Input, MockController, ServerAge};
-use s3::sdk::config::{BehaviorVersion, Config, Credentials, Region};
 
-use crate::{endpoint, failure};
+use crate::{emulator, endpoint, failure};
 
 fn move_blobs(demo: &Demo, bucket: &str) -> Output {
     let address = demo.mock.addr().to_string();
@@ -27,13 +26,7 @@ fn move_blobs(demo: &Demo, bucket: &str) -> Output {
 }
 
 fn bucket_client() -> s3::Client {
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint())
-        .credentials_provider(Credentials::new("AKIAADMIN", "secret", None, None, "test"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http());
-    s3::Client::from_conf(config.build())
+    s3::Client::new(&emulator())
 }
 
 #[tokio::test]

@@ -10,12 +10,25 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use flynn_aws::live::route53::Client;
-use flynn_aws::live::route53::sdk::config::{BehaviorVersion, Config, Credentials, Region};
+use flynn_aws::live::route53::sdk::config::{Credentials, SharedCredentialsProvider};
 
 fn endpoint() -> String {
     std::env::var("FLYNN_AWS_EMULATOR")
         .unwrap_or_else(|_| panic!("run these tests by `cargo xtask test-aws`"))
+}
+
+/// The settings of the emulator's clients.
+fn emulator() -> SdkConfig {
+    let key = Credentials::new("AKIAADMIN", "secret", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new("us-east-1"))
+        .endpoint_url(endpoint())
+        .credentials_provider(SharedCredentialsProvider::new(key))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
 }
 
 /// A folder with a specification that has unique names, and the hosted zone of its domain.
@@ -28,13 +41,7 @@ async fn home(name: &str) -> tempfile::TempDir {
          [network]\nssh_from = [\"198.51.100.0/24\"]\n"
     );
     fs::write(home.path().join("cluster.toml"), spec).unwrap();
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new("us-east-1"))
-        .endpoint_url(endpoint())
-        .credentials_provider(Credentials::new("AKIAADMIN", "secret", None, None, "test"))
-        .http_client(aws_smithy_http_client::Builder::new().build_http());
-    let client = Client::from_conf(config.build());
+    let client = Client::new(&emulator());
     let zone = client.create_hosted_zone().name(format!("{word}.example.com"));
     zone.caller_reference(&word).send().await.unwrap();
     home

@@ -128,6 +128,7 @@ async fn each_does_what_it_says() {
         "[user]\n\tname = Ada\n[http \"https://git.example.com\"]\n\tsslCAInfo = /ca.pem\n";
     place.write(".gitconfig", config);
 
+    let address = place.mock.addr().to_string();
     let mut seen = BTreeSet::new();
     for (name, arguments, input, status, says) in [
         ("connect", &[][..], "", 0, "the cluster is healthy"),
@@ -149,6 +150,8 @@ async fn each_does_what_it_says() {
         ("check_certificate", &["chain.pem", "key.pem", "example.net"], "", 1, "example.net"),
         ("edit_gitconfig", &["https://git.example.com"], "", 0, "sslCAInfo"),
         ("plan_dns", &["example.com", "203.0.113.1", "203.0.113.2"], "", 0, "203.0.113.2"),
+        ("install_certificate", &["chain.pem", "key.pem", &address], "", 0, "the pin is now"),
+        ("env", &["www"], "", 0, "nothing to change"), // with the new pin
     ] {
         let output = place.run(name, arguments, input).await;
         let text = shown(&output);
