@@ -41,7 +41,7 @@ use crate::apps::App;
 use crate::client::Client;
 use crate::error::Error;
 use crate::ids::{AppId, RouteId};
-use crate::routes::{Route, RouteType};
+use crate::routes::{Route, RouteType, without_port};
 use crate::secret::Secret;
 use crate::transport::{Deadline, operation};
 
@@ -326,14 +326,6 @@ impl fmt::Debug for CertificatePlan {
     }
 }
 
-/// Domains of clusters may carry a port.
-fn without_port(domain: &str) -> &str {
-    match domain.rsplit_once(':') {
-        Some((name, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => domain,
-    }
-}
-
 fn is_at_most_one_label_below(name: &str, domain: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let domain = domain.to_ascii_lowercase();
@@ -356,7 +348,5 @@ mod tests {
         ] {
             assert_eq!(is_at_most_one_label_below(name, "Example.com"), covered, "{name}");
         }
-        assert_eq!(without_port("flynn.test:8443"), "flynn.test");
-        assert_eq!(without_port("flynn.test"), "flynn.test");
     }
 }

@@ -295,12 +295,7 @@ impl ListRoutes {
 
     /// Keeps only HTTP routes of this domain and of the names below it. A port in the domain is ignored.
     pub fn under_domain(mut self, domain: impl Into<String>) -> Self {
-        let domain = domain.into();
-        let name = match domain.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name.to_owned(),
-            _ => domain,
-        };
-        self.under = Some(name);
+        self.under = Some(without_port(&domain.into()).to_owned());
         self
     }
 
@@ -341,6 +336,14 @@ pub(crate) async fn of_all(client: &Client, deadline: Deadline) -> Result<Vec<Ro
     Ok(all)
 }
 
+/// Domains of clusters may carry a port.
+pub(crate) fn without_port(domain: &str) -> &str {
+    match domain.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => domain,
+    }
+}
+
 pub(crate) fn is_under(name: &str, domain: &str) -> bool {
     let (name, domain) = (name.to_ascii_lowercase(), domain.to_ascii_lowercase());
     name.strip_suffix(&domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
@@ -366,7 +369,7 @@ fn serves(route: &Route, domain: &str, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_under;
+    use super::{is_under, without_port};
 
     #[test]
     fn below_a_domain_means_after_a_dot() {
@@ -376,5 +379,11 @@ mod tests {
         assert!(
             !is_under("xexample.com", "example.com") && !is_under("example.com", "www.example.com")
         );
+    }
+
+    #[test]
+    fn a_port_is_not_part_of_a_domain() {
+        assert_eq!(without_port("flynn.test:8443"), "flynn.test");
+        assert_eq!(without_port("flynn.test"), "flynn.test");
     }
 }

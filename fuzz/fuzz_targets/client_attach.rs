@@ -34,8 +34,9 @@ fn serve(mut stream: TcpStream) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     loop {
         let (mut request, mut piece) = (Vec::new(), [0; 4096]);
-        // A request arrives in one piece here, and the request of a job ends with its JSON.
-        while !(request.ends_with(b"\r\n\r\n") || request.ends_with(b"}")) {
+        // A read ends with its head, the start of a job with its JSON.
+        let end = |request: &[u8]| if request.starts_with(b"GET") { "\r\n\r\n" } else { "}" };
+        while !request.ends_with(end(&request).as_bytes()) {
             let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
             request.extend_from_slice(&piece[..read]);
         }

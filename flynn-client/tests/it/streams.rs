@@ -244,7 +244,13 @@ async fn survives(what: What, how: &Break) {
     let client = Client::builder(format!("http://{}", cutter.address)).key(mock.key()).no_proxy();
     let client = client.retry(quick).build().unwrap();
     let changes = if is_long() { how.changes } else { 12 };
-    let changes = if what == What::Volumes { changes.min(40) } else { changes };
+    let changes = changes.min(match what {
+        // Each connection brings the whole log again.
+        What::Log => 300,
+        // Each change is a job.
+        What::Volumes => 40,
+        _ => usize::MAX,
+    });
     let run = Run::default();
     let write = async {
         run.begun.notified().await;
