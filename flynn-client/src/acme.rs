@@ -87,8 +87,9 @@ impl Acme {
         self.update().enabled(true).contact_email(contact_email).terms_of_service_agreed(true)
     }
 
-    /// Changes the settings that you name and keeps the others. Reads all settings and writes them back (`PUT
-    /// /acme/config`), since the server clears omitted ones. The account's private key stays unless you set a new one.
+    /// Changes the settings that you set on the returned builder and keeps the others. Reads all settings and writes
+    /// them back (`PUT /acme/config`), since the server clears omitted ones. The account's private key stays unless you
+    /// set a new one.
     pub fn update(&self) -> UpdateAcme {
         UpdateAcme {
             client: self.client.clone(),

@@ -56,7 +56,7 @@ pub struct App {
     /// The user who created the app (the fork). A transfer does not change it.
     #[serde(skip_serializing_if = "UserId::is_empty")]
     pub created_by: UserId,
-    /// A git push is being built and deployed (the fork).
+    /// True while a git push is being built and deployed (the fork).
     #[serde(skip_serializing_if = "is_false")]
     pub building: bool,
     /// The time when the app was created.
@@ -268,7 +268,7 @@ impl AppHandle {
     }
 }
 
-/// Changes an app and keeps all fields that you do not name; returned by [`AppHandle::update`].
+/// Changes an app and keeps all fields that you do not set; returned by [`AppHandle::update`].
 ///
 /// # Errors
 /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist; with

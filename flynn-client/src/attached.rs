@@ -28,13 +28,13 @@ pub use streams::{AttachedExit, AttachedReader, Control, DriveAttached, ExitStat
 /// The connection of an attached job and its unsent input. Input and output share it.
 struct Connection {
     stream: Box<dyn Duplex + Unpin>,
-    /// At most one frame, and the end of the input.
+    /// The unsent bytes: at most one frame, and the end of the input.
     unsent: BytesMut,
-    /// Nothing is sent before this.
+    /// The delay before anything is sent.
     hold: Option<Pin<Box<Sleep>>>,
-    /// Sending has failed, so it is unknown how much has arrived.
+    /// True if sending has failed, so it is unknown how much has arrived.
     broken: bool,
-    /// The input was dropped, so reading the output also sends the rest.
+    /// True if the input was dropped, so reading the output also sends the rest.
     orphaned: bool,
     /// The task that waits for output.
     reader: Option<Waker>,
@@ -88,7 +88,7 @@ pub struct Attached {
 }
 
 impl Attached {
-    /// Nothing is sent before `hold` has passed.
+    /// Sends nothing before `hold` has passed.
     pub(crate) fn new(connection: Upgraded, hold: Duration) -> Self {
         let until = Instant::now().checked_add(hold).filter(|_| !hold.is_zero());
         let connection = Arc::new(Mutex::new(Connection {
@@ -136,7 +136,7 @@ impl fmt::Debug for Attached {
 /// you read the output.
 pub struct AttachedInput {
     connection: Shared,
-    /// The end of the input was written, at least in part.
+    /// True if the end of the input was written, at least in part.
     ended: bool,
 }
 

@@ -76,12 +76,12 @@ pub struct NewCollaborator {
 }
 
 impl NewCollaborator {
-    /// The user with this id.
+    /// Creates a collaborator by the user's id.
     pub fn user(id: impl Into<UserId>, role: Role) -> Self {
         Self { user_id: id.into(), email: String::new(), role }
     }
 
-    /// The user with this email address.
+    /// Creates a collaborator by the user's email address.
     pub fn email(address: impl Into<String>, role: Role) -> Self {
         Self { user_id: UserId::default(), email: address.into(), role }
     }
@@ -102,15 +102,16 @@ enum Of {
 }
 
 impl AppHandle {
-    /// The app's collaborators (the fork). Changes need the cluster's key, or the role `admin` on the app or its account.
+    /// Accesses the app's collaborators (the fork). Changes need the cluster's key, or the role `admin` on the app or
+    /// its account.
     pub fn collaborators(&self) -> Collaborators {
         Collaborators { client: self.client.clone(), of: Of::App(self.app.clone()) }
     }
 
-    /// Gives the app to another account: `POST /apps/:a/transfer` (the fork). Returns the app.
+    /// Transfers the app to another account: `POST /apps/:a/transfer` (the fork). Returns the app.
     ///
-    /// Needs the cluster's key, an admin's token, or the role `admin` on both accounts; a collaborator of the app alone
-    /// may not give it away.
+    /// Needs the cluster's key, an admin's token, or the role `admin` on both accounts; a collaborator with a role only
+    /// on the app may not transfer it.
     ///
     /// # Errors
     /// Fails with [`Forbidden`](crate::ErrorKind::Forbidden) without these rights; with
@@ -122,7 +123,7 @@ impl AppHandle {
         struct Transfer {
             owner_account: AccountId,
         }
-        // The one who gave it away may not do it again.
+        // After the transfer, the caller may no longer have the right to repeat it.
         let spec = Spec::post("/apps/{app}/transfer", [self.app.as_str()], Repeat::Never);
         Request::json(&self.client, spec.body(Transfer { owner_account: to.into() }))
     }
@@ -147,7 +148,7 @@ impl Collaborators {
         Request::list(&self.client, self.all(Method::GET))
     }
 
-    /// Adds a collaborator, or changes the role of one: `POST /apps/:a/collaborators` or
+    /// Adds a collaborator, or changes the role of an existing one: `POST /apps/:a/collaborators` or
     /// `POST /accounts/:a/collaborators`.
     ///
     /// # Errors
@@ -160,8 +161,8 @@ impl Collaborators {
         Request::json(&self.client, self.all(Method::POST).body(collaborator))
     }
 
-    /// Removes a collaborator: `DELETE /apps/:a/collaborators/:user` or `DELETE /accounts/:a/collaborators/:user`. One
-    /// that is not there is a success too.
+    /// Removes a collaborator: `DELETE /apps/:a/collaborators/:user` or `DELETE /accounts/:a/collaborators/:user`.
+    /// Succeeds also if the user is not a collaborator.
     ///
     /// # Errors
     /// Fails with [`Conflict`](crate::ErrorKind::Conflict) for the owner; with
@@ -177,7 +178,7 @@ impl Collaborators {
         Request::unit(&self.client, Spec::delete(path, [of, user.as_str()], Repeat::Safe))
     }
 
-    /// The second of two equal changes changes nothing.
+    /// Creates a request for the whole list. Repeating it changes nothing.
     fn all(&self, method: Method) -> Spec {
         let (path, of) = match &self.of {
             Of::App(app) => ("/apps/{app}/collaborators", app.as_str()),

@@ -96,13 +96,13 @@ pub struct AppDeletionEvent {
 #[serde(default)]
 #[non_exhaustive]
 pub struct ReleaseDeletion {
-    /// The app's id; empty when there were no files to delete.
+    /// The app's id; empty if there were no files to delete.
     #[serde(rename = "app")]
     pub app_id: AppId,
     /// The release.
     #[serde(rename = "release")]
     pub release_id: ReleaseId,
-    /// Apps that still have the release (v2016).
+    /// Apps that still have the release (servers of 2016).
     #[serde(deserialize_with = "null_is_default")]
     pub remaining_apps: Vec<AppId>,
     /// Files that were deleted from the blobstore.
@@ -129,7 +129,7 @@ impl AppHandle {
     /// The app's id is read first, because the handle needs it: the name may be reused before the deletion ends.
     ///
     /// # Errors
-    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. When the answer was lost
+    /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist. If the answer was lost
     /// ([`Error::may_have_acted`]), the deletion may have started, and [`Error::pending`] names it: wait for it. Never
     /// delete an app twice, since the second deletion never ends.
     pub fn delete(&self) -> Request<DeletionHandle<AppDeletion>> {

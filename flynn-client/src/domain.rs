@@ -52,7 +52,7 @@ pub use crate::error::MissingRoute;
 pub struct DomainMigration {
     /// The id, a UUID.
     pub id: MigrationId,
-    /// The old certificate; without `ca_cert` and `pin`.
+    /// The old certificate, without `ca_cert` and `pin`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub old_tls_cert: Option<ClusterCertificate>,
     /// The new certificate; absent until the server has created or accepted it.
@@ -93,7 +93,7 @@ pub struct ClusterCertificate {
 }
 
 impl ClusterCertificate {
-    /// Describes your own certificate. The server computes nothing, so you must compute the pin. `ca_cert` must differ
+    /// Creates your own certificate. The server does not compute the pin, so you must. `ca_cert` must differ
     /// from the cluster's current one, or the server ignores the certificate.
     ///
     /// The PEM must be [canonical](crate::routes::NewRoute::certificate).
@@ -158,7 +158,7 @@ impl Domain {
     /// # Errors
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for a domain that is empty, has a port, is not a host name,
     ///   or is the current one. The server would accept all of these.
-    /// - When the answer was lost ([`Error::may_have_acted`]), the migration is looked for among the events. If
+    /// - If the answer was lost ([`Error::may_have_acted`]), the client looks for the migration among the events. If
     ///   none is found, [`Error::pending`] is [`Pending::PerhapsMigrating`].
     pub fn migrate(&self, domain: impl Into<String>) -> MigrateDomain {
         MigrateDomain { domain: self.clone(), to: domain.into(), certificate: None, timeout: None }

@@ -83,10 +83,10 @@ pub struct ExpandedFormation {
     /// The release's artifacts (later servers).
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub artifacts: Vec<Artifact>,
-    /// The release's image (v2016).
+    /// The release's image (servers of 2016).
     #[serde(rename = "artifact", skip_serializing_if = "Option::is_none")]
     pub image_artifact: Option<Artifact>,
-    /// The release's files (v2016).
+    /// The release's files (servers of 2016).
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub file_artifacts: Vec<Artifact>,
     /// Counts by process type.
@@ -196,7 +196,7 @@ impl AppFormations {
         Request::optional(&self.app.client, self.one(&release.into()))
     }
 
-    /// Reads the formation of the app's current release. It has no processes when nothing was scaled yet.
+    /// Reads the formation of the app's current release. It has no processes if nothing was scaled yet.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -231,7 +231,7 @@ impl AppFormations {
         Spec::get(ONE, [self.app.app.as_str(), release.as_str()])
     }
 
-    /// Changes the formation of a release: reads it, sets the counts that you name and writes everything back (`PUT
+    /// Changes the formation of a release: reads it, sets the given counts and writes everything back (`PUT
     /// /apps/:a/formations/:r`). Prefer [`AppHandle::scale`], which can be awaited and works on every server.
     ///
     /// # Errors

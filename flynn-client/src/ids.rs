@@ -105,41 +105,41 @@ string_types! {
     AppId;
     /// The id or name of an app, for [`Client::app`](crate::Client::app).
     AppRef;
-    /// Id of a release, a UUID.
+    /// The id of a release, a UUID.
     ReleaseId;
-    /// Id of an artifact, a UUID.
+    /// The id of an artifact, a UUID.
     ArtifactId;
-    /// Id of a deployment, a UUID.
+    /// The id of a deployment, a UUID.
     DeploymentId;
     /// The id of a job: `host-uuid`, or only the UUID while the job is pending.
     JobId;
-    /// Id of a route with its kind, `http/UUID` or `tcp/UUID`, as the original CLI writes it.
+    /// The id of a route with its kind, `http/UUID` or `tcp/UUID`, as the original CLI writes it.
     RouteId;
     /// The id of a provider, a UUID. It has no `From` for text, since a name is not an id; see [`ProviderRef`].
     ProviderId;
     /// The id or name of a provider, for [`Client::provider`](crate::Client::provider).
     ProviderRef;
-    /// Id of a resource, a UUID.
+    /// The id of a resource, a UUID.
     ResourceId;
-    /// Id of a volume, a UUID.
+    /// The id of a volume, a UUID.
     VolumeId;
-    /// Id of a log sink, a UUID.
+    /// The id of a log sink, a UUID.
     SinkId;
-    /// Id of a scale request, a UUID.
+    /// The id of a scale request, a UUID.
     ScaleRequestId;
-    /// Id of a domain migration, a UUID.
+    /// The id of a domain migration, a UUID.
     MigrationId;
     /// The id of a backup, a UUID.
     BackupId;
-    /// Id of a host of the cluster.
+    /// The id of a host of the cluster.
     HostId;
-    /// Id of a managed certificate (the fork).
+    /// The id of a managed certificate (the fork).
     ManagedCertificateId;
-    /// Id of a user, a UUID (the fork).
+    /// The id of a user, a UUID (the fork).
     UserId;
-    /// Id of a personal token, a UUID (the fork).
+    /// The id of a personal token, a UUID (the fork).
     TokenId;
-    /// Id of an account, which owns apps: `user:UUID` or `org:UUID` (the fork).
+    /// The id of an account, which owns apps: `user:UUID` or `org:UUID` (the fork).
     AccountId;
 }
 
@@ -161,7 +161,7 @@ impl AppRef {
 }
 
 impl From<&UserId> for AccountId {
-    /// The user's own account.
+    /// Returns the user's own account.
     fn from(user: &UserId) -> Self {
         Self(format!("user:{}", user.0))
     }

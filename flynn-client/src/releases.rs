@@ -102,7 +102,7 @@ pub struct ProcessType {
     /// Volumes of each job.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<VolumeRequest>,
-    /// Runs its count of jobs on every host.
+    /// Runs the given number of jobs on every host.
     #[serde(skip_serializing_if = "is_false")]
     pub omni: bool,
     /// Uses the network of the host.
@@ -135,7 +135,7 @@ pub struct ProcessType {
     /// Makes control groups writable.
     #[serde(skip_serializing_if = "is_false")]
     pub writeable_cgroups: bool,
-    /// The command of the Procfile that it was made of, for display (the fork).
+    /// The command of the Procfile that it was created from, for display (the fork).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub command: String,
     /// The runtime profile by its name (the fork).

@@ -85,7 +85,7 @@ pub struct Resource {
     /// The account that owns it (the fork).
     #[serde(skip_serializing_if = "AccountId::is_empty")]
     pub owner_account: AccountId,
-    /// The app that it was made for, and the only one that may delete it (the fork).
+    /// The app for which it was created, and the only one that may delete it (the fork).
     #[serde(skip_serializing_if = "AppId::is_empty")]
     pub owner_app: AppId,
     /// The time when it was created.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::Client;
 use crate::transport::{Request, Spec};
 
-/// The requests to a service that the router has handled.
+/// Metrics of the router's requests to a service.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

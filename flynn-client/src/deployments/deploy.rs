@@ -14,15 +14,15 @@ impl AppHandle {
     /// Deploys a release: `POST /apps/:a/deploy`. Returns a handle once the server has accepted the deployment.
     ///
     /// Without running processes, the deployment ends at once. The client refuses to deploy the current release,
-    /// because servers of 2016 would accept it, wait in vain for its jobs and then drop its formation.
+    /// because servers of 2016 would accept it, wait for its jobs until they time out, and then delete its formation.
     ///
     /// # Errors
     /// - [`ErrorKind::DeploymentInProgress`] while another deployment runs; [`Error::pending`] names it.
     /// - [`Validation`](crate::ErrorKind::Validation) if the release does not exist, and
     ///   [`InvalidInput`](crate::ErrorKind::InvalidInput) if it is the current one.
     /// - [`NotFound`](crate::ErrorKind::NotFound) if the app does not exist.
-    /// - When the answer was lost ([`Error::may_have_acted`]), the deployment is looked for in the app's list. If
-    ///   it cannot be told from an older one, [`Error::pending`] is [`Pending::PerhapsDeployed`].
+    /// - If the answer was lost ([`Error::may_have_acted`]), the client looks for the deployment in the app's list. If
+    ///   it cannot be distinguished from an older one, [`Error::pending`] is [`Pending::PerhapsDeployed`].
     pub fn deploy(&self, release: impl Into<ReleaseId>) -> Request<DeploymentHandle> {
         let (handle, release) = (self.clone(), release.into());
         Request::steps("app(..).deploy(..)", |deadline| async move {

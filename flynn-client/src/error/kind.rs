@@ -79,7 +79,7 @@ pub enum ErrorKind {
     /// [`Error::missing_routes`](super::Error::missing_routes) lists them.
     #[error("routes are missing")]
     MissingRoutes,
-    /// The operation was cancelled by somebody else.
+    /// The operation was cancelled by another caller.
     #[error("cancelled")]
     Cancelled,
     /// The server ended an event stream with an error.

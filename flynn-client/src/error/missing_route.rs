@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{AppId, RouteId};
 
 /// A route that a domain migration has not created: a route under the old domain has no counterpart under the new one.
-/// If you drop the old domain, the app is no longer reachable by this route.
+/// If you drop the old domain, the app can no longer be reached at this route's domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]

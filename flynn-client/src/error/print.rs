@@ -22,9 +22,9 @@ impl fmt::Display for Error {
     }
 }
 
-/// Causes that `{:#}` adds.
+/// The maximum number of causes that `{:#}` adds.
 const MOST_CAUSES: usize = 8;
-/// Pending operations that an error shows.
+/// The maximum number of pending operations that an error shows.
 const MOST_PENDING: usize = 8;
 
 impl Error {
@@ -90,7 +90,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// An error and all that caused it. `io::Error` hides from `source()` what it wraps.
+/// Returns an error and all its causes. `source()` of `io::Error` skips the error that it wraps.
 pub(crate) fn causes<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

@@ -94,7 +94,7 @@ impl Seen {
         if id.saturating_sub(newest) >= WINDOW {
             self.recent = [0; WORDS];
         } else if id > newest {
-            // What lies between them was not seen.
+            // The ids between them were not seen.
             for skipped in newest + 1..=id {
                 if let Some(word) = self.recent.get_mut(word(skipped)) {
                     *word &= !bit(skipped);
@@ -116,7 +116,7 @@ impl Seen {
     }
 }
 
-/// Where the bit of an id is.
+/// Returns the position of an id's bit.
 fn word(id: i64) -> usize {
     usize::try_from(id.rem_euclid(WINDOW) / 64).unwrap_or_default()
 }

@@ -30,7 +30,7 @@ pub struct NewJob {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub artifact_ids: Vec<ArtifactId>,
-    /// Sets the release's variables.
+    /// True if the job gets the release's variables.
     #[serde(skip_serializing_if = "is_false")]
     pub release_env: bool,
     /// The program and its arguments.
@@ -42,7 +42,7 @@ pub struct NewJob {
     /// Metadata.
     #[serde(deserialize_with = "null_is_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
-    /// Gives it a terminal.
+    /// True if the job gets a terminal.
     #[serde(skip_serializing_if = "is_false")]
     pub tty: bool,
     /// Width of the terminal.
@@ -51,7 +51,7 @@ pub struct NewJob {
     /// Height of the terminal.
     #[serde(rename = "tty_lines", skip_serializing_if = "is_default")]
     pub lines: u16,
-    /// Keeps its output out of the app's log.
+    /// True if its output does not go to the app's log.
     #[serde(skip_serializing_if = "is_false")]
     pub disable_log: bool,
     /// Limits by name, see [`ProcessType::resources`](crate::releases::ProcessType::resources).

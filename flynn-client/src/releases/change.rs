@@ -24,7 +24,7 @@ impl AppHandle {
     /// Changes the current release: reads it, applies the changes, creates a new release, deploys it and waits for the
     /// deployment.
     ///
-    /// Fields that you do not name stay unchanged, including fields that this crate does not know. If nothing changes,
+    /// All other fields stay unchanged, including fields that this crate does not know. If nothing changes,
     /// nothing is created. An app without a release starts with an empty one.
     ///
     /// ```
@@ -230,12 +230,12 @@ impl ChangeRelease {
     }
 }
 
-/// A release to be made.
+/// A release to create.
 struct Draft {
-    /// The release that it is made from.
+    /// The release that it is based on.
     base: Base,
     document: Document,
-    /// What the caller has asked for.
+    /// The changes that the caller has requested.
     diff: ReleaseDiff,
 }
 
@@ -254,8 +254,8 @@ impl ChangeRelease {
         })
     }
 
-    /// Creates and deploys releases until one has replaced the release that it was made from. Notes a release of another
-    /// writer that was replaced and not merged yet.
+    /// Creates and deploys releases until one has replaced the release that it is based on. Records a release of
+    /// another writer that was replaced and not merged yet.
     async fn deploy(
         &self,
         overtaken: &mut Option<ReleaseId>,
@@ -272,8 +272,7 @@ impl ChangeRelease {
                 self.wait_out(running, deadline).await?;
                 continue;
             }
-            // Only the creation lies between here and the deployment: the later the release is read, the less often
-            // another writer overtakes this one.
+            // Read the release as late as possible, so that another writer rarely overtakes this one.
             let Draft { base, document, diff } = self.draft(merged.take(), deadline).await?;
             if diff.is_empty() {
                 return Ok(ReleaseChange::default());
@@ -295,11 +294,11 @@ impl ChangeRelease {
                 return Ok(ReleaseChange { release: Some(release), deployment: None, diff });
             }
             let Some(handle) = self.start(&release.id, waits, deadline).await? else {
-                // Another deployment was in the way.
+                // Another deployment was running.
                 merged = (merges > 0).then_some(Draft { base, document, diff });
                 continue;
             };
-            // One that was queued (the fork) replaces what is the current release when it begins.
+            // A queued deployment (the fork) replaces the release that is current when it starts.
             let deployment = self.wait(&handle, deadline).await?;
             let replaced = deployment.old_release_id.clone();
             let done = |diff, release| {
@@ -324,7 +323,7 @@ impl ChangeRelease {
         }
     }
 
-    /// Applies the changes to the current release, or adds what a merge has brought to it.
+    /// Applies the changes to the current release, or adds the changes of a merge to it.
     async fn draft(&self, merged: Option<Draft>, deadline: Deadline) -> Result<Draft, Error> {
         let current = self.current(deadline).await?;
         let Some(Draft { base, document, diff }) = merged else {
@@ -343,7 +342,7 @@ impl ChangeRelease {
         Ok(Draft { base: current, document, diff })
     }
 
-    /// The deployment that runs. When it cannot be told, the server refuses another one.
+    /// Returns the running deployment. If it cannot be read, the server refuses another one.
     async fn under_way(&self, deadline: Deadline) -> Option<DeploymentId> {
         deployments::under_way(&self.app, deadline).await.ok().flatten()
     }
@@ -390,7 +389,7 @@ impl ChangeRelease {
         Ok(Base { id: ReleaseId::default(), document })
     }
 
-    /// The document of the new release.
+    /// Returns the document of the new release.
     pub(super) fn apply(&self, base: &Document) -> Result<Document, Error> {
         let mut document = base.clone();
         for edit in &self.edits {

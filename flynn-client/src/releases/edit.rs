@@ -88,7 +88,7 @@ impl Edit {
     }
 }
 
-/// The release, or one of its process types.
+/// Returns the release, or one of its process types.
 fn holder<'a>(
     document: &'a mut Document,
     process_type: Option<&str>,

@@ -1,4 +1,4 @@
-//! Changes of two writers at the same time.
+//! Merges the changes of two concurrent writers.
 
 use super::edit::Base;
 use super::{ChangeRelease, ReleaseDiff};
@@ -10,7 +10,7 @@ use crate::transport::{Deadline, Spec};
 
 /// The maximum number of merges with releases of other writers.
 const MERGES: u32 = 3;
-/// Like [`MERGES`], for a caller that is willing to wait for others.
+/// The maximum number of merges for a caller that waits for other writers.
 const PATIENT_MERGES: u32 = 100;
 
 impl ChangeRelease {

@@ -53,12 +53,14 @@ pub struct ReleaseChange {
     pub diff: ReleaseDiff,
 }
 
-/// Says which release runs now.
+/// Names the release that runs now.
 impl fmt::Display for ReleaseChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.release, &self.deployment) {
             (None, _) => f.write_str("nothing had to change"),
-            (Some(release), None) => write!(f, "release {} is made and not deployed", release.id),
+            (Some(release), None) => {
+                write!(f, "release {} was created but not deployed", release.id)
+            }
             (Some(release), Some(_)) => write!(f, "release {} runs", release.id),
         }
     }
