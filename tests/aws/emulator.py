@@ -1,4 +1,4 @@
-"""The emulator of AWS for the tests of live calls: moto, with the answers put right that AWS's own SDKs cannot read.
+"""Emulates AWS for the tests of live calls: moto, with corrections of answers that AWS's own SDKs cannot read.
 
 Usage: emulator.py PORT
 """
@@ -16,7 +16,7 @@ ROOTS = {
 
 
 def corrected(application):
-    """Renames the roots, and says how long the answer is then."""
+    """Renames the root elements, and updates the length of the answer."""
 
     def answer(environ, start_response):
         begun = []

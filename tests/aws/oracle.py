@@ -1,4 +1,4 @@
-"""Second opinions on documents of flynn-aws. Reads a document, prints "fine" or what is wrong."""
+"""Checks documents of flynn-aws independently. Reads a document, and prints "fine" or the problems."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import sys
 
 
 def models(calls):
-    """Each input against botocore's model of its call: types, enums, patterns, lengths, required members."""
+    """Checks each input against botocore's model of its call: types, enums, patterns, lengths, required members."""
     from botocore.session import get_session
 
     session = get_session()
@@ -68,7 +68,7 @@ def walk(shape, value, path):
 
 
 def zone(document):
-    """The lines as a zone file: the addresses of the apex, and a wildcard that follows it."""
+    """Reads the lines as a zone file. Returns the addresses of the apex, and checks that the wildcard follows it."""
     import dns.name
     import dns.rdatatype
     import dns.zone
