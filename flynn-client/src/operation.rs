@@ -113,14 +113,14 @@ impl<S> fmt::Debug for Progress<S> {
 
 type OnStep<S> = Box<dyn FnMut(&S) + Send>;
 
-/// Waits for an operation; made by its handle's `wait()`.
+/// Waits for an operation; returned by its handle's `wait()`.
 ///
 /// Dropping it only stops the waiting. The operation continues on the server, and you can wait for it again with the
 /// handle or [`Client::resume`](crate::Client::resume).
 ///
 /// # Errors
-/// - [`ErrorKind::Timeout`] if the deadline has passed. [`Error::pending`] names the operation, and the message the
-///   last failure after which the server tries again.
+/// - [`ErrorKind::Timeout`] if the deadline has passed. [`Error::pending`] names the operation, and the message
+///   contains the last failure, after which the server retries.
 /// - [`ErrorKind::NotFound`] if the server does not know the operation.
 /// - The errors of the event stream, if reconnecting does not help and a read does not show how the operation ended.
 ///   [`Error::pending`] names the operation.

@@ -145,7 +145,7 @@ pub struct OtelConfig {
 }
 
 impl OtelConfig {
-    /// Sends to this collector.
+    /// Creates a configuration that sends to this collector.
     pub fn new(endpoint: impl Into<String>) -> Self {
         Self { endpoint: endpoint.into(), ..Self::default() }
     }

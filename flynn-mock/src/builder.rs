@@ -76,8 +76,8 @@ impl Builder {
         self
     }
 
-    /// Makes [`MockController::url`] and [`client`](MockController::client) use TLS. The port speaks
-    /// both in any case.
+    /// Makes [`MockController::url`] and [`client`](MockController::client) use TLS. The port always accepts both TLS
+    /// and plain HTTP.
     pub fn tls(mut self) -> Self {
         self.tls = true;
         self
@@ -98,15 +98,14 @@ impl Builder {
         self
     }
 
-    /// The names of the hosts, in the order in which jobs are placed (default: `host1` to `host3`).
+    /// Sets the names of the hosts, in the order in which jobs are placed (default: `host1` to `host3`).
     pub fn hosts(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.options.hosts = names.into_iter().map(Into::into).collect();
         self
     }
 
-    /// The bootstrapped cluster has the ids and secrets that these documents show: apps, releases,
-    /// resources and jobs of a real cluster, as its controller answered them. What they do not show
-    /// is made up.
+    /// Gives the bootstrapped cluster the ids and secrets in these documents: apps, releases, resources and jobs of a
+    /// real cluster, as its controller returned them. The mock generates the values that they do not contain.
     ///
     /// ```
     /// # fn main() -> Result<(), flynn_mock::Missing> {
@@ -128,41 +127,41 @@ impl Builder {
         self
     }
 
-    /// The next objects get these ids, from the bootstrap on: see
+    /// Gives the next objects these ids, starting with the bootstrap; see
     /// [`MockController::next_ids`](MockController::next_ids).
     pub fn next_ids(mut self, ids: impl IntoIterator<Item = NextId>) -> Self {
         self.options.next_ids.extend(ids);
         self
     }
 
-    /// Starts the clock at `time`. Then only [`MockController::advance`] and its siblings move it, and the tick of each
-    /// request.
+    /// Starts the clock at `time`. After that, only [`MockController::advance`] and similar calls, and the tick of each
+    /// request, move it.
     pub fn clock(mut self, time: Timestamp) -> Self {
         self.clock = Setting::Driven(time);
         self
     }
 
-    /// Lets the clock follow the machine's, which is the default without a seed. With a seed, ids, keys, names and
-    /// chances are the same in every run, and only the times differ.
+    /// Makes the clock follow the machine's, which is the default without a seed. With a seed, ids, keys, names and
+    /// random choices are the same in every run, and only the times differ.
     pub fn wall_clock(mut self) -> Self {
         self.clock = Setting::Wall;
         self
     }
 
-    /// Sets how far each request moves a driven clock (default: a millisecond).
+    /// Sets the time by which each request moves a driven clock (default: a millisecond).
     pub fn tick(mut self, tick: SignedDuration) -> Self {
         self.tick = tick;
         self
     }
 
-    /// Sets when jobs start, deployments end and so on: at once (the default), on the clock, or by hand with
-    /// [`MockController::step`].
+    /// Sets the pace of background work, such as jobs and deployments: at once (the default), on the clock, or by hand
+    /// with [`MockController::step`].
     pub fn pace(mut self, pace: Pace) -> Self {
         self.options.pace = pace;
         self
     }
 
-    /// Sets how long the steps of the cluster's life take, and the pace [`Pace::Timed`].
+    /// Sets the durations of background work, and the pace [`Pace::Timed`].
     pub fn delays(mut self, delays: Delays) -> Self {
         self.options.delays = delays;
         self.pace(Pace::Timed)
@@ -215,9 +214,9 @@ impl Builder {
 
     /// Sets the answers of the providers' own APIs when a resource is provisioned or deprovisioned (default: the four
     /// appliances of a cluster return made-up credentials, and all others refuse). The closure runs on its own thread
-    /// and may call the mock; a panic is a refusal. A provider whose URL is on the loopback interface
-    /// (`http://127.0.0.1:PORT/PATH`) is called there instead, as the real controller does: `POST` with the config,
-    /// answered by `{"id": .., "env": ..}`, and `DELETE ?id=..`, both with status 200.
+    /// and may call the mock; a panic counts as a refusal. If a provider's URL is on the loopback interface
+    /// (`http://127.0.0.1:PORT/PATH`), the mock calls it there instead, as the real controller does: `POST` with the
+    /// config, answered by `{"id": .., "env": ..}`, and `DELETE ?id=..`, both with status 200.
     ///
     /// ```
     /// use flynn_mock::{ProviderCall, MockController, Provision};
@@ -268,8 +267,8 @@ impl Builder {
         self
     }
 
-    /// Sets how many bytes of [requests](MockController::requests) and their answers the mock keeps (default: 64 MiB).
-    /// Beyond that it forgets the oldest.
+    /// Sets the number of bytes of [requests](MockController::requests) and their answers that the mock keeps (default:
+    /// 64 MiB). Beyond that it forgets the oldest.
     pub fn request_memory(mut self, bytes: usize) -> Self {
         self.request_memory = bytes;
         self
@@ -281,7 +280,7 @@ impl Builder {
         self
     }
 
-    /// Adds an app that is there from the start.
+    /// Adds an app that exists from the start.
     pub fn app(mut self, app: AppSeed) -> Self {
         self.apps.push(app);
         self
@@ -313,7 +312,7 @@ impl Builder {
         }
     }
 
-    /// Starts the mock or says why not, for programs that take its settings from a person. It needs no runtime.
+    /// Starts the mock, for programs that take its settings from their users. It needs no runtime.
     ///
     /// ```
     /// use std::io::ErrorKind;
@@ -328,8 +327,8 @@ impl Builder {
     ///
     /// # Errors
     /// Fails with [`InvalidInput`](io::ErrorKind::InvalidInput) for a domain or key that a cluster cannot have, and for
-    /// an app that the controller refuses. Otherwise returns why it cannot listen on the address, such as
-    /// [`AddrInUse`](io::ErrorKind::AddrInUse). `Display` is one line that says which.
+    /// an app that the controller refuses. Otherwise fails with the reason why it cannot listen on the address, such as
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse). `Display` prints one line that names the cause.
     pub fn try_start(mut self) -> io::Result<MockController> {
         let clock = match self.clock {
             Setting::Driven(now) => Clock::Driven { now, tick: self.tick },

@@ -57,7 +57,7 @@ struct ProcessSeed {
     count: u32,
     args: Vec<String>,
     env: Map<String, Value>,
-    /// Each job has a volume.
+    /// True if each job has a volume.
     data: bool,
 }
 
@@ -123,7 +123,7 @@ impl AppSeed {
         self
     }
 
-    /// Starts another, empty release, which is deployed after the previous ones.
+    /// Starts another release, which is empty and is deployed after the previous ones.
     pub fn next_release(mut self) -> Self {
         let before = self.current.replace(ReleaseSeed::default());
         self.earlier.extend(before);
@@ -393,8 +393,8 @@ pub(crate) fn call(
     serde_json::from_slice(answer.bytes()).map_err(|e| format!("{method} {path}: {e}"))
 }
 
-/// The code and message of an error body. The detail can be a route with its private key, and the message can hold the
-/// value of an env variable, so they are left out.
+/// Returns the code and message of an error body. Omits the detail, which can be a route with its private key, and the
+/// value of an env variable in the message.
 fn without_secrets(body: &[u8]) -> String {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |field: &str| body.get(field).and_then(Value::as_str);

@@ -205,7 +205,7 @@ impl AppState {
         }
     }
 
-    /// Returns its current release; `None` when it has none.
+    /// Returns its current release, or `None` if it has none.
     #[track_caller]
     pub fn release_opt(&self) -> Option<Release> {
         self.state.read(format!("/apps/{}/release", self.app.id)).ok()

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode> {
     let operation = Operation::from_argument(&options.operation.to_string_lossy());
     if let Some(credential) = respond(operation)? {
-        // Written at once, so that git never reads half an answer.
+        // Write everything at once, so that git never reads a part of an answer.
         let mut message = Vec::new();
         credential.write(&mut message).context("cannot answer")?;
         output::write(&message)?;

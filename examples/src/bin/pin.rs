@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<ExitCode> {
-    // Files are read first; servers are asked together, then everything is printed in order.
+    // Reads files first, then asks all servers concurrently, and prints everything in order.
     let mut probes = Vec::new();
     let sources: Vec<Result<Source>> =
         options.sources.iter().map(|argument| source(argument, &mut probes)).collect();
@@ -73,7 +73,7 @@ async fn run(options: Options) -> Result<ExitCode> {
 }
 
 fn source(argument: &str, probes: &mut Vec<Probe>) -> Result<Source> {
-    // An argument that names an existing file is a file, whatever it looks like; `-` is standard input.
+    // An argument that names an existing file is always a file; `-` is standard input.
     if argument != "-" && !Path::new(argument).exists() {
         let (host, port) = server(argument)?;
         probes.push(Probe::new(host, port));

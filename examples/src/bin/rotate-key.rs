@@ -1,4 +1,4 @@
-//! Replaces the key of a cluster. Nobody is locked out at any point, and an interrupted run can be resumed.
+//! Replaces the key of a cluster. No client is locked out at any point, and an interrupted run can be resumed.
 
 use std::process::ExitCode;
 

@@ -32,7 +32,7 @@ pub fn read_spec(path: &Path) -> Result<ClusterSpec> {
 /// Reads outputs of the AWS CLI.
 ///
 /// # Errors
-/// Returns the first file that cannot be read, or is not an output about the specification.
+/// Fails if a file cannot be read, or is not an output about the specification. The error names the file.
 pub fn read_observed(spec: &ClusterSpec, paths: &[impl AsRef<Path>]) -> Result<Observed> {
     let mut observed = Observed::default();
     for path in paths.iter().map(AsRef::as_ref) {
@@ -61,7 +61,7 @@ fn read_text(path: &Path) -> Result<String> {
 /// Returns all documents of a specification as one JSON object.
 ///
 /// # Errors
-/// Returns what is wrong with the key.
+/// Fails if the key is not valid.
 pub fn documents(
     spec: &ClusterSpec,
     observed: &Observed,

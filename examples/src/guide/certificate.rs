@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 /// A CA that is not publicly trusted.
 #[derive(Debug)]
 pub struct PrivateCa {
-    /// Its file, as an absolute path.
+    /// The absolute path of its file.
     pub path: PathBuf,
     /// The certificates in it.
     pub roots: Roots,

@@ -129,7 +129,7 @@ pub struct ChangeOptions {
 }
 
 impl ChangeOptions {
-    /// The longest time to wait.
+    /// Returns the longest time to wait.
     pub fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout)
     }
@@ -181,7 +181,7 @@ pub struct CertificateOptions {
 }
 
 impl CertificateOptions {
-    /// The options for these files. Certificates that the cluster manages stay.
+    /// Returns the options for these files. Certificates that the cluster manages are not replaced.
     pub fn of_files(chain: PathBuf, key: PathBuf, ca: Option<PathBuf>) -> Self {
         Self { certificate: Some(chain), key: Some(key), ca, detach_managed: false }
     }

@@ -1,4 +1,4 @@
-//! From a `.flynnrc` to a client.
+//! Creates clients from a `.flynnrc`.
 
 use flynn_client::{Client, ClientBuilder};
 use flynn_config::login::{Auth, Tokens};
@@ -27,8 +27,8 @@ pub fn connect(cluster: Option<&str>) -> Result<Client> {
     open(&locations, cluster)?.build().context("cannot set up the client")
 }
 
-/// Starts a client for a cluster of any home directory. Trusts public authorities if the cluster has no pin, and sends
-/// the token of `flynn login` if it has no key.
+/// Returns the builder of a client for a cluster in any home directory. Trusts public authorities if the cluster has no
+/// pin, and sends the token of `flynn login` if it has no key.
 ///
 /// # Errors
 /// Fails if the file, the cluster or its token is missing, or if its pin is not valid.
@@ -81,14 +81,14 @@ pub fn trust(cluster: &Cluster, beside: Option<Pin>) -> Result<ClientTls> {
     })
 }
 
-/// Starts a client of a cluster's controller with these TLS settings and its key or token.
+/// Returns the builder of a client for a cluster's controller, with these TLS settings and its key or token.
 ///
 /// # Errors
 /// Fails if TLS cannot be set up, or if there is neither a key nor a token.
 pub fn builder(tls: ClientTls, cluster: &Cluster, tokens: &Tokens) -> Result<ClientBuilder> {
     let url = cluster.controller_url();
     let mut builder = Client::builder(url);
-    // Inside a cluster the controller is reached without TLS. With a pin that is refused.
+    // Inside a cluster, the controller is reached without TLS. With a pin, the client refuses that.
     let is_plain = url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"));
     if !(is_plain && cluster.tls_pin().is_empty()) {
         builder = builder.rustls_config(tls.config().context("cannot set up TLS")?);

@@ -79,7 +79,7 @@ impl Demo {
         self.write(certificates.join("production.pem"), &self.mock.ca_pem())
     }
 
-    /// The home folder.
+    /// Returns the home folder.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
@@ -123,8 +123,8 @@ fn delays() -> Delays {
     delays
 }
 
-/// Runs the one-off jobs of a mocked cluster. The blobstore's migration goes by its env, as the real one does; other
-/// commands do what they do in every mock.
+/// Runs the one-off jobs of a mocked cluster. The blobstore's migration follows its env, as the real one does. Other
+/// commands behave as in every mock.
 pub fn program(command: &Command) -> Box<dyn Program> {
     if !command.args.first().is_some_and(|arg| arg.starts_with("/bin/flynn-blobstore")) {
         return command.default_program();
@@ -136,8 +136,8 @@ pub fn program(command: &Command) -> Box<dyn Program> {
     })
 }
 
-/// The log of `flynn-blobstore migrate` with two files in Postgres. With a broken configuration the real command prints
-/// nothing and exits with status 0.
+/// Returns the log of `flynn-blobstore migrate` with two files in Postgres. With a broken configuration the real
+/// command prints nothing and exits with status 0.
 fn migrate(command: &Command) -> String {
     let blobstore = Blobstore::read(&command.env);
     if !blobstore.starts() {

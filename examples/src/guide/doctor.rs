@@ -53,7 +53,7 @@ impl Patient {
         self
     }
 
-    /// The cluster's name and the controller's URL.
+    /// Returns the cluster's name and the controller's URL.
     pub fn describe(&self) -> String {
         format!("cluster {:?} at {}", self.cluster.name(), self.cluster.controller_url())
     }
@@ -68,7 +68,7 @@ impl Patient {
         .await
     }
 
-    /// The command that replaces a wrong certificate.
+    /// Returns the command that replaces a wrong certificate.
     fn install_certificate(&self) -> String {
         let cluster = shell_quoted(self.cluster.name());
         format!("install-certificate --cluster {cluster} --cert FILE --key FILE")

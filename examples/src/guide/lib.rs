@@ -1,9 +1,9 @@
-//! The Flynn crates composed: the steps of the guide *Productionizing Flynn and hosting your root domain* as a
-//! library, for the programs in `src/bin`.
+//! Combines the Flynn crates: the steps of the guide *Productionizing Flynn and hosting your root domain* as a library,
+//! for the programs in `src/bin`.
 //!
 //! Start with [`mod@connect`], which turns a `.flynnrc` into a client. Each [`step::Step`] has a file in [`steps`] with
-//! a `look` that changes nothing and an `act` that does what is missing. The [`runner`] looks, acts and looks again, so
-//! the state that it prints as "after" was read back from the server, the socket or the file.
+//! a `look` that changes nothing and an `act` that makes the missing changes. The [`runner`] looks, acts and looks
+//! again, so the state that it prints as "after" was read back from the server, the socket or the file.
 
 pub mod aws;
 pub mod blocking;
@@ -30,7 +30,7 @@ pub mod unpin;
 
 pub use connect::connect;
 
-/// The snippets of the README, compiled and run.
+/// Compiles and runs the snippets of the README.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

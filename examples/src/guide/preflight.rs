@@ -11,11 +11,11 @@ use crate::step::Step;
 use crate::steps;
 use anyhow::{Context as _, Result, bail};
 
-/// Checks what these steps will need: files, folders, locks, DNS and the connection. A dry run does not check whether
-/// it could write.
+/// Checks the prerequisites of these steps: files, folders, locks, DNS and the connection. A dry run does not check for
+/// write access.
 ///
 /// # Errors
-/// Returns the first check that fails.
+/// Fails at the first check that fails.
 pub async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Result<()> {
     let any = |of: &[Step]| of.iter().any(|step| steps.contains(step));
     if any(&[Step::Certificate]) {
@@ -55,7 +55,7 @@ pub async fn preflight(session: &mut Session, steps: &[Step], mode: Mode) -> Res
     Ok(())
 }
 
-/// The folders that these steps write to.
+/// Returns the folders that these steps write to.
 fn folders(session: &Session, steps: &[Step]) -> Vec<PathBuf> {
     let (locations, documents) = (&session.job.locations, &session.job.documents);
     let mut folders = Vec::new();
@@ -78,7 +78,7 @@ fn folders(session: &Session, steps: &[Step]) -> Vec<PathBuf> {
     folders
 }
 
-/// The folder of a file that is replaced by renaming.
+/// Returns the folder of a file that is replaced by renaming.
 fn folder_of(file: &Path) -> Option<PathBuf> {
     behind_links(file).parent().map(Path::to_owned)
 }

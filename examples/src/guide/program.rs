@@ -19,7 +19,7 @@ use crate::session::Session;
 use crate::step::Step;
 use crate::steps;
 
-/// The `main` of a program that runs these steps. Exits with 0 if all hold, otherwise with 1 and one line on why.
+/// The `main` of a program that runs these steps. Exits with 0 if all succeed, otherwise with 1 and a one-line error.
 pub async fn main<P: Parser + Into<Arguments>>(steps: &'static [Step]) -> ExitCode {
     let arguments: Arguments = match cli::parse::<P>(WrongCall::OneLine) {
         Ok(options) => options.into(),
@@ -35,7 +35,7 @@ pub async fn main<P: Parser + Into<Arguments>>(steps: &'static [Step]) -> ExitCo
 /// Runs these steps with the options of the command line.
 ///
 /// # Errors
-/// Fails before anything changes if the input is not valid. Otherwise returns which step failed and why.
+/// Fails before anything changes if the input is not valid. Otherwise fails if a step fails, and names the step.
 pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Screen) -> Result<()> {
     if arguments.target.cluster.is_some() {
         return on_cluster(arguments, steps, screen).await;
@@ -48,7 +48,7 @@ pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Scree
     let mode = mode(&arguments);
     let demo = Demo::start(server.map_or(ServerAge::V2016, Server::into)).await?;
     if server == Some(Server::Fork2026September) {
-        // `www` is reserved there.
+        // The fork reserves the name `www`.
         arguments.app.get_or_insert_with(|| "site".to_owned());
     }
     if !steps.contains(&Step::Domain) {

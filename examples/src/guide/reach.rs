@@ -1,4 +1,4 @@
-//! Connections to the hosts of a cluster: by DNS, or all to one address.
+//! Connects to the hosts of a cluster, by DNS or all at one address.
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -51,12 +51,12 @@ impl Reach {
         Ok(Self { controller, connect_to, tokens: locations.tokens() })
     }
 
-    /// The controller's URL.
+    /// Returns the controller's URL.
     pub fn controller_url(&self) -> &str {
         self.controller.as_str().trim_end_matches('/')
     }
 
-    /// The controller's host.
+    /// Returns the controller's host.
     pub fn controller_host(&self) -> &str {
         self.controller.host_str().unwrap_or_default()
     }

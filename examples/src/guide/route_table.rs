@@ -9,7 +9,7 @@ use crate::text::printable;
 const HEAD: [&str; 5] = ["ROUTE", "SERVICE", "ID", "STICKY", "LEADER"];
 
 /// Returns the lines that `flynn route` prints. An http route with a certificate is shown as https; columns that TCP
-/// routes do not have stays blank.
+/// routes do not have stay blank.
 pub fn lines<'a>(routes: impl IntoIterator<Item = &'a Route>) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);

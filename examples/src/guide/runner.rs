@@ -1,4 +1,4 @@
-//! Runs steps: look, do what is missing, look again. The state printed as "after" was read back.
+//! Runs steps: looks, makes the missing changes, and looks again. The state printed as "after" was read back.
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +11,12 @@ use crate::step::{Look, Step};
 use crate::text::{one_line, printable};
 use anyhow::{Result, bail};
 
-/// Do the steps, or only show what they would do.
+/// Whether to run the steps or only show their changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Do what is missing.
+    /// Make the missing changes.
     Do,
-    /// Look and print the plan; change nothing anywhere.
+    /// Look and print the plan, but change nothing.
     DryRun,
 }
 
@@ -121,7 +121,7 @@ impl Summary {
         needed.filter(ended_badly).map(|report| report.step).next()
     }
 
-    /// Returns the closing table: each step with its state before and after; in a dry run, with what it would do.
+    /// Returns the closing table: each step with its state before and after or, in a dry run, with its planned changes.
     pub fn table(&self, mode: Mode) -> Vec<String> {
         let cell = |text: &str| printable(if text.is_empty() { "–" } else { text }).into_owned();
         let last = if mode == Mode::DryRun { "Would" } else { "After" };
@@ -143,7 +143,7 @@ impl Summary {
     /// Returns one line that sums up the run.
     ///
     /// # Errors
-    /// Returns which steps failed and why, and what to do.
+    /// Fails if steps failed. The error names them, the causes and the remedy.
     pub fn closing(self, mode: Mode) -> Result<String> {
         let took: Duration = self.reports.iter().map(|report| report.took).sum();
         let count = |mark: Mark| self.reports.iter().filter(|report| report.mark == mark).count();

@@ -31,13 +31,13 @@ struct Shown {
 pub enum Mark {
     /// Checked, with nothing to do.
     Checked,
-    /// Already held.
+    /// Nothing to do.
     Held,
     /// Done now.
     Done,
     /// To do, in a dry run.
     Planned,
-    /// Not asked for.
+    /// Not requested.
     Skipped,
     /// Failed.
     Failed,

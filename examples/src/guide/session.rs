@@ -27,7 +27,7 @@ pub struct Session {
     pub cluster: Cluster,
     /// The client of its controller.
     pub client: Client,
-    /// Shows the progress.
+    /// The output of the progress.
     pub screen: Screen,
     /// The connections to its hosts.
     pub reach: Reach,
@@ -38,7 +38,7 @@ impl Session {
     /// Reads all files that the job names. Nothing is sent yet.
     ///
     /// # Errors
-    /// Returns which file is missing or not valid, in one line.
+    /// Fails if a file is missing or not valid. The error names it in one line.
     pub fn open(job: Job, screen: Screen) -> Result<Self> {
         let cluster = connect::cluster(&job.locations, job.cluster.as_deref())?;
         let certificate = job.certificate.as_ref().map(NewCertificate::load).transpose()?;

@@ -34,13 +34,13 @@ pub enum Step {
 /// The result of looking at a step.
 #[derive(Debug, Clone, Default)]
 pub struct Look {
-    /// Everything that the step ensures already holds.
+    /// True if the step has nothing to do.
     pub holds: bool,
-    /// The step was not asked for.
+    /// True if the step was not requested.
     pub skipped: bool,
     /// The current state in a few words, read from the server, the socket or the file.
     pub now: String,
-    /// The state before, where `now` is the result of a check and not a state.
+    /// The state before, if `now` is the result of a check and not a state.
     pub before: Option<String>,
     /// The changes that the step would make, for people.
     pub plan: Vec<String>,
@@ -49,17 +49,17 @@ pub struct Look {
 }
 
 impl Look {
-    /// Everything holds.
+    /// The step has nothing to do.
     pub fn holds(now: impl Into<String>) -> Self {
         Self { holds: true, now: now.into(), ..Self::default() }
     }
 
-    /// Something is missing.
+    /// The step has changes to make.
     pub fn lacks(now: impl Into<String>, plan: impl IntoIterator<Item = String>) -> Self {
         Self { now: now.into(), plan: plan.into_iter().collect(), ..Self::default() }
     }
 
-    /// The step was not asked for.
+    /// The step was not requested.
     pub fn skipped(why: impl Into<String>) -> Self {
         Self { skipped: true, now: why.into(), ..Self::default() }
     }
@@ -79,7 +79,7 @@ impl Look {
 
 impl Step {
     /// All steps, in the order of the guide with its mistakes corrected: the pin changes after the routes, and the
-    /// router is deployed after them too, because a router that is being replaced answers wrongly for routes.
+    /// router is deployed after them too, because a router that is being replaced gives wrong answers about routes.
     pub const ALL: [Self; 11] = [
         Self::Connect,
         Self::Certificate,
@@ -98,7 +98,7 @@ impl Step {
     pub const INSTALL_CERTIFICATE: [Self; 6] =
         [Self::Connect, Self::Certificate, Self::Routes, Self::Pin, Self::Router, Self::Git];
 
-    /// Its number in the guide, from 1.
+    /// Returns its number in the guide, from 1.
     pub fn number(self) -> usize {
         self as usize + 1
     }
@@ -120,7 +120,7 @@ impl Step {
         }
     }
 
-    /// The steps that must hold before this one is tried.
+    /// Returns the steps that must succeed before this one is tried.
     pub fn needs(self) -> &'static [Self] {
         match self {
             Self::Connect | Self::Certificate | Self::Dns => &[],
@@ -139,7 +139,7 @@ impl Step {
     /// Reads the current state. Changes nothing.
     ///
     /// # Errors
-    /// Returns what could not be read, or why the step cannot be done.
+    /// Fails if the state cannot be read or the step is not possible.
     pub async fn look(self, session: &mut Session) -> Result<Look> {
         match self {
             Self::Connect => steps::connect::look(session).await,

@@ -68,7 +68,7 @@ pub struct HealthCheckState {
 }
 
 impl HealthCheckState {
-    /// Describes a health check.
+    /// Creates the state of a health check.
     pub fn new(id: &str, caller_reference: &str, config: Option<HealthCheckConfig>) -> Self {
         Self { id: id.to_owned(), caller_reference: caller_reference.to_owned(), config }
     }

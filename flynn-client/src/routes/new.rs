@@ -127,8 +127,8 @@ impl NewRoute {
         self
     }
 
-    /// Sets whether jobs stop only when their requests have ended; on by default. All routes of a service must have the
-    /// same setting.
+    /// Sets whether a job finishes its requests before it is stopped; on by default. All routes of a service must have
+    /// the same setting.
     pub fn drain_backends(mut self, drain: bool) -> Self {
         self.drain_backends = drain;
         self

@@ -9,16 +9,16 @@ use crate::calls;
 use crate::wire::Request;
 
 impl MockController {
-    /// Returns the pin of the certificate that `controller.DOMAIN` presents now.
+    /// Returns the pin of the certificate that `controller.DOMAIN` currently presents.
     ///
     /// # Panics
-    /// If the controller has no route, or its certificate does not parse.
+    /// Panics if the controller has no route, or its certificate does not parse.
     #[track_caller]
     pub fn pin(&self) -> Pin {
         self.pin_of(&format!("controller.{}", self.domain()))
     }
 
-    /// Returns the Returns the [`pin`](Self::pin), if there is one.
+    /// Returns the [`pin`](Self::pin), if there is one.
     #[cfg(feature = "controller")]
     pub(crate) fn try_pin(&self) -> Option<Pin> {
         let name = format!("controller.{}", self.domain());
@@ -45,8 +45,8 @@ impl MockController {
         String::from_utf8_lossy(answer.bytes()).into_owned()
     }
 
-    /// Returns a client of this controller with its present key and pin. Take a new one after the key was rotated or the
-    /// certificate replaced.
+    /// Returns a client of this controller with its current key and pin. Get a new one after the key has been rotated
+    /// or the certificate replaced.
     ///
     /// # Panics
     /// Panics if [`pin`](Self::pin) panics.
@@ -58,8 +58,8 @@ impl MockController {
         }
     }
 
-    /// The builder of [`client`](Self::client), to set more on it. It leads to the controller;
-    /// the status app has its own [`status_client`](Self::status_client).
+    /// Returns the builder of [`client`](Self::client), to change its settings. It connects to the controller; for the
+    /// status app, use [`status_client`](Self::status_client).
     ///
     /// # Panics
     /// Panics if [`pin`](Self::pin) panics.
@@ -89,7 +89,7 @@ impl MockController {
     /// ```
     ///
     /// # Panics
-    /// If the status app has no route, or its certificate does not parse.
+    /// Panics if the status app has no route, or its certificate does not parse.
     #[track_caller]
     pub fn status_client(&self) -> StatusClient {
         let name = format!("status.{}", self.domain());
@@ -104,7 +104,7 @@ impl MockController {
         }
     }
 
-    /// Points a client to this host of the cluster, with its pin.
+    /// Makes a client connect to this host of the cluster, with its pin.
     #[track_caller]
     fn pinned(&self, builder: ClientBuilder, name: &str) -> ClientBuilder {
         match ClientTls::pinned(self.pin_of(name)).config() {

@@ -1,4 +1,4 @@
-//! Changes that a test makes in the cluster without a request.
+//! Changes the cluster without a request.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 use super::MockController;
@@ -34,9 +34,8 @@ impl MockController {
         self.hub.with(|inner| inner.engine.end_streams("controller: shutting down"));
     }
 
-    /// Hands the mock ids for objects that it has yet to create, so that answers can be compared with
-    /// a golden file. They are used in this order, each for the first object that it fits; objects
-    /// that none fits get made-up ids.
+    /// Sets the ids of objects that the mock will create, so that answers can be compared with a golden file. The ids
+    /// are used in this order, each for the first object that it fits. The mock generates the ids of all other objects.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -78,10 +77,10 @@ impl MockController {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///
-    /// Returns `None` if nobody has asked for the name.
+    /// Returns `None` if the name was not requested.
     ///
     /// # Panics
-    /// If no certificate can be made for the name.
+    /// Panics if no certificate can be created for the name.
     #[track_caller]
     pub fn issue_certificate(&self, name: &str) -> Option<()> {
         let leaf = match flynn_tls::generate::bootstrap(name) {
@@ -91,8 +90,8 @@ impl MockController {
         self.issue_certificate_pem(name, &leaf.certificate_pem(), &leaf.key_pem())
     }
 
-    /// Lets the authority issue this certificate (PEM, leaf first) with this key for the managed certificate of the
-    /// name, for example one of a CA that your program trusts. Returns `None` when nobody has asked for the name.
+    /// Makes the authority issue this certificate (PEM, leaf first) with this key for the managed certificate of the
+    /// name, for example one of a CA that your program trusts. Returns `None` if the name was not requested.
     #[track_caller]
     pub fn issue_certificate_pem(&self, name: &str, cert: &str, key: &str) -> Option<()> {
         let verdict = Verdict::Issued { cert: cert.to_owned(), key: key.to_owned() };

@@ -121,10 +121,10 @@ impl MockController {
         &self.hub
     }
 
-    /// Makes something go wrong with the next request of an operation. The handle changes how often and on which path,
-    /// and lifts the fault.
+    /// Makes the next request of an operation fail. Use the handle to change the number of requests and the path, and
+    /// to lift the fault.
     ///
-    /// `Op::Any` stands for any request. With a path and an answer, it is a stub:
+    /// `Op::Any` matches any request. With a path and an answer, the fault is a stub:
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -140,7 +140,7 @@ impl MockController {
     /// ```
     ///
     /// # Panics
-    /// If the fault can never strike the operation: an error frame where nothing is streamed.
+    /// Panics if the fault can never hit the operation, such as an error frame for an operation without a stream.
     #[track_caller]
     pub fn fail_next(&self, op: Op, fault: Fault) -> FaultHandle {
         FaultHandle::set(&self.hub, op, fault)
@@ -182,8 +182,8 @@ impl MockController {
         State::new(Arc::clone(&self.hub))
     }
 
-    /// Returns the requests so far, also those that a fault struck. If there were more than [`Builder::request_memory`]
-    /// allows, the newest ones.
+    /// Returns the requests so far, including those that a fault hit. If there were more than
+    /// [`Builder::request_memory`] allows, returns the newest ones.
     #[track_caller]
     pub fn requests(&self) -> Requests {
         self.hub.with(|inner| inner.recorder.all())

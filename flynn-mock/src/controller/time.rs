@@ -29,8 +29,7 @@ impl MockController {
         });
     }
 
-    /// Runs the next step of the cluster's life, and moves the clock to its time. Returns `false` if nothing is under
-    /// way.
+    /// Runs the next step of background work, and moves the clock to its time. Returns `false` if there is none.
     #[track_caller]
     pub fn step(&self) -> bool {
         let mut stepped = None;
@@ -56,7 +55,7 @@ impl MockController {
         });
     }
 
-    /// Sets when background work proceeds. Steps that are already planned keep their times.
+    /// Sets the pace of background work. Steps that are already planned keep their times.
     #[track_caller]
     pub fn set_pace(&self, pace: Pace) {
         self.hub.with(|inner| inner.engine.set_pace(pace));

@@ -72,11 +72,11 @@ impl Fault {
         Self { delay: Duration::ZERO, kind: Some(kind) }
     }
 
-    /// An error with this status and the body that the controller gives it. The request is not handled. As on a real
+    /// Creates an error with this status and the controller's body for it. The request is not handled. As on a real
     /// controller, 401, 404, 502 and 504 have no body.
     ///
     /// # Panics
-    /// If the status is not between 100 and 999.
+    /// Panics if the status is not between 100 and 999.
     #[track_caller]
     pub fn status(status: u16) -> Self {
         let Ok(status) = StatusCode::from_u16(status) else {
@@ -101,10 +101,10 @@ impl Fault {
         Self::of(Effect::Instead { status, body, json: !bare, retry_after: None })
     }
 
-    /// An answer with this status and body. The request is not handled.
+    /// Creates an answer with this status and body. The request is not handled.
     ///
     /// # Panics
-    /// If the status is not between 100 and 999.
+    /// Panics if the status is not between 100 and 999.
     #[track_caller]
     pub fn answer(status: u16, body: impl Into<Bytes>) -> Self {
         let Ok(status) = StatusCode::from_u16(status) else {
@@ -116,7 +116,7 @@ impl Fault {
     /// Sets `retry` in the error body of [`status`](Self::status) or [`answer`](Self::answer).
     ///
     /// # Panics
-    /// If the fault has no such body: 401, 404, 502 and 504 have none.
+    /// Panics if the fault has no such body, as with 401, 404, 502 and 504.
     #[track_caller]
     pub fn retry(mut self, retry: bool) -> Self {
         let Some(Effect::Instead { body, json: true, .. }) = &mut self.kind else {
@@ -134,7 +134,7 @@ impl Fault {
     /// Adds a `Retry-After` header, in seconds, to the answer of [`status`](Self::status) or [`answer`](Self::answer).
     ///
     /// # Panics
-    /// If the fault is not an answer.
+    /// Panics if the fault is not an answer.
     #[track_caller]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         let Some(Effect::Instead { retry_after, .. }) = &mut self.kind else {
@@ -207,14 +207,14 @@ pub(crate) struct SetFault {
     /// The only path that it hits.
     pub(crate) path: Option<String>,
     pub(crate) fault: Fault,
-    /// The number of requests that it still spares.
+    /// The number of requests that still pass.
     pub(crate) skip: usize,
     /// The number of requests that it still hits; `None` until it is lifted.
     pub(crate) left: Option<usize>,
     pub(crate) hits: usize,
 }
 
-/// The fault that strikes a request.
+/// The fault that hits a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Struck {
     pub(crate) delay: Duration,
@@ -222,8 +222,8 @@ pub(crate) struct Struck {
 }
 
 impl Faults {
-    /// Sets a fault that hits `times` requests, or all until it is lifted, after sparing the first `skip` ones. Returns
-    /// its id.
+    /// Sets a fault that lets the first `skip` requests pass and then hits `times` requests, or all until it is lifted.
+    /// Returns its id.
     pub(crate) fn set(
         &mut self,
         op: Op,
@@ -239,7 +239,7 @@ impl Faults {
     }
 
     /// Returns the first active fault for this request, and counts it down. Each earlier fault that the request matches
-    /// spares one request less.
+    /// lets one request less pass.
     pub(crate) fn pick(&mut self, request: &Request, op: Option<Op>) -> Option<Struck> {
         let mut due = self.set.iter_mut().filter(|set| {
             let aimed = (set.op == Op::Any || op == Some(set.op))
@@ -342,13 +342,13 @@ impl FaultHandle {
         self.hub.with(|inner| inner.faults.find(self.id).map(change).unwrap_or_default())
     }
 
-    /// Strikes the next `n` requests of the operation.
+    /// Makes the fault hit the next `n` requests of the operation.
     pub fn times(self, n: usize) -> Self {
         self.change(|set| set.left = Some(n));
         self
     }
 
-    /// Spares the first `n` requests of the operation.
+    /// Lets the first `n` requests of the operation pass.
     ///
     /// ```
     /// use flynn_mock::{Fault, MockController, Op};
@@ -369,7 +369,7 @@ impl FaultHandle {
         self
     }
 
-    /// Strikes until [`lift`](Self::lift).
+    /// Makes the fault hit all requests until [`lift`](Self::lift).
     pub fn until_lifted(self) -> Self {
         self.change(|set| set.left = None);
         self
@@ -380,7 +380,7 @@ impl FaultHandle {
         self.change(|set| set.left = Some(0));
     }
 
-    /// Returns how many requests it has struck.
+    /// Returns the number of requests that the fault has hit.
     pub fn hits(&self) -> usize {
         self.change(|set| set.hits)
     }

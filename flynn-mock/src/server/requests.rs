@@ -63,7 +63,7 @@ impl Requests {
         Iter(self.all.iter())
     }
 
-    /// Their operations in order; unknown paths are left out.
+    /// Returns the operations in order, without requests for unknown paths.
     pub fn ops(&self) -> Vec<Op> {
         self.iter().filter_map(RecordedRequest::op).collect()
     }
@@ -102,7 +102,7 @@ impl Requests {
     /// Asserts the order of operations. Others may come between them.
     ///
     /// # Panics
-    /// Unless these operations came in this order.
+    /// Panics unless these operations arrived in this order.
     #[track_caller]
     pub fn assert_order(&self, ops: &[Op]) -> &Self {
         self.assert_complete();

@@ -37,7 +37,7 @@ impl Ca {
         Self::of_params(params(named(common_name)), key, None)
     }
 
-    /// Creates a CA that this CA issues.
+    /// Creates an intermediate CA, issued by this one.
     ///
     /// # Errors
     /// Returns the errors of [`new`](Self::new).
@@ -60,7 +60,7 @@ impl Ca {
         Self::of_params(params, &KeyKind::P256, Some(self))
     }
 
-    /// Creates a CA that this CA issues with path length 0 and a name constraint to `domain`.
+    /// Creates an intermediate CA, issued by this one, with path length 0 and a name constraint to `domain`.
     ///
     /// # Errors
     /// Returns the errors of [`new`](Self::new).

@@ -18,11 +18,11 @@ use crate::output;
 
 /// A client per service.
 pub struct Clients {
-    /// For the bucket, in its region.
+    /// The client for the bucket, in its region.
     pub s3: s3::Client,
-    /// For the user or role.
+    /// The client for the user or role.
     pub iam: iam::Client,
-    /// For records and health checks.
+    /// The client for records and health checks.
     pub route53: route53::Client,
 }
 
@@ -54,7 +54,7 @@ impl Clients {
     /// Reads the state of AWS, and adds outputs of the AWS CLI for EC2.
     ///
     /// # Errors
-    /// Returns the call that failed, or the file that cannot be used.
+    /// Fails if a call fails or a file cannot be used. The error names it.
     pub async fn observe(&self, spec: &ClusterSpec, files: &[PathBuf]) -> Result<Observed> {
         let mut observed = super::read_observed(spec, files)?;
         s3::observe(&self.s3, spec, &mut observed).await?;
@@ -116,7 +116,7 @@ pub fn is_live(step: &Step) -> bool {
 /// Applies the live steps of a plan in order. Writes each step's inverse to the undo file before the step runs.
 ///
 /// # Errors
-/// Returns the first step that failed. The steps before it are done. Run the program again to continue.
+/// Fails at the first step that fails. The steps before it are done. Run the program again to continue.
 pub async fn apply(
     clients: &Clients,
     plan: &Plan,
@@ -177,7 +177,7 @@ fn creates_key(step: &Step) -> bool {
 /// Undoes the steps of an undo file, last step first. Removes each undone step from the file.
 ///
 /// # Errors
-/// Returns the first step that failed. Run it again to continue.
+/// Fails at the first step that cannot be undone. Run it again to continue.
 pub async fn undo(clients: &Clients, path: &Path) -> Result<()> {
     let steps = read_undo(path)?;
     let total = steps.len();
@@ -200,7 +200,7 @@ pub async fn undo(clients: &Clients, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Reads an undo file. A last line that a crash cut off belongs to a step that did not run.
+/// Reads an undo file. Ignores a last line that a crash has truncated, because its step did not run.
 ///
 /// # Errors
 /// Fails if the file cannot be read or a line is damaged; the error names the line.

@@ -6,7 +6,7 @@ use flynn_aws::blobstore::{Backend, BackendKind, BucketCount, Migration, S3Acces
 /// Counts the objects in the bucket before blobs are moved. The inner error says why the bucket cannot be checked.
 ///
 /// # Errors
-/// Returns what the key lacks, or why the bucket cannot be reached. The blobstore would not start with it.
+/// Fails if the key lacks permissions or the bucket cannot be reached. The blobstore would not start with it.
 pub async fn before(backend: &Backend) -> Result<Result<BucketCount, &'static str>> {
     match backend.kind() {
         BackendKind::S3(s3) => match s3.access() {
@@ -20,7 +20,7 @@ pub async fn before(backend: &Backend) -> Result<Result<BucketCount, &'static st
 /// Compares the moved files with the content of the bucket.
 ///
 /// # Errors
-/// Returns how much is missing, or why the bucket cannot be reached.
+/// Fails if files are missing, or if the bucket cannot be reached.
 pub async fn after(backend: &Backend, before: BucketCount, moved: &Migration) -> Result<()> {
     match backend.kind() {
         BackendKind::S3(s3) => imp::after(s3, before, moved).await,

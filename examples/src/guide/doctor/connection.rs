@@ -9,7 +9,7 @@ use super::Patient;
 use crate::text::{one_line, shell_quoted};
 use anyhow::Result;
 
-/// Returns the cluster's domain, or why nothing else can be asked.
+/// Returns the cluster's domain, or a finding if the controller cannot be used.
 pub(super) async fn examine(patient: &Patient) -> Result<String, Finding> {
     patient.client.domain().get().await.map_err(|error| refused(patient, &error))
 }

@@ -7,7 +7,7 @@ use flynn_aws::{Finding, Severity};
 /// The number of subjects that a finding names.
 const MOST_NAMED: usize = 3;
 
-/// The same finding about each of these subjects.
+/// Returns the same finding about each of these subjects.
 pub(super) fn about(subjects: &[String], finding: &Finding) -> Vec<Finding> {
     subjects.iter().map(|subject| with_subject(finding, subject.clone())).collect()
 }
@@ -18,14 +18,14 @@ fn with_subject(finding: &Finding, subject: String) -> Finding {
     finding
 }
 
-/// A finding about a certificate.
+/// Returns a finding about a certificate.
 pub(super) fn of_certificate(found: &flynn_tls::Finding, remedy: impl Into<String>) -> Finding {
     let severity = if found.is_error() { Severity::Error } else { Severity::Warning };
     let explanation = format!("{}: {}", found.subject, found.explanation);
     Finding::new(severity, found.code.as_str(), "", explanation, remedy)
 }
 
-/// Joins the findings that differ in their subjects alone, and puts the worst first.
+/// Merges the findings that differ only in their subjects, and sorts them, worst first.
 pub(super) fn by_cause(findings: Vec<Finding>) -> Vec<Finding> {
     let mut causes: Vec<(Finding, Vec<String>)> = Vec::new();
     for finding in findings {
