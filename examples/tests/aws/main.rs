@@ -99,6 +99,12 @@ async fn apply_repeat_and_undo() {
     // There is no terminal for the question, and a key needs a file.
     assert!(failure(&aws_apply(home, &[])).contains("--yes"));
     assert!(failure(&aws_apply(home, &["--yes"])).contains("--key-file"));
+    // A failure before the key is created leaves no file that the next run would refuse.
+    for key in ["key", "missing/key"] {
+        let arguments = ["--yes", "--key-file", key, "--undo-file", "missing/undo"];
+        assert!(failure(&aws_apply(home, &arguments)).contains("missing/"));
+        assert!(!home.join("key").exists());
+    }
     assert_eq!(stdout(&aws_apply(home, &["--dry-run"])), plan, "nothing was changed");
 
     let done = stdout(&aws_apply(home, &["--yes", "--key-file", "key", "--undo-file", "undo"]));

@@ -124,14 +124,10 @@ pub async fn apply(
     key_file: Option<&Path>,
 ) -> Result<()> {
     let steps: Vec<&Step> = plan.steps.iter().filter(|step| is_live(step)).collect();
-    let new_key = steps.iter().any(|step| creates_key(step));
-    let mut key = match (new_key, key_file) {
-        (false, _) => None,
-        (true, Some(path)) => Some((path, create_private(path)?)),
-        (true, None) => {
-            bail!("the plan creates an access key: name a new file for it with --key-file")
-        }
-    };
+    if steps.iter().any(|step| creates_key(step)) {
+        let what = "the plan creates an access key: name a new file for it with --key-file";
+        check_new(key_file.context(what)?)?;
+    }
     let mut undo = append_private(undo_file)?;
     for (at, step) in steps.iter().enumerate() {
         let number = format!("[{}/{}]", at + 1, steps.len());
@@ -141,8 +137,13 @@ pub async fn apply(
             let written = writeln!(undo, "{line}").and_then(|()| undo.sync_all());
             written.with_context(|| format!("cannot write {}", undo_file.display()))?;
         }
+        // Not earlier: a run that ends before must not leave a file that stops the next one.
+        let mut key = match key_file.filter(|_| creates_key(step)) {
+            Some(path) => Some((path, create_private(path)?)),
+            None => None,
+        };
         let done = clients.apply(step).await;
-        if let (Err(_), true, Some((path, _))) = (&done, creates_key(step), &key) {
+        if let (Err(_), Some((path, _))) = (&done, &key) {
             // The file is still empty.
             let _ = fs::remove_file(path);
         }
@@ -215,6 +216,17 @@ pub fn read_undo(path: &Path) -> Result<Vec<Step>> {
         }
     }
     Ok(steps)
+}
+
+/// Checks that a file does not exist and can be created.
+fn check_new(path: &Path) -> Result<()> {
+    if path.exists() {
+        bail!("cannot create {}, which must not exist", path.display());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    tempfile::tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map(drop)
+        .with_context(|| format!("cannot create {}", path.display()))
 }
 
 /// Creates a new file that only its owner can read.

@@ -27,7 +27,7 @@ pub fn look(session: &mut Session) -> Result<Look> {
             more => format!(" (and {more} more, see check-certificate)"),
         };
         bail!(
-            "{} cannot be used: {}: {}: {}{more}",
+            "{} cannot be used: [{}] {}: {}{more}",
             new.path.display(),
             error.code,
             error.subject,
