@@ -116,7 +116,7 @@ impl InstallCertificate {
     /// Reads the cluster's certificates and plans the changes.
     ///
     /// Routes that already have the certificate are not in the plan: after an interruption, plan again to finish.
-    /// Routes without a certificate of their own serve the router's default and are left alone, because a
+    /// Routes without a certificate present the router's default and are left alone, because a
     /// certificate cannot be removed from a route again; to give one to such a route, use
     /// [`AppRoutes::update`](crate::routes::AppRoutes::update). Managed certificates (the fork) are left alone too,
     /// unless [`detach_managed`](Self::detach_managed) is set.

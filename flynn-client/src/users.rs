@@ -82,7 +82,7 @@ pub struct NewUser {
     pub email: String,
     /// Password.
     pub password: Secret,
-    /// Whether the user may do everything.
+    /// True if the user may do everything.
     #[serde(skip_serializing_if = "is_false")]
     pub cluster_admin: bool,
 }

@@ -61,7 +61,7 @@ pub(crate) struct Dialect {
     pub(crate) age: ServerAge,
     /// The objects that a bootstrap creates.
     pub(crate) manifest: &'static str,
-    /// What differs from that.
+    /// The differences from that manifest.
     pub(crate) manifest_changes: Option<&'static str>,
 
     /// The rules for reading bodies.

@@ -121,7 +121,7 @@ impl Reach {
     pub async fn status(&self, client: &Client, domain: &str) -> Result<Status> {
         let host = format!("status.{domain}");
         let url = format!("https://{host}{}", self.port_suffix());
-        // The status app has no certificate of its own and presents the router's default one.
+        // The status app has no certificate, so it presents the router's default one.
         let router = cluster::env(client, "router").await?;
         let certificate = router.get("TLSCERT").map_or("", String::as_str);
         let pin =

@@ -158,8 +158,8 @@ impl Rule {
     }
 }
 
-/// Checks which sources can reach the hosts. Internal ports are not authenticated: whoever reaches one is root on every
-/// host.
+/// Checks which sources can reach the hosts. Internal ports are not authenticated: anyone who reaches one is root on
+/// every host.
 pub fn check_firewall(rules: &[Rule]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let from_world = || rules.iter().filter(|rule| rule.from == Source::World);

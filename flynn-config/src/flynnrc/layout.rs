@@ -252,7 +252,7 @@ impl Reader<'_> {
     }
 
     fn header_of(&self, table: &Table, into: &mut Vec<Header>) {
-        // Tables that a longer header or a dotted key implies have no header of their own.
+        // Tables that a longer header or a dotted key implies have no header.
         if table.is_implicit() || table.is_dotted() {
             return;
         }

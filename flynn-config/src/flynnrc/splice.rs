@@ -262,7 +262,7 @@ impl FlynnRc {
     }
 }
 
-/// Appends an entry to an inline list, on a line of its own if the last one has one.
+/// Appends an entry to an inline list, on a separate line if the last entry is on one.
 fn beside(text: &[u8], last: &Range<usize>, array: &Range<usize>, entry: &str) -> Vec<Splice> {
     let comma = comma_after(text, last.end);
     let stop = line_stop(text, comma.unwrap_or(last.end));

@@ -109,7 +109,7 @@ fn host_stats(engine: &Engine, host: &str) -> Value {
     })
 }
 
-/// Made-up numbers. The use of the CPU is told from the second measurement on.
+/// Returns invented numbers. Contains the CPU usage from the second measurement on.
 fn job_stats(engine: &Engine, job: &Job) -> Map<String, Value> {
     let stats = value!({
         "job_id": job.id, "timestamp": Time::precise(engine.now),

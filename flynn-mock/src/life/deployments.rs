@@ -35,7 +35,7 @@ impl Engine {
         let now = self.now;
         let new = value!({ "app": app.id, "new_release": release });
         let id = self.new_id("deployment", &new);
-        // In 2016 the deployment has a transaction of its own, after this one.
+        // In 2016, the deployment has a separate transaction after this one.
         let given = self.given_time.take_if(|_| self.dialect.events_apart);
         let begun = self.time();
         if idle {

@@ -1,4 +1,4 @@
-//! Ids of new objects: those that the mock was handed, else made-up ones.
+//! Ids of new objects: ids that the test has set, otherwise generated ones.
 
 use serde_json::Value;
 
@@ -6,18 +6,18 @@ use crate::life::Engine;
 use crate::store::{NextId, Time};
 
 impl Engine {
-    /// Takes ids for the next objects, after those that it has.
+    /// Appends ids for the next objects.
     pub(crate) fn hand_ids(&mut self, ids: impl IntoIterator<Item = NextId>) {
         self.next_ids.extend(ids);
     }
 
-    /// What was handed for a new object: of those that fit, the first one that names most fields.
+    /// Returns the id that was set for a new object: of those that fit, the first one with the most fields.
     pub(crate) fn handed(&self, kind: &str, new: &Value) -> Option<&NextId> {
         let fitting = self.next_ids.iter().rev().filter(|next| next.fits(kind, new));
         fitting.max_by_key(|next| next.named())
     }
 
-    /// The id of a new object. It is free again until the object is there.
+    /// Returns the id of a new object. It stays available until the object exists.
     pub(crate) fn new_id(&mut self, kind: &str, new: &Value) -> String {
         let Some(next) = self.handed(kind, new) else { return self.ids.uuid() };
         let (id, time) = (next.id().to_owned(), next.time().map(Time::new));
@@ -29,12 +29,12 @@ impl Engine {
         id
     }
 
-    /// An object has this id now.
+    /// Records that an object has this id.
     pub(crate) fn use_up(&mut self, id: &str) {
         self.next_ids.retain(|next| next.id() != id);
     }
 
-    /// The host that a job was handed, if there is such a host.
+    /// Returns the host that was set for a job, if the host exists.
     pub(crate) fn given_host(&self, job: &str) -> Option<String> {
         let host = self.given_hosts.get(job)?;
         self.options.hosts.contains(host).then(|| host.clone())

@@ -1,4 +1,4 @@
-//! The manifest of a release whose bootstrap is another one's with changes.
+//! Manifests of releases whose bootstrap differs little from another one.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -8,31 +8,31 @@ use serde_json::{Map, Value};
 
 use crate::store::Strings;
 
-/// What differs from the manifest of another release.
+/// The differences from the manifest of another release.
 #[derive(Debug, Default, Deserialize)]
 struct Changes {
-    /// Apps, providers and images that are left out, with all that belongs to them.
+    /// Apps, providers and images to remove, with everything that belongs to them.
     without: Vec<String>,
-    /// Names of images, wherever they stand.
+    /// New names of images.
     renamed: Vec<(String, String)>,
-    /// Other names of providers.
+    /// New names of providers.
     providers: Strings,
     /// Deployment strategies of apps.
     strategies: Strings,
     /// Deploy timeouts of apps, in seconds.
     timeouts: BTreeMap<String, i32>,
-    /// More metadata of apps.
+    /// Additional metadata of apps.
     meta: BTreeMap<String, Map<String, Value>>,
-    /// Variables that no release has any more.
+    /// Variables to remove from all releases.
     lost_env: Vec<String>,
-    /// More variables of the releases of apps.
+    /// Additional variables of the releases of apps.
     env: BTreeMap<String, Map<String, Value>>,
 }
 
-/// The manifest with its changes, if it has any.
+/// Returns the manifest with its changes, if it has any.
 pub(super) fn changed(manifest: &'static str, changes: Option<&str>) -> Cow<'static, str> {
     let Some(changes) = changes else { return manifest.into() };
-    // Both are part of the crate and tested to parse.
+    // Both are part of the crate, and a test parses them.
     let changes: Changes = serde_json::from_str(changes).unwrap_or_default();
     let mut entries: Vec<Map<String, Value>> = serde_json::from_str(manifest).unwrap_or_default();
     entries.retain(|entry| !changes.leaves_out(entry));

@@ -167,7 +167,7 @@ pub(crate) struct Options {
     pub(crate) ticking_log: bool,
     /// The names of the hosts, in the order in which jobs are placed.
     pub(crate) hosts: Vec<String>,
-    /// Documents of a real cluster, which show what its bootstrap made up.
+    /// Documents of a real cluster, which show the values that its bootstrap generated.
     pub(crate) recorded: Vec<Value>,
     /// Ids for the next objects.
     pub(crate) next_ids: Vec<NextId>,

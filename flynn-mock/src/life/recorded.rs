@@ -1,16 +1,16 @@
-//! What a bootstrap makes up, taken from documents of a real cluster.
+//! Takes the values that a bootstrap generates from documents of a real cluster instead.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// What stands in double braces, by name.
+/// The values of placeholders in double braces, by name.
 pub(super) type Known = BTreeMap<String, String>;
 
-/// Adds to `known` what documents show of the values that stand in double braces in a manifest.
+/// Adds to `known` the values of a manifest's placeholders that documents show.
 pub(super) fn learn(manifest: &str, documents: &[Value], known: &mut Known) {
     let entries: Vec<Map<String, Value>> = serde_json::from_str(manifest).unwrap_or_default();
-    // What one object is shows in another: first the apps, then, in two rounds, all else.
+    // Objects refer to each other: match the apps first, then, in two rounds, everything else.
     for round in 0..3 {
         for (kind, template) in entries.iter().flatten() {
             if round == 0 && kind != "app" {
@@ -19,7 +19,7 @@ pub(super) fn learn(manifest: &str, documents: &[Value], known: &mut Known) {
             let template = match kind.as_str() {
                 "pending" => &job(template),
                 "current" => &current(template),
-                // The name is enough, whatever was changed since.
+                // The name is enough, even if other fields have changed since.
                 "app" => &part(template, &[("id", "id"), ("name", "name")]),
                 _ => template,
             };
@@ -32,12 +32,12 @@ pub(super) fn learn(manifest: &str, documents: &[Value], known: &mut Known) {
                 }
             }
         }
-        // Apps with jobs alike are told apart, if they are, by resources.
+        // Resources distinguish apps with equal jobs, if they have any.
         apps_by_jobs(&entries, documents, known, round > 0);
     }
 }
 
-/// Knows apps that no document names by their jobs: types, arguments, how many volumes.
+/// Identifies apps that no document names by their jobs: types, arguments and numbers of volumes.
 fn apps_by_jobs(
     entries: &[Map<String, Value>],
     documents: &[Value],
@@ -79,24 +79,24 @@ fn apps_by_jobs(
     }
 }
 
-/// The entry that gives an app its release in the form of an app.
+/// Converts the entry that sets an app's release to the form of an app.
 fn current(entry: &Value) -> Value {
     part(entry, &[("id", "app"), ("release", "release")])
 }
 
-/// Some fields of an entry, with the names that they have in documents.
+/// Returns some fields of an entry, with the names that they have in documents.
 fn part(entry: &Value, names: &[(&str, &str)]) -> Value {
     let field = |name: &str| entry.get(name).cloned().unwrap_or_default();
     names.iter().map(|(shown, own)| ((*shown).to_owned(), field(own))).collect::<Map<_, _>>().into()
 }
 
-/// Returns whether the value of what stands in a field is known.
+/// Returns whether the value of the placeholder in a field is known.
 fn is_known(template: Option<&Value>, known: &Known) -> bool {
     let name = template.and_then(Value::as_str).unwrap_or_default();
     known.contains_key(name.trim_matches(['{', '}']))
 }
 
-/// The entry of a job in the form of a job.
+/// Converts the entry of a job to the form of a job.
 fn job(pending: &Value) -> Value {
     let names = [("uuid", "job"), ("app", "app"), ("release", "release"), ("type", "type")];
     let mut job = part(pending, &names);
@@ -116,7 +116,7 @@ fn fields(kind: &str, template: &Value, shown: &Value, known: &mut Known) -> boo
     let is_app = shown.contains_key("name") && shown.contains_key("meta");
     // The server fills in metadata and limits, but a release with more env is a later one.
     let size = |fields: &Map<String, Value>| fields.get("env")?.as_object().map(Map::len);
-    // What has no id of its own tells nothing, except that a route shows the certificate.
+    // An object without an id shows nothing, except that a route shows its certificate.
     size(template) == size(shown)
         && (!matches!(kind, "app" | "current") || is_app)
         && (kind == "route" || template.contains_key("id") || template.contains_key("uuid"))
@@ -138,20 +138,20 @@ fn fits(template: &Value, shown: &Value, known: &mut Known) -> bool {
     }
 }
 
-/// Returns whether a text is the template with some value, always the same one, for each name.
+/// Returns whether a text is the template with a value for each name, and the same value at each occurrence.
 fn text(template: &str, shown: &str, known: &mut Known) -> bool {
     let Some((before, rest)) = template.split_once("{{") else { return template == shown };
     let Some((name, after)) = rest.split_once("}}") else { return false };
     let Some(shown) = shown.strip_prefix(before) else { return false };
     let end = match after.split_once("{{") {
-        // What follows the last name is the end of the text.
+        // The text after the last placeholder is the end.
         None => shown.strip_suffix(after).map(str::len),
         Some((next, _)) => shown.find(next),
     };
     let Some((value, rest)) = end.map(|end| shown.split_at(end)) else { return false };
     let value = value.replace('\n', "\\n");
     let other = |(other, bound): (&String, &String)| {
-        // An id is of one object alone; hosts and secrets may be shared.
+        // An id belongs to one object, but hosts and secrets may be shared.
         other.starts_with("id ") && name.starts_with("id ") && other != name && *bound == value
     };
     if value.is_empty() || known.iter().any(other) {

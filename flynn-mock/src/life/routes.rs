@@ -30,7 +30,7 @@ impl Refusal {
 /// The longest domain that the database accepts.
 const LONGEST_DOMAIN: usize = 255;
 
-/// What is compared when a new route gets its id.
+/// Returns the fields that are compared when a new route gets its id.
 fn new_route(route: &Route) -> Value {
     let mut new = value!({
         "type": route.kind, "service": route.service, "domain": route.domain, "port": route.port,

@@ -110,7 +110,7 @@ impl Hub {
         let version = inner.engine.version();
         drop(inner);
         if version != before {
-            // A later change may have been told of already.
+            // A later change may already have been sent.
             self.changed.send_if_modified(|seen| {
                 let is_newer = version > *seen;
                 *seen = version.max(*seen);

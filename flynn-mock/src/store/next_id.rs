@@ -1,14 +1,13 @@
-//! Ids that the mock is handed for objects that it has yet to create.
+//! Ids that a test sets for objects that the mock will create.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-/// The id, and what else a server makes up, of an object that the mock has yet to create. Handed to
+/// The id and other server-generated values of an object that the mock will create, for
 /// [`MockController::next_ids`](crate::MockController::next_ids).
 ///
-/// The next object of the kind that is like this one gets the id; where several ids fit an object,
-/// the one that names most fields. These fields of a new object are
-/// compared; one that [`like`](Self::like) leaves out may have any value:
+/// The next object of the kind with the fields that [`like`](Self::like) sets gets the id. If several ids fit an
+/// object, it gets the one with the most fields. Only these fields of a new object are compared:
 ///
 /// | kind | fields |
 /// |---|---|
@@ -26,8 +25,8 @@ use serde_json::{Map, Value};
 /// | `volume` | `app`, `release`, `job_type`, `path`, `host_id` |
 /// | `cluster_backup`, `domain_migration`, `sink` | none |
 ///
-/// Where the mock makes up such a field itself, it takes the value of `like`: the `name` of an app
-/// that was created without one, the `port` of a tcp route. A job starts on the `host_id` of `like`.
+/// If the mock generates such a field, it uses the value of `like`: the `name` of an app that was created without one,
+/// or the `port` of a TCP route. A job starts on the `host_id` of `like`.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use = "hand it to the mock"]
 pub struct NextId {
@@ -38,18 +37,18 @@ pub struct NextId {
 }
 
 impl NextId {
-    /// The id of the next object of this kind.
+    /// Creates an id for the next object of this kind.
     pub fn new(kind: impl Into<String>, id: impl Into<String>) -> Self {
         Self { kind: kind.into(), like: Map::new(), id: id.into(), created_at: None }
     }
 
-    /// Keeps the id for an object whose field has this value.
+    /// Reserves the id for an object whose field has this value.
     pub fn like(mut self, field: impl Into<String>, value: impl Into<Value>) -> Self {
         self.like.insert(field.into(), value.into());
         self
     }
 
-    /// Sets when the object is created, whatever the clock shows then.
+    /// Sets the object's time of creation, independent of the clock.
     pub fn created_at(mut self, time: Timestamp) -> Self {
         self.created_at = Some(time);
         self
@@ -70,12 +69,12 @@ impl NextId {
         self.created_at
     }
 
-    /// How many fields it names.
+    /// Returns the number of fields that it compares.
     pub(crate) fn named(&self) -> usize {
         self.like.len()
     }
 
-    /// A field of `like`.
+    /// Returns a field of `like`.
     pub(crate) fn field(&self, name: &str) -> Option<&Value> {
         self.like.get(name)
     }

@@ -1,4 +1,4 @@
-//! Objects that get the ids that the mock was handed.
+//! Objects with the ids that a test has set.
 
 use http::Method;
 use jiff::SignedDuration;

@@ -77,7 +77,7 @@ codes! {
     SelfSigned = "self-signed",
     /// A certificate is not signed by the certificate of its issuer.
     BadSignature = "bad-signature",
-    /// Clients refuse the chain for a reason without a code of its own, such as a path length, name
+    /// Clients refuse the chain for a reason without a separate code, such as a path length, name
     /// constraints or an extension that is malformed. The explanation says which.
     ChainRejected = "chain-rejected",
     /// The chain does not lead to a public root.

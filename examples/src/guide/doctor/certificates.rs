@@ -30,7 +30,7 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
         let certificate = route.certificate.as_ref().filter(|_| is_own);
         (&route.domain, certificate.and_then(|stored| Pin::from_pem(&stored.cert).ok()))
     });
-    // The status app has no certificate of its own and presents the router's.
+    // The status app has no certificate, so it presents the router's.
     let hosts: Vec<_> = stored.chain([(&status, None)]).collect();
     let presented = patient.reach.presented_by(hosts.iter().map(|(host, _)| host.as_str())).await;
 
