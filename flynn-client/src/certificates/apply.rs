@@ -35,7 +35,7 @@ impl CertificatePlan {
 
 type Verify = dyn Fn(Question) -> BoxFuture<'static, Result<bool, BoxError>> + Send + Sync;
 
-/// A question of an installation to its caller.
+/// A question that an installation asks its caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Question {
