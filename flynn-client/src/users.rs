@@ -37,6 +37,7 @@ use crate::transport::{Deadline, Repeat, Request, Spec, operation};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "as the wire has it")]
 pub struct User {
     /// Id, a UUID. Empty for the cluster's key.
     pub id: UserId,

@@ -23,6 +23,9 @@ pub struct NewJob {
     /// The release that it runs.
     #[serde(rename = "release", skip_serializing_if = "ReleaseId::is_empty")]
     pub release_id: ReleaseId,
+    /// The process type (the fork). If empty, the fork sets `runner`, or `console` for an attached job.
+    #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
+    pub type_name: String,
     /// The artifacts to run instead of the release's.
     #[serde(
         rename = "artifacts",
@@ -125,6 +128,12 @@ impl RunJob {
     /// Adds metadata.
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.job.meta.insert(key.into(), value.into());
+        self
+    }
+
+    /// Sets the process type of the job (the fork). Other servers refuse or ignore it.
+    pub fn process_type(mut self, name: impl Into<String>) -> Self {
+        self.job.type_name = name.into();
         self
     }
 

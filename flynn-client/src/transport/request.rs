@@ -28,7 +28,7 @@ pub struct Request<T> {
 }
 
 enum Call<T> {
-    One { client: Client, spec: Spec, finish: Finish<T> },
+    One { client: Client, spec: Box<Spec>, finish: Finish<T> },
     Steps { name: &'static str, run: Steps<T> },
 }
 
@@ -50,7 +50,7 @@ impl<T> Request<T> {
 
     /// Creates a call of one request. `finish` turns the answer into the result.
     pub(crate) fn new(client: &Client, spec: Spec, finish: Finish<T>) -> Self {
-        Self::of(Call::One { client: client.clone(), spec, finish })
+        Self::of(Call::One { client: client.clone(), spec: Box::new(spec), finish })
     }
 
     /// Creates a call of several requests. `run` must send each of them within the deadline that it receives. `name` is

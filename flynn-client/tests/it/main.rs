@@ -26,6 +26,7 @@ mod events;
 mod faults;
 mod fire;
 mod go_client;
+mod fork;
 mod golden;
 mod hosts;
 mod jobs;

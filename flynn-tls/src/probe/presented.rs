@@ -149,6 +149,7 @@ impl fmt::Debug for Presented {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Presented")
             .field("address", &self.address)
+            .field("asked", &self.asked)
             .field("pin", &self.pin())
             .field("chain", &self.chain.len())
             .field("key_proved", &self.proved)
@@ -156,7 +157,7 @@ impl fmt::Debug for Presented {
             .field("protocol", &self.protocol)
             .field("cipher", &self.cipher)
             .field("alpn", &self.alpn.as_deref().map(String::from_utf8_lossy))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
