@@ -221,8 +221,8 @@ mod tests {
         let wait = policy.next(&plain, Repeat::Router, &mut failures, Duration::from_secs(9));
         assert!(wait.unwrap() <= Duration::from_secs(1));
         for (policy, repeat, elapsed) in [
-            (policy.clone(), Repeat::Router, Duration::from_secs(10)),
-            (policy.clone(), Repeat::Safe, Duration::ZERO),
+            (policy, Repeat::Router, Duration::from_secs(10)),
+            (policy, Repeat::Safe, Duration::ZERO),
             (policy.router_restart(Duration::ZERO), Repeat::Router, Duration::ZERO),
             (RetryPolicy::none(), Repeat::Router, Duration::ZERO),
         ] {

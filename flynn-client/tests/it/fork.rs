@@ -59,7 +59,7 @@ async fn a_queued_deployment_is_waited_for() {
 /// The server's JSON is read into fields and written back unchanged.
 #[test]
 fn the_new_fields_are_typed() {
-    fn same<T: DeserializeOwned + Serialize>(json: Value) -> T {
+    fn same<T: DeserializeOwned + Serialize>(json: &Value) -> T {
         let read: T = serde_json::from_value(json.clone()).unwrap();
         let written = serde_json::to_value(&read).unwrap();
         for (name, value) in json.as_object().unwrap() {
@@ -67,32 +67,33 @@ fn the_new_fields_are_typed() {
         }
         read
     }
-    let app: App = same(json!({ "owner_account": "org:o1", "created_by": "u1", "building": true }));
+    let app: App =
+        same(&json!({ "owner_account": "org:o1", "created_by": "u1", "building": true }));
     assert!(app.building && app.owner_account == "org:o1");
-    let job: Job = same(json!({ "uuid": "j1", "type": "runner", "name": "runner.4821" }));
+    let job: Job = same(&json!({ "uuid": "j1", "type": "runner", "name": "runner.4821" }));
     assert_eq!((job.type_name.as_str(), job.name.as_str()), ("runner", "runner.4821"));
     let volumes = json!([{ "path": "/data", "size": 1 << 30 }]);
     let process: ProcessType =
-        same(json!({ "command": "rails s", "runtime": "big", "volumes": volumes }));
+        same(&json!({ "command": "rails s", "runtime": "big", "volumes": volumes }));
     assert_eq!((process.runtime.as_str(), process.volumes[0].size), ("big", 1 << 30));
     let route: Route = same(
-        json!({ "type": "tcp", "domain": "db.test", "tls_mode": "terminate", "included": true }),
+        &json!({ "type": "tcp", "domain": "db.test", "tls_mode": "terminate", "included": true }),
     );
     assert!(route.tls_mode == TlsMode::Terminate && route.included);
-    let volume: Volume = same(json!({ "id": "v1", "size": 5 }));
+    let volume: Volume = same(&json!({ "id": "v1", "size": 5 }));
     assert_eq!(volume.size, 5);
     let sink: Sink =
-        same(json!({ "id": "s1", "kind": "otel", "app_id": "a1", "host_managed": true }));
+        same(&json!({ "id": "s1", "kind": "otel", "app_id": "a1", "host_managed": true }));
     assert!(sink.kind == SinkKind::Otel && sink.app_id == "a1");
-    let config: SyslogConfig = same(json!({ "url": "syslog://h", "scope": "apps" }));
+    let config: SyslogConfig = same(&json!({ "url": "syslog://h", "scope": "apps" }));
     assert_eq!(config.scope, SinkScope::Apps);
     let otel: OtelConfig =
-        same(json!({ "endpoint": "https://o", "headers": { "x-token": "secret" },
+        same(&json!({ "endpoint": "https://o", "headers": { "x-token": "secret" },
                                         "logs": true, "scope": "system" }));
     assert!(otel.logs == Some(true) && !format!("{otel:?}").contains("secret"));
-    let provider: Provider = same(json!({ "id": "p1", "tenant_safe": true }));
+    let provider: Provider = same(&json!({ "id": "p1", "tenant_safe": true }));
     assert!(provider.tenant_safe);
-    let resource: Resource = same(json!({ "owner_account": "user:u1", "owner_app": "a1" }));
+    let resource: Resource = same(&json!({ "owner_account": "user:u1", "owner_app": "a1" }));
     assert_eq!((resource.owner_account, resource.owner_app.as_str()), ("user:u1".into(), "a1"));
     for (text, kind) in [
         ("runtime", EventType::Runtime),
@@ -135,10 +136,14 @@ async fn jobs_have_names_and_one_off_jobs_have_types() {
     let (_mock, client) = cluster().await;
     let jobs = client.app("blobstore").jobs();
     let of_formation = jobs.list().await.unwrap().remove(0);
-    assert!(of_formation.name.starts_with(&format!("{}.", of_formation.type_name)), "{of_formation:?}");
-    for (run, type_name) in
-        [(jobs.run(["echo"]), "runner"), (jobs.run(["echo"]).process_type("migration"), "migration")]
-    {
+    assert!(
+        of_formation.name.starts_with(&format!("{}.", of_formation.type_name)),
+        "{of_formation:?}"
+    );
+    for (run, type_name) in [
+        (jobs.run(["echo"]), "runner"),
+        (jobs.run(["echo"]).process_type("migration"), "migration"),
+    ] {
         let job = jobs.get(run.await.unwrap().id).await.unwrap();
         assert_eq!(job.type_name, type_name);
         assert!(job.name.starts_with(&format!("{type_name}.")), "{job:?}");

@@ -164,7 +164,7 @@ async fn a_plain_500_of_any_other_call_is_an_error_at_once() {
 async fn a_router_that_does_not_come_back_is_an_error_in_time() {
     let server = Server::answering(|_| json(500, PLAIN)).await;
     let policy = RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(9));
-    let until = |elapsed| server.builder().retry(policy.clone().router_restart(elapsed)).build();
+    let until = |elapsed| server.builder().retry(policy.router_restart(elapsed)).build();
     let error = until(Duration::from_millis(300)).unwrap().routes().list().await.unwrap_err();
     assert!(error.kind() == ErrorKind::Server && error.attempts() > 4, "{error}");
 
