@@ -102,8 +102,8 @@ impl Caller {
 pub(crate) const PERSONAL: &str = "flynn_pat_";
 
 /// Returns the caller, or the answer that refuses the call.
-pub(crate) fn caller(engine: &Engine, request: &Request) -> Result<Caller, Answer> {
-    let unauthorized = || Answer::empty(StatusCode::UNAUTHORIZED);
+pub(crate) fn caller(engine: &Engine, request: &Request) -> Result<Caller, Box<Answer>> {
+    let unauthorized = || Box::new(Answer::empty(StatusCode::UNAUTHORIZED));
     let (user, mut password) = basic(request).unwrap_or_default();
     let open = engine.dialect.open_ca || (password.is_empty() && bearer(request).is_none());
     if request.path == "/ca-cert" && open {
@@ -127,14 +127,15 @@ pub(crate) fn caller(engine: &Engine, request: &Request) -> Result<Caller, Answe
         let known = !password.is_empty() && engine.has_key(&password);
         return known.then(Caller::with_key).ok_or_else(unauthorized);
     };
-    let known = match token.starts_with(PERSONAL) && limited {
-        true => personal(engine, token),
-        false => engine.tokens.0.get(token).cloned(),
+    let known = if limited && token.starts_with(PERSONAL) {
+        personal(engine, token)
+    } else {
+        engine.tokens.0.get(token).cloned()
     };
     let mut token = known.ok_or_else(unauthorized)?;
     if !limited {
         let covered = request.path == "/ca-cert" || covers(&token, request);
-        let refusal = || refuse(Fail::new("forbidden", NOT_ALLOWED));
+        let refusal = || Box::new(refuse(Fail::new("forbidden", NOT_ALLOWED)));
         return covered.then(|| Caller::of(token)).ok_or_else(refusal);
     }
     let user = token.user.as_ref().and_then(|id| engine.tables.user(id).ok());
@@ -142,7 +143,7 @@ pub(crate) fn caller(engine: &Engine, request: &Request) -> Result<Caller, Answe
         token = token.scope("cluster:admin");
     }
     let caller = Caller::of(token);
-    grants::check(engine, &caller, request).map_err(refuse)?;
+    grants::check(engine, &caller, request).map_err(|fail| Box::new(refuse(fail)))?;
     Ok(caller)
 }
 

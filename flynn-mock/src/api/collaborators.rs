@@ -66,7 +66,8 @@ pub(crate) fn remove_from_app(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let app = engine.tables.app(call.param(0))?.clone();
     allowed(is_app_admin(engine, call, &app), NO_ADMIN_OF_APP)?;
     not_owner(&app.owner_account, call.param(1), OWNER_STAYS)?;
-    remove(engine, &app.subject(), call.param(1))
+    remove(engine, &app.subject(), call.param(1));
+    Ok(Answer::empty(http::StatusCode::OK))
 }
 
 /// `GET /accounts/:a/collaborators`
@@ -90,7 +91,8 @@ pub(crate) fn remove_from_account(engine: &mut Engine, call: &Call<'_>) -> Reply
     let account = call.param(0);
     allowed(is_account_admin(engine, call, account), NO_ADMIN_OF_ACCOUNT)?;
     not_owner(account, call.param(1), OWNER_STAYS)?;
-    remove(engine, account, call.param(1))
+    remove(engine, account, call.param(1));
+    Ok(Answer::empty(http::StatusCode::OK))
 }
 
 /// `POST /apps/:a/transfer`
@@ -139,7 +141,7 @@ fn is_account_admin(engine: &Engine, call: &Call<'_>, account: &str) -> bool {
     let mut roles = engine.tables.roles.iter();
     call.caller.is_admin()
         || account == account_of(user)
-        || roles.any(|r| r.subject == account && r.user == *user && r.role == "admin")
+        || roles.any(|r| r.subject == account && r.user == *user && r.name == "admin")
 }
 
 /// Returns the user and the role that a body names.
@@ -164,7 +166,7 @@ fn list(engine: &Engine, subject: &str) -> Reply {
     let roles = engine.tables.roles.iter().filter(|role| role.subject == subject);
     let mut list: Vec<Collaborator> = roles
         .filter_map(|role| {
-            Some(Collaborator::new(engine.tables.user(&role.user).ok()?, &role.role))
+            Some(Collaborator::new(engine.tables.user(&role.user).ok()?, &role.name))
         })
         .collect();
     list.sort_by(|a, b| a.email.cmp(&b.email));
@@ -174,11 +176,10 @@ fn list(engine: &Engine, subject: &str) -> Reply {
 fn set(engine: &mut Engine, subject: String, user: &User, role: String) -> Reply {
     let answer = json(&Collaborator::new(user, &role));
     engine.tables.roles.retain(|row| row.subject != subject || row.user != user.id);
-    engine.tables.roles.push(Role { subject, user: user.id.clone(), role });
+    engine.tables.roles.push(Role { subject, user: user.id.clone(), name: role });
     answer
 }
 
-fn remove(engine: &mut Engine, subject: &str, user: &str) -> Reply {
+fn remove(engine: &mut Engine, subject: &str, user: &str) {
     engine.tables.roles.retain(|row| row.subject != subject || row.user != user);
-    Ok(Answer::empty(http::StatusCode::OK))
 }

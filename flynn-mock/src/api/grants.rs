@@ -65,9 +65,10 @@ fn need<'a>(method: &Method, path: &'a str) -> Need<'a> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let or_admin = |holds: bool, need| if holds { need } else { Need::Admin };
     match parts.as_slice() {
-        ["whoami" | "tokens" | "domains", ..] => Need::User,
+        ["whoami" | "tokens" | "domains", ..]
+        | ["accounts", _, "collaborators", ..]
+        | ["apps", _, "collaborators" | "transfer", ..] => Need::User,
         ["users"] => or_admin(*method == Method::POST, Need::User),
-        ["accounts", _, "collaborators", ..] => Need::User,
         ["handles" | "routes", ..] => or_admin(read, Need::User),
         ["providers", ..] if read => Need::Anyone,
         ["providers", _, "resources", ..] => Need::SomeApp,
@@ -77,7 +78,6 @@ fn need<'a>(method: &Method, path: &'a str) -> Need<'a> {
         ["artifacts", ..] => or_admin(*method == Method::POST, Need::Build),
         ["releases", ..] => or_admin(*method == Method::POST, Need::SomeRelease),
         ["apps"] => or_admin(read || *method == Method::POST, Need::User),
-        ["apps", _, "collaborators" | "transfer", ..] => Need::User,
         ["apps", app] if read => Need::OnApp(app, ""),
         ["apps", app] if *method == Method::DELETE => Need::OnApp(app, "app:delete"),
         ["apps", app] => Need::OnApp(app, "app:write"),

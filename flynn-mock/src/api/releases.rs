@@ -79,10 +79,10 @@ pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
 fn may_create(engine: &Engine, call: &Call<'_>, app: &str) -> Result<(), Fail> {
     let refuse = |why| Err(Fail::new("forbidden", why));
     if app.is_empty() {
-        return match call.caller.is_admin() {
-            true => Ok(()),
-            false => refuse("app_id is required to create a release"),
-        };
+        if call.caller.is_admin() {
+            return Ok(());
+        }
+        return refuse("app_id is required to create a release");
     }
     let app = engine.tables.app(app)?;
     let permissions = grants::permissions(engine, &call.caller, app);

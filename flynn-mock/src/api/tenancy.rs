@@ -33,20 +33,21 @@ pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
 
 /// `POST /accounts/:a/suspend`
 pub(crate) fn suspend(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    set_suspended(engine, call, true)
+    set_suspended(engine, call, true);
+    Ok(Answer::empty(http::StatusCode::OK))
 }
 
 /// `POST /accounts/:a/unsuspend`: the apps stay scaled to zero.
 pub(crate) fn unsuspend(engine: &mut Engine, call: &Call<'_>) -> Reply {
-    set_suspended(engine, call, false)
+    set_suspended(engine, call, false);
+    Ok(Answer::empty(http::StatusCode::OK))
 }
 
-fn set_suspended(engine: &mut Engine, call: &Call<'_>, suspended: bool) -> Reply {
+fn set_suspended(engine: &mut Engine, call: &Call<'_>, suspended: bool) {
     let account = call.param(0);
     let mut users = engine.tables.users.iter_mut();
     if let Some(user) = users.find(|user| user.account() == account) {
         user.suspended = suspended;
     }
     engine.set_suspended(account, suspended);
-    Ok(Answer::empty(http::StatusCode::OK))
 }

@@ -98,16 +98,16 @@ pub(crate) fn update(engine: &mut Engine, call: &Call<'_>) -> Reply {
         password(text)?;
     }
     user.email = patch.email.as_deref().map_or(user.email, normal_email);
+    let mut others = engine.tables.users.iter().filter(|other| other.id != user.id);
+    if others.any(|other| other.email == user.email) {
+        return Err(Fail::new("conflict", "email is already taken"));
+    }
     user.disabled = patch.disabled.unwrap_or(user.disabled);
     user.email_verified = patch.email_verified.unwrap_or(user.email_verified);
     user.cluster_admin = patch.cluster_admin.unwrap_or(user.cluster_admin);
     if let Some(suspended) = patch.suspended {
         user.suspended = suspended;
         engine.set_suspended(&user.account(), suspended);
-    }
-    let mut others = engine.tables.users.iter().filter(|other| other.id != user.id);
-    if others.any(|other| other.email == user.email) {
-        return Err(Fail::new("conflict", "email is already taken"));
     }
     user.updated_at = Some(engine.time());
     if let Some(row) = engine.tables.users.iter_mut().find(|row| row.id == user.id) {

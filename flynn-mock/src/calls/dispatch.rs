@@ -80,7 +80,7 @@ fn controller(engine: &mut Engine, request: &Request) -> Answer {
     }
     let caller = match auth::caller(engine, request) {
         Ok(caller) => caller,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     match find(dialect.age, request, caller) {
         Some((handler, call)) => handler(engine, &call).unwrap_or_else(refuse),

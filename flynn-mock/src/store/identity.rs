@@ -64,7 +64,7 @@ pub(crate) struct PersonalToken {
 pub(crate) struct Role {
     pub(crate) subject: String,
     pub(crate) user: String,
-    pub(crate) role: String,
+    pub(crate) name: String,
 }
 
 /// Returns the permission of a role; `None` for an unknown role.
@@ -115,6 +115,6 @@ impl Tables {
             role.user == user
                 && (role.subject == subject || (!owner.is_empty() && role.subject == *owner))
         });
-        own.into_iter().chain(roles.filter_map(|role| role_permission(&role.role))).collect()
+        own.into_iter().chain(roles.filter_map(|role| role_permission(&role.name))).collect()
     }
 }

@@ -1,5 +1,7 @@
 //! Ids that a test sets for objects that the mock will create.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -27,13 +29,25 @@ use serde_json::{Map, Value};
 ///
 /// If the mock generates such a field, it uses the value of `like`: the `name` of an app that was created without one,
 /// or the `port` of a TCP route. A job starts on the `host_id` of `like`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[must_use = "hand it to the mock"]
 pub struct NextId {
     kind: String,
     like: Map<String, Value>,
     id: String,
     created_at: Option<Timestamp>,
+}
+
+/// Shows the names of the fields of `like`, not their values: an env holds secrets.
+impl fmt::Debug for NextId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NextId")
+            .field("kind", &self.kind)
+            .field("like", &self.like.keys().collect::<Vec<_>>())
+            .field("id", &self.id)
+            .field("created_at", &self.created_at)
+            .finish()
+    }
 }
 
 impl NextId {

@@ -46,6 +46,13 @@ fn ids_go_to_the_objects_that_they_fit() {
 }
 
 #[test]
+fn the_debug_form_hides_the_values_of_env() {
+    let next = NextId::new("release", A).like("env", json!({ "KEY": "hidden" }));
+    let text = format!("{next:?}");
+    assert!(text.contains("env") && text.contains(A) && !text.contains("hidden"), "{text}");
+}
+
+#[test]
 fn an_id_that_a_request_brings_is_used_up() {
     let mut engine = engine(ServerAge::V2021, Pace::AtOnce);
     engine.hand_ids([NextId::new("app", A), NextId::new("app", C)]);

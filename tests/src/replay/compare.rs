@@ -44,12 +44,17 @@ pub struct Numbers {
 
 impl Numbers {
     fn bind(&mut self, recorded: u64, mock: u64) -> Result<(), String> {
-        let known = *self.mock.entry(recorded).or_insert(mock);
-        let back = *self.recorded.entry(mock).or_insert(recorded);
-        if (known, back) == (mock, recorded) {
-            return Ok(());
+        match (self.mock.get(&recorded), self.recorded.get(&mock)) {
+            (Some(known), _) if *known == mock => Ok(()),
+            (None, None) => {
+                self.mock.insert(recorded, mock);
+                self.recorded.insert(mock, recorded);
+                Ok(())
+            }
+            (known, back) => Err(format!(
+                "event {recorded} is the mock's {known:?}, and the mock's {mock} is {back:?}"
+            )),
         }
-        Err(format!("event {recorded} is the mock's {known}, its {mock} is {back}"))
     }
 
     /// Returns the mock's number: the bound one, otherwise one with the same distance from the nearest bound one.
