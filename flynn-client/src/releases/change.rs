@@ -262,9 +262,9 @@ impl ChangeRelease {
         deadline: Deadline,
     ) -> Result<ReleaseChange, Error> {
         let mut merged = None;
-        let mut merges = 0;
+        let mut rounds = 0;
         loop {
-            let waits = self.after_running || merges > 0;
+            let waits = self.after_running || rounds > 0;
             if self.deploys
                 && waits
                 && let Some(running) = self.under_way(deadline).await
@@ -295,7 +295,7 @@ impl ChangeRelease {
             }
             let Some(handle) = self.start(&release.id, waits, deadline).await? else {
                 // Another deployment was running.
-                merged = (merges > 0).then_some(Draft { base, document, diff });
+                merged = (rounds > 0).then_some(Draft { base, document, diff });
                 continue;
             };
             // A queued deployment (the fork) replaces the release that is current when it starts.
@@ -307,15 +307,15 @@ impl ChangeRelease {
             if replaced.is_empty() || replaced == base.id {
                 return done(diff, release);
             }
-            merges += 1;
+            rounds += 1;
             *overtaken = Some(replaced.clone());
-            let combined = self.merge(&base, &document, replaced, merges, deadline).await?;
+            let combined = self.merge(&base, &document, replaced, rounds, deadline).await?;
             if ReleaseDiff::between(&document, &combined).is_empty() {
                 // It already contains all changes of the other one, so nothing was lost.
                 return done(diff, release);
             }
             // Writers that wait for the same deployment would overtake each other forever.
-            let pause = fastrand::u64(0..20 << merges.min(5));
+            let pause = fastrand::u64(0..20 << rounds.min(5));
             deadline.pause(Duration::from_millis(pause)).await?;
             // Other writers have read the release that this one has just deployed.
             merged =
