@@ -32,12 +32,14 @@ pub(crate) fn put(engine: &mut Engine, call: &Call<'_>) -> Reply {
 }
 
 /// `POST /accounts/:a/suspend`
+#[expect(clippy::unnecessary_wraps, reason = "a handler")]
 pub(crate) fn suspend(engine: &mut Engine, call: &Call<'_>) -> Reply {
     set_suspended(engine, call, true);
     Ok(Answer::empty(http::StatusCode::OK))
 }
 
 /// `POST /accounts/:a/unsuspend`: the apps stay scaled to zero.
+#[expect(clippy::unnecessary_wraps, reason = "a handler")]
 pub(crate) fn unsuspend(engine: &mut Engine, call: &Call<'_>) -> Reply {
     set_suspended(engine, call, false);
     Ok(Answer::empty(http::StatusCode::OK))

@@ -32,16 +32,17 @@ impl NextProvision {
 
     /// Sets the answer of the provider that this exchange called.
     pub fn set(&self, exchange: &Exchange) {
-        let provision = || {
-            let resource: Value = serde_json::from_str(&exchange.response_body).ok()?;
-            let env = resource.get("env")?.as_object()?.iter();
-            Some(Provision {
-                external_id: resource.get("external_id")?.as_str()?.to_owned(),
-                env: env.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
-            })
-        };
-        *self.lock() = provision();
+        *self.lock() = provision(exchange);
     }
+}
+
+fn provision(exchange: &Exchange) -> Option<Provision> {
+    let resource: Value = serde_json::from_str(&exchange.response_body).ok()?;
+    let env = resource.get("env")?.as_object()?.iter();
+    Some(Provision {
+        external_id: resource.get("external_id")?.as_str()?.to_owned(),
+        env: env.filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect(),
+    })
 }
 
 /// Starts the mock; `first` is the time of the first request.

@@ -32,7 +32,9 @@ impl Keys {
             if exchange.is_of_status_app() {
                 status = status.or(in_query.filter(|_| exchange.status != 401));
             } else {
-                in_query.iter().for_each(|key| count(key, &mut counts));
+                for key in &in_query {
+                    count(key, &mut counts);
+                }
             }
             let sent = serde_json::from_str(&exchange.request_body).ok();
             for document in documents(exchange).iter().chain(&sent) {

@@ -163,10 +163,14 @@ fn collect(value: &Value, at: Timestamp, found: &mut BTreeMap<(&'static str, Str
         }
         // The change that an event reports happened when the event was created.
         let at = own.filter(|_| fields.contains_key("object_type")).unwrap_or(at);
-        fields.values().for_each(|value| collect(value, at, found));
+        for value in fields.values() {
+            collect(value, at, found);
+        }
     }
     if let Value::Array(items) = value {
-        items.iter().for_each(|item| collect(item, at, found));
+        for item in items {
+            collect(item, at, found);
+        }
     }
 }
 
