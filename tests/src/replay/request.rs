@@ -31,10 +31,8 @@ impl Keys {
             let in_query = exchange.query_key().map(str::to_owned);
             if exchange.is_of_status_app() {
                 status = status.or(in_query.filter(|_| exchange.status != 401));
-            } else {
-                for key in &in_query {
-                    count(key, &mut counts);
-                }
+            } else if let Some(key) = &in_query {
+                count(key, &mut counts);
             }
             let sent = serde_json::from_str(&exchange.request_body).ok();
             for document in documents(exchange).iter().chain(&sent) {
