@@ -1,18 +1,17 @@
 //! A journal file with one line per request.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Control;
 use super::redact::redacted;
 use super::requests::common;
 use crate::RecordedRequest;
-use crate::server::hub::Hub;
 use crate::server::record::{shown_headers, shown_query};
 use crate::server::{Tasks, runtime};
 
@@ -25,7 +24,7 @@ use crate::server::{Tasks, runtime};
 /// a JSON body, these are field names, numbers, and the texts of fields such as `id`, `name`, `state` and `message`.
 /// Every other text is `[redacted]`. A body that is not JSON, or longer than 16 KiB, is left out.
 pub struct Journal {
-    hub: Arc<Hub>,
+    path: PathBuf,
     tasks: Tasks,
 }
 
@@ -35,17 +34,18 @@ impl Journal {
     /// # Errors
     /// Returns why the file cannot be opened.
     pub fn open(path: impl AsRef<Path>, control: &Control) -> io::Result<Self> {
-        let file = File::options().append(true).create(true).open(path)?;
-        let hub = Arc::clone(control.mock().hub());
+        let path = path.as_ref().to_owned();
+        let file = File::options().append(true).create(true).open(&path)?;
         let tasks = Tasks::default();
-        tasks.spawn(&runtime::handle()?, write(file, Arc::clone(&hub)));
-        Ok(Self { hub, tasks })
+        let answered = control.mock().hub().with(|inner| inner.recorder.journal());
+        tasks.spawn(&runtime::handle()?, write(file, answered));
+        Ok(Self { path, tasks })
     }
 }
 
 impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Journal").field("hub", &self.hub).finish_non_exhaustive()
+        f.debug_struct("Journal").field("path", &self.path).finish_non_exhaustive()
     }
 }
 
@@ -56,37 +56,13 @@ impl Drop for Journal {
 }
 
 /// Writes a line for each answered request. Stops if the file cannot be written.
-async fn write(mut file: File, hub: Arc<Hub>) {
-    let mut last = 0;
-    let mut waiting = BTreeMap::new();
-    loop {
-        hub.recorded(|| {
-            let newest = hub.with(|inner| inner.recorder.last());
-            newest > last || waiting.values().any(is_answered)
-        })
-        .await;
-        hub.with(|inner| {
-            let new = inner.recorder.after(last);
-            waiting.extend(new.map(|request| (request.number(), Arc::clone(request))));
-        });
-        last = waiting.keys().next_back().map_or(last, |newest| last.max(*newest));
-        let mut text = String::new();
-        waiting.retain(|_, request| {
-            let answered = is_answered(request);
-            if answered {
-                text.push_str(&line(request));
-                text.push('\n');
-            }
-            !answered
-        });
-        if file.write_all(text.as_bytes()).is_err() {
+async fn write(mut file: File, mut answered: UnboundedReceiver<Arc<RecordedRequest>>) {
+    while let Some(request) = answered.recv().await {
+        let line = line(&request) + "\n";
+        if file.write_all(line.as_bytes()).is_err() {
             return;
         }
     }
-}
-
-fn is_answered(request: &Arc<RecordedRequest>) -> bool {
-    request.answer().is_some()
 }
 
 fn line(request: &RecordedRequest) -> String {

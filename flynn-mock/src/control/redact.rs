@@ -67,6 +67,12 @@ pub(super) fn redacted(body: &[u8]) -> Value {
 fn redact(value: &mut Value, shown: bool) {
     match value {
         Value::String(text) if !shown && !text.is_empty() => REDACTED.clone_into(text),
+        // The message about a variable without a name quotes its value.
+        Value::String(text) => {
+            if let Some(quote) = text.find(" (tried to set") {
+                text.truncate(quote);
+            }
+        }
         Value::Array(items) => items.iter_mut().for_each(|item| redact(item, shown)),
         Value::Object(fields) => {
             for (name, value) in fields {
@@ -113,6 +119,12 @@ mod tests {
             "config": {"path": [REDACTED], "off": null}, "release": "", "error": "",
         });
         assert_eq!(redacted(body.to_string().as_bytes()), shown);
+    }
+
+    #[test]
+    fn a_message_does_not_quote_a_value() {
+        let body = json!({ "message": "an empty key (tried to set \"\"=\"hunter2\")" });
+        assert_eq!(redacted(body.to_string().as_bytes()), json!({ "message": "an empty key" }));
     }
 
     #[test]

@@ -38,12 +38,9 @@ enum Progress {
 impl Hub {
     /// Answers a request and records it, unless it is already recorded. Takes the lock once, unless the answer must
     /// wait.
-    pub(super) async fn answer(
-        &self,
-        request: &Request,
-        recorded: Option<Arc<RecordedRequest>>,
-    ) -> Sent {
+    pub(super) async fn answer(&self, request: &Request, waits: Option<Waits<'_>>) -> Sent {
         let mut given = Vec::new();
+        let recorded = waits.as_ref().map(|waits| Arc::clone(&waits.request));
         let (recorded, effect, mut progress) = self.with(|inner| {
             let recorded = recorded.unwrap_or_else(|| inner.record(request));
             let (effect, due) = inner.strike(request, recorded.op());
@@ -54,7 +51,7 @@ impl Hub {
             (recorded, effect, progress)
         });
         self.tell_recorded();
-        let waits = Waits { hub: self, request: &recorded };
+        let waits = waits.unwrap_or_else(|| Waits { hub: self, request: Arc::clone(&recorded) });
         loop {
             match progress {
                 Progress::Answered { sent, started } => {
@@ -74,29 +71,31 @@ impl Hub {
 
     /// Records a request that the user's own mocks may answer.
     #[cfg(feature = "wiremock")]
-    pub(super) fn record(&self, request: &Request) -> Arc<RecordedRequest> {
-        let recorded = self.with(|inner| inner.record(request));
+    pub(super) fn record(&self, request: &Request) -> Waits<'_> {
+        let request = self.with(|inner| inner.record(request));
         self.tell_recorded();
-        recorded
-    }
-
-    /// Records the answer to a request.
-    pub(super) fn answered(&self, request: &RecordedRequest, answer: RecordedAnswer) {
-        self.with(|inner| inner.recorder.answered(request, answer));
-        self.tell_recorded();
+        Waits { hub: self, request }
     }
 }
 
 /// A request without an answer. If its client disconnects, dropping this records it.
-struct Waits<'a> {
+pub(super) struct Waits<'a> {
     hub: &'a Hub,
-    request: &'a RecordedRequest,
+    request: Arc<RecordedRequest>,
+}
+
+impl Waits<'_> {
+    /// Records the answer.
+    pub(super) fn answered(&self, answer: RecordedAnswer) {
+        self.hub.with(|inner| inner.recorder.answered(&self.request, answer));
+        self.hub.tell_recorded();
+    }
 }
 
 impl Drop for Waits<'_> {
     fn drop(&mut self) {
         if self.request.answer().is_none() {
-            self.hub.answered(self.request, RecordedAnswer::none());
+            self.answered(RecordedAnswer::none());
         }
     }
 }
@@ -125,7 +124,7 @@ impl Inner {
     fn proceed(
         &mut self,
         request: &Request,
-        recorded: &RecordedRequest,
+        recorded: &Arc<RecordedRequest>,
         effect: &Effect,
         given: &mut Vec<Given>,
     ) -> Progress {

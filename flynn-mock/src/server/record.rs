@@ -8,8 +8,11 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+#[cfg(feature = "controller")]
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::calls::Op;
 use crate::server::requests::Requests;
@@ -215,10 +218,16 @@ pub(crate) fn shown_headers(headers: &HeaderMap) -> impl Iterator<Item = (&str, 
 
 /// Returns a query without the value of `key`, which can be the controller's key.
 pub(crate) fn shown_query(query: &str) -> String {
-    let shown = |pair: &str| {
-        if pair.starts_with("key=") { "key=[redacted]".to_owned() } else { pair.to_owned() }
+    let shown = |pair| {
+        let (name, _) = str::split_once(pair, '=')?;
+        (percent_decode_str(name).collect::<Vec<_>>() == b"key")
+            .then(|| format!("{name}=[redacted]"))
     };
-    query.split('&').map(shown).collect::<Vec<_>>().join("&")
+    let pairs = query.split_inclusive(['&', ';']).map(|pair| {
+        let (pair, end) = pair.split_at(pair.trim_end_matches(['&', ';']).len());
+        shown(pair).unwrap_or_else(|| pair.to_owned()) + end
+    });
+    pairs.collect()
 }
 
 /// The default number of bytes of requests that are kept.
@@ -234,12 +243,22 @@ pub(crate) struct Recorder {
     forgotten: u64,
     /// Their total number, including cleared ones.
     total: u64,
+    #[cfg(feature = "controller")]
+    journals: Vec<UnboundedSender<Arc<RecordedRequest>>>,
 }
 
 impl Recorder {
     /// Creates a recorder that keeps the newest requests of at most this many bytes.
     pub(crate) fn new(most: usize) -> Self {
-        Self { all: VecDeque::new(), size: 0, most, forgotten: 0, total: 0 }
+        Self {
+            all: VecDeque::new(),
+            size: 0,
+            most,
+            forgotten: 0,
+            total: 0,
+            #[cfg(feature = "controller")]
+            journals: Vec::new(),
+        }
     }
 
     /// Records a request. Its answer comes [later](Self::answered).
@@ -278,12 +297,29 @@ impl Recorder {
     }
 
     /// Records the answer to a request.
-    pub(crate) fn answered(&mut self, request: &RecordedRequest, answer: RecordedAnswer) {
+    pub(crate) fn answered(&mut self, request: &Arc<RecordedRequest>, answer: RecordedAnswer) {
         let size = answer.body.len();
-        if request.answer.set(answer).is_ok() && request.number >= self.first() {
+        if request.answer.set(answer).is_err() {
+            return;
+        }
+        if request.number >= self.first() {
             self.size += size;
             self.forget();
         }
+        #[cfg(feature = "controller")]
+        self.journals.retain(|journal| journal.send(Arc::clone(request)).is_ok());
+    }
+
+    /// Hands on each request once it is answered, also if it is forgotten soon after.
+    #[cfg(feature = "controller")]
+    pub(crate) fn journal(&mut self) -> UnboundedReceiver<Arc<RecordedRequest>> {
+        let (journal, requests) = unbounded_channel();
+        for request in self.all.iter().filter(|request| request.answer.get().is_some()) {
+            // The receiver is still here.
+            let _ = journal.send(Arc::clone(request));
+        }
+        self.journals.push(journal);
+        requests
     }
 
     fn forget(&mut self) {
@@ -309,16 +345,10 @@ impl Recorder {
         self.all.iter().filter(|request| op == Op::Any || request.op == Some(op)).count()
     }
 
-    /// Returns the number of the last request, or 0.
-    #[cfg(feature = "controller")]
-    pub(crate) fn last(&self) -> u64 {
-        self.total
-    }
-
     /// Returns the requests with a number above `after`.
     #[cfg(feature = "controller")]
     pub(crate) fn after(&self, after: u64) -> impl Iterator<Item = &Arc<RecordedRequest>> {
-        let known = (after + 1).saturating_sub(self.first());
+        let known = after.saturating_add(1).saturating_sub(self.first());
         self.all.iter().skip(usize::try_from(known).unwrap_or(usize::MAX))
     }
 
@@ -330,7 +360,8 @@ impl Recorder {
 
     /// Forgets all requests and frees their memory.
     pub(crate) fn clear(&mut self) {
-        *self = Self { total: self.total, ..Self::new(self.most) };
+        self.all = VecDeque::new();
+        (self.size, self.forgotten) = (0, 0);
     }
 }
 
@@ -349,9 +380,10 @@ mod tests {
     #[test]
     fn debug_shows_no_secret() {
         let mut recorder = Recorder::new(KEPT);
-        let request = Request::new(Method::POST, "/apps?key=hunter2&x=1")
-            .header(AUTHORIZATION, HeaderValue::from_static("Basic aHVudGVyMg=="))
-            .json(r#"{"env":{"A":"hunter2"}}"#);
+        let request =
+            Request::new(Method::POST, "/apps?key=hunter2&x=1&%6bey=hunter2;k%65y=hunter2")
+                .header(AUTHORIZATION, HeaderValue::from_static("Basic aHVudGVyMg=="))
+                .json(r#"{"env":{"A":"hunter2"}}"#);
         let recorded = keep(&mut recorder, &request);
         let answer = RecordedAnswer::new(StatusCode::OK, "hunter2".into());
         recorder.answered(&recorded, answer);

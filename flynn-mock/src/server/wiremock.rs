@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
@@ -17,8 +16,9 @@ use tokio::net::TcpStream;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
+use crate::server::exchange::Waits;
 use crate::server::hub::Hub;
-use crate::server::record::{RecordedAnswer, RecordedRequest};
+use crate::server::record::RecordedAnswer;
 use crate::wire::Request;
 
 const NOT_MATCHED: &str = "x-flynn-mock-not-matched";
@@ -38,22 +38,22 @@ pub(crate) async fn start() -> MockServer {
 }
 
 /// The verdict of the user's own mocks on a request.
-pub(super) enum Asked {
+pub(super) enum Asked<'a> {
     Answered(Response<Bytes>),
     /// None of them matches. The request is recorded.
-    Recorded(Arc<RecordedRequest>),
+    Recorded(Waits<'a>),
     /// The user has no mocks.
     Nobody,
 }
 
 /// Asks the user's own mocks, and records the request and their answer.
-pub(super) async fn ask(hub: &Hub, request: &Request) -> io::Result<Asked> {
+pub(super) async fn ask<'a>(hub: &'a Hub, request: &Request) -> io::Result<Asked<'a>> {
     let Some(address) = hub.asked_first.get() else { return Ok(Asked::Nobody) };
-    let recorded = hub.record(request);
+    let waits = hub.record(request);
     let Some(answer) = send(*address, request).await? else {
-        return Ok(Asked::Recorded(recorded));
+        return Ok(Asked::Recorded(waits));
     };
-    hub.answered(&recorded, RecordedAnswer::new(answer.status(), answer.body().clone()));
+    waits.answered(RecordedAnswer::new(answer.status(), answer.body().clone()));
     Ok(Asked::Answered(answer))
 }
 

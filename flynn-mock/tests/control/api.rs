@@ -2,7 +2,7 @@
 
 use std::net::TcpStream;
 
-use flynn_mock::control::{Control, OPENAPI};
+use flynn_mock::control::{Control, Journal, OPENAPI};
 use flynn_mock::{AppSeed, Builder, MockController};
 use serde_json::{Value, json};
 
@@ -226,6 +226,7 @@ fn requests_are_found_and_waited_for() {
         ("?path=/apps", &[1, 2]),
         ("?path_prefix=/apps/w", &[3]),
         ("?after=1&limit=1", &[3]),
+        ("?after=18446744073709551615", &[]),
         ("?host=elsewhere", &[]),
         ("?op=AppCreate&min=1", &[2]),
     ] {
@@ -385,6 +386,28 @@ fn snapshots_bring_a_state_back() {
     assert_eq!(driver.call("GET", "/requests", Value::Null)["requests"], json!([]));
     assert_eq!(driver.cluster("GET", "/apps/www", ""), Some(200));
     assert_eq!(driver.call("GET", "/cluster", Value::Null), cluster, "key and pin stay");
+}
+
+#[test]
+fn the_journal_has_a_line_for_each_request_that_is_forgotten_too() {
+    let driver = Driver::on(MockController::builder().request_memory(0));
+    let path = std::env::temp_dir().join(format!("flynn-mock-journal-{}", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let journal = Journal::open(&path, &driver.0).unwrap();
+    driver.cluster("GET", "/apps/www?%6bey=hunter2", "");
+    driver.cluster("POST", "/releases", r#"{"env":{"":"hunter2"}}"#);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let text = loop {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if text.lines().count() == 2 {
+            break text;
+        }
+        assert!(std::time::Instant::now() < until, "{text}");
+        std::thread::yield_now();
+    };
+    drop(journal);
+    std::fs::remove_file(&path).unwrap();
+    assert!(text.contains("empty key") && !text.contains("hunter2"), "{text}");
 }
 
 /// An open stream ends, as when the controller restarts, so that the client reads everything again.

@@ -152,3 +152,20 @@ async fn bodies_are_decoded_into_what_the_client_has_sent() {
 }
 
 const UUID: &str = "11111111-0000-4000-8000-00000000000a";
+
+#[cfg(feature = "wiremock")]
+#[tokio::test]
+async fn a_client_that_leaves_while_the_users_mocks_answer_gets_none() {
+    use flynn_mock::wiremock::{Mock, ResponseTemplate, matchers::any};
+    let mock = MockController::builder().start().await;
+    let slow = ResponseTemplate::new(200).set_delay(Duration::from_secs(3600));
+    Mock::given(any()).respond_with(slow).mount(mock.wiremock().await).await;
+    let mut client = TcpStream::connect(mock.addr()).await.unwrap();
+    client.write_all(b"GET /apps HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    mock.wait_for(Op::AppList, 1).await;
+    drop(client);
+    while mock.requests().assert_one().answer().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(answer(mock.requests().assert_one()), (None, String::new()));
+}
