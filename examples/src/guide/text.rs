@@ -67,7 +67,8 @@ fn cause_of<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'st
     {
         return None;
     }
-    let is_missing = error.downcast_ref::<flynn_config::Error>().is_some_and(|e| e.is_not_found());
+    let config = error.downcast_ref::<flynn_config::Error>();
+    let is_missing = config.is_some_and(flynn_config::Error::is_not_found);
     error.source().filter(|_| !is_missing)
 }
 
