@@ -144,8 +144,8 @@ fn a_suspended_account_is_locked_out_and_its_apps_stop() {
     let login = engine.issue_token(Token::new().user(&ann));
     assert_eq!(send_as(&mut engine, &login, Method::GET, "/apps/shop", &Value::Null).0, 200);
     user(&mut engine, "bob@example.com");
-    let taken = json!({ "suspended": true, "email": "bob@example.com" }).to_string();
-    assert_eq!(send(&mut engine, Method::PATCH, &format!("/users/{ann}"), &taken).0, 409);
+    let both = json!({ "suspended": true, "email": "bob@example.com" }).to_string();
+    assert_eq!(send(&mut engine, Method::PATCH, &format!("/users/{ann}"), &both).0, 409);
     assert_eq!(send_as(&mut engine, &token, Method::GET, "/whoami", &Value::Null).0, 200);
     ok(&mut engine, Method::PATCH, &format!("/users/{ann}"), &json!({ "suspended": true }));
     let (status, why) = send_as(&mut engine, &login, Method::GET, "/whoami", &Value::Null);

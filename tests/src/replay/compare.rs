@@ -365,7 +365,7 @@ mod tests {
 
     fn compared(recorded: &[Value], mock: &[Value]) -> Differences {
         let text = |events: &[Value]| -> String {
-            events.iter().map(|event| format!("data: {event}\n\n")).collect()
+            events.iter().fold(String::new(), |text, event| text + &format!("data: {event}\n\n"))
         };
         stream(&text(recorded), &text(mock), &mut Numbers::default())
     }
