@@ -33,7 +33,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::future::IntoFuture as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -167,7 +166,7 @@ impl PlanCertificate {
         let apps: BTreeMap<AppId, App> =
             apps.into_iter().map(|app| (app.id.clone(), app)).collect();
         let routes = client.routes().list().under_domain(domain.as_str());
-        let routes = deadline.limit(routes.into_future()).await?;
+        let routes = routes.run(deadline).await?;
         let mut steps = Vec::new();
         let mut follows_default = None;
         for route in routes.into_iter().filter(|route| route.kind == RouteType::Http) {
@@ -184,9 +183,8 @@ impl PlanCertificate {
                     continue;
                 }
             };
-            let owner =
-                route.parent_ref.rsplit('/').next().and_then(|id| apps.get(&AppId::new(id)));
-            let app = owner.map_or("controller", |app| app.name.as_str()).to_owned();
+            let Some(owner) = route.app_id() else { continue };
+            let app = apps.get(&owner).map_or_else(|| owner.to_string(), |app| app.name.clone());
             let order = if route.domain.eq_ignore_ascii_case(client.host()) {
                 Order::Connection
             } else if app == "controller" {
@@ -199,7 +197,7 @@ impl PlanCertificate {
             steps.push(Step { place, old, order });
         }
         if self.replaces_default(deadline).await? {
-            let env = deadline.limit(client.app(ROUTER).env().get().into_future()).await?;
+            let env = client.app(ROUTER).env().get().within(deadline).await?;
             let (old, new) = (env.get(CERT), env.get(KEY));
             if old.is_none_or(|old| old.trim() != cert.trim())
                 || new.is_none_or(|old| old.trim() != key.expose().trim())
@@ -219,7 +217,7 @@ impl PlanCertificate {
             return Ok(replace);
         }
         let Installation { client, domain, .. } = &self.install.installation;
-        let own = deadline.limit(client.domain().get().into_future()).await?;
+        let own = client.domain().get().within(deadline).await?;
         Ok(own.eq_ignore_ascii_case(domain))
     }
 }

@@ -252,7 +252,7 @@ impl ChangeEnv {
         self.release.preview()
     }
 
-    async fn run(self, deadline: Deadline) -> Result<ReleaseChange, Error> {
+    pub(crate) async fn run(self, deadline: Deadline) -> Result<ReleaseChange, Error> {
         self.release.run(deadline).await
     }
 }

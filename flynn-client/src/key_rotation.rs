@@ -26,7 +26,7 @@
 //! Interrupted before `store`, it starts again.
 
 use std::fmt;
-use std::future::{Future, IntoFuture as _};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +74,10 @@ impl RotateKey {
     /// Sets how the new key is stored, for example in `~/.flynnrc`.
     ///
     /// `store` is called once the controller accepts the new key, and before anything else is changed. If it fails, the
-    /// controller stops accepting the new key and the rotation ends with its error.
+    /// controller stops accepting the new key and the rotation ends with its error. The key of a resumed rotation stays
+    /// accepted, because it was stored before.
+    ///
+    /// A [timeout](RunKeyRotation::timeout) does not cut `store` off.
     pub fn store<F, A>(self, store: F) -> RunKeyRotation
     where
         F: Fn(Secret) -> A + Send + Sync + 'static,
@@ -96,7 +99,8 @@ type Store = dyn Fn(Secret) -> BoxFuture<'static, Result<(), BoxError>> + Send +
 /// 5. A request with the old key must be refused.
 ///
 /// Each change is one release and one deployment of the app. Other keys in the controller's `AUTH_KEY` stay. Keys that
-/// only the `web` process accepts come from interrupted rotations and are removed.
+/// only the `web` process accepts come from interrupted rotations and are removed. Withdrawing a key that could not be
+/// stored may take up to two more minutes, in addition to a timeout.
 ///
 /// # Errors
 /// Fails with [`InvalidInput`](crate::ErrorKind::InvalidInput) if the client has no key, and with [`ErrorKind::Failed`]
@@ -175,12 +179,9 @@ impl RunKeyRotation {
             controller.accept(&accepted, deadline).await?;
         }
         newer.app(CONTROLLER).get().within(deadline).await?;
-        let stored = async {
-            let stored = (self.store)(new.clone()).await;
-            stored
-                .map_err(|e| Error::new(ErrorKind::Failed, "cannot store the new key").caused_by(e))
-        };
-        deadline.limit(stored).await
+        // The deadline does not apply: a store that is cut off may still write the key.
+        let stored = (self.store)(new.clone()).await;
+        stored.map_err(|e| Error::new(ErrorKind::Failed, "cannot store the new key").caused_by(e))
     }
 }
 
@@ -253,8 +254,11 @@ impl Rotation {
         }
     }
 
-    /// Withdraws the new key, which was not stored.
+    /// Withdraws the new key, which was not stored, unless an earlier run has introduced and stored it.
     async fn take_back(&self, error: Error) -> Error {
+        if self.controller.accepted().contains(&self.new) {
+            return error.with_only_pending([Pending::KeyRotation { stored: true }]);
+        }
         let deadline = Deadline::after(Some(TAKE_BACK));
         let restored = match &self.controller.web {
             Some(before) => self.controller.accept(before, deadline).await,
@@ -274,8 +278,10 @@ impl Rotation {
                 changed.push(app.name);
             }
         }
-        let controller = self.newer.app(CONTROLLER);
-        let replaced = replaced(&self.controller.global, old, &self.new);
+        // Read again: other keys may have changed meanwhile.
+        let Controller { app: controller, global, .. } =
+            Controller::read(&self.newer, deadline).await?;
+        let replaced = replaced(&global, old, &self.new);
         change(controller.env().set([(AUTH_KEY, list(&replaced))]), deadline).await?;
         let last = controller.env().of_process(WEB).unset([AUTH_KEY]);
         change(last, deadline).await?;
@@ -316,7 +322,7 @@ impl Rotation {
             change = change.process_env(process_type.as_str(), values);
         }
         if found {
-            deadline.limit(change.into_future()).await?;
+            change.run(deadline).await?;
         }
         Ok(found)
     }
@@ -324,7 +330,7 @@ impl Rotation {
 
 /// Creates and deploys one release, after waiting for a running deployment.
 async fn change(change: ChangeEnv, deadline: Deadline) -> Result<(), Error> {
-    deadline.limit(change.after_running().into_future()).await.map(|_| ())
+    change.after_running().run(deadline).await.map(|_| ())
 }
 
 fn keys(list: &str) -> Vec<Secret> {

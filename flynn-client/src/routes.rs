@@ -299,7 +299,7 @@ impl ListRoutes {
         self
     }
 
-    async fn run(self, deadline: Deadline) -> Result<Vec<Route>, Error> {
+    pub(crate) async fn run(self, deadline: Deadline) -> Result<Vec<Route>, Error> {
         let mut routes = match &self.app {
             Some(app) => of_app(app, deadline).await?,
             None => of_all(&self.client, deadline).await?,

@@ -1,7 +1,7 @@
 //! Carrying a plan out: each change is verified, and taken back if one fails.
 
 use std::fmt;
-use std::future::{Future, IntoFuture as _};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +50,8 @@ pub enum Question {
 
 /// Applies a plan; returned by [`CertificatePlan::apply`]. Awaiting it returns the changed places.
 ///
-/// If it is dropped, the changes made so far stay. Plan again to finish.
+/// If it is dropped, the changes made so far stay. Plan again to finish. If it fails, restoring the old certificates may
+/// take up to two more minutes, in addition to a timeout.
 ///
 /// # Errors
 /// Fails with [`ErrorKind::Failed`] if the certificate does not become live or is not trusted. An error of the closure
@@ -76,7 +77,7 @@ impl fmt::Debug for ApplyCertificate {
     }
 }
 
-/// The time for restoring. It is separate, because the deadline may already have passed.
+/// The time for restoring all places. It is separate, because the deadline may already have passed.
 const RESTORE: Duration = Duration::from_secs(120);
 
 impl ApplyCertificate {
@@ -98,8 +99,9 @@ impl ApplyCertificate {
             self.trusted(deadline).await?;
         }
         for (at, step) in steps.iter().enumerate() {
-            if let Err(error) = self.step(step, deadline).await {
-                return Err(self.restore(steps.get(..=at).unwrap_or_default(), error).await);
+            let mut begun = at;
+            if let Err(error) = self.step(step, &mut begun, deadline).await {
+                return Err(self.restore(steps.get(..begun).unwrap_or_default(), error).await);
             }
             if let Some(on_step) = &self.on_step {
                 on_step(&step.place);
@@ -108,20 +110,27 @@ impl ApplyCertificate {
         Ok(self.plan.steps.into_iter().map(|step| step.place).collect())
     }
 
-    async fn step(&self, step: &Step, deadline: Deadline) -> Result<(), Error> {
+    /// Counts the step in `begun` if its place may have changed.
+    async fn step(&self, step: &Step, begun: &mut usize, deadline: Deadline) -> Result<(), Error> {
         if step.order >= Order::Controller {
             self.trusted(deadline).await?;
         }
         let Installation { cert, key, .. } = &self.plan.installation;
-        self.put(&step.place, cert, key, deadline).await?;
+        let written = self.write(&step.place, cert, key, deadline).await;
+        // A deployment of the router that fails may have left the new release behind.
+        let is_default = matches!(step.place, Place::RouterDefault { .. });
+        if is_default || written.as_ref().err().is_none_or(Error::may_have_acted) {
+            *begun += 1;
+        }
+        written?;
+        self.confirm(&step.place, cert, deadline).await?;
         match step.place.host() {
             Some(host) => self.live(host, deadline).await,
             None => Ok(()),
         }
     }
 
-    /// Writes a certificate and key and reads them back, because a reply does not prove that they are stored.
-    async fn put(
+    async fn write(
         &self,
         place: &Place,
         cert: &str,
@@ -130,43 +139,52 @@ impl ApplyCertificate {
     ) -> Result<(), Error> {
         let client = &self.plan.installation.client;
         match place {
-            Place::Route { id, app, domain, detaches } => {
+            Place::Route { id, app, detaches, .. } => {
                 let routes = client.app(app.as_str()).routes();
                 let mut update = routes.update(id.clone()).certificate(cert, key);
                 if *detaches {
                     // In the same PUT: the server ignores the certificate of a managed route.
                     update = update.detach_managed_certificate();
                 }
-                deadline.limit(update.into_future()).await?;
-                let stored = routes.get(id.clone()).within(deadline).await?.certificate;
-                if stored.is_some_and(|stored| stored.cert.trim() == cert.trim()) {
-                    return Ok(());
-                }
-                let message = format!("the certificate of the route {domain} was not stored");
-                Err(Error::new(ErrorKind::Failed, message))
+                update.run(deadline).await.map(|_| ())
             }
             Place::RouterDefault { .. } => {
                 let change = client.app(ROUTER).env().set([(CERT, cert), (KEY, key.expose())]);
-                deadline.limit(change.after_running().into_future()).await.map(|_| ())
+                change.after_running().run(deadline).await.map(|_| ())
             }
         }
+    }
+
+    /// Reads a route's certificate back, because a reply does not prove that it is stored.
+    async fn confirm(&self, place: &Place, cert: &str, deadline: Deadline) -> Result<(), Error> {
+        let Place::Route { id, app, domain, .. } = place else { return Ok(()) };
+        let routes = self.plan.installation.client.app(app.as_str()).routes();
+        let stored = routes.get(id.clone()).within(deadline).await?.certificate;
+        if stored.is_some_and(|stored| stored.cert.trim() == cert.trim()) {
+            return Ok(());
+        }
+        let message = format!("the certificate of the route {domain} was not stored");
+        Err(Error::new(ErrorKind::Failed, message))
     }
 
     /// Restores what a place had.
     async fn put_back(&self, step: &Step, deadline: Deadline) -> Result<(), Error> {
         let client = &self.plan.installation.client;
         match (&step.place, &step.old) {
-            (place, Old::Pair(cert, key)) => self.put(place, cert, key, deadline).await,
+            (place, Old::Pair(cert, key)) => {
+                self.write(place, cert, key, deadline).await?;
+                self.confirm(place, cert, deadline).await
+            }
             (Place::Route { id, app, .. }, Old::Managed(name)) => {
                 let update = client.app(app.as_str()).routes().update(id.clone());
                 let update = update.managed_certificate(name.as_str());
-                deadline.limit(update.into_future()).await.map(|_| ())
+                update.run(deadline).await.map(|_| ())
             }
             // A route in the plan always had something.
             (Place::Route { .. }, Old::None) => Ok(()),
             (Place::RouterDefault { .. }, _) => {
                 let change = client.app(ROUTER).env().unset([CERT, KEY]);
-                deadline.limit(change.after_running().into_future()).await.map(|_| ())
+                change.after_running().run(deadline).await.map(|_| ())
             }
         }
     }
@@ -213,8 +231,8 @@ impl ApplyCertificate {
     /// Restores the old certificates in reverse order, and returns the error with what could not be restored.
     async fn restore(&self, done: &[Step], error: Error) -> Error {
         let mut left = Vec::new();
+        let deadline = Deadline::after(Some(RESTORE));
         for step in done.iter().rev() {
-            let deadline = Deadline::after(Some(RESTORE));
             if self.put_back(step, deadline).await.is_err() {
                 left.push(step.place.to_string());
             }

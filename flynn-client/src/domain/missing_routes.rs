@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use super::{Domain, MigrationHandle};
 use crate::client::Client;
 use crate::error::{Error, MissingRoute};
-use crate::ids::AppId;
 use crate::routes::{NewRoute, Route, RouteType, is_under, of_all};
 use crate::transport::{Deadline, Request};
 
@@ -141,7 +140,7 @@ fn missing<'a>(routes: &'a [Route], old: &str, new: &str) -> Vec<(&'a Route, Mis
         .filter(|route| !(is_below && is_under(&route.domain, new)))
         .filter_map(|route| {
             let missing = MissingRoute {
-                app_id: AppId::new(route.parent_ref.strip_prefix("controller/apps/")?),
+                app_id: route.app_id()?,
                 domain: counterpart(&route.domain, old, new)?,
                 path: if route.path.is_empty() { "/".to_owned() } else { route.path.clone() },
                 old_route: route.id(),

@@ -121,7 +121,7 @@ impl UpdateRoute {
         self
     }
 
-    async fn run(self, deadline: Deadline) -> Result<Route, Error> {
+    pub(crate) async fn run(self, deadline: Deadline) -> Result<Route, Error> {
         if let Some(fault) = self.fault {
             return Err(Error::invalid_input(fault));
         }

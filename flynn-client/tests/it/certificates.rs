@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flynn_client::certificates::{CertificatePlan, Place, Question};
 use flynn_client::{Client, Error, ErrorKind, Pending};
-use flynn_mock::{MockController, ServerAge};
+use flynn_mock::{MockController, Op, ServerAge};
 
 use crate::faults;
 
@@ -142,6 +142,11 @@ async fn a_certificate_that_is_not_live_or_not_trusted_is_taken_back() {
         assert!(refused.to_string().contains(says), "{refused}");
         assert_eq!(presented(&mock), before, "{dead}");
         assert!(refused.all_pending().is_empty(), "{refused}");
+        // A route that was not changed is not restored.
+        let puts = mock.requests().of(Op::RouteUpdate);
+        let of_controller =
+            puts.iter().filter(|put| put.json()["domain"] == "controller.example.com").count();
+        assert_eq!(of_controller, if dead == "controller.example.com" { 2 } else { 0 }, "{dead}");
         let asked = asked.lock().unwrap();
         assert_eq!(asked[0], Question::IsTrusted);
         assert_eq!(format!("{refused:#}").contains("no route to host"), dead == "error");

@@ -113,6 +113,21 @@ async fn a_key_that_cannot_be_stored_is_taken_back() {
     assert!(refused.is_validation(), "{refused}");
 }
 
+/// The key of an interrupted rotation may be in use already.
+#[tokio::test]
+async fn a_resumed_key_that_cannot_be_stored_again_stays() {
+    let mock = cluster(ServerAge::V2021).await;
+    let both = format!("{},resumed", mock.key());
+    let web = mock.client().app("controller").env().of_process("web");
+    web.set([("AUTH_KEY", &both)]).await.unwrap();
+    for client in [mock.client(), mock.client().with_key("resumed").unwrap()] {
+        let rotate = client.rotate_key().resume("resumed");
+        let refused = rotate.store(|_| async { Err("the disk is full".into()) }).await.unwrap_err();
+        assert_eq!(refused.all_pending(), [Pending::KeyRotation { stored: true }]);
+        assert!(accepts(&mock, mock.key()).await && accepts(&mock, "resumed").await);
+    }
+}
+
 /// A fault at a request: nobody is locked out, and resuming or starting again ends it.
 #[tokio::test]
 async fn a_fault_at_any_request_locks_nobody_out() {
