@@ -384,10 +384,10 @@ mod tests {
             Request::new(Method::POST, "/apps?key=hunter2&x=1&%6bey=hunter2;k%65y=hunter2")
                 .header(AUTHORIZATION, HeaderValue::from_static("Basic aHVudGVyMg=="))
                 .json(r#"{"env":{"A":"hunter2"}}"#);
-        let recorded = keep(&mut recorder, &request);
+        let entry = keep(&mut recorder, &request);
         let answer = RecordedAnswer::new(StatusCode::OK, "hunter2".into());
-        recorder.answered(&recorded, answer);
-        let shown = format!("{:?} {:?}", recorder.all(), recorded.answer());
+        recorder.answered(&entry, answer);
+        let shown = format!("{:?} {:?}", recorder.all(), entry.answer());
         assert!(!shown.contains("hunter2") && !shown.contains("aHVudGVyMg"), "{shown}");
         assert!(shown.contains("application/json") && shown.contains("x=1"), "{shown}");
     }
@@ -412,9 +412,9 @@ mod tests {
         let mut recorder = Recorder::new(64 << 10);
         let get = |path: &str| Request::new(Method::GET, path).json(vec![b'x'; 500]);
         for n in 0..1000 {
-            let recorded = keep(&mut recorder, &get(&format!("/apps/{n}")));
+            let entry = keep(&mut recorder, &get(&format!("/apps/{n}")));
             let answer = RecordedAnswer::new(StatusCode::OK, vec![b'x'; 500].into());
-            recorder.answered(&recorded, answer);
+            recorder.answered(&entry, answer);
         }
         let kept = recorder.all();
         assert!((30..64).contains(&kept.len()), "{}", kept.len());
@@ -431,11 +431,11 @@ mod tests {
     #[test]
     fn an_answer_to_a_forgotten_request_takes_no_memory_of_the_record() {
         let mut recorder = Recorder::new(KEPT);
-        let recorded = keep(&mut recorder, &Request::new(Method::GET, "/apps"));
+        let entry = keep(&mut recorder, &Request::new(Method::GET, "/apps"));
         recorder.clear();
-        recorder.answered(&recorded, RecordedAnswer::new(StatusCode::OK, "[]".into()));
+        recorder.answered(&entry, RecordedAnswer::new(StatusCode::OK, "[]".into()));
         assert_eq!(recorder.size, 0);
-        assert_eq!(recorded.answer().unwrap().body, "[]");
+        assert_eq!(entry.answer().unwrap().body, "[]");
     }
 
     #[test]
