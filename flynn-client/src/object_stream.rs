@@ -122,6 +122,7 @@ impl<T: Object + DeserializeOwned + Send + 'static> WatchAll<T> {
             newest: None,
             complete: None,
             seen: HashMap::new(),
+            forget_at: FORGET_AT,
             caught_up: false,
             replaying: true,
             item: std::marker::PhantomData,
@@ -148,6 +149,8 @@ pub struct ObjectCursor<T> {
     complete: Option<Timestamp>,
     /// The time of each object's last change, in nanoseconds.
     seen: HashMap<String, i128>,
+    /// The number of seen objects at which the oldest are forgotten.
+    forget_at: usize,
     caught_up: bool,
     /// True while the connection sends objects that existed when it was opened.
     replaying: bool,
@@ -156,6 +159,20 @@ pub struct ObjectCursor<T> {
 
 /// How much earlier an object may have changed than one that came before it.
 const LATE: Duration = Duration::from_secs(1);
+const FORGET_AT: usize = 1000;
+
+impl<T> ObjectCursor<T> {
+    /// Forgets objects that a reconnection does not ask for. Each deployment adds a formation, for example.
+    fn forget(&mut self) {
+        let complete = self.complete.as_ref().and_then(Timestamp::unix_nanos);
+        if let Some(complete) = complete.filter(|_| self.seen.len() >= self.forget_at) {
+            let late = i128::try_from(LATE.as_nanos()).unwrap_or_default();
+            self.seen.retain(|_, nanos| *nanos >= complete - late);
+            // Not at every change: that would take quadratic time.
+            self.forget_at = FORGET_AT.max(self.seen.len() * 2);
+        }
+    }
+}
 
 impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
     type Message = T;
@@ -179,6 +196,7 @@ impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
         if key.is_empty() {
             self.replaying = false;
             self.complete.clone_from(&self.newest);
+            self.forget();
             if !std::mem::replace(&mut self.caught_up, true) {
                 items.push_back(Change::CaughtUp);
             }
@@ -197,6 +215,7 @@ impl<T: Object + DeserializeOwned + Send + 'static> Source for ObjectCursor<T> {
             if self.seen.insert(key, nanos) == Some(nanos) && self.replaying {
                 return;
             }
+            self.forget();
         }
         items.push_back(if self.caught_up {
             Change::Changed(object)

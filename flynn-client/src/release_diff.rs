@@ -65,7 +65,9 @@ impl ReleaseDiff {
     /// from it (the app, before v20161214.1).
     pub(crate) fn is_filled_in(&self) -> bool {
         self.fields.iter().all(|field| match field.kind {
-            ChangeKind::Added => field.path.iter().any(|name| name == "resources"),
+            ChangeKind::Added => {
+                matches!(&field.path[..], [first, _, third, ..] if first == "processes" && third == "resources")
+            }
             ChangeKind::Changed => false,
             ChangeKind::Removed => field.path == ["app_id"],
         })

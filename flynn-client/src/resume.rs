@@ -140,6 +140,9 @@ impl Resume {
                 let found = found.ok_or_else(|| unknown("no such job", pending))?;
                 jobs.wait(found.uuid).within(deadline).await.map(Outcome::JobEnded)
             }
+            Pending::Replaced { .. } => Err(Error::invalid_input(
+                "another writer's release was replaced: compare it with the current one, and make its changes again",
+            )),
             // These need more than ids: the certificate, or the key and the place to store it.
             Pending::Certificate { .. } => Err(Error::invalid_input(
                 "plan the installation of the certificate again: it continues where it stopped",

@@ -34,6 +34,14 @@ pub enum Pending {
         /// The release.
         release: ReleaseId,
     },
+    /// A release of another writer was replaced at the same time, so the changes that it made may be lost. Compare it
+    /// with the current release, and make them again.
+    Replaced {
+        /// The app.
+        app: AppRef,
+        /// The other writer's release.
+        release: ReleaseId,
+    },
     /// The answer to a deployment was lost, so the release may be deployed; see
     /// [`AppHandle::deployments`](crate::apps::AppHandle::deployments).
     PerhapsDeployed {
@@ -129,6 +137,7 @@ impl Pending {
     pub fn app(&self) -> Option<AppRef> {
         match self {
             Self::Release { app, .. }
+            | Self::Replaced { app, .. }
             | Self::PerhapsDeployed { app, .. }
             | Self::Deployment { app, .. }
             | Self::Scale { app, .. }
@@ -153,6 +162,9 @@ impl fmt::Display for Pending {
         match self {
             Self::Release { app, release } => {
                 write!(f, "release {} of app {} is not deployed", id(release), id(app))
+            }
+            Self::Replaced { app, release } => {
+                write!(f, "the changes of release {} of app {} may be lost", id(release), id(app))
             }
             Self::PerhapsDeployed { app, release } => write!(
                 f,

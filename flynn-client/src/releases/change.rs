@@ -58,7 +58,7 @@ impl AppHandle {
     /// - [`InvalidInput`](crate::ErrorKind::InvalidInput) for an empty variable name or an unknown process type.
     /// - [`ErrorKind::DeploymentInProgress`] while the app is being deployed. Nothing has changed.
     /// - [`ErrorKind::Conflict`] if another writer changed the same fields: [`Error::conflicting_changes`] has both
-    ///   diffs, and [`Error::pending`] the other release.
+    ///   diffs, and [`Error::pending`] is [`Pending::Replaced`] with the other release.
     /// - The errors of the deployment. After the release was created, [`Error::pending`] names it; after the deployment
     ///   was accepted, it names the deployment.
     pub fn change_release(&self) -> ChangeRelease {
@@ -247,7 +247,7 @@ impl ChangeRelease {
         let changed = self.deploy(&mut overtaken, deadline).await;
         changed.map_err(|error| match overtaken {
             Some(release) if error.pending().is_none() => {
-                error.with_pending(Pending::Release { app: self.app.app, release })
+                error.with_pending(Pending::Replaced { app: self.app.app, release })
             }
             // It names a release of this call, which has both changes.
             _ => error,
@@ -289,11 +289,12 @@ impl ChangeRelease {
                     Error::new(ErrorKind::DeploymentInProgress, message).with_pending(pending)
                 );
             }
-            let release = create(&self.app.client, &document, deadline).await?;
+            let (release, is_new) =
+                create(&self.app.client, &document, Some(&base.id), deadline).await?;
             if !self.deploys {
                 return Ok(ReleaseChange { release: Some(release), deployment: None, diff });
             }
-            let Some(handle) = self.start(&release.id, waits, deadline).await? else {
+            let Some(handle) = self.start(&release.id, is_new, waits, deadline).await? else {
                 // Another deployment was running.
                 merged = (rounds > 0).then_some(Draft { base, document, diff });
                 continue;
@@ -402,10 +403,11 @@ impl ChangeRelease {
     async fn start(
         &self,
         release: &ReleaseId,
+        is_new: bool,
         waits: bool,
         deadline: Deadline,
     ) -> Result<Option<DeploymentHandle>, Error> {
-        let error = match deployments::start(&self.app, release, true, deadline).await {
+        let error = match deployments::start(&self.app, release, is_new, deadline).await {
             Ok(handle) => return Ok(Some(handle)),
             Err(error) => error,
         };

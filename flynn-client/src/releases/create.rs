@@ -7,6 +7,7 @@ use super::{NewRelease, Release, ReleaseDiff, Releases};
 use crate::client::Client;
 use crate::document::{self, Document};
 use crate::error::Error;
+use crate::ids::ReleaseId;
 use crate::transport::{Deadline, Repeat, Request, Spec};
 
 impl Releases {
@@ -25,29 +26,32 @@ impl Releases {
             let Value::Object(document) = json!(release) else {
                 return Err(Error::invalid_input("the release is not an object"));
             };
-            create(&client, &document, deadline).await
+            create(&client, &document, None, deadline).await.map(|(release, _)| release)
         })
     }
 }
 
+/// Creates a release, and returns whether it is certainly new. If the answer is lost, returns a release with the same
+/// content other than `base`.
 pub(super) async fn create(
     client: &Client,
     document: &Document,
+    base: Option<&ReleaseId>,
     deadline: Deadline,
-) -> Result<Release, Error> {
+) -> Result<(Release, bool), Error> {
     let spec = Spec::post("/releases", [], Repeat::Never);
     let error = match document::write(client, spec, document, deadline).await {
         Err(error) if error.may_have_acted() => error,
-        answer => return answer,
+        answer => return answer.map(|release| (release, true)),
     };
     // Servers of 2016 list a release under its app only once it is deployed.
     let spec = Spec::get("/releases", []);
     let releases = Request::<Vec<Document>>::list(client, spec).within(deadline).await;
     let same = |release: &Document| {
-        let created = Base::of(release.clone()).document;
-        ReleaseDiff::between(document, &created).is_filled_in()
+        let Base { id, document: created } = Base::of(release.clone());
+        base != Some(&id) && ReleaseDiff::between(document, &created).is_filled_in()
     };
     let found = releases.unwrap_or_default().into_iter().find(same);
     let found = found.and_then(|found| serde_json::from_value(Value::Object(found)).ok());
-    found.ok_or(error)
+    found.map(|release| (release, false)).ok_or(error)
 }

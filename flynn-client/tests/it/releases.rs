@@ -137,8 +137,10 @@ async fn what_both_writers_changed_is_a_conflict_with_both_diffs() {
     let (ours, theirs) = error.conflicting_changes().unwrap();
     assert_eq!(ours.to_string(), "~ env.A");
     assert!(theirs.to_string().contains("~ env.A"), "{theirs}");
-    let pending = Pending::Release { app: "www".into(), release: "r9".into() };
+    let pending = Pending::Replaced { app: "www".into(), release: "r9".into() };
     assert_eq!(error.pending(), Some(&pending));
+    let refused = server.client().resume(pending).await.unwrap_err();
+    assert!(refused.is_validation(), "the other release is not deployed: {refused}");
     assert!(!format!("{error} {error:?}").contains("theirs\""));
     assert_eq!(sent(&server).len(), 1);
 
