@@ -49,6 +49,8 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::apps::AppHandle;
@@ -169,9 +171,13 @@ impl ExternalResource {
         self
     }
 }
+
 const ALL: &str = "/providers/{provider}/resources";
 const ONE: &str = "/providers/{provider}/resources/{resource}";
 const LINK: &str = "/providers/{provider}/resources/{resource}/apps/{app}";
+
+/// The time limit for restoring links, which the caller's timeout does not shorten.
+const RESTORE: Duration = Duration::from_secs(120);
 
 /// The resources of all providers; returned by [`Client::resources`].
 #[derive(Clone, Debug)]
@@ -332,6 +338,9 @@ impl ProviderResources {
     /// The server's own call removes all links of the app, so the others are read before and restored afterwards. In
     /// between, the app has no links, which does not affect running jobs. If there is no such link, nothing changes.
     ///
+    /// Once the links are removed, the call may take up to two minutes beyond its timeout to restore the others. Do not
+    /// drop it before it ends: the links that it has not restored yet would be lost.
+    ///
     /// # Errors
     /// Fails with [`NotFound`](crate::ErrorKind::NotFound) if the provider, resource or app does not exist. If other
     /// links could not be restored, [`Error::pending`] is [`Pending::ResourceLinks`].
@@ -402,6 +411,8 @@ impl ProviderResources {
             // The server refused, and nothing has changed.
             Err(error) => return Err(error),
         };
+        let deadline =
+            Deadline::after(Some(RESTORE)).with_retry(Some(deadline.retry(&self.client)));
         // Try every other link, even after one has failed.
         let (mut lost, mut fault) = (Vec::new(), None);
         for other in others {

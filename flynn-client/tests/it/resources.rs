@@ -1,5 +1,7 @@
 //! Resources, and the trap of removing one app from one of them.
 
+use std::time::Duration;
+
 use flynn_client::Pending;
 use flynn_client::apps::NewApp;
 use flynn_client::resources::{ExternalResource, NewResource, Resource};
@@ -87,6 +89,26 @@ async fn links_that_could_not_be_put_back_are_named() {
     // The link after the failure was still restored.
     let final_line = server.lines().pop().unwrap();
     assert_eq!(final_line, format!("PUT /providers/p3/resources/r3/apps/{APP}"));
+}
+
+#[tokio::test]
+async fn links_are_put_back_beyond_the_timeout() {
+    let server = Server::answering(|request| match request.line().split_once(' ').unwrap() {
+        ("GET", _) => json(200, LINKED),
+        ("DELETE", _) => json(200, r#"{"id":"r1","provider":"p1"}"#),
+        ("PUT", path) if path.starts_with("/providers/p2") => {
+            let head =
+                "HTTP/1.1 200 X\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n";
+            Step::Trickle(format!(r#"{head}{{"id":"r2"}}"#), " ", 3, Duration::from_millis(200))
+        }
+        ("PUT", _) => json(200, r#"{"id":"r3","provider":"p3"}"#),
+        _ => answer(404, "", ""),
+    })
+    .await;
+    let remove = server.client().provider("p1").resources().remove_app("r1", APP);
+    let removed = remove.timeout(Duration::from_millis(300)).await.unwrap();
+    assert_eq!(removed.id, "r1");
+    assert_eq!(server.lines().len(), 4, "{:?}", server.lines());
 }
 
 #[tokio::test]
