@@ -177,11 +177,11 @@ impl Transport {
             };
             // The call in the error distinguishes an attempt that was sent from one that was not.
             let error = call.name(error, spec).after_one_that_may_have_acted(may_have_acted);
-            may_have_acted = error.may_have_acted();
-            if spec.repeat == Repeat::Delete && call.attempts > 1 && error.is_not_found() {
+            if spec.repeat == Repeat::Delete && may_have_acted && error.is_not_found() {
                 // An earlier attempt, whose answer was lost, has deleted it.
                 return Ok(Response::new(Body::empty()));
             }
+            may_have_acted = error.may_have_acted();
             match policy.next(&error, spec.repeat, &mut failures, begun.elapsed()) {
                 Some(wait) if deadline.remaining().is_none_or(|left| wait < left) => {
                     tracing::debug!(kind = ?error.kind(), attempt = call.attempts, wait_ms = wait.as_millis(), "will be sent again");

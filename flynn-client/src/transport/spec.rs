@@ -14,7 +14,7 @@ use crate::error::{Error, Line, NAME};
 pub(crate) enum Repeat {
     /// Idempotent.
     Safe,
-    /// Like `Safe`. If a later attempt does not find the object, an earlier one has deleted it.
+    /// Like `Safe`. If an attempt does not find the object, and an earlier one may have acted, that one has deleted it.
     Delete,
     /// Like `Safe`. The call involves the router, whose restart shows as a plain 500.
     Router,

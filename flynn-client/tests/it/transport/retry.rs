@@ -90,8 +90,22 @@ async fn a_delete_that_was_lost_and_is_then_not_found_has_succeeded() {
     server.client().app("www").jobs().kill("host-1").await.unwrap();
     assert_eq!(server.lines(), ["DELETE /apps/www/jobs/host-1"; 2]);
 
+    // A refusal in between changes nothing.
+    let server = Server::play([Step::Drop, json(503, UNAVAILABLE), answer(404, "", "")]).await;
+    server.client().app("www").jobs().kill("host-1").await.unwrap();
+
     let server = Server::play([answer(404, "", "")]).await;
     assert!(server.client().app("www").jobs().kill("host-1").await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn a_delete_that_was_refused_and_is_then_not_found_has_failed() {
+    for refusal in [json(503, UNAVAILABLE), answer(429, "", "")] {
+        let server = Server::play([refusal, answer(404, "", "")]).await;
+        let error = server.client().app("www").jobs().kill("host-1").await.unwrap_err();
+        assert!(error.is_not_found() && error.attempts() == 2, "{error:?}");
+        assert!(!error.may_have_acted());
+    }
 }
 
 #[tokio::test]
