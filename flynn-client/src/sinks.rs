@@ -79,7 +79,7 @@ pub struct Sink {
     /// True if the hosts manage it.
     #[serde(skip_serializing_if = "is_false")]
     pub host_managed: bool,
-    /// The configuration; see [`SyslogConfig`]. Absent in a stream if the sink was deleted.
+    /// The configuration; see [`SyslogConfig`] and [`OtelConfig`]. Absent in a stream if the sink was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub config: Option<Json>,
     /// The time when it was created.
@@ -119,9 +119,9 @@ pub struct SyslogConfig {
     pub scope: SinkScope,
 }
 
-/// The configuration of a sink that sends to an OpenTelemetry collector (the fork). `Debug` shows the names of the
-/// headers only.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// The configuration of a sink that sends to an OpenTelemetry collector (the fork). `Debug` shows neither the URL nor
+/// the values of the headers, which can contain tokens of log services.
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct OtelConfig {
@@ -142,6 +142,18 @@ pub struct OtelConfig {
     /// The apps whose logs are sent.
     #[serde(skip_serializing_if = "SinkScope::is_empty")]
     pub scope: SinkScope,
+}
+
+impl fmt::Debug for OtelConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OtelConfig")
+            .field("headers", &self.headers)
+            .field("insecure", &self.insecure)
+            .field("logs", &self.logs)
+            .field("metrics", &self.metrics)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
 }
 
 impl OtelConfig {
@@ -228,7 +240,7 @@ pub struct NewSink {
     /// The app whose logs it gets, instead of all apps' (the fork).
     #[serde(default, skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
-    /// Configuration; of a syslog sink, a [`SyslogConfig`].
+    /// Configuration; see [`SyslogConfig`] and [`OtelConfig`].
     #[serde(default)]
     pub config: Json,
 }
@@ -240,12 +252,12 @@ impl NewSink {
         Self::new(SinkKind::Syslog, Json::encode(config).unwrap_or_default())
     }
 
-    /// A sink that sends to an OpenTelemetry collector (the fork).
+    /// Creates a sink that sends to an OpenTelemetry collector (the fork).
     pub fn otel(config: &OtelConfig) -> Self {
         Self::new(SinkKind::Otel, Json::encode(config).unwrap_or_default())
     }
 
-    /// Creates a sink of any kind. Servers accept only `syslog`.
+    /// Creates a sink of any kind. Servers accept only `syslog`, and the fork of September 2026 also `otel`.
     pub fn new(kind: SinkKind, config: impl Into<Json>) -> Self {
         Self { kind, app_id: AppId::default(), config: config.into() }
     }
@@ -298,8 +310,8 @@ impl Sinks {
     /// Creates a sink: `POST /sinks`. The server does not check the configuration.
     ///
     /// # Errors
-    /// Fails with [`Validation`](crate::ErrorKind::Validation) for any kind but `syslog`. Fails with
-    /// [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
+    /// Fails with [`Validation`](crate::ErrorKind::Validation) for any kind but `syslog`, and `otel` on the fork of
+    /// September 2026. Fails with [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.
     pub fn create(&self, sink: NewSink) -> Request<Sink> {
         Request::json(&self.client, Spec::post("/sinks", [], Repeat::Never).body(sink))
     }
@@ -313,7 +325,7 @@ impl Sinks {
         Request::json(&self.client, Spec::get("/sinks/{sink}", [id.into().as_str()]))
     }
 
-    /// One sink, deleted ones included, or `None` when there never was such a sink.
+    /// Reads a sink, including deleted ones, or `None` if it never existed.
     ///
     /// # Errors
     /// Fails with [`Unsupported`](crate::ErrorKind::Unsupported) before v20161215.2.

@@ -88,7 +88,7 @@ fn the_new_fields_are_typed() {
     let config: SyslogConfig = same(&json!({ "url": "syslog://h", "scope": "apps" }));
     assert_eq!(config.scope, SinkScope::Apps);
     let otel: OtelConfig =
-        same(&json!({ "endpoint": "https://o", "headers": { "x-token": "secret" },
+        same(&json!({ "endpoint": "https://u:secret@o", "headers": { "x-token": "secret" },
                                         "logs": true, "scope": "system" }));
     assert!(otel.logs == Some(true) && !format!("{otel:?}").contains("secret"));
     let provider: Provider = same(&json!({ "id": "p1", "tenant_safe": true }));
