@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, ErrorKind};
+
 /// Declares newtypes over a string.
 macro_rules! string_types {
     ($($(#[$doc:meta])* $name:ident;)+) => {$(
@@ -139,13 +141,17 @@ string_types! {
     UserId;
     /// The id of a personal token, a UUID (the fork).
     TokenId;
+    /// The id of a schedule, any text (the fork).
+    ScheduleId;
+    /// The id of a reported run of a scheduled command, a UUID (the fork).
+    SchedulerEventId;
     /// The id of an account, which owns apps: `user:UUID` or `org:UUID` (the fork).
     AccountId;
 }
 
 from_text! {
     AppRef ReleaseId ArtifactId DeploymentId JobId RouteId ProviderRef ResourceId VolumeId SinkId ScaleRequestId
-    MigrationId BackupId HostId ManagedCertificateId UserId TokenId AccountId
+    MigrationId BackupId HostId ManagedCertificateId UserId TokenId ScheduleId SchedulerEventId AccountId
 }
 
 impl AppRef {
@@ -192,16 +198,21 @@ impl From<&ProviderId> for ProviderRef {
 }
 
 /// Returns a random UUID (version 4), for objects whose ids the client chooses.
-pub(crate) fn random_uuid() -> String {
-    let (high, low) = (fastrand::u64(..), fastrand::u64(..));
-    format!(
+pub(crate) fn random_uuid() -> Result<String, Error> {
+    let random = || {
+        getrandom::u64().map_err(|source| {
+            Error::new(ErrorKind::Io, "the system has no random numbers").caused_by(source)
+        })
+    };
+    let (high, low) = (random()?, random()?);
+    Ok(format!(
         "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
         high >> 32,
         high >> 16 & 0xffff,
         high & 0xfff,
         low >> 48 & 0x3fff | 0x8000,
         low & 0xffff_ffff_ffff
-    )
+    ))
 }
 
 #[cfg(test)]

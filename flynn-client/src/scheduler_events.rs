@@ -27,7 +27,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::apps::AppHandle;
-use crate::ids::{AppId, JobId};
+use crate::ids::{AppId, JobId, ScheduleId, SchedulerEventId};
 use crate::timestamp::Timestamp;
 use crate::transport::{Repeat, Request, Spec};
 
@@ -37,12 +37,12 @@ use crate::transport::{Repeat, Request, Spec};
 #[non_exhaustive]
 pub struct SchedulerEvent {
     /// Id of this run, a UUID.
-    pub id: String,
+    pub id: SchedulerEventId,
     /// The app.
     #[serde(skip_serializing_if = "AppId::is_empty")]
     pub app_id: AppId,
     /// The id of the schedule, which is the event's `object_id`.
-    pub schedule_id: String,
+    pub schedule_id: ScheduleId,
     /// The schedule's name.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,
@@ -69,17 +69,21 @@ pub struct SchedulerEvent {
 /// A run to report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
+#[non_exhaustive]
 #[must_use]
-pub struct NewSchedulerEvent(SchedulerEvent);
+pub struct NewSchedulerEvent(
+    /// The run.
+    pub SchedulerEvent,
+);
 
 impl NewSchedulerEvent {
     /// Creates a report that this schedule runs a command now.
-    pub fn new(schedule_id: impl Into<String>) -> Self {
+    pub fn new(schedule_id: impl Into<ScheduleId>) -> Self {
         Self(SchedulerEvent { schedule_id: schedule_id.into(), ..SchedulerEvent::default() })
     }
 
     /// Sets the id of the run, a UUID. Default: an id that the server chooses.
-    pub fn id(mut self, id: impl Into<String>) -> Self {
+    pub fn id(mut self, id: impl Into<SchedulerEventId>) -> Self {
         self.0.id = id.into();
         self
     }

@@ -1,6 +1,7 @@
 //! Runs one-off jobs.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -213,7 +214,10 @@ impl RunJob {
         }
         self.job.release_id = release.id;
         self.job.disable_log = !self.log.unwrap_or(log);
-        let run = self.job.meta.entry(RUN_ID.to_owned()).or_insert_with(random_uuid).clone();
+        let run = match self.job.meta.entry(RUN_ID.to_owned()) {
+            Entry::Occupied(run) => run.get().clone(),
+            Entry::Vacant(run) => run.insert(random_uuid()?).clone(),
+        };
         let spec = Spec::post("/apps/{app}/jobs", [self.app.app.as_str()], Repeat::Never);
         let spec = spec.body(&self.job);
         let release = self.job.release_id;
