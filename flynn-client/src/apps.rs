@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::client::Client;
-use crate::error::{Error, Pending};
+use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{AccountId, AppId, AppRef, ReleaseId, UserId, random_uuid};
 use crate::json::{is_default, is_false, null_is_default};
 use crate::timestamp::Timestamp;
@@ -171,26 +171,33 @@ impl Apps {
     /// Creates an app: `POST /apps`. An app that is not a system app gets a route `<name>.<domain>`.
     ///
     /// The client chooses the app's id. If the answer is lost, it looks for the app by this id, and returns it if it
-    /// exists.
+    /// exists and has the requested name.
     ///
     /// # Errors
-    /// Fails with [`Conflict`](crate::ErrorKind::Conflict) if the name is taken, with
+    /// Fails with [`Conflict`](crate::ErrorKind::Conflict) if the name or id is taken, with
     /// [`Validation`](crate::ErrorKind::Validation) if it is not allowed. If the answer was lost and the app is not
     /// found, [`Error::pending`] is [`Pending::PerhapsApp`].
     pub fn create(&self, mut app: NewApp) -> Request<App> {
         let client = self.client.clone();
         Request::steps("apps().create(..)", |deadline| async move {
             if app.id.is_empty() {
-                app.id = AppId::new(random_uuid());
+                app.id = AppId::new(random_uuid()?);
             }
             let spec = Spec::post("/apps", [], Repeat::Never).body(&app);
             let error = match Request::json(&client, spec).within(deadline).await {
                 Err(error) if error.may_have_acted() => error,
                 answer => return answer,
             };
-            let id = app.id;
+            let NewApp { id, name, .. } = app;
             match client.app(&id).get_opt().within(deadline).await {
-                Ok(Some(app)) if app.id == id => Ok(app),
+                Ok(Some(app)) if app.id == id && name.is_none_or(|name| app.name == name) => {
+                    Ok(app)
+                }
+                // Apps cannot be renamed, so it existed before.
+                Ok(Some(app)) if app.id == id => {
+                    let message = format!("app {id} exists, with the name {}", app.name);
+                    Err(Error::new(ErrorKind::Conflict, message))
+                }
                 _ => Err(error.with_pending(Pending::PerhapsApp { app: id })),
             }
         })

@@ -4,8 +4,10 @@ use flynn_client::apps::NewApp;
 use flynn_client::jobs::RUN_ID;
 use flynn_client::releases::NewRelease;
 use flynn_client::resume::Outcome;
-use flynn_client::{Client, Pending, RetryPolicy};
+use flynn_client::{AppId, Client, Pending, RetryPolicy};
 use flynn_mock::{Fault, MockController, Op, ServerAge};
+
+use crate::server::{Server, Step, json};
 
 async fn clusters() -> impl Iterator<Item = MockController> {
     let mut clusters = Vec::new();
@@ -43,6 +45,22 @@ async fn an_app_is_found_by_its_id() {
         let resumed = client.resume(pending).await.unwrap();
         assert!(matches!(resumed, Outcome::AppCreated(shop) if shop.id == app));
     }
+}
+
+#[tokio::test]
+async fn another_app_with_the_id_is_not_the_created_one() {
+    const ID: &str = "11111111-0000-4000-8000-000000000001";
+    let server = Server::answering(|seen| match seen.call().split_once(' ').unwrap() {
+        ("GET", _) => json(200, format!(r#"{{"id":"{ID}","name":"shop"}}"#)),
+        _ => Step::Drop,
+    })
+    .await;
+    let create = |app: NewApp| server.client().apps().create(app.id(AppId::new(ID)));
+    let error = create(NewApp::named("www")).await.unwrap_err();
+    assert!(error.is_conflict() && error.pending().is_none(), "{error:?}");
+    assert!(!error.may_have_acted());
+    assert_eq!(create(NewApp::named("shop")).await.unwrap().name, "shop");
+    assert_eq!(create(NewApp::unnamed()).await.unwrap().name, "shop");
 }
 
 #[tokio::test]
