@@ -218,13 +218,18 @@ impl MigrateDomain {
             domain: &self.to,
             tls_cert: self.certificate.as_ref(),
         };
+        // If the answer is lost, an earlier migration must not be taken for this one.
+        let after = migration_events(&client).count(1).list().run(deadline).await?;
+        let after = after.first().map_or(0, |event| event.id);
         let spec = Spec::put("/domain", [], Repeat::Never).body(&body);
         let accepted = match Request::<DomainMigration>::json(&client, spec).within(deadline).await
         {
             Err(error) if error.may_have_acted() => {
                 let domain = self.to.clone();
-                let found = lost(&client, &domain, deadline).await;
-                found.ok_or_else(|| error.with_pending(Pending::PerhapsMigrating { domain }))?
+                let found = lost(&client, &domain, after, deadline).await;
+                found.ok_or_else(|| {
+                    error.with_pending(Pending::PerhapsMigrating { domain, after })
+                })?
             }
             accepted => accepted?,
         };
@@ -232,17 +237,26 @@ impl MigrateDomain {
     }
 }
 
-/// Finds the migration whose answer was lost: the newest one, if it is to this domain. The cluster had another domain
-/// before the call, so an older migration to this domain was followed by another one.
+/// Finds the migration whose answer was lost: to this domain, and without an event up to `after`. An earlier migration
+/// to this domain may still be retried by the server and have later events too.
 pub(crate) async fn lost(
     client: &Client,
     domain: &str,
+    after: i64,
     deadline: Deadline,
 ) -> Option<DomainMigration> {
-    let events = client.events().object_types([EventType::DomainMigration]).count(1);
-    let newest = events.list().run(deadline).await.ok()?.into_iter().next()?;
-    let migration = newest.decode::<DomainMigrationEvent>().ok()?.migration?;
-    (migration.domain == domain).then_some(migration)
+    let events = migration_events(client).list().run(deadline).await.ok()?;
+    let (earlier, later): (Vec<_>, Vec<_>) = events.iter().partition(|event| event.id <= after);
+    later.into_iter().find_map(|event| {
+        let migration = event.decode::<DomainMigrationEvent>().ok()?.migration?;
+        let is_new = !earlier.iter().any(|earlier| earlier.object_id == event.object_id);
+        (is_new && migration.domain == domain).then_some(migration)
+    })
+}
+
+/// Selects the events of all migrations.
+fn migration_events(client: &Client) -> Events {
+    client.events().object_types([EventType::DomainMigration])
 }
 
 operation!(MigrateDomain => MigrationHandle);
@@ -344,7 +358,7 @@ impl MigrationHandle {
     }
 
     fn events(&self) -> Events {
-        self.client.events().object_types([EventType::DomainMigration]).object_id(self.id.as_str())
+        migration_events(&self.client).object_id(self.id.as_str())
     }
 }
 

@@ -107,8 +107,8 @@ impl Resume {
                 let handle = client.domain().migration(migration);
                 wait(&handle, deadline).await.map(Outcome::Migrated)
             }
-            Pending::PerhapsMigrating { domain } => {
-                let found = domain::lost(&client, &domain, deadline).await;
+            Pending::PerhapsMigrating { domain, after } => {
+                let found = domain::lost(&client, &domain, after, deadline).await;
                 let found = found.ok_or_else(|| {
                     unknown(
                         "no migration to the domain was found; the request may not have arrived",

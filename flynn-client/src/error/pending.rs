@@ -63,7 +63,7 @@ pub enum Pending {
         app: AppRef,
         /// The release that is scaled.
         release: ReleaseId,
-        /// The request; empty on servers before v20170309.0, which have only formations.
+        /// The request; empty if the answer was lost, and on servers before v20170309.0, which have only formations.
         request: ScaleRequestId,
     },
     /// A domain migration of the whole cluster was accepted.
@@ -75,6 +75,10 @@ pub enum Pending {
     PerhapsMigrating {
         /// The new domain.
         domain: String,
+        /// The id of the newest event of a migration before the request; 0 if there was none. A migration with an
+        /// event up to this one is another one.
+        #[serde(default)]
+        after: i64,
     },
     /// The answer to the creation of an app was lost, so the app may exist.
     PerhapsApp {
@@ -181,7 +185,7 @@ impl fmt::Display for Pending {
             Self::Migration { migration } => {
                 write!(f, "domain migration {} continues", id(migration))
             }
-            Self::PerhapsMigrating { domain } => {
+            Self::PerhapsMigrating { domain, .. } => {
                 write!(f, "the migration to {} may have started", id(domain))
             }
             Self::PerhapsApp { app } => write!(f, "app {} may have been created", id(app)),

@@ -5,7 +5,7 @@ use flynn_client::{ErrorKind, Pending};
 use futures_util::TryStreamExt;
 use serde_json::json as value;
 
-use crate::server::{Server, answer, events, json, open_events};
+use crate::server::{Server, Step, answer, events, json, open_events};
 
 const CONTROLLER: &str =
     r#"{"id":"r1","env":{"DEFAULT_ROUTE_DOMAIN":"old.example.com","AUTH_KEY":"k"}}"#;
@@ -24,6 +24,7 @@ fn event(id: u32, finished: bool, error: &str) -> String {
 async fn accepted_and_waited_for_across_a_restart_of_the_controller() {
     let server = Server::play([
         json(200, CONTROLLER),
+        json(200, "[]"),
         json(200, ACCEPTED),
         events(
             &(event(1, false, "")
@@ -41,6 +42,7 @@ async fn accepted_and_waited_for_across_a_restart_of_the_controller() {
         server.lines(),
         [
             "GET /apps/controller/release",
+            "GET /events?object_types=domain_migration&count=1",
             "PUT /domain",
             "GET /events?object_id=m1&object_types=domain_migration&past=true",
             "GET /events?object_id=m1&object_types=domain_migration",
@@ -48,25 +50,57 @@ async fn accepted_and_waited_for_across_a_restart_of_the_controller() {
         ]
     );
     assert_eq!(
-        server.seen()[1].json(),
+        server.seen()[2].json(),
         value!({"old_domain": "old.example.com", "domain": "new.example.com"})
     );
 }
 
 #[tokio::test]
 async fn a_certificate_of_ones_own() {
-    let server = Server::play([json(200, CONTROLLER), json(200, ACCEPTED)]).await;
+    let steps = [json(200, CONTROLLER), json(200, "[]"), json(200, ACCEPTED)];
+    let server = Server::play(steps).await;
     let domain = server.client().domain();
     let certificate = ClusterCertificate::new("CA", "CERT", "KEY", "PIN");
     domain.migrate("new.example.com").certificate(certificate).await.unwrap();
     assert_eq!(
-        server.seen()[1].json()["tls_cert"],
+        server.seen()[2].json()["tls_cert"],
         value!({"ca_cert": "CA", "cert": "CERT", "key": "KEY", "pin": "PIN"})
     );
     let without = ClusterCertificate::new("", "CERT", "KEY", "PIN");
     assert!(
         domain.migrate("x.example.com").certificate(without).await.unwrap_err().is_validation()
     );
+}
+
+#[tokio::test]
+async fn an_earlier_migration_is_not_the_lost_one() {
+    let listed = |id: u32, of: &str| {
+        format!(
+            r#"{{"id":{id},"object_id":"{of}","data":{{"domain_migration":{{"id":"{of}","domain":"new.example.com"}}}}}}"#
+        )
+    };
+    let earlier = listed(7, "m0");
+    // The server still retries the earlier one.
+    let retried = format!("{},{earlier}", listed(8, "m0"));
+    let arrived = format!("{},{},{earlier}", listed(9, "m0"), listed(8, "m1"));
+    for (later, found) in [(&earlier, None), (&retried, None), (&arrived, Some("m1"))] {
+        let (before, later) = (format!("[{earlier}]"), format!("[{later}]"));
+        let steps = [json(200, CONTROLLER), json(200, before), Step::Drop, json(200, later)];
+        let server = Server::play(steps.clone()).await;
+        let migrated = server.client().domain().migrate("new.example.com").await;
+        match (migrated, found) {
+            (Ok(migration), Some(found)) => assert_eq!(migration.id, found),
+            (Err(error), None) => {
+                let domain = "new.example.com".to_owned();
+                let pending = Pending::PerhapsMigrating { domain, after: 7 };
+                assert_eq!(error.pending(), Some(&pending));
+                // Resuming looks for the same migration.
+                let server = Server::play(steps.into_iter().skip(3)).await;
+                assert!(server.client().resume(pending).await.unwrap_err().is_not_found());
+            }
+            (other, _) => panic!("{other:?}, not {found:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -58,7 +58,8 @@ async fn every_operation_is_taken_up_by_its_ids() {
         let migration = client.domain().migrate("new.example.com").await.unwrap().id.clone();
         let pending = Pending::Migration { migration };
         assert!(matches!(resume(&client, pending).await, Outcome::Migrated(_)));
-        let pending = Pending::PerhapsMigrating { domain: "new.example.com".to_owned() };
+        let domain = "new.example.com".to_owned();
+        let pending = Pending::PerhapsMigrating { domain, after: 0 };
         assert!(matches!(resume(&client, pending).await, Outcome::Migrated(_)));
     }
 }
@@ -67,7 +68,7 @@ async fn every_operation_is_taken_up_by_its_ids() {
 async fn what_never_began_is_not_begun() {
     let server = Server::answering(|_| json(200, "[]")).await;
     for pending in [
-        Pending::PerhapsMigrating { domain: "example.com".to_owned() },
+        Pending::PerhapsMigrating { domain: "example.com".to_owned(), after: 0 },
         Pending::PerhapsJob { app: "www".into(), release: "r1".into(), run: "x".to_owned() },
     ] {
         let error = server.client().resume(pending.clone()).await.unwrap_err();
