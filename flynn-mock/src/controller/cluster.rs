@@ -35,21 +35,23 @@ impl MockController {
     }
 
     /// Sets the ids of objects that the mock will create, so that answers can be compared with a golden file. The ids
-    /// are used in this order, each for the first object that it fits. The mock generates the ids of all other objects.
+    /// are used in this order, each for the first object that it fits. The mock generates the ids of all other objects,
+    /// except those that the client chooses: `flynn-client` sends the id of a new app.
     ///
     /// ```
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// use flynn_client::providers::NewProvider;
     /// use flynn_mock::{MockController, NextId};
     ///
     /// let mock = MockController::builder().start().await;
     /// let id = "0d1f4a0e-6a5c-4ed0-9a0e-0c1f1d2b3a4c";
     /// let time = "2026-01-02T03:04:05Z".parse().unwrap();
-    /// mock.next_ids([NextId::new("app", id).like("name", "www").created_at(time)]);
-    /// let apps = mock.client().apps();
-    /// let other = apps.create(flynn_client::apps::NewApp::named("other")).await?;
-    /// let www = apps.create(flynn_client::apps::NewApp::named("www")).await?;
+    /// mock.next_ids([NextId::new("provider", id).like("name", "search").created_at(time)]);
+    /// let providers = mock.client().providers();
+    /// let other = providers.create(NewProvider::new("mail", "http://mail.discoverd")).await?;
+    /// let search = providers.create(NewProvider::new("search", "http://search.discoverd")).await?;
     /// assert_ne!(other.id.as_str(), id);
-    /// assert_eq!(www.id.as_str(), id);
+    /// assert_eq!(search.id.as_str(), id);
     /// # Ok::<(), flynn_client::Error>(())
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
