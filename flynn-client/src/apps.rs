@@ -163,7 +163,7 @@ impl Apps {
     /// Without `all` the fork of September 2026 leaves out the [system apps](App::is_system). Other servers ignore it.
     ///
     /// # Errors
-    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`].
     pub fn list(&self) -> Request<Vec<App>> {
         Request::list(&self.client, Spec::get("/apps", []).query("all", "1"))
     }
@@ -221,7 +221,7 @@ impl AppHandle {
     /// Reads the app, or `None` if the app does not exist.
     ///
     /// # Errors
-    /// Returns only the errors that every call can return; see [`ErrorKind`](crate::ErrorKind).
+    /// Returns only the errors that every call can return; see [`ErrorKind`].
     pub fn get_opt(&self) -> Request<Option<App>> {
         Request::optional(&self.client, self.spec())
     }
