@@ -80,7 +80,7 @@ async fn steps_can_be_repeated() {
             clients.apply([step]).await.unwrap();
             let once = step.sentence().contains("access key")
                 || step.sentence().contains("health check")
-                || step.sentence().contains("put the role");
+                || step.sentence().contains("add the role");
             if !once {
                 clients
                     .apply([step])
@@ -93,7 +93,7 @@ async fn steps_can_be_repeated() {
             let gone =
                 step.sentence().contains("the bucket") && !step.sentence().starts_with("delete");
             // If a role is not in the profile, the emulator fails and AWS answers NoSuchEntity.
-            let fails = step.sentence().starts_with("take the role");
+            let fails = step.sentence().starts_with("remove the role");
             if !gone && !fails {
                 clients
                     .apply([&step])
