@@ -132,9 +132,6 @@ pub struct KeyRotated {
     pub apps: Vec<String>,
 }
 
-/// The time for withdrawing the new key. It is separate, because the deadline may already have passed.
-const TAKE_BACK: Duration = Duration::from_secs(120);
-
 impl RunKeyRotation {
     async fn run(self, deadline: Deadline) -> Result<KeyRotated, Error> {
         let RotateKey { client, new } = &self.rotate;
@@ -162,7 +159,7 @@ impl RunKeyRotation {
             return Ok(KeyRotated { key: rotation.new, apps: Vec::new() });
         };
         if let Err(error) = self.introduce(&rotation, deadline).await {
-            return Err(rotation.take_back(error).await);
+            return Err(rotation.take_back(error, deadline.for_restoring()).await);
         }
         let apps = rotation.replace(&old, deadline).await;
         let apps =
@@ -255,11 +252,10 @@ impl Rotation {
     }
 
     /// Withdraws the new key, which was not stored, unless an earlier run has introduced and stored it.
-    async fn take_back(&self, error: Error) -> Error {
+    async fn take_back(&self, error: Error, deadline: Deadline) -> Error {
         if self.controller.accepted().contains(&self.new) {
             return error.with_only_pending([Pending::KeyRotation { stored: true }]);
         }
-        let deadline = Deadline::after(Some(TAKE_BACK));
         let restored = match &self.controller.web {
             Some(before) => self.controller.accept(before, deadline).await,
             None => self.controller.accept_global(deadline).await,

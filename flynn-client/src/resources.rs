@@ -49,8 +49,6 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::apps::AppHandle;
@@ -175,10 +173,6 @@ impl ExternalResource {
 const ALL: &str = "/providers/{provider}/resources";
 const ONE: &str = "/providers/{provider}/resources/{resource}";
 const LINK: &str = "/providers/{provider}/resources/{resource}/apps/{app}";
-
-/// The time limit for restoring links, which the caller's timeout does not shorten.
-const RESTORE: Duration = Duration::from_secs(120);
-
 /// The resources of all providers; returned by [`Client::resources`].
 #[derive(Clone, Debug)]
 pub struct Resources {
@@ -411,8 +405,7 @@ impl ProviderResources {
             // The server refused, and nothing has changed.
             Err(error) => return Err(error),
         };
-        let deadline =
-            Deadline::after(Some(RESTORE)).with_retry(Some(deadline.retry(&self.client)));
+        let deadline = deadline.for_restoring();
         // Try every other link, even after one has failed.
         let (mut lost, mut fault) = (Vec::new(), None);
         for other in others {

@@ -77,9 +77,6 @@ impl fmt::Debug for ApplyCertificate {
     }
 }
 
-/// The time for restoring all places. It is separate, because the deadline may already have passed.
-const RESTORE: Duration = Duration::from_secs(120);
-
 impl ApplyCertificate {
     /// Sets the longest time until a host presents the new certificate. The default is 30 seconds.
     pub fn live_within(mut self, time: Duration) -> Self {
@@ -101,7 +98,8 @@ impl ApplyCertificate {
         for (at, step) in steps.iter().enumerate() {
             let mut begun = at;
             if let Err(error) = self.step(step, &mut begun, deadline).await {
-                return Err(self.restore(steps.get(..begun).unwrap_or_default(), error).await);
+                let done = steps.get(..begun).unwrap_or_default();
+                return Err(self.restore(done, error, deadline.for_restoring()).await);
             }
             if let Some(on_step) = &self.on_step {
                 on_step(&step.place);
@@ -229,9 +227,8 @@ impl ApplyCertificate {
     }
 
     /// Restores the old certificates in reverse order, and returns the error with what could not be restored.
-    async fn restore(&self, done: &[Step], error: Error) -> Error {
+    async fn restore(&self, done: &[Step], error: Error, deadline: Deadline) -> Error {
         let mut left = Vec::new();
-        let deadline = Deadline::after(Some(RESTORE));
         for step in done.iter().rev() {
             if self.put_back(step, deadline).await.is_err() {
                 left.push(step.place.to_string());

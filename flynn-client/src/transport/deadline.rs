@@ -51,6 +51,12 @@ impl Deadline {
         Self::after(Some(left)).with_retry(self.retry)
     }
 
+    /// Returns a deadline of two minutes for restoring what a failed call has changed. It is separate, because this
+    /// deadline may already have passed.
+    pub(crate) fn for_restoring(self) -> Self {
+        Self::after(Some(Duration::from_secs(120))).with_retry(self.retry)
+    }
+
     pub(crate) fn is_over(self) -> bool {
         self.remaining() == Some(Duration::ZERO)
     }
