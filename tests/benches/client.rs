@@ -60,7 +60,8 @@ async fn workloads(url: &str) -> Result<()> {
     let theirs = Baseline::new(url, KEY)?;
 
     let ours_apps = async || -> Result<usize, Error> { Ok(ours.apps().list().await?.len()) };
-    let their_apps = async || -> Result<usize> { Ok(theirs.get::<Vec<App>>("/apps").await?.len()) };
+    let their_apps =
+        async || -> Result<usize> { Ok(theirs.get::<Vec<App>>("/apps?all=1").await?.len()) };
     compare("list 10000 apps", 10_000, ours_apps, their_apps).await?;
 
     let ours_routes = async || -> Result<usize, Error> { Ok(ours.routes().list().await?.len()) };

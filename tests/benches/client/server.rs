@@ -23,7 +23,7 @@ pub(crate) fn serve() -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     println!("http://{}", listener.local_addr()?);
     let answers = Arc::new([
-        ("/apps ", answer(&(0..10_000).map(app).collect())),
+        ("/apps?", answer(&(0..10_000).map(app).collect())),
         ("/apps/www ", answer(&app(0))),
         ("/routes ", answer(&(0..2_000).map(route).collect())),
         ("/events?", events()),
@@ -82,7 +82,7 @@ fn events() -> Vec<u8> {
             "object_type": "job",
             "object_id": id(5, 0),
             "data": {
-                "id": format!("host0-{}", id(5, 0)), "uuid": id(5, 0), "host_id": "host0", "app": id(1, 0),
+                "id": format!("host0-{}", id(5, 0)), "host_id": "host0", "app": id(1, 0),
                 "release": id(2, 0), "type": "web", "state": "up", "args": [""],
             },
             "created_at": "2026-11-22T21:54:49.834494Z",
