@@ -52,7 +52,7 @@ use crate::json::{LIST, decode_object};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{
-    Accept, Connect, Deadline, EventSource, Parser, Request, Spec, operation, stream_next,
+    Accept, Connect, Deadline, EventSource, Kind, Parser, Request, Spec, operation, stream_next,
 };
 
 mod watch;
@@ -212,12 +212,13 @@ fn lines(body: &[u8]) -> Result<Vec<LogLine>, Error> {
     parser.push(body);
     let mut lines = Vec::new();
     while let Some(message) = parser.next()? {
-        if message.is_foreign() {
-            continue;
-        }
-        if message.is_error() {
-            let text = String::from_utf8_lossy(parser.data(&message));
-            return Err(Error::new(ErrorKind::Stream, text));
+        match message.kind {
+            Kind::Item => {}
+            Kind::Error => {
+                let text = String::from_utf8_lossy(parser.data(&message));
+                return Err(Error::new(ErrorKind::Stream, text));
+            }
+            Kind::Foreign => continue,
         }
         let chunk: Chunk = decode_object(parser.data(&message), LIST)?;
         match chunk.data {

@@ -3,13 +3,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
-use futures_core::stream::BoxStream;
-use futures_util::stream::{StreamExt, unfold};
-use tokio::time::{Instant, sleep, timeout};
+use futures_core::future::BoxFuture;
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
@@ -64,10 +63,13 @@ pub(crate) mod source {
 ///
 /// It connects when it is polled for the first time, or with [`begin`](Self::begin). Dropping it closes the connection.
 #[must_use = "nothing is sent until it is polled"]
-pub struct Watch<S: Watched> {
-    source: Option<S>,
-    options: Options,
-    items: Option<BoxStream<'static, Result<S::Item, Error>>>,
+pub struct Watch<S: Watched>(State<S>);
+
+enum State<S: Watched> {
+    New(Box<Watcher<S>>),
+    Connecting(BoxFuture<'static, Result<Box<Watcher<S>>, Error>>),
+    Connected(Box<Watcher<S>>),
+    Over,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,57 +80,62 @@ struct Options {
 
 impl<S: Watched> Watch<S> {
     pub(crate) fn new(source: S) -> Self {
-        Self {
-            source: Some(source),
+        Self(State::New(Box::new(Watcher {
+            source,
             options: Options {
                 // Two keep-alives, which are sent every 30 s, and some slack.
                 idle: Duration::from_secs(75),
                 patience: Duration::from_secs(300),
             },
-            items: None,
-        }
+            connection: None,
+            connected_at: Instant::now(),
+            silence: None,
+            items: VecDeque::new(),
+            failures: 0,
+            failing_since: None,
+        })))
     }
 
     /// Changes the source. Has no effect after the watch has started.
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut S)) -> Self {
-        if let Some(source) = &mut self.source {
-            change(source);
+    pub(crate) fn with(self, change: impl FnOnce(&mut S)) -> Self {
+        self.change(|watcher| change(&mut watcher.source))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Watcher<S>)) -> Self {
+        if let State::New(watcher) = &mut self.0 {
+            change(watcher);
         }
         self
     }
 
     /// Reconnects if nothing arrives for this long, not even a keep-alive; 75 s by default. The server sends a
     /// keep-alive every 30 s.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.options.idle = timeout;
-        self
+    pub fn idle_timeout(self, timeout: Duration) -> Self {
+        self.change(|watcher| watcher.options.idle = timeout)
     }
 
     /// Gives up if no connection was stable for this long; five minutes by default.
     ///
     /// A connection that is lost soon after it was opened does not count as stable, and neither does one on which
     /// nothing arrives before the [`idle_timeout`](Self::idle_timeout). A longer `Retry-After` ends the watch at once.
-    pub fn patience(mut self, time: Duration) -> Self {
-        self.options.patience = time;
-        self
+    pub fn patience(self, time: Duration) -> Self {
+        self.change(|watcher| watcher.options.patience = time)
     }
 
     /// Connects now instead of at the first poll, so that the watch includes everything from now on.
     ///
     /// # Errors
     /// Returns a permanent error, or the last error after the [`patience`](Self::patience).
-    pub async fn begin(mut self) -> Result<Self, Error> {
-        if let Some(source) = self.source.take() {
-            let mut watcher = Box::new(Watcher::new(source, self.options));
-            watcher.begin().await?;
-            self.items = Some(unfold(Some(watcher), step).boxed());
-        }
-        Ok(self)
+    pub async fn begin(self) -> Result<Self, Error> {
+        Ok(Self(match self.0 {
+            State::New(watcher) => State::Connected(watcher.connect(None).await?),
+            begun => begun,
+        }))
     }
 
-    /// Returns the next item, or `None` after an error.
+    /// Returns the next item, or `None` after an error. Dropping the future loses no item.
     pub async fn next(&mut self) -> Option<Result<S::Item, Error>> {
-        StreamExt::next(self).await
+        crate::transport::next(self).await
     }
 }
 
@@ -136,41 +143,52 @@ impl<S: Watched> Stream for Watch<S> {
     type Item = Result<S::Item, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        if let Some(source) = this.source.take() {
-            let watcher = Box::new(Watcher::new(source, this.options));
-            this.items = Some(unfold(Some(watcher), step).boxed());
-        }
-        match &mut this.items {
-            Some(items) => items.as_mut().poll_next(cx),
-            None => Poll::Ready(None),
+        let state = &mut self.get_mut().0;
+        loop {
+            let error = match state {
+                State::New(_) => None,
+                State::Connecting(connecting) => match ready!(connecting.as_mut().poll(cx)) {
+                    Ok(watcher) => {
+                        *state = State::Connected(watcher);
+                        continue;
+                    }
+                    Err(error) => {
+                        *state = State::Over;
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                },
+                State::Connected(watcher) => match ready!(watcher.poll(cx)) {
+                    Ok(item) => return Poll::Ready(Some(Ok(item))),
+                    Err(error) => Some(error),
+                },
+                State::Over => return Poll::Ready(None),
+            };
+            if let State::New(watcher) | State::Connected(watcher) =
+                std::mem::replace(state, State::Over)
+            {
+                *state = State::Connecting(Box::pin(watcher.connect(error)));
+            }
         }
     }
 }
 
 impl<S: Watched> fmt::Debug for Watch<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("options", &self.options).finish_non_exhaustive()
+        let mut out = f.debug_struct("Watch");
+        if let State::New(watcher) | State::Connected(watcher) = &self.0 {
+            out.field("options", &watcher.options);
+        }
+        out.finish_non_exhaustive()
     }
 }
 
-/// Boxed, since it is moved with every item.
-type State<S> = Option<Box<Watcher<S>>>;
-
-async fn step<S: Watched>(watcher: State<S>) -> Option<(Result<S::Item, Error>, State<S>)> {
-    let mut watcher = watcher?;
-    match watcher.next().await {
-        Ok(item) => Some((Ok(item), Some(watcher))),
-        Err(error) => Some((Err(error), None)),
-    }
-}
-
-/// The state between two items.
 struct Watcher<S: Watched> {
     source: S,
     options: Options,
     connection: Option<EventSource<S::Message>>,
     connected_at: Instant,
+    /// Since the last message; only while the source holds items back.
+    silence: Option<Pin<Box<Sleep>>>,
     items: VecDeque<S::Item>,
     failures: u32,
     failing_since: Option<Instant>,
@@ -180,59 +198,59 @@ struct Watcher<S: Watched> {
 const GOOD: Duration = Duration::from_secs(10);
 
 impl<S: Watched> Watcher<S> {
-    fn new(source: S, options: Options) -> Self {
-        Self {
-            source,
-            options,
-            connection: None,
-            connected_at: Instant::now(),
-            items: VecDeque::new(),
-            failures: 0,
-            failing_since: None,
-        }
-    }
-
-    async fn begin(&mut self) -> Result<(), Error> {
-        while let Err(error) = self.connect().await {
-            self.pause(error).await?;
-        }
-        Ok(())
-    }
-
-    async fn next(&mut self) -> Result<S::Item, Error> {
+    /// Polls for the next item. After an error, the connection is over.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<S::Item, Error>> {
         loop {
             if let Some(item) = self.items.pop_front() {
                 // Old items are sent again on every connection; a new one proves that the connection works.
                 (self.failures, self.failing_since) = (0, None);
-                return Ok(item);
+                return Poll::Ready(Ok(item));
             }
-            let Some(connection) = &mut self.connection else {
-                if let Err(error) = self.connect().await {
-                    self.pause(error).await?;
-                }
-                continue;
+            let message = match &mut self.connection {
+                Some(connection) => Pin::new(connection).poll_next(cx)?,
+                None => Poll::Ready(None),
             };
-            let message = match self.source.settles_after() {
-                None => Ok(StreamExt::next(connection).await),
-                Some(time) => timeout(time, StreamExt::next(connection)).await.map_err(|_| ()),
-            };
-            let error = match message {
-                Err(()) => {
-                    self.source.settle(&mut self.items);
-                    continue;
-                }
-                Ok(Some(Ok(message))) => {
+            match message {
+                Poll::Ready(Some(message)) => {
+                    self.silence = None;
                     self.source.take(message, &mut self.items);
-                    continue;
                 }
-                Ok(Some(Err(error))) => error,
-                Ok(None) => Error::new(ErrorKind::Connection, "the server closed the stream"),
-            };
-            self.connection = None;
-            if self.lived(&error) >= GOOD.min(self.options.patience) {
-                (self.failures, self.failing_since) = (0, None);
+                Poll::Ready(None) => {
+                    let message = "the server closed the stream";
+                    return Poll::Ready(Err(Error::new(ErrorKind::Connection, message)));
+                }
+                Poll::Pending => {
+                    let Some(time) = self.source.settles_after() else { return Poll::Pending };
+                    let silence = self.silence.get_or_insert_with(|| Box::pin(sleep(time)));
+                    ready!(silence.as_mut().poll(cx));
+                    self.silence = None;
+                    self.source.settle(&mut self.items);
+                }
             }
-            self.pause(error).await?;
+        }
+    }
+
+    /// Connects, again if the connection has ended with an error, until it gives up.
+    async fn connect(mut self: Box<Self>, mut error: Option<Error>) -> Result<Box<Self>, Error> {
+        if self.connection.take().is_some()
+            && let Some(error) = &error
+            && self.lived(error) >= GOOD.min(self.options.patience)
+        {
+            (self.failures, self.failing_since) = (0, None);
+        }
+        self.silence = None;
+        loop {
+            if let Some(error) = error {
+                self.pause(error).await?;
+            }
+            match self.source.connect(self.options.idle).await {
+                Ok(connection) => {
+                    self.connection = Some(connection);
+                    self.connected_at = Instant::now();
+                    return Ok(self);
+                }
+                Err(failure) => error = Some(failure),
+            }
         }
     }
 
@@ -241,12 +259,6 @@ impl<S: Watched> Watcher<S> {
     fn lived(&self, error: &Error) -> Duration {
         let silence = if error.is_timeout() { self.options.idle } else { Duration::ZERO };
         self.connected_at.elapsed().saturating_sub(silence)
-    }
-
-    async fn connect(&mut self) -> Result<(), Error> {
-        self.connection = Some(self.source.connect(self.options.idle).await?);
-        self.connected_at = Instant::now();
-        Ok(())
     }
 
     /// Waits before the next connection, or gives up.

@@ -41,7 +41,7 @@ pub use retry::RetryPolicy;
 pub(crate) use send::{Answer, Call, Transport};
 pub(crate) use settings::Settings;
 pub(crate) use spec::{Accept, Repeat, Spec};
-pub(crate) use sse::Parser;
+pub(crate) use sse::{Kind, Parser};
 pub use stream::{Connect, EventSource};
 pub(crate) use stream::{next, stream_next};
 pub(crate) use wire::{Proxy, Wire, WireOptions};

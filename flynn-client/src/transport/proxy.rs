@@ -67,6 +67,11 @@ impl Proxies {
         })
     }
 
+    /// Returns whether no URL has a proxy.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.http.is_none() && self.https.is_none()
+    }
+
     /// Returns the proxy for a URL, if there is one.
     pub(crate) fn on_the_way_to(&self, url: &Url) -> Option<Url> {
         let proxy = if url.scheme() == "https" { &self.https } else { &self.http };

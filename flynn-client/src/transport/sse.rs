@@ -11,9 +11,19 @@ use crate::error::{Error, ErrorKind};
 /// One event of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {
-    /// The `event:` field. An empty one, as in nearly all frames of a controller, means `message`.
-    pub(crate) event: String,
+    pub(crate) kind: Kind,
     data: Data,
+}
+
+/// The meaning of an event, by its `event:` field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An item of the stream: `message`, or no name, as in nearly all frames of a controller.
+    Item,
+    /// The server's reason for ending the stream.
+    Error,
+    /// Anything else, such as the `ping` of a proxy.
+    Foreign,
 }
 
 /// Where the data of a message is, until the parser is used again.
@@ -23,18 +33,6 @@ enum Data {
     Line(Range<usize>),
     /// Its `data:` lines, joined with line feeds.
     Joined,
-}
-
-impl Message {
-    /// Returns whether this is the server's reason for ending the stream.
-    pub(crate) fn is_error(&self) -> bool {
-        self.event == "error"
-    }
-
-    /// Returns whether this is not an item of the stream, such as the `ping` of a proxy.
-    pub(crate) fn is_foreign(&self) -> bool {
-        !matches!(&*self.event, "" | "message" | "error")
-    }
 }
 
 /// Finds the events in a stream of bytes.
@@ -48,7 +46,7 @@ pub(crate) struct Parser {
     /// True if a carriage return ended the last line; a line feed directly after it belongs to it.
     after_cr: bool,
     at_beginning: bool,
-    event: String,
+    kind: Kind,
     /// The data so far.
     data: Option<Data>,
     joined: Vec<u8>,
@@ -66,7 +64,7 @@ impl Parser {
             scanned: 0,
             after_cr: false,
             at_beginning: true,
-            event: String::new(),
+            kind: Kind::Item,
             data: None,
             joined: Vec::new(),
             limit,
@@ -117,7 +115,7 @@ impl Parser {
         if from < to {
             self.field(from, to).ok()?;
         }
-        self.dispatch().filter(Message::is_error)
+        self.dispatch().filter(|message| message.kind == Kind::Error)
     }
 
     /// Returns the bounds of the next line without its line end.
@@ -184,7 +182,13 @@ impl Parser {
                 self.joined.push(b'\n');
                 self.joined.extend_from_slice(self.buffer.get(value).unwrap_or_default());
             }
-            b"event" => self.event = String::from_utf8_lossy(value).into_owned(),
+            b"event" => {
+                self.kind = match value {
+                    b"" | b"message" => Kind::Item,
+                    b"error" => Kind::Error,
+                    _ => Kind::Foreign,
+                };
+            }
             // Comments (an empty name), ids, which a controller never sends, and unknown fields.
             _ => {}
         }
@@ -201,8 +205,8 @@ impl Parser {
     }
 
     fn dispatch(&mut self) -> Option<Message> {
-        let event = std::mem::take(&mut self.event);
-        Some(Message { event, data: self.data.take()? })
+        let kind = std::mem::replace(&mut self.kind, Kind::Item);
+        Some(Message { kind, data: self.data.take()? })
     }
 }
 
@@ -212,12 +216,12 @@ mod tests {
 
     use super::*;
 
-    fn parse(pieces: &[&[u8]]) -> Vec<(String, String)> {
+    fn parse(pieces: &[&[u8]]) -> Vec<(Kind, String)> {
         let mut parser = Parser::new(1 << 20);
         let mut found = Vec::new();
         let mut take = |parser: &Parser, message: Message| {
             let data = String::from_utf8(parser.data(&message).to_vec()).unwrap();
-            found.push((message.event, data));
+            found.push((message.kind, data));
         };
         for piece in pieces {
             parser.push(piece);
@@ -231,8 +235,8 @@ mod tests {
         found
     }
 
-    fn data(texts: &[&str]) -> Vec<(String, String)> {
-        texts.iter().map(|text| (String::new(), (*text).to_owned())).collect()
+    fn data(texts: &[&str]) -> Vec<(Kind, String)> {
+        texts.iter().map(|text| (Kind::Item, (*text).to_owned())).collect()
     }
 
     #[test]
@@ -244,7 +248,7 @@ mod tests {
         );
         assert_eq!(
             parse(&[b"event: error\ndata: controller: shutting down\n"]),
-            [("error".to_owned(), "controller: shutting down".to_owned())]
+            [(Kind::Error, "controller: shutting down".to_owned())]
         );
     }
 

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::spec::Accept;
-use super::sse::{Message, Parser};
+use super::sse::{Kind, Message, Parser};
 use super::{Answer, Body, Call, Deadline, Spec, is_type, not_a};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, kept};
@@ -86,7 +86,7 @@ impl<T: 'static> IntoFuture for Connect<T> {
                 open: Some(Open {
                     body,
                     parser: Parser::new(transport.settings.limits.event),
-                    idle: self.idle.map(|time| (time, Box::pin(sleep(time)))),
+                    idle: self.idle.map(Idle::new),
                 }),
                 spec: self.spec,
                 call,
@@ -112,7 +112,39 @@ pub struct EventSource<T> {
 struct Open {
     body: Body,
     parser: Parser,
-    idle: Option<(Duration, Pin<Box<Sleep>>)>,
+    idle: Option<Idle>,
+}
+
+/// The idle timeout of a stream.
+struct Idle {
+    time: Duration,
+    /// Whether something has arrived since the silence began.
+    interrupted: bool,
+    begun: Instant,
+    /// It may be early: a timer is not set again for each event, since that is slow.
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Idle {
+    fn new(time: Duration) -> Self {
+        Self { time, interrupted: false, begun: Instant::now(), timer: Box::pin(sleep(time)) }
+    }
+
+    /// Is ready after the idle timeout. Called when nothing more has arrived.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        if std::mem::take(&mut self.interrupted) {
+            self.begun = Instant::now();
+        }
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let left = self.time.saturating_sub(self.begun.elapsed());
+            if left.is_zero() {
+                let message = format!("nothing arrived for {:?}", self.time);
+                return Poll::Ready(Error::new(ErrorKind::Timeout, message));
+            }
+            self.timer.set(sleep(left));
+        }
+    }
 }
 
 impl Open {
@@ -120,7 +152,7 @@ impl Open {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         loop {
             match self.parser.next() {
-                Ok(Some(message)) if message.is_foreign() => continue,
+                Ok(Some(message)) if message.kind == Kind::Foreign => continue,
                 Ok(None) => {}
                 message => return Poll::Ready(message.transpose()),
             }
@@ -129,19 +161,15 @@ impl Open {
                     if let Ok(data) = frame.into_data() {
                         self.parser.push(&data);
                     }
-                    if let Some((time, sleep)) = &mut self.idle
-                        && let Some(end) = Instant::now().checked_add(*time)
-                    {
-                        sleep.as_mut().reset(end);
+                    if let Some(idle) = &mut self.idle {
+                        idle.interrupted = true;
                     }
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
                 Poll::Ready(None) => return Poll::Ready(self.parser.finish().map(Ok)),
                 Poll::Pending => {
-                    let Some((time, sleep)) = &mut self.idle else { return Poll::Pending };
-                    ready!(sleep.as_mut().poll(cx));
-                    let message = format!("nothing arrived for {time:?}");
-                    return Poll::Ready(Some(Err(Error::new(ErrorKind::Timeout, message))));
+                    let Some(idle) = &mut self.idle else { return Poll::Pending };
+                    return idle.poll(cx).map(|error| Some(Err(error)));
                 }
             }
         }
@@ -155,7 +183,7 @@ impl<T: DeserializeOwned> Stream for EventSource<T> {
         let this = self.get_mut();
         let Some(open) = &mut this.open else { return Poll::Ready(None) };
         let (item, over) = match ready!(open.poll(cx)) {
-            Some(Ok(message)) if message.is_error() => {
+            Some(Ok(message)) if message.kind == Kind::Error => {
                 (Some(Err(server_error(open.parser.data(&message)))), true)
             }
             Some(Ok(message)) => (Some(decode_object(open.parser.data(&message), LIST)), false),

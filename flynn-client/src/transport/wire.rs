@@ -137,6 +137,8 @@ fn connections(options: &WireOptions, sharing: Sharing) -> Result<reqwest::Clien
     }
     builder = match &options.proxy {
         Proxy::None => builder.no_proxy(),
+        // reqwest parses the URL of each call for a function.
+        Proxy::Environment(proxies) if proxies.is_empty() => builder.no_proxy(),
         Proxy::All(url) => {
             builder.proxy(reqwest::Proxy::all(url.clone()).map_err(|error| {
                 config("the proxy cannot be used").caused_by(error.without_url())
