@@ -1,6 +1,14 @@
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use flynn_client::{ErrorKind, RetryPolicy};
+use bytes::Bytes;
+use flynn_client::http_body::{self, Frame};
+use flynn_client::{Body, ErrorKind, RetryPolicy, Service};
+use http::{Request, Response};
+use tokio::time::{Instant, Sleep, sleep};
 
 use crate::server::{Server, Step, events, json, open_events};
 
@@ -69,4 +77,54 @@ async fn a_silent_stream_ends_after_its_idle_time() {
     let mut stream = server.client().events().stream().idle_timeout(SHORT).await.unwrap();
     assert!(stream.next().await.unwrap().unwrap_err().is_timeout());
     assert!(stream.next().await.is_none());
+}
+
+/// The body of a stream that sends a comment every 20 s, ten times, and then nothing.
+struct Comments(u32, Pin<Box<Sleep>>);
+
+impl http_body::Body for Comments {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.0 == 0 {
+            return Poll::Pending;
+        }
+        std::task::ready!(self.1.as_mut().poll(cx));
+        self.0 -= 1;
+        self.1 = Box::pin(sleep(Duration::from_secs(20)));
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b":\n")))))
+    }
+}
+
+#[derive(Clone)]
+struct Commenting;
+
+impl tower_service::Service<Request<Body>> for Commenting {
+    type Response = Response<Comments>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        let answer = Response::builder().header("content-type", "text/event-stream");
+        ready(Ok(answer.body(Comments(10, Box::pin(sleep(Duration::ZERO)))).unwrap()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_idle_time_begins_again_with_each_piece() {
+    let client = flynn_client::Client::builder("http://localhost");
+    let client = client.layer(tower_layer::layer_fn(|_: Service| Commenting)).build().unwrap();
+    let begun = Instant::now();
+    let mut stream = client.events().stream().idle_timeout(Duration::from_secs(30)).await.unwrap();
+    assert!(stream.next().await.unwrap().unwrap_err().is_timeout());
+    // The tenth comment comes after 180 s.
+    assert_eq!(begun.elapsed().as_secs(), 210);
 }
