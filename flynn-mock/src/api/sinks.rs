@@ -1,13 +1,28 @@
 //! Log sinks.
 
+use serde::Serialize;
 use serde_json::json as value;
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
 use crate::api::streams::{Objects, open_since};
 use crate::life::Engine;
-use crate::store::{Sink, newest_first, stored_uuid};
+use crate::store::{Sink, Time, empty, newest_first, stored_uuid};
 use crate::wire::{self, Fail, decode};
+
+/// A new sink, with its configuration as it was sent.
+#[derive(Serialize)]
+struct NewSink<'a, C> {
+    id: &'a str,
+    kind: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    app_id: &'a str,
+    #[serde(skip_serializing_if = "empty")]
+    host_managed: bool,
+    config: C,
+    created_at: Time,
+    updated_at: Time,
+}
 
 /// `GET /sinks`: a list, or a stream.
 pub(crate) fn list_or_stream(engine: &mut Engine, call: &Call<'_>) -> Reply {
@@ -48,7 +63,15 @@ pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
     let row = Sink { id, host_managed: false, ..sink.clone() };
     engine.tables.sinks.push(row);
     engine.event(at, "", "sink", &sink.id, &sink);
-    json(&sink)
+    json(&NewSink {
+        id: &sink.id,
+        kind: &sink.kind,
+        app_id: &sink.app_id,
+        host_managed: sink.host_managed,
+        config: wire::sent(engine.dialect.bodies, call.request, "config"),
+        created_at: at,
+        updated_at: at,
+    })
 }
 
 /// `DELETE /sinks/:s`

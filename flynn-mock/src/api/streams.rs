@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json as value};
 
 use crate::api::answer::{Answer, Body};
@@ -9,7 +11,7 @@ use crate::api::call::Call;
 use crate::api::events::Filter;
 use crate::api::logs::{Follower, follow};
 use crate::life::Engine;
-use crate::store::Time;
+use crate::store::{Event, ManagedCertificate, Sink, Time, Volume};
 use crate::wire::{go_time, to_json};
 
 /// A position in a stream. [`Engine::handle`] creates it, and [`Engine::next_frames`] moves it.
@@ -74,7 +76,7 @@ impl Cursor {
     }
 }
 
-fn data(value: &impl serde::Serialize) -> String {
+fn data(value: &impl Serialize) -> String {
     format!("data: {}\n\n", to_json(value))
 }
 
@@ -101,42 +103,37 @@ pub(crate) fn open_since(engine: &Engine, call: &Call<'_>, what: Objects) -> Ans
     let mut objects = objects(engine, what, since);
     let newest = objects.iter().map(|(at, _)| *at).max().unwrap_or(since).max(since);
     objects.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    let mut backlog: String = objects.iter().map(|(_, doc)| data(doc)).collect();
+    let mut backlog: String = objects.into_iter().map(|(_, frame)| frame).collect();
     // An object with an empty id marks the end of the backlog.
-    backlog += &data(&match what {
-        Objects::Formations => value!({ "updated_at": Time::default() }),
-        Objects::Volumes => value!({ "id": "", "host_id": "", "type": "", "state": "" }),
-        Objects::Sinks => value!({ "id": "", "kind": "" }),
-        Objects::ManagedCertificates => value!({ "domain": "", "status": "" }),
-    });
+    backlog += &match what {
+        Objects::Formations => data(&value!({ "updated_at": Time::default() })),
+        Objects::Volumes => data(&Volume::default()),
+        Objects::Sinks => data(&Sink::default()),
+        Objects::ManagedCertificates => data(&ManagedCertificate::default()),
+    };
     let after = engine.events.last_id();
     open_stream(engine, Kind::Objects { what, backlog, since: newest, after })
 }
 
-/// Returns the objects that were updated since this time, with their times, newest first.
-fn objects(engine: &Engine, what: Objects, since: Time) -> Vec<(Time, Value)> {
+/// Returns the frames of the objects that were updated since this time, with their times.
+fn objects(engine: &Engine, what: Objects, since: Time) -> Vec<(Time, String)> {
     let state = &engine.tables;
-    let mut list: Vec<(Time, Value)> = match what {
-        Objects::Formations => state
-            .formations
-            .iter()
-            .filter(|f| !f.deleted)
-            .filter_map(|f| Some((f.updated_at?, engine.expanded(f))))
-            .collect(),
-        Objects::Volumes => {
-            state.volumes.iter().filter_map(|v| Some((v.updated_at?, value!(v)))).collect()
+    let mut list: Vec<(Time, String)> = match what {
+        Objects::Formations => {
+            let alive = state.formations.iter().filter(|f| !f.deleted);
+            alive.filter_map(|f| Some((f.updated_at?, data(&engine.expanded(f))))).collect()
         }
-        Objects::Sinks => state
-            .sinks
-            .iter()
-            .filter(|sink| !sink.deleted)
-            .filter_map(|sink| Some((sink.updated_at?, value!(sink))))
-            .collect(),
-        Objects::ManagedCertificates => state
-            .managed_certificates
-            .iter()
-            .filter_map(|row| Some((row.updated_at?, value!(row))))
-            .collect(),
+        Objects::Volumes => {
+            state.volumes.iter().filter_map(|v| Some((v.updated_at?, data(v)))).collect()
+        }
+        Objects::Sinks => {
+            let alive = state.sinks.iter().filter(|sink| !sink.deleted);
+            alive.filter_map(|sink| Some((sink.updated_at?, data(sink)))).collect()
+        }
+        Objects::ManagedCertificates => {
+            let rows = state.managed_certificates.iter();
+            rows.filter_map(|row| Some((row.updated_at?, data(row)))).collect()
+        }
     };
     list.retain(|(at, _)| *at >= since);
     list.reverse();
@@ -217,29 +214,49 @@ fn changed_objects(engine: &Engine, what: Objects, since: Time, after: &mut u64)
         if !filter.matches(event) {
             continue;
         }
-        let doc = match what {
-            Objects::Formations => formation_of_event(engine, event),
-            Objects::Volumes | Objects::ManagedCertificates => Some(event.data.clone()),
-            Objects::Sinks => {
-                let mut doc = event.data.clone();
-                if let (true, Some(sink)) =
-                    (event.object_type == "sink_deletion", doc.as_object_mut())
-                {
-                    sink.remove("config");
-                }
-                Some(doc)
+        text += &match what {
+            Objects::Formations => {
+                let found = formation_of_event(engine, event);
+                let updated = |doc: &Value| doc.get("updated_at")?.as_str()?.parse::<Time>().ok();
+                let new = found.filter(|doc| updated(doc).is_none_or(|at| at >= since));
+                new.map(|doc| data(&doc)).unwrap_or_default()
+            }
+            Objects::Volumes => changed(event, since, |volume: &Volume| volume.updated_at),
+            Objects::Sinks if event.object_type == "sink_deletion" => {
+                changed(&without_config(event), since, |sink: &Sink| sink.updated_at)
+            }
+            Objects::Sinks => changed(event, since, |sink: &Sink| sink.updated_at),
+            Objects::ManagedCertificates => {
+                changed(event, since, |row: &ManagedCertificate| row.updated_at)
             }
         };
-        let updated = |doc: &Value| doc.get("updated_at")?.as_str()?.parse::<Time>().ok();
-        if let Some(doc) = doc.filter(|doc| updated(doc).is_none_or(|at| at >= since)) {
-            text += &data(&doc);
-        }
     }
     text
 }
 
+/// Returns the frame of an event's object, unless it was updated before this time. The real server decodes the event
+/// too, so the fields have the order of an answer.
+fn changed<T: Serialize + DeserializeOwned>(
+    event: &Event,
+    since: Time,
+    updated: impl Fn(&T) -> Option<Time>,
+) -> String {
+    let object = serde_json::from_value(event.data.clone()).ok();
+    let new = object.filter(|object| updated(object).is_none_or(|at| at >= since));
+    new.map(|object| data(&object)).unwrap_or_default()
+}
+
+/// Returns the event of a deleted sink as streams send it.
+fn without_config(event: &Event) -> Event {
+    let mut event = event.clone();
+    if let Some(sink) = event.data.as_object_mut() {
+        sink.remove("config");
+    }
+    event
+}
+
 /// Returns the current formation of a scale event, even if it was deleted.
-fn formation_of_event(engine: &Engine, event: &crate::store::Event) -> Option<Value> {
+fn formation_of_event(engine: &Engine, event: &Event) -> Option<Value> {
     let release = event.data.get("release")?.as_str()?;
     let formations = &engine.tables.formations;
     let found = formations.iter().find(|f| f.app == event.app && f.release == release)?;

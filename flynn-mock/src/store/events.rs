@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::store::Time;
+use crate::store::{Time, jsonb_value};
 
 /// One event.
 #[derive(Clone, Debug, Serialize)]
@@ -15,6 +15,7 @@ pub(crate) struct Event {
     pub(crate) app: String,
     pub(crate) object_type: &'static str,
     pub(crate) object_id: String,
+    #[serde(serialize_with = "jsonb_value")]
     pub(crate) data: Value,
     pub(crate) created_at: Time,
 }

@@ -105,6 +105,13 @@ pub(crate) fn decode_map(
     }
 }
 
+/// Returns a field of the body as it was sent, with the order of its keys.
+pub(crate) fn sent(rules: BodyRules, request: &Request, name: &str) -> Option<impl Serialize> {
+    let Ok(Json::Object(fields)) = first_value(rules, request) else { return None };
+    let mut sent = fields.into_iter().rev().filter(|(given, _)| given.eq_ignore_ascii_case(name));
+    sent.next().map(|(_, value)| value)
+}
+
 #[cfg(test)]
 mod tests {
     use http::Method;

@@ -1,5 +1,6 @@
 //! Parses JSON text as Go's decoder does: in order, with its tolerance and its two kinds of errors.
 
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 /// A JSON value with the original order of fields and with duplicates.
@@ -41,6 +42,19 @@ impl Json {
             Self::String(text) => Value::String(text),
             Self::Array(items) => items.into_iter().map(Self::into_value).collect(),
             Self::Object(fields) => Value::Object(into_map(fields)),
+        }
+    }
+}
+
+/// Writes the value with its fields in the order of the text.
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Object(fields) => {
+                to.collect_map(fields.iter().map(|(name, value)| (name, value)))
+            }
+            Self::Array(items) => to.collect_seq(items),
+            other => other.clone().into_value().serialize(to),
         }
     }
 }

@@ -11,6 +11,7 @@ mod attach;
 mod certificates;
 mod controller;
 mod fault;
+mod key_order;
 mod life;
 mod programs;
 mod races;
