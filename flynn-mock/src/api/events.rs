@@ -136,13 +136,13 @@ fn list(engine: &Engine, call: &Call<'_>, filter: &Filter) -> Reply {
     json(&list)
 }
 
-fn stream(engine: &Engine, call: &Call<'_>, filter: Filter) -> Reply {
+fn stream(engine: &mut Engine, call: &Call<'_>, filter: Filter) -> Reply {
     let last = match call.request.header_text("last-event-id") {
         "" => 0,
         text => text.parse::<i64>().map_err(|_| Fail::field("Last-Event-Id", "is invalid"))?,
     };
     let count = number(call, "count")?;
-    let after = engine.events.last_id();
+    let mut after = engine.events.last_id();
     let mut backlog = Vec::new();
     if call.query("past") == "true" || last > 0 {
         let since = u64::try_from(last).unwrap_or(0);
@@ -156,6 +156,8 @@ fn stream(engine: &Engine, call: &Call<'_>, filter: Filter) -> Reply {
             .map(|event| event.id)
             .collect();
         backlog.reverse();
+    } else {
+        after = engine.stream_begins_after();
     }
     Ok(open_stream(engine, Kind::Events { filter, backlog, after }))
 }

@@ -156,12 +156,11 @@ pub(crate) fn next_frames(engine: &mut Engine, cursor: &mut Cursor) -> Frames {
             for id in backlog.drain(..) {
                 text.extend(engine.events.get(id).map(data));
             }
-            for event in engine.events.after(*after) {
-                if filter.matches(event) {
-                    text += &data(event);
-                }
-                *after = event.id;
-            }
+            let all = engine.events.after(*after).iter();
+            let mut new: Vec<&Event> = all.filter(|event| filter.matches(event)).collect();
+            *after = engine.events.last_id();
+            engine.races.shuffle(&mut new);
+            text.extend(new.into_iter().map(data));
         }
         Kind::Objects { what, backlog, since, after } => {
             text = std::mem::take(backlog);

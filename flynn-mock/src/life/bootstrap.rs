@@ -83,6 +83,7 @@ impl Engine {
         self.now = self.options.start.checked_sub(BEFORE).unwrap_or(self.options.start);
         let pace = std::mem::replace(&mut self.options.pace, Pace::Timed);
         let delays = std::mem::take(&mut self.options.delays);
+        self.options.delays.route_event = SignedDuration::ZERO;
         for entry in entries {
             // The entries of a manifest never conflict.
             let _ = self.make(entry);

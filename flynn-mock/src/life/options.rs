@@ -54,6 +54,9 @@ pub struct Delays {
     /// The time that a worker of 2016 needs to continue after a deployment of the controller or the router, which
     /// breaks its own connections.
     pub resume: SignedDuration,
+    /// The time from the change of a route to its event (2016 only, where the router reports it to the controller). The
+    /// event of a new app's route therefore comes after the events of calls that follow at once.
+    pub route_event: SignedDuration,
     /// The duration of a backup.
     pub backup: SignedDuration,
 }
@@ -68,6 +71,7 @@ impl Default for Delays {
             drain: SignedDuration::from_secs(10),
             work: SignedDuration::from_millis(10),
             resume: SignedDuration::from_millis(450),
+            route_event: SignedDuration::from_millis(20),
             backup: SignedDuration::ZERO,
         }
     }

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::life::work::Step;
 use crate::life::{Engine, given_certificate};
-use crate::store::{Ids, Route};
+use crate::store::{Event, Ids, Route};
 use crate::wire::Fail;
 
 /// The race conditions of a loaded, real cluster that the mock shows, each with its probability in percent. By default
 /// it shows none. See [`Builder::races`](crate::Builder::races).
 ///
-/// They were measured on clusters of v20161015.2; the lost input was measured on the last upstream version. The mock
+/// They were measured on clusters of v20161015.2; the lost input and the events on the last upstream version. The mock
 /// shows them for every [`ServerAge`](crate::ServerAge), since each was fixed in a different release. All times are on
 /// the mock's clock. [`Builder::seed`](crate::Builder::seed) and the order of the requests determine the random
 /// choices.
@@ -29,6 +29,8 @@ pub struct Races {
     route_conflict: u8,
     late_finish: u8,
     lost_input: u8,
+    older_events: u8,
+    unordered_events: u8,
 }
 
 impl Races {
@@ -37,7 +39,8 @@ impl Races {
         Self::default()
     }
 
-    /// Returns settings with the probabilities that were measured on real clusters.
+    /// Returns settings with the probabilities that were measured on real clusters. How often events come out of order
+    /// was not measured, so they come in order.
     pub fn measured() -> Self {
         Self::none()
             .router_restart(16)
@@ -45,6 +48,7 @@ impl Races {
             .route_conflict(6)
             .late_finish(3)
             .lost_input(15)
+            .older_events(17)
     }
 
     /// Returns settings in which every possible race happens.
@@ -55,6 +59,8 @@ impl Races {
             .route_conflict(100)
             .late_finish(100)
             .lost_input(100)
+            .older_events(100)
+            .unordered_events(100)
     }
 
     /// Sets how often route calls hit a restarting router. While the router app is redeployed, and for another 30 to
@@ -93,6 +99,18 @@ impl Races {
         self.lost_input = percent;
         self
     }
+
+    /// Sets how often a new stream of events begins with events from before it: those of the last 50 ms.
+    pub fn older_events(mut self, percent: u8) -> Self {
+        self.older_events = percent;
+        self
+    }
+
+    /// Sets how often two events that a stream sends one after the other change places.
+    pub fn unordered_events(mut self, percent: u8) -> Self {
+        self.unordered_events = percent;
+        self
+    }
 }
 
 /// The time that old routers still answer after a deployment has completed, in milliseconds.
@@ -105,6 +123,9 @@ const LATE: (u32, u32) = (20, 500);
 const FRESH: SignedDuration = SignedDuration::from_millis(100);
 /// The time in which the start of the input can be lost.
 const DEAF: SignedDuration = SignedDuration::from_millis(5);
+
+/// The age of the events with which a new stream can begin.
+const RECENT: SignedDuration = SignedDuration::from_millis(50);
 
 /// The state of the races.
 #[derive(Clone, Debug)]
@@ -139,6 +160,15 @@ impl RaceState {
 
     fn is_lost(&mut self, percent: u8) -> bool {
         percent > 0 && self.number() % 100 < u32::from(percent)
+    }
+
+    /// Changes the order in which a stream sends events.
+    pub(crate) fn shuffle<T>(&mut self, events: &mut [T]) {
+        for pair in events.chunks_exact_mut(2) {
+            if self.is_lost(self.wanted.unordered_events) {
+                pair.reverse();
+            }
+        }
     }
 
     fn time_within(&mut self, (least, most): (u32, u32)) -> SignedDuration {
@@ -228,5 +258,17 @@ impl Engine {
     pub(crate) fn input_lost_until(&mut self) -> Option<Timestamp> {
         let lost = self.races.is_lost(self.races.wanted.lost_input);
         lost.then(|| self.now.checked_add(DEAF).unwrap_or(self.now))
+    }
+
+    /// Returns the id of the event after which a new stream of events begins.
+    pub(crate) fn stream_begins_after(&mut self) -> u64 {
+        let last = self.events.last_id();
+        if !self.races.is_lost(self.races.wanted.older_events) {
+            return last;
+        }
+        let is_recent =
+            |event: &&Event| self.now.duration_since(event.created_at.timestamp()) < RECENT;
+        let events = self.events.after(0).iter().rev();
+        events.take_while(is_recent).last().map_or(last, |event| event.id - 1)
     }
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json as value};
 
-use crate::life::Engine;
-use crate::store::{App, Route};
+use crate::life::work::Step;
+use crate::life::{Engine, Pace};
+use crate::store::{App, Route, Time};
 use crate::wire::Fail;
 
 /// The reason why the database refuses a route.
@@ -330,15 +331,28 @@ impl Engine {
         Ok(())
     }
 
-    /// Records a change of a route. The events of 2016 come from the router, without
-    /// certificates.
+    /// Records a change of a route. The events of 2016 come from the router: a little later, and without certificates.
     fn route_event(&mut self, kind: &'static str, row: &Route, reply: &Route) {
-        let app = row.parent_ref.strip_prefix("controller/apps/").unwrap_or_default().to_owned();
-        let (at, data) = if self.dialect.routes_by_router {
-            (self.time(), Route { certificate: None, ..row.clone() })
+        if !self.dialect.routes_by_router {
+            return self.write_route_event(self.last, kind, reply);
+        }
+        let route = Route { certificate: None, ..row.clone() };
+        let delay = self.options.delays.route_event;
+        if delay.is_zero() || self.options.pace == Pace::AtOnce {
+            self.report_route(kind, &route);
         } else {
-            (self.last, reply.clone())
-        };
-        self.event(at, &app, kind, &row.id, &data);
+            self.later(delay, Step::ReportRoute { kind, route: Box::new(route) });
+        }
+    }
+
+    /// The router of 2016 reports a change of a route.
+    pub(crate) fn report_route(&mut self, kind: &'static str, route: &Route) {
+        let at = self.time();
+        self.write_route_event(at, kind, route);
+    }
+
+    fn write_route_event(&mut self, at: Time, kind: &'static str, route: &Route) {
+        let app = route.parent_ref.strip_prefix("controller/apps/").unwrap_or_default();
+        self.event(at, app, kind, &route.id, route);
     }
 }

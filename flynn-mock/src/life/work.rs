@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::life::{Engine, Pace};
+use crate::store::Route;
 
 /// The maximum time of the mock's clock for [`Engine::run_to_end`].
 const LONGEST: SignedDuration = SignedDuration::from_hours(1);
@@ -49,6 +50,8 @@ pub(crate) enum Step {
     Finish { deployment: String },
     /// A backup has been written.
     FinishBackup { backup: String },
+    /// The router of 2016 reports a changed route.
+    ReportRoute { kind: &'static str, route: Box<Route> },
 }
 
 /// The planned steps.
@@ -164,6 +167,7 @@ impl Engine {
             Step::Deadline { deployment, step } => self.deadline(&deployment, step),
             Step::Finish { deployment } => self.mark_done(&deployment),
             Step::FinishBackup { backup } => self.finish_backup(&backup),
+            Step::ReportRoute { kind, route } => self.report_route(kind, &route),
         }
     }
 }

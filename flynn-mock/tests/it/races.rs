@@ -6,7 +6,7 @@ use flynn_mock::{AppSeed, Builder, MockController, Op, Races, ServerAge};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::raw::{Answer, call, get, post, put};
+use crate::raw::{Answer, Events, call, get, post, put};
 
 const AGES: [ServerAge; 2] = [ServerAge::V2016, ServerAge::V2021];
 const ROUTES: &str = "/apps/controller/routes";
@@ -180,6 +180,39 @@ async fn a_complete_deployment_can_be_finished_later() {
         assert!(get(&mock, &one).await.json()["finished_at"].is_string());
         assert_eq!(deploy(&mock, "www").await.status, 200);
     }
+}
+
+#[tokio::test]
+async fn a_stream_can_begin_with_the_last_events_before_it() {
+    let mock = cluster(ServerAge::V2021, Races::none().older_events(100)).start().await;
+    let names = async |mock: &MockController| {
+        let mut events = Events::open(mock, "/events?object_types=app", None).await;
+        let end = format!("end-{}", mock.now().as_millisecond());
+        post(mock, "/apps", json!({"name": end})).await;
+        let mut names = Vec::new();
+        loop {
+            let name = events.event().await["data"]["name"].as_str().unwrap().to_owned();
+            if name == end {
+                return names;
+            }
+            names.push(name);
+        }
+    };
+    post(&mock, "/apps", json!({"name": "old"})).await;
+    mock.advance(Duration::from_millis(50));
+    post(&mock, "/apps", json!({"name": "new"})).await;
+    assert_eq!(names(&mock).await, ["new"]);
+    mock.advance(Duration::from_millis(50));
+    assert!(names(&mock).await.is_empty());
+}
+
+#[tokio::test]
+async fn events_can_come_out_of_order() {
+    let mock = cluster(ServerAge::V2021, Races::none().unordered_events(100)).start().await;
+    let mut events = Events::open(&mock, "/events?object_types=app,route", None).await;
+    post(&mock, "/apps", json!({"name": "www"})).await;
+    let ids = [events.event().await["id"].as_u64(), events.event().await["id"].as_u64()];
+    assert!(ids[0] > ids[1], "{ids:?}");
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use flynn_mock::{MockController, Pace};
+use flynn_mock::{MockController, Pace, ServerAge};
 use http::Method;
 use serde_json::json;
 
-use crate::raw::{Events, call, post};
+use crate::raw::{Events, call, post, put, release};
 
 #[tokio::test]
 async fn events_come_live() {
@@ -51,6 +51,32 @@ async fn a_quiet_stream_is_kept_alive_on_the_mocks_clock() {
     assert_eq!(events.line().await.unwrap(), ":");
     mock.advance(Duration::from_secs(31));
     assert_eq!(events.line().await.unwrap(), ":");
+}
+
+#[tokio::test]
+async fn in_2016_the_event_of_a_new_apps_route_comes_after_its_release() {
+    for (age, route_first) in [(ServerAge::V2016, false), (ServerAge::V2021, true)] {
+        let mock = MockController::builder()
+            .server(age)
+            .bootstrapped("d.test")
+            .pace(Pace::Timed)
+            .seed(1)
+            .start()
+            .await;
+        let types = "object_types=app,route,app_release";
+        let mut events = Events::open(&mock, &format!("/events?{types}"), None).await;
+        let app = post(&mock, "/apps", json!({"name": "www"})).await;
+        let release = release(&mock, &app, json!({})).await;
+        put(&mock, "/apps/www/release", json!({"id": release["id"]})).await;
+        mock.advance(Duration::from_millis(20));
+        let mut kinds = Vec::new();
+        for _ in 0..3 {
+            kinds.push(events.event().await["object_type"].as_str().unwrap().to_owned());
+        }
+        let rest = if route_first { ["route", "app_release"] } else { ["app_release", "route"] };
+        assert_eq!(kinds[0], "app", "{age:?}");
+        assert_eq!(kinds[1..], rest, "{age:?}");
+    }
 }
 
 #[tokio::test]
