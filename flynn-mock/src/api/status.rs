@@ -20,7 +20,7 @@ fn pretty(status: StatusCode, body: &impl Serialize) -> Answer {
 }
 
 /// The services that the status app checks. Optional services come last.
-const SERVICES: [&str; 13] = [
+pub(crate) const SERVICES: [&str; 13] = [
     "blobstore",
     "controller",
     "controller-scheduler",

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::server::Shared;
-use super::{faults, lifecycle, requests, snapshots, state};
+use super::{faults, fork, lifecycle, requests, snapshots, state};
 
 /// One call: its path parameters, its query and its body.
 pub(super) struct Call {
@@ -33,6 +33,9 @@ pub(super) type Handler = fn(&Shared, &Call) -> Reply;
 pub(super) const CALLS: &[(Method, &str, Handler)] = &[
     (Method::GET, "/cluster", state::cluster),
     (Method::PUT, "/cluster/services/{service}", state::set_service),
+    (Method::PUT, "/cluster/hosts/{host}", fork::set_host),
+    (Method::POST, "/tokens", fork::issue_token),
+    (Method::PUT, "/certificates/{name}", fork::answer_order),
     (Method::GET, "/faults", faults::list),
     (Method::POST, "/faults", faults::set),
     (Method::DELETE, "/faults", faults::lift_all),

@@ -25,6 +25,9 @@
 //! | `GET /openapi.json` | returns the OpenAPI document; needs no token |
 //! | `GET /cluster` | returns URL, key, pin, CA and the names of the hosts |
 //! | `PUT /cluster/services/{service}` | makes the status app report a service as healthy or not |
+//! | `PUT /cluster/hosts/{host}` | makes a host of the fork unreachable for the controller, or reachable |
+//! | `POST /tokens` | issues an access token of the fork |
+//! | `PUT /certificates/{name}` | issues, renews or refuses a managed certificate of the fork |
 //! | `GET`, `POST`, `DELETE /faults` | lists, sets, and lifts faults |
 //! | `GET`, `DELETE /faults/{id}` | returns the hits of a fault, or lifts it |
 //! | `GET /clock`, `PUT /clock/pace` | returns the clock and the pace, or sets the pace |
@@ -41,6 +44,7 @@
 
 mod calls;
 mod faults;
+mod fork;
 mod journal;
 mod lifecycle;
 mod ready;

@@ -2,14 +2,19 @@
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
 use super::MockController;
+use crate::api::status::SERVICES;
 use crate::life::{Token, Verdict};
 use crate::store::NextId;
 
 impl MockController {
     /// Makes the status app report this version of a service (default: `dev`). Use `None` for a service that cannot be
     /// reached.
+    ///
+    /// # Panics
+    /// Panics if the status app does not check the service.
     #[track_caller]
     pub fn set_service_version(&self, service: &str, version: Option<&str>) {
+        assert_service(service);
         self.hub.with(|inner| inner.engine.set_service_version(service, version));
     }
 
@@ -135,8 +140,17 @@ impl MockController {
     /// # })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Panics
+    /// Panics if the status app does not check the service.
     #[track_caller]
     pub fn set_healthy(&self, service: &str, healthy: bool) {
+        assert_service(service);
         self.hub.with(|inner| inner.engine.set_healthy(service, healthy));
     }
+}
+
+#[track_caller]
+fn assert_service(name: &str) {
+    assert!(SERVICES.contains(&name), "the status app has no service {name:?}, only {SERVICES:?}");
 }

@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 
 use flynn_mock::control::{Control, Journal, OPENAPI};
-use flynn_mock::{AppSeed, Builder, MockController};
+use flynn_mock::{AppSeed, Builder, MockController, ServerAge};
 use serde_json::{Value, json};
 
 use crate::http::{self, Answer};
@@ -116,6 +116,13 @@ fn wrong_calls_say_what_is_wrong() {
         ("POST", "/clock/advance", r#"{"seconds":-1}"#, 400, "-1"),
         ("POST", "/clock/advance", r#"{"to":"noon"}"#, 400, "noon"),
         ("PUT", "/clock/pace", r#"{"pace":"fast"}"#, 400, "fast"),
+        ("PUT", "/cluster/services/nosuch", r#"{"healthy":false}"#, 404, "postgres"),
+        ("PUT", "/cluster/hosts/nosuch", r#"{"reachable":false}"#, 404, "host1"),
+        ("POST", "/tokens", r#"{"scope":"*"}"#, 400, "unknown field `scope`"),
+        ("PUT", "/certificates/a.test", r#"{"status":"issued"}"#, 404, "a.test"),
+        ("PUT", "/certificates/a.test", r#"{"status":"failed"}"#, 400, "reason"),
+        ("PUT", "/certificates/a.test", r#"{"status":"issued","cert":"x"}"#, 400, "key"),
+        ("PUT", "/certificates/a.test", r#"{"status":"issued","no":1}"#, 400, "unknown field `no`"),
         ("POST", "/apps/nosuch/log", r#"{"line":"x"}"#, 404, "nosuch"),
         ("POST", "/seed", r#"{"apps":[{"name":"www"}]}"#, 409, "www"),
         ("POST", "/seed", r#"{"apps":[{"nam":"www"}]}"#, 400, "unknown field `nam`"),
@@ -141,6 +148,7 @@ fn the_document_is_true() {
     };
     let fill = |path: &str| {
         path.replace("{service}", "postgres")
+            .replace("{host}", "host1")
             .replace("{id}", "0")
             .replace("{path}", "apps")
             .replace("{app}", "www")
@@ -319,6 +327,44 @@ fn a_mock_is_shut_down_and_restarted() {
     driver.call("POST", "/shut-down", Value::Null);
     let _taken = std::net::TcpListener::bind(address).unwrap();
     assert_eq!(driver.refused("POST", "/restart", "").0, 409);
+}
+
+#[test]
+fn the_fork_is_driven() {
+    let driver = Driver::on(MockController::builder().server(ServerAge::Fork2026June));
+    let with_token = |token: &Value, target: &str| {
+        let authorization = format!("Bearer {}", token["token"].as_str().unwrap());
+        http::send(driver.0.mock().addr(), "GET", target, &authorization, "").unwrap().status
+    };
+    let app = driver.call("GET", "/state/apps/www", Value::Null)["id"].as_str().unwrap().to_owned();
+    let path = format!("/apps/{app}");
+    let reader = driver.call("POST", "/tokens", json!({"grants": {&app: ["app:read"]}}));
+    assert_eq!((with_token(&reader, &path), with_token(&reader, "/hosts")), (200, 403));
+    let admin = driver.call("POST", "/tokens", json!({"scopes": ["cluster:admin"]}));
+    assert_eq!(with_token(&admin, "/hosts"), 200);
+
+    let config = r#"{"enabled":true,"contact_email":"a@b.test","terms_of_service_agreed":true}"#;
+    assert_eq!(driver.cluster("PUT", "/acme/config", config), Some(200));
+    let route = r#"{"type":"http","service":"www-web","domain":"a.test","managed_certificate_domain":"a.test"}"#;
+    assert_eq!(driver.cluster("POST", "/apps/www/routes", route), Some(200));
+    let status = || {
+        let list = driver.call("GET", "/state/managed-certificates", Value::Null);
+        list[0]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(status(), "pending");
+    driver.call("PUT", "/certificates/a.test", json!({"status": "failed", "reason": "no DNS"}));
+    assert_eq!(status(), "failed");
+    driver.call("PUT", "/certificates/a.test", json!({"status": "issued"}));
+    assert_eq!(status(), "issued");
+    let own = flynn_tls::generate::bootstrap("a.test").unwrap().leaf;
+    let (cert, key) = (own.certificate_pem(), own.key_pem());
+    let renewed = json!({"status": "issued", "cert": &*cert, "key": &*key});
+    driver.call("PUT", "/certificates/a.test", renewed);
+    let route = &driver.call("GET", "/state/apps/www/routes", Value::Null)[0];
+    assert_eq!(route["certificate"]["cert"].as_str().unwrap().trim(), cert.trim());
+
+    driver.call("PUT", "/cluster/hosts/host1", json!({"reachable": false}));
+    assert_eq!(driver.cluster("GET", "/hosts/host1/stats", ""), Some(500));
 }
 
 #[test]

@@ -20,6 +20,12 @@ async fn status(mock: &MockController, forwarded_for: Option<&str>) -> Answer {
 }
 
 #[tokio::test]
+#[should_panic(expected = "the status app has no service \"postgress\"")]
+async fn a_service_that_it_does_not_check_is_a_mistake_of_the_test() {
+    MockController::builder().start().await.set_healthy("postgress", false);
+}
+
+#[tokio::test]
 async fn thirteen_services_of_which_three_are_optional() {
     let mock = MockController::builder().bootstrapped("example.com").start().await;
     let healthy = status(&mock, None).await;
