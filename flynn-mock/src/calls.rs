@@ -320,13 +320,14 @@ impl Op {
         )
     }
 
-    /// Returns whether it can answer with a stream of events.
+    /// Returns whether it can answer with a stream of events, or attach to a job.
     pub(crate) fn streams(self) -> bool {
         matches!(
             self,
             Self::Any
                 | Self::EventList
                 | Self::AppLog
+                | Self::JobRun
                 | Self::FormationListAll
                 | Self::VolumeListAll
                 | Self::SinkList
@@ -339,6 +340,7 @@ impl Op {
         let accept = request.header_text("accept");
         match self {
             Self::EventList => accept != "application/json",
+            Self::JobRun => request.header_text("upgrade").contains("flynn-attach/0"),
             op => op.streams() && accept.contains("text/event-stream"),
         }
     }

@@ -14,6 +14,7 @@ use crate::api::answer::Attach;
 use crate::life::{Input, Output};
 use crate::server::hub::Hub;
 
+const ERROR: u8 = 2;
 const DATA: u8 = 3;
 const SIGNAL: u8 = 4;
 const EXIT: u8 = 5;
@@ -31,6 +32,14 @@ const LONGEST: usize = 64 << 20;
 
 /// A frame type that the protocol does not have.
 pub(super) const UNKNOWN: u8 = 0xff;
+
+/// Returns the frame of an error.
+pub(super) fn error(text: &str) -> Vec<u8> {
+    let mut frame = vec![ERROR];
+    frame.put_u32(u32::try_from(text.len()).unwrap_or(u32::MAX));
+    frame.put_slice(text.as_bytes());
+    frame
+}
 
 /// Reads the client's data without answering, until the client closes the connection.
 pub(super) async fn ignore(mut stream: impl AsyncRead + Unpin) -> io::Result<()> {

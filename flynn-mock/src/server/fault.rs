@@ -181,7 +181,8 @@ impl Fault {
         Self::of(Effect::Silent)
     }
 
-    /// Opens the stream and ends it at once with `event: error` and this text. Lists are not affected, and
+    /// Opens the stream and ends it at once with `event: error` and this text. An attached job sends an error frame, as a
+    /// host does whose job is already gone. Other answers are not affected, and
     /// [`fail_next`](crate::MockController::fail_next) refuses it for operations without a stream.
     pub fn error_frame(text: impl Into<String>) -> Self {
         Self::of(Effect::ErrorFrame(text.into()))

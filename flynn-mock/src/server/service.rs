@@ -83,6 +83,7 @@ impl Service {
                     match effect {
                         Effect::Silent => attach::ignore(stream).await,
                         Effect::Malformed => stream.write_all(&[attach::UNKNOWN]).await,
+                        Effect::ErrorFrame(text) => stream.write_all(&attach::error(&text)).await,
                         Effect::Cut(after) => attach::run(stream, job, &hub, Some(after)).await,
                         _ => attach::run(stream, job, &hub, None).await,
                     }

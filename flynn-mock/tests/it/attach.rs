@@ -152,6 +152,27 @@ async fn a_cut_attach_breaks_in_the_middle() {
     assert_eq!(bytes, frame(1, b"hello\n")[..8]);
 }
 
+/// A host may have lost the job by the time that it attaches: then it sends an error frame, or the controller a 500.
+#[tokio::test]
+async fn a_job_that_is_gone_can_be_an_error_frame_or_a_500() {
+    let mock = MockController::builder().start().await;
+    mock.fail_next(Op::JobRun, Fault::error_frame("host: job not found"));
+    let bytes = all(attach(&mock, &["cat"], false).await).await;
+    assert_eq!(bytes, [&[2, 0, 0, 0, 19][..], b"host: job not found"].concat());
+
+    let app = mock.client().app("www");
+    mock.fail_next(Op::JobRun, Fault::error_frame("host: job not found"));
+    let attached = app.jobs().run(["cat"]).attached().await.unwrap();
+    let error = attached.output().await.unwrap_err();
+    assert!(error.is_failed() && error.message().contains("job not found"), "{error}");
+    mock.fail_next(Op::JobRun, Fault::status(500));
+    let error = app.jobs().run(["cat"]).attached().await.unwrap_err();
+    assert_eq!(error.kind(), flynn_client::ErrorKind::Server, "{error}");
+    // A job without a client is not affected.
+    mock.fail_next(Op::JobRun, Fault::error_frame("gone")).until_lifted();
+    app.jobs().run(["true"]).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_job_that_is_killed_ends_its_streams() {
     for age in [ServerAge::V2016, ServerAge::V2021] {
