@@ -11,7 +11,7 @@ use flynn_config::{Locations, read_file};
 use flynn_examples::blocking::blocking;
 use flynn_examples::doctor::Patient;
 use flynn_examples::text::printable;
-use flynn_examples::{cli, output};
+use flynn_examples::{cli, login, output};
 use flynn_tls::Roots;
 
 /// Reports what is still wrong with a Flynn cluster, and with your files for it. Changes nothing.
@@ -33,6 +33,8 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<ExitCode> {
+    let cli::Connection { cluster, connect_to } = options.connection.clone();
+    login::renew(cluster, connect_to).await?;
     let patient = blocking(move || open(&options)).await?;
     output::line(printable(&patient.describe()))?;
     let findings = patient.examine().await;

@@ -17,15 +17,16 @@ use flynn_mock::ServerAge;
 
 use crate::blocking::blocking;
 use crate::connect;
+use crate::login;
 use crate::output;
 use crate::reach::Reach;
 use crate::text::printable;
 
 /// The end of `--help` of the programs made of steps.
 pub const AFTER_HELP: &str = "\
-You can run it again at any time, also after a failure or a kill. It checks every step first, waits for a deployment
-or migration that is still running, and does only what is missing. Each file is replaced in one step, so a killed run
-leaves the old file or the new one. Temporary files of a killed run are removed. If git was killed too, remove its
+You can run it again at any time, also after a failure or a kill. It checks every step first, waits for a deployment \
+or migration that is still running, and does only what is missing. Each file is replaced in one step, so a killed run \
+leaves the old file or the new one. Temporary files of a killed run are removed. If git was killed too, remove its \
 .gitconfig.lock.
 
 A step that fails stops only the steps that need it.
@@ -62,10 +63,11 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Reads the files and returns a client of the controller. Nothing is sent yet.
+    /// Reads the files and returns a client of the controller. Nothing is sent yet, unless a login has expired: it is
+    /// renewed.
     ///
     /// # Errors
-    /// Fails if the file, the cluster or its key is missing or not valid.
+    /// Fails if the file, the cluster or its key is missing or not valid, or if the login cannot be renewed.
     pub async fn client(&self) -> Result<Client> {
         Ok(self.open().await?.0)
     }
@@ -76,6 +78,7 @@ impl Connection {
     /// Returns the errors of [`client`](Self::client).
     pub async fn open(&self) -> Result<(Client, Reach)> {
         let Self { cluster, connect_to } = self.clone();
+        login::renew(cluster.clone(), connect_to).await?;
         blocking(move || {
             let locations = Locations::from_env().context("cannot find your home")?;
             let cluster = connect::cluster(&locations, cluster.as_deref())?;

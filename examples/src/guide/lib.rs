@@ -15,6 +15,7 @@ pub mod demo;
 pub mod doctor;
 pub mod documents;
 pub mod job;
+pub mod login;
 pub mod output;
 pub mod preflight;
 pub mod program;

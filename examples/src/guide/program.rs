@@ -11,6 +11,7 @@ use crate::cli::{self, Arguments, Server, Target, WrongCall};
 use crate::demo::{self, Demo};
 use crate::documents;
 use crate::job::Job;
+use crate::login;
 use crate::output;
 use crate::preflight::preflight;
 use crate::runner::{self, Mode};
@@ -69,6 +70,7 @@ pub async fn on_cluster(
     screen: Screen,
 ) -> Result<()> {
     let mode = mode(&arguments);
+    login::renew(arguments.target.cluster.clone(), arguments.target.connect_to).await?;
     let open = move || Session::open(Job::real(&arguments, steps)?, screen);
     carry_out(blocking(open).await?, steps, mode, None).await
 }

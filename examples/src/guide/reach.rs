@@ -75,6 +75,17 @@ impl Reach {
         self.direct(builder, self.controller_host()).build().context("cannot set up the client")
     }
 
+    /// Returns a client without a key for the site of a URL, such as the login server's.
+    ///
+    /// # Errors
+    /// Fails if it cannot be set up. Nothing is sent yet.
+    pub fn site(&self, url: &Url, tls: ClientTls) -> Result<Client> {
+        let tls = tls.config().context("cannot set up TLS")?;
+        let builder = Client::builder(&url.origin().ascii_serialization()).rustls_config(tls);
+        let host = url.host_str().unwrap_or_default();
+        self.direct(builder, host).build().context("cannot set up the client")
+    }
+
     /// Checks that a host has an address. Without one, a migration to its domain would lock us out.
     ///
     /// # Errors

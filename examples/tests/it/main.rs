@@ -15,6 +15,7 @@ mod findings;
 mod fork;
 mod git_push;
 mod loaded;
+mod login;
 mod oracles;
 mod own_tool;
 mod pin;
