@@ -105,7 +105,8 @@ impl MockController {
         self.hub.with(|inner| inner.engine.answer_order(name, verdict))
     }
 
-    /// Fails the managed certificate of this name, as an ACME server does. Returns `None` if the name was not
+    /// Fails the managed certificate of this name, as an ACME server does. A certificate that was to be renewed is kept.
+    /// In September 2026, `last_error` has the reason; before, only the event has it. Returns `None` if the name was not
     /// requested.
     #[track_caller]
     pub fn refuse_certificate(&self, name: &str, why: &str) -> Option<()> {

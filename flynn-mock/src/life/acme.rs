@@ -4,7 +4,7 @@ use serde_json::{Value, json as value};
 
 use crate::life::Engine;
 use crate::store::{Certificate, CertificateStatus, ManagedCertificate, Route, Time};
-use crate::wire::Fail;
+use crate::wire::{Fail, key_pair};
 
 const NOT_ENABLED: &str = "ACME/Let's Encrypt is not enabled. \
                            Run 'flynn-host acme configure' and 'flynn-host acme enable' first.";
@@ -137,14 +137,19 @@ impl Engine {
         let told = match verdict {
             Verdict::Issued { cert, key } => ManagedCertificate {
                 status: CertificateStatus::Issued,
+                expires_at: key_pair::expires(&cert).map(Time::precise),
                 cert,
                 key,
                 last_error: String::new(),
+                last_error_at: None,
                 ..row
             },
+            // A certificate that was to be renewed is kept.
             Verdict::Refused(why) => ManagedCertificate {
                 status: CertificateStatus::Failed,
                 errors: vec![refusal(&why)],
+                last_error: if self.dialect.users { why } else { String::new() },
+                last_error_at: self.dialect.users.then(|| Time::new(self.now)),
                 ..row
             },
         };

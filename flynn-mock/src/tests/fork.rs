@@ -61,6 +61,38 @@ fn the_authority_refuses_issues_and_renews() {
 }
 
 #[test]
+fn september_keeps_the_last_error_of_a_renewal() {
+    let name = "buy.example.net";
+    for (age, last_error) in [(Fork2026June, Value::Null), (Fork2026September, json!("no A record"))] {
+        let mut engine = engine(age, Pace::AtOnce);
+        ok(&mut engine, Method::POST, "/apps", &json!({ "name": "shop" }));
+        enable_acme(&mut engine);
+        let route = json!({ "type": "http", "domain": name, "service": "shop-web",
+                            "managed_certificate_domain": name });
+        ok(&mut engine, Method::POST, "/apps/shop/routes", &route);
+        let leaf = flynn_tls::generate::bootstrap(name).unwrap().leaf;
+        let (cert, key) = (leaf.certificate_pem(), leaf.key_pem());
+        let issued = Verdict::Issued { cert: cert.clone(), key };
+        engine.answer_order(name, issued.clone()).unwrap();
+        let shown = |engine: &mut Engine| engine.read("/managed-certificates").unwrap()[0].clone();
+        let first = shown(&mut engine);
+        assert!(first["expires_at"].as_str().unwrap() > "2027", "{first}");
+
+        engine.answer_order(name, Verdict::Refused("no A record".to_owned())).unwrap();
+        let failed = shown(&mut engine);
+        assert_eq!((&failed["status"], &failed["cert"]), (&json!("failed"), &json!(cert)));
+        assert_eq!(failed["last_error"], last_error, "{age:?}");
+        assert_eq!(failed["last_error_at"].is_string(), last_error.is_string(), "{age:?}");
+        let routes = engine.read("/apps/shop/routes").unwrap();
+        assert_eq!(routes[0]["certificate"]["cert"], cert, "it serves on");
+
+        engine.answer_order(name, issued).unwrap();
+        let renewed = shown(&mut engine);
+        assert_eq!((&renewed["status"], &renewed["last_error"]), (&json!("issued"), &Value::Null));
+    }
+}
+
+#[test]
 fn tokens_do_what_they_were_granted() {
     for (age, empty) in [(Fork2026June, 200), (Fork2026September, 403)] {
         let mut engine = engine(age, Pace::AtOnce);

@@ -3,6 +3,7 @@
 //! The controller checks the certificates of routes with it, and a router does not start if its own certificate fails.
 //! The chain, names and dates are not checked.
 
+use jiff::Timestamp;
 use num_bigint::BigUint;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
@@ -104,6 +105,13 @@ pub(crate) fn check(knows_ed25519: bool, cert: &str, key: &str) -> Result<(), St
         _ => return Err("tls: private key type does not match public key type".to_owned()),
     };
     if is_same { Ok(()) } else { Err("tls: private key does not match public key".to_owned()) }
+}
+
+/// Returns when the first certificate of the text expires.
+pub(crate) fn expires(cert: &str) -> Option<Timestamp> {
+    let block = first_certificate(cert).ok()?;
+    let (_, certificate) = X509Certificate::from_der(&block.bytes).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
 /// Returns the types of blocks as Go prints a list.
