@@ -17,7 +17,10 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
             "no-apex",
             domain,
             "no app serves the apex of the domain",
-            format!("flynn -a www route add http {}", shell_quoted(domain)),
+            format!(
+                "add it to the app of the site: flynn -a APP route add http {}",
+                shell_quoted(domain)
+            ),
         ));
     }
     let old: BTreeSet<&str> = routes
