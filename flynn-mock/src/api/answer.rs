@@ -6,7 +6,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::api::streams::Cursor;
 use crate::life::Program;
@@ -44,13 +43,11 @@ pub(crate) fn refuse(fail: Fail) -> Answer {
                 "service_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             };
-            let body = match detail {
-                Some(detail) => {
-                    json!({ "code": code, "message": message, "detail": detail, "retry": retry })
-                }
-                None => json!({ "code": code, "message": message, "retry": retry }),
-            };
-            Answer::full(status, "application/json", to_json(&body))
+            // In the order of the real server.
+            let (code, message) = (to_json(&code), to_json(&message));
+            let detail = detail.map(|detail| format!(",\"detail\":{detail}")).unwrap_or_default();
+            let body = format!(r#"{{"code":{code},"message":{message}{detail},"retry":{retry}}}"#);
+            Answer::full(status, "application/json", body)
         }
     }
 }

@@ -24,7 +24,7 @@ impl Refusal {
             Self::Invalid => Fail::invalid("Invalid route"),
             Self::Other(fail) => return fail,
         };
-        fail.with_detail(value!(route))
+        fail.with_detail(route)
     }
 }
 

@@ -63,12 +63,14 @@ fn the_authority_refuses_issues_and_renews() {
 #[test]
 fn september_keeps_the_last_error_of_a_renewal() {
     let name = "buy.example.net";
-    for (age, last_error) in [(Fork2026June, Value::Null), (Fork2026September, json!("no A record"))] {
+    for (age, last_error) in
+        [(Fork2026June, Value::Null), (Fork2026September, json!("no A record"))]
+    {
         let mut engine = engine(age, Pace::AtOnce);
         ok(&mut engine, Method::POST, "/apps", &json!({ "name": "shop" }));
         enable_acme(&mut engine);
         let route = json!({ "type": "http", "domain": name, "service": "shop-web",
-                            "managed_certificate_domain": name });
+                            "drain_backends": true, "managed_certificate_domain": name });
         ok(&mut engine, Method::POST, "/apps/shop/routes", &route);
         let leaf = flynn_tls::generate::bootstrap(name).unwrap().leaf;
         let (cert, key) = (leaf.certificate_pem(), leaf.key_pem());

@@ -1,7 +1,9 @@
 //! The error answers.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
+use super::json::to_json;
 use crate::store::Absent;
 
 /// The failure of a request.
@@ -9,8 +11,8 @@ use crate::store::Absent;
 pub(crate) enum Fail {
     /// The object does not exist: 404 with an empty body.
     NotFound,
-    /// An error with a JSON body.
-    Error { code: &'static str, message: String, detail: Option<Value>, retry: bool },
+    /// An error with a JSON body. The detail is JSON.
+    Error { code: &'static str, message: String, detail: Option<String>, retry: bool },
     /// The handler panics, and the connection is closed.
     Broken,
 }
@@ -31,7 +33,7 @@ impl Fail {
         if field.is_empty() {
             return Self::invalid(message);
         }
-        Self::invalid(format!("{field} {message}")).with_detail(json!({ "field": field }))
+        Self::invalid(format!("{field} {message}")).with_detail(&json!({ "field": field }))
     }
 
     /// Creates an internal error that is not retryable.
@@ -55,10 +57,10 @@ impl Fail {
     }
 
     /// Adds a detail to the error.
-    pub(crate) fn with_detail(self, value: Value) -> Self {
+    pub(crate) fn with_detail(self, value: &impl Serialize) -> Self {
         match self {
             Self::Error { code, message, retry, .. } => {
-                Self::Error { code, message, detail: Some(value), retry }
+                Self::Error { code, message, detail: Some(to_json(value)), retry }
             }
             other => other,
         }

@@ -345,7 +345,7 @@ fn the_fork_is_driven() {
 
     let config = r#"{"enabled":true,"contact_email":"a@b.test","terms_of_service_agreed":true}"#;
     assert_eq!(driver.cluster("PUT", "/acme/config", config), Some(200));
-    let route = r#"{"type":"http","service":"www-web","domain":"a.test","managed_certificate_domain":"a.test"}"#;
+    let route = r#"{"type":"http","service":"www-web","domain":"a.test","drain_backends":true,"managed_certificate_domain":"a.test"}"#;
     assert_eq!(driver.cluster("POST", "/apps/www/routes", route), Some(200));
     let status = || {
         let list = driver.call("GET", "/state/managed-certificates", Value::Null);

@@ -47,6 +47,25 @@ async fn the_data_of_events_has_short_keys_first() {
 }
 
 #[tokio::test]
+async fn errors_have_the_order_of_the_real_server() {
+    let mock = MockController::builder().start().await;
+    post(&mock, "/apps", json!({"name": "www"})).await;
+    let route =
+        r#"{"type":"http","service":"<www>","domain":"www.example.com","drain_backends":true}"#;
+    let refused = call(&mock, Method::POST, "/apps/www/routes", route).await;
+    let text = String::from_utf8(refused.body.to_vec()).unwrap();
+    let start =
+        r#"{"code":"conflict","message":"Duplicate route","detail":{"type":"http","parent_ref":"#;
+    assert!(text.starts_with(start) && text.ends_with(r#"},"retry":false}"#), "{text}");
+    assert!(text.contains(r#""service":"\u003cwww\u003e""#), "{text}");
+    let invalid = get(&mock, "/events?count=abc").await;
+    assert_eq!(
+        invalid.body,
+        r#"{"code":"validation_error","message":"count is invalid","detail":{"field":"count"},"retry":false}"#
+    );
+}
+
+#[tokio::test]
 async fn a_stream_of_volumes_has_the_order_of_an_answer() {
     let app = flynn_mock::AppSeed::new("www").process("db", 1).process_data("db");
     let mock = MockController::builder().app(app).start().await;
