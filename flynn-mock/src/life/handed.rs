@@ -14,7 +14,7 @@ impl Engine {
     /// Returns the id that was set for a new object: of those that fit, the first one with the most fields.
     pub(crate) fn handed(&self, kind: &str, new: &Value) -> Option<&NextId> {
         let fitting = self.next_ids.iter().rev().filter(|next| next.fits(kind, new));
-        fitting.max_by_key(|next| next.named())
+        fitting.max_by_key(|next| next.compared(new))
     }
 
     /// Returns the id of a new object. It stays available until the object exists.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// [`MockController::next_ids`](crate::MockController::next_ids).
 ///
 /// The next object of the kind with the fields that [`like`](Self::like) sets gets the id. If several ids fit an
-/// object, it gets the one with the most fields. Only these fields of a new object are compared:
+/// object, it gets the one with the most fields to compare. Only these fields of a new object are compared:
 ///
 /// | kind | fields |
 /// |---|---|
@@ -83,9 +83,9 @@ impl NextId {
         self.created_at
     }
 
-    /// Returns the number of fields that it compares.
-    pub(crate) fn named(&self) -> usize {
-        self.like.len()
+    /// Returns the number of fields that it compares with a new object.
+    pub(crate) fn compared(&self, new: &Value) -> usize {
+        self.like.keys().filter(|field| new.get(field).is_some()).count()
     }
 
     /// Returns a field of `like`.
