@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use flynn_tests::replay::report::{Outcome, Report};
-use flynn_tests::replay::{drive, recording};
+use flynn_tests::replay::{Report, replay};
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
@@ -20,17 +19,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(why) => {
-            eprintln!("replay: {why}");
+            eprintln!("replay: {why:#}");
             ExitCode::FAILURE
         }
     }
-}
-
-fn replay(dir: &Path) -> Result<Vec<Outcome>, String> {
-    let mut outcomes = Vec::new();
-    let runs = recording::load(dir)?;
-    for run in &runs {
-        outcomes.extend(drive::run(run, &runs)?);
-    }
-    Ok(outcomes)
 }

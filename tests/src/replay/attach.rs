@@ -1,119 +1,94 @@
-//! Attached jobs: sends what the recorded client sent, and compares what comes back.
+//! Attached jobs: sends the recorded input at the recorded times, and compares the output.
 
 use std::time::Duration;
 
+use anyhow::Result;
 use jiff::SignedDuration;
 
-use super::Result;
 use super::compare::Differences;
-use super::recording::{Exchange, Sent, Side};
+use super::recording::{Exchange, Side};
 use super::wire::Connection;
 
 /// The real time that an attached job may take for output that it sends at once.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The real time that it may take for a part of that output. If a part is late, the comparison at the end shows it.
-const GLANCE: Duration = Duration::from_millis(300);
-
-/// Plays the client of an attached job. `advance` moves the mock's clock to this time after the start of the exchange.
-/// Returns the bytes that came back.
-///
-/// # Errors
-/// Fails if the connection breaks, but not if it is closed.
-pub fn play(
+/// Plays the client of an attached job. `advance` moves the mock's clock to a time after the start of the exchange.
+pub(crate) fn play(
     exchange: &Exchange,
     connection: &mut Connection,
     mut advance: impl FnMut(SignedDuration) -> Result<()>,
-) -> Result<Vec<u8>> {
+) -> Result<()> {
     let mut expected = 0;
     for sent in &exchange.attach {
         advance(SignedDuration::from_millis(sent.ms))?;
+        // Earlier output must have arrived before more input is sent.
+        connection.wait(PATIENCE, |reply| reply.body.len() >= expected)?;
         match sent.dir {
-            Side::Request => {
-                // The earlier output of the job must have arrived.
-                connection.wait_upgraded(PATIENCE, |bytes| bytes.len() >= expected)?;
-                connection.write(&sent.bytes())?;
-            }
-            Side::Response => {
-                expected += sent.bytes().len();
-                connection.wait_upgraded(GLANCE, |bytes| bytes.len() >= expected)?;
-            }
+            Side::Request => connection.write(&sent.bytes)?,
+            Side::Response => expected += sent.bytes.len(),
         }
     }
     advance(SignedDuration::from_millis(exchange.duration_ms))?;
-    let ends = recorded(exchange).last().is_some_and(|frame| matches!(frame, Frame::Exit(_)));
-    connection.wait_upgraded(PATIENCE, |bytes| !ends && bytes.len() >= expected)?;
-    Ok(connection.upgraded().to_vec())
+    let ends = recorded(exchange).last().is_some_and(|frame| frame.kind == EXIT);
+    connection.wait(PATIENCE, |reply| !ends && reply.body.len() >= expected)?;
+    Ok(())
 }
 
-/// Compares the received frames, in order, with the recorded ones. The real server cuts output into frames at random,
-/// so the output of each stream is compared as a whole.
-pub fn compare(exchange: &Exchange, got: &[u8]) -> Differences {
+/// Compares the received frames with the recorded ones.
+pub(crate) fn compare(exchange: &Exchange, got: &[u8]) -> Differences {
     let (wanted, got) = (recorded(exchange), frames(got));
-    if wanted == got {
-        return Differences::new();
-    }
-    vec![format!("attached: {wanted:?}, mock {got:?}")]
+    if wanted == got { vec![] } else { vec![format!("attached: {wanted:?}, mock {got:?}")] }
 }
 
 fn recorded(exchange: &Exchange) -> Vec<Frame> {
-    let responses = exchange.attach.iter().filter(|sent| sent.dir == Side::Response);
-    let bytes: Vec<u8> = responses.flat_map(Sent::bytes).collect();
-    frames(&bytes)
+    let output = exchange.attach.iter().filter(|sent| sent.dir == Side::Response);
+    frames(&output.flat_map(|sent| sent.bytes.clone()).collect::<Vec<u8>>())
 }
 
-/// The data that a host sends.
+const ERROR: u8 = 2;
+const DATA: u8 = 3;
+const EXIT: u8 = 5;
+
+/// A frame that a host sends.
 #[derive(Debug, PartialEq)]
-enum Frame {
-    /// Output of one stream.
-    Data(u8, String),
-    /// The exit status.
-    Exit(u32),
-    /// An error.
-    Error(String),
-    /// Bytes that are no frame.
-    Other(Vec<u8>),
+struct Frame {
+    kind: u8,
+    /// The stream of data: 1 or 2.
+    stream: u8,
+    content: String,
 }
 
+/// Splits the bytes into frames. A host cuts output at random, so that output of one stream is joined.
 fn frames(mut bytes: &[u8]) -> Vec<Frame> {
-    let mut frames = Vec::new();
-    while !bytes.is_empty() {
-        let Some((frame, rest)) = frame(bytes) else {
-            frames.push(Frame::Other(bytes.to_vec()));
-            break;
-        };
+    let mut frames: Vec<Frame> = Vec::new();
+    while let Some(&kind) = bytes.first() {
+        let frame = frame(kind, bytes);
+        // Bytes that are not a frame are compared as they are.
+        let (stream, content, rest) = frame.unwrap_or((0, bytes, &[]));
         bytes = rest;
-        match (frames.last_mut(), frame) {
-            // The end of a stream, which only old stand-in hosts send.
-            (_, Frame::Data(_, text)) if text.is_empty() => {}
-            (Some(Frame::Data(last, before)), Frame::Data(stream, text)) if *last == stream => {
-                before.push_str(&text);
+        let content = content.escape_ascii().to_string();
+        match frames.last_mut() {
+            Some(last) if (kind, stream) == (DATA, last.stream) && last.kind == DATA => {
+                last.content += &content;
             }
-            (_, frame) => frames.push(frame),
+            _ => frames.push(Frame { kind, stream, content }),
         }
     }
     frames
 }
 
-fn frame(bytes: &[u8]) -> Option<(Frame, &[u8])> {
-    let (&kind, rest) = bytes.split_first()?;
-    let number = |bytes: &[u8]| Some(u32::from_be_bytes(bytes.get(..4)?.try_into().ok()?));
-    let text = |bytes: &[u8]| {
-        let length = usize::try_from(number(bytes)?).ok()?;
-        let (text, rest) = bytes.get(4..)?.split_at_checked(length)?;
-        Some((String::from_utf8_lossy(text).into_owned(), rest.len()))
+/// Returns the stream and the content of the first frame, and the bytes after it.
+fn frame(kind: u8, bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let length = |at: usize| -> Option<usize> {
+        let number = bytes.get(at..at + 4)?.try_into().ok()?;
+        u32::from_be_bytes(number).try_into().ok()
     };
-    match kind {
-        2 => {
-            let (text, left) = text(rest)?;
-            Some((Frame::Error(text), rest.get(rest.len() - left..)?))
-        }
-        3 => {
-            let (&stream, rest) = rest.split_first()?;
-            let (text, left) = text(rest)?;
-            Some((Frame::Data(stream, text), rest.get(rest.len() - left..)?))
-        }
-        5 => Some((Frame::Exit(number(rest)?), rest.get(4..)?)),
-        _ => None,
-    }
+    let (stream, start, length) = match kind {
+        ERROR => (0, 5, length(1)?),
+        DATA => (*bytes.get(1)?, 6, length(2)?),
+        EXIT => (0, 1, 4),
+        _ => return None,
+    };
+    let (content, rest) = bytes.get(start..)?.split_at_checked(length)?;
+    Some((stream, content, rest))
 }

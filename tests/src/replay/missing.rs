@@ -1,280 +1,178 @@
-//! Creates what the recordings leave out but later exchanges need, by the calls that an operator would make.
+//! Repeats what happened to the recorded cluster without a recorded request, as far as later answers show it.
 //!
-//! - A rotation of the controller's key, if a request succeeded with a key that the mock does not have.
-//! - Another certificate of the router, which the answer to `PUT /domain` shows.
-//! - The key of the status app, and the health and versions of the services that it checks.
-//! - Apps, releases and deployments that later events list, made where the numbers of a run skip some.
-//!   No recording shows the image of such a release, that an app whose deployment took its time ran
-//!   one process of each type, with tags that no host has if it never ended, and that the app was
-//!   deleted before the gap was over, since what would show it was left out with it.
-//! - The whole beginning of a run: another run of that age did the same up to there. Its requests
-//!   are sent first, with the ids that the mock answers in place of those of the other run.
+//! - The controller's key was rotated, if a request succeeds with a key that the mock does not have.
+//! - The router has another certificate, if `PUT /domain` answers with one.
+//! - The health and versions of the services, which the controller and the status app only report.
+//! - Apps, releases and deployments, if a list of events shows that they were created where the run skips numbers.
+//! - The whole beginning of a run, if it skips that: another run of the same age began alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use anyhow::Result;
 use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use flynn_mock::{MockController, ServerAge};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::Result;
 use super::recording::{Exchange, Run};
 use super::request::Keys;
-use super::shown::documents;
 use super::wire::Connection;
 
-/// The longest time that the deletion of an app may take.
+/// The time that the deletion of an app may take.
 const DELETION: SignedDuration = SignedDuration::from_secs(1);
 
-/// Makes the mock know the key of this request, if the recorded server knew it.
-///
-/// # Errors
-/// Fails if the mock cannot be reached.
-pub fn key(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result<()> {
-    let key = keys.password(exchange).filter(|key| keys.later.contains(key));
-    let Some(key) = key.filter(|_| !exchange.is_of_status_app()) else { return Ok(()) };
-    let known = || Ok(call(mock, &key, "GET", "/apps/controller", None)?.is_some());
-    if known()? {
-        return Ok(());
-    }
-    let both = format!("{key},{}", keys.first);
-    deploy(mock, &keys.first, "controller", &[("AUTH_KEY", &both)])?;
-    // Wait only until the new key is valid, because the recorded clock continues from here.
-    wait(mock, known)
+/// An operator of the mock, who makes the calls that were not recorded.
+pub(crate) struct Operator<'a> {
+    pub(crate) mock: &'a MockController,
+    pub(crate) key: &'a str,
 }
 
-/// Gives the mock's status app the key that the recorded one had.
-///
-/// # Errors
-/// Fails if the mock cannot be reached.
-pub fn status_key(mock: &MockController, keys: &Keys) -> Result<()> {
-    let Some(key) = &keys.status else { return Ok(()) };
-    deploy_and_wait(mock, &keys.first, "status", &[("AUTH_KEY", key)])
-}
+impl Operator<'_> {
+    /// Makes a call. Returns `None` if it fails.
+    fn call(&self, method: &str, path: &str, body: &Value) -> Result<Option<Value>> {
+        let credentials = STANDARD.encode(format!(":{}", self.key));
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let length = body.len();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {credentials}\r\n\
+             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        let mut connection = Connection::send(self.mock.addr(), request.as_bytes())?;
+        connection.wait(Duration::from_secs(5), |reply| reply.ended)?;
+        let reply = connection.reply().filter(|reply| reply.status == 200);
+        Ok(reply.and_then(|reply| serde_json::from_slice(&reply.body).ok()))
+    }
 
-/// Gives the hosts and services around the mock the recorded health and versions, which the controller and the status
-/// app only report.
-pub fn health(mock: &MockController, exchange: &Exchange) {
-    let of_host = exchange.path.strip_prefix("/hosts/");
-    if let Some(host) = of_host.and_then(|rest| rest.strip_suffix("/stats")) {
-        mock.set_host_reachable(host, exchange.status == 200);
+    fn get(&self, path: &str) -> Result<Option<Value>> {
+        self.call("GET", path, &Value::Null)
     }
-    if !exchange.is_of_status_app() {
-        return;
-    }
-    let answer: Value = serde_json::from_str(&exchange.response_body).unwrap_or_default();
-    let services = answer.pointer("/data/detail").and_then(Value::as_object);
-    for (name, service) in services.into_iter().flatten() {
-        mock.set_healthy(name, service.get("status").is_some_and(|status| status == "healthy"));
-        mock.set_service_version(name, service.get("version").and_then(Value::as_str));
-    }
-}
 
-/// Makes the mock's router have the certificate that a recorded migration replaced.
-///
-/// # Errors
-/// Fails if the mock cannot be reached.
-pub fn certificate(mock: &MockController, exchange: &Exchange, keys: &Keys) -> Result<()> {
-    if (exchange.method.as_str(), exchange.path.as_str()) != ("PUT", "/domain") {
-        return Ok(());
-    }
-    let answer: Value = serde_json::from_str(&exchange.response_body).unwrap_or_default();
-    let field = |name: &str| answer.pointer(&format!("/old_tls_cert/{name}"))?.as_str();
-    let (Some(certificate), Some(key)) = (field("cert"), field("key")) else { return Ok(()) };
-    let password = keys.password(exchange).unwrap_or_default();
-    let release = call(mock, &password, "GET", "/apps/router/release", None)?.unwrap_or_default();
-    let own = release.pointer("/env/TLSCERT").and_then(Value::as_str).unwrap_or_default();
-    if own.trim() == certificate.trim() {
-        return Ok(());
-    }
-    deploy_and_wait(mock, &password, "router", &[("TLSCERT", certificate), ("TLSKEY", key)])
-}
-
-/// Returns the exchanges of another run that lead to the beginning of this one, moved in time; empty if this run starts
-/// with a bootstrap.
-pub fn beginning(run: &Run, others: &[Run]) -> Vec<Exchange> {
-    let Some(first) = run.exchanges().next().filter(|first| first.seq > 1) else {
-        return Vec::new();
-    };
-    let same = |exchange: &&Exchange| {
-        (exchange.seq, &exchange.method, &exchange.path) == (first.seq, &first.method, &first.path)
-    };
-    let alike = others.iter().filter(|other| {
-        other.age == run.age && other.exchanges().next().is_some_and(|first| first.seq == 1)
-    });
-    for other in alike {
-        let Some(same) = other.exchanges().find(same) else { continue };
-        let shift = first.time.duration_since(same.time);
-        let before = other.exchanges().take_while(|exchange| exchange.seq < first.seq);
-        let moved = before.filter_map(|exchange| {
-            let time = exchange.time.checked_add(shift).ok()?;
-            Some(Exchange { time, ..exchange.clone() })
-        });
-        return moved.collect();
-    }
-    Vec::new()
-}
-
-/// The ids of another run, with the mock's ids for the same objects.
-#[derive(Debug, Default)]
-pub struct Renamed(BTreeMap<String, String>);
-
-impl Renamed {
-    /// A request with the mock's ids.
-    pub fn request(&self, exchange: &Exchange) -> Exchange {
-        let mut request = exchange.clone();
-        for (theirs, own) in &self.0 {
-            request.path = request.path.replace(theirs, own);
-            request.request_body = request.request_body.replace(theirs, own);
+    /// Deploys an app with more env, and moves the clock until `done`, at most five seconds.
+    fn set_env(
+        &self,
+        app: &str,
+        env: &[(&str, &str)],
+        done: impl Fn(&Value) -> Result<bool>,
+    ) -> Result<()> {
+        let release = self.get(&format!("/apps/{app}/release"))?.unwrap_or_default();
+        let mut next = without(&release, &["id", "created_at", "artifact"]);
+        if let Some(Value::Object(fields)) = next.get_mut("env") {
+            fields.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
         }
-        request
+        let made = self.call("POST", "/releases", &next.into())?.unwrap_or_default();
+        let id = made.get("id").cloned().unwrap_or_default();
+        self.call("POST", &format!("/apps/{app}/deploy"), &json!({ "id": id }))?;
+        for _ in 0..500 {
+            if done(&id)? {
+                break;
+            }
+            self.mock.advance(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
-    /// Remembers the ids that an answer shows.
-    pub fn learn(&mut self, theirs: &Value, own: &Value) {
-        match (theirs, own) {
-            (Value::String(a), Value::String(b)) if a != b && a.len() == 36 && b.len() == 36 => {
-                self.0.entry(a.clone()).or_insert_with(|| b.clone());
+    /// Deploys an app with more env, and waits until the app has the release.
+    fn deploy(&self, app: &str, env: &[(&str, &str)]) -> Result<()> {
+        self.set_env(app, env, |id| {
+            let app = self.get(&format!("/apps/{app}"))?;
+            Ok(app.is_some_and(|app| app.get("release") == Some(id)))
+        })
+    }
+
+    /// Gives the status app the key that a request shows.
+    pub(crate) fn set_status_key(&self, keys: &Keys) -> Result<()> {
+        keys.status.as_ref().map_or(Ok(()), |key| self.deploy("status", &[("AUTH_KEY", key)]))
+    }
+
+    /// Makes the cluster the one that answered this request.
+    pub(crate) fn prepare(&self, exchange: &Exchange, keys: &Keys) -> Result<()> {
+        let answer: Value = serde_json::from_str(&exchange.response_body).unwrap_or_default();
+        self.set_health(exchange, &answer);
+        let password = keys.password(exchange).unwrap_or_default();
+        if keys.later.contains(&password) && !exchange.is_of_status_app() {
+            let own = Operator { key: &password, ..*self };
+            let known = || Ok(own.get("/apps/controller")?.is_some());
+            if !known()? {
+                let both = format!("{password},{}", self.key);
+                self.set_env("controller", &[("AUTH_KEY", &both)], |_| known())?;
             }
-            (Value::Object(a), Value::Object(b)) => {
-                a.iter().for_each(|(name, a)| self.learn(a, b.get(name).unwrap_or(&Value::Null)));
+        }
+        let field = |name: &str| answer.pointer(&format!("/old_tls_cert/{name}"))?.as_str();
+        if let (Some(cert), Some(key)) = (field("cert"), field("key")) {
+            let own = Operator { key: &password, ..*self };
+            let release = own.get("/apps/router/release")?.unwrap_or_default();
+            let known = release.pointer("/env/TLSCERT").and_then(Value::as_str);
+            if known.is_none_or(|known| known.trim() != cert.trim()) {
+                own.deploy("router", &[("TLSCERT", cert), ("TLSKEY", key)])?;
             }
-            (Value::Array(a), Value::Array(b)) => {
-                a.iter().zip(b).for_each(|(a, b)| self.learn(a, b));
-            }
-            _ => {}
+        }
+        Ok(())
+    }
+
+    fn set_health(&self, exchange: &Exchange, answer: &Value) {
+        let host = exchange.path.strip_prefix("/hosts/").and_then(|it| it.strip_suffix("/stats"));
+        if let Some(host) = host {
+            self.mock.set_host_reachable(host, exchange.status == 200);
+        }
+        let services = answer.pointer("/data/detail").and_then(Value::as_object);
+        for (name, service) in services.into_iter().flatten() {
+            let healthy = service.get("status").is_some_and(|status| status == "healthy");
+            self.mock.set_healthy(name, healthy);
+            self.mock.set_service_version(name, service.get("version").and_then(Value::as_str));
         }
     }
-}
 
-/// An object that a missing request created, as its event shows it.
-#[derive(Debug)]
-struct Making {
-    at: Timestamp,
-    kind: String,
-    id: String,
-    data: Value,
-    /// A deployment that no event ends.
-    endless: bool,
-}
-
-/// The objects that missing requests created, in order.
-#[derive(Debug, Default)]
-pub struct Missing {
-    age: ServerAge,
-    makings: Vec<Making>,
-}
-
-impl Missing {
-    /// Returns the missing requests of a run, as far as the run shows them.
-    pub fn of(run: &Run) -> Self {
-        let exchanges: Vec<&Exchange> = run.exchanges().collect();
-        let gaps = exchanges.windows(2).filter_map(|pair| match pair {
-            [a, b] if b.seq > a.seq + 1 => Some((a.time, b.time)),
-            _ => None,
-        });
-        let gaps: Vec<(Timestamp, Timestamp)> = gaps.collect();
-        let lists = exchanges.iter().filter(|exchange| exchange.path.starts_with("/events"));
-        let flat = |document: Value| document.as_array().cloned().unwrap_or(vec![document]);
-        let shown = lists.flat_map(|exchange| documents(exchange)).flat_map(flat);
-        let shown: BTreeMap<u64, Value> =
-            shown.filter_map(|event| Some((event.get("id")?.as_u64()?, event))).collect();
-        let ends = |id: &str| {
-            shown.values().any(|event| {
-                let status = event.pointer("/data/status").and_then(Value::as_str);
-                text(event, "object_id") == Some(id) && status != Some("pending")
-            })
-        };
-        let mut makings = Vec::new();
-        let mut made = BTreeSet::new();
-        for event in shown.values() {
-            let parts = || {
-                let at: Timestamp = text(event, "created_at")?.parse().ok()?;
-                let (_, end) = gaps.iter().find(|(from, to)| *from < at && at < *to)?;
-                let (kind, id) = (text(event, "object_type")?, text(event, "object_id")?);
-                let made_here = matches!(kind, "app" | "release" | "deployment");
-                made_here.then_some((at, *end, kind.to_owned(), id.to_owned()))
-            };
-            let Some((at, end, kind, id)) = parts() else { continue };
-            let mut before = exchanges.iter().filter(|e| e.time < at && e.end() < at);
-            if before.any(|e| e.response_body.contains(&id)) || !made.insert(id.clone()) {
-                continue;
-            }
-            if kind == "app" {
-                let at = end.saturating_sub(DELETION).unwrap_or(end).max(at);
-                let (kind, id) = ("app_deletion".to_owned(), id.clone());
-                makings.push(Making { at, kind, id, data: Value::Null, endless: false });
-            }
-            let endless = kind == "deployment" && !ends(&id);
-            let data = event.get("data").cloned().unwrap_or_default();
-            makings.push(Making { at, kind, id, data, endless });
-        }
-        makings.sort_by_key(|making| making.at);
-        Self { age: run.age, makings }
-    }
-
-    /// Returns the creation time of the next object, if it was created before `time`.
-    pub fn next_before(&self, time: Timestamp) -> Option<Timestamp> {
-        self.makings.first().map(|making| making.at).filter(|at| *at < time)
-    }
-
-    /// Makes the next object.
-    ///
-    /// # Errors
-    /// Fails if the mock cannot be reached.
-    pub fn make_next(&mut self, mock: &MockController, key: &str) -> Result<()> {
-        let Making { kind, id, data, endless, .. } = self.makings.remove(0);
+    /// Creates an object.
+    pub(crate) fn create(&self, missing: Missing, age: ServerAge) -> Result<()> {
+        let Missing { kind, id, data, endless, .. } = missing;
         match kind.as_str() {
             "app" => {
                 let app = without(&data, &["id", "created_at", "updated_at", "release"]);
-                call(mock, key, "POST", "/apps", Some(&app.into()))?;
+                self.call("POST", "/apps", &app.into())?;
             }
-            "app_deletion" => drop(call(mock, key, "DELETE", &format!("/apps/{id}"), None)?),
             "release" => {
                 let images = data.get("artifacts").and_then(Value::as_array);
-                for image in images.into_iter().flatten().filter_map(Value::as_str) {
+                for image in images.into_iter().flatten() {
                     // Only the id of the image is known.
-                    let kind = if self.age == ServerAge::V2016 { "docker" } else { "flynn" };
+                    let kind = if age == ServerAge::V2016 { "docker" } else { "flynn" };
                     let uri = format!("https://images.test/{image}");
                     let image = json!({"id": image, "type": kind, "uri": uri, "manifest": {}});
-                    call(mock, key, "POST", "/artifacts", Some(&image))?;
+                    self.call("POST", "/artifacts", &image)?;
                 }
                 let release = without(&data, &["id", "created_at", "artifact"]);
-                call(mock, key, "POST", "/releases", Some(&release.into()))?;
+                self.call("POST", "/releases", &release.into())?;
             }
-            _ => deployment(mock, key, &data, endless)?,
+            "deployment" => self.create_deployment(&data, endless)?,
+            _ => drop(self.call("DELETE", &format!("/apps/{id}"), &Value::Null)?),
         }
+        Ok(())
+    }
+
+    /// Creates a deployment. One that took time had a process of each type to replace. One that never ended had tags
+    /// that no host has.
+    fn create_deployment(&self, data: &Value, endless: bool) -> Result<()> {
+        let (app, release) = (text(data, "app"), text(data, "release"));
+        if text(data, "status") != "complete" {
+            let current = self.get(&format!("/apps/{app}/release"))?.unwrap_or_default();
+            let path = format!("/apps/{app}/formations/{}", text(&current, "id"));
+            if endless || self.get(&path)?.is_none() {
+                let types = current.get("processes").and_then(Value::as_object);
+                let types = || types.into_iter().flatten().map(|(name, _)| name.clone());
+                let counts: Map<String, Value> = types().map(|typ| (typ, 1.into())).collect();
+                let nowhere = types().filter(|_| endless).map(|typ| (typ, json!({"host": "none"})));
+                let tags: Map<String, Value> = nowhere.collect();
+                self.call("PUT", &path, &json!({"processes": counts, "tags": tags}))?;
+            }
+        }
+        self.call("POST", &format!("/apps/{app}/deploy"), &json!({ "id": release }))?;
         Ok(())
     }
 }
 
-/// Creates a deployment. One that took time had running processes to replace.
-fn deployment(mock: &MockController, key: &str, data: &Value, endless: bool) -> Result<()> {
-    let (Some(app), Some(release)) = (text(data, "app"), text(data, "release")) else {
-        return Ok(());
-    };
-    if text(data, "status") != Some("complete") {
-        let current = call(mock, key, "GET", &format!("/apps/{app}/release"), None)?;
-        let current = current.unwrap_or_default();
-        let types = without(current.get("processes").unwrap_or(&Value::Null), &[]);
-        let counts: Map<String, Value> = types.keys().map(|typ| (typ.clone(), 1.into())).collect();
-        let id = text(&current, "id").unwrap_or_default();
-        let formation = format!("/apps/{app}/formations/{id}");
-        let nowhere = types.keys().map(|typ| (typ.clone(), json!({"host": "none"})));
-        let tags: Map<String, Value> = nowhere.filter(|_| endless).collect();
-        if endless || call(mock, key, "GET", &formation, None)?.is_none() {
-            let scaled = json!({"processes": counts, "tags": tags});
-            call(mock, key, "PUT", &formation, Some(&scaled))?;
-        }
-    }
-    let body = json!({"id": release});
-    call(mock, key, "POST", &format!("/apps/{app}/deploy"), Some(&body))?;
-    Ok(())
-}
-
-fn text<'a>(object: &'a Value, field: &str) -> Option<&'a str> {
-    object.get(field)?.as_str()
+fn text<'a>(object: &'a Value, field: &str) -> &'a str {
+    object.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Returns the fields of an object except these.
@@ -284,67 +182,109 @@ fn without(object: &Value, fields: &[&str]) -> Map<String, Value> {
     rest
 }
 
-/// Deploys an app with more env, as `env set` does. Returns the new release's id.
-fn deploy(
-    mock: &MockController,
-    key: &str,
-    app: &str,
-    env: &[(&str, &str)],
-) -> Result<Option<Value>> {
-    let path = format!("/apps/{app}/release");
-    let Some(release) = call(mock, key, "GET", &path, None)? else { return Ok(None) };
-    let mut next = without(&release, &["id", "created_at", "artifact"]);
-    if let Some(Value::Object(fields)) = next.get_mut("env") {
-        fields.extend(env.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
-    }
-    let made = call(mock, key, "POST", "/releases", Some(&next.into()))?;
-    let id = made.and_then(|made| made.get("id").cloned());
-    let body = json!({"id": id});
-    call(mock, key, "POST", &format!("/apps/{app}/deploy"), Some(&body))?;
-    Ok(id)
+/// An object that a missing request created, or the deletion of an app.
+#[derive(Debug)]
+pub(crate) struct Missing {
+    pub(crate) at: Timestamp,
+    kind: String,
+    id: String,
+    /// The object as its event shows it.
+    data: Value,
+    /// Whether no event shows the end of the deployment.
+    endless: bool,
 }
 
-fn deploy_and_wait(
-    mock: &MockController,
-    key: &str,
-    app: &str,
-    env: &[(&str, &str)],
-) -> Result<()> {
-    let release = deploy(mock, key, app, env)?;
-    wait(mock, || {
-        let app = call(mock, key, "GET", &format!("/apps/{app}"), None)?;
-        Ok(app.and_then(|app| app.get("release").cloned()) == release)
-    })
-}
-
-/// Moves the clock until the condition holds, at most five seconds.
-fn wait(mock: &MockController, holds: impl Fn() -> Result<bool>) -> Result<()> {
-    for _ in 0..500 {
-        if holds()? {
-            break;
+/// Returns what missing requests of a run created, in order.
+pub(crate) fn missing(run: &Run) -> VecDeque<Missing> {
+    let exchanges: Vec<&Exchange> = run.exchanges().collect();
+    let gaps: Vec<(Timestamp, Timestamp)> = exchanges
+        .windows(2)
+        .filter_map(|pair| match pair {
+            [a, b] if b.seq > a.seq + 1 => Some((a.time, b.time)),
+            _ => None,
+        })
+        .collect();
+    let lists = exchanges.iter().filter(|exchange| exchange.path.starts_with("/events"));
+    let flat = |document: Value| document.as_array().cloned().unwrap_or(vec![document]);
+    let shown = lists.flat_map(|exchange| exchange.documents()).flat_map(flat);
+    let events: BTreeMap<u64, Value> =
+        shown.filter_map(|event| Some((event.get("id")?.as_u64()?, event))).collect();
+    let mut all = Vec::new();
+    let mut known = BTreeSet::new();
+    for event in events.values() {
+        let (kind, id) = (text(event, "object_type"), text(event, "object_id"));
+        let Ok(at) = text(event, "created_at").parse::<Timestamp>() else { continue };
+        let gap = gaps.iter().find(|(from, to)| *from < at && at < *to);
+        let Some((_, end)) = gap.filter(|_| known.insert(id)) else { continue };
+        if !matches!(kind, "app" | "release" | "deployment") {
+            continue;
         }
-        mock.advance(Duration::from_millis(10));
+        let ends = |event: &Value| {
+            let status = event.pointer("/data/status").and_then(Value::as_str);
+            text(event, "object_id") == id && status != Some("pending")
+        };
+        let add = |at, kind: &str, data| Missing {
+            at,
+            kind: kind.to_owned(),
+            id: id.to_owned(),
+            data,
+            endless: kind == "deployment" && !events.values().any(ends),
+        };
+        all.push(add(at, kind, event.get("data").cloned().unwrap_or_default()));
+        // The requests that would show the app were left out because it was deleted.
+        if kind == "app" {
+            let at = end.saturating_sub(DELETION).unwrap_or(*end).max(at);
+            all.push(add(at, "app_deletion", Value::Null));
+        }
     }
-    Ok(())
+    all.sort_by_key(|missing| missing.at);
+    all.into()
 }
 
-/// Makes a call that was not recorded. Returns `None` if it fails.
-fn call(
-    mock: &MockController,
-    key: &str,
-    method: &str,
-    path: &str,
-    body: Option<&Value>,
-) -> Result<Option<Value>> {
-    let credentials = base64::engine::general_purpose::STANDARD.encode(format!(":{key}"));
-    let body = body.map(Value::to_string).unwrap_or_default();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic {credentials}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut connection = Connection::send(mock.addr(), request.as_bytes())?;
-    connection.wait(Duration::from_secs(5), |reply| reply.ended)?;
-    let reply = connection.reply().filter(|reply| reply.status == 200);
-    Ok(reply.and_then(|reply| serde_json::from_slice(&reply.body).ok()))
+/// Returns the exchanges of another run that lead to the beginning of this one, moved in time; empty if this run starts
+/// with a bootstrap.
+pub(crate) fn beginning(run: &Run, others: &[Run]) -> Vec<Exchange> {
+    let first = run.exchanges().next().filter(|first| first.seq > 1);
+    let leads = first.and_then(|first| {
+        let alike = others.iter().filter(|other| {
+            other.age == run.age && other.exchanges().next().is_some_and(|start| start.seq == 1)
+        });
+        let same = |it: &&Exchange| {
+            (it.seq, &it.method, &it.path) == (first.seq, &first.method, &first.path)
+        };
+        let mut found = alike.filter_map(|other| Some((other, other.exchanges().find(same)?)));
+        found.next().map(|(other, same)| (other, first, first.time.duration_since(same.time)))
+    });
+    let Some((other, first, shift)) = leads else { return Vec::new() };
+    let before = other.exchanges().take_while(|exchange| exchange.seq < first.seq);
+    let moved = before.filter_map(|exchange| {
+        let time = exchange.time.checked_add(shift).ok()?;
+        Some(Exchange { time, ..exchange.clone() })
+    });
+    moved.collect()
+}
+
+/// The ids of another run, with the mock's ids for the same objects.
+#[derive(Debug, Default)]
+pub(crate) struct Renamed(BTreeMap<String, String>);
+
+impl Renamed {
+    /// Replaces the ids of a request.
+    pub(crate) fn rename(&self, request: &mut Exchange) {
+        for (theirs, own) in &self.0 {
+            request.path = request.path.replace(theirs, own);
+            request.request_body = request.request_body.replace(theirs, own);
+        }
+    }
+
+    /// Learns the ids of an answer.
+    pub(crate) fn learn(&mut self, theirs: &str, own: &str) {
+        let ids = |text: &str| -> Vec<String> {
+            let words = text.split(|c: char| !c.is_ascii_hexdigit() && c != '-');
+            words.filter(|word| word.len() == 36).map(str::to_owned).collect()
+        };
+        for (theirs, own) in ids(theirs).into_iter().zip(ids(own)) {
+            self.0.entry(theirs).or_insert(own);
+        }
+    }
 }

@@ -1,34 +1,42 @@
 //! Replays recorded exchanges of real controllers against a fresh mock and compares.
 //!
-//! The values that a real server chooses (ids, secrets, names, hosts of jobs, times of creation) are read from the
-//! recording first and given to the mock; see [`shown`]. Recorded requests are then sent as they were, and every answer
-//! must be equal: status, headers that carry meaning, JSON field by field, event by event. Three things are not
-//! compared literally: times may differ by a few seconds; events may have other numbers, always the same ones; and what
-//! happened in the same instant has no order.
-//!
-//! - [`recording`]: reads `DIR/YEAR/RUN/NN-SCENARIO.jsonl`.
-//! - [`shown`]: the objects of a run and their properties.
-//! - [`cluster`]: starts the mock for a run.
-//! - [`request`]: a recorded request, with the credentials that it must have had.
-//! - [`wire`]: HTTP/1.1 without a library, so that no difference is hidden.
-//! - [`attach`]: the frames on an upgraded connection.
-//! - [`shell`]: the programs of the recorded one-off jobs.
-//! - [`missing`]: creates what the recordings leave out but later exchanges need.
-//! - [`drive`]: replays a run from its first request to its last.
-//! - [`compare`]: compares a recorded answer with the mock's.
-//! - [`report`]: counts and prints.
+//! 1. [`recording`] reads the files.
+//! 2. [`objects`] and [`cluster`] give the mock the values that the recorded server chose: ids, secrets, names, hosts,
+//!    times of creation.
+//! 3. [`drive`] sends every recorded request at its time. [`request`] adds the credentials, which the recordings do not
+//!    show, [`attach`] and [`shell`] play the attached jobs, and [`missing`] repeats what happened without a recorded
+//!    request.
+//! 4. [`compare`] compares every answer literally, except for what its table lists.
+//! 5. [`report`] counts and prints.
 
-pub mod attach;
-pub mod cluster;
-pub mod compare;
-pub mod drive;
-pub mod missing;
-pub mod recording;
-pub mod report;
-pub mod request;
-pub mod shell;
-pub mod shown;
+use std::path::Path;
+
+use anyhow::Result;
+
+mod attach;
+mod cluster;
+mod compare;
+mod drive;
+mod missing;
+mod objects;
+mod recording;
+mod report;
+mod request;
+mod shell;
 pub mod wire;
 
-/// The errors that stop the program. A difference between mock and recording is not one.
-pub type Result<T> = std::result::Result<T, String>;
+pub use self::report::{Outcome, Report};
+
+/// Replays all recordings below a directory. Returns the result for each file.
+///
+/// # Errors
+/// Fails if a file cannot be read, a line is not an exchange, or the mock cannot be reached. A difference between mock
+/// and recording is a result, not an error.
+pub fn replay(dir: &Path) -> Result<Vec<Outcome>> {
+    let runs = recording::load(dir)?;
+    let mut outcomes = Vec::new();
+    for run in &runs {
+        outcomes.extend(drive::run(run, &runs)?);
+    }
+    Ok(outcomes)
+}

@@ -7,64 +7,42 @@ use flynn_mock::ServerAge;
 use super::compare::Differences;
 use super::recording::{Exchange, Run};
 
-/// The number of differing exchanges that are shown per file.
-const SHOWN: usize = 3;
-
-/// The number of differences that are shown per exchange.
-const LINES: usize = 4;
-
-/// The result for one file.
+/// The result for one file of a run. Exchanges that repeat their predecessor count as one with it.
 #[derive(Debug)]
 pub struct Outcome {
-    /// The server's age.
-    pub age: ServerAge,
-    /// Its path, relative to the directory of all recordings.
+    age: ServerAge,
+    /// The path, relative to the directory of all recordings.
     pub path: String,
-    /// The number of its exchanges that match; repetitions count once.
-    pub matching: usize,
-    /// The number of its exchanges; repetitions count once.
+    /// The number of exchanges.
     pub total: usize,
-    /// The differences: each request and the way in which its answers differ.
+    /// The requests whose answers differ, with the differences.
     pub differing: Vec<(String, Differences)>,
 }
 
-/// Counts the matching exchanges per file of a run. Exchanges that repeat their predecessor count as one, which matches
-/// if all of them do.
-pub fn outcomes(run: &Run, results: Vec<Vec<Option<Differences>>>) -> Vec<Outcome> {
-    run.scenarios
-        .iter()
-        .zip(results)
-        .map(|(scenario, results)| {
-            let mut outcome = Outcome {
-                age: run.age,
-                path: scenario.path.clone(),
-                matching: 0,
-                total: 0,
-                differing: Vec::new(),
-            };
-            let mut before: Option<(&Exchange, bool)> = None;
-            for (exchange, result) in scenario.exchanges.iter().zip(results) {
-                let differences = result.unwrap_or_else(|| vec!["not compared".to_owned()]);
-                let matches = differences.is_empty();
-                let repeated = before.filter(|(last, _)| exchange.repeats(last));
-                match repeated {
-                    None => {
-                        outcome.total += 1;
-                        outcome.matching += usize::from(matches);
-                    }
-                    Some((_, true)) if !matches => outcome.matching -= 1,
-                    Some(_) => {}
-                }
-                let so_far = matches && repeated.is_none_or(|(_, matched)| matched);
-                if !matches && repeated.is_none_or(|(_, matched)| matched) {
-                    let request = format!("{} {} {}", exchange.seq, exchange.method, exchange.path);
-                    outcome.differing.push((request, differences));
-                }
-                before = Some((exchange, so_far));
-            }
-            outcome
-        })
-        .collect()
+impl Outcome {
+    /// Returns the number of exchanges that match.
+    pub fn matching(&self) -> usize {
+        self.total - self.differing.len()
+    }
+}
+
+/// Counts per file the results for all exchanges of a run.
+pub(crate) fn outcomes(run: &Run, results: Vec<Differences>) -> Vec<Outcome> {
+    let mut results = results.into_iter();
+    let outcome = |scenario: &super::recording::Scenario| {
+        let compared: Vec<(&Exchange, Differences)> =
+            scenario.exchanges.iter().zip(&mut results).collect();
+        let once: Vec<_> = compared.chunk_by(|(before, _), (it, _)| it.repeats(before)).collect();
+        let differing = once.iter().filter_map(|repeated| {
+            let differs = |(_, differences): &&(_, Differences)| !differences.is_empty();
+            let (exchange, differences) = repeated.iter().find(differs)?;
+            let Exchange { seq, method, path, .. } = exchange;
+            Some((format!("{seq} {method} {path}"), differences.clone()))
+        });
+        let path = scenario.path.clone();
+        Outcome { age: run.age, path, total: once.len(), differing: differing.collect() }
+    };
+    run.scenarios.iter().map(outcome).collect()
 }
 
 /// All outcomes, to be printed.
@@ -72,7 +50,7 @@ pub fn outcomes(run: &Run, results: Vec<Vec<Option<Differences>>>) -> Vec<Outcom
 pub struct Report {
     /// One outcome per file.
     pub outcomes: Vec<Outcome>,
-    /// True if every difference is shown.
+    /// Whether every difference is shown, instead of four of three exchanges per file.
     pub all: bool,
 }
 
@@ -80,31 +58,28 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let most = |few: usize| if self.all { usize::MAX } else { few };
         for outcome in &self.outcomes {
-            writeln!(f, "{}: {} of {}", outcome.path, outcome.matching, outcome.total)?;
-            for (request, differences) in outcome.differing.iter().take(most(SHOWN)) {
+            writeln!(f, "{}: {} of {}", outcome.path, outcome.matching(), outcome.total)?;
+            for (request, differences) in outcome.differing.iter().take(most(3)) {
                 writeln!(f, "    {request}")?;
-                for difference in differences.iter().take(most(LINES)) {
+                for difference in differences.iter().take(most(4)) {
                     writeln!(f, "        {}", difference.replace('\n', "\\n"))?;
                 }
             }
         }
-        for (age, name) in [
-            (ServerAge::V2016, "2016"),
-            (ServerAge::V2021, "2021"),
-            (ServerAge::Fork2026June, "fork"),
+        for (name, age) in [
+            ("2016", Some(ServerAge::V2016)),
+            ("2021", Some(ServerAge::V2021)),
+            ("fork", Some(ServerAge::Fork2026June)),
+            ("total", None),
         ] {
-            let (matching, total) = sum(self.outcomes.iter().filter(|outcome| outcome.age == age));
+            let of_age = |outcome: &&Outcome| age.is_none_or(|age| age == outcome.age);
+            let counted = || self.outcomes.iter().filter(of_age);
+            let total: usize = counted().map(|outcome| outcome.total).sum();
             if total > 0 {
+                let matching: usize = counted().map(Outcome::matching).sum();
                 writeln!(f, "{name}: {matching} of {total}")?;
             }
         }
-        let (matching, total) = sum(self.outcomes.iter());
-        writeln!(f, "total: {matching} of {total}")
+        Ok(())
     }
-}
-
-fn sum<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> (usize, usize) {
-    outcomes.fold((0, 0), |(matching, total), outcome| {
-        (matching + outcome.matching, total + outcome.total)
-    })
 }

@@ -1,129 +1,122 @@
-//! Turns a recorded request into bytes. Recordings show only the kind of the credentials; the answers show which
-//! credentials they must have been.
+//! Turns a recorded request into bytes.
+//!
+//! Recordings show only the scheme of the credentials and the password's length. The answers show which they must have
+//! been.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flynn_mock::Token;
-use serde_json::Value;
 
 use super::compare::Numbers;
 use super::recording::{Exchange, Run};
-use super::shown::documents;
 
-/// The keys that a recorded server had.
+/// The keys of a recorded server.
 #[derive(Debug, Default)]
-pub struct Keys {
-    /// The key with which the cluster was bootstrapped.
-    pub first: String,
-    /// The later keys, in the order of the recordings.
-    pub later: Vec<String>,
+pub(crate) struct Keys {
+    /// The key of the bootstrap, which all system apps share.
+    pub(crate) first: String,
+    /// The other keys, in the order in which they are shown.
+    pub(crate) later: Vec<String>,
     /// The key of the status app, if a request shows it.
-    pub status: Option<String>,
+    pub(crate) status: Option<String>,
 }
 
 impl Keys {
-    /// The keys that a run's bodies show: values of `AUTH_KEY` and `CONTROLLER_KEY`, the first one
-    /// being the one that all system apps share.
-    pub fn of(run: &Run) -> Self {
-        let mut counts: Vec<(String, usize)> = Vec::new();
+    /// Reads the keys in a run's queries and bodies.
+    pub(crate) fn of(run: &Run) -> Self {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
         let mut status = None;
         for exchange in run.exchanges() {
-            let in_query = exchange.query_key().map(str::to_owned);
+            let mut pairs = exchange.path.split(['?', '&']).skip(1);
+            let in_query = pairs.find_map(|pair| pair.strip_prefix("key="));
             if exchange.is_of_status_app() {
                 status = status.or(in_query.filter(|_| exchange.status != 401));
-            } else if let Some(key) = &in_query {
-                count(key, &mut counts);
+                continue;
             }
-            let sent = serde_json::from_str(&exchange.request_body).ok();
-            for document in documents(exchange).iter().chain(&sent) {
-                collect(document, &mut counts);
-            }
-        }
-        let first = counts.iter().max_by_key(|(_, count)| *count).map(|(key, _)| key.clone());
-        let first = first.unwrap_or_else(|| "0".repeat(32));
-        let later = counts.into_iter().map(|(key, _)| key).filter(|key| *key != first).collect();
-        Self { first, later, status }
-    }
-
-    /// Returns a password for a recorded request, of which only the length is known: a key of that length if the
-    /// request was accepted, otherwise a wrong one.
-    pub fn password(&self, exchange: &Exchange) -> Option<String> {
-        let length = password_length(exchange)?;
-        let mut keys = std::iter::once(&self.first).chain(&self.later);
-        let key = keys.find(|key| key.len() == length && exchange.status != 401);
-        Some(key.cloned().unwrap_or_else(|| "x".repeat(length)))
-    }
-}
-
-fn collect(document: &Value, counts: &mut Vec<(String, usize)>) {
-    match document {
-        Value::Object(object) => {
-            for (name, value) in object {
-                if let ("AUTH_KEY" | "CONTROLLER_KEY", Value::String(keys)) = (name.as_str(), value)
-                {
-                    keys.split(',').for_each(|key| count(key, counts));
+            let values =
+                [&exchange.request_body, &exchange.response_body].into_iter().flat_map(|body| {
+                    let names = ["\"AUTH_KEY\":\"", "\"CONTROLLER_KEY\":\""].into_iter();
+                    names.flat_map(|name| {
+                        body.split(name).skip(1).filter_map(|rest| rest.split('"').next())
+                    })
+                });
+            for key in values.chain(in_query).flat_map(|keys| keys.split(',')) {
+                match counts.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, count)) => *count += 1,
+                    None => counts.push((key, 1)),
                 }
-                collect(value, counts);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, counts)),
-        _ => {}
+        let first = counts.iter().max_by_key(|(_, count)| *count).map(|(key, _)| *key);
+        let later = counts.iter().map(|(key, _)| *key).filter(|key| Some(*key) != first);
+        Self {
+            first: first.map_or_else(|| "0".repeat(32), str::to_owned),
+            later: later.map(str::to_owned).collect(),
+            status: status.map(str::to_owned),
+        }
+    }
+
+    /// Returns the password of a request: a key of that length if it was accepted, otherwise a wrong one.
+    pub(crate) fn password(&self, exchange: &Exchange) -> Option<String> {
+        let (_, length) = basic(exchange)?;
+        if exchange.status == 401 {
+            return Some("x".repeat(length));
+        }
+        if let Some(key) = self.status.as_ref().filter(|_| exchange.is_of_status_app()) {
+            return Some(key.clone());
+        }
+        let mut keys = std::iter::once(&self.first).chain(&self.later);
+        let key = keys.find(|key| key.len() == length).cloned();
+        key.or_else(|| Some("x".repeat(length)))
     }
 }
 
-fn count(key: &str, counts: &mut Vec<(String, usize)>) {
-    match counts.iter_mut().find(|(known, _)| known == key) {
-        Some((_, count)) => *count += 1,
-        None => counts.push((key.to_owned(), 1)),
-    }
+/// Returns the shown credentials, for example `Bearer` or `Basic(user="" password_len=32)`.
+fn credentials(exchange: &Exchange) -> &str {
+    exchange.request_headers.get("authorization").map_or("", String::as_str)
 }
 
-fn shown_credentials(exchange: &Exchange) -> &str {
-    exchange.request_headers.get("Authorization").map_or("", String::as_str)
+/// Returns the user and the length of the password, if the credentials are `Basic`.
+fn basic(exchange: &Exchange) -> Option<(&str, usize)> {
+    let shown = credentials(exchange).strip_prefix("Basic(user=\"")?.strip_suffix(')')?;
+    let (user, length) = shown.split_once("\" password_len=")?;
+    Some((user, length.parse().ok()?))
 }
 
-/// The length in `Basic(user="U" password_len=N)`.
-fn password_length(exchange: &Exchange) -> Option<usize> {
-    let shown = shown_credentials(exchange).strip_prefix("Basic(")?;
-    shown.trim_end_matches(')').rsplit('=').next()?.parse().ok()
-}
-
-/// The request's bytes; `token` is the access token that it carries, if it does.
-pub fn bytes(exchange: &Exchange, keys: &Keys, token: Option<&str>, numbers: &Numbers) -> Vec<u8> {
+/// Returns the request's bytes; `token` is the access token that it carries.
+pub(crate) fn bytes(
+    exchange: &Exchange,
+    keys: &Keys,
+    token: Option<&str>,
+    numbers: &Numbers,
+) -> Vec<u8> {
     let (method, host) = (&exchange.method, &exchange.host);
     let mut head = format!("{method} {} HTTP/1.1\r\nHost: {host}\r\n", path(exchange, numbers));
     for (name, value) in &exchange.request_headers {
         let value = match name.as_str() {
-            "Authorization" => authorization(exchange, keys, token),
-            "Content-Length" => Some(exchange.request_body.len().to_string()),
-            "Last-Event-Id" => Some(number(value, numbers)),
-            _ => Some(value.clone()),
+            "authorization" => authorization(exchange, keys, token),
+            "last-event-id" => number(value, numbers),
+            _ => value.clone(),
         };
-        if let Some(value) = value {
-            head.extend([name, ": ", &value, "\r\n"]);
-        }
+        head.extend([name, ": ", &value, "\r\n"]);
     }
     // The recorder kept no `Origin`; the answer shows what it was.
-    if let Some(origin) = exchange.response_headers.get("Access-Control-Allow-Origin") {
+    if let Some(origin) = exchange.response_headers.get("access-control-allow-origin") {
         head.extend(["Origin: ", origin, "\r\n"]);
     }
     format!("{head}\r\n{}", exchange.request_body).into_bytes()
 }
 
-fn authorization(exchange: &Exchange, keys: &Keys, token: Option<&str>) -> Option<String> {
-    let shown = shown_credentials(exchange);
-    let Some(basic) = shown.strip_prefix("Basic(user=\"") else {
-        return Some(format!("{shown} {}", token.unwrap_or("unknown")));
+fn authorization(exchange: &Exchange, keys: &Keys, token: Option<&str>) -> String {
+    let Some((user, _)) = basic(exchange) else {
+        return format!("{} {}", credentials(exchange), token.unwrap_or("unknown"));
     };
-    let user = basic.split('"').next()?;
-    let of_status_app = exchange.is_of_status_app() && exchange.status != 401;
-    let own = keys.status.clone().filter(|_| of_status_app);
     let token = token.filter(|_| user == "Bearer").map(str::to_owned);
-    let password = own.or(token).or_else(|| keys.password(exchange))?;
-    Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+    let password = token.or_else(|| keys.password(exchange)).unwrap_or_default();
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-/// Path and query, with the mock's numbers of events.
+/// Returns path and query, with the mock's numbers of events.
 fn path(exchange: &Exchange, numbers: &Numbers) -> String {
     if let Some(id) = exchange.path.strip_prefix("/events/") {
         return format!("/events/{}", number(id, numbers));
@@ -138,45 +131,41 @@ fn path(exchange: &Exchange, numbers: &Numbers) -> String {
 
 fn number(recorded: &str, numbers: &Numbers) -> String {
     match recorded.parse() {
-        // 0 is not the number of an event: nothing is replayed. Very large numbers are not mapped, because no such
-        // event exists.
-        Ok(id) if (1..1_000_000).contains(&id) => numbers.mock(id).to_string(),
+        // 0 is not the number of an event.
+        Ok(id) if id > 0 => numbers.mock(id).to_string(),
         _ => recorded.to_owned(),
     }
 }
 
-/// The least access token with which the recorded server answers as it did; `None` for a request
-/// without one, or with one that it did not know.
-pub fn token(run: &Run, exchange: &Exchange) -> Option<Token> {
+/// Returns the access token with the fewest rights with which the server answers as it did; `None` for a request
+/// without a token, or with one that the server did not know.
+pub(crate) fn token(run: &Run, exchange: &Exchange) -> Option<Token> {
     let has_token = |exchange: &Exchange| {
-        let shown = shown_credentials(exchange);
-        let tokens = shown == "Bearer" || shown.starts_with("Basic(user=\"Bearer\"");
-        tokens && exchange.status != 401
+        let is_token =
+            basic(exchange).map_or(credentials(exchange) == "Bearer", |(user, _)| user == "Bearer");
+        is_token && exchange.status != 401
     };
     if !has_token(exchange) {
         return None;
     }
-    // The neighbouring requests that carried the same token, up to the next repeated request.
-    let mut block: Vec<&Exchange> = Vec::new();
+    // Which requests carried the same token is not shown: the neighbours, until one is sent again with the next token.
+    let mut same: Vec<&Exchange> = Vec::new();
     for other in run.exchanges() {
-        let again =
-            |known: &&Exchange| (&known.path, &known.method) == (&other.path, &other.method);
-        if !has_token(other) || block.iter().any(again) {
-            if block.iter().any(|known| known.seq == exchange.seq) {
+        let again = |it: &&Exchange| (&it.path, &it.method) == (&other.path, &other.method);
+        if !has_token(other) || same.iter().any(again) {
+            if same.iter().any(|it| it.seq == exchange.seq) {
                 break;
             }
-            block.clear();
+            same.clear();
         }
-        block.extend(Some(other).filter(|other| has_token(other)));
+        same.extend(Some(other).filter(|other| has_token(other)));
     }
-    block.retain(|exchange| exchange.status != 403);
-    if block.iter().any(|exchange| exchange.path == "/apps") {
+    same.retain(|exchange| exchange.status != 403);
+    if same.iter().any(|exchange| exchange.path == "/apps") {
         return Some(Token::new());
     }
-    let Some(app) = block.iter().find_map(|exchange| exchange.path.strip_prefix("/apps/")) else {
-        return Some(Token::new().scope("nothing"));
-    };
-    let app = app.split('/').next().unwrap_or_default();
-    let writes = block.iter().any(|exchange| exchange.method != "GET");
+    let app = same.iter().find_map(|it| it.path.strip_prefix("/apps/")?.split('/').next());
+    let Some(app) = app else { return Some(Token::new().scope("nothing")) };
+    let writes = same.iter().any(|exchange| exchange.method != "GET");
     Some(Token::new().grant(app, if writes { "app:deploy" } else { "app:read" }))
 }
