@@ -45,7 +45,7 @@
 //! | `probe` | yes | [`Probe`], on tokio |
 //! | `webpki-roots` | yes | Mozilla's roots |
 //! | `platform` | no | [`Roots::platform`], the platform's own verifier |
-//! | `serde` | no | `Serialize` for [`Finding`], [`Report`], [`Code`] and [`Severity`] |
+//! | `serde` | no | `Serialize` for [`Certificate`], [`Finding`], [`Report`], [`Code`] and [`Severity`] |
 //! | `generate` | no | the module [`generate`]: certificates for tests, on rcgen |
 //!
 //! The crate neither uses nor needs the crypto provider that the process may have installed.

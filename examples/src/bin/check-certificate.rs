@@ -13,9 +13,7 @@ use flynn_config::read_file;
 use flynn_examples::cli::{self, WrongCall};
 use flynn_examples::output;
 use flynn_examples::text::{one_line, printable};
-use flynn_tls::{
-    Bundle, Certificate, Finding, PrivateKey, Report, Requirements, Roots, Time, check,
-};
+use flynn_tls::{Bundle, Certificate, PrivateKey, Report, Requirements, Roots, Time, check};
 use serde_json::{Value, json};
 
 /// Reports everything that is wrong with a certificate before it is installed.
@@ -114,8 +112,8 @@ fn as_json(checked: &Result<(Bundle, Report)>) -> Value {
         Ok((bundle, report)) => json!({
             "ok": !report.has_errors(),
             "error": null,
-            "certificates": bundle.certificates().iter().map(facts).collect::<Vec<_>>(),
-            "findings": report.findings().iter().map(finding).collect::<Vec<_>>(),
+            "certificates": bundle.certificates(),
+            "findings": report,
         }),
         Err(failure) => json!({
             "ok": false,
@@ -124,30 +122,4 @@ fn as_json(checked: &Result<(Bundle, Report)>) -> Value {
             "findings": [],
         }),
     }
-}
-
-fn facts(certificate: &Certificate) -> Value {
-    json!({
-        "subject": certificate.subject(),
-        "issuer": certificate.issuer(),
-        "names": certificate.names().iter().collect::<Vec<_>>(),
-        "not_before": certificate.not_before().to_string(),
-        "not_after": certificate.not_after().to_string(),
-        "key": certificate.key().to_string(),
-        "signature": certificate.signature().name(),
-        "serial": certificate.serial(),
-        "ca": certificate.is_ca(),
-        "pin": certificate.pin().to_string(),
-        "fingerprint": certificate.fingerprint(),
-    })
-}
-
-fn finding(finding: &Finding) -> Value {
-    json!({
-        "code": finding.code.as_str(),
-        "severity": finding.severity.to_string(),
-        "subject": finding.subject,
-        "explanation": finding.explanation,
-        "remedy": finding.remedy,
-    })
 }

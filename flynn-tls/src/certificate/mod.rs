@@ -2,6 +2,8 @@ mod distinguished;
 mod facts;
 mod kind;
 mod names;
+#[cfg(feature = "serde")]
+mod serialize;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,6 +23,9 @@ use facts::Facts;
 /// An X.509 certificate.
 ///
 /// Parsing a certificate does not verify it: use [`check`](crate::check()) for that.
+///
+/// With the feature `serde` it is `Serialize`, as an object with the members `subject`, `issuer`, `names`, `not_before`,
+/// `not_after`, `key`, `signature`, `serial`, `ca`, `pin` and `fingerprint`.
 ///
 /// ```
 /// # fn main() -> Result<(), flynn_tls::Error> {

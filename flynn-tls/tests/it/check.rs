@@ -320,6 +320,17 @@ fn programs_read_findings_as_json() {
     }
 }
 
+#[test]
+fn programs_read_certificates_as_json() {
+    let issued = Ca::new("mine").unwrap().issue(&["example.com", "10.0.0.1"]).unwrap();
+    let bundle = Bundle::from_der(issued.chain()).unwrap();
+    let json = serde_json::to_value(bundle.leaf()).unwrap();
+    assert_eq!(json["names"], serde_json::json!(["example.com", "10.0.0.1"]));
+    assert_eq!(json["not_after"], bundle.leaf().not_after().to_string());
+    assert_eq!(json["pin"], issued.pin().to_string());
+    assert_eq!(json.as_object().unwrap().len(), 11);
+}
+
 /// The server trims spaces and line feeds at both ends, and Go requires a line feed or nothing after the last dash.
 #[test]
 fn carriage_returns_are_what_the_original_cli_trips_over() {
