@@ -19,6 +19,13 @@ use crate::program::{productionize, real_arguments, run, stdout};
 use crate::world::{World, files_under};
 
 const STATES: [ServerAge; 2] = [Fork2026June, Fork2026September];
+/// The states, each without and with managed certificates.
+const CLUSTERS: [(ServerAge, bool); 4] = [
+    (Fork2026June, false),
+    (Fork2026June, true),
+    (Fork2026September, false),
+    (Fork2026September, true),
+];
 const MIGRATE_DOMAIN: [Step; 2] = [Step::Connect, Step::Domain];
 
 /// A cluster that will have this domain. The name `www` is reserved in September.
@@ -45,6 +52,15 @@ async fn manage(world: &World) {
     FlynnRc::edit(world.path(".flynnrc"), |rc| rc.cluster_mut("production")?.set_tls_pin(&pin))
         .map_err(|error: flynn_config::Error| error)
         .unwrap();
+}
+
+/// Returns a cluster that will have the new domain, and its name for messages.
+async fn about_to_move(age: ServerAge, is_managed: bool) -> (World, String) {
+    let world = world(age, NEW_DOMAIN).await;
+    if is_managed {
+        manage(&world).await;
+    }
+    (world, format!("{age:?}, managed {is_managed}"))
 }
 
 async fn make_managed(mock: &MockController, name: &str) {
@@ -113,25 +129,19 @@ fn doctor(world: &World, ca: &str) -> String {
 
 #[tokio::test]
 async fn productionize_succeeds_and_then_changes_nothing() {
-    for age in STATES {
-        for is_managed in [false, true] {
-            let world = world(age, NEW_DOMAIN).await;
-            if is_managed {
-                manage(&world).await;
-            }
-            let what = format!("{age:?}, managed {is_managed}");
-            let before = managed(&world.demo.mock);
-            let output = twice(&world, &Step::ALL, &what).await;
-            // The old domain keeps its certificates. Those of the new one are the user's.
-            assert_eq!(managed(&world.demo.mock), before, "{what}");
-            let mut steps = output.lines().filter(|line| line.contains(" presents the new leaf"));
-            let mut steps = steps.by_ref().filter(|line| line.contains("route ")).rev();
-            let (last, login) = (steps.next().unwrap(), steps.next().unwrap());
-            assert!(last.contains("controller.new.example.com"), "{output}");
-            let has_login = login.contains("auth.new.example.com of controller");
-            assert_eq!(has_login, age == Fork2026September, "{output}");
-            doctor(&world, "ca.pem");
-        }
+    for (age, is_managed) in CLUSTERS {
+        let (world, what) = about_to_move(age, is_managed).await;
+        let before = managed(&world.demo.mock);
+        let output = twice(&world, &Step::ALL, &what).await;
+        // The old domain keeps its certificates. Those of the new one are the user's.
+        assert_eq!(managed(&world.demo.mock), before, "{what}");
+        let mut steps = output.lines().filter(|line| line.contains(" presents the new leaf"));
+        let mut steps = steps.by_ref().filter(|line| line.contains("route ")).rev();
+        let (last, login) = (steps.next().unwrap(), steps.next().unwrap());
+        assert!(last.contains("controller.new.example.com"), "{output}");
+        let has_login = login.contains("auth.new.example.com of controller");
+        assert_eq!(has_login, age == Fork2026September, "{output}");
+        doctor(&world, "ca.pem");
     }
 }
 
@@ -177,19 +187,14 @@ async fn a_managed_certificate_is_replaced_only_when_asked_for() {
 
 #[tokio::test]
 async fn migrate_domain_succeeds_and_then_changes_nothing() {
-    for age in STATES {
-        for is_managed in [false, true] {
-            let world = world(age, NEW_DOMAIN).await;
-            if is_managed {
-                manage(&world).await;
-            }
-            let before = certified(&world.demo.mock).len();
-            twice(&world, &MIGRATE_DOMAIN, &format!("{age:?}, managed {is_managed}")).await;
-            let names = certified(&world.demo.mock);
-            assert_eq!(names.len(), 2 * before, "{names:?}");
-            let has_login = names.contains(&"auth.new.example.com".to_owned());
-            assert_eq!(has_login, age == Fork2026September, "{names:?}");
-        }
+    for (age, is_managed) in CLUSTERS {
+        let (world, what) = about_to_move(age, is_managed).await;
+        let before = certified(&world.demo.mock).len();
+        twice(&world, &MIGRATE_DOMAIN, &what).await;
+        let names = certified(&world.demo.mock);
+        assert_eq!(names.len(), 2 * before, "{names:?}");
+        let has_login = names.contains(&"auth.new.example.com".to_owned());
+        assert_eq!(has_login, age == Fork2026September, "{names:?}");
     }
 }
 
