@@ -1,5 +1,5 @@
-//! Load on `flynn-mock`: its requests per second divided by those of a bare hyper server in the same run, 200 mocks at
-//! once, and the memory that a million requests and an hour of streaming leave behind.
+//! Load on `flynn-mock`: its requests per second divided by those of a bare hyper server in the same run, the start of
+//! one mock, 200 mocks at once, and the memory that a million requests and an hour of streaming leave behind.
 
 mod memory;
 
@@ -35,6 +35,8 @@ const ROUNDS: usize = 7;
 const GOAL: f64 = 0.6;
 /// Mocks that live at the same time.
 const MOCKS: usize = 200;
+/// Mocks that are started one after the other.
+const STARTS: usize = 51;
 /// Requests that must leave nothing behind.
 const MANY: usize = 1_000_000;
 /// The memory that the process may gain by then, in KiB.
@@ -179,6 +181,18 @@ async fn send(sender: &Sender, requests: usize) -> Result<()> {
 }
 
 async fn many_mocks() -> Result<()> {
+    let mut starts: Vec<_> = (0..STARTS)
+        .map(|_| {
+            let start = Instant::now();
+            let mock = MockController::builder().bootstrapped("example.com").tls().start_blocking();
+            let time = start.elapsed();
+            drop(mock);
+            time
+        })
+        .collect();
+    starts.sort();
+    let median = starts.get(STARTS / 2).copied().unwrap_or_default();
+    println!("one bootstrapped mock with TLS: started in {median:?} (median of {STARTS})");
     let start = Instant::now();
     let mocks: Vec<MockController> = (0..MOCKS).map(|_| mock()).collect();
     let started = start.elapsed();
