@@ -38,7 +38,7 @@ impl Recorder {
             body.len()
         );
         let mut connection = Connection::send(self.mock.addr(), request.as_bytes()).unwrap();
-        assert!(connection.wait(Duration::from_secs(5), |reply| reply.ended).unwrap());
+        assert!(connection.wait(Duration::from_secs(60), |reply| reply.ended).unwrap());
         let reply = connection.reply().unwrap();
         let framing =
             if reply.is_chunked() { "transfer-encoding: chunked" } else { "content-length" };

@@ -30,11 +30,11 @@ async fn an_app_goes_with_what_it_has() {
         let app = flynn.apps().create(NewApp::named("www")).await.unwrap();
         let deletion = flynn.app("www").delete().await.unwrap();
         assert_eq!(deletion.id, app.id);
-        let gone = deletion.wait().timeout(Duration::from_secs(30)).await.unwrap();
+        let gone = deletion.wait().timeout(Duration::from_secs(60)).await.unwrap();
         assert_eq!((gone.app_id, gone.deleted_routes.len()), (app.id.clone(), 1));
         assert!(flynn.app("www").get_opt().await.unwrap().is_none());
         // The id is enough to wait again after the app has been deleted.
-        flynn.app_deletion(&app.id).wait().timeout(Duration::from_secs(30)).await.unwrap();
+        flynn.app_deletion(&app.id).wait().timeout(Duration::from_secs(60)).await.unwrap();
         assert!(flynn.app("www").delete().await.unwrap_err().is_not_found());
     }
 }
@@ -54,14 +54,14 @@ async fn a_release_goes_with_its_files() {
         let current = flynn.app("www").delete_release(&made[1]).await.unwrap_err();
         assert!(current.is_validation(), "{current:?}");
         let deletion = flynn.app("www").delete_release(&made[0]).await.unwrap();
-        let gone = deletion.wait().timeout(Duration::from_secs(30)).await.unwrap();
+        let gone = deletion.wait().timeout(Duration::from_secs(60)).await.unwrap();
         assert_eq!(gone.release_id, made[0]);
         assert!(flynn.releases().get_opt(&made[0]).await.unwrap().is_none());
         flynn
             .app("www")
             .release_deletion(&made[0])
             .wait()
-            .timeout(Duration::from_secs(30))
+            .timeout(Duration::from_secs(60))
             .await
             .unwrap();
     }
@@ -95,7 +95,7 @@ async fn failures_are_steps_on_the_way() {
     assert!(!query.contains("app_id"), "the app is about to be gone: {query}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_timeout_tells_the_servers_trouble() {
     let server = Server::play([open_events(&frame(1, "a job will not stop"))]).await;
     let wait =

@@ -121,7 +121,7 @@ async fn events_that_never_come_leave_the_last_word_to_a_get() {
     assert_eq!(wait.await.unwrap().status, DeploymentStatus::Complete);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_timeout_gives_the_id_to_go_on_with() {
     let server =
         Server::play([json(200, deployment("pending")), open_events(&event(1, "pending", ""))])
@@ -179,7 +179,7 @@ async fn one_that_has_failed_long_ago_still_says_why() {
     assert_eq!(server.lines()[1], "GET /events?object_id=d1&object_types=deployment&count=500");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn looking_for_the_culprit_does_not_outlast_the_deadline() {
     let server = Server::play([json(200, deployment("failed")), Step::Hang]).await;
     let begun = tokio::time::Instant::now();
@@ -283,7 +283,7 @@ async fn progress_ends_with_the_deployment() {
     assert_eq!(steps[2].error, "no");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_event_before_its_row_counts() {
     let server = Server::play([
         json(200, deployment("pending")),
@@ -303,7 +303,7 @@ async fn an_event_before_its_row_counts() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_named_by_id_is_looked_up_first() {
     let server = Server::play([answer(404, "", ""), json(200, deployment("complete"))]).await;
     let handle = server.client().deployment("d1");
@@ -336,7 +336,7 @@ async fn waiting_ends_when_the_next_one_would_be_accepted() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_end_that_is_never_recorded_is_not_waited_for_without_bound() {
     // The deadline passes, but the outcome is still known.
     let server = Server::answering(|_| ended("complete", false)).await;
@@ -345,7 +345,7 @@ async fn an_end_that_is_never_recorded_is_not_waited_for_without_bound() {
     assert!(server.seen().len() > 2, "{:?}", server.lines());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_that_is_rolled_back_has_not_succeeded() {
     // A server of 2016 sets `finished_at`, rolls back, and then says that it has failed.
     let server = Server::play([
@@ -371,7 +371,7 @@ async fn one_that_is_rolled_back_has_not_succeeded() {
 
 const IN_PROGRESS: &str = r#"{"code":"validation_error","message":"Cannot create deploy, there is already one in progress for this app.","retry":false}"#;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_that_only_seems_to_be_in_the_way_is_asked_about_again() {
     for list in ["[]".to_owned(), format!("[{}]", deployment("complete"))] {
         let server = Server::play([

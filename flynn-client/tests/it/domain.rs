@@ -119,7 +119,7 @@ async fn what_the_server_would_swallow_is_refused() {
     assert_eq!(server.lines(), ["GET /apps/controller/release"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_timeout_gives_the_id_and_the_last_trouble() {
     let server =
         Server::play([json(200, BEGUN), open_events(&event(1, false, "deploy failed"))]).await;

@@ -126,7 +126,7 @@ async fn output_is_collected_with_the_exit_status() {
     assert!(!format!("{output:?}").contains("ok"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_end_without_exit_status_is_an_error() {
     let (attached, mut job, _) = attach().await;
     job.write_all(b"\x03\x01\0\0\0\x02ok").await.unwrap();

@@ -18,7 +18,7 @@ async fn clusters() -> impl Iterator<Item = MockController> {
     clusters.into_iter()
 }
 
-/// A client with a short timeout.
+/// A client that retries at once.
 fn client(mock: &MockController) -> Client {
     let brief = std::time::Duration::from_millis(1);
     mock.client_builder().retry(RetryPolicy::default().delays(brief, brief)).build().unwrap()

@@ -91,7 +91,7 @@ async fn links_that_could_not_be_put_back_are_named() {
     assert_eq!(final_line, format!("PUT /providers/p3/resources/r3/apps/{APP}"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn links_are_put_back_beyond_the_timeout() {
     let server = Server::answering(|request| match request.line().split_once(' ').unwrap() {
         ("GET", _) => json(200, LINKED),

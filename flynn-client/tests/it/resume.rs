@@ -12,7 +12,7 @@ use crate::server::{Server, json};
 async fn resume(client: &Client, pending: Pending) -> Outcome {
     let text = serde_json::to_string(&pending).unwrap();
     let pending = serde_json::from_str(&text).unwrap();
-    client.resume(pending).timeout(std::time::Duration::from_secs(30)).await.unwrap()
+    client.resume(pending).timeout(std::time::Duration::from_secs(60)).await.unwrap()
 }
 
 #[tokio::test]

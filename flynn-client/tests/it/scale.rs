@@ -22,7 +22,7 @@ async fn what_was_asked_for_runs_in_the_end() {
         let flynn = mock.client();
         let scaling = flynn.app("blobstore").scale([("web", 4)]).await.unwrap();
         assert_eq!(scaling.id.is_empty(), matches!(age, ServerAge::V2016));
-        let formation = scaling.wait().timeout(Duration::from_secs(30)).await.unwrap();
+        let formation = scaling.wait().timeout(Duration::from_secs(60)).await.unwrap();
         assert_eq!(formation.processes["web"], 4);
         let up = |job: &&flynn_client::jobs::Job| job.release_id == formation.release_id;
         assert_eq!(flynn.active_jobs().await.unwrap().iter().filter(up).count(), 4);
@@ -30,7 +30,7 @@ async fn what_was_asked_for_runs_in_the_end() {
         // Scale down again, and resume the operation by its ids.
         let scaling = flynn.app("blobstore").scale([("web", 1)]).await.unwrap();
         let again = flynn.app("blobstore").scaling(&scaling.release_id, &scaling.id);
-        again.wait().timeout(Duration::from_secs(30)).await.unwrap();
+        again.wait().timeout(Duration::from_secs(60)).await.unwrap();
         assert_eq!(flynn.active_jobs().await.unwrap().iter().filter(up).count(), 1);
     }
 }
@@ -48,7 +48,7 @@ async fn types_that_are_not_named_keep_their_jobs() {
             .await
             .unwrap()
             .wait()
-            .timeout(Duration::from_secs(30))
+            .timeout(Duration::from_secs(60))
             .await
             .unwrap();
         let mut expected = before;
@@ -66,7 +66,7 @@ async fn omni_processes_are_counted_on_every_host() {
     let mock = cluster(ServerAge::V2016).await;
     let router = mock.client().app("router");
     let scaling = router.scale([("app", 1)]).await.unwrap();
-    scaling.wait().timeout(Duration::from_secs(30)).await.unwrap();
+    scaling.wait().timeout(Duration::from_secs(60)).await.unwrap();
     // A wrong number of hosts is an error.
     let error = scaling.hosts(7).wait().timeout(Duration::from_millis(300)).await.unwrap_err();
     assert!(error.is_timeout(), "{error:?}");
@@ -146,7 +146,7 @@ async fn a_cancellation_arrives_while_it_is_waited() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_timeout_leaves_the_ids_to_go_on_from() {
     let server = Server::play([
         json(200, r#"{"id":"q1","release":"r1","state":"pending"}"#),

@@ -125,6 +125,8 @@ impl Server {
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
+                // What is written arrives at once. A paused clock would not wait for it.
+                stream.set_nodelay(true).unwrap();
                 connections.spawn(serve(stream, Arc::clone(&choose), Arc::clone(&log)));
             }
         });

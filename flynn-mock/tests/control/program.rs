@@ -179,7 +179,7 @@ fn what_another_program_needs_is_in_the_ready_file() {
 
 /// Returns the first line of a file as soon as it exists.
 fn first_line(path: &str) -> String {
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
     loop {
         let text = fs::read_to_string(path).unwrap_or_default();
         if let Some((line, _)) = text.split_once('\n') {

@@ -24,7 +24,7 @@ async fn what_takes_time_comes_live_though_nobody_asks_again() {
     let mut events = Events::open(&mock, "/events?object_types=app_deletion", None).await;
     post(&mock, "/apps", json!({"name": "a"})).await;
     assert_eq!(call(&mock, Method::DELETE, "/apps/a", "").await.status, 200);
-    let event = tokio::time::timeout(Duration::from_secs(10), events.event()).await;
+    let event = tokio::time::timeout(Duration::from_secs(60), events.event()).await;
     assert_eq!(event.expect("an event")["object_type"], "app_deletion");
 }
 

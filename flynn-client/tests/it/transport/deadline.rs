@@ -12,9 +12,9 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::server::{Server, Step, events, json, open_events};
 
-const SHORT: Duration = Duration::from_millis(50);
+const SHORT: Duration = Duration::from_secs(5);
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_attempt_has_its_own_deadline() {
     let server = Server::play([Step::Hang, json(200, "[]")]).await;
     let client = server.builder().attempt_timeout(SHORT).build().unwrap();
@@ -22,7 +22,7 @@ async fn an_attempt_has_its_own_deadline() {
     assert_eq!(server.seen().len(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_must_not_happen_twice_times_out_once() {
     let server = Server::play([Step::Hang, json(200, "{}")]).await;
     let client = server.builder().attempt_timeout(SHORT).build().unwrap();
@@ -30,7 +30,7 @@ async fn what_must_not_happen_twice_times_out_once() {
     assert!(error.is_timeout() && error.attempts() == 1, "{error:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_whole_call_has_a_deadline() {
     let server = Server::play([Step::Hang]).await;
     let error = server.client().apps().list().timeout(SHORT).await.unwrap_err();
@@ -47,10 +47,10 @@ async fn the_whole_call_has_a_deadline() {
     let client = server.builder().retry(slow).build().unwrap();
     let begun = tokio::time::Instant::now();
     assert!(client.apps().list().timeout(SHORT).await.is_err());
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() <= SHORT);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_deadline_of_an_attempt_does_not_end_streams() {
     let server = Server::play([open_events("data: {\"id\":1}\n\n")]).await;
     let client = server.builder().attempt_timeout(SHORT).build().unwrap();
@@ -71,7 +71,7 @@ async fn the_longest_times_there_are_mean_for_ever() {
     assert_eq!(stream.next().await.unwrap().unwrap().id, 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_silent_stream_ends_after_its_idle_time() {
     let server = Server::play([open_events(":\n"), events("")]).await;
     let mut stream = server.client().events().stream().idle_timeout(SHORT).await.unwrap();

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use flynn_client::RetryPolicy;
 use flynn_mock::MockController;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -79,17 +80,25 @@ async fn a_pin_holds_through_a_proxy() {
 /// Calls share one HTTP/2 connection. If it dies silently, the next attempt needs another.
 #[tokio::test]
 async fn a_connection_that_went_dead_is_given_up() {
+    const ATTEMPT: Duration = Duration::from_secs(60);
     let mock = MockController::builder().bootstrapped("example.com").tls().start().await;
     let proxy = proxy_to(mock.addr()).await;
     let client = mock
         .client_builder()
         .proxy(format!("http://{}", proxy.address))
-        .attempt_timeout(Duration::from_millis(900))
+        .attempt_timeout(ATTEMPT)
+        .retry(RetryPolicy::default().max_elapsed(10 * ATTEMPT))
         .build()
         .unwrap();
     client.apps().list().await.unwrap();
     proxy.freeze.notify_waiters();
-    client.apps().list().await.unwrap();
+    // The first attempt begins before the clock moves, and the second has the whole time again.
+    let (list, ()) = tokio::join!(client.apps().list().into_future(), async {
+        tokio::time::pause();
+        tokio::time::advance(ATTEMPT).await;
+        tokio::time::resume();
+    });
+    list.unwrap();
     assert_eq!(proxy.asked.lock().unwrap().len(), 2, "another connection");
 }
 

@@ -118,7 +118,7 @@ async fn permanent_database_errors_are_bounded() {
     assert_eq!(none.apps().list().await.unwrap_err().attempts(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn retry_after_is_honoured() {
     let server = Server::play([answer(429, "Retry-After: 1\r\n", ""), json(200, "[]")]).await;
     let begun = tokio::time::Instant::now();
@@ -174,7 +174,7 @@ async fn a_plain_500_of_any_other_call_is_an_error_at_once() {
     assert_eq!(server.seen().len(), errors.len());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_router_that_does_not_come_back_is_an_error_in_time() {
     let server = Server::answering(|_| json(500, PLAIN)).await;
     let policy = RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(9));

@@ -81,7 +81,7 @@ async fn five_hundred_open_streams_stop_no_call() {
     let (_process, client) = Process::start();
     let opened = iter(0..500).map(|_| client.events().stream().into_future());
     let streams: Vec<_> = opened.buffer_unordered(16).try_collect().await.unwrap();
-    client.apps().create(NewApp::named("www")).timeout(Duration::from_secs(10)).await.unwrap();
+    client.apps().create(NewApp::named("www")).timeout(Duration::from_secs(60)).await.unwrap();
     let mut streams: FuturesUnordered<_> =
         streams.into_iter().map(|mut stream| async move { stream.next().await }).collect();
     while let Some(event) = streams.next().await {
@@ -141,7 +141,7 @@ async fn a_connection_ends_with_its_stream() {
             assert!(stream.next().await.is_none());
         }
         drop(stream);
-        let end = tokio::time::timeout(Duration::from_secs(10), socket.read(&mut [0; 1])).await;
+        let end = tokio::time::timeout(Duration::from_secs(60), socket.read(&mut [0; 1])).await;
         assert_eq!(end.expect("the connection is closed").unwrap(), 0);
     }
 }
