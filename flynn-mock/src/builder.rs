@@ -104,31 +104,21 @@ impl Builder {
         self
     }
 
-    /// Gives the bootstrapped cluster the ids and secrets in these documents: apps, releases, resources and jobs of a
-    /// real cluster, as its controller returned them. The mock generates the values that they do not contain.
+    /// Gives the next objects these ids, starting with the bootstrap; see
+    /// [`MockController::next_ids`](MockController::next_ids). The bootstrapped cluster also gets the secrets and times
+    /// in the fields, if you set all fields of the documents of a real cluster.
     ///
     /// ```
     /// # fn main() -> Result<(), flynn_mock::Missing> {
-    /// use flynn_mock::MockController;
-    /// use serde_json::json;
+    /// use flynn_mock::{MockController, NextId};
     ///
-    /// let router = json!({
-    ///     "id": "1e5ff4a5-9a32-4a8b-ab40-0bd3b71c4b1f", "name": "router",
-    ///     "meta": { "flynn-system-app": "true" }, "strategy": "all-at-once",
-    ///     "deploy_timeout": 120,
-    /// });
-    /// let mock = MockController::builder().ids_from([router]).start_blocking();
-    /// assert_eq!(mock.state().app("router")?.id.as_str(), "1e5ff4a5-9a32-4a8b-ab40-0bd3b71c4b1f");
+    /// let id = "1e5ff4a5-9a32-4a8b-ab40-0bd3b71c4b1f";
+    /// let router = NextId::new("app", id).like("name", "router");
+    /// let mock = MockController::builder().next_ids([router]).bootstrapped("a.test").start_blocking();
+    /// assert_eq!(mock.state().app("router")?.id.as_str(), id);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn ids_from(mut self, documents: impl IntoIterator<Item = serde_json::Value>) -> Self {
-        self.options.recorded.extend(documents);
-        self
-    }
-
-    /// Gives the next objects these ids, starting with the bootstrap; see
-    /// [`MockController::next_ids`](MockController::next_ids).
     pub fn next_ids(mut self, ids: impl IntoIterator<Item = NextId>) -> Self {
         self.options.next_ids.extend(ids);
         self

@@ -10,12 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::SignedDuration;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::life::manifest::changed;
 use crate::life::recorded::learn;
 use crate::life::{ClusterCertificate, Engine, Pace, formation_request};
-use crate::store::{App, Artifact, Counts, JobState, Provider, Release, Resource, Route, Time};
+use crate::store::{
+    App, Artifact, Counts, JobState, NextId, Provider, Release, Resource, Route, Time,
+};
 use crate::wire::Fail;
 
 /// One entry of a manifest.
@@ -77,7 +78,8 @@ impl Engine {
         let domain = self.options.domain.clone();
         let made = self.issue_certificate(&domain);
         let key = self.options.key.clone().unwrap_or_else(|| self.ids.hex(32));
-        let text = self.fill_in(&manifest, &domain, &key, &made);
+        let set = self.next_ids.clone();
+        let text = self.fill_in(&manifest, &set, &domain, &key, &made);
         // The manifests are part of the crate, and a test parses them.
         let entries: Vec<Entry> = serde_json::from_str(&text).unwrap_or_default();
         self.now = self.options.start.checked_sub(BEFORE).unwrap_or(self.options.start);
@@ -99,7 +101,7 @@ impl Engine {
         }
         // Has no effect, unless the options name other hosts than the manifest.
         while self.step() {}
-        self.take_times();
+        self.take_times(&set);
         (self.options.pace, self.options.delays) = (pace, delays);
         self.now = self.options.start;
     }
@@ -118,29 +120,26 @@ impl Engine {
         let _ = self.add_route(copy, false);
     }
 
-    /// Gives what a bootstrap made the times that documents show of it.
-    fn take_times(&mut self) {
-        for shown in &self.options.recorded {
-            let field = |name| shown.get(name).and_then(Value::as_str);
-            let time = |name| field(name).and_then(|text| text.parse::<Time>().ok());
-            let (created, updated) = (time("created_at"), time("updated_at"));
+    /// Gives the bootstrapped objects the times that are set.
+    fn take_times(&mut self, set: &[NextId]) {
+        for next in set {
+            let time = |name| next.field(name)?.as_str()?.parse::<Time>().ok();
+            let created = next.time().map(Time::new).or_else(|| time("created_at"));
+            let updated = time("updated_at");
             let tables = &mut self.tables;
-            if let Some(id) = field("uuid") {
-                for row in tables.jobs.iter_mut().filter(|row| row.uuid == id) {
-                    row.created_at = created.or(row.created_at);
-                    row.updated_at = updated.or(row.updated_at);
-                }
-            } else if let Some(id) = field("id") {
-                for row in tables.apps.iter_mut().filter(|row| row.id == id) {
-                    row.created_at = created.or(row.created_at);
-                }
-                for row in tables.releases.iter_mut().filter(|row| row.id == id) {
-                    row.created_at = created.or(row.created_at);
-                }
-                for row in tables.volumes.iter_mut().filter(|row| row.id == id) {
-                    row.created_at = created.or(row.created_at);
-                    row.updated_at = updated.or(row.updated_at);
-                }
+            for row in tables.jobs.iter_mut().filter(|row| row.uuid == next.id()) {
+                row.created_at = created.or(row.created_at);
+                row.updated_at = updated.or(row.updated_at);
+            }
+            for row in tables.apps.iter_mut().filter(|row| row.id == next.id()) {
+                row.created_at = created.or(row.created_at);
+            }
+            for row in tables.releases.iter_mut().filter(|row| row.id == next.id()) {
+                row.created_at = created.or(row.created_at);
+            }
+            for row in tables.volumes.iter_mut().filter(|row| row.id == next.id()) {
+                row.created_at = created.or(row.created_at);
+                row.updated_at = updated.or(row.updated_at);
             }
         }
     }
@@ -149,6 +148,7 @@ impl Engine {
     fn fill_in(
         &mut self,
         manifest: &str,
+        set: &[NextId],
         domain: &str,
         key: &str,
         made: &ClusterCertificate,
@@ -159,7 +159,7 @@ impl Engine {
             [("domain", domain.to_owned()), ("key", key.to_owned())]
                 .map(|(name, value)| (name.to_owned(), value))
                 .into();
-        learn(manifest, &self.options.recorded, &mut known);
+        learn(manifest, set, &mut known);
         for (name, own) in [
             ("cert", pem(&made.cert)),
             ("tls_key", pem(&made.key)),

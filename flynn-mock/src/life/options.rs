@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
 
 use crate::dialect::ServerAge;
 use crate::life::{Programs, ProviderApis, Races};
@@ -171,8 +170,6 @@ pub(crate) struct Options {
     pub(crate) ticking_log: bool,
     /// The names of the hosts, in the order in which jobs are placed.
     pub(crate) hosts: Vec<String>,
-    /// Documents of a real cluster, which show the values that its bootstrap generated.
-    pub(crate) recorded: Vec<Value>,
     /// Ids for the next objects.
     pub(crate) next_ids: Vec<NextId>,
 }
@@ -208,7 +205,6 @@ impl Options {
             certifier: None,
             ticking_log: true,
             hosts: (1..=3).map(|n| format!("host{n}")).collect(),
-            recorded: Vec::new(),
             next_ids: Vec::new(),
         }
     }

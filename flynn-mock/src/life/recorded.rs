@@ -1,14 +1,18 @@
-//! Takes the values that a bootstrap generates from documents of a real cluster instead.
+//! Gives a bootstrap the ids and secrets that a test has set, instead of generated ones.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::store::NextId;
+
 /// The values of placeholders in double braces, by name.
 pub(super) type Known = BTreeMap<String, String>;
 
-/// Adds to `known` the values of a manifest's placeholders that documents show.
-pub(super) fn learn(manifest: &str, documents: &[Value], known: &mut Known) {
+/// Adds to `known` the values of a manifest's placeholders that the set objects show.
+pub(super) fn learn(manifest: &str, set: &[NextId], known: &mut Known) {
+    let documents: Vec<(&str, Value)> =
+        set.iter().map(|next| (next.kind(), next.document())).collect();
     let entries: Vec<Map<String, Value>> = serde_json::from_str(manifest).unwrap_or_default();
     // Objects refer to each other: match the apps first, then, in two rounds, everything else.
     for round in 0..3 {
@@ -23,9 +27,14 @@ pub(super) fn learn(manifest: &str, documents: &[Value], known: &mut Known) {
                 "app" => &part(template, &[("id", "id"), ("name", "name")]),
                 _ => template,
             };
-            for shown in documents {
+            let kind = match kind.as_str() {
+                "pending" => "job",
+                "current" => "app",
+                kind => kind,
+            };
+            for (_, shown) in documents.iter().filter(|(shown, _)| *shown == kind) {
                 let mut more = known.clone();
-                let named = kind != "pending" || is_known(template.get("app"), known);
+                let named = kind != "job" || is_known(template.get("app"), known);
                 if named && fields(kind, template, shown, &mut more) {
                     *known = more;
                     break;
@@ -33,14 +42,14 @@ pub(super) fn learn(manifest: &str, documents: &[Value], known: &mut Known) {
             }
         }
         // Resources distinguish apps with equal jobs, if they have any.
-        apps_by_jobs(&entries, documents, known, round > 0);
+        apps_by_jobs(&entries, &documents, known, round > 0);
     }
 }
 
 /// Identifies apps that no document names by their jobs: types, arguments and numbers of volumes.
 fn apps_by_jobs(
     entries: &[Map<String, Value>],
-    documents: &[Value],
+    documents: &[(&str, Value)],
     known: &mut Known,
     alike: bool,
 ) {
@@ -60,7 +69,7 @@ fn apps_by_jobs(
         wanted.entry(app).or_default().push(format!("{kind} {args:?} {count}"));
     }
     let mut shown: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for job in documents.iter().filter(|document| document.get("uuid").is_some()) {
+    for (_, job) in documents.iter().filter(|(kind, _)| *kind == "job") {
         let (Some(app), Some(kind)) = (text(job, "app"), text(job, "type")) else { continue };
         let (args, count) = (job.get("args"), volumes(job.get("volumes")));
         shown.entry(app).or_default().push(format!("{kind} {args:?} {count}"));
@@ -113,12 +122,10 @@ fn fields(kind: &str, template: &Value, shown: &Value, known: &mut Known) -> boo
     let (Some(template), Some(shown)) = (template.as_object(), shown.as_object()) else {
         return false;
     };
-    let is_app = shown.contains_key("name") && shown.contains_key("meta");
     // The server fills in metadata and limits, but a release with more env is a later one.
     let size = |fields: &Map<String, Value>| fields.get("env")?.as_object().map(Map::len);
     // An object without an id shows nothing, except that a route shows its certificate.
     size(template) == size(shown)
-        && (!matches!(kind, "app" | "current") || is_app)
         && (kind == "route" || template.contains_key("id") || template.contains_key("uuid"))
         && template
             .iter()
@@ -176,11 +183,25 @@ mod tests {
             {"pending": {"job": "{{id job 1}}", "app": "{{id app web}}",
                          "release": "{{id release web}}", "type": "web", "host": "host1"}}
         ]"#;
+        let like = |kind: &str, id: &str, fields: Value| {
+            let fields = fields.as_object().cloned().unwrap_or_default();
+            fields
+                .into_iter()
+                .fold(NextId::new(kind, id), |next, (name, value)| next.like(name, value))
+        };
         let shown = [
-            json!({ "id": "r", "app_id": "a", "env": { "URL": "db://u:w@host" }, "more": 1 }),
-            json!({ "id": "x", "app_id": "other", "env": { "URL": "db://u:w@host" } }),
-            json!({ "id": "a", "name": "web", "meta": {} }),
-            json!({ "uuid": "j", "app": "a", "release": "r", "type": "web", "host_id": "host3" }),
+            like(
+                "release",
+                "r",
+                json!({ "app_id": "a", "env": { "URL": "db://u:w@host" }, "more": 1 }),
+            ),
+            like("release", "x", json!({ "app_id": "other", "env": { "URL": "db://u:w@host" } })),
+            like("app", "a", json!({ "name": "web" })),
+            like(
+                "job",
+                "j",
+                json!({ "app": "a", "release": "r", "type": "web", "host_id": "host3" }),
+            ),
         ];
         let mut known = Known::new();
         learn(manifest, &shown, &mut known);

@@ -75,6 +75,10 @@ impl NextId {
         self.kind == kind && self.like.iter().all(same)
     }
 
+    pub(crate) fn kind(&self) -> &str {
+        &self.kind
+    }
+
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
@@ -86,6 +90,14 @@ impl NextId {
     /// Returns the number of fields that it compares with a new object.
     pub(crate) fn compared(&self, new: &Value) -> usize {
         self.like.keys().filter(|field| new.get(field).is_some()).count()
+    }
+
+    /// Returns the object as far as it is known.
+    pub(crate) fn document(&self) -> Value {
+        let mut document = self.like.clone();
+        let id = if self.kind == "job" { "uuid" } else { "id" };
+        document.entry(id).or_insert(self.id.as_str().into());
+        document.into()
     }
 
     /// Returns a field of `like`.

@@ -1,13 +1,12 @@
 //! Starts the mock as a cluster like the recorded one.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use flynn_mock::{ClusterCertificate, Crash, MockController, Pace, ProviderCall, Provision};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::objects::Objects;
+use super::objects::{Object, Objects};
 use super::recording::{Exchange, Run};
 use super::request::Keys;
 use super::shell::Shell;
@@ -49,20 +48,19 @@ pub(crate) fn start(
     let shows = |text: &str| run.exchanges().any(|exchange| exchange.response_body.contains(text));
     let exits = shows("\"exit_status\":1") && !shows("\"host_error\"");
     let mut builder = MockController::builder()
-        .bootstrapped(domain(run))
+        .bootstrapped(domain(run, objects))
         .server(run.age)
         .key(keys.first.clone())
         .clock(first.saturating_sub(BEFORE).unwrap_or(first))
         .tick(SignedDuration::ZERO)
         .pace(Pace::Timed)
         .crash(if exits { Crash::Exit } else { Crash::HostError })
-        .ids_from(objects.documents_at(first))
         .next_ids(objects.ids_at(first))
         .provider_apis(move |_, call, _| match call {
             ProviderCall::Provision(_) => answer.lock().take(),
             _ => Some(Provision::default()),
         })
-        .certificates(certificates(run))
+        .certificates(certificates(run, first, objects))
         .programs(|command| match Shell::of(command) {
             Some(shell) => Box::new(shell),
             None => command.default_program(),
@@ -79,33 +77,25 @@ pub(crate) fn start(
 }
 
 /// Returns the domain with which the recorded cluster was bootstrapped.
-fn domain(run: &Run) -> String {
-    let of_host = run.exchanges().find_map(|exchange| {
+fn domain(run: &Run, objects: &Objects) -> String {
+    let host = |exchange: &Exchange| {
         exchange.host.split(':').next()?.strip_prefix("controller.").map(str::to_owned)
-    });
+    };
     // An app's first route is its name under the domain.
     let of_route = || {
-        run.exchanges().find_map(|exchange| {
-            let app: Value = serde_json::from_str(&exchange.request_body).ok()?;
-            let start = format!("\"domain\":\"{}.", app.get("name")?.as_str()?);
-            let mut answers = run.exchanges().map(|exchange| &exchange.response_body);
-            let rest = answers.find_map(|body| Some(body.split_once(&start)?.1))?;
-            rest.split('"').next().map(str::to_owned)
+        objects.of_kind("route").find_map(|route| {
+            let under = |app: &Object| {
+                route.text("domain")?.strip_prefix(app.text("name")?)?.strip_prefix('.')
+            };
+            objects.of_kind("app").find_map(under).map(str::to_owned)
         })
     };
-    of_host.or_else(of_route).unwrap_or_else(|| "example.com".to_owned())
+    run.exchanges().find_map(host).or_else(of_route).unwrap_or_else(|| "example.com".to_owned())
 }
 
 /// Returns the certificates of the recorded cluster: of the bootstrap, and of each migration.
-fn certificates(run: &Run) -> Vec<ClusterCertificate> {
-    let before = || run.exchanges().take_while(|exchange| exchange.path != "/domain");
-    let answer = |path| {
-        let mut answers = before().filter(|exchange| exchange.path == path);
-        answers
-            .find(|exchange| exchange.status == 200)
-            .map(|exchange| exchange.response_body.as_str())
-    };
-    let read = |document: &Value| {
+fn certificates(run: &Run, first: Timestamp, objects: &Objects) -> Vec<ClusterCertificate> {
+    let read = |document: &Map<String, Value>| {
         let field =
             |name| document.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         ClusterCertificate {
@@ -115,18 +105,13 @@ fn certificates(run: &Run) -> Vec<ClusterCertificate> {
             pin: field("pin"),
         }
     };
-    let routes = answer("/apps/controller/routes").and_then(|body| serde_json::from_str(body).ok());
-    let first = routes.as_ref().and_then(|routes: &Value| routes.pointer("/0/certificate"));
-    let ca_cert = answer("/ca-cert").unwrap_or_default().to_owned();
-    let first = ClusterCertificate { ca_cert, ..read(first.unwrap_or(&Value::Null)) };
-    let mut migrations: BTreeMap<String, ClusterCertificate> = BTreeMap::new();
-    for document in run.exchanges().flat_map(Exchange::documents) {
-        for event in document.as_array().into_iter().flatten().chain([&document]) {
-            let Some(migration) = event.pointer("/data/domain_migration") else { continue };
-            if let Some(made) = migration.get("tls_cert") {
-                migrations.insert(migration["created_at"].to_string(), read(made));
-            }
-        }
-    }
-    std::iter::once(first).chain(migrations.into_values()).collect()
+    let mut before = run.exchanges().take_while(|exchange| exchange.path != "/domain");
+    let ca = before.find(|exchange| exchange.path == "/ca-cert" && exchange.status == 200);
+    let ca_cert = ca.map(|exchange| exchange.response_body.clone()).unwrap_or_default();
+    let shown = objects.of_kind("certificate").find(|certificate| certificate.born <= first);
+    let shown = shown.map(|certificate| read(&certificate.fields)).unwrap_or_default();
+    let migrations = objects.of_kind("domain_migration");
+    let migrated = migrations.filter_map(|migration| migration.fields.get("tls_cert")?.as_object());
+    let bootstrapped = ClusterCertificate { ca_cert, ..shown };
+    std::iter::once(bootstrapped).chain(migrated.map(read)).collect()
 }

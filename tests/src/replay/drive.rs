@@ -63,7 +63,7 @@ struct Open<'a> {
 
 /// Replays a run. One of the `others` may contain its beginning.
 pub(crate) fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
-    let beginning = missing::beginning(run, others);
+    let beginning = missing::beginning(run, others).unwrap_or_default();
     let Some(first) = beginning.iter().chain(run.exchanges()).next() else { return Ok(vec![]) };
     let (keys, objects, provision) = (Keys::of(run), Objects::of(run), NextProvision::default());
     let mut driver = Driver {

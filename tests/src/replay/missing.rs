@@ -241,27 +241,22 @@ pub(crate) fn missing(run: &Run) -> VecDeque<Missing> {
     all.into()
 }
 
-/// Returns the exchanges of another run that lead to the beginning of this one, moved in time; empty if this run starts
+/// Returns the exchanges of another run that lead to the beginning of this one, moved in time; `None` if this run starts
 /// with a bootstrap.
-pub(crate) fn beginning(run: &Run, others: &[Run]) -> Vec<Exchange> {
-    let first = run.exchanges().next().filter(|first| first.seq > 1);
-    let leads = first.and_then(|first| {
-        let alike = others.iter().filter(|other| {
-            other.age == run.age && other.exchanges().next().is_some_and(|start| start.seq == 1)
-        });
-        let same = |it: &&Exchange| {
-            (it.seq, &it.method, &it.path) == (first.seq, &first.method, &first.path)
-        };
-        let mut found = alike.filter_map(|other| Some((other, other.exchanges().find(same)?)));
-        found.next().map(|(other, same)| (other, first, first.time.duration_since(same.time)))
+pub(crate) fn beginning(run: &Run, others: &[Run]) -> Option<Vec<Exchange>> {
+    let first = run.exchanges().next().filter(|first| first.seq > 1)?;
+    let same =
+        |it: &&Exchange| (it.seq, &it.method, &it.path) == (first.seq, &first.method, &first.path);
+    let mut others = others.iter().filter(|other| {
+        other.age == run.age && other.exchanges().next().is_some_and(|start| start.seq == 1)
     });
-    let Some((other, first, shift)) = leads else { return Vec::new() };
-    let before = other.exchanges().take_while(|exchange| exchange.seq < first.seq);
-    let moved = before.filter_map(|exchange| {
-        let time = exchange.time.checked_add(shift).ok()?;
-        Some(Exchange { time, ..exchange.clone() })
-    });
-    moved.collect()
+    let (other, same) = others.find_map(|other| Some((other, other.exchanges().find(same)?)))?;
+    let shift = first.time.duration_since(same.time);
+    let before = other.exchanges().take_while(|exchange| exchange.seq < first.seq).cloned();
+    let moved = |exchange: Exchange| {
+        Some(Exchange { time: exchange.time.checked_add(shift).ok()?, ..exchange })
+    };
+    before.map(moved).collect()
 }
 
 /// The ids of another run, with the mock's ids for the same objects.

@@ -34,19 +34,19 @@ const KINDS: &[(&str, &[&str])] = &[
 
 /// An object of the recorded cluster.
 #[derive(Clone, Debug)]
-struct Object {
+pub(crate) struct Object {
     kind: &'static str,
     id: String,
     /// The fields of its documents, each as it was shown first.
-    fields: Map<String, Value>,
+    pub(crate) fields: Map<String, Value>,
     /// When it was created, or shown first.
-    born: Timestamp,
+    pub(crate) born: Timestamp,
     /// When a job began to end.
     ended: Timestamp,
 }
 
 impl Object {
-    fn text(&self, field: &str) -> Option<&str> {
+    pub(crate) fn text(&self, field: &str) -> Option<&str> {
         self.fields.get(field)?.as_str()
     }
 
@@ -88,25 +88,21 @@ impl Objects {
         Self(objects)
     }
 
+    /// Returns the objects of a kind.
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Object> {
+        self.0.iter().filter(move |object| object.kind == kind)
+    }
+
     /// Returns the hosts of jobs and volumes.
     pub(crate) fn hosts(&self) -> BTreeSet<&str> {
         let hosts = self.0.iter().filter_map(|object| object.text("host_id"));
         hosts.filter(|host| !host.is_empty()).collect()
     }
 
-    /// Returns the documents of the objects that existed at `time`.
-    pub(crate) fn documents_at(&self, time: Timestamp) -> impl Iterator<Item = Value> {
-        self.existed(time).map(|object| object.fields.clone().into())
-    }
-
-    /// Returns the ids of the objects that a bootstrap creates without a name or another mark.
+    /// Returns the ids of the objects that existed at `time`.
     pub(crate) fn ids_at(&self, time: Timestamp) -> impl Iterator<Item = NextId> {
-        let unmarked = ["route", "certificate", "scale_request", "volume"];
-        self.existed(time).filter(move |o| unmarked.contains(&o.kind)).map(Object::next_id)
-    }
-
-    fn existed(&self, time: Timestamp) -> impl Iterator<Item = &Object> {
-        self.0.iter().filter(move |object| object.born <= time)
+        let existed = self.0.iter().filter(move |o| o.born <= time && !o.fields.is_empty());
+        existed.map(Object::next_id)
     }
 
     /// Returns the ids of the objects that were created after `time`, in that order, and when. Nobody knows when an

@@ -3,6 +3,8 @@
 //! Recordings show only the scheme of the credentials and the password's length. The answers show which they must have
 //! been.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flynn_mock::Token;
@@ -15,7 +17,7 @@ use super::recording::{Exchange, Run};
 pub(crate) struct Keys {
     /// The key of the bootstrap, which all system apps share.
     pub(crate) first: String,
-    /// The other keys, in the order in which they are shown.
+    /// The other keys.
     pub(crate) later: Vec<String>,
     /// The key of the status app, if a request shows it.
     pub(crate) status: Option<String>,
@@ -24,7 +26,7 @@ pub(crate) struct Keys {
 impl Keys {
     /// Reads the keys in a run's queries and bodies.
     pub(crate) fn of(run: &Run) -> Self {
-        let mut counts: Vec<(&str, usize)> = Vec::new();
+        let mut shown: Vec<&str> = Vec::new();
         let mut status = None;
         for exchange in run.exchanges() {
             let mut pairs = exchange.path.split(['?', '&']).skip(1);
@@ -33,25 +35,21 @@ impl Keys {
                 status = status.or(in_query.filter(|_| exchange.status != 401));
                 continue;
             }
-            let values =
-                [&exchange.request_body, &exchange.response_body].into_iter().flat_map(|body| {
-                    let names = ["\"AUTH_KEY\":\"", "\"CONTROLLER_KEY\":\""].into_iter();
-                    names.flat_map(|name| {
-                        body.split(name).skip(1).filter_map(|rest| rest.split('"').next())
-                    })
-                });
-            for key in values.chain(in_query).flat_map(|keys| keys.split(',')) {
-                match counts.iter_mut().find(|(known, _)| *known == key) {
-                    Some((_, count)) => *count += 1,
-                    None => counts.push((key, 1)),
+            shown.extend(in_query);
+            for body in [&exchange.request_body, &exchange.response_body] {
+                for name in ["\"AUTH_KEY\":\"", "\"CONTROLLER_KEY\":\""] {
+                    let values = body.split(name).skip(1).filter_map(|rest| rest.split('"').next());
+                    shown.extend(values.flat_map(|keys| keys.split(',')));
                 }
             }
         }
-        let first = counts.iter().max_by_key(|(_, count)| *count).map(|(key, _)| *key);
-        let later = counts.iter().map(|(key, _)| *key).filter(|key| Some(*key) != first);
+        let mut later: BTreeSet<&str> = shown.iter().copied().collect();
+        let count = |key: &&str| shown.iter().filter(|shown| *shown == key).count();
+        let first = later.iter().copied().max_by_key(count);
+        later.retain(|key| Some(*key) != first);
         Self {
             first: first.map_or_else(|| "0".repeat(32), str::to_owned),
-            later: later.map(str::to_owned).collect(),
+            later: later.into_iter().map(str::to_owned).collect(),
             status: status.map(str::to_owned),
         }
     }
@@ -141,25 +139,23 @@ fn number(recorded: &str, numbers: &Numbers) -> String {
 /// without a token, or with one that the server did not know.
 pub(crate) fn token(run: &Run, exchange: &Exchange) -> Option<Token> {
     let has_token = |exchange: &Exchange| {
-        let is_token =
-            basic(exchange).map_or(credentials(exchange) == "Bearer", |(user, _)| user == "Bearer");
-        is_token && exchange.status != 401
+        let user = basic(exchange).map_or(credentials(exchange), |(user, _)| user);
+        user == "Bearer" && exchange.status != 401
     };
-    if !has_token(exchange) {
-        return None;
-    }
-    // Which requests carried the same token is not shown: the neighbours, until one is sent again with the next token.
-    let mut same: Vec<&Exchange> = Vec::new();
+    // Which requests carried the same token is not shown: neighbours, until one is sent again with the next token.
+    let mut groups: Vec<Vec<&Exchange>> = vec![vec![]];
     for other in run.exchanges() {
         let again = |it: &&Exchange| (&it.path, &it.method) == (&other.path, &other.method);
-        if !has_token(other) || same.iter().any(again) {
-            if same.iter().any(|it| it.seq == exchange.seq) {
-                break;
-            }
-            same.clear();
+        if !has_token(other) {
+            groups.push(vec![]);
+        } else if let Some(group) = groups.last_mut().filter(|group| !group.iter().any(again)) {
+            group.push(other);
+        } else {
+            groups.push(vec![other]);
         }
-        same.extend(Some(other).filter(|other| has_token(other)));
     }
+    let has_it = |group: &Vec<&Exchange>| group.iter().any(|it| it.seq == exchange.seq);
+    let mut same = groups.into_iter().find(has_it)?;
     same.retain(|exchange| exchange.status != 403);
     if same.iter().any(|exchange| exchange.path == "/apps") {
         return Some(Token::new());
