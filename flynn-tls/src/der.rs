@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_der_is_read_back() {
         for length in [0, 1, 127, 128, 255, 256, 70_000] {
             for tag in [OCTET_STRING, SEQUENCE, 0xa0, 0xa1] {
                 let content = vec![7; length];

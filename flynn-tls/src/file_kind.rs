@@ -229,7 +229,7 @@ mod tests {
     use crate::pem::encode;
 
     #[test]
-    fn what_is_there_instead_is_said() {
+    fn errors_name_the_kind_of_file_that_was_found() {
         let certificate = encode("CERTIFICATE", &[0x30, 0]);
         for (text, wanted_certificate, wanted_key) in [
             (encode("EC PRIVATE KEY", &[1]), "private key, not a certificate", ""),

@@ -1,7 +1,10 @@
 //! `aws-apply` and `move-blobs` against the emulator that `cargo xtask test-aws` starts.
 
-// clippy exempts `#[test]` functions, but not their helpers.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts `#[test]` functions, but not their helpers"
+)]
 
 mod blobs;
 

@@ -1,6 +1,10 @@
 //! Tests the steps against mocked clusters over TLS, with real files, and the programs as users run them.
-// clippy exempts `#[test]` functions, but not their helpers.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy exempts `#[test]` functions, but not their helpers"
+)]
 
 #[cfg(unix)]
 mod aws_plan;

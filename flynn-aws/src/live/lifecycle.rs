@@ -72,8 +72,7 @@ pub(super) fn to_json(rule: &LifecycleRule) -> Value {
         ])
     });
     let list = |values: Vec<Value>| (!values.is_empty()).then(|| Value::from(values));
-    // `prefix` outside the filter is deprecated, but old rules still have it.
-    #[allow(deprecated)]
+    #[allow(deprecated, reason = "old rules still have a prefix outside of the filter")]
     let prefix = rule.prefix();
     object([
         ("ID", rule.id().map(Value::from)),
@@ -185,7 +184,7 @@ pub(super) fn from_json(rule: &Value) -> Option<LifecycleRule> {
             .build()
     });
     let (transitions, noncurrent): (Vec<_>, Vec<_>) = (transitions.collect(), noncurrent.collect());
-    #[allow(deprecated)]
+    #[allow(deprecated, reason = "old rules still have a prefix outside of the filter")]
     LifecycleRule::builder()
         .set_id(rule.text("ID"))
         .set_prefix(rule.text("Prefix"))

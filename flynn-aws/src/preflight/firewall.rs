@@ -256,7 +256,7 @@ mod tests {
         let office = Source::Other("198.51.100.0/24".to_owned());
         assert_eq!(with(Rule::new(office.clone(), Protocol::Tcp, 22..=22)), [""; 0]);
         assert_eq!(with(Rule::new(Source::World, Protocol::Icmp, 0..=0)), [""; 0]);
-        #[expect(clippy::reversed_empty_ranges)]
+        #[expect(clippy::reversed_empty_ranges, reason = "the finding is about it")]
         let reversed = Rule::new(office, Protocol::Tcp, 1024..=80);
         assert_eq!(with(reversed), ["empty-port-range"]);
         let half =

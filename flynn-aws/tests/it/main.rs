@@ -1,7 +1,10 @@
 //! The integration tests of `flynn-aws`; modules mirror `src/`.
 
-// clippy exempts `#[test]` functions, but not their helpers.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy exempts `#[test]` functions, but not their helpers"
+)]
 
 mod blobstore;
 mod migration;

@@ -29,8 +29,7 @@ fn updated(schemas: &wire::Schemas, app: &App, fields: &Map<String, Value>) -> R
     }
     if let Some(value) = fields.get("deploy_timeout") {
         let seconds = value.as_i64().ok_or_else(Fail::unknown)?;
-        // Go's conversion cuts it to 32 bits.
-        #[allow(clippy::cast_possible_truncation)]
+        #[allow(clippy::cast_possible_truncation, reason = "Go's conversion cuts it to 32 bits")]
         let seconds = seconds as i32;
         app.deploy_timeout = seconds;
     }
