@@ -164,7 +164,7 @@ fn repetitions_count_once() {
 }
 
 #[test]
-fn what_missing_requests_made_is_taken_from_later_events() {
+fn effects_of_missing_requests_are_read_from_events() {
     for (age, year) in [(ServerAge::V2016, "2016"), (ServerAge::V2021, "2021")] {
         let mut recorder = Recorder::new(age);
         recorder.call("GET", "/apps/controller", &Value::Null);

@@ -67,7 +67,7 @@ fn the_key_is_shown_on_request_only() {
 }
 
 #[test]
-fn what_holds_is_not_planned_again() {
+fn observed_resources_are_not_planned_again() {
     let home = tempfile::tempdir().unwrap();
     let tag = json!({"TagSet": [{"Key": "flynn-cluster", "Value": "example.com"}]});
     fs::write(home.path().join("tags.json"), tag.to_string()).unwrap();
@@ -97,7 +97,7 @@ fn the_script_is_one_that_a_shell_takes() {
 }
 
 #[test]
-fn what_makes_no_sense_is_one_line() {
+fn invalid_input_fails_with_one_line() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("bad.toml"), "domain = \"example.com:8443\"\nnodes = []\n").unwrap();
     fs::write(home.path().join("pod.json"), r#"{"kind": "Pod"}"#).unwrap();

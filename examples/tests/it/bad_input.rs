@@ -176,7 +176,7 @@ fn in_flynnrc(world: &World, from: &str, to: &str) {
 }
 
 #[tokio::test]
-async fn is_refused_with_one_line_and_nothing_changed() {
+async fn bad_input_is_refused_and_changes_nothing() {
     for case in CASES {
         let world = World::new(ServerAge::V2016).await;
         let mut arguments = real_arguments(&world);

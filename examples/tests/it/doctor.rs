@@ -40,7 +40,7 @@ async fn productionize_cures_what_it_is_for() {
 }
 
 #[tokio::test]
-async fn what_breaks_is_found() {
+async fn doctor_finds_what_is_broken() {
     let world = World::new(ServerAge::V2016).await;
     let blobstore = world.demo.mock.client().app("blobstore");
     let env = [("BACKEND_S3MAIN", "backend=s3 bucket"), ("DEFAULT_BACKEND", "s3")];

@@ -123,7 +123,7 @@ async fn text_around_a_key_need_not_be_utf8() {
 
 /// A killed run leaves an unfinished file.
 #[tokio::test]
-async fn what_a_killed_run_left_is_removed() {
+async fn unfinished_files_of_a_killed_run_are_removed() {
     let world = World::new(ServerAge::V2021).await;
     let unfinished = "route53-new.example.com.json.flynn-config-AbC123.tmp";
     world.demo.write(unfinished, "{\"Chan").unwrap();

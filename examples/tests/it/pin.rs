@@ -73,7 +73,7 @@ fn openssl_agrees() {
 }
 
 #[test]
-fn what_has_no_pin_is_told_on_stderr_alone() {
+fn files_without_a_pin_are_reported_on_stderr() {
     let folder = tempfile::tempdir().unwrap();
     let (issued, path) = certificate(folder.path());
     let key = folder.path().join("key.pem");

@@ -206,7 +206,7 @@ async fn the_pin_may_be_behind() {
 
 /// An interrupted run has left a migration or a deployment behind: the next run waits for it and starts no other.
 #[tokio::test]
-async fn what_is_under_way_is_waited_for() {
+async fn unfinished_operations_are_waited_for() {
     for age in [ServerAge::V2016, ServerAge::V2021] {
         let world = World::new(age).await;
         let client = world.demo.mock.client();

@@ -118,7 +118,7 @@ fn shown(output: &Output) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_does_what_it_says() {
+async fn every_short_example_works() {
     let place = Place::new().await;
     let client = place.mock.client();
     let www = client.app("www").get().await.unwrap();

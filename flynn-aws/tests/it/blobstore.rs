@@ -38,7 +38,7 @@ fn the_guides_line_is_written_right() {
 }
 
 #[test]
-fn what_the_original_cli_set_is_read() {
+fn env_of_the_original_cli_is_read() {
     // From the recorded scenario blobstore-env of a v20161015.2 controller.
     let blobstore = Blobstore::read([
         ("BACKEND_S3MAIN", "backend=s3 region=us-east-1 bucket=flynnblobs ec2_role=true"),

@@ -89,7 +89,7 @@ fn a_panic_and_a_server_are_told_from_other_failures() {
 }
 
 #[test]
-fn silence_with_status_zero_is_a_failure() {
+fn a_migration_without_output_has_failed() {
     assert_eq!(judge(0, ""), Err(MigrationError::Silent));
     let cut = GOOD.lines().take(3).collect::<Vec<_>>().join("\n");
     assert_eq!(judge(0, &cut), Err(MigrationError::Silent));

@@ -83,14 +83,14 @@ fn codes(plan: &Plan) -> Vec<&'static str> {
 }
 
 #[test]
-fn nothing_is_planned_where_everything_holds() {
+fn a_complete_cluster_needs_no_steps() {
     let plan = after(|_| {});
     assert!(plan.holds(), "{plan:?}");
     assert_eq!(codes(&plan), [""; 0]);
 }
 
 #[test]
-fn everything_is_planned_where_nothing_is() {
+fn an_empty_account_needs_every_step() {
     let spec = spec();
     let nothing = [
         json!({"Buckets": [], "Owner": {}}),

@@ -46,7 +46,7 @@ async fn a_host_is_resolved_in_any_spelling() {
 }
 
 #[tokio::test]
-async fn what_resolve_cannot_do_is_refused() {
+async fn resolve_refuses_addresses_and_mismatches() {
     let address = |text: &str| text.parse::<SocketAddr>().unwrap();
     for (url, host, to) in [
         // Addresses are not resolved, so the key would go to the URL's own address.

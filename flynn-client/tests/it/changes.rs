@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use crate::server::{Server, answer, events, json};
 
 #[tokio::test]
-async fn what_there_is_comes_before_what_changes() {
+async fn existing_objects_come_before_changes() {
     let mock = MockController::builder().bootstrapped("example.com").start().await;
     let flynn = mock.client();
     let config = SyslogConfig::new("syslog://h:514");
@@ -152,7 +152,7 @@ async fn a_backup_that_is_cut_or_cannot_be_written_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_is_no_tar_is_no_backup() {
+async fn a_backup_must_be_a_complete_tar() {
     let server = Server::play([answer(200, "Content-Type: text/html\r\n", "<html>")]).await;
     let error = server.client().backup().tar().await.unwrap_err();
     assert_eq!((error.kind(), error.path()), (ErrorKind::Decode, Some("/backup")));
@@ -207,7 +207,7 @@ async fn the_forks_figures_are_read() {
 }
 
 #[tokio::test]
-async fn what_a_server_lacks_is_said() {
+async fn calls_that_a_server_lacks_are_unsupported() {
     for age in [ServerAge::V2016, ServerAge::V2021] {
         let mock = MockController::builder().bootstrapped("example.com").server(age).start().await;
         let flynn = mock.client();

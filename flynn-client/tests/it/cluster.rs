@@ -236,7 +236,7 @@ async fn routes_that_a_migration_loses_are_missed_and_made() {
 }
 
 #[tokio::test]
-async fn what_each_age_can_do() {
+async fn capabilities_of_each_server_age() {
     for (age, support) in AGES.into_iter().zip([Support::No, Support::Yes]) {
         let (mock, client) = cluster(age).await;
         let can = client.capabilities().await.unwrap();

@@ -68,7 +68,7 @@ async fn a_release_goes_with_its_files() {
 }
 
 #[tokio::test]
-async fn files_of_a_release_that_go_unseen_are_pending() {
+async fn a_failed_wait_for_a_release_deletion_is_pending() {
     let server = Server::play([answer(401, "", "")]).await;
     let error = server.client().app("www").release_deletion("r1").wait().await.unwrap_err();
     assert!(error.is_unauthorized());
@@ -115,7 +115,7 @@ async fn a_lost_answer_is_no_reason_to_delete_twice() {
 }
 
 #[tokio::test]
-async fn gone_is_gone_when_the_stream_is_lost_for_good() {
+async fn a_404_ends_the_wait_after_the_stream_is_lost() {
     let server = Server::answering(|request| match request.call() {
         "GET /events" => answer(401, "", ""),
         _ => answer(404, "", ""),

@@ -60,7 +60,7 @@ async fn accepted_watched_and_confirmed_by_a_get() {
 }
 
 #[tokio::test]
-async fn one_that_is_finished_at_once_needs_no_events() {
+async fn a_finished_deployment_needs_no_events() {
     let server = Server::play([json(200, APP), json(200, deployment("complete"))]).await;
     server.client().app("www").deploy("r2").await.unwrap().wait().await.unwrap();
     assert_eq!(server.seen().len(), 2);
@@ -85,7 +85,7 @@ async fn a_broken_stream_is_resumed_after_the_last_event() {
 }
 
 #[tokio::test]
-async fn a_stream_that_does_not_heal_leaves_the_last_word_to_a_get() {
+async fn a_get_decides_if_the_stream_is_lost() {
     let server = Server::play([
         json(200, deployment("pending")),
         answer(403, "", ""),
@@ -109,7 +109,7 @@ async fn a_stream_that_does_not_heal_leaves_the_last_word_to_a_get() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_that_never_come_leave_the_last_word_to_a_get() {
+async fn a_get_decides_if_no_event_arrives() {
     let reads = AtomicU32::new(0);
     let server = Server::answering(move |seen| match seen.call() {
         "GET /events" => open_events(""),
@@ -164,7 +164,7 @@ data: {"event":"eof"}
 }
 
 #[tokio::test]
-async fn one_that_has_failed_long_ago_still_says_why() {
+async fn an_old_failure_still_has_its_reason() {
     let list = event(2, "failed", "web job failed to start").replace("data: ", "");
     let jobs = r#"[{"uuid":"2","release":"r2","state":"failed","type":"web"}]"#;
     let server = Server::play([
@@ -180,7 +180,7 @@ async fn one_that_has_failed_long_ago_still_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn looking_for_the_culprit_does_not_outlast_the_deadline() {
+async fn reading_the_failed_job_ends_at_the_deadline() {
     let server = Server::play([json(200, deployment("failed")), Step::Hang]).await;
     let begun = tokio::time::Instant::now();
     let wait = server.client().deployment("d1").wait().timeout(Duration::from_millis(200));
@@ -189,7 +189,7 @@ async fn looking_for_the_culprit_does_not_outlast_the_deadline() {
 }
 
 #[tokio::test]
-async fn one_that_is_in_the_way_is_named() {
+async fn a_running_deployment_in_the_way_is_named() {
     let refusal = r#"{"code":"validation_error","message":"Cannot create deploy, there is already one in progress for this app.","retry":false}"#;
     let list = format!("[{},{}]", deployment("pending"), deployment("complete"));
     let server = Server::play([json(200, APP), json(400, refusal), json(200, list)]).await;
@@ -200,7 +200,7 @@ async fn one_that_is_in_the_way_is_named() {
 }
 
 #[tokio::test]
-async fn one_whose_acceptance_was_lost_is_found() {
+async fn a_deployment_whose_answer_was_lost_is_found() {
     let list = |status| json(200, format!("[{}]", deployment(status)));
     let server = Server::play([json(200, APP), Step::Drop, list("pending")]).await;
     let handle = server.client().app("www").deploy("r2").await.unwrap();
@@ -337,7 +337,7 @@ async fn waiting_ends_when_the_next_one_would_be_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_that_is_never_recorded_is_not_waited_for_without_bound() {
+async fn a_missing_finished_at_is_waited_for_until_the_deadline() {
     // The deadline passes, but the outcome is still known.
     let server = Server::answering(|_| ended("complete", false)).await;
     let wait = server.client().deployment("d1").wait().timeout(Duration::from_millis(200));
@@ -346,7 +346,7 @@ async fn an_end_that_is_never_recorded_is_not_waited_for_without_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_rolled_back_has_not_succeeded() {
+async fn a_rolled_back_deployment_has_failed() {
     // A server of 2016 sets `finished_at`, rolls back, and then says that it has failed.
     let server = Server::play([
         ended("pending", true),
@@ -372,7 +372,7 @@ async fn one_that_is_rolled_back_has_not_succeeded() {
 const IN_PROGRESS: &str = r#"{"code":"validation_error","message":"Cannot create deploy, there is already one in progress for this app.","retry":false}"#;
 
 #[tokio::test(start_paused = true)]
-async fn one_that_only_seems_to_be_in_the_way_is_asked_about_again() {
+async fn a_finished_deployment_in_the_way_is_retried() {
     for list in ["[]".to_owned(), format!("[{}]", deployment("complete"))] {
         let server = Server::play([
             json(200, APP),

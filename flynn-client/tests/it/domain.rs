@@ -104,7 +104,7 @@ async fn an_earlier_migration_is_not_the_lost_one() {
 }
 
 #[tokio::test]
-async fn what_the_server_would_swallow_is_refused() {
+async fn invalid_domains_are_refused_before_sending() {
     let server = Server::play([json(200, CONTROLLER)]).await;
     let domain = server.client().domain();
     for name in

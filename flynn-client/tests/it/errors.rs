@@ -352,7 +352,7 @@ fn compare_with_checked_in(table: &str) {
 
 /// An object stays deleted if the answer to its deletion was lost.
 #[tokio::test]
-async fn gone_at_a_later_attempt_is_done() {
+async fn a_404_after_a_lost_answer_is_a_success() {
     for call in calls::all().into_iter().filter(|call| call.sent == Sent::AgainUntilGone) {
         let call = Arc::new(call);
         let (seen, count) = (Arc::clone(&call), std::sync::atomic::AtomicU32::new(0));

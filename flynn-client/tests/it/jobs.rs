@@ -36,7 +36,7 @@ async fn detached() {
 }
 
 #[tokio::test]
-async fn of_another_release_and_without_its_env() {
+async fn jobs_run_another_release_without_its_env() {
     let server = Server::play([json(200, RELEASE), json(200, JOB)]).await;
     server
         .client()

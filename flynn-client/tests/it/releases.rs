@@ -28,7 +28,7 @@ fn sent(server: &Server) -> Vec<Seen> {
 }
 
 #[tokio::test]
-async fn what_is_named_changes_and_the_rest_is_kept() {
+async fn unnamed_fields_of_a_release_are_kept() {
     let app = r#"{"id":"a1","name":"www"}"#;
     let server = Server::play([
         json(200, app),
@@ -129,7 +129,7 @@ async fn the_release_of_another_writer_is_merged() {
 }
 
 #[tokio::test]
-async fn what_both_writers_changed_is_a_conflict_with_both_diffs() {
+async fn conflicting_changes_fail_with_both_diffs() {
     let server =
         overtaken(r#"{"id":"r9","app_id":"a1","artifacts":["x"],"env":{"A":"theirs"}}"#).await;
     let error = server.client().app("www").env().set([("A", "ours")]).await.unwrap_err();

@@ -65,7 +65,7 @@ async fn every_operation_is_taken_up_by_its_ids() {
 }
 
 #[tokio::test]
-async fn what_never_began_is_not_begun() {
+async fn resume_does_not_start_an_operation() {
     let server = Server::answering(|_| json(200, "[]")).await;
     for pending in [
         Pending::PerhapsMigrating { domain: "example.com".to_owned(), after: 0 },

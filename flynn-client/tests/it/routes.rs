@@ -103,7 +103,7 @@ async fn old_servers_list_app_by_app() {
 }
 
 #[tokio::test]
-async fn found_by_domain_and_path() {
+async fn routes_are_found_by_domain_and_path() {
     let api = ROUTE.replace("\"path\":\"/\"", "\"path\":\"/api/\"").replace("\"u1\"", "\"u2\"");
     let tcp = r#"{"type":"tcp","id":"u3","service":"x","port":3000,"leader":false}"#;
     let list = json(200, format!("[{ROUTE},{api},{tcp}]"));

@@ -16,7 +16,7 @@ async fn cluster(age: ServerAge) -> MockController {
 }
 
 #[tokio::test]
-async fn what_was_asked_for_runs_in_the_end() {
+async fn scaling_ends_with_the_requested_processes() {
     for age in AGES {
         let mock = cluster(age).await;
         let flynn = mock.client();
@@ -163,7 +163,7 @@ async fn a_timeout_leaves_the_ids_to_go_on_from() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_lost_for_good_is_not_the_last_word() {
+async fn a_lost_stream_does_not_end_a_wait() {
     let server = Server::answering(|request| {
         match (request.call(), request.header("accept"), request.query().contains("app_id")) {
             ("GET /events", Some("application/json"), _) => {

@@ -214,7 +214,7 @@ async fn the_router_counts_requests() {
 }
 
 #[tokio::test]
-async fn older_servers_have_none_of_it() {
+async fn older_servers_do_not_support_users() {
     for age in [ServerAge::V2016, ServerAge::V2021, ServerAge::Fork2026June] {
         let mock = MockController::builder().server(age).bootstrapped("example.com").start().await;
         let client = mock.client();

@@ -66,7 +66,7 @@ async fn an_event_that_was_committed_late_is_no_duplicate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_that_bring_nothing_new_are_failures() {
+async fn connections_without_new_events_count_as_failures() {
     let server = Server::answering(|_| events("data: {\"id\":1}\n\ndata: {\"id\":2}\n\n")).await;
     let patience = Duration::from_millis(100);
     let mut watch = server.client().events().past().watch().patience(patience);
@@ -78,7 +78,7 @@ async fn connections_that_bring_nothing_new_are_failures() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn quiet_connections_are_no_failures() {
+async fn connections_with_keep_alives_are_not_failures() {
     // Keep-alives hold each connection open for longer than the patience, and only the last one carries an event.
     let quiet = || {
         let Step::Send(head) = open_events("") else { unreachable!() };
@@ -97,7 +97,7 @@ async fn quiet_connections_are_no_failures() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connections_on_which_nothing_ever_comes_are_failures() {
+async fn connections_without_data_count_as_failures() {
     let server = Server::answering(|_| open_events("")).await;
     let mut watch = server
         .client()

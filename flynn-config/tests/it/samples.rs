@@ -302,7 +302,7 @@ fn a_removed_cluster_takes_what_is_its_own() {
 }
 
 #[test]
-fn a_key_goes_with_its_comma() {
+fn a_removed_key_takes_its_comma_along() {
     for (before, after) in [
         (r#"{ Name = "a", x = [1, ","], TLSPin = "p" }"#, r#"{ Name = "a", x = [1, ","]  }"#),
         (r#"{ TLSPin = "p", Name = "a" }"#, r#"{ Name = "a" }"#),
@@ -340,7 +340,7 @@ fn the_lines_of_others_keep_their_ends() {
 
 /// An entry without known keys (found by fuzzing).
 #[test]
-fn a_key_comes_with_its_comma() {
+fn an_inserted_key_gets_its_comma() {
     for (before, after) in [
         ("{ x.y = 1 }", r#"{ TLSPin = "p", x.y = 1 }"#),
         ("{ x = { y = 1 } }", r#"{ TLSPin = "p", x = { y = 1 } }"#),

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_database_takes_for_a_uuid() {
+    fn spellings_of_uuids_that_the_database_accepts() {
         let id = "6f6e1fd0-ff57-4b3e-b1f3-2ba864e7099e";
         for text in [
             id,

@@ -24,7 +24,7 @@ fn status(engine: &mut Engine, token: &str, target: &str) -> u16 {
 }
 
 #[test]
-fn upstream_has_none_of_it() {
+fn the_calls_of_the_fork_are_404_on_2021() {
     let mut engine = engine(V2021, Pace::AtOnce);
     for path in [ACME, "/managed-certificates", "/hosts", "/cluster/stats"] {
         assert_eq!(send(&mut engine, Method::GET, path, "").0, 404, "{path}");

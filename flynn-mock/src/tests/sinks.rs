@@ -58,7 +58,7 @@ fn errors() {
 }
 
 #[test]
-fn in_2016_there_are_none() {
+fn servers_of_2016_have_no_sinks_or_volumes() {
     let mut engine = engine(ServerAge::V2016, Pace::AtOnce);
     for (method, target) in
         [(Method::GET, "/sinks"), (Method::POST, "/sinks"), (Method::GET, "/volumes")]

@@ -255,7 +255,7 @@ fn formations_and_scale_requests() {
 }
 
 #[test]
-fn what_a_path_can_be() {
+fn paths_and_hosts_are_routed() {
     let mut engine = engine(ServerAge::V2016, Pace::AtOnce);
     for target in ["/routes", "/sinks", "/volumes", "/nothing", "/apps/controller/volumes"] {
         let mut request = Request::new(Method::GET, target);

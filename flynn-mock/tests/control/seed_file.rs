@@ -45,7 +45,7 @@ name = "empty"
 "#;
 
 #[test]
-fn all_that_a_seed_can_say() {
+fn every_field_of_a_seed_file_is_seeded() {
     for age in [ServerAge::V2016, ServerAge::V2021] {
         let seed = SeedFile::parse(ALL).unwrap();
         assert_eq!(seed.names().collect::<Vec<_>>(), ["www", "empty"]);

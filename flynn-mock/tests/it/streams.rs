@@ -19,7 +19,7 @@ async fn events_come_live() {
 }
 
 #[tokio::test]
-async fn what_takes_time_comes_live_though_nobody_asks_again() {
+async fn delayed_events_arrive_without_another_request() {
     let mock = MockController::builder().pace(Pace::Timed).start().await;
     let mut events = Events::open(&mock, "/events?object_types=app_deletion", None).await;
     post(&mock, "/apps", json!({"name": "a"})).await;

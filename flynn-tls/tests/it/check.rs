@@ -242,7 +242,7 @@ fn what_a_bootstrap_leaves_is_complete_and_private() {
 
 /// The certificate contains a name that looks right, so the finding explains why it does not cover the domain.
 #[test]
-fn a_name_that_is_nearly_there_gets_its_reason() {
+fn a_nearly_covered_name_is_explained() {
     let ca = Ca::new("root").unwrap();
     let issued = ca
         .leaf(&[

@@ -181,7 +181,7 @@ fn a_cached_key_goes_with_reject() {
 
 /// After `cluster remove`, git knows nothing of the cluster.
 #[test]
-fn without_the_blocks_there_is_no_push() {
+fn git_cannot_push_after_the_blocks_are_removed() {
     let world = World::new(None);
     world.edit_git(BlockChange::DropCa);
     assert!(stderr(&world.push("one")).contains("certificate"));

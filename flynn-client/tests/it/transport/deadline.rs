@@ -23,7 +23,7 @@ async fn an_attempt_has_its_own_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_must_not_happen_twice_times_out_once() {
+async fn a_call_that_is_not_repeatable_times_out_once() {
     let server = Server::play([Step::Hang, json(200, "{}")]).await;
     let client = server.builder().attempt_timeout(SHORT).build().unwrap();
     let error = client.apps().create(flynn_client::apps::NewApp::unnamed()).await.unwrap_err();
@@ -61,7 +61,7 @@ async fn the_deadline_of_an_attempt_does_not_end_streams() {
 }
 
 #[tokio::test]
-async fn the_longest_times_there_are_mean_for_ever() {
+async fn the_longest_timeouts_never_expire() {
     let server = Server::play([json(200, "[]"), open_events(":\ndata: {\"id\":1}\n\n")]).await;
     let client =
         server.builder().attempt_timeout(Duration::MAX).connect_timeout(Duration::MAX).build();

@@ -175,7 +175,7 @@ async fn a_plain_500_of_any_other_call_is_an_error_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_router_that_does_not_come_back_is_an_error_in_time() {
+async fn waiting_for_a_restarting_router_is_bounded() {
     let server = Server::answering(|_| json(500, PLAIN)).await;
     let policy = RetryPolicy::default().delays(Duration::from_millis(1), Duration::from_millis(9));
     let until = |elapsed| server.builder().retry(policy.router_restart(elapsed)).build();
