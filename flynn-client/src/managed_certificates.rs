@@ -46,7 +46,8 @@ string_enum! {
         Pending = "pending",
         /// Issued, and set on its route.
         Issued = "issued",
-        /// The last attempt failed. The cluster does not retry by itself; see [`ManagedCertificates::retry`].
+        /// The last attempt failed. The fork of June 2026 does not retry by itself (see
+        /// [`ManagedCertificates::retry`]); that of September does, after an hour at first and a day at most.
         Failed = "failed",
         /// Issued, and being renewed.
         Renewing = "renewing",

@@ -208,6 +208,10 @@ async fn doctor_knows_managed_certificates() {
         make_managed(&world.demo.mock, "git.old.example.com").await;
         let shown = doctor(&world, "ca.pem");
         assert!(shown.contains("warning [not-issued] git.old.example.com"), "{shown}");
+        world.demo.mock.refuse_certificate("git.old.example.com", "no A record").unwrap();
+        let shown = doctor(&world, "ca.pem");
+        let failed = "warning [acme-failed] git.old.example.com: the certificate of git.old.example.com could not be issued";
+        assert!(shown.contains(failed) && shown.contains("no A record"), "{shown}");
 
         manage(&world).await;
         let shown = doctor(&world, "acme.pem");

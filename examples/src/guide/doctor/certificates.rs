@@ -1,8 +1,10 @@
 //! The certificates that the hosts present.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use flynn_aws::Finding;
+use flynn_client::managed_certificates::ManagedCertificateStatus;
 use flynn_client::routes::Route;
 use flynn_tls::{Bundle, Certificate, Code, Pin, Requirements, Roots, Severity, check};
 
@@ -11,6 +13,9 @@ use super::{Patient, git};
 use crate::blocking::blocking;
 use crate::text::{one_line, shell_quoted};
 use anyhow::{Context as _, Result};
+
+/// The longest time to find out why a managed certificate failed.
+const REASON_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The hosts that present the same certificate, and so have the same problems.
 struct Group {
@@ -22,7 +27,7 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
     let routes = patient.client.routes().list().under_domain(domain).await;
     let routes = routes.context("cannot list the routes")?;
     let status = format!("status.{domain}");
-    let mut findings = managed(patient, &routes);
+    let mut findings = managed(patient, &routes).await?;
     let certified = routes.iter().filter(|route| route.certificate.is_some());
     let stored = certified.map(|route| {
         // A managed certificate changes when the cluster renews it.
@@ -73,11 +78,24 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
 }
 
 /// Finds problems of managed certificates, which the fork obtains and renews by ACME.
-fn managed(patient: &Patient, routes: &[Route]) -> Vec<Finding> {
-    let managed = routes.iter().filter(|route| !route.managed_certificate_domain.is_empty());
+async fn managed(patient: &Patient, routes: &[Route]) -> Result<Vec<Finding>> {
+    let mut managed = routes.iter().filter(|r| !r.managed_certificate_domain.is_empty()).peekable();
     let mut findings = Vec::new();
+    if managed.peek().is_none() {
+        return Ok(findings);
+    }
+    let certificates = patient.client.managed_certificates();
+    let mut failed = certificates.list().await.context("cannot list the managed certificates")?;
+    failed.retain(|certificate| certificate.status == ManagedCertificateStatus::Failed);
     for route in managed {
-        if route.certificate.is_none() {
+        let name = &route.managed_certificate_domain;
+        if failed.iter().any(|certificate| certificate.domain == *name) {
+            // It has failed already, so this only reads the reason.
+            let why = certificates.wait(name).timeout(REASON_TIMEOUT).await.err();
+            let why = why.map_or_else(|| "it was issued meanwhile".to_owned(), |e| e.message().to_owned());
+            let remedy = "mend the cause; the fork of September 2026 tries again within a day, otherwise set the managed certificate to pending";
+            findings.push(Finding::warning("acme-failed", &route.domain, why, remedy));
+        } else if route.certificate.is_none() {
             findings.push(Finding::warning(
                 "not-issued",
                 &route.domain,
@@ -94,7 +112,7 @@ fn managed(patient: &Patient, routes: &[Route]) -> Vec<Finding> {
             ));
         }
     }
-    findings
+    Ok(findings)
 }
 
 fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {
