@@ -81,7 +81,7 @@ impl Reach {
     /// Fails if it cannot be set up. Nothing is sent yet.
     pub fn site(&self, url: &Url, tls: ClientTls) -> Result<Client> {
         let tls = tls.config().context("cannot set up TLS")?;
-        let builder = Client::builder(&url.origin().ascii_serialization()).rustls_config(tls);
+        let builder = Client::builder(url.origin().ascii_serialization()).rustls_config(tls);
         let host = url.host_str().unwrap_or_default();
         self.direct(builder, host).build().context("cannot set up the client")
     }

@@ -92,7 +92,8 @@ async fn managed(patient: &Patient, routes: &[Route]) -> Result<Vec<Finding>> {
         if failed.iter().any(|certificate| certificate.domain == *name) {
             // It has failed already, so this only reads the reason.
             let why = certificates.wait(name).timeout(REASON_TIMEOUT).await.err();
-            let why = why.map_or_else(|| "it was issued meanwhile".to_owned(), |e| e.message().to_owned());
+            let why = why
+                .map_or_else(|| "it was issued meanwhile".to_owned(), |e| e.message().to_owned());
             let remedy = "mend the cause; the fork of September 2026 tries again within a day, otherwise set the managed certificate to pending";
             findings.push(Finding::warning("acme-failed", &route.domain, why, remedy));
         } else if route.certificate.is_none() {
