@@ -129,6 +129,14 @@ async fn the_release_of_another_writer_is_merged() {
 }
 
 #[tokio::test]
+async fn process_types_and_metadata_are_removed() {
+    let server = Server::play([json(200, RELEASE)]).await;
+    let change = server.client().app("a1").change_release();
+    let change = change.meta("team", "shop").unset_meta("team").remove_process("web");
+    assert_eq!(change.preview().await.unwrap().diff.to_string(), "- processes.web");
+}
+
+#[tokio::test]
 async fn conflicting_changes_fail_with_both_diffs() {
     let server =
         overtaken(r#"{"id":"r9","app_id":"a1","artifacts":["x"],"env":{"A":"theirs"}}"#).await;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use flynn_config::{ErrorKind, FlynnRc, NewCluster};
+use flynn_config::{ErrorKind, FlynnRc, Locations, NewCluster};
 use secrecy::{ExposeSecret as _, SecretString};
 
 const KEY: &str = "e09dc5301d72be755a3d666f617c4600";
@@ -236,4 +236,24 @@ fn files_of_2014() {
     let error = FlynnRc::parse(servers).unwrap().select_from(None, None).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("[[server]]"), "{error}");
+}
+
+#[test]
+fn urls_of_login_and_dashboard_are_set_in_a_file_at_any_path() {
+    let home = Home::with("[[cluster]]\nName = \"a\"\nControllerURL = \"https://c.test\"\n");
+    let files = Locations::in_home("/nowhere").with_flynnrc(home.rc()).with_flynn_dir("/ca");
+    assert!(files.ca_files().dir().starts_with("/ca"));
+    FlynnRc::edit(files.flynnrc(), |rc| {
+        let mut cluster = rc.cluster_mut("a")?;
+        cluster.set_oauth_url("https://login.test")?;
+        cluster.set_dashboard_url("https://dashboard.test")
+    })
+    .unwrap();
+    for line in
+        ["OAuthURL = \"https://login.test\"\n", "DashboardURL = \"https://dashboard.test\"\n"]
+    {
+        assert!(home.text().contains(line), "{}", home.text());
+    }
+    let rc = FlynnRc::load(files.flynnrc()).unwrap();
+    assert!(rc.select_from(Some("b"), None).unwrap_err().is_unknown_cluster());
 }
