@@ -115,23 +115,40 @@ fn a_mock_matches_what_another_one_recorded() {
 fn every_change_of_a_recording_is_found() {
     let mut recorder = Recorder::new(ServerAge::V2021);
     recorder.session();
-    let changes: [(&str, &str, &str); 6] = [
-        ("response_body", "all-at-once", "one-by-one"),
-        ("response_body", "\"deploy_timeout\":120", "\"deploy_timeout\":121"),
-        ("response_body", "www-web", "www-other"),
-        ("response_body", "\"meta\":{", "\"metal\":{"),
-        ("response_body", "-----END CERTIFICATE-----\\n", "-----END CERTIFICATE-----"),
-        ("response_body", "apps/", "app/"),
-    ];
-    for (field, old, new) in changes {
+    let last = |lines: &mut [Value], part: &str, change: &dyn Fn(&mut Value)| {
+        let has = |line: &&mut Value| line["response_body"].as_str().unwrap().contains(part);
+        change(lines.iter_mut().rfind(has).unwrap_or_else(|| panic!("no {part}")));
+    };
+    for (old, new) in [
+        ("all-at-once", "one-by-one"),
+        ("\"deploy_timeout\":120", "\"deploy_timeout\":121"),
+        ("www-web", "www-other"),
+        ("\"meta\":{", "\"metal\":{"),
+        ("-----END CERTIFICATE-----\n", "-----END CERTIFICATE-----"),
+        ("apps/", "app/"),
+    ] {
         let mut lines = recorder.lines.clone();
-        let line = lines
-            .iter_mut()
-            .rfind(|line| line[field].as_str().unwrap().contains(old))
-            .unwrap_or_else(|| panic!("no {old}"));
-        line[field] = json!(line[field].as_str().unwrap().replace(old, new));
+        last(&mut lines, old, &|line| {
+            line["response_body"] =
+                json!(line["response_body"].as_str().unwrap().replace(old, new));
+        });
         let outcome = replay(&lines, "2021");
         assert!(outcome.matching() < outcome.total, "{old} -> {new} is not found");
+    }
+    let changes: [(&str, fn(&mut Value)); 5] = [
+        ("status", |line| line["status"] = json!(201)),
+        ("another header", |line| line["response_headers"]["x-more"] = json!("1")),
+        ("a missing header", |line| {
+            line["response_headers"].as_object_mut().unwrap().remove("content-type");
+        }),
+        ("framing", |line| line["response_framing"] = json!("transfer-encoding: chunked")),
+        ("who ends it", |line| line["closed"] = json!("client")),
+    ];
+    for (name, change) in changes {
+        let mut lines = recorder.lines.clone();
+        last(&mut lines, "\"name\":\"www\"", &change);
+        let outcome = replay(&lines, "2021");
+        assert!(outcome.matching() < outcome.total, "{name} is not found");
     }
 }
 

@@ -223,18 +223,14 @@ pub(crate) fn missing(run: &Run) -> VecDeque<Missing> {
             let status = event.pointer("/data/status").and_then(Value::as_str);
             text(event, "object_id") == id && status != Some("pending")
         };
-        let add = |at, kind: &str, data| Missing {
-            at,
-            kind: kind.to_owned(),
-            id: id.to_owned(),
-            data,
-            endless: kind == "deployment" && !events.values().any(ends),
-        };
-        all.push(add(at, kind, event.get("data").cloned().unwrap_or_default()));
+        let endless = kind == "deployment" && !events.values().any(ends);
+        let data = event.get("data").cloned().unwrap_or_default();
+        all.push(Missing { at, kind: kind.into(), id: id.into(), data, endless });
         // The requests that would show the app were left out because it was deleted.
         if kind == "app" {
             let at = end.saturating_sub(DELETION).unwrap_or(*end).max(at);
-            all.push(add(at, "app_deletion", Value::Null));
+            let (kind, id) = ("app_deletion".into(), id.into());
+            all.push(Missing { at, kind, id, data: Value::Null, endless });
         }
     }
     all.sort_by_key(|missing| missing.at);

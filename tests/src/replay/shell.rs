@@ -37,51 +37,40 @@ impl Shell {
         let mut outputs = Vec::new();
         while let Some(statement) = self.statements.front().cloned() {
             let (name, rest) = statement.split_once(' ').unwrap_or((&statement, ""));
-            let done = match name {
-                "exit" => {
-                    outputs.push(Output::Exit(rest.parse().unwrap_or(0)));
-                    return outputs;
+            let mut done = true;
+            match name {
+                "echo" => outputs.push(match rest.strip_suffix(" >&2") {
+                    Some(text) => Output::Stderr(format!("{text}\n").into()),
+                    None => Output::Stdout(format!("{rest}\n").into()),
+                }),
+                "stty" => {
+                    let (lines, columns) = self.size;
+                    outputs.push(Output::Stdout(format!("{lines} {columns}\n").into()));
                 }
-                "echo" => {
-                    outputs.push(match rest.strip_suffix(">&2") {
-                        Some(text) => Output::Stderr(format!("{}\n", text.trim()).into()),
-                        None => Output::Stdout(format!("{rest}\n").into()),
-                    });
-                    true
-                }
+                "trap" => self.trap = rest.split('"').nth(1).map(str::to_owned),
                 "sleep" => {
                     if self.slept.is_none() {
                         let time = SignedDuration::try_from_secs_f64(rest.parse().unwrap_or(0.0));
                         outputs.push(Output::Wait(time.unwrap_or_default()));
                     }
-                    *self.slept.get_or_insert(false)
-                }
-                "stty" => {
-                    let (lines, columns) = self.size;
-                    outputs.push(Output::Stdout(format!("{lines} {columns}\n").into()));
-                    true
-                }
-                "trap" => {
-                    let command = rest.trim_end_matches("INT").trim();
-                    self.trap = Some(command.trim_matches(['"', '\'']).to_owned());
-                    true
+                    done = *self.slept.get_or_insert(false);
                 }
                 "read" => {
                     let end = self.input.iter().position(|byte| *byte == b'\n');
                     self.input.drain(..end.map_or(0, |end| end + 1));
-                    end.is_some() || self.closed
+                    done = end.is_some() || self.closed;
                 }
                 "cat" => {
-                    if !self.input.is_empty() {
-                        outputs.push(Output::Stdout(std::mem::take(&mut self.input).into()));
-                    }
-                    self.closed
+                    let input = std::mem::take(&mut self.input);
+                    outputs.extend((!input.is_empty()).then(|| Output::Stdout(input.into())));
+                    done = self.closed;
                 }
                 _ => {
-                    outputs.push(Output::Exit(127));
+                    let status = if name == "exit" { rest.parse().unwrap_or(0) } else { 127 };
+                    outputs.push(Output::Exit(status));
                     return outputs;
                 }
-            };
+            }
             if !done {
                 return outputs;
             }
@@ -89,8 +78,7 @@ impl Shell {
             self.statements.pop_front();
             // The shell waits for its child, then runs the trap.
             if std::mem::take(&mut self.trapped) {
-                self.statements.extend(self.trap.clone());
-                self.statements.rotate_right(1);
+                self.trap.iter().for_each(|command| self.statements.push_front(command.clone()));
             }
         }
         outputs.push(Output::Exit(0));
