@@ -111,6 +111,8 @@ fn a_mock_matches_what_another_one_recorded() {
     }
 }
 
+type Change = fn(&mut Value);
+
 #[test]
 fn every_change_of_a_recording_is_found() {
     let mut recorder = Recorder::new(ServerAge::V2021);
@@ -135,7 +137,7 @@ fn every_change_of_a_recording_is_found() {
         let outcome = replay(&lines, "2021");
         assert!(outcome.matching() < outcome.total, "{old} -> {new} is not found");
     }
-    let changes: [(&str, fn(&mut Value)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("status", |line| line["status"] = json!(201)),
         ("another header", |line| line["response_headers"]["x-more"] = json!("1")),
         ("a missing header", |line| {
