@@ -37,7 +37,7 @@ fn edit(rc: &mut FlynnRcEdit, operation: u8, which: u8) -> Result<(), flynn_conf
     }
 }
 
-/// Four edits of two bytes each, then the text.
+// Four edits of two bytes each, then the text.
 fuzz_target!(|input: &[u8]| {
     let Some((edits, text)) = input.split_at_checked(8) else { return };
     let Ok(text) = std::str::from_utf8(text) else { return };

@@ -14,7 +14,7 @@ fn entries(config: &GitConfig) -> Entries {
 const NEW: [&str; 8] =
     ["", "plain", " a b ", "c:\\d", "\"q\"", "x ; # y", "line\nend\t\r", "u\u{fc}"];
 
-/// Three bytes choose the edit; the rest is the text.
+// Three bytes choose the edit; the rest is the text.
 fuzz_target!(|input: &[u8]| {
     let [operation, which, new, text @ ..] = input else { return };
     let new = NEW[usize::from(*new) % NEW.len()];
