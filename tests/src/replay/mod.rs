@@ -1,13 +1,13 @@
 //! Replays recorded exchanges of real controllers against a fresh mock and compares.
 //!
-//! 1. [`recording`] reads the files.
-//! 2. [`objects`] and [`cluster`] give the mock the values that the recorded server chose: ids, secrets, names, hosts,
+//! 1. `recording` reads the files.
+//! 2. `objects` and `cluster` give the mock the values that the recorded server chose: ids, secrets, names, hosts,
 //!    times of creation.
-//! 3. [`drive`] sends every recorded request at its time. [`request`] adds the credentials, which the recordings do not
-//!    show, [`attach`] and [`shell`] play the attached jobs, and [`missing`] repeats what happened without a recorded
+//! 3. `drive` sends every recorded request at its time. `request` adds the credentials, which the recordings do not
+//!    show, `attach` and `shell` play the attached jobs, and `missing` repeats what happened without a recorded
 //!    request.
-//! 4. [`compare`] compares every answer literally, except for what its table lists.
-//! 5. [`report`] counts and prints.
+//! 4. `compare` compares every answer literally, except for what its table lists.
+//! 5. `report` counts and prints.
 
 use std::path::Path;
 
