@@ -283,7 +283,7 @@ fn sec1(key: &[u8], parameters: Option<&[u8]>) -> Option<Parts> {
     let mut parts = Reader::new(key).enter(SEQUENCE)?;
     let version = parts.value(INTEGER).filter(|version| version.content == [1])?.raw;
     let scalar = parts.value(OCTET_STRING)?.content;
-    let own = parts.value(0xa0).map(|own| own.content);
+    let own = parts.enter(0xa0).and_then(|mut own| own.any()).map(|own| own.raw);
     let parameters = parameters.or(own).unwrap_or_default();
     let kind = curve_kind(Reader::new(parameters).value(OID).map(|oid| oid.content));
     let public = parts.enter(0xa1).and_then(|mut p| p.bits());

@@ -107,3 +107,13 @@ fn prose_about_blocks_is_no_block() {
         }
     }
 }
+
+/// A key that was read and written stays the same, even if its curve's parameters are damaged.
+#[test]
+fn damaged_parameters_do_not_change_a_key() {
+    // SEC1: version 1, a scalar of one byte, and parameters that are not DER.
+    let sec1 = [0x30, 11, 2, 1, 1, 4, 1, 7, 0xa0, 3, 0xff, 0xff, 0xff];
+    let key = PrivateKey::from_der(&sec1).unwrap();
+    let again = PrivateKey::from_pem(key.secret_pem()).unwrap();
+    assert_eq!(again.secret_der(), key.secret_der());
+}
