@@ -118,7 +118,7 @@ struct Open {
 /// The idle timeout of a stream.
 struct Idle {
     time: Duration,
-    /// Whether something has arrived since the silence began.
+    /// True if something has arrived since the silence began.
     interrupted: bool,
     begun: Instant,
     /// It may be early: a timer is not set again for each event, since that is slow.

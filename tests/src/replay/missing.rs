@@ -190,7 +190,7 @@ pub(crate) struct Missing {
     id: String,
     /// The object as its event shows it.
     data: Value,
-    /// Whether no event shows the end of the deployment.
+    /// True if no event shows the end of the deployment.
     endless: bool,
 }
 

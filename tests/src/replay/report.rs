@@ -50,7 +50,7 @@ pub(crate) fn outcomes(run: &Run, results: Vec<Differences>) -> Vec<Outcome> {
 pub struct Report {
     /// One outcome per file.
     pub outcomes: Vec<Outcome>,
-    /// Whether every difference is shown, instead of four of three exchanges per file.
+    /// True to show every difference, instead of four differences in each of three exchanges per file.
     pub all: bool,
 }
 

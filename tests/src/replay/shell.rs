@@ -13,7 +13,7 @@ pub(crate) struct Shell {
     /// The input that no statement has read yet.
     input: Vec<u8>,
     closed: bool,
-    /// Whether the current `sleep` is over; `None` before it begins.
+    /// True once the current `sleep` is over; `None` before it begins.
     slept: Option<bool>,
     /// The command for signal 2, and whether the signal has arrived.
     trap: Option<String>,

@@ -16,7 +16,7 @@ pub struct Reply {
     pub headers: BTreeMap<String, String>,
     /// The body without the marks of chunks, or the bytes after an upgrade.
     pub body: Vec<u8>,
-    /// Whether the body is complete.
+    /// True if the body is complete.
     pub ended: bool,
 }
 
