@@ -37,7 +37,7 @@ impl Recorder {
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let mut connection = Connection::send(self.mock.addr(), request.as_bytes()).unwrap();
+        let mut connection = Connection::send(self.mock.addr(), &request).unwrap();
         assert!(connection.wait(Duration::from_secs(60), |reply| reply.ended).unwrap());
         let reply = connection.reply().unwrap();
         let framing =

@@ -45,12 +45,13 @@ pub(crate) fn start(
     provision: &NextProvision,
 ) -> MockController {
     let answer = provision.clone();
-    let shows = |text: &str| run.exchanges().any(|exchange| exchange.response_body.contains(text));
-    let exits = shows("\"exit_status\":1") && !shows("\"host_error\"");
+    let shows = |shown: fn(&Object) -> bool| objects.of_kind("job").any(shown);
+    let exits = shows(|job| job.fields.get("exit_status") == Some(&1.into()))
+        && !shows(|job| job.fields.contains_key("host_error"));
     let mut builder = MockController::builder()
         .bootstrapped(domain(run, objects))
         .server(run.age)
-        .key(keys.first.clone())
+        .key(keys.first())
         .clock(first.saturating_sub(BEFORE).unwrap_or(first))
         .tick(SignedDuration::ZERO)
         .pace(Pace::Timed)

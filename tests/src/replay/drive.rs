@@ -1,7 +1,7 @@
 //! Replays one run, from its first request to its last, against a freshly bootstrapped mock whose clock follows the
 //! recorded one.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::cluster::{self, NextProvision};
 use super::compare::{self, Differences, Numbers};
-use super::missing::{self, Missing, Operator, Renamed};
+use super::missing::{self, Missing, Operator};
 use super::objects::Objects;
 use super::recording::{Closed, Exchange, Run};
 use super::request::{self, Keys};
@@ -46,7 +46,7 @@ struct Driver<'a> {
     provision: NextProvision,
     /// The ids that the mock has not received yet, and when the objects were created.
     ids: VecDeque<(Timestamp, NextId)>,
-    missing: VecDeque<Missing>,
+    missing: VecDeque<Missing<'a>>,
     numbers: Numbers,
     open: Vec<Open<'a>>,
     /// The differences of each exchange.
@@ -65,27 +65,28 @@ struct Open<'a> {
 pub(crate) fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
     let beginning = missing::beginning(run, others).unwrap_or_default();
     let Some(first) = beginning.iter().chain(run.exchanges()).next() else { return Ok(vec![]) };
-    let (keys, objects, provision) = (Keys::of(run), Objects::of(run), NextProvision::default());
+    let (objects, provision) = (Objects::of(run), NextProvision::default());
+    let keys = Keys::of(run, &objects);
     let mut driver = Driver {
         run,
         mock: cluster::start(run, first.time, &objects, &keys, &provision),
-        runtime: tokio::runtime::Builder::new_current_thread().build()?,
+        runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
         keys,
         provision,
         ids: objects.ids_after(first.time),
-        missing: missing::missing(run),
+        missing: missing::missing(run, &objects),
         numbers: Numbers::default(),
         open: Vec::new(),
         results: vec![vec!["not compared".to_owned()]; run.exchanges().count()],
     };
-    driver.operator().set_status_key(&driver.keys)?;
+    driver.keys.status = driver.operator().env("status", "AUTH_KEY");
     driver.begin(&beginning)?;
     for (n, exchange) in run.exchanges().enumerate() {
         while let Some(at) = driver.missing.front().map(|it| it.at).filter(|at| *at < exchange.time)
         {
             driver.advance_to(at)?;
             if let Some(missing) = driver.missing.pop_front() {
-                driver.operator().create(missing, run.age)?;
+                driver.operator().repeat(&missing, run.age);
             }
         }
         driver.send(n, exchange)?;
@@ -96,21 +97,27 @@ pub(crate) fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
 
 impl<'a> Driver<'a> {
     fn operator(&self) -> Operator<'_> {
-        Operator { mock: &self.mock, key: &self.keys.first }
+        Operator { mock: &self.mock, runtime: &self.runtime }
     }
 
-    /// Sends the requests that lead to the beginning of the run. Nothing is compared.
+    /// Sends the requests that lead to the beginning of the run, with the mock's ids instead of the other run's. Nothing
+    /// is compared.
     fn begin(&mut self, beginning: &[Exchange]) -> Result<()> {
-        let mut renamed = Renamed::default();
+        let ids = |text: &str| -> Vec<String> {
+            let words = text.split(|c: char| !c.is_ascii_hexdigit() && c != '-');
+            words.filter(|word| word.len() == 36).map(str::to_owned).collect()
+        };
+        let mut own: BTreeMap<String, String> = BTreeMap::new();
         for exchange in beginning.iter().filter(|exchange| exchange.closed == Closed::Eof) {
             self.move_clock(exchange.time);
-            let mut request = exchange.clone();
-            renamed.rename(&mut request);
-            let bytes = request::bytes(&request, &self.keys, None, &self.numbers);
-            let mut connection = Connection::send(self.mock.addr(), &bytes)?;
+            let request = request::text(exchange, &self.keys, None, &self.numbers);
+            let request = own.iter().fold(request, |text, (id, own)| text.replace(id, own));
+            let mut connection = Connection::send(self.mock.addr(), &request)?;
             connection.wait(patience(exchange), |reply| reply.ended)?;
-            let own = connection.reply().map(|reply| reply.text()).unwrap_or_default();
-            renamed.learn(&exchange.response_body, &own);
+            let answer = connection.reply().map(|reply| reply.text()).unwrap_or_default();
+            for (id, new) in ids(&exchange.response_body).into_iter().zip(ids(&answer)) {
+                own.entry(id).or_insert(new);
+            }
         }
         Ok(())
     }
@@ -119,11 +126,11 @@ impl<'a> Driver<'a> {
     fn send(&mut self, n: usize, exchange: &'a Exchange) -> Result<()> {
         self.finish_until(exchange.time)?;
         self.provision.set(exchange);
-        self.operator().prepare(exchange, &self.keys)?;
+        self.operator().prepare(exchange, &self.keys);
         self.advance_to(exchange.time)?;
         let token = request::token(self.run, exchange).map(|token| self.mock.issue_token(token));
-        let bytes = request::bytes(exchange, &self.keys, token.as_deref(), &self.numbers);
-        let mut connection = Connection::send(self.mock.addr(), &bytes)?;
+        let request = request::text(exchange, &self.keys, token.as_deref(), &self.numbers);
+        let mut connection = Connection::send(self.mock.addr(), &request)?;
         let stream = exchange.closed == Closed::Client;
         let upgrade = exchange.closed == Closed::Upgrade;
         connection.wait(patience(exchange), |reply| {

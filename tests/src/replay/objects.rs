@@ -35,14 +35,14 @@ const KINDS: &[(&str, &[&str])] = &[
 /// An object of the recorded cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
-    kind: &'static str,
-    id: String,
+    pub(crate) kind: &'static str,
+    pub(crate) id: String,
     /// The fields of its documents, each as it was shown first.
     pub(crate) fields: Map<String, Value>,
     /// When it was created, or shown first.
     pub(crate) born: Timestamp,
-    /// When a job began to end.
-    ended: Timestamp,
+    /// When a job began to end, or a deployment ended.
+    pub(crate) ended: Timestamp,
 }
 
 impl Object {
@@ -130,8 +130,6 @@ impl Found {
                     // It existed before, or other documents tell when it was created.
                     self.read(&job, Timestamp::MIN);
                     self.read(&app, Timestamp::MIN);
-                } else if let Some(deployment) = deployment(value) {
-                    self.object(&deployment, at);
                 } else {
                     self.object(fields, at);
                 }
@@ -147,23 +145,30 @@ impl Found {
     }
 
     fn object(&mut self, fields: &Map<String, Value>, at: Timestamp) {
+        let mut fields = fields.clone();
+        // An event tells of a deployment with other names.
+        if let [Some(id), Some(release)] =
+            ["deployment", "release"].map(|name| fields.get(name).cloned())
+        {
+            fields.extend([("id".to_owned(), id), ("new_release".to_owned(), release)]);
+        }
         let fits = |names: &[&str]| names.iter().all(|name| fields.contains_key(*name));
         let Some((kind, _)) = KINDS.iter().find(|(_, names)| fits(names)) else { return };
-        let text = |name| fields.get(name).and_then(Value::as_str);
+        let text = |name| Some(fields.get(name)?.as_str()?.to_owned());
         let Some(id) = text(if *kind == "job" { "uuid" } else { "id" }) else { return };
-        let mut fields = fields.clone();
+        let state = text("state").or(text("status"));
         // A one-off job has no type, and documents leave out an empty env.
         match *kind {
             "job" => drop(fields.entry("type").or_insert("".into())),
             "release" => drop(fields.entry("env").or_insert(json!({}))),
             _ => {}
         }
-        let ends = ["stopping", "down", "crashed", "failed"];
-        let ended = text("state").filter(|state| ends.contains(state));
+        let ends = ["stopping", "down", "crashed", "failed", "complete"];
+        let ended = state.filter(|state| ends.contains(&state.as_str()));
         let ended = ended.map(|_| time(&fields, "updated_at").unwrap_or(at));
         let born = time(&fields, "created_at").unwrap_or(at);
-        self.refer(kind, id, &fields, at);
-        self.add(kind, id, fields, born, ended.unwrap_or(Timestamp::MAX));
+        self.refer(kind, &id, &fields, at);
+        self.add(kind, &id, fields, born, ended.unwrap_or(Timestamp::MAX));
     }
 
     /// Adds the release and the images to which an object refers. Both were created before it.
@@ -216,13 +221,6 @@ fn measured(value: &Value) -> Option<(Value, Value)> {
         "type": value.get("process_type"),
     });
     Some((job, json!({ "id": app, "name": name, "meta": {} })))
-}
-
-/// Returns the deployment of which an event tells.
-fn deployment(value: &Value) -> Option<Map<String, Value>> {
-    let field = |name: &str| value.get(name).cloned();
-    let names = [("id", "deployment"), ("app", "app"), ("new_release", "release")];
-    names.into_iter().map(|(name, shown)| Some((name.to_owned(), field(shown)?))).collect()
 }
 
 /// Returns the times that a document shows.

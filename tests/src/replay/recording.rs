@@ -2,7 +2,6 @@
 //!
 //! `YEAR` is `2016`, `2021` or `fork`. A run is one freshly bootstrapped server; its files follow each other in time.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use flynn_mock::ServerAge;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, de};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::wire::Headers;
 
 /// One request and its answer.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,14 +26,13 @@ pub(crate) struct Exchange {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) path: String,
-    /// The headers by their names in lower case. `authorization` shows only the scheme and the password's length.
-    #[serde(deserialize_with = "lower_case")]
-    pub(crate) request_headers: BTreeMap<String, String>,
+    /// `authorization` shows only the scheme and the password's length.
+    #[serde(deserialize_with = "headers")]
+    pub(crate) request_headers: Headers,
     pub(crate) request_body: String,
     pub(crate) status: u16,
-    /// The headers by their names in lower case.
-    #[serde(deserialize_with = "lower_case")]
-    pub(crate) response_headers: BTreeMap<String, String>,
+    #[serde(deserialize_with = "headers")]
+    pub(crate) response_headers: Headers,
     /// `content-length: N` or `transfer-encoding: chunked`.
     pub(crate) response_framing: String,
     /// The body; of a stream, everything that came.
@@ -75,9 +75,15 @@ pub(crate) enum Closed {
     Upgrade,
 }
 
-fn lower_case<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
-    let headers = BTreeMap::<String, String>::deserialize(from)?;
-    Ok(headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
+/// Reads headers: names with a value each, or with a list of values.
+fn headers<'de, D: Deserializer<'de>>(from: D) -> Result<Headers, D::Error> {
+    let mut headers = Headers::default();
+    for (name, value) in Map::deserialize(from)? {
+        let values = if value.is_array() { value } else { vec![value].into() };
+        let values: Vec<String> = serde_json::from_value(values).map_err(de::Error::custom)?;
+        values.into_iter().for_each(|value| headers.add(&name, value));
+    }
+    Ok(headers)
 }
 
 fn from_base64<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
@@ -98,19 +104,16 @@ impl Exchange {
 
     /// Returns whether the answer is a stream of server-sent events.
     pub(crate) fn is_event_stream(&self) -> bool {
-        let content_type = self.response_headers.get("content-type");
-        content_type.is_some_and(|value| value.starts_with("text/event-stream"))
+        self.response_headers.get("content-type").starts_with("text/event-stream")
     }
 
     /// Returns whether request and answer are the same as those of `other`.
     pub(crate) fn repeats(&self, other: &Self) -> bool {
-        let headers = |exchange: &Self| {
-            let mut headers = exchange.request_headers.clone();
-            headers.remove("x-request-id");
-            headers
+        let request = |of: &Self| {
+            let headers = of.request_headers.without(&["x-request-id"]);
+            format!("{} {} {} {headers:?} {}", of.method, of.host, of.path, of.request_body)
         };
-        (&self.method, &self.path, &self.host) == (&other.method, &other.path, &other.host)
-            && (&self.request_body, headers(self)) == (&other.request_body, headers(other))
+        request(self) == request(other)
             && (self.status, &self.response_body) == (other.status, &other.response_body)
     }
 
