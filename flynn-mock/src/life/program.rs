@@ -178,7 +178,7 @@ struct Shell {
 
 enum Act {
     Exit(i32),
-    Sleep(i64),
+    Sleep(SignedDuration),
     Cat,
     Print(String),
 }
@@ -190,7 +190,11 @@ impl Shell {
         let number = |text: Option<&&str>| text.and_then(|n| n.parse().ok());
         let act = match words.first() {
             Some(&"exit") => Act::Exit(number(words.get(1)).unwrap_or(0)),
-            Some(&"sleep") => Act::Sleep(words.get(1).and_then(|n| n.parse().ok()).unwrap_or(0)),
+            Some(&"sleep") => {
+                let seconds = words.get(1).and_then(|n| n.parse().ok());
+                let time = seconds.and_then(|n| SignedDuration::try_from_secs_f64(n).ok());
+                Act::Sleep(time.unwrap_or_default())
+            }
             Some(&"cat") if command.attached => Act::Cat,
             Some(&"echo") => Act::Print(words.get(1..).unwrap_or_default().join(" ")),
             _ => Act::Print(words.join(" ")),
@@ -203,9 +207,7 @@ impl Program for Shell {
     fn react(&mut self, input: Input) -> Vec<Output> {
         match (&self.act, input) {
             (Act::Exit(status), Input::Start) => vec![Output::Exit(*status)],
-            (Act::Sleep(seconds), Input::Start) => {
-                vec![Output::Wait(SignedDuration::from_secs(*seconds))]
-            }
+            (Act::Sleep(time), Input::Start) => vec![Output::Wait(*time)],
             (Act::Sleep(_), Input::Timer) | (Act::Cat, Input::Eof) => vec![Output::Exit(0)],
             (Act::Cat, Input::Stdin(bytes)) => vec![Output::Stdout(bytes)],
             (Act::Print(text), Input::Start) => {

@@ -1,6 +1,6 @@
 //! Starts the mock as a cluster like the recorded one.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use flynn_mock::{ClusterCertificate, Crash, MockController, Pace, ProviderCall, Provision};
 use jiff::{SignedDuration, Timestamp};
@@ -18,22 +18,13 @@ const BEFORE: SignedDuration = SignedDuration::from_secs(2);
 const UNREACHABLE: &str = "error getting controller app details: no route to controller.discoverd";
 
 /// The answer of the next provider that is called. The recorded providers were stand-ins.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct NextProvision(Arc<Mutex<Option<Provision>>>);
+pub(crate) type NextProvision = Arc<Mutex<Option<Provision>>>;
 
-impl NextProvision {
-    fn lock(&self) -> MutexGuard<'_, Option<Provision>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sets the answer to the one that the provider gave during this exchange.
-    pub(crate) fn set(&self, exchange: &Exchange) {
-        let resource: Value = serde_json::from_str(&exchange.response_body).unwrap_or_default();
-        let env = resource.get("env").and_then(|env| serde_json::from_value(env.clone()).ok());
-        let external_id = resource.get("external_id").and_then(Value::as_str).map(str::to_owned);
-        let answer = external_id.zip(env);
-        *self.lock() = answer.map(|(external_id, env)| Provision { external_id, env });
-    }
+/// Returns the answer that a provider gave during an exchange.
+pub(crate) fn provision(exchange: &Exchange) -> Option<Provision> {
+    let resource: Value = serde_json::from_str(&exchange.response_body).ok()?;
+    let external_id = resource.get("external_id")?.as_str()?.to_owned();
+    Some(Provision { external_id, env: serde_json::from_value(resource.get("env")?.clone()).ok()? })
 }
 
 /// Starts the mock; `first` is the time of the first request.
@@ -58,7 +49,7 @@ pub(crate) fn start(
         .crash(if exits { Crash::Exit } else { Crash::HostError })
         .next_ids(objects.ids_at(first))
         .provider_apis(move |_, call, _| match call {
-            ProviderCall::Provision(_) => answer.lock().take(),
+            ProviderCall::Provision(_) => answer.lock().ok()?.take(),
             _ => Some(Provision::default()),
         })
         .certificates(certificates(run, first, objects))
@@ -70,7 +61,7 @@ pub(crate) fn start(
         builder = builder.hosts(objects.hosts());
     }
     let empty = |body: &str| !body.is_empty() && body.bytes().all(|byte| byte == 0);
-    let mut backups = run.exchanges().filter(|exchange| exchange.path.starts_with("/backup"));
+    let mut backups = run.exchanges.iter().filter(|exchange| exchange.path.starts_with("/backup"));
     if backups.any(|backup| empty(&backup.response_body)) {
         builder = builder.backup_error(UNREACHABLE);
     }
@@ -91,22 +82,21 @@ fn domain(run: &Run, objects: &Objects) -> String {
             objects.of_kind("app").find_map(under).map(str::to_owned)
         })
     };
-    run.exchanges().find_map(host).or_else(of_route).unwrap_or_else(|| "example.com".to_owned())
+    run.exchanges
+        .iter()
+        .find_map(host)
+        .or_else(of_route)
+        .unwrap_or_else(|| "example.com".to_owned())
 }
 
 /// Returns the certificates of the recorded cluster: of the bootstrap, and of each migration.
 fn certificates(run: &Run, first: Timestamp, objects: &Objects) -> Vec<ClusterCertificate> {
-    let read = |document: &Map<String, Value>| {
-        let field =
-            |name| document.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        ClusterCertificate {
-            ca_cert: field("ca_cert"),
-            cert: field("cert"),
-            key: field("key"),
-            pin: field("pin"),
-        }
+    let read = |shown: &Map<String, Value>| {
+        let [ca_cert, cert, key, pin] = ["ca_cert", "cert", "key", "pin"]
+            .map(|name| shown.get(name).and_then(Value::as_str).unwrap_or_default().to_owned());
+        ClusterCertificate { ca_cert, cert, key, pin }
     };
-    let mut before = run.exchanges().take_while(|exchange| exchange.path != "/domain");
+    let mut before = run.exchanges.iter().take_while(|exchange| exchange.path != "/domain");
     let ca = before.find(|exchange| exchange.path == "/ca-cert" && exchange.status == 200);
     let ca_cert = ca.map(|exchange| exchange.response_body.clone()).unwrap_or_default();
     let shown = objects.of_kind("certificate").find(|certificate| certificate.born <= first);

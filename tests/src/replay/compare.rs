@@ -15,11 +15,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::attach;
 use super::recording::{Closed, Exchange};
-use super::wire::{Connection, Headers, Reply};
+use super::wire::{Connection, Headers};
 
 /// The differences of two answers; empty if they agree.
 pub(crate) type Differences = Vec<String>;
@@ -71,25 +71,6 @@ pub(crate) fn answer(
         let (status, body) = (reply.status, short(reply.text().trim()));
         return vec![format!("status {}, mock {status} {body}", recorded.status)];
     }
-    let mut differences = head(recorded, &reply);
-    match recorded.closed {
-        Closed::Eof if !reply.ended => differences.push("the mock does not end it".into()),
-        Closed::Client if reply.ended || connection.is_closed() => {
-            differences.push("the mock ends it by itself".into());
-        }
-        _ => {}
-    }
-    differences.extend(match recorded.closed {
-        // Early recordings have no bytes after the upgrade.
-        Closed::Upgrade if recorded.attach.is_empty() => vec![],
-        Closed::Upgrade => attach::compare(recorded, &reply.body),
-        _ => body(recorded, &reply.text(), numbers),
-    });
-    differences
-}
-
-/// Compares headers and framing.
-fn head(recorded: &Exchange, reply: &Reply) -> Differences {
     let mut differences = Differences::new();
     let headers = |of: &Headers| of.without(&IGNORED);
     let (wanted, got) = (headers(&recorded.response_headers), headers(&reply.headers));
@@ -101,24 +82,28 @@ fn head(recorded: &Exchange, reply: &Reply) -> Differences {
         let length = reply.headers.get("content-length");
         differences.push(format!("framing {framing}, mock's content-length {length:?}"));
     }
+    differences.extend(match recorded.closed {
+        Closed::Eof if !reply.ended => vec!["the mock does not end it".into()],
+        Closed::Client if reply.ended || connection.is_closed() => {
+            vec!["the mock ends it by itself".into()]
+        }
+        // Early recordings have no bytes after the upgrade.
+        Closed::Upgrade if recorded.attach.is_empty() => vec![],
+        Closed::Upgrade => attach::compare(recorded, &reply.body),
+        Closed::Eof | Closed::Client => body(recorded, &reply.text(), numbers),
+    });
     differences
 }
 
 /// Compares the body of an answer, as far as it has come.
 pub(crate) fn body(recorded: &Exchange, mock: &str, numbers: &mut Numbers) -> Differences {
-    let wanted = recorded.response_body.as_str();
     let mut differences = Differences::new();
-    if recorded.is_event_stream() {
-        let ((events, rest), (own, own_rest)) = (events(wanted), events(mock));
-        json(&events, &own, "events", numbers, &mut differences);
-        if rest != own_rest {
-            differences.push(format!("other lines {rest:?}, mock {own_rest:?}"));
-        }
-    } else if recorded.response_headers.get("content-type") == "application/tar" {
-        json(&members(wanted), &members(mock), "tar", numbers, &mut differences);
-    } else {
-        json(&document(wanted), &document(mock), "$", numbers, &mut differences);
-    }
+    let parts = |text: &str| match recorded.response_headers.get("content-type") {
+        "application/tar" => members(text),
+        _ if recorded.is_event_stream() => events(text),
+        _ => document(text),
+    };
+    json(&parts(&recorded.response_body), &parts(mock), "$", numbers, &mut differences);
     differences
 }
 
@@ -133,11 +118,11 @@ fn document(text: &str) -> Value {
 }
 
 /// Returns the data of a stream's events, and all other lines: names, comments, and the ends of events.
-fn events(stream: &str) -> (Value, Vec<&str>) {
+fn events(stream: &str) -> Value {
     let (data, rest): (Vec<&str>, Vec<&str>) =
         stream.lines().partition(|line| line.starts_with("data: "));
     let data = data.into_iter().filter_map(|line| line.strip_prefix("data: "));
-    (data.map(document).collect(), rest)
+    json!({ "events": data.map(document).collect::<Value>(), "other lines": rest })
 }
 
 /// Returns the names of a backup's members.
@@ -161,12 +146,10 @@ fn json(a: &Value, b: &Value, path: &str, numbers: &mut Numbers, differences: &m
                     ("sha512", Some(Value::String(own)), Some(Value::String(other)))
                         if own.len() == other.len() => {}
                     (_, Some(own), Some(other)) => json(own, other, &path, numbers, differences),
-                    (_, Some(own), None) => {
-                        differences.push(format!("{path}: {}, mock missing", shown(own)));
-                    }
-                    (_, _, other) => {
-                        let other = other.map(shown).unwrap_or_default();
-                        differences.push(format!("{path}: missing, mock {other}"));
+                    (_, own, other) => {
+                        let [own, other] =
+                            [own, other].map(|value| value.map_or("missing".into(), shown));
+                        differences.push(format!("{path}: {own}, mock {other}"));
                     }
                 }
             }

@@ -64,7 +64,7 @@ struct Open<'a> {
 /// Replays a run. One of the `others` may contain its beginning.
 pub(crate) fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
     let beginning = missing::beginning(run, others).unwrap_or_default();
-    let Some(first) = beginning.iter().chain(run.exchanges()).next() else { return Ok(vec![]) };
+    let Some(first) = beginning.iter().chain(&run.exchanges).next() else { return Ok(vec![]) };
     let (objects, provision) = (Objects::of(run), NextProvision::default());
     let keys = Keys::of(run, &objects);
     let mut driver = Driver {
@@ -77,18 +77,11 @@ pub(crate) fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
         missing: missing::missing(run, &objects),
         numbers: Numbers::default(),
         open: Vec::new(),
-        results: vec![vec!["not compared".to_owned()]; run.exchanges().count()],
+        results: vec![vec!["not compared".to_owned()]; run.exchanges.len()],
     };
     driver.keys.status = driver.operator().env("status", "AUTH_KEY");
     driver.begin(&beginning)?;
-    for (n, exchange) in run.exchanges().enumerate() {
-        while let Some(at) = driver.missing.front().map(|it| it.at).filter(|at| *at < exchange.time)
-        {
-            driver.advance_to(at)?;
-            if let Some(missing) = driver.missing.pop_front() {
-                driver.operator().repeat(&missing, run.age);
-            }
-        }
+    for (n, exchange) in run.exchanges.iter().enumerate() {
         driver.send(n, exchange)?;
     }
     driver.finish_until(Timestamp::MAX)?;
@@ -124,8 +117,15 @@ impl<'a> Driver<'a> {
 
     /// Sends a request. It stays open if it is not answered at once.
     fn send(&mut self, n: usize, exchange: &'a Exchange) -> Result<()> {
+        while self.missing.front().is_some_and(|missing| missing.at < exchange.time) {
+            let Some(missing) = self.missing.pop_front() else { break };
+            self.advance_to(missing.at)?;
+            self.operator().repeat(&missing, self.run.age);
+        }
         self.finish_until(exchange.time)?;
-        self.provision.set(exchange);
+        if let Ok(mut next) = self.provision.lock() {
+            *next = cluster::provision(exchange);
+        }
         self.operator().prepare(exchange, &self.keys);
         self.advance_to(exchange.time)?;
         let token = request::token(self.run, exchange).map(|token| self.mock.issue_token(token));

@@ -135,7 +135,7 @@ pub(crate) struct Missing<'a> {
 /// Returns what missing requests of a run created, in order.
 pub(crate) fn missing<'a>(run: &Run, objects: &'a Objects) -> VecDeque<Missing<'a>> {
     let mut all = Vec::new();
-    for (before, after) in run.exchanges().zip(run.exchanges().skip(1)) {
+    for (before, after) in run.exchanges.iter().zip(run.exchanges.iter().skip(1)) {
         if after.seq <= before.seq + 1 {
             continue;
         }
@@ -160,15 +160,16 @@ pub(crate) fn missing<'a>(run: &Run, objects: &'a Objects) -> VecDeque<Missing<'
 /// Returns the exchanges of another run that lead to the beginning of this one, moved in time; `None` if this run starts
 /// with a bootstrap.
 pub(crate) fn beginning(run: &Run, others: &[Run]) -> Option<Vec<Exchange>> {
-    let first = run.exchanges().next().filter(|first| first.seq > 1)?;
+    let first = run.exchanges.first().filter(|first| first.seq > 1)?;
     let same =
         |it: &&Exchange| (it.seq, &it.method, &it.path) == (first.seq, &first.method, &first.path);
     let mut others = others.iter().filter(|other| {
-        other.age == run.age && other.exchanges().next().is_some_and(|start| start.seq == 1)
+        other.age == run.age && other.exchanges.first().is_some_and(|start| start.seq == 1)
     });
-    let (other, same) = others.find_map(|other| Some((other, other.exchanges().find(same)?)))?;
+    let (other, same) =
+        others.find_map(|other| Some((other, other.exchanges.iter().find(same)?)))?;
     let shift = first.time.duration_since(same.time);
-    let before = other.exchanges().take_while(|exchange| exchange.seq < first.seq).cloned();
+    let before = other.exchanges.iter().take_while(|exchange| exchange.seq < first.seq).cloned();
     let moved = |exchange: Exchange| {
         Some(Exchange { time: exchange.time.checked_add(shift).ok()?, ..exchange })
     };

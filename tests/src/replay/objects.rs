@@ -66,7 +66,7 @@ impl Objects {
     /// Reads the answers of a run.
     pub(crate) fn of(run: &Run) -> Self {
         let mut found = Found::default();
-        for exchange in run.exchanges().filter(|exchange| exchange.status < 400) {
+        for exchange in run.exchanges.iter().filter(|exchange| exchange.status < 400) {
             for document in exchange.documents() {
                 found.read(&document, exchange.time);
             }

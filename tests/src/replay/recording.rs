@@ -18,6 +18,9 @@ use super::wire::Headers;
 /// One request and its answer.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Exchange {
+    /// The path of its file, relative to the directory of all recordings.
+    #[serde(skip)]
+    pub(crate) file: String,
     /// The place of the request in the run. Numbers are missing where requests were left out.
     pub(crate) seq: u64,
     /// When the request arrived.
@@ -107,14 +110,15 @@ impl Exchange {
         self.response_headers.get("content-type").starts_with("text/event-stream")
     }
 
-    /// Returns whether request and answer are the same as those of `other`.
+    /// Returns whether request and answer are the same as those of `other`, in the same file.
     pub(crate) fn repeats(&self, other: &Self) -> bool {
-        let request = |of: &Self| {
+        let parts = |of: &Self| {
             let headers = of.request_headers.without(&["x-request-id"]);
-            format!("{} {} {} {headers:?} {}", of.method, of.host, of.path, of.request_body)
+            let request =
+                [&of.file, &of.method, &of.host, &of.path, &of.request_body].map(String::clone);
+            (request, headers, of.status, of.response_body.clone())
         };
-        request(self) == request(other)
-            && (self.status, &self.response_body) == (other.status, &other.response_body)
+        parts(self) == parts(other)
     }
 
     /// Returns the JSON documents of the answer: its body, or the lines of a log or stream.
@@ -128,26 +132,11 @@ impl Exchange {
     }
 }
 
-/// One file of a run.
-#[derive(Debug)]
-pub(crate) struct Scenario {
-    /// The path, relative to the directory of all recordings.
-    pub(crate) path: String,
-    /// The exchanges in the order in which their requests arrived.
-    pub(crate) exchanges: Vec<Exchange>,
-}
-
-/// The exchanges with one freshly bootstrapped server.
+/// The exchanges with one freshly bootstrapped server, in the order in which their requests arrived.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) age: ServerAge,
-    pub(crate) scenarios: Vec<Scenario>,
-}
-
-impl Run {
-    pub(crate) fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
-        self.scenarios.iter().flat_map(|scenario| &scenario.exchanges)
-    }
+    pub(crate) exchanges: Vec<Exchange>,
 }
 
 /// Reads all runs below a directory.
@@ -157,26 +146,31 @@ pub(crate) fn load(dir: &Path) -> Result<Vec<Run>> {
         [("2016", ServerAge::V2016), ("2021", ServerAge::V2021), ("fork", ServerAge::Fork2026June)]
     {
         for run in entries(&dir.join(year))? {
-            let mut files = entries(&run)?;
-            files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
-            let scenarios = files.iter().map(|file| scenario(dir, file)).collect::<Result<_>>()?;
-            runs.push(Run { age, scenarios });
+            let mut exchanges = Vec::new();
+            for file in
+                entries(&run)?.iter().filter(|file| file.extension() == Some("jsonl".as_ref()))
+            {
+                exchanges.extend(read(dir, file)?);
+            }
+            runs.push(Run { age, exchanges });
         }
     }
-    runs.retain(|run| !run.scenarios.is_empty());
+    runs.retain(|run| !run.exchanges.is_empty());
     ensure!(!runs.is_empty(), "{}: no YEAR/RUN/NN-SCENARIO.jsonl below", dir.display());
     Ok(runs)
 }
 
-fn scenario(dir: &Path, file: &Path) -> Result<Scenario> {
+/// Reads a file, one exchange per line.
+fn read(dir: &Path, file: &Path) -> Result<Vec<Exchange>> {
     let path = file.strip_prefix(dir).unwrap_or(file).display().to_string();
     let text = fs::read_to_string(file).with_context(|| path.clone())?;
     let mut exchanges: Vec<Exchange> = Vec::new();
     for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        exchanges.push(serde_json::from_str(line).with_context(|| format!("{path}:{}", n + 1))?);
+        let exchange = serde_json::from_str(line).with_context(|| format!("{path}:{}", n + 1))?;
+        exchanges.push(Exchange { file: path.clone(), ..exchange });
     }
     exchanges.sort_by_key(|exchange| exchange.seq);
-    Ok(Scenario { path, exchanges })
+    Ok(exchanges)
 }
 
 /// Lists a directory by name. Anything else is empty.

@@ -2,15 +2,12 @@
 
 use std::fmt;
 
-use flynn_mock::ServerAge;
-
 use super::compare::Differences;
 use super::recording::{Exchange, Run};
 
 /// The result for one file of a run. Exchanges that repeat their predecessor count as one with it.
 #[derive(Debug)]
 pub struct Outcome {
-    age: ServerAge,
     /// The path, relative to the directory of all recordings.
     pub path: String,
     /// The number of exchanges.
@@ -28,21 +25,22 @@ impl Outcome {
 
 /// Counts per file the results for all exchanges of a run.
 pub(crate) fn outcomes(run: &Run, results: Vec<Differences>) -> Vec<Outcome> {
-    let mut results = results.into_iter();
-    let outcome = |scenario: &super::recording::Scenario| {
-        let compared: Vec<(&Exchange, Differences)> =
-            scenario.exchanges.iter().zip(&mut results).collect();
-        let once: Vec<_> = compared.chunk_by(|(before, _), (it, _)| it.repeats(before)).collect();
-        let differing = once.iter().filter_map(|repeated| {
-            let differs = |(_, differences): &&(_, Differences)| !differences.is_empty();
-            let (exchange, differences) = repeated.iter().find(differs)?;
+    let compared: Vec<(&Exchange, Differences)> = run.exchanges.iter().zip(results).collect();
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for repeated in compared.chunk_by(|(before, _), (it, _)| it.repeats(before)) {
+        let Some((Exchange { file: path, .. }, _)) = repeated.first() else { continue };
+        if outcomes.last().is_none_or(|outcome| outcome.path != *path) {
+            outcomes.push(Outcome { path: path.clone(), total: 0, differing: vec![] });
+        }
+        let Some(outcome) = outcomes.last_mut() else { continue };
+        outcome.total += 1;
+        let differing = repeated.iter().find(|(_, differences)| !differences.is_empty());
+        outcome.differing.extend(differing.map(|(exchange, differences)| {
             let Exchange { seq, method, path, .. } = exchange;
-            Some((format!("{seq} {method} {path}"), differences.clone()))
-        });
-        let path = scenario.path.clone();
-        Outcome { age: run.age, path, total: once.len(), differing: differing.collect() }
-    };
-    run.scenarios.iter().map(outcome).collect()
+            (format!("{seq} {method} {path}"), differences.clone())
+        }));
+    }
+    outcomes
 }
 
 /// All outcomes, to be printed.
@@ -66,14 +64,11 @@ impl fmt::Display for Report {
                 }
             }
         }
-        for (name, age) in [
-            ("2016", Some(ServerAge::V2016)),
-            ("2021", Some(ServerAge::V2021)),
-            ("fork", Some(ServerAge::Fork2026June)),
-            ("total", None),
-        ] {
-            let of_age = |outcome: &&Outcome| age.is_none_or(|age| age == outcome.age);
-            let counted = || self.outcomes.iter().filter(of_age);
+        for (name, folder) in
+            [("2016", "2016/"), ("2021", "2021/"), ("fork", "fork/"), ("total", "")]
+        {
+            let counted =
+                || self.outcomes.iter().filter(|outcome| outcome.path.starts_with(folder));
             let total: usize = counted().map(|outcome| outcome.total).sum();
             if total > 0 {
                 let matching: usize = counted().map(Outcome::matching).sum();

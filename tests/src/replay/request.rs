@@ -27,7 +27,7 @@ impl Keys {
         let in_env = env.flat_map(|env| [env.get("AUTH_KEY"), env.get("CONTROLLER_KEY")]).flatten();
         // A key that replaces another one comes before it.
         let in_env = in_env.filter_map(|keys| keys.as_str()).flat_map(|keys| keys.rsplit(','));
-        let paths = run.exchanges().filter(|exchange| !exchange.is_of_status_app());
+        let paths = run.exchanges.iter().filter(|exchange| !exchange.is_of_status_app());
         let in_query = paths.flat_map(|exchange| exchange.path.split(['?', '&']).skip(1));
         let mut all: Vec<String> = Vec::new();
         for key in in_env.chain(in_query.filter_map(|pair| pair.strip_prefix("key="))) {
@@ -141,7 +141,7 @@ pub(crate) fn token(run: &Run, exchange: &Exchange) -> Option<Token> {
     };
     // Which requests carried the same token is not shown: neighbours, until one is sent again with the next token.
     let mut same: Vec<&Exchange> = Vec::new();
-    for other in run.exchanges() {
+    for other in &run.exchanges {
         let again = |it: &&Exchange| (&it.path, &it.method) == (&other.path, &other.method);
         if !has_token(&other) || same.iter().any(again) {
             if same.iter().any(|it| it.seq == exchange.seq) {
