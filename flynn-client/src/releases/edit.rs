@@ -77,7 +77,9 @@ impl Edit {
                 }
             }
             Self::Process(name, Some(process)) => {
-                let process = Document::from_iter([(name.clone(), json!(process))]);
+                let mut process = json!(process);
+                keep_limits(document, name, &mut process);
+                let process = Document::from_iter([(name.clone(), process)]);
                 document::merge(document, "processes", process);
             }
             Self::Args(name, args) => {
@@ -98,6 +100,18 @@ fn holder<'a>(
     process
         .and_then(Value::as_object_mut)
         .ok_or_else(|| Error::invalid_input(format!("the release has no process type {name:?}")))
+}
+
+/// Copies the limits that a process type does not set from the one that it replaces. The server has filled in the
+/// defaults there, and would do so again.
+fn keep_limits(document: &Document, name: &str, process: &mut Value) {
+    let old = document.get("processes").and_then(|processes| processes.get(name)?.get("resources"));
+    let (Some(Value::Object(old)), Value::Object(process)) = (old, process) else { return };
+    let mut limits = old.clone();
+    if let Some(Value::Object(new)) = process.remove("resources") {
+        limits.extend(new);
+    }
+    process.insert("resources".to_owned(), Value::Object(limits));
 }
 
 /// Sets a member of a map in a document, or removes it. Removes an empty map.
