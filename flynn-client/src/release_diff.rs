@@ -80,8 +80,8 @@ impl ReleaseDiff {
     }
 }
 
-/// Applies the additions and changes from `base` to `ours` to `theirs`. Ignores removals: a field that `ours` lacks may
-/// come from a release that its writer did not know.
+/// Applies the additions and changes from `base` to `ours` to `theirs`, except to fields that `theirs` has changed too.
+/// Ignores removals: a field that `ours` lacks may come from a release that its writer did not know.
 pub(crate) fn rebase(base: &Document, ours: &Document, theirs: &Document) -> Document {
     let mut merged = theirs.clone();
     for name in base.keys().chain(ours.keys()) {
@@ -94,6 +94,7 @@ pub(crate) fn rebase(base: &Document, ours: &Document, theirs: &Document) -> Doc
             [old, new, theirs.get(name)].map(|value| value.unwrap_or(&nothing).as_object());
         let value = match members {
             [Some(old), Some(new), Some(theirs)] => Some(Value::Object(rebase(old, new, theirs))),
+            _ if theirs.get(name).filter(is_set) != old => continue,
             _ => new.cloned(),
         };
         if let Some(value) = value.filter(|value| is_set(&value)) {
@@ -144,11 +145,11 @@ fn compare(
                 None
             }
             // Members of a map change, not the map itself.
-            (None, Some(Value::Object(new))) if path.len() == 1 => {
+            (None, Some(Value::Object(new))) if is_map(path) => {
                 compare(path, &Document::new(), new, fields);
                 None
             }
-            (Some(Value::Object(old)), None) if path.len() == 1 => {
+            (Some(Value::Object(old)), None) if is_map(path) => {
                 compare(path, old, &Document::new(), fields);
                 None
             }
@@ -160,6 +161,17 @@ fn compare(
             fields.push(FieldChange { path: path.clone(), kind });
         }
         path.pop();
+    }
+}
+
+/// Returns whether the object at this path is a map, whose members several writers may set.
+fn is_map(path: &[String]) -> bool {
+    match path {
+        [_] => true,
+        [processes, _, field] => {
+            processes == "processes" && (field == "env" || field == "resources")
+        }
+        _ => false,
     }
 }
 
@@ -214,6 +226,9 @@ mod tests {
             Value::Object(rebase(&base, &ours, &theirs)),
             json!({"env": {"A": "2", "C": "1", "D": "4"}, "artifacts": ["y"], "meta": {"k": "v"}})
         );
+        // The other writer has the last word on a field that both have changed.
+        let theirs = object(json!({"env": {"A": "3", "B": "1", "C": "1"}, "artifacts": ["x"]}));
+        assert_eq!(rebase(&base, &ours, &theirs)["env"]["A"], "3");
         // A removed map stays, and a new map is added.
         let (none, env) = (Document::new(), object(json!({"env": {"A": "1"}})));
         assert_eq!(rebase(&env, &none, &env), env);

@@ -77,6 +77,9 @@ impl AppHandle {
 type OnStep = Arc<dyn Fn(&DeploymentEvent) + Send + Sync>;
 
 /// Changes the current release; returned by [`AppHandle::change_release`].
+///
+/// If you drop it while it waits, its deployment continues. Run the same change again with
+/// [`after_running`](Self::after_running): it waits for that deployment, and then has nothing left to change.
 #[derive(Clone)]
 #[must_use = "nothing is sent until it is awaited"]
 pub struct ChangeRelease {
@@ -148,8 +151,8 @@ impl ChangeRelease {
         self.edit(Edit::Meta(key.into(), None))
     }
 
-    /// Adds a process type, or replaces it as a whole. If the service of its ports has no name, it is named
-    /// `<app>-<process type>`.
+    /// Adds a process type, or replaces it. Limits that `process` does not set keep their values. If the service of its
+    /// ports has no name, it is named `<app>-<process type>`.
     pub fn process(self, process_type: impl Into<String>, process: ProcessType) -> Self {
         self.edit(Edit::Process(process_type.into(), Some(Box::new(process))))
     }
@@ -231,12 +234,12 @@ impl ChangeRelease {
 }
 
 /// A release to create.
-struct Draft {
+pub(super) struct Draft {
     /// The release that it is based on.
-    base: Base,
-    document: Document,
+    pub(super) base: Base,
+    pub(super) document: Document,
     /// The changes that the caller has requested.
-    diff: ReleaseDiff,
+    pub(super) diff: ReleaseDiff,
 }
 
 impl ChangeRelease {
@@ -273,8 +276,8 @@ impl ChangeRelease {
                 continue;
             }
             // Read the release as late as possible, so that another writer rarely overtakes this one.
-            let Draft { base, document, diff } = self.draft(merged.take(), deadline).await?;
-            if diff.is_empty() {
+            let draft = self.draft(merged.take(), deadline).await?;
+            if draft.diff.is_empty() {
                 return Ok(ReleaseChange::default());
             }
             // Do not create a release that cannot be deployed now.
@@ -290,13 +293,14 @@ impl ChangeRelease {
                 );
             }
             let (release, is_new) =
-                create(&self.app.client, &document, Some(&base.id), deadline).await?;
+                create(&self.app.client, &draft.document, Some(&draft.base.id), deadline).await?;
             if !self.deploys {
+                let Draft { diff, .. } = draft;
                 return Ok(ReleaseChange { release: Some(release), deployment: None, diff });
             }
             let Some(handle) = self.start(&release.id, is_new, waits, deadline).await? else {
                 // Another deployment was running.
-                merged = (rounds > 0).then_some(Draft { base, document, diff });
+                merged = (rounds > 0).then_some(draft);
                 continue;
             };
             // A queued deployment (the fork) replaces the release that is current when it starts.
@@ -305,12 +309,13 @@ impl ChangeRelease {
             let done = |diff, release| {
                 Ok(ReleaseChange { release: Some(release), deployment: Some(deployment), diff })
             };
-            if replaced.is_empty() || replaced == base.id {
-                return done(diff, release);
+            if replaced.is_empty() || replaced == draft.base.id {
+                return done(draft.diff, release);
             }
             rounds += 1;
             *overtaken = Some(replaced.clone());
-            let combined = self.merge(&base, &document, replaced, rounds, deadline).await?;
+            let combined = self.merge(&draft, replaced, rounds, deadline).await?;
+            let Draft { document, diff, .. } = draft;
             if ReleaseDiff::between(&document, &combined).is_empty() {
                 // It already contains all changes of the other one, so nothing was lost.
                 return done(diff, release);

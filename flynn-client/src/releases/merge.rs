@@ -1,5 +1,6 @@
 //! Merges the changes of two concurrent writers.
 
+use super::change::Draft;
 use super::edit::Base;
 use super::{ChangeRelease, ReleaseDiff};
 use crate::document::{self, Document};
@@ -17,8 +18,7 @@ impl ChangeRelease {
     /// Applies the change to the release of another writer that this change has replaced.
     pub(super) async fn merge(
         &self,
-        base: &Base,
-        ours: &Document,
+        ours: &Draft,
         replaced: ReleaseId,
         merges: u32,
         deadline: Deadline,
@@ -26,23 +26,20 @@ impl ChangeRelease {
         let spec = Spec::get("/releases/{release}", [replaced.as_str()]);
         let theirs = document::read(&self.app.client, spec, deadline).await?;
         let theirs = Base::of(theirs.unwrap_or_default()).document;
-        let (our_diff, their_diff) = (
-            ReleaseDiff::between(&base.document, ours),
-            ReleaseDiff::between(&base.document, &theirs),
-        );
-        let disagree = ReleaseDiff::between(ours, &theirs);
-        let conflict = disagree
+        let their_diff = ReleaseDiff::between(&ours.base.document, &theirs);
+        // After an earlier merge, the document also has changes of other writers, which newer ones may replace.
+        let conflict = ReleaseDiff::between(&ours.document, &theirs)
             .fields()
             .iter()
-            .any(|field| our_diff.touches(&field.path) && their_diff.touches(&field.path));
+            .any(|field| ours.diff.touches(&field.path) && their_diff.touches(&field.path));
         let most = if self.after_running { PATIENT_MERGES } else { MERGES };
         if conflict || merges > most {
             let message = format!(
                 "another writer deployed release {replaced} at the same time; this change has replaced it"
             );
             return Err(Error::new(ErrorKind::Conflict, message)
-                .with_conflicting_changes(our_diff, their_diff));
+                .with_conflicting_changes(ours.diff.clone(), their_diff));
         }
-        self.apply(&rebase(&base.document, ours, &theirs))
+        self.apply(&rebase(&ours.base.document, &ours.document, &theirs))
     }
 }

@@ -48,3 +48,4 @@ mod streams;
 mod transport;
 mod users;
 mod watch;
+mod writers;

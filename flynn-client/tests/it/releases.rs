@@ -55,7 +55,7 @@ async fn unnamed_fields_of_a_release_are_kept() {
     let preview = change.preview().await.unwrap();
     assert_eq!(
         preview.diff.to_string(),
-        "~ artifacts\n- env.A\n+ env.B\n+ meta.team\n~ processes.web.args\n+ processes.web.env\n+ processes.worker-web"
+        "~ artifacts\n- env.A\n+ env.B\n+ meta.team\n~ processes.web.args\n+ processes.web.env.P\n+ processes.worker-web"
     );
     assert_eq!(preview.release.env["B"], "s3cret");
     assert!(sent(&server).is_empty(), "a preview creates nothing");
