@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::calls::{Call, Refusal, Reply, no_content, ok};
 use super::server::Shared;
+use crate::controller::no_such;
 use crate::server::fault::SetFault;
 use crate::{Fault, Op};
 
@@ -90,11 +91,8 @@ fn valid(status: u16) -> Result<u16, Refusal> {
 }
 
 pub(super) fn op_of(name: &str) -> Result<Op, Refusal> {
-    Op::from_name(name).ok_or_else(|| {
-        let known: Vec<_> = Op::all().map(|(op, ..)| op.name()).collect();
-        let known = known.join(", ");
-        Refusal::bad_request(format!("there is no operation {name:?}; the operations are: {known}"))
-    })
+    let known = || Op::all().map(|(op, ..)| op.name());
+    Op::from_name(name).ok_or_else(|| Refusal::bad_request(no_such("operation", name, known())))
 }
 
 pub(super) fn set(shared: &Shared, call: &Call) -> Reply {

@@ -76,12 +76,6 @@ struct Host {
 
 pub(super) fn set_host(shared: &Shared, call: &Call) -> Reply {
     let host: Host = call.json()?;
-    let name = call.param(0);
-    let hosts = shared.mock.hub().with(|inner| inner.engine.options.hosts.clone());
-    if !hosts.iter().any(|known| known == name) {
-        let message = format!("there is no host {name:?}; the hosts are: {}", hosts.join(", "));
-        return Err(Refusal::not_found(message));
-    }
-    shared.mock.set_host_reachable(name, host.reachable);
-    no_content()
+    let set = shared.mock.try_set_host_reachable(call.param(0), host.reachable);
+    set.map_err(Refusal::not_found).and_then(|()| no_content())
 }

@@ -8,7 +8,6 @@ use super::calls::{Call, Refusal, Reply, no_content, ok};
 use super::ready::Facts;
 use super::seed_file::SeedFile;
 use super::server::Shared;
-use crate::api::status::SERVICES;
 
 pub(super) fn cluster(shared: &Shared, _: &Call) -> Reply {
     let facts = Facts::of(&shared.mock);
@@ -23,14 +22,8 @@ struct Service {
 
 pub(super) fn set_service(shared: &Shared, call: &Call) -> Reply {
     let service: Service = call.json()?;
-    let name = call.param(0);
-    if !SERVICES.contains(&name) {
-        let known = SERVICES.join(", ");
-        let message = format!("the status app has no service {name:?}; the services are: {known}");
-        return Err(Refusal::not_found(message));
-    }
-    shared.mock.set_healthy(name, service.healthy);
-    no_content()
+    let set = shared.mock.try_set_healthy(call.param(0), service.healthy);
+    set.map_err(Refusal::not_found).and_then(|()| no_content())
 }
 
 /// Returns a document as the controller answers it.

@@ -1,7 +1,7 @@
 //! Changes the cluster without a request.
 #![allow(clippy::panic, reason = "a test's tool fails on the test's line")]
 
-use super::MockController;
+use super::{MockController, no_such};
 use crate::api::status::SERVICES;
 use crate::life::{Token, Verdict};
 use crate::store::NextId;
@@ -14,7 +14,7 @@ impl MockController {
     /// Panics if the status app does not check the service.
     #[track_caller]
     pub fn set_service_version(&self, service: &str, version: Option<&str>) {
-        assert_service(service);
+        fail_on(is_checked(service));
         self.hub.with(|inner| inner.engine.set_service_version(service, version));
     }
 
@@ -115,9 +115,25 @@ impl MockController {
     }
 
     /// Sets whether a host, such as `host2`, answers the controller.
+    ///
+    /// # Panics
+    /// Panics if the cluster has no such host.
     #[track_caller]
     pub fn set_host_reachable(&self, host: &str, reachable: bool) {
-        self.hub.with(|inner| inner.engine.set_host_reachable(host, reachable));
+        fail_on(self.try_set_host_reachable(host, reachable));
+    }
+
+    /// Like [`set_host_reachable`](Self::set_host_reachable), but fails if the cluster has no such host.
+    #[track_caller]
+    pub(crate) fn try_set_host_reachable(&self, host: &str, reachable: bool) -> Result<(), String> {
+        self.hub.with(|inner| {
+            let hosts = &inner.engine.options.hosts;
+            if !hosts.iter().any(|known| known == host) {
+                return Err(no_such("host", host, hosts.iter().map(String::as_str)));
+            }
+            inner.engine.set_host_reachable(host, reachable);
+            Ok(())
+        })
     }
 
     /// Sets whether the controller answers every request with 503 `service_unavailable`, as it does while it shuts
@@ -146,12 +162,26 @@ impl MockController {
     /// Panics if the status app does not check the service.
     #[track_caller]
     pub fn set_healthy(&self, service: &str, healthy: bool) {
-        assert_service(service);
+        fail_on(self.try_set_healthy(service, healthy));
+    }
+
+    /// Like [`set_healthy`](Self::set_healthy), but fails if the status app does not check the service.
+    #[track_caller]
+    pub(crate) fn try_set_healthy(&self, service: &str, healthy: bool) -> Result<(), String> {
+        is_checked(service)?;
         self.hub.with(|inner| inner.engine.set_healthy(service, healthy));
+        Ok(())
     }
 }
 
 #[track_caller]
-fn assert_service(name: &str) {
-    assert!(SERVICES.contains(&name), "the status app has no service {name:?}, only {SERVICES:?}");
+fn fail_on(set: Result<(), String>) {
+    if let Err(why) = set {
+        panic!("{why}");
+    }
+}
+
+fn is_checked(service: &str) -> Result<(), String> {
+    let known = SERVICES.contains(&service);
+    if known { Ok(()) } else { Err(no_such("service", service, SERVICES)) }
 }

@@ -297,3 +297,13 @@ impl Drop for MockController {
         self.tasks.abort_all();
     }
 }
+
+/// Returns an error about a name that does not exist, with those that do.
+pub(crate) fn no_such<'a>(
+    what: &str,
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    format!("there is no {what} {name:?}; the {what}s are: {}", known.join(", "))
+}

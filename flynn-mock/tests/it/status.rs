@@ -20,9 +20,15 @@ async fn status(mock: &MockController, forwarded_for: Option<&str>) -> Answer {
 }
 
 #[tokio::test]
-#[should_panic(expected = "the status app has no service \"postgress\"")]
+#[should_panic(expected = "there is no service \"postgress\"; the services are: blobstore, ")]
 async fn a_service_that_it_does_not_check_is_a_mistake_of_the_test() {
     MockController::builder().start().await.set_healthy("postgress", false);
+}
+
+#[tokio::test]
+#[should_panic(expected = "there is no host \"host9\"; the hosts are: host1, host2, host3")]
+async fn a_host_that_it_does_not_have_is_a_mistake_of_the_test() {
+    MockController::builder().start().await.set_host_reachable("host9", false);
 }
 
 #[tokio::test]

@@ -48,11 +48,16 @@ impl Operator<'_> {
         self.mock.set_pace(Pace::Timed);
     }
 
+    fn has_host(&self, host: &str) -> bool {
+        let hosts = self.call(Method::GET, "/hosts", &Value::Null);
+        hosts.as_array().into_iter().flatten().any(|known| known["id"] == host)
+    }
+
     /// Makes the cluster the one that answered this request.
     pub(crate) fn prepare(&self, exchange: &Exchange, keys: &Keys) {
         let answer: Value = serde_json::from_str(&exchange.response_body).unwrap_or_default();
         let host = exchange.path.strip_prefix("/hosts/").and_then(|it| it.strip_suffix("/stats"));
-        if let Some(host) = host {
+        if let Some(host) = host.filter(|host| self.has_host(host)) {
             self.mock.set_host_reachable(host, exchange.status == 200);
         }
         for (name, service) in answer["data"]["detail"].as_object().into_iter().flatten() {
