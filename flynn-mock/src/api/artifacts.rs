@@ -1,10 +1,31 @@
 //! Artifacts: references to images.
 
+use serde::Serialize;
+
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
 use crate::life::Engine;
-use crate::store::{Artifact, is_uuid, newest_first};
+use crate::store::{Artifact, Strings, Time, empty, is_uuid, newest_first};
 use crate::wire::{self, Fail, decode};
+
+/// A new artifact, with its manifest as it was sent.
+#[derive(Serialize)]
+struct NewArtifact<'a, M> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    uri: &'a str,
+    #[serde(skip_serializing_if = "Strings::is_empty")]
+    meta: &'a Strings,
+    manifest: M,
+    #[serde(skip_serializing_if = "Strings::is_empty")]
+    hashes: &'a Strings,
+    #[serde(skip_serializing_if = "empty")]
+    size: i64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    layer_url_template: &'a str,
+    created_at: Option<Time>,
+}
 
 /// Returns the error of a download, which always fails because the mock has no network.
 fn no_download(uri: &str) -> String {
@@ -54,5 +75,20 @@ pub(crate) fn create(engine: &mut Engine, call: &Call<'_>) -> Reply {
         };
         return Err(Fail::field("manifest", &why));
     }
-    json(&engine.add_artifact(artifact)?)
+    let before = engine.tables.artifacts.len();
+    let artifact = engine.add_artifact(artifact)?;
+    if artifact.manifest.is_none() || engine.tables.artifacts.len() == before {
+        return json(&artifact);
+    }
+    json(&NewArtifact {
+        id: &artifact.id,
+        kind: &artifact.kind,
+        uri: &artifact.uri,
+        meta: &artifact.meta,
+        manifest: wire::sent(engine.dialect.bodies, call.request, "manifest"),
+        hashes: &artifact.hashes,
+        size: artifact.size,
+        layer_url_template: &artifact.layer_url_template,
+        created_at: artifact.created_at,
+    })
 }

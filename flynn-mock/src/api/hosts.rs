@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json as value};
+use serde_json::json as value;
 
 use crate::api::answer::{Reply, json};
 use crate::api::call::Call;
 use crate::life::Engine;
 use crate::store::{Job, JobState, Time};
-use crate::wire::Fail;
+use crate::wire::{Fail, Fields};
 
 /// The port of the first host's own API.
 const FIRST_PORT: usize = 6320;
@@ -16,13 +16,11 @@ const FIRST_PORT: usize = 6320;
 /// `GET /hosts`
 pub(crate) fn list(engine: &mut Engine, _: &Call<'_>) -> Reply {
     let hosts = engine.options.hosts.iter().enumerate();
-    let hosts: Vec<Value> = hosts
-        .map(|(n, id)| {
-            let addr = format!("127.0.0.1:{}", FIRST_PORT + n);
-            value!({ "id": id, "tags": {}, "addr": addr })
-        })
-        .collect();
-    json(&hosts)
+    let hosts = hosts.map(|(n, id)| {
+        let addr = format!("127.0.0.1:{}", FIRST_PORT + n);
+        Fields(vec![("id", id.as_str().into()), ("tags", value!({})), ("addr", addr.into())])
+    });
+    json(&hosts.collect::<Vec<_>>())
 }
 
 /// `GET /hosts/:id/stats`
@@ -53,7 +51,7 @@ pub(crate) fn cluster_jobs_stats(engine: &mut Engine, _: &Call<'_>) -> Reply {
                 ("release_id", job.release.clone()),
                 ("process_type", job.kind.clone()),
             ] {
-                stats.insert(name.to_owned(), text.into());
+                stats.0.push((name, text.into()));
             }
             all.push(stats);
             measured.push(job.uuid.clone());
@@ -79,10 +77,14 @@ pub(crate) fn router_metrics(engine: &mut Engine, _: &Call<'_>) -> Reply {
     let routes = engine.tables.routes.iter().filter(|r| !r.deleted && r.kind == "http");
     let services: BTreeSet<&str> = routes.map(|route| route.service.as_str()).collect();
     let metrics = services.into_iter().map(|service| {
-        value!({
-            "service": service, "requests": 120, "errors": 1,
-            "p50_ms": 3.5, "p95_ms": 12.25, "p99_ms": 40.5,
-        })
+        Fields(vec![
+            ("service", service.into()),
+            ("requests", 120.into()),
+            ("errors", 1.into()),
+            ("p50_ms", 3.5.into()),
+            ("p95_ms", 12.25.into()),
+            ("p99_ms", 40.5.into()),
+        ])
     });
     json(&metrics.collect::<Vec<_>>())
 }
@@ -92,38 +94,60 @@ fn running(engine: &Engine) -> impl Iterator<Item = &Job> {
 }
 
 /// Returns made-up numbers.
-fn host_stats(engine: &Engine, host: &str) -> Value {
+fn host_stats(engine: &Engine, host: &str) -> Fields {
     let jobs = running(engine).filter(|job| job.host_id == host).count();
-    value!({
-        "host_id": host, "timestamp": Time::precise(engine.now),
-        "cpu_usage_percent": 12.5, "cpu_count": 4,
-        "memory_total_bytes": 8_331_399_168_u64, "memory_used_bytes": 3_123_456_000_u64,
-        "memory_available_bytes": 5_207_943_168_u64, "memory_free_bytes": 1_207_943_168,
-        "memory_cached_bytes": 3_900_000_000_u64, "memory_buffers_bytes": 100_000_000,
-        "disk_total_bytes": 50_000_000_000_u64, "disk_used_bytes": 20_000_000_000_u64,
-        "disk_free_bytes": 30_000_000_000_u64,
-        "network_rx_bytes": 123_456_789, "network_tx_bytes": 98_765_432,
-        "network_rx_packets": 1234, "network_tx_packets": 987,
-        "load_avg_1": 0.42, "load_avg_5": 0.33, "load_avg_15": 0.21,
-        "uptime_seconds": 86400.25, "running_jobs_count": jobs, "total_jobs_count": jobs,
-    })
+    Fields(vec![
+        ("host_id", host.into()),
+        ("timestamp", value!(Time::precise(engine.now))),
+        ("cpu_usage_percent", 12.5.into()),
+        ("cpu_count", 4.into()),
+        ("memory_total_bytes", 8_331_399_168_u64.into()),
+        ("memory_used_bytes", 3_123_456_000_u64.into()),
+        ("memory_available_bytes", 5_207_943_168_u64.into()),
+        ("memory_free_bytes", 1_207_943_168.into()),
+        ("memory_cached_bytes", 3_900_000_000_u64.into()),
+        ("memory_buffers_bytes", 100_000_000.into()),
+        ("disk_total_bytes", 50_000_000_000_u64.into()),
+        ("disk_used_bytes", 20_000_000_000_u64.into()),
+        ("disk_free_bytes", 30_000_000_000_u64.into()),
+        ("network_rx_bytes", 123_456_789.into()),
+        ("network_tx_bytes", 98_765_432.into()),
+        ("network_rx_packets", 1234.into()),
+        ("network_tx_packets", 987.into()),
+        ("load_avg_1", 0.42.into()),
+        ("load_avg_5", 0.33.into()),
+        ("load_avg_15", 0.21.into()),
+        ("uptime_seconds", 86400.25.into()),
+        ("running_jobs_count", jobs.into()),
+        ("total_jobs_count", jobs.into()),
+    ])
 }
 
 /// Returns invented numbers. Contains the CPU usage from the second measurement on.
-fn job_stats(engine: &Engine, job: &Job) -> Map<String, Value> {
-    let stats = value!({
-        "job_id": job.id, "timestamp": Time::precise(engine.now),
-        "cpu_usage_nanoseconds": 123_456_789, "cpu_usage_percent": 1.5,
-        "cpu_throttled_periods": 1, "cpu_throttled_time_ns": 1000,
-        "memory_usage_bytes": 20_971_520, "memory_limit_bytes": 1_073_741_824,
-        "memory_max_usage_bytes": 31_457_280, "memory_cache_bytes": 1_048_576,
-        "memory_rss_bytes": 19_922_944, "network_rx_bytes": 4096, "network_tx_bytes": 2048,
-        "network_rx_packets": 40, "network_tx_packets": 20, "io_read_bytes": 8192,
-        "io_write_bytes": 4096, "pids_current": 3, "pids_limit": 0,
-    });
-    let mut stats = stats.as_object().cloned().unwrap_or_default();
+fn job_stats(engine: &Engine, job: &Job) -> Fields {
+    let mut stats = vec![
+        ("job_id", job.id.as_str().into()),
+        ("timestamp", value!(Time::precise(engine.now))),
+        ("cpu_usage_nanoseconds", 123_456_789.into()),
+        ("cpu_usage_percent", 1.5.into()),
+        ("cpu_throttled_periods", 1.into()),
+        ("cpu_throttled_time_ns", 1000.into()),
+        ("memory_usage_bytes", 20_971_520.into()),
+        ("memory_limit_bytes", 1_073_741_824.into()),
+        ("memory_max_usage_bytes", 31_457_280.into()),
+        ("memory_cache_bytes", 1_048_576.into()),
+        ("memory_rss_bytes", 19_922_944.into()),
+        ("network_rx_bytes", 4096.into()),
+        ("network_tx_bytes", 2048.into()),
+        ("network_rx_packets", 40.into()),
+        ("network_tx_packets", 20.into()),
+        ("io_read_bytes", 8192.into()),
+        ("io_write_bytes", 4096.into()),
+        ("pids_current", 3.into()),
+        ("pids_limit", 0.into()),
+    ];
     if !engine.measured.contains(&job.uuid) {
-        stats.remove("cpu_usage_percent");
+        stats.retain(|(name, _)| *name != "cpu_usage_percent");
     }
-    stats
+    Fields(stats)
 }

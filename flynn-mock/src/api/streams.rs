@@ -4,13 +4,12 @@ use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json as value};
 
 use crate::api::answer::{Answer, Body};
 use crate::api::call::Call;
 use crate::api::events::Filter;
 use crate::api::logs::{Follower, follow};
-use crate::life::Engine;
+use crate::life::{Engine, ExpandedFormation};
 use crate::store::{Event, ManagedCertificate, Sink, Time, Volume};
 use crate::wire::{go_time, to_json};
 
@@ -106,7 +105,7 @@ pub(crate) fn open_since(engine: &Engine, call: &Call<'_>, what: Objects) -> Ans
     let mut backlog: String = objects.into_iter().map(|(_, frame)| frame).collect();
     // An object with an empty id marks the end of the backlog.
     backlog += &match what {
-        Objects::Formations => data(&value!({ "updated_at": Time::default() })),
+        Objects::Formations => data(&ExpandedFormation::default()),
         Objects::Volumes => data(&Volume::default()),
         Objects::Sinks => data(&Sink::default()),
         Objects::ManagedCertificates => data(&ManagedCertificate::default()),
@@ -216,9 +215,8 @@ fn changed_objects(engine: &Engine, what: Objects, since: Time, after: &mut u64)
         text += &match what {
             Objects::Formations => {
                 let found = formation_of_event(engine, event);
-                let updated = |doc: &Value| doc.get("updated_at")?.as_str()?.parse::<Time>().ok();
-                let new = found.filter(|doc| updated(doc).is_none_or(|at| at >= since));
-                new.map(|doc| data(&doc)).unwrap_or_default()
+                let new = found.filter(|formation| formation.updated_at >= since);
+                new.map(|formation| data(&formation)).unwrap_or_default()
             }
             Objects::Volumes => changed(event, since, |volume: &Volume| volume.updated_at),
             Objects::Sinks if event.object_type == "sink_deletion" => {
@@ -255,7 +253,7 @@ fn without_config(event: &Event) -> Event {
 }
 
 /// Returns the current formation of a scale event, even if it was deleted.
-fn formation_of_event(engine: &Engine, event: &Event) -> Option<Value> {
+fn formation_of_event(engine: &Engine, event: &Event) -> Option<ExpandedFormation> {
     let release = event.data.get("release")?.as_str()?;
     let formations = &engine.tables.formations;
     let found = formations.iter().find(|f| f.app == event.app && f.release == release)?;

@@ -69,9 +69,9 @@ impl Engine {
         }
         let mut data = Map::new();
         if let Some(previous) = previous {
-            data.insert("prev_release".to_owned(), previous.stored());
+            data.insert("prev_release".to_owned(), value!(previous.stored()));
         }
-        data.insert("release".to_owned(), next.stored());
+        data.insert("release".to_owned(), value!(next.stored()));
         self.event(at, app, "app_release", release, &data);
         Ok(())
     }

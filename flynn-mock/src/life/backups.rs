@@ -1,12 +1,13 @@
 //! Backups: the jobs that dump the databases, and the tar.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use serde_json::{Map, Value, json as value};
 use sha2::{Digest, Sha512};
 
 use crate::life::outside::{Given, Question};
-use crate::life::{Command, Engine};
-use crate::store::{BackupStatus, Job, Strings, Time, hex};
+use crate::life::{Command, Engine, ExpandedFormation};
+use crate::store::{BackupStatus, Job, Strings, hex};
 use crate::wire::{Fail, to_pretty_json};
 
 /// The apps whose formations a backup contains.
@@ -179,8 +180,8 @@ impl Engine {
     }
 
     /// Returns the document from which a restore starts.
-    fn formations_for_backup(&self) -> Result<Map<String, Value>, String> {
-        let mut documents = Map::new();
+    fn formations_for_backup(&self) -> Result<BTreeMap<&str, ExpandedFormation>, String> {
+        let mut formations = BTreeMap::new();
         for name in APPS {
             let failed = |what: &str| format!("error getting {name} app {what}");
             let app = match self.tables.app(name) {
@@ -192,21 +193,10 @@ impl Engine {
                 .tables
                 .formation(&app.id, &app.release)
                 .map_err(|_| failed("formation: controller: resource not found"))?;
-            let expanded = self.expanded(formation);
-            let mut document = Map::new();
-            document.insert("updated_at".to_owned(), value!(Time::default()));
-            for field in ["app", "release", "processes", "artifact", "file_artifacts"] {
-                if let Some(part) = expanded.get(field) {
-                    document.insert(field.to_owned(), part.clone());
-                }
-            }
-            if self.dialect.layered_images {
-                // Old clusters expect this file.
-                document.insert("artifact".to_owned(), value!({ "type": "docker" }));
-            }
-            documents.insert(name.to_owned(), document.into());
+            formations
+                .insert(name, self.expanded(formation).in_backup(self.dialect.layered_images));
         }
-        Ok(documents)
+        Ok(formations)
     }
 
     /// Returns the output of the job that dumps a database.

@@ -60,7 +60,7 @@ impl Engine {
         for release in releases {
             let stored = release.stored();
             self.remove_release(id, &release.id, hears_in)?;
-            done.releases.push(stored);
+            done.releases.push(value!(stored));
         }
         let mut resources: Vec<_> = self
             .tables

@@ -1,14 +1,60 @@
 //! Formations and scale requests.
 
-use std::collections::VecDeque;
-
 use jiff::SignedDuration;
-use serde_json::{Map, Value, json as value};
+use serde::Serialize;
+use serde_json::{Map, json as value};
 
 use crate::life::Engine;
 use crate::life::work::Step;
-use crate::store::{Counts, Formation, Release, ScaleRequest, ScaleState, Tags, Time};
+use crate::store::{
+    App, Artifact, Counts, Formation, Release, ScaleRequest, ScaleState, Tags, Time, empty,
+};
 use crate::wire::Fail;
+
+/// A formation with its app, release and artifacts in full, in the order of the real server.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct ExpandedFormation {
+    #[serde(skip_serializing_if = "empty")]
+    app: Option<App>,
+    #[serde(skip_serializing_if = "empty")]
+    release: Option<Release>,
+    /// The image, in releases with exactly one.
+    #[serde(skip_serializing_if = "empty")]
+    artifact: Option<Artifact>,
+    /// The other artifacts of such a release.
+    #[serde(skip_serializing_if = "empty")]
+    file_artifacts: Vec<Option<Artifact>>,
+    #[serde(skip_serializing_if = "empty")]
+    artifacts: Vec<Option<Artifact>>,
+    #[serde(skip_serializing_if = "empty")]
+    processes: Option<Counts>,
+    #[serde(skip_serializing_if = "empty")]
+    tags: Option<Tags>,
+    pub(crate) updated_at: Time,
+    #[serde(skip_serializing_if = "empty")]
+    deleted: bool,
+    #[serde(skip_serializing_if = "empty")]
+    pending_scale_request: Option<ScaleRequest>,
+    /// An image in a backup, which a restore on an old cluster expects.
+    #[serde(rename = "artifact", skip_serializing_if = "empty")]
+    deprecated_image: Option<Artifact>,
+}
+
+impl ExpandedFormation {
+    /// Returns what a backup contains of it.
+    pub(crate) fn in_backup(self, layered_images: bool) -> Self {
+        let docker = || Artifact { kind: "docker".to_owned(), ..Artifact::default() };
+        Self {
+            app: self.app,
+            release: self.release,
+            artifact: self.artifact,
+            file_artifacts: self.file_artifacts,
+            processes: self.processes,
+            deprecated_image: layered_images.then(docker),
+            ..Self::default()
+        }
+    }
+}
 
 /// Returns the scale request for a `PUT` or `DELETE` of a formation. Without processes, all jobs stop.
 pub(crate) fn formation_request(
@@ -29,59 +75,39 @@ pub(crate) fn formation_request(
 
 impl Engine {
     /// Returns a formation with its app, release and artifacts in full.
-    pub(crate) fn expanded(&self, formation: &Formation) -> Value {
-        let mut doc = Map::new();
-        let mut set = |name: &str, part: Value| doc.insert(name.to_owned(), part);
+    pub(crate) fn expanded(&self, formation: &Formation) -> ExpandedFormation {
         let app = self.tables.apps.iter().find(|app| app.id == formation.app);
         let release = self.tables.releases.iter().find(|r| r.id == formation.release);
-        if let Some(app) = app {
-            set("app", value!(app));
-        }
-        if let Some(release) = release {
-            let mut shown = release.clone();
-            if self.dialect.layered_images {
-                // It is shown as a release of the formation's app, even if it belongs to another one.
-                shown.app_id.clone_from(&formation.app);
-            }
-            set("release", shown.stored());
-            let mut artifacts: VecDeque<Value> = release
-                .artifacts
-                .iter()
-                .map(|id| self.tables.artifact(id).map_or(Value::Null, |a| value!(a)))
-                .collect();
-            let list = if self.dialect.layered_images {
-                "artifacts"
-            } else {
-                if let Some(image) = artifacts.pop_front() {
-                    set("artifact", image);
-                }
-                "file_artifacts"
-            };
-            if !artifacts.is_empty() {
-                set(list, artifacts.into_iter().collect());
-            }
-        }
-        let own = value!(formation);
-        for name in ["processes", "tags"] {
-            if let Some(map) = own.get(name) {
-                set(name, map.clone());
-            }
-        }
-        set("updated_at", value!(formation.updated_at.unwrap_or_default()));
-        if formation.deleted {
-            set("deleted", true.into());
-        }
-        if let Some(request) = self.pending_scale_request(formation) {
+        let ids = release.map(|release| release.artifacts.as_slice()).unwrap_or_default();
+        let artifacts = ids.iter().map(|id| self.tables.artifact(id).ok().cloned());
+        let mut expanded = ExpandedFormation {
+            app: app.cloned(),
+            release: release.map(Release::stored),
+            artifacts: artifacts.collect(),
+            processes: formation.processes.clone().filter(|counts| !counts.is_empty()),
+            tags: formation.tags.clone().filter(|tags| !tags.is_empty()),
+            updated_at: formation.updated_at.unwrap_or_default(),
+            deleted: formation.deleted,
             // The query does not read the time of the last change, and ignores `null`.
-            let request = ScaleRequest {
-                new_processes: request.new_processes.clone().filter(Option::is_some),
-                new_tags: request.new_tags.clone().filter(Option::is_some),
-                updated_at: None,
-                ..request.clone()
-            };
-            set("pending_scale_request", value!(request));
+            pending_scale_request: self.pending_scale_request(formation).map(|request| {
+                ScaleRequest {
+                    new_processes: request.new_processes.clone().filter(Option::is_some),
+                    new_tags: request.new_tags.clone().filter(Option::is_some),
+                    updated_at: None,
+                    ..request.clone()
+                }
+            }),
+            ..ExpandedFormation::default()
+        };
+        if !self.dialect.layered_images {
+            let mut artifacts = std::mem::take(&mut expanded.artifacts).into_iter();
+            expanded.artifact = artifacts.next().flatten();
+            expanded.file_artifacts = artifacts.collect();
+        } else if let Some(release) = &mut expanded.release {
+            // It is shown as a release of the formation's app, even if it belongs to another one.
+            release.app_id.clone_from(&formation.app);
         }
-        doc.into()
+        expanded
     }
 
     fn pending_scale_request(&self, formation: &Formation) -> Option<&ScaleRequest> {

@@ -41,7 +41,7 @@ pub(crate) mod work;
 pub(crate) use self::acme::Verdict;
 pub(crate) use self::certificates::given_certificate;
 pub(crate) use self::engine::Engine;
-pub(crate) use self::formations::formation_request;
+pub(crate) use self::formations::{ExpandedFormation, formation_request};
 pub use self::options::ClusterCertificate;
 pub(crate) use self::options::{Certifier, Options, StartOrder};
 pub use self::options::{Crash, Delays, Pace};

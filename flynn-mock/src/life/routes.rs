@@ -70,7 +70,16 @@ impl Engine {
     /// Returns a route in the form of answers.
     pub(crate) fn stored_route(&self, route: &Route) -> Route {
         let certificate = self.certificate_of(route).cloned();
-        Route { certificate, included: self.is_included(route), ..route.clone() }
+        let stored = Route { certificate, included: self.is_included(route), ..route.clone() };
+        self.in_order(stored)
+    }
+
+    /// Returns a route with its port where the server writes it.
+    fn in_order(&self, route: Route) -> Route {
+        if !self.dialect.routes_by_router {
+            return route;
+        }
+        Route { port: 0, router_port: route.port, ..route }
     }
 
     /// Returns whether a route was created with its app, if the server reports that.
@@ -108,7 +117,7 @@ impl Engine {
         if !self.dialect.managed_certificates {
             route.managed_certificate_domain = None;
         }
-        let given = route.clone();
+        let given = self.in_order(route.clone());
         let mut row = self.insertable(&route).map_err(|refusal| refusal.creating(&given))?;
         if checked && self.loses_certificate(&row) {
             return Err(Refusal::Duplicate.creating(&given));
@@ -137,7 +146,7 @@ impl Engine {
         row.included = false;
         self.tables.routes.push(row.clone());
         self.route_event("route", &row, &route);
-        Ok(route)
+        Ok(self.in_order(route))
     }
 
     /// Returns the row of a new route, or why the database refuses it.
@@ -304,7 +313,7 @@ impl Engine {
             *slot = row.clone();
         }
         self.route_event("route", &row, &route);
-        Ok(route)
+        Ok(self.in_order(route))
     }
 
     fn is_port_taken(&self, route: &Route) -> bool {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::store::{CertificateStatus, Time, empty};
+use crate::store::{CertificateStatus, Time, empty, jsonb_list};
 
 /// The ACME configuration of the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub(crate) struct ManagedCertificate {
     pub(crate) last_error_at: Option<Time>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) order_url: String,
-    #[serde(skip_serializing_if = "empty")]
+    #[serde(skip_serializing_if = "empty", serialize_with = "jsonb_list")]
     pub(crate) errors: Vec<Value>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) created_at: Option<Time>,

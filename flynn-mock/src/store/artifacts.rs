@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::store::{Strings, Time, empty};
+use crate::store::{Strings, Time, empty, jsonb};
 
 /// An artifact.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub(crate) struct Artifact {
     pub(crate) uri: String,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) meta: Strings,
-    #[serde(skip_serializing_if = "empty", deserialize_with = "present")]
+    #[serde(skip_serializing_if = "empty", serialize_with = "jsonb", deserialize_with = "present")]
     pub(crate) manifest: Option<Value>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) hashes: Strings,

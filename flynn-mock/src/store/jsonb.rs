@@ -10,6 +10,11 @@ pub(crate) fn jsonb<S: Serializer>(document: &Option<Value>, to: S) -> Result<S:
     document.as_ref().map(Jsonb).serialize(to)
 }
 
+/// Like [`jsonb`], for a list of documents.
+pub(crate) fn jsonb_list<S: Serializer>(documents: &[Value], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(documents.iter().map(Jsonb))
+}
+
 /// Like [`jsonb`], for a document that is always there.
 pub(crate) fn jsonb_value<S: Serializer>(document: &Value, to: S) -> Result<S::Ok, S::Error> {
     Jsonb(document).serialize(to)

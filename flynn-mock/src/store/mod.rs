@@ -42,7 +42,7 @@ pub(crate) use self::formations::{Formation, ScaleRequest};
 pub(crate) use self::identity::{PersonalToken, Role, Tenancy, User, account_of, role_permission};
 pub(crate) use self::ids::{Ids, hex, is_uuid, stored_uuid};
 pub(crate) use self::jobs::Job;
-pub(crate) use self::jsonb::{jsonb, jsonb_value};
+pub(crate) use self::jsonb::{jsonb, jsonb_list, jsonb_value};
 pub(crate) use self::logs::Line;
 pub(crate) use self::names::app_name_for;
 pub use self::next_id::NextId;

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::store::{Process, Strings, Time, empty};
 
@@ -39,8 +38,8 @@ impl Release {
     }
 
     /// Returns the release in the form of answers, with the legacy artifact.
-    pub(crate) fn stored(&self) -> Value {
+    pub(crate) fn stored(&self) -> Self {
         let artifact = self.artifacts.first().cloned().unwrap_or_default();
-        serde_json::to_value(Self { artifact, ..self.clone() }).unwrap_or_default()
+        Self { artifact, ..self.clone() }
     }
 }

@@ -38,6 +38,9 @@ pub(crate) struct Route {
     pub(crate) sticky: bool,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) path: String,
+    /// The port in answers of a release whose router writes it here.
+    #[serde(rename = "port", skip_serializing_if = "empty", skip_deserializing)]
+    pub(crate) router_port: i32,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) drain_backends: bool,
     #[serde(skip_serializing_if = "empty")]

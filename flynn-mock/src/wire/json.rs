@@ -1,13 +1,23 @@
 //! Reads and writes bodies as Go's `encoding/json` does.
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::error::Fail;
 use super::into::Misfit;
 use super::parse::{self, Broken, Json};
 use super::request::Request;
+
+/// An object whose fields are written in this order.
+#[derive(Debug)]
+pub(crate) struct Fields(pub(crate) Vec<(&'static str, Value)>);
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
 
 /// Writes JSON text with `&`, `<` and `>` escaped.
 pub(crate) fn to_json(value: &impl Serialize) -> String {

@@ -13,7 +13,7 @@ mod schema;
 pub(crate) use self::error::Fail;
 pub(crate) use self::go_time::parse as go_time;
 pub(crate) use self::json::{
-    BodyRules, decode, decode_map, decode_without, sent, to_json, to_pretty_json,
+    BodyRules, Fields, decode, decode_map, decode_without, sent, to_json, to_pretty_json,
 };
 pub(crate) use self::request::Request;
 pub(crate) use self::schema::{
