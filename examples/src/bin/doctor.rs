@@ -2,16 +2,16 @@
 
 #![allow(clippy::doc_markdown, reason = "doc comments of options are the text of --help")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::Parser;
-use flynn_config::{Locations, read_file};
+use flynn_config::read_file;
 use flynn_examples::blocking::blocking;
-use flynn_examples::doctor::Patient;
+use flynn_examples::doctor::examine;
 use flynn_examples::text::printable;
-use flynn_examples::{cli, login, output};
+use flynn_examples::{cli, output};
 use flynn_tls::Roots;
 
 /// Reports what is still wrong with a Flynn cluster, and with your files for it. Changes nothing.
@@ -33,11 +33,11 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<ExitCode> {
-    let cli::Connection { cluster, connect_to } = options.connection.clone();
-    login::renew(cluster, connect_to).await?;
-    let patient = blocking(move || open(&options)).await?;
-    output::line(printable(&patient.describe()))?;
-    let findings = patient.examine().await;
+    let connected = options.connection.open().await?;
+    let ca = blocking(move || options.ca.as_deref().map(read_ca).transpose()).await?;
+    let (name, url) = (connected.cluster.name(), connected.cluster.controller_url());
+    output::line(printable(&format!("cluster {name:?} at {url}")))?;
+    let findings = examine(&connected, ca.as_ref()).await;
     for finding in &findings {
         output::line(printable(&finding.to_string()))?;
     }
@@ -48,13 +48,7 @@ async fn run(options: Options) -> Result<ExitCode> {
     Ok(if errors == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Reads the files.
-fn open(options: &Options) -> Result<Patient> {
-    let locations = Locations::from_env().context("cannot find your home")?;
-    let cli::Connection { cluster, connect_to } = &options.connection;
-    let patient = Patient::open(locations, cluster.as_deref(), *connect_to)?;
-    let Some(ca) = &options.ca else { return Ok(patient) };
-    let pem = read_file(ca).context("cannot use --ca")?;
-    let roots = Roots::from_pem(&pem).with_context(|| format!("cannot use {}", ca.display()))?;
-    Ok(patient.with_ca(roots))
+fn read_ca(path: &Path) -> Result<Roots> {
+    let pem = read_file(path).context("cannot use --ca")?;
+    Roots::from_pem(&pem).with_context(|| format!("cannot use {}", path.display()))
 }

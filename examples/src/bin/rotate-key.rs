@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use flynn_client::Secret;
+use flynn_config::ClusterEdit;
 use flynn_config::credential::reject;
-use flynn_config::{ClusterEdit, Locations};
 use flynn_examples::blocking::blocking;
-use flynn_examples::{cli, connect, output};
+use flynn_examples::connect::{self, Connected};
+use flynn_examples::{cli, output};
 
 /// Replaces the key of a Flynn cluster in the controller, in every app that has it, and in .flynnrc.
 ///
@@ -26,9 +27,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<()> {
-    let flynn = options.connection.client().await?;
-    let locations = Locations::from_env()?;
-    let cluster = connect::cluster(&locations, options.connection.cluster.as_deref())?;
+    let Connected { locations, cluster, client: flynn, .. } = options.connection.open().await?;
     let name = cluster.name().to_owned();
     let store = move |key: Secret| {
         let set_key = move |cluster: &mut ClusterEdit| cluster.set_key(&key.expose().into());

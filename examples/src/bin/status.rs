@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use flynn_client::status::Health;
+use flynn_examples::connect::Connected;
 use flynn_examples::text::printable;
 use flynn_examples::{cli, cluster, output};
 
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(options: Options) -> Result<ExitCode> {
-    let (flynn, reach) = options.connection.open().await?;
+    let Connected { client: flynn, reach, .. } = options.connection.open().await?;
     let status = reach.status(&flynn, &cluster::domain(&flynn).await?).await?;
     let up = |health: &Health| u8::from(*health == Health::Healthy);
     if options.prometheus {

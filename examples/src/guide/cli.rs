@@ -12,14 +12,12 @@ use clap::error::ErrorKind;
 use clap::{Args, Parser, ValueEnum};
 use flynn_client::Client;
 use flynn_client::apps::AppHandle;
-use flynn_config::Locations;
 use flynn_mock::ServerAge;
 
 use crate::blocking::blocking;
-use crate::connect;
+use crate::connect::Connected;
 use crate::login;
 use crate::output;
-use crate::reach::Reach;
 use crate::text::printable;
 
 /// The end of `--help` of the programs made of steps.
@@ -63,29 +61,23 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Reads the files and returns a client of the controller. Nothing is sent yet, unless a login has expired: it is
+    /// Reads the files and sets up the client of the controller. Nothing is sent yet, unless a login has expired: it is
     /// renewed.
     ///
     /// # Errors
     /// Fails if the file, the cluster or its key is missing or not valid, or if the login cannot be renewed.
-    pub async fn client(&self) -> Result<Client> {
-        Ok(self.open().await?.0)
+    pub async fn open(&self) -> Result<Connected> {
+        let connect_to = self.connect_to;
+        let (locations, cluster) = login::cluster(self.cluster.clone(), connect_to).await?;
+        blocking(move || Connected::new(locations, cluster, connect_to)).await
     }
 
-    /// [`client`](Self::client), and the connections to the other hosts of the cluster.
+    /// [`open`](Self::open) for programs that need only the client.
     ///
     /// # Errors
-    /// Returns the errors of [`client`](Self::client).
-    pub async fn open(&self) -> Result<(Client, Reach)> {
-        let Self { cluster, connect_to } = self.clone();
-        login::renew(cluster.clone(), connect_to).await?;
-        blocking(move || {
-            let locations = Locations::from_env().context("cannot find your home")?;
-            let cluster = connect::cluster(&locations, cluster.as_deref())?;
-            let reach = Reach::of(&cluster, &locations, connect_to)?;
-            Ok((reach.client(&cluster, connect::trust(&cluster, None)?)?, reach))
-        })
-        .await
+    /// Returns the errors of [`open`](Self::open).
+    pub async fn client(&self) -> Result<Client> {
+        Ok(self.open().await?.client)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Creates clients from a `.flynnrc`.
 
+use std::net::SocketAddr;
+
 use flynn_client::{Client, ClientBuilder};
 use flynn_config::login::{Auth, Tokens};
 use flynn_config::{Cluster, ClusterEdit, Error, FlynnRc, Locations};
@@ -8,6 +10,7 @@ use flynn_tls::{ClientTls, Pin, PinSet};
 use anyhow::{Context as _, Result};
 
 use crate::blocking::blocking;
+use crate::reach::Reach;
 
 /// Connects to a cluster of the default `.flynnrc`: the one named, or `$FLYNN_CLUSTER`, or the default one.
 ///
@@ -35,6 +38,35 @@ pub fn connect(cluster: Option<&str>) -> Result<Client> {
 pub fn open(locations: &Locations, cluster: Option<&str>) -> Result<ClientBuilder> {
     let cluster = self::cluster(locations, cluster)?;
     builder(trust(&cluster, None)?, &cluster, &locations.tokens())
+}
+
+/// A cluster of the `.flynnrc`, and the ways to reach it.
+#[derive(Debug)]
+pub struct Connected {
+    /// The user's files.
+    pub locations: Locations,
+    /// The entry of `.flynnrc`.
+    pub cluster: Cluster,
+    /// The connections to its hosts.
+    pub reach: Reach,
+    /// The client of its controller.
+    pub client: Client,
+}
+
+impl Connected {
+    /// Sets up the client of a cluster. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Fails if the cluster's URL or pin is not valid, or if it has neither a key nor a token.
+    pub fn new(
+        locations: Locations,
+        cluster: Cluster,
+        connect_to: Option<SocketAddr>,
+    ) -> Result<Self> {
+        let reach = Reach::of(&cluster, &locations, connect_to)?;
+        let client = reach.client(&cluster, trust(&cluster, None)?)?;
+        Ok(Self { locations, cluster, reach, client })
+    }
 }
 
 /// Returns a cluster of the `.flynnrc`: the one named, or `$FLYNN_CLUSTER`, or the default one.

@@ -7,11 +7,10 @@ use flynn_aws::ClusterSpec;
 use flynn_aws::blobstore::{Backend, S3Backend};
 use flynn_aws::dns::Domain;
 use flynn_aws::spec::{NodeSpec, Nodes};
-use flynn_config::Locations;
+use flynn_config::{Cluster, Locations};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::cli::Arguments;
-use crate::connect;
 use crate::demo::{self, Demo};
 use crate::reach::Reach;
 use crate::step::Step;
@@ -44,8 +43,6 @@ impl CertificateFiles {
 pub struct Job {
     /// The user's files.
     pub locations: Locations,
-    /// The cluster in `.flynnrc`; the default one if `None`.
-    pub cluster: Option<String>,
     /// The new domain of the cluster.
     pub domain: Domain,
     /// The new certificate; `None` for steps that do not need one.
@@ -71,9 +68,12 @@ impl Job {
     ///
     /// # Errors
     /// Fails if the command line is wrong or lacks an option that these steps need.
-    pub fn real(arguments: &Arguments, steps: &[Step]) -> Result<Self> {
-        let locations = Locations::from_env().context("cannot find your home")?;
-        let target = &arguments.target;
+    pub fn real(
+        locations: Locations,
+        cluster: &Cluster,
+        arguments: &Arguments,
+        steps: &[Step],
+    ) -> Result<Self> {
         let certificate = CertificateFiles::given(arguments);
         if certificate.is_none() && steps.contains(&Step::Certificate) {
             bail!("--cluster needs --cert and --key");
@@ -83,7 +83,7 @@ impl Job {
             None if steps.contains(&Step::Domain) => {
                 bail!("--cluster needs --domain");
             }
-            None => present_domain(&locations, target.cluster.as_deref())?,
+            None => present_domain(&locations, cluster)?,
         };
         let (backend, keeps_access) =
             match (&arguments.blobstore.bucket, &arguments.blobstore.region) {
@@ -98,7 +98,6 @@ impl Job {
             };
         Ok(Self {
             locations,
-            cluster: target.cluster.clone(),
             dns: plan(&domain, &arguments.nodes)?,
             domain,
             certificate,
@@ -107,7 +106,7 @@ impl Job {
             detach_managed: arguments.certificate.detach_managed,
             app: arguments.app.clone().unwrap_or_else(|| "www".to_owned()),
             documents: arguments.out.clone().unwrap_or_else(|| PathBuf::from(".")),
-            connect_to: target.connect_to,
+            connect_to: arguments.target.connect_to,
         })
     }
 
@@ -131,7 +130,6 @@ impl Job {
         }
         Ok(Self {
             locations: Locations::in_home(demo.home()),
-            cluster: Some(demo::CLUSTER.to_owned()),
             dns: plan(&domain, &nodes)?,
             domain,
             certificate: Some(certificate),
@@ -146,9 +144,8 @@ impl Job {
 }
 
 /// Returns the cluster's domain from `.flynnrc`, without its port.
-fn present_domain(locations: &Locations, cluster: Option<&str>) -> Result<Domain> {
-    let cluster = connect::cluster(locations, cluster)?;
-    let reach = Reach::of(&cluster, locations, None)?;
+fn present_domain(locations: &Locations, cluster: &Cluster) -> Result<Domain> {
+    let reach = Reach::of(cluster, locations, None)?;
     let host = reach.controller_host();
     host.strip_prefix("controller.")
         .unwrap_or(host)

@@ -1,4 +1,4 @@
-//! Renews the login of a user who has no key.
+//! Chooses a cluster, and renews the login of a user who has no key.
 
 use std::net::SocketAddr;
 use std::time::SystemTime;
@@ -25,30 +25,43 @@ struct Expired {
     refresh: Refresh,
 }
 
-/// Renews the login of a cluster of the `.flynnrc` if its token has expired, and stores the new token where `flynn login`
-/// does. Does nothing if the cluster has a key or a token that is still valid, or if it cannot be used at all: connecting
-/// to it then fails with the reason.
+/// Chooses a cluster of the `.flynnrc`, as [`connect::cluster`] does. If the token of its login has expired, renews it
+/// and stores the new one where `flynn login` does.
 ///
 /// # Errors
-/// Fails if the login server refuses or cannot be reached, or if the new token cannot be stored.
-pub async fn renew(cluster: Option<String>, connect_to: Option<SocketAddr>) -> Result<()> {
-    let find = move || Ok(Expired::find(cluster.as_deref(), connect_to));
-    let Some(expired) = blocking(find).await? else { return Ok(()) };
-    let what = format!("cannot renew the login of cluster {:?}", expired.cluster.name());
-    let issued = expired.ask().await.with_context(|| format!("{what}, run `flynn login`"))?;
-    blocking(move || expired.tokens.store(&expired.cluster, &issued).context(what)).await
+/// Fails if the file or the cluster is missing, if the login server refuses or cannot be reached, or if the new token
+/// cannot be stored. A cluster that cannot be used for another reason is not an error here: connecting to it fails.
+pub async fn cluster(
+    name: Option<String>,
+    connect_to: Option<SocketAddr>,
+) -> Result<(Locations, Cluster)> {
+    let find = move || {
+        let locations = Locations::from_env().context("cannot find your home")?;
+        let cluster = connect::cluster(&locations, name.as_deref())?;
+        let expired = Expired::find(&locations, &cluster, connect_to);
+        Ok((locations, cluster, expired))
+    };
+    let (locations, cluster, expired) = blocking(find).await?;
+    if let Some(expired) = expired {
+        let what = format!("cannot renew the login of cluster {:?}", cluster.name());
+        let issued = expired.ask().await.with_context(|| format!("{what}, run `flynn login`"))?;
+        blocking(move || expired.tokens.store(&expired.cluster, &issued).context(what)).await?;
+    }
+    Ok((locations, cluster))
 }
 
 impl Expired {
-    fn find(cluster: Option<&str>, connect_to: Option<SocketAddr>) -> Option<Self> {
-        let locations = Locations::from_env().ok()?;
-        let cluster = connect::cluster(&locations, cluster).ok()?;
+    /// Returns `None` for a cluster with a key, a token that is still valid, or no login that can be renewed.
+    fn find(
+        locations: &Locations,
+        cluster: &Cluster,
+        connect_to: Option<SocketAddr>,
+    ) -> Option<Self> {
         let tokens = locations.tokens();
-        let error = tokens.auth(&cluster).err()?;
-        let refresh = tokens.refresh(&cluster).ok()?;
-        let reach = Reach::of(&cluster, &locations, connect_to).ok()?;
-        let expired = Self { cluster, reach, tokens, refresh };
-        (error.kind() == ErrorKind::TokenExpired).then_some(expired)
+        tokens.auth(cluster).err().filter(|error| error.kind() == ErrorKind::TokenExpired)?;
+        let refresh = tokens.refresh(cluster).ok()?;
+        let reach = Reach::of(cluster, locations, connect_to).ok()?;
+        Some(Self { cluster: cluster.clone(), reach, tokens, refresh })
     }
 
     /// Asks the login server for a new token.

@@ -8,6 +8,7 @@ use flynn_mock::ServerAge;
 
 use crate::blocking::blocking;
 use crate::cli::{self, Arguments, Server, Target, WrongCall};
+use crate::connect;
 use crate::demo::{self, Demo};
 use crate::documents;
 use crate::job::Job;
@@ -55,7 +56,11 @@ pub async fn run(mut arguments: Arguments, steps: &'static [Step], screen: Scree
     if !steps.contains(&Step::Domain) {
         arguments.domain.get_or_insert_with(|| demo::OLD_DOMAIN.to_owned());
     }
-    let open = move || Ok((Session::open(Job::demo(&arguments, &demo)?, screen)?, demo));
+    let open = move || {
+        let job = Job::demo(&arguments, &demo)?;
+        let cluster = connect::cluster(&job.locations, Some(demo::CLUSTER))?;
+        Ok((Session::open(job, cluster, screen)?, demo))
+    };
     let (session, demo) = blocking(open).await?;
     carry_out(session, steps, mode, Some(&demo)).await
 }
@@ -70,8 +75,12 @@ pub async fn on_cluster(
     screen: Screen,
 ) -> Result<()> {
     let mode = mode(&arguments);
-    login::renew(arguments.target.cluster.clone(), arguments.target.connect_to).await?;
-    let open = move || Session::open(Job::real(&arguments, steps)?, screen);
+    let Target { cluster, connect_to, .. } = arguments.target.clone();
+    let (locations, cluster) = login::cluster(cluster, connect_to).await?;
+    let open = move || {
+        let job = Job::real(locations, &cluster, &arguments, steps)?;
+        Session::open(job, cluster, screen)
+    };
     carry_out(blocking(open).await?, steps, mode, None).await
 }
 

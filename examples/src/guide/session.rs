@@ -35,12 +35,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// Reads all files that the job names. Nothing is sent yet.
+    /// Reads the files of the certificate, and sets up the client of the cluster. Nothing is sent yet.
     ///
     /// # Errors
     /// Fails if a file is missing or not valid. The error names it in one line.
-    pub fn open(job: Job, screen: Screen) -> Result<Self> {
-        let cluster = connect::cluster(&job.locations, job.cluster.as_deref())?;
+    pub fn open(job: Job, cluster: Cluster, screen: Screen) -> Result<Self> {
         let certificate = job.certificate.as_ref().map(NewCertificate::load).transpose()?;
         let reach = Reach::of(&cluster, &job.locations, job.connect_to)?;
         let client = reach.client(&cluster, trust(&cluster, certificate.as_ref())?)?;
@@ -52,8 +51,8 @@ impl Session {
     /// # Errors
     /// Fails if it is not valid.
     pub async fn reload(&mut self) -> Result<()> {
-        let (locations, name) = (self.job.locations.clone(), self.job.cluster.clone());
-        self.cluster = blocking(move || connect::cluster(&locations, name.as_deref())).await?;
+        let (locations, name) = (self.job.locations.clone(), self.cluster.name().to_owned());
+        self.cluster = blocking(move || connect::cluster(&locations, Some(&name))).await?;
         self.reach = Reach::of(&self.cluster, &self.job.locations, self.job.connect_to)?;
         let trust = trust(&self.cluster, self.certificate.as_ref())?;
         self.client = self.reach.client(&self.cluster, trust)?;

@@ -6,8 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use flynn_client::Client;
 use flynn_config::Locations;
-use flynn_examples::connect;
-use flynn_examples::doctor::Patient;
+use flynn_examples::connect::{self, Connected};
 use flynn_examples::runner::Mode;
 use flynn_examples::step::Step;
 use flynn_examples::text::one_line;
@@ -82,7 +81,8 @@ async fn without_a_pin_the_steps_trust_public_certificates() {
     let failure = one_line(failure.as_ref());
     assert!(failure.contains("UnknownIssuer"), "{failure}");
     let locations = world.job.locations.clone();
-    assert!(Patient::open(locations, Some("production"), world.job.connect_to).is_ok());
+    let cluster = connect::cluster(&locations, Some("production")).unwrap();
+    assert!(Connected::new(locations, cluster, world.job.connect_to).is_ok());
 }
 
 #[tokio::test]

@@ -1,19 +1,24 @@
 //! `doctor` finds problems, and fewer of them after `productionize`.
 
 use flynn_aws::{Finding, Severity};
+use flynn_client::users::NewUser;
 use flynn_config::FlynnRc;
-use flynn_examples::doctor::Patient;
+use flynn_examples::connect::{self, Connected};
+use flynn_examples::doctor;
 use flynn_examples::runner::Mode;
-use flynn_mock::{Fault, Op, ServerAge};
+use flynn_mock::{Fault, Op, ServerAge, Token};
 use flynn_tls::Roots;
+use serde_json::json;
 
 use crate::world::World;
 
 async fn examine(world: &World) -> Vec<Finding> {
     let address = Some(world.demo.mock.addr());
-    let patient = Patient::open(world.job.locations.clone(), Some("production"), address).unwrap();
+    let locations = world.job.locations.clone();
+    let cluster = connect::cluster(&locations, Some("production")).unwrap();
+    let connected = Connected::new(locations, cluster, address).unwrap();
     let ca = Roots::from_pem(world.read("ca.pem")).unwrap();
-    patient.with_ca(ca).examine().await
+    doctor::examine(&connected, Some(&ca)).await
 }
 
 fn has(findings: &[Finding], severity: Severity, text: &str) -> bool {
@@ -73,4 +78,45 @@ async fn doctor_finds_what_is_broken() {
     FlynnRc::edit(world.path(".flynnrc"), set).map_err(|e: flynn_config::Error| e).unwrap();
     let findings = examine(&world).await;
     assert!(has(&findings, Severity::Error, pin), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn what_a_user_may_not_read_is_a_finding_and_the_rest_is_examined() {
+    let world = World::new(ServerAge::Fork2026September).await;
+    let mock = &world.demo.mock;
+    let client = mock.client();
+    client.acme().enable("ops@example.com").await.unwrap();
+    let routes = client.app("status").routes();
+    let mut listed = routes.list().await.unwrap();
+    let route = listed.pop().unwrap();
+    routes.update(&route).managed_certificate(&route.domain).await.unwrap();
+
+    // An administrator, except for one list.
+    let refusal = r#"{"code":"forbidden","message":"not allowed","retry":false}"#;
+    let refused = mock.fail_next(Op::ManagedCertificateList, Fault::answer(403, refusal));
+    let refused = refused.until_lifted();
+    let findings = examine(&world).await;
+    for text in ["[not-examined] managed certificates: ", "use the cluster's key"] {
+        assert!(has(&findings, Severity::Error, text), "{text}: {findings:#?}");
+    }
+    for text in ["[cluster-ca]", "[not-issued] status."] {
+        assert!(has(&findings, Severity::Warning, text), "{text}: {findings:#?}");
+    }
+    refused.lift();
+
+    // A user who may read the routes, but neither the domain nor the cluster's certificates.
+    let user = NewUser::new("u@example.com", "user");
+    let user = client.users().create(user).await.unwrap();
+    let token = mock.issue_token(Token::new().user(user.id.as_str()));
+    let tokens = json!({mock.url(): {"access_token": token, "expiry": "2999-01-01T00:00:00Z"}});
+    let folder = world.path(".flynn/tokens/production");
+    std::fs::create_dir_all(&folder).unwrap();
+    let cache = json!({"access_tokens": tokens}).to_string();
+    std::fs::write(folder.join("flynn-cli.json"), cache).unwrap();
+    let findings = examine(&world).await;
+    for text in ["[not-examined] domain", "[not-examined] status.old.example.com"] {
+        assert!(has(&findings, Severity::Error, text), "{text}: {findings:#?}");
+    }
+    assert!(has(&findings, Severity::Warning, "[no-apex]"), "{findings:#?}");
+    assert!(!has(&findings, Severity::Error, "[unreachable]"), "{findings:#?}");
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use flynn_examples::cli::Arguments;
-use flynn_examples::demo::Demo;
+use flynn_examples::connect;
+use flynn_examples::demo::{self, Demo};
 use flynn_examples::job::Job;
 use flynn_examples::runner::{self, Mode, Summary};
 use flynn_examples::screen::Screen;
@@ -42,7 +43,9 @@ impl World {
     pub(crate) async fn run_steps(&self, steps: &[Step], mode: Mode) -> (Summary, String) {
         let output = Output::default();
         let screen = Screen::to(output.clone());
-        let summary = match Session::open(self.job.clone(), screen) {
+        let cluster = connect::cluster(&self.job.locations, Some(demo::CLUSTER));
+        let open = |cluster| Session::open(self.job.clone(), cluster, screen);
+        let summary = match cluster.and_then(open) {
             Ok(mut session) => runner::run(&mut session, steps, mode).await,
             Err(failure) => {
                 Summary { reports: Vec::new(), failures: vec![(Step::Connect, failure)] }

@@ -9,8 +9,9 @@ use flynn_client::routes::Route;
 use flynn_tls::{Bundle, Certificate, Code, Pin, Requirements, Roots, Severity, check};
 
 use super::finding::{about, of_certificate};
-use super::{Patient, git};
+use super::{git, install_certificate, not_examined};
 use crate::blocking::blocking;
+use crate::connect::Connected;
 use crate::text::{one_line, shell_quoted};
 use anyhow::{Context as _, Result};
 
@@ -23,11 +24,15 @@ struct Group {
     hosts: Vec<String>,
 }
 
-pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Finding>> {
-    let routes = patient.client.routes().list().under_domain(domain).await;
+pub(super) async fn examine(
+    connected: &Connected,
+    domain: &str,
+    ca: Option<&Roots>,
+) -> Result<Vec<Finding>> {
+    let routes = connected.client.routes().list().under_domain(domain).await;
     let routes = routes.context("cannot list the routes")?;
     let status = format!("status.{domain}");
-    let mut findings = managed(patient, &routes).await?;
+    let mut findings = managed(connected, &routes).await;
     let certified = routes.iter().filter(|route| route.certificate.is_some());
     let stored = certified.map(|route| {
         // A managed certificate changes when the cluster renews it.
@@ -37,7 +42,7 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
     });
     // The status app has no certificate, so it presents the router's.
     let hosts: Vec<_> = stored.chain([(&status, None)]).collect();
-    let presented = patient.reach.presented_by(hosts.iter().map(|(host, _)| host.as_str())).await;
+    let presented = connected.reach.presented_by(hosts.iter().map(|(host, _)| host.as_str())).await;
 
     let mut groups: BTreeMap<Pin, Group> = BTreeMap::new();
     for ((host, stored), presented) in hosts.into_iter().zip(presented) {
@@ -55,7 +60,7 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
                 "not-live",
                 host,
                 "it presents another certificate than its route has",
-                format!("install the certificate again: {}", patient.install_certificate()),
+                format!("install the certificate again: {}", install_certificate(connected)),
             ));
         }
         if let Ok(bundle) = presented.bundle() {
@@ -63,13 +68,17 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
             group.hosts.push(host.clone());
         }
     }
-    let own_ca = patient.client.ca_certificate().await.context("cannot get the cluster's CA")?;
-    let url = patient.cluster.git_url().to_owned();
-    let (locations, git_url) = (patient.locations.clone(), url.clone());
+    let own_ca = connected.client.ca_certificate().await.context("cannot get the cluster's CA");
+    let own_ca = own_ca.unwrap_or_else(|failure| {
+        findings.push(not_examined("certificates of the cluster's own CA", &failure));
+        String::new()
+    });
+    let url = connected.cluster.git_url().to_owned();
+    let (locations, git_url) = (connected.locations.clone(), url.clone());
     let is_used = !url.is_empty() && locations.gitconfig().exists();
     let ca_file = blocking(move || Ok(git::ca_file(&locations, &git_url))).await?;
     for group in groups.values() {
-        findings.extend(judge(patient, group, &own_ca));
+        findings.extend(judge(group, &own_ca, ca, &install_certificate(connected)));
         if is_used && group.hosts.contains(&format!("git.{domain}")) {
             findings.extend(git::trust(&url, ca_file.as_deref(), &group.bundle));
         }
@@ -78,14 +87,18 @@ pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Findi
 }
 
 /// Finds problems of managed certificates, which the fork obtains and renews by ACME.
-async fn managed(patient: &Patient, routes: &[Route]) -> Result<Vec<Finding>> {
+async fn managed(connected: &Connected, routes: &[Route]) -> Vec<Finding> {
     let mut managed = routes.iter().filter(|r| !r.managed_certificate_domain.is_empty()).peekable();
     let mut findings = Vec::new();
     if managed.peek().is_none() {
-        return Ok(findings);
+        return findings;
     }
-    let certificates = patient.client.managed_certificates();
-    let mut failed = certificates.list().await.context("cannot list the managed certificates")?;
+    let certificates = connected.client.managed_certificates();
+    let listed = certificates.list().await.context("cannot list the managed certificates");
+    let mut failed = listed.unwrap_or_else(|failure| {
+        findings.push(not_examined("managed certificates", &failure));
+        Vec::new()
+    });
     failed.retain(|certificate| certificate.status == ManagedCertificateStatus::Failed);
     for route in managed {
         let name = &route.managed_certificate_domain;
@@ -104,20 +117,20 @@ async fn managed(patient: &Patient, routes: &[Route]) -> Result<Vec<Finding>> {
                 "wait a minute; if it stays so, see flynn -a acme log",
             ));
         }
-        if route.domain == patient.reach.controller_host() && patient.cluster.pin().is_some() {
+        if route.domain == connected.reach.controller_host() && connected.cluster.pin().is_some() {
             findings.push(Finding::warning(
                 "pinned-and-renewed",
                 &route.domain,
                 "the cluster renews its certificate, and the TLSPin in .flynnrc refuses the next one",
-                format!("remove the pin: remove-pin --cluster {}", shell_quoted(patient.cluster.name())),
+                format!("remove the pin: remove-pin --cluster {}", shell_quoted(connected.cluster.name())),
             ));
         }
     }
-    Ok(findings)
+    findings
 }
 
-fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {
-    let (bundle, install) = (&group.bundle, patient.install_certificate());
+fn judge(group: &Group, own_ca: &str, ca: Option<&Roots>, install: &str) -> Vec<Finding> {
+    let bundle = &group.bundle;
     let names = bundle.leaf().names();
     let (covered, uncovered): (Vec<String>, Vec<String>) =
         group.hosts.iter().cloned().partition(|host| names.covers(host));
@@ -143,14 +156,14 @@ fn judge(patient: &Patient, group: &Group, own_ca: &str) -> Vec<Finding> {
             format!("install a publicly trusted one: {install}"),
         );
         findings.extend(about(&covered, &finding));
-    } else if let Some(roots) = &patient.ca {
+    } else if let Some(roots) = ca {
         requirements = requirements.from_ca(roots.clone());
     }
     let report = check(bundle, None, &requirements);
     let relevant = report.findings().iter().filter(|found| found.severity != Severity::Notice);
     findings.extend(relevant.flat_map(|found| {
         let is_about_ca = matches!(found.code, Code::NotPubliclyTrusted | Code::ChainIncomplete);
-        let remedy = if is_about_ca && !is_own && patient.ca.is_none() {
+        let remedy = if is_about_ca && !is_own && ca.is_none() {
             format!(
                 "{}; if its CA is a private one, run doctor --ca FILE with the CA's certificate",
                 found.remedy

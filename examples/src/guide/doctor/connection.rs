@@ -5,24 +5,34 @@ use flynn_client::Error;
 use flynn_client::status::Health;
 use flynn_tls::pin_mismatch;
 
-use super::Patient;
+use super::{is_forbidden, not_examined};
+use crate::connect::Connected;
 use crate::text::{one_line, shell_quoted};
-use anyhow::Result;
 
-/// Returns the cluster's domain, or a finding if the controller cannot be used.
-pub(super) async fn examine(patient: &Patient) -> Result<String, Finding> {
-    patient.client.domain().get().await.map_err(|error| refused(patient, &error))
+/// Returns the cluster's domain, or `None` if the controller cannot be used. If this user may not read it, returns the
+/// domain of the `ControllerURL`.
+pub(super) async fn examine(connected: &Connected, findings: &mut Vec<Finding>) -> Option<String> {
+    let error = match connected.client.domain().get().await {
+        Ok(domain) => return Some(domain),
+        Err(error) => error,
+    };
+    if !error.is_forbidden() {
+        findings.push(refused(connected, &error));
+        return None;
+    }
+    findings.push(not_examined("domain", &error.into()));
+    connected.reach.controller_host().strip_prefix("controller.").map(str::to_owned)
 }
 
-fn refused(patient: &Patient, error: &Error) -> Finding {
-    let subject = patient.cluster.controller_url();
+fn refused(connected: &Connected, error: &Error) -> Finding {
+    let subject = connected.cluster.controller_url();
     if let Some(mismatch) = pin_mismatch(error) {
         // The library decides whether it is safe to store another pin.
         let (explanation, remedy) = (mismatch.explanation(), mismatch.remedy());
         return Finding::error("pin-mismatch", subject, explanation, remedy);
     }
     if error.is_unauthorized() {
-        let what = format!("it refuses the key of cluster {:?} (401)", patient.cluster.name());
+        let what = format!("it refuses the key of cluster {:?} (401)", connected.cluster.name());
         let remedy = "get the new key (AUTH_KEY of the controller's release)";
         return Finding::error("key-refused", subject, what, remedy);
     }
@@ -31,12 +41,12 @@ fn refused(patient: &Patient, error: &Error) -> Finding {
 }
 
 /// Finds a `.flynnrc` that still names an earlier domain of the cluster.
-pub(super) fn domain(patient: &Patient, domain: &str) -> Option<Finding> {
-    let host = patient.reach.controller_host();
+pub(super) fn domain(connected: &Connected, domain: &str) -> Option<Finding> {
+    let host = connected.reach.controller_host();
     if host == format!("controller.{domain}") {
         return None;
     }
-    let cluster = shell_quoted(patient.cluster.name());
+    let cluster = shell_quoted(connected.cluster.name());
     Some(Finding::error(
         "old-domain",
         ".flynnrc",
@@ -49,10 +59,11 @@ pub(super) fn domain(patient: &Patient, domain: &str) -> Option<Finding> {
 }
 
 /// Finds unhealthy services.
-pub(super) async fn status(patient: &Patient, domain: &str) -> Vec<Finding> {
+pub(super) async fn status(connected: &Connected, domain: &str) -> Vec<Finding> {
     let host = format!("status.{domain}");
-    let status = match patient.reach.status(&patient.client, domain).await {
+    let status = match connected.reach.status(&connected.client, domain).await {
         Ok(status) => status,
+        Err(failure) if is_forbidden(&failure) => return vec![not_examined(&host, &failure)],
         Err(failure) => {
             let what = one_line(failure.as_ref());
             return vec![Finding::error("no-status", host, what, "see flynn -a status log")];

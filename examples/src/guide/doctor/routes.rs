@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use flynn_aws::Finding;
 use flynn_client::routes::RouteType;
 
-use super::Patient;
+use crate::connect::Connected;
 use crate::text::shell_quoted;
 use anyhow::{Context as _, Result};
 
-pub(super) async fn examine(patient: &Patient, domain: &str) -> Result<Vec<Finding>> {
-    let routes = patient.client.routes().list().await.context("cannot list the routes")?;
+pub(super) async fn examine(connected: &Connected, domain: &str) -> Result<Vec<Finding>> {
+    let routes = connected.client.routes().list().await.context("cannot list the routes")?;
     let mut findings = Vec::new();
     if !routes.iter().any(|route| route.domain.eq_ignore_ascii_case(domain)) {
         findings.push(Finding::warning(
