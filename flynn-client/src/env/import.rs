@@ -9,7 +9,7 @@ impl Env {
     ///
     /// A line is `NAME=value`, optionally after `export`. A bare value ends at the end of the line, or at a `#` after a
     /// blank. A value in single quotes is literal. A value in double quotes can have the escapes `\n`, `\r`, `\t`,
-    /// `\\`, `\"` and `\$`. Quoted values may span several lines. Empty lines and lines that start with `#` are
+    /// `\\`, `\"` and `\$`. Quoted values may span several lines, which end with `\n` also in a file with CRLF. Empty lines and lines that start with `#` are
     /// skipped. If a name occurs more than once, the last value is used. `$NAME` is not expanded.
     ///
     /// ```
@@ -111,8 +111,8 @@ fn entry(rest: &mut &str) -> Result<Option<(String, String)>, &'static str> {
         Some(after) if after.starts_with([' ', '\t']) => after.trim_start(),
         _ => name,
     };
-    if name.is_empty() || name.contains(char::is_whitespace) {
-        return Err("the name is empty or has blanks");
+    if name.is_empty() || name.contains(|char: char| char.is_whitespace() || "'\"".contains(char)) {
+        return Err("the name is empty, or has blanks or quotes");
     }
     let value = value.trim_start_matches([' ', '\t']);
     let quote = value.chars().next().filter(|char| matches!(char, '\'' | '"'));
@@ -152,6 +152,8 @@ fn quoted(text: &str, quote: char) -> Result<(String, &str), &'static str> {
     let mut chars = text.char_indices();
     while let Some((at, char)) = chars.next() {
         match char {
+            // The line end of the file, as in a file from Windows.
+            '\r' if text.get(at + 1..).is_some_and(|after| after.starts_with('\n')) => {}
             char if char == quote => {
                 return Ok((value, text.get(at + 1..).unwrap_or_default()));
             }
@@ -188,7 +190,9 @@ mod tests {
             ("A=#b", ""),
             ("A='a #b\\n$B' # c", "a #b\\n$B"),
             ("A=\"a\\n\\\"\\\\\\$\\x\"", "a\n\"\\$\\x"),
-            ("A=\"a\r\nb\"\n", "a\r\nb"),
+            ("A=\"a\r\nb\"\r\n", "a\nb"),
+            ("A='a\r\nb\\r'", "a\nb\\r"),
+            ("A=\"a\\r\nb\"", "a\r\nb"),
             ("A='a\n\nb'\nB=2\n", "a\n\nb"),
             ("A=postgres://u:p@h/d?x=y", "postgres://u:p@h/d?x=y"),
             ("A=0\nA=1", "1"),
@@ -207,6 +211,7 @@ mod tests {
             ("A='1\n2'\nB C=s3cret", 3),
             ("A='1'\nB=\"s3cret\n\n", 2),
             ("A='1' s3cret", 1),
+            ("'s3cret'=1", 1),
         ] {
             let error = Env::from_dotenv(text).unwrap_err();
             assert!(error.is_validation() && error.message().contains(&format!("line {line}:")));
@@ -231,6 +236,7 @@ mod tests {
         fn what_is_quoted_is_read(value in "[^\\x00]{0,40}") {
             let escaped: String = value.chars().map(|char| match char {
                 '\\' | '"' => format!("\\{char}"),
+                '\r' => "\\r".to_owned(),
                 char => char.to_string(),
             }).collect();
             let env = Env::from_dotenv(&format!("A=\"{escaped}\"\nB=2")).unwrap();
