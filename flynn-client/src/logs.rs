@@ -299,7 +299,8 @@ impl Stream for LogLines {
         while !this.done {
             match ready!(Pin::new(&mut this.source).poll_next(cx)) {
                 Some(Ok(Chunk { data: Some(line), .. })) => return Poll::Ready(Some(Ok(line))),
-                Some(Ok(chunk)) => this.done = chunk.event == "eof",
+                // A followed log has no regular end.
+                Some(Ok(chunk)) => this.done = chunk.event == "eof" && !this.follow,
                 Some(Err(error)) => {
                     this.done = true;
                     return Poll::Ready(Some(Err(error)));

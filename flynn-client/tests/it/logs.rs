@@ -208,3 +208,11 @@ async fn objects_of_a_broken_connection_are_asked_for_again() {
     let since = ["00", "00", "04"].map(|at| format!("since=2026-11-22T21%3A54%3A{at}Z"));
     assert_eq!(queries[1..], since);
 }
+
+#[tokio::test]
+async fn a_followed_log_has_no_regular_end() {
+    let server = Server::play([events("data: {\"event\":\"eof\"}\n\n")]).await;
+    let mut log = server.client().app("www").log().follow().await.unwrap();
+    assert!(log.next().await.unwrap().unwrap_err().is_transient());
+    assert!(log.next().await.is_none());
+}
