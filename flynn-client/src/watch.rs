@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::IntoFuture as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use futures_core::Stream;
 use futures_core::future::BoxFuture;
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::apps::{App, AppHandle};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::transport::EventSource;
@@ -25,7 +27,7 @@ pub(crate) mod source {
 
     use serde::de::DeserializeOwned;
 
-    use super::{Client, Error, EventSource};
+    use super::{AppHandle, Client, Error, EventSource};
 
     pub trait Source: Send + Unpin + 'static {
         /// The type of the server's messages.
@@ -44,6 +46,11 @@ pub(crate) mod source {
         /// Processes a message, and adds new items to `items`.
         fn take(&mut self, message: Self::Message, items: &mut VecDeque<Self::Item>);
 
+        /// Returns the app that is watched, if it is one app.
+        fn app(&self) -> Option<AppHandle> {
+            None
+        }
+
         /// Returns the silence after which [`settle`](Self::settle) is called.
         fn settles_after(&self) -> Option<Duration> {
             None
@@ -58,8 +65,11 @@ pub(crate) mod source {
 ///
 /// It reconnects if the connection is lost, is silent for the [`idle_timeout`](Self::idle_timeout), or ends with a
 /// transient error, such as that of a restarting controller ([`Error::is_transient`]). It then resumes after the last
-/// item, drops duplicates, and honours `Retry-After`. It gives up on permanent errors, such as a wrong key or a deleted
-/// app, and after its [`patience`](Self::patience). An error is its last item.
+/// item, drops duplicates, and honours `Retry-After`. It gives up on permanent errors, such as a wrong key, and after
+/// its [`patience`](Self::patience). An error is its last item.
+///
+/// The server keeps the streams of a deleted app open. So a watch of one app asks whether the app still exists whenever
+/// no item arrives for the idle timeout, and ends with [`ErrorKind::NotFound`] if it does not.
 ///
 /// It connects when it is polled for the first time, or with [`begin`](Self::begin). Dropping it closes the connection.
 #[must_use = "nothing is sent until it is polled"]
@@ -88,6 +98,7 @@ impl<S: Watched> Watch<S> {
                 patience: Duration::from_secs(300),
             },
             connection: None,
+            probe: None,
             connected_at: Instant::now(),
             silence: None,
             items: VecDeque::new(),
@@ -186,6 +197,7 @@ struct Watcher<S: Watched> {
     source: S,
     options: Options,
     connection: Option<EventSource<S::Message>>,
+    probe: Option<Probe>,
     connected_at: Instant,
     /// Since the last message; only while the source holds items back.
     silence: Option<Pin<Box<Sleep>>>,
@@ -213,6 +225,9 @@ impl<S: Watched> Watcher<S> {
             match message {
                 Poll::Ready(Some(message)) => {
                     self.silence = None;
+                    if let Some(probe) = &mut self.probe {
+                        probe.heard = true;
+                    }
                     self.source.take(message, &mut self.items);
                 }
                 Poll::Ready(None) => {
@@ -220,6 +235,11 @@ impl<S: Watched> Watcher<S> {
                     return Poll::Ready(Err(Error::new(ErrorKind::Connection, message)));
                 }
                 Poll::Pending => {
+                    if let Some(probe) = &mut self.probe
+                        && let Poll::Ready(gone) = probe.poll(cx)
+                    {
+                        return Poll::Ready(Err(gone));
+                    }
                     let Some(time) = self.source.settles_after() else { return Poll::Pending };
                     let silence = self.silence.get_or_insert_with(|| Box::pin(sleep(time)));
                     ready!(silence.as_mut().poll(cx));
@@ -247,6 +267,7 @@ impl<S: Watched> Watcher<S> {
                 Ok(connection) => {
                     self.connection = Some(connection);
                     self.connected_at = Instant::now();
+                    self.probe = self.source.app().map(|app| Probe::new(app, self.options.idle));
                     return Ok(self);
                 }
                 Err(failure) => error = Some(failure),
@@ -275,5 +296,48 @@ impl<S: Watched> Watcher<S> {
         tracing::debug!(kind = ?error.kind(), failures = self.failures, "reconnecting the stream");
         sleep(wait).await;
         Ok(())
+    }
+}
+
+/// Asks during a silence whether the watched app still exists. The idle timeout of the connection does not notice: the
+/// server sends keep-alives on the stream of a deleted app too.
+struct Probe {
+    app: AppHandle,
+    every: Duration,
+    /// True if a message has arrived since the silence began.
+    heard: bool,
+    begun: Instant,
+    /// It may be early: a timer is not set again for each message, since that is slow.
+    timer: Pin<Box<Sleep>>,
+    asking: Option<BoxFuture<'static, Result<App, Error>>>,
+}
+
+impl Probe {
+    fn new(app: AppHandle, every: Duration) -> Self {
+        let (begun, timer) = (Instant::now(), Box::pin(sleep(every)));
+        Self { app, every, heard: false, begun, timer, asking: None }
+    }
+
+    /// Is ready with an error if the app does not exist. Called when no more messages have arrived.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        if std::mem::take(&mut self.heard) {
+            self.begun = Instant::now();
+        }
+        loop {
+            if let Some(asking) = &mut self.asking {
+                match ready!(asking.as_mut().poll(cx)) {
+                    Err(error) if error.is_not_found() => return Poll::Ready(error),
+                    _ => self.begun = Instant::now(),
+                }
+                self.asking = None;
+            } else {
+                ready!(self.timer.as_mut().poll(cx));
+                if self.begun.elapsed() >= self.every {
+                    self.asking = Some(self.app.get().into_future());
+                }
+            }
+            let next = self.begun + self.every;
+            self.timer.as_mut().reset(next);
+        }
     }
 }

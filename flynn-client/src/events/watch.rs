@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Event, Events};
+use crate::apps::AppHandle;
 use crate::client::Client;
 use crate::error::Error;
 use crate::transport::EventSource;
@@ -40,6 +41,10 @@ impl Source for EventCursor {
 
     fn client(&self) -> &Client {
         &self.events.client
+    }
+
+    fn app(&self) -> Option<AppHandle> {
+        self.events.app.as_ref().map(|app| self.events.client.app(app))
     }
 
     async fn connect(&mut self, idle: Duration) -> Result<EventSource<Event>, Error> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::{LogLine, ReadLog};
+use crate::apps::AppHandle;
 use crate::client::Client;
 use crate::error::Error;
 use crate::ids::{HostId, JobId};
@@ -105,6 +106,10 @@ impl Source for LogCursor {
 
     fn client(&self) -> &Client {
         &self.log.app.client
+    }
+
+    fn app(&self) -> Option<AppHandle> {
+        Some(self.log.app.clone())
     }
 
     async fn connect(&mut self, idle: Duration) -> Result<EventSource<Chunk>, Error> {

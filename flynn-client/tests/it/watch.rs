@@ -1,3 +1,6 @@
+//! Watches of events.
+
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
@@ -174,4 +177,26 @@ async fn events_that_come_again_and_again_are_given_once() {
     let ids: Vec<_> =
         watch.filter_map(async |event| event.ok().map(|event| event.id)).collect().await;
     assert_eq!(ids, (1..=1500).chain([2500, 1501, 2501, 1600]).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_watch_of_a_deleted_app_ends_although_keep_alives_arrive() {
+    let looks = AtomicU32::new(0);
+    let server = Server::answering(move |seen| match seen.call() {
+        "GET /apps/www" if looks.fetch_add(1, Relaxed) % 2 == 0 => json(200, r#"{"id":"a1"}"#),
+        "GET /apps/www" => answer(404, "", ""),
+        _ => {
+            let Step::Send(head) = open_events("") else { unreachable!() };
+            Step::Trickle(head, ":\n", 10_000, Duration::from_millis(50))
+        }
+    })
+    .await;
+    let (client, silence) = (server.client(), Duration::from_millis(200));
+    let mut events = client.events().of_app("www").past().watch().idle_timeout(silence);
+    let mut log = client.app("www").log().watch().idle_timeout(silence);
+    let end = tokio::time::timeout(Duration::from_secs(9), events.next()).await;
+    assert!(end.expect("it ends").unwrap().unwrap_err().is_not_found());
+    let end = tokio::time::timeout(Duration::from_secs(9), log.next()).await;
+    assert!(end.expect("it ends").unwrap().unwrap_err().is_not_found());
+    assert!(log.next().await.is_none() && events.next().await.is_none());
 }

@@ -127,10 +127,11 @@ pub(crate) fn follow(engine: &Engine, follower: &mut Follower) -> (String, Times
         let due = due.checked_add(time).unwrap_or(Timestamp::MAX);
         follower.tick = (due, n.saturating_add(missed));
     }
-    // The ticks end at the end of time.
+    // A deleted app has no job that could write. The ticks end at the end of time.
+    let ticks = engine.options.ticking_log && engine.tables.app(&follower.filter.app).is_ok();
     while follower.tick.0 <= engine.now && follower.tick.0 < Timestamp::MAX {
         let (due, n) = follower.tick;
-        if let Some(host) = engine.options.hosts.first().filter(|_| engine.options.ticking_log) {
+        if let Some(host) = engine.options.hosts.first().filter(|_| ticks) {
             let line = Line {
                 host_id: host.clone(),
                 job_id: format!("{host}-00000000-0000-4000-8000-000000000001"),
