@@ -95,7 +95,7 @@ impl Client {
 
 impl Backup {
     /// Creates a backup, writes it to `writer` as a tar and compares it with the server's record: `GET /backup`. Uses
-    /// constant memory. Blobs in S3 or other external storage are not part of a backup.
+    /// constant memory. If there is no record to compare it with, the result is [`Verification::Unverified`]. Blobs in S3 or other external storage are not part of a backup.
     ///
     /// # Errors
     /// - [`ErrorKind::Failed`] if the backup has failed or is incomplete: its record has an error, or another size or
@@ -278,14 +278,25 @@ pub struct SavedBackup {
     pub sha512: String,
     /// The file name from the server, `flynn-backup-YYYY-MM-DD_HHMMSS.tar`.
     pub file_name: Option<String>,
-    /// The server's record, whose size and SHA-512 agree; `None` if the server has no record.
-    pub record: Option<BackupRecord>,
+    /// Whether the server's record confirms that it is complete.
+    pub verification: Verification,
+}
+
+/// The comparison of a saved backup with the server's record of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Verification {
+    /// The size and the SHA-512 are those of this record.
+    Verified(BackupRecord),
+    /// The server has no record of this backup, or it cannot be read. The backup may be incomplete.
+    #[default]
+    Unverified,
 }
 
 impl SavedBackup {
     /// Returns whether the server's record confirms that it is complete.
     pub fn is_verified(&self) -> bool {
-        self.record.is_some()
+        matches!(self.verification, Verification::Verified(_))
     }
 }
 
@@ -340,10 +351,12 @@ impl<'a, W: AsyncWrite + Send + Unpin + 'a> SaveBackup<'a, W> {
             size: tar.size(),
             sha512,
             file_name: tar.file_name().map(str::to_owned),
-            record: None,
+            verification: Verification::Unverified,
         };
-        saved.record = backup.record_after(before.as_ref(), deadline).await;
-        saved.verify()?;
+        if let Some(record) = backup.record_after(before.as_ref(), deadline).await {
+            saved.compare(&record)?;
+            saved.verification = Verification::Verified(record);
+        }
         Ok(saved)
     }
 }
@@ -353,8 +366,7 @@ fn cannot_write(error: io::Error) -> Error {
 }
 
 impl SavedBackup {
-    fn verify(&self) -> Result<(), Error> {
-        let Some(record) = &self.record else { return Ok(()) };
+    fn compare(&self, record: &BackupRecord) -> Result<(), Error> {
         let fault = match record.status {
             BackupStatus::Error if record.error.is_empty() => "no reason given".to_owned(),
             BackupStatus::Error => record.error.clone(),
