@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::transport::{Deadline, Repeat, Request, Spec};
 
 /// A feature that not all servers support.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Capability {
     /// Log sinks; from v20161215.2 on.
@@ -88,7 +88,7 @@ impl Capability {
 const NIL: &str = "00000000-0000-0000-0000-000000000000";
 
 /// An answer about a [`Capability`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Support {
     /// The server supports it.
     Yes,

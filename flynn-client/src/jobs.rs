@@ -162,7 +162,7 @@ impl Job {
 }
 
 /// A stream of an attached job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum JobStream {
     /// Standard output; with a terminal, all output.

@@ -1,7 +1,7 @@
 //! Kinds of errors.
 
 /// The kind of an [`Error`](super::Error).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The object does not exist (404 of the controller).
