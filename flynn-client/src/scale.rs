@@ -217,15 +217,15 @@ impl ScaleApp {
         let accepted = match accepted {
             Err(error) if error.is_unsupported() => {
                 let update = app.formations().update(&release_id).all(processes, tags);
-                update.run(deadline).await.map(|_| None)
+                update.run(deadline).await.map(|formation| (None, formation))
             }
-            accepted => accepted.map(Some),
+            accepted => accepted.map(|request| (Some(request.clone()), request.formation())),
         };
         let mut handle = ScaleHandle { hosts, ..app.scaling(release_id, "") };
         match accepted {
-            Ok(accepted) => {
+            Ok((accepted, wanted)) => {
                 handle.id = accepted.as_ref().map(|request| request.id.clone()).unwrap_or_default();
-                handle.accepted = accepted;
+                (handle.accepted, handle.wanted) = (accepted, Some(wanted));
                 Ok(handle)
             }
             Err(error) if error.may_have_acted() => Err(error.with_pending(handle.pending())),
@@ -245,6 +245,8 @@ pub struct ScaleHandle {
     pub release_id: ReleaseId,
     /// The id, for [`AppHandle::scaling`]; empty on servers before v20170309.0.
     pub id: ScaleRequestId,
+    /// The formation that was asked for, as the server has accepted it.
+    wanted: Option<Formation>,
     accepted: Option<ScaleRequest>,
     hosts: Option<u32>,
 }
@@ -261,6 +263,7 @@ impl AppHandle {
             app: self.clone(),
             release_id: release.into(),
             id: id.into(),
+            wanted: None,
             accepted: None,
             hosts: None,
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use flynn_client::scale::{ScaleState, ScaleStep};
 use flynn_client::{ErrorKind, Pending};
-use flynn_mock::{MockController, ServerAge};
+use flynn_mock::{Fault, MockController, Op, ServerAge};
 use futures_util::TryStreamExt as _;
 
 use crate::server::{Server, Step, answer, events, json, open_events};
@@ -191,4 +191,16 @@ async fn a_scaling_that_nobody_knows_is_not_watched_for_ever() {
     let mut watch = server.client().app("www").scaling("r1", "q1").watch();
     assert!(watch.next().await.unwrap().unwrap_err().is_not_found());
     assert!(watch.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_final_read_that_fails_does_not_fail_a_scaling() {
+    for age in AGES {
+        let mock = cluster(age).await;
+        let scaling = mock.client().app("blobstore").scale([("web", 3)]).await.unwrap();
+        // Without scale requests, the end is found by reading the formation.
+        let earlier = usize::from(age == ServerAge::V2016);
+        mock.fail_next(Op::FormationGet, Fault::malformed_json()).skip(earlier).until_lifted();
+        assert_eq!(scaling.wait().await.unwrap().processes["web"], 3, "{age:?}");
+    }
 }
