@@ -16,7 +16,7 @@ async fn main() -> anyhow::Result<()> {
     while let Some(event) = events.next().await {
         let event = event?;
         let job = event.job()?;
-        println!("{} {} {}", event.id, job.type_name, job.state);
+        println!("{} {} {}", event.id, job.process_type, job.state);
     }
     Ok(())
 }

@@ -163,8 +163,8 @@ pub struct DeploymentEvent {
     #[serde(skip_serializing_if = "DeploymentStatus::is_empty")]
     pub status: DeploymentStatus,
     /// The process type of the step; only with strategy `sirenia`.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub job_type: String,
+    #[serde(rename = "job_type", skip_serializing_if = "String::is_empty")]
+    pub process_type: String,
     /// The state of its job; only with strategy `sirenia`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub job_state: String,
@@ -176,9 +176,9 @@ pub struct DeploymentEvent {
 /// One line of text, such as `deployment 5ab1: running`.
 impl fmt::Display for DeploymentEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { deployment_id, status, job_type, job_state, error, .. } = self;
+        let Self { deployment_id, status, process_type, job_state, error, .. } = self;
         write!(f, "deployment {deployment_id}: {status}")?;
-        for (before, text) in [(", ", job_type), (" ", job_state), (", ", error)] {
+        for (before, text) in [(", ", process_type), (" ", job_state), (", ", error)] {
             if !text.is_empty() {
                 write!(f, "{before}{}", Line(text, MESSAGE))?;
             }

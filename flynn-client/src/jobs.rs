@@ -107,7 +107,7 @@ pub struct Job {
     pub release_id: ReleaseId,
     /// The process type; empty for one-off jobs, which are `runner` or `console` on the fork.
     #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
-    pub type_name: String,
+    pub process_type: String,
     /// The name that the server chose, such as `web.4821` (the fork).
     #[serde(skip_serializing_if = "String::is_empty")]
     pub name: String,

@@ -334,13 +334,13 @@ impl ScaleHandle {
         for job in
             active.iter().filter(|job| job.app_id == app_id && job.release_id == self.release_id)
         {
-            if job.type_name.is_empty() {
+            if job.process_type.is_empty() {
                 continue; // A one-off job does not belong to a formation.
             }
             if job.state != JobState::Up {
                 return Ok(false); // Starting or stopping.
             }
-            *running.entry(job.type_name.clone()).or_default() += 1;
+            *running.entry(job.process_type.clone()).or_default() += 1;
         }
         Ok(running == expected)
     }

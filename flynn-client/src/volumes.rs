@@ -77,8 +77,8 @@ pub struct Volume {
     #[serde(rename = "job", skip_serializing_if = "JobId::is_empty")]
     pub job_id: JobId,
     /// The process type of that job.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub job_type: String,
+    #[serde(rename = "job_type", skip_serializing_if = "String::is_empty")]
+    pub process_type: String,
     /// The mount point in the job.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub path: String,

@@ -245,7 +245,7 @@ impl AppState {
     /// Returns the number of jobs of a process type that are up.
     #[track_caller]
     pub fn running(&self, process_type: &str) -> usize {
-        let up = |job: &&Job| job.type_name == process_type && job.state == JobState::Up;
+        let up = |job: &&Job| job.process_type == process_type && job.state == JobState::Up;
         self.jobs().iter().filter(up).count()
     }
 

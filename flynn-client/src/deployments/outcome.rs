@@ -85,7 +85,9 @@ async fn failed_job(
     let app = client.app(&deployment.app_id);
     let jobs = app.jobs().list().within(deadline).await.ok()?;
     let job = jobs.into_iter().find(|job| {
-        job.release_id == deployment.new_release_id && !job.type_name.is_empty() && job.has_failed()
+        job.release_id == deployment.new_release_id
+            && !job.process_type.is_empty()
+            && job.has_failed()
     })?;
     if job.id.is_empty() {
         return Some((job.uuid.into(), Vec::new())); // It never reached a host.

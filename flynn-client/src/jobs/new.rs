@@ -26,7 +26,7 @@ pub struct NewJob {
     pub release_id: ReleaseId,
     /// The process type (the fork). If empty, the fork sets `runner`, or `console` for an attached job.
     #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
-    pub type_name: String,
+    pub process_type: String,
     /// The artifacts to run instead of the release's.
     #[serde(
         rename = "artifacts",
@@ -134,7 +134,7 @@ impl RunJob {
 
     /// Sets the process type of the job (the fork). Other servers refuse or ignore it.
     pub fn process_type(mut self, name: impl Into<String>) -> Self {
-        self.job.type_name = name.into();
+        self.job.process_type = name.into();
         self
     }
 

@@ -71,7 +71,7 @@ fn the_new_fields_are_typed() {
         same(&json!({ "owner_account": "org:o1", "created_by": "u1", "building": true }));
     assert!(app.building && app.owner_account == "org:o1");
     let job: Job = same(&json!({ "uuid": "j1", "type": "runner", "name": "runner.4821" }));
-    assert_eq!((job.type_name.as_str(), job.name.as_str()), ("runner", "runner.4821"));
+    assert_eq!((job.process_type.as_str(), job.name.as_str()), ("runner", "runner.4821"));
     let volumes = json!([{ "path": "/data", "size": 1 << 30 }]);
     let process: ProcessType =
         same(&json!({ "command": "rails s", "runtime": "big", "volumes": volumes }));
@@ -137,15 +137,15 @@ async fn jobs_have_names_and_one_off_jobs_have_types() {
     let jobs = client.app("blobstore").jobs();
     let of_formation = jobs.list().await.unwrap().remove(0);
     assert!(
-        of_formation.name.starts_with(&format!("{}.", of_formation.type_name)),
+        of_formation.name.starts_with(&format!("{}.", of_formation.process_type)),
         "{of_formation:?}"
     );
-    for (run, type_name) in [
+    for (run, process_type) in [
         (jobs.run(["echo"]), "runner"),
         (jobs.run(["echo"]).process_type("migration"), "migration"),
     ] {
         let job = jobs.get(run.await.unwrap().id).await.unwrap();
-        assert_eq!(job.type_name, type_name);
-        assert!(job.name.starts_with(&format!("{type_name}.")), "{job:?}");
+        assert_eq!(job.process_type, process_type);
+        assert!(job.name.starts_with(&format!("{process_type}.")), "{job:?}");
     }
 }

@@ -73,7 +73,7 @@ fn every_field_of_a_seed_file_is_seeded() {
         assert_eq!(www.resources().len(), 1);
         assert_eq!(www.routes().len(), 3, "the default one, too");
         assert!(www.routes().iter().any(|route| route.sticky));
-        let one_off = www.jobs().into_iter().filter(|job| job.type_name.is_empty()).count();
+        let one_off = www.jobs().into_iter().filter(|job| job.process_type.is_empty()).count();
         assert_eq!(one_off, 1);
         if age == ServerAge::V2021 {
             assert_eq!(www.volumes().len(), 2);
