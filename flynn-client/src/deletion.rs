@@ -266,6 +266,12 @@ pub type DeletionProgress<D> = Progress<DeletionStep<D>>;
 pub type WaitForDeletion<D> = Wait<DeletionHandle<D>>;
 
 impl<D: Deletion> DeletionHandle<D> {
+    /// Returns the operation for [`Client::resume`](crate::Client::resume), for example when the user has pressed ^C
+    /// while you waited.
+    pub fn pending(&self) -> Pending {
+        Accepted::pending(self)
+    }
+
     /// Streams the steps from the first one on: failures, after which the server retries, and the success that ends the
     /// stream.
     pub fn watch(&self) -> DeletionProgress<D> {

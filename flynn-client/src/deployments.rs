@@ -223,6 +223,12 @@ impl DeploymentHandle {
         self.accepted.as_ref()
     }
 
+    /// Returns the operation for [`Client::resume`](crate::Client::resume), for example when the user has pressed ^C
+    /// while you waited.
+    pub fn pending(&self) -> Pending {
+        Accepted::pending(self)
+    }
+
     /// Reads the deployment: `GET /deployments/:d`.
     ///
     /// # Errors

@@ -305,6 +305,12 @@ impl MigrationHandle {
     /// Streams the steps from the first one on. The stream ends when the migration ends.
     pub fn watch(&self) -> MigrationProgress {
         let steps = self.events().past().watch();
+    /// Returns the operation for [`Client::resume`](crate::Client::resume), for example when the user has pressed ^C
+    /// while you waited.
+    pub fn pending(&self) -> Pending {
+        Accepted::pending(self)
+    }
+
         let steps = steps.map(|event| event?.decode::<DomainMigrationEvent>());
         Progress::until(steps, |step| finished(step).is_some())
     }

@@ -282,6 +282,12 @@ impl ScaleHandle {
     pub fn accepted(&self) -> Option<&ScaleRequest> {
         self.accepted.as_ref()
     }
+    /// Returns the operation for [`Client::resume`](crate::Client::resume), for example when the user has pressed ^C
+    /// while you waited.
+    pub fn pending(&self) -> Pending {
+        Accepted::pending(self)
+    }
+
 
     /// Sets the number of hosts of the cluster; see [`ScaleApp::hosts`].
     pub fn hosts(mut self, hosts: u32) -> Self {
@@ -433,11 +439,8 @@ impl Accepted for ScaleHandle {
             return Err(Error::new(ErrorKind::Cancelled, message));
         }
         let read = self.app.formations().get(&self.release_id).within(deadline).await;
-        read.or_else(|error| match &self.accepted {
-            // The request has succeeded, and contains the requested counts.
-            Some(request) => Ok(request.formation()),
-            None => Err(error.with_pending(self.pending())),
-        })
+        // It has succeeded, so the formation is the requested one.
+        read.or_else(|error| self.wanted.clone().ok_or_else(|| error.with_pending(self.pending())))
     }
 }
 

@@ -43,6 +43,7 @@ async fn every_operation_is_taken_up_by_its_ids() {
 
         let scaling = app.scale([("web", 2)]).await.unwrap();
         let pending = Pending::Scale { app: "www".into(), release, request: scaling.id.clone() };
+        assert_eq!(scaling.pending(), pending);
         let Outcome::Scaled(formation) = resume(&client, pending).await else { panic!() };
         assert_eq!(formation.processes["web"], 2);
 
@@ -51,12 +52,14 @@ async fn every_operation_is_taken_up_by_its_ids() {
         let Outcome::JobEnded(job) = resume(&client, pending).await else { panic!() };
         assert_eq!(job.exit_status, Some(3));
 
-        app.delete().await.unwrap();
+        let deletion = app.delete().await.unwrap();
         let pending = Pending::AppDeletion { app: www.id };
+        assert_eq!(deletion.pending(), pending);
         assert!(matches!(resume(&client, pending).await, Outcome::AppDeleted(_)));
 
-        let migration = client.domain().migrate("new.example.com").await.unwrap().id.clone();
-        let pending = Pending::Migration { migration };
+        let migration = client.domain().migrate("new.example.com").await.unwrap();
+        let pending = migration.pending();
+        assert_eq!(pending, Pending::Migration { migration: migration.id });
         assert!(matches!(resume(&client, pending).await, Outcome::Migrated(_)));
         let domain = "new.example.com".to_owned();
         let pending = Pending::PerhapsMigrating { domain, after: 0 };
