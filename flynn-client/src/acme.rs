@@ -14,8 +14,6 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -25,7 +23,7 @@ use crate::error::Error;
 use crate::json::is_false;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Limits, Repeat, Request, Spec, operation};
 
 /// The settings with which the cluster obtains certificates by ACME.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -95,7 +93,7 @@ impl Acme {
             client: self.client.clone(),
             changes: Map::new(),
             account_key: None,
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -107,7 +105,7 @@ pub struct UpdateAcme {
     client: Client,
     changes: Map<String, Value>,
     account_key: Option<Secret>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl UpdateAcme {

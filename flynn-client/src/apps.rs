@@ -16,7 +16,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +24,7 @@ use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{AccountId, AppId, AppRef, ReleaseId, UserId, random_uuid};
 use crate::json::{is_default, is_false, null_is_default};
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Limits, Repeat, Request, Spec, operation};
 
 /// An app.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -232,7 +231,7 @@ impl AppHandle {
 
     /// Changes strategy, deploy timeout or metadata: `POST /apps/:a`.
     pub fn update(&self) -> UpdateApp {
-        UpdateApp { app: self.clone(), patch: Patch::default(), timeout: None }
+        UpdateApp { app: self.clone(), patch: Patch::default(), limits: Limits::default() }
     }
 
     /// Replaces all metadata; an empty map clears it: `POST /apps/:a/meta`.
@@ -286,7 +285,7 @@ impl AppHandle {
 pub struct UpdateApp {
     app: AppHandle,
     patch: Patch,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::error::{Error, ErrorKind};
 use crate::jobs::{JobOutput, JobStream};
-use crate::transport::{Deadline, Duplex, Upgraded, operation, stream_next};
+use crate::transport::{Deadline, Duplex, Limits, Upgraded, operation, stream_next};
 
 mod frames;
 
@@ -112,7 +112,7 @@ impl Attached {
 
     /// Closes the input and collects all output until the job ends.
     pub fn output(self) -> CollectOutput {
-        CollectOutput { attached: self, limit: 64 << 20, timeout: None }
+        CollectOutput { attached: self, limit: 64 << 20, limits: Limits::default() }
     }
 }
 
@@ -381,7 +381,7 @@ impl fmt::Debug for CollectedOutput {
 pub struct CollectOutput {
     attached: Attached,
     limit: usize,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl CollectOutput {
@@ -396,7 +396,7 @@ impl CollectOutput {
     }
 }
 
-operation!(CollectOutput => CollectedOutput);
+operation!(CollectOutput => CollectedOutput, without requests);
 
 async fn collect(attached: Attached, limit: usize) -> Result<CollectedOutput, Error> {
     let (mut output, input) = attached.split();

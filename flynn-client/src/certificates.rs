@@ -34,7 +34,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::apps::App;
 use crate::client::Client;
@@ -42,7 +41,7 @@ use crate::error::Error;
 use crate::ids::{AppId, RouteId};
 use crate::routes::{Route, RouteType, without_port};
 use crate::secret::Secret;
-use crate::transport::{Deadline, operation};
+use crate::transport::{Deadline, Limits, operation};
 
 mod apply;
 
@@ -120,7 +119,7 @@ impl InstallCertificate {
     /// [`AppRoutes::update`](crate::routes::AppRoutes::update). Managed certificates (the fork) are left alone too,
     /// unless [`detach_managed`](Self::detach_managed) is set.
     pub fn plan(&self) -> PlanCertificate {
-        PlanCertificate { install: self.clone(), timeout: None }
+        PlanCertificate { install: self.clone(), limits: Limits::default() }
     }
 
     fn chooses(&self, route: &Route) -> bool {
@@ -148,7 +147,7 @@ impl fmt::Debug for InstallCertificate {
 #[must_use = "nothing is sent until it is awaited"]
 pub struct PlanCertificate {
     install: InstallCertificate,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 operation!(PlanCertificate => CertificatePlan);

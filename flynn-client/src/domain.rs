@@ -26,8 +26,6 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::time::Duration;
-
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +37,7 @@ use crate::operation::accepted::{Accepted, Begun};
 use crate::operation::{Progress, Wait};
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Limits, Repeat, Request, Spec, operation};
 
 mod missing_routes;
 
@@ -161,7 +159,12 @@ impl Domain {
     /// - If the answer was lost ([`Error::may_have_acted`]), the client looks for the migration among the events. If
     ///   none is found, [`Error::pending`] is [`Pending::PerhapsMigrating`].
     pub fn migrate(&self, domain: impl Into<String>) -> MigrateDomain {
-        MigrateDomain { domain: self.clone(), to: domain.into(), certificate: None, timeout: None }
+        MigrateDomain {
+            domain: self.clone(),
+            to: domain.into(),
+            certificate: None,
+            limits: Limits::default(),
+        }
     }
 
     /// Returns a handle to a migration by its id. Sends nothing.
@@ -177,7 +180,7 @@ pub struct MigrateDomain {
     domain: Domain,
     to: String,
     certificate: Option<ClusterCertificate>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 #[derive(Serialize)]
@@ -302,15 +305,15 @@ impl MigrationHandle {
         self.accepted.as_ref()
     }
 
-    /// Streams the steps from the first one on. The stream ends when the migration ends.
-    pub fn watch(&self) -> MigrationProgress {
-        let steps = self.events().past().watch();
     /// Returns the operation for [`Client::resume`](crate::Client::resume), for example when the user has pressed ^C
     /// while you waited.
     pub fn pending(&self) -> Pending {
         Accepted::pending(self)
     }
 
+    /// Streams the steps from the first one on. The stream ends when the migration ends.
+    pub fn watch(&self) -> MigrationProgress {
+        let steps = self.events().past().watch();
         let steps = steps.map(|event| event?.decode::<DomainMigrationEvent>());
         Progress::until(steps, |step| finished(step).is_some())
     }

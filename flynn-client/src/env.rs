@@ -33,7 +33,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +43,7 @@ use crate::error::ErrorKind;
 use crate::ids::ReleaseId;
 use crate::json::null_is_default;
 use crate::releases::{ChangeRelease, ReleaseChange, ReleasePreview};
-use crate::transport::{Deadline, Request, operation};
+use crate::transport::{Deadline, Limits, Request, operation};
 
 mod import;
 
@@ -199,7 +198,7 @@ impl AppEnv {
         ChangeEnv {
             release: self.app.change_release(),
             process_type: self.process_type.clone(),
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -210,7 +209,7 @@ impl AppEnv {
 pub struct ChangeEnv {
     release: ChangeRelease,
     process_type: Option<String>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl ChangeEnv {

@@ -40,7 +40,6 @@
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_core::Stream;
 use futures_core::stream::BoxStream;
@@ -54,7 +53,9 @@ use crate::ids::{AppId, AppRef};
 use crate::json::Json;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Connect, Deadline, Request, Spec, list_limit, operation, stream_next};
+use crate::transport::{
+    Connect, Deadline, Limits, Request, Spec, list_limit, operation, stream_next,
+};
 
 mod watch;
 
@@ -243,7 +244,13 @@ impl Events {
     /// limited by [`ClientBuilder::max_list_length`](crate::ClientBuilder::max_list_length), 100,000 by default;
     /// [`pages`](ListEvents::pages) has no limit.
     pub fn list(&self) -> ListEvents {
-        ListEvents { events: self.clone(), before: None, since: None, page: 500, timeout: None }
+        ListEvents {
+            events: self.clone(),
+            before: None,
+            since: None,
+            page: 500,
+            limits: Limits::default(),
+        }
     }
 
     /// Reads an event: `GET /events/:id`.
@@ -305,7 +312,7 @@ pub struct ListEvents {
     before: Option<i64>,
     since: Option<i64>,
     page: u32,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl ListEvents {
@@ -343,9 +350,9 @@ impl ListEvents {
     /// # Ok::<(), flynn_client::Error>(()) }).unwrap();
     /// ```
     pub fn pages(self) -> EventPages {
-        let timeout = self.timeout;
+        let limits = self.limits;
         let pages = try_unfold(Pages::of(self), move |mut pages| async move {
-            let page = pages.next(Deadline::after(timeout)).await?;
+            let page = pages.next(limits.deadline()).await?;
             Ok(page.map(|page| (page, pages)))
         });
         EventPages(Box::pin(pages))

@@ -19,7 +19,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -35,7 +34,7 @@ use crate::object_stream::{Object, WatchAll};
 use crate::releases::Release;
 use crate::scale::ScaleRequest;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Limits, Repeat, Request, Spec, operation};
 
 /// Counts by process type. The server accepts negative counts.
 pub type Processes = BTreeMap<String, i64>;
@@ -244,7 +243,7 @@ impl AppFormations {
             release: release.into(),
             processes: Map::new(),
             tags: Map::new(),
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 
@@ -267,7 +266,7 @@ pub struct UpdateFormation {
     release: ReleaseId,
     processes: Map<String, Value>,
     tags: Map<String, Value>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl UpdateFormation {

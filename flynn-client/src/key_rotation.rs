@@ -28,7 +28,6 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_core::future::BoxFuture;
 use secrecy::ExposeSecret as _;
@@ -38,7 +37,7 @@ use crate::client::Client;
 use crate::env::ChangeEnv;
 use crate::error::{BoxError, Error, ErrorKind, Pending};
 use crate::secret::Secret;
-use crate::transport::{Auth, Deadline, operation};
+use crate::transport::{Auth, Deadline, Limits, operation};
 
 const CONTROLLER: &str = "controller";
 const WEB: &str = "web";
@@ -84,7 +83,7 @@ impl RotateKey {
         A: Future<Output = Result<(), BoxError>> + Send + 'static,
     {
         let store: Arc<Store> = Arc::new(move |key| Box::pin(store(key)));
-        RunKeyRotation { rotate: self, store, timeout: None }
+        RunKeyRotation { rotate: self, store, limits: Limits::default() }
     }
 }
 
@@ -111,7 +110,7 @@ type Store = dyn Fn(Secret) -> BoxFuture<'static, Result<(), BoxError>> + Send +
 pub struct RunKeyRotation {
     rotate: RotateKey,
     store: Arc<Store>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 operation!(RunKeyRotation => KeyRotated);

@@ -52,7 +52,8 @@ use crate::json::{LIST, decode_object};
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
 use crate::transport::{
-    Accept, Connect, Deadline, EventSource, Kind, Parser, Request, Spec, operation, stream_next,
+    Accept, Connect, Deadline, EventSource, Kind, Limits, Parser, Request, Spec, operation,
+    stream_next,
 };
 
 mod watch;
@@ -125,7 +126,7 @@ impl AppHandle {
             job: None,
             process_type: None,
             streams: vec![LogStream::Stdout, LogStream::Stderr],
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -139,7 +140,7 @@ pub struct ReadLog {
     job: Option<JobId>,
     process_type: Option<String>,
     streams: Vec<LogStream>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl ReadLog {
@@ -251,7 +252,7 @@ pub struct FollowLog {
 impl FollowLog {
     /// Limits the time until the server accepts. The stream itself has no limit.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.log.timeout = Some(timeout);
+        self.log.limits.timeout = Some(timeout);
         self
     }
 
@@ -277,7 +278,7 @@ impl IntoFuture for FollowLog {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let deadline = Deadline::after(self.log.timeout);
+        let deadline = self.log.limits.deadline();
         Box::pin(self.open(deadline))
     }
 }

@@ -21,7 +21,6 @@
 //! ```
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -37,7 +36,7 @@ use crate::operation::told_or_asked;
 use crate::secret::Secret;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Limits, Repeat, Request, Spec, operation};
 
 string_enum! {
     /// The state of a managed certificate.
@@ -204,7 +203,7 @@ impl ManagedCertificates {
             client: self.client.clone(),
             domain: domain.into(),
             on_step: None,
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 
@@ -222,7 +221,7 @@ impl ManagedCertificates {
             id: id.into(),
             changes: Map::new(),
             key: None,
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -258,7 +257,7 @@ pub struct WaitForCertificate {
     client: Client,
     domain: String,
     on_step: Option<OnStep>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl WaitForCertificate {
@@ -355,7 +354,7 @@ pub struct UpdateManagedCertificate {
     id: ManagedCertificateId,
     changes: Map<String, Value>,
     key: Option<Secret>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl UpdateManagedCertificate {

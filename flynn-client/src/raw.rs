@@ -32,7 +32,6 @@
 //! ```
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -42,7 +41,7 @@ use serde::de::DeserializeOwned;
 use crate::client::Client;
 use crate::error::Error;
 use crate::json::{LIST, decode};
-use crate::transport::{Connect, Deadline, Repeat, Request, Spec, list_limit, operation};
+use crate::transport::{Connect, Deadline, Limits, Repeat, Request, Spec, list_limit, operation};
 
 impl Client {
     /// Prepares any call, from a method and a path from the root of the API, without query. Percent-encode the path if
@@ -51,7 +50,11 @@ impl Client {
     /// The call has the same retries, layers, limits and errors as all other calls. It is treated as not idempotent
     /// unless you call [`repeatable`](RawRequest::repeatable).
     pub fn request(&self, method: Method, path: impl AsRef<str>) -> RawRequest {
-        RawRequest { client: self.clone(), spec: Spec::raw(method, path.as_ref()), timeout: None }
+        RawRequest {
+            client: self.clone(),
+            spec: Spec::raw(method, path.as_ref()),
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -64,7 +67,7 @@ impl Client {
 pub struct RawRequest {
     client: Client,
     spec: Spec,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl RawRequest {
@@ -103,19 +106,12 @@ impl RawRequest {
         let request = Request::new(&self.client, self.spec, |client, body| {
             decode(&body?, list_limit(client))
         });
-        match self.timeout {
-            Some(timeout) => request.timeout(timeout),
-            None => request,
-        }
+        request.limited(self.limits)
     }
 
     /// Reads the answer as a stream of server-sent events with JSON data.
     pub fn stream<T: DeserializeOwned>(self) -> Connect<T> {
-        let connect = Connect::new(&self.client, self.spec);
-        match self.timeout {
-            Some(timeout) => connect.timeout(timeout),
-            None => connect,
-        }
+        Connect::new(&self.client, self.spec).limited(self.limits)
     }
 
     async fn run(self, deadline: Deadline) -> Result<RawAnswer, Error> {

@@ -23,8 +23,6 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::time::Duration;
-
 use crate::apps::{App, AppHandle};
 use crate::client::Client;
 use crate::deletion::{AppDeletion, ReleaseDeletion};
@@ -36,7 +34,7 @@ use crate::ids::{AppId, ProviderId, ReleaseId, ResourceId};
 use crate::jobs::{self, Job};
 use crate::operation::{self, Operation};
 use crate::resources::Resource;
-use crate::transport::{Deadline, operation as call};
+use crate::transport::{Deadline, Limits, operation as call};
 
 /// The outcome of a resumed operation; returned by [`Client::resume`].
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +73,7 @@ impl Client {
     /// passed ([`Error::pending`] names the operation again), and with [`ErrorKind::NotFound`] if the server does not
     /// know it, for example because a lost request never reached the server.
     pub fn resume(&self, pending: Pending) -> Resume {
-        Resume { client: self.clone(), pending, timeout: None }
+        Resume { client: self.clone(), pending, limits: Limits::default() }
     }
 }
 
@@ -85,7 +83,7 @@ impl Client {
 pub struct Resume {
     client: Client,
     pending: Pending,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl Resume {

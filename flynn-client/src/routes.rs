@@ -28,8 +28,6 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::time::Duration;
-
 use http::Method;
 use serde::{Deserialize, Serialize};
 
@@ -41,7 +39,7 @@ use crate::json::{is_default, is_false, null_is_default};
 use crate::secret::Secret;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Limits, Repeat, Request, Spec, operation};
 
 mod handle;
 mod new;
@@ -285,12 +283,12 @@ pub struct ListRoutes {
     client: Client,
     app: Option<AppHandle>,
     under: Option<String>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl ListRoutes {
     fn new(client: &Client, app: Option<AppHandle>) -> Self {
-        Self { client: client.clone(), app, under: None, timeout: None }
+        Self { client: client.clone(), app, under: None, limits: Limits::default() }
     }
 
     /// Keeps only HTTP routes of this domain and of the names below it. A port in the domain is ignored.

@@ -26,7 +26,6 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -43,7 +42,7 @@ use crate::operation::{Progress, Wait};
 use crate::releases::Release;
 use crate::string_enum::string_enum;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Limits, Repeat, Request, Spec, operation};
 
 mod steps;
 
@@ -147,7 +146,7 @@ impl AppHandle {
                 .collect(),
             tags: Map::new(),
             hosts: None,
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -161,7 +160,7 @@ pub struct ScaleApp {
     processes: Map<String, Value>,
     tags: Map<String, Value>,
     hosts: Option<u32>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl ScaleApp {
@@ -245,9 +244,9 @@ pub struct ScaleHandle {
     pub release_id: ReleaseId,
     /// The id, for [`AppHandle::scaling`]; empty on servers before v20170309.0.
     pub id: ScaleRequestId,
+    accepted: Option<ScaleRequest>,
     /// The formation that was asked for, as the server has accepted it.
     wanted: Option<Formation>,
-    accepted: Option<ScaleRequest>,
     hosts: Option<u32>,
 }
 
@@ -263,8 +262,8 @@ impl AppHandle {
             app: self.clone(),
             release_id: release.into(),
             id: id.into(),
-            wanted: None,
             accepted: None,
+            wanted: None,
             hosts: None,
         }
     }
@@ -282,12 +281,12 @@ impl ScaleHandle {
     pub fn accepted(&self) -> Option<&ScaleRequest> {
         self.accepted.as_ref()
     }
+
     /// Returns the operation for [`Client::resume`](crate::Client::resume), for example when the user has pressed ^C
     /// while you waited.
     pub fn pending(&self) -> Pending {
         Accepted::pending(self)
     }
-
 
     /// Sets the number of hosts of the cluster; see [`ScaleApp::hosts`].
     pub fn hosts(mut self, hosts: u32) -> Self {

@@ -19,8 +19,6 @@
 //! # Ok::<(), flynn_client::Error>(()) }).unwrap();
 //! ```
 
-use std::time::Duration;
-
 use http::Method;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +29,7 @@ use crate::json::is_false;
 use crate::personal_tokens::PersonalToken;
 use crate::secret::Secret;
 use crate::timestamp::Timestamp;
-use crate::transport::{Deadline, Repeat, Request, Spec, operation};
+use crate::transport::{Deadline, Limits, Repeat, Request, Spec, operation};
 
 /// A user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -175,7 +173,7 @@ impl Users {
             client: self.client.clone(),
             id: id.into(),
             patch: Patch::default(),
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 
@@ -218,7 +216,7 @@ pub struct UpdateUser {
     client: Client,
     id: UserId,
     patch: Patch,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 #[derive(Clone, Debug, Default, Serialize)]

@@ -6,7 +6,6 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
-use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use futures_core::Stream;
@@ -19,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, Re
 use super::{Attached, AttachedInput, AttachedOutput, MAX_FRAME};
 use crate::error::{Error, ErrorKind};
 use crate::jobs::{JobOutput, JobStream};
-use crate::transport::{Deadline, operation};
+use crate::transport::{Deadline, Limits, operation};
 
 /// The exit status of a job.
 ///
@@ -99,7 +98,7 @@ impl Attached {
             stdout: Box::pin(stdout),
             stderr: Box::pin(stderr),
             controls: empty().boxed(),
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -112,12 +111,12 @@ pub struct DriveAttached {
     stdout: Pin<Box<dyn AsyncWrite + Send>>,
     stderr: Pin<Box<dyn AsyncWrite + Send>>,
     controls: BoxStream<'static, Control>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl fmt::Debug for DriveAttached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DriveAttached").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("DriveAttached").field("limits", &self.limits).finish_non_exhaustive()
     }
 }
 
@@ -146,7 +145,7 @@ impl DriveAttached {
     }
 }
 
-operation!(DriveAttached => ExitStatus);
+operation!(DriveAttached => ExitStatus, without requests);
 
 fn local(error: io::Error) -> Error {
     Error::new(ErrorKind::Io, "cannot read or write the job's data locally").caused_by(error)

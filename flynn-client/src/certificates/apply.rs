@@ -10,7 +10,7 @@ use futures_core::future::BoxFuture;
 use super::{CERT, CertificatePlan, Installation, KEY, Old, Order, Place, ROUTER, Step};
 use crate::error::{BoxError, Error, ErrorKind, Pending};
 use crate::secret::Secret;
-use crate::transport::{Deadline, operation};
+use crate::transport::{Deadline, Limits, operation};
 
 /// The longest time until a new certificate is live.
 const LIVE: Duration = Duration::from_secs(30);
@@ -29,7 +29,13 @@ impl CertificatePlan {
         A: Future<Output = Result<bool, BoxError>> + Send + 'static,
     {
         let verify: Arc<Verify> = Arc::new(move |question| Box::pin(verify(question)));
-        ApplyCertificate { plan: self, verify, on_step: None, live_within: LIVE, timeout: None }
+        ApplyCertificate {
+            plan: self,
+            verify,
+            on_step: None,
+            live_within: LIVE,
+            limits: Limits::default(),
+        }
     }
 }
 
@@ -64,7 +70,7 @@ pub struct ApplyCertificate {
     verify: Arc<Verify>,
     on_step: Option<Arc<OnStep>>,
     live_within: Duration,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 type OnStep = dyn Fn(&Place) + Send + Sync;

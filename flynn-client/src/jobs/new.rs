@@ -14,7 +14,7 @@ use crate::ids::{ArtifactId, ReleaseId, random_uuid};
 use crate::jobs::{Job, Jobs};
 use crate::json::{is_default, is_false, null_is_default};
 use crate::releases::{Release, ResourceLimit};
-use crate::transport::{Deadline, Repeat, Request, Spec, operation, upgrade};
+use crate::transport::{Deadline, Limits, Repeat, Request, Spec, operation, upgrade};
 
 /// A new one-off job in its JSON form; see [`Jobs::run`](crate::jobs::Jobs::run).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ impl Jobs {
                 ..NewJob::default()
             },
             log: None,
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -104,7 +104,7 @@ pub struct RunJob {
     app: AppHandle,
     job: NewJob,
     log: Option<bool>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl RunJob {
@@ -185,7 +185,7 @@ impl RunJob {
 
     /// Connects its input and output.
     pub fn attached(self) -> RunAttached {
-        RunAttached { timeout: self.timeout, hold: HOLD, run: self }
+        RunAttached { limits: self.limits, hold: HOLD, run: self }
     }
 
     async fn run(self, deadline: Deadline) -> Result<Job, Error> {
@@ -271,7 +271,7 @@ const RUNNER: &str = "/runner/init";
 pub struct RunAttached {
     run: RunJob,
     hold: Duration,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 /// The delay of the first frame of input. In tests, 5 ms was always enough.

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Pending};
 use crate::ids::{ArtifactId, DeploymentId, ReleaseId};
 use crate::operation;
 use crate::release_diff::rebase;
-use crate::transport::{Deadline, Request, operation};
+use crate::transport::{Deadline, Limits, Request, operation};
 
 impl AppHandle {
     /// Changes the current release: reads it, applies the changes, creates a new release, deploys it and waits for the
@@ -69,7 +69,7 @@ impl AppHandle {
             after_running: false,
             deploys: true,
             on_step: None,
-            timeout: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -90,7 +90,7 @@ pub struct ChangeRelease {
     pub(super) after_running: bool,
     deploys: bool,
     on_step: Option<OnStep>,
-    pub(super) timeout: Option<Duration>,
+    pub(super) limits: Limits,
 }
 
 impl ChangeRelease {

@@ -22,7 +22,7 @@ pub struct ReleasePreview {
 
 /// Reads the current release and changes it as `change` says, without creating it.
 pub(super) fn preview(mut change: ChangeRelease) -> Request<ReleasePreview> {
-    let timeout = change.timeout;
+    let limits = change.limits;
     let preview = Request::steps("change_release().preview()", |deadline| async move {
         change.check()?;
         change.name_services(deadline).await?;
@@ -34,10 +34,7 @@ pub(super) fn preview(mut change: ChangeRelease) -> Request<ReleasePreview> {
         })?;
         Ok(ReleasePreview { diff, release })
     });
-    match timeout {
-        Some(timeout) => preview.timeout(timeout),
-        None => preview,
-    }
+    preview.limited(limits)
 }
 
 /// The result of a [`ChangeRelease`].

@@ -1,7 +1,5 @@
 //! Changes routes without losing fields.
 
-use std::time::Duration;
-
 use http::Method;
 use serde_json::{Map, Value, json};
 
@@ -11,7 +9,7 @@ use crate::document::{self, Document};
 use crate::error::{Error, ErrorKind};
 use crate::ids::RouteId;
 use crate::secret::Secret;
-use crate::transport::{Deadline, Repeat, operation};
+use crate::transport::{Deadline, Limits, Repeat, operation};
 
 impl AppRoutes {
     /// Changes a route: reads it, sets the fields that you name, and writes everything back, including certificate,
@@ -40,7 +38,7 @@ pub struct UpdateRoute {
     id: RouteId,
     changes: Vec<(&'static str, Value)>,
     fault: Option<&'static str>,
-    timeout: Option<Duration>,
+    limits: Limits,
 }
 
 impl std::fmt::Debug for UpdateRoute {
@@ -55,8 +53,8 @@ impl std::fmt::Debug for UpdateRoute {
 
 impl UpdateRoute {
     pub(super) fn new(client: &Client, routes: Option<AppRoutes>, id: RouteId) -> Self {
-        let (changes, fault, timeout) = (Vec::new(), None, None);
-        Self { client: client.clone(), routes, id, changes, fault, timeout }
+        let (changes, fault, limits) = (Vec::new(), None, Limits::default());
+        Self { client: client.clone(), routes, id, changes, fault, limits }
     }
 
     /// Replaces the certificate (PEM, leaf first) and the private key (PEM). Both must be

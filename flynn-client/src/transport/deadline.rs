@@ -17,6 +17,21 @@ pub struct Deadline {
     retry: Option<RetryPolicy>,
 }
 
+/// The limits of a whole call that its caller has set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Limits {
+    pub(crate) timeout: Option<Duration>,
+    /// Replaces the client's policy.
+    pub(crate) retry: Option<RetryPolicy>,
+}
+
+impl Limits {
+    /// Returns the deadline of a call that starts now.
+    pub(crate) fn deadline(self) -> Deadline {
+        Deadline::NONE.limited(self)
+    }
+}
+
 impl Deadline {
     /// No deadline.
     pub(crate) const NONE: Self = Self { at: None, retry: None };
@@ -24,6 +39,12 @@ impl Deadline {
     /// Creates a deadline after this time from now, or none.
     pub(crate) fn after(timeout: Option<Duration>) -> Self {
         Self { at: timeout.and_then(|timeout| Instant::now().checked_add(timeout)), retry: None }
+    }
+
+    /// Returns the deadline of a step that starts now and has limits of its own.
+    pub(crate) fn limited(self, Limits { timeout, retry }: Limits) -> Self {
+        let deadline = if timeout.is_some() { Self::after(timeout) } else { self };
+        deadline.with_retry(retry)
     }
 
     /// Returns the same deadline, with this policy if there is one.
@@ -89,14 +110,25 @@ impl Deadline {
     }
 }
 
-/// Implements `timeout()` and `IntoFuture` for a builder with a field `timeout: Option<Duration>` and an `async fn
+/// Implements `timeout()`, `retry()` and `IntoFuture` for a builder with a field `limits: Limits` and an `async fn
 /// run(self, Deadline)`.
 macro_rules! operation {
     ($name:ident => $output:ty) => {
         impl $name {
+            /// Sets the retry policy of all its requests, instead of the client's.
+            pub fn retry(mut self, policy: $crate::RetryPolicy) -> Self {
+                self.limits.retry = Some(policy);
+                self
+            }
+        }
+
+        $crate::transport::operation!($name => $output, without requests);
+    };
+    ($name:ident => $output:ty, without requests) => {
+        impl $name {
             /// Sets the deadline of the whole call, including waits. By default there is none.
             pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
-                self.timeout = Some(timeout);
+                self.limits.timeout = Some(timeout);
                 self
             }
         }
@@ -107,7 +139,7 @@ macro_rules! operation {
 
             fn into_future(self) -> Self::IntoFuture {
                 Box::pin(async move {
-                    let deadline = $crate::transport::Deadline::after(self.timeout);
+                    let deadline = self.limits.deadline();
                     self.run(deadline).await
                 })
             }

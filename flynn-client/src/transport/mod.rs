@@ -32,7 +32,7 @@ pub(crate) use answer::{content_type, is_type, not_a};
 pub(crate) use attach::{Duplex, Upgraded, upgrade};
 pub(crate) use auth::Auth;
 pub use body::Body;
-pub(crate) use deadline::{Deadline, operation};
+pub(crate) use deadline::{Deadline, Limits, operation};
 pub use layer::Service;
 pub(crate) use proxy::{Proxies, proxy_url};
 pub use request::Request;

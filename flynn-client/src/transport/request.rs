@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_core::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
-use super::{Answer, Deadline, RetryPolicy, Spec, content_type};
+use super::{Answer, Deadline, Limits, RetryPolicy, Spec, content_type};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::json::{decode, decode_list, decode_object, not_json};
@@ -23,8 +23,7 @@ type Finish<T> = fn(&Client, Result<Bytes, Error>) -> Result<T, Error>;
 pub struct Request<T> {
     call: Call<T>,
     deadline: Deadline,
-    timeout: Option<Duration>,
-    retry: Option<RetryPolicy>,
+    limits: Limits,
 }
 
 enum Call<T> {
@@ -38,13 +37,13 @@ impl<T> Request<T> {
     /// Sets the deadline of the whole call, including retries. By default, the retry policy and the client's
     /// `attempt_timeout` limit the call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.limits.timeout = Some(timeout);
         self
     }
 
     /// Sets the retry policy of this call, instead of the client's.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.retry = Some(policy);
+        self.limits.retry = Some(policy);
         self
     }
 
@@ -66,7 +65,13 @@ impl<T> Request<T> {
     }
 
     fn of(call: Call<T>) -> Self {
-        Self { call, deadline: Deadline::NONE, timeout: None, retry: None }
+        Self { call, deadline: Deadline::NONE, limits: Limits::default() }
+    }
+
+    /// Sets the limits that the caller has set on another builder.
+    pub(crate) fn limited(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Makes it one step of a call with its own deadline.
@@ -136,10 +141,9 @@ impl<T: 'static> IntoFuture for Request<T> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let Self { call, deadline, timeout, retry } = self;
+        let Self { call, deadline, limits } = self;
         Box::pin(async move {
-            let deadline = if timeout.is_some() { Deadline::after(timeout) } else { deadline };
-            let deadline = deadline.with_retry(retry);
+            let deadline = deadline.limited(limits);
             match call {
                 Call::One { client, spec, finish } => one(&client, &spec, finish, deadline).await,
                 Call::Steps { run, .. } => run(deadline).await,

@@ -15,7 +15,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::spec::Accept;
 use super::sse::{Kind, Message, Parser};
-use super::{Answer, Body, Call, Deadline, Spec, is_type, not_a};
+use super::{Answer, Body, Call, Deadline, Limits, Spec, is_type, not_a};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, kept};
 use crate::json::{LIST, decode_object};
@@ -26,7 +26,7 @@ pub struct Connect<T> {
     client: Client,
     spec: Spec,
     deadline: Deadline,
-    timeout: Option<Duration>,
+    limits: Limits,
     idle: Option<Duration>,
     item: PhantomData<fn() -> T>,
 }
@@ -37,7 +37,7 @@ impl<T> Connect<T> {
             client: client.clone(),
             spec: spec.accept(Accept::Events),
             deadline: Deadline::NONE,
-            timeout: None,
+            limits: Limits::default(),
             idle: None,
             item: PhantomData,
         }
@@ -45,7 +45,7 @@ impl<T> Connect<T> {
 
     /// Sets the deadline for the server to accept. The stream itself has no deadline.
     pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
+        self.limits.timeout = Some(timeout);
         self
     }
 
@@ -53,6 +53,12 @@ impl<T> Connect<T> {
     /// one every 30 s on `/events`.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle = Some(timeout);
+        self
+    }
+
+    /// Sets the limits that the caller has set on another builder.
+    pub(crate) fn limited(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -74,8 +80,7 @@ impl<T: 'static> IntoFuture for Connect<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let deadline =
-                if self.timeout.is_some() { Deadline::after(self.timeout) } else { self.deadline };
+            let deadline = self.deadline.limited(self.limits);
             let transport = self.client.transport();
             let Answer { parts, body, call } = transport.open(&self.spec, deadline).await?;
             if !is_type(&parts.headers, "text/event-stream") {

@@ -1,9 +1,13 @@
+//! Retries.
+
 use std::time::Duration;
 
 use flynn_client::apps::NewApp;
+use flynn_client::http::Method;
 use flynn_client::providers::NewProvider;
 use flynn_client::routes::NewRoute;
 use flynn_client::{Client, ErrorKind, RetryPolicy};
+use serde_json::Value;
 
 use crate::server::{Server, Step, answer, json};
 
@@ -204,4 +208,21 @@ async fn a_policy_reaches_every_step() {
     let error = env.retry(RetryPolicy::none()).await.unwrap_err();
     assert_eq!((error.kind(), error.path()), (ErrorKind::Connection, Some("/apps/www")));
     assert_eq!((error.attempts(), server.seen().len()), (1, 2));
+}
+
+#[tokio::test]
+async fn every_kind_of_call_has_a_policy_of_its_own() {
+    let drops = || Server::play([Step::Drop, json(200, "[]")]);
+    let none = RetryPolicy::none();
+    let server = drops().await;
+    assert!(server.client().routes().list().retry(none).await.is_err());
+    let server = drops().await;
+    assert!(server.client().app("www").env().set([("A", "1")]).retry(none).await.is_err());
+    let server = drops().await;
+    assert!(
+        server.client().request(Method::GET, "/x").retry(none).decode::<Value>().await.is_err()
+    );
+    let server = drops().await;
+    assert!(server.client().app("www").log().retry(none).follow().await.is_err());
+    assert_eq!(server.seen().len(), 1);
 }
