@@ -123,6 +123,8 @@ pub(crate) struct Attach {
     pub(crate) tty: bool,
     /// True if its output goes to the log. It is then sent line by line.
     pub(crate) logged: bool,
+    /// The time of the request, at which the program starts.
+    pub(crate) started: Timestamp,
     /// The time until which the first byte from the client is lost.
     pub(crate) input_lost_until: Option<Timestamp>,
 }

@@ -245,6 +245,7 @@ fn attach(engine: &mut Engine, uuid: &str, tty: bool, logged: bool) -> Reply {
         program: program.program,
         tty,
         logged,
+        started: engine.now(),
         input_lost_until: engine.input_lost_until(),
     });
     Ok(answer)

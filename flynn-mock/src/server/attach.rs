@@ -6,6 +6,7 @@ use std::pin::pin;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::FutureExt;
+use jiff::{SignedDuration, Timestamp};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -54,7 +55,7 @@ pub(super) async fn run(
     hub: &Hub,
     cut: Option<usize>,
 ) -> io::Result<()> {
-    let Attach { job, mut program, tty, logged, input_lost_until } = attach;
+    let Attach { job, mut program, tty, logged, started, input_lost_until } = attach;
     let (mut reader, writer) = tokio::io::split(stream);
     let (send, mut inputs) = mpsc::channel(1);
     let reader = Box::pin(async move {
@@ -76,7 +77,9 @@ pub(super) async fn run(
     let (mut listening, mut stdin) = (true, true);
     // Inputs that the program has not received yet.
     let mut pending = VecDeque::from([Input::Start]);
-    let mut timer = None;
+    // The time of the last input. The program's waiting times begin then, even if the clock has moved on meanwhile.
+    let mut at = started;
+    let mut timer: Option<Timestamp> = None;
     loop {
         while let Some(input) = pending.pop_front() {
             // The user's code may block, which affects only this job.
@@ -93,7 +96,9 @@ pub(super) async fn run(
                     Output::Stderr(bytes) if tty => client.data(STDOUT, &shown(&bytes)).await,
                     Output::Stdout(bytes) => client.data(STDOUT, &bytes).await,
                     Output::Stderr(bytes) => client.data(STDERR, &bytes).await,
-                    Output::Wait(time) => timer = Some(hub.due_in(time)),
+                    Output::Wait(time) => {
+                        timer = Some(at.saturating_add(time).unwrap_or(Timestamp::MAX))
+                    }
                     Output::Exit(status) => return end(&job, status, hub, client).await,
                 }
             }
@@ -104,6 +109,7 @@ pub(super) async fn run(
                 status = &mut killed => return client.exit(status).await,
                 received = inputs.recv(), if listening => {
                     listening = received.is_some();
+                    at = hub.due_in(SignedDuration::ZERO);
                     let received = received.unwrap_or(Input::Eof);
                     match (&mut terminal, received) {
                         // The host stops a job whose terminal is closed.
@@ -125,7 +131,7 @@ pub(super) async fn run(
                 }
                 () = client.read() => {}
                 () = hub.reached(timer), if timer.is_some() => {
-                    timer = None;
+                    at = timer.take().unwrap_or(at);
                     pending.push_back(Input::Timer);
                     break;
                 }

@@ -1,5 +1,6 @@
 //! The attach protocol against scripted and interactive programs.
 
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
@@ -123,6 +124,30 @@ async fn signals_sizes_and_timers_reach_the_program() {
     assert_eq!(got, frame(1, b"signal 15"));
     mock.advance(Duration::from_secs(61));
     assert_eq!(all(stream).await, [frame(1, b"timer"), ending(7)].concat());
+}
+
+#[tokio::test]
+async fn the_times_of_a_slow_program_begin_with_its_input() {
+    let barrier = Arc::new(Barrier::new(2));
+    let started = Arc::clone(&barrier);
+    let mock = MockController::builder()
+        .programs(move |_| {
+            let started = Arc::clone(&started);
+            Box::new(move |input| match input {
+                Input::Start => {
+                    started.wait();
+                    vec![Output::Wait(jiff::SignedDuration::from_secs(60))]
+                }
+                Input::Timer => vec![Output::Exit(7)],
+                _ => Vec::new(),
+            })
+        })
+        .start()
+        .await;
+    let stream = attach(&mock, &["job"], false).await;
+    mock.advance(Duration::from_secs(60));
+    barrier.wait();
+    assert_eq!(all(stream).await, ending(7));
 }
 
 #[tokio::test]
