@@ -128,6 +128,10 @@ fn every_change_of_a_recording_is_found() {
         ("\"meta\":{", "\"metal\":{"),
         ("-----END CERTIFICATE-----\n", "-----END CERTIFICATE-----"),
         ("apps/", "app/"),
+        (
+            "\"name\":\"www\",\"meta\":{\"gc.max_inactive_slug_releases\":\"10\"}",
+            "\"meta\":{\"gc.max_inactive_slug_releases\":\"10\"},\"name\":\"www\"",
+        ),
     ] {
         let mut lines = recorder.lines.clone();
         last(&mut lines, old, &|line| {
@@ -137,11 +141,14 @@ fn every_change_of_a_recording_is_found() {
         let outcome = replay(&lines, "2021");
         assert!(outcome.matching() < outcome.total, "{old} -> {new} is not found");
     }
-    let changes: [(&str, Change); 5] = [
+    let changes: [(&str, Change); 6] = [
         ("status", |line| line["status"] = json!(201)),
         ("another header", |line| line["response_headers"]["x-more"] = json!("1")),
         ("a missing header", |line| {
             line["response_headers"].as_object_mut().unwrap().remove("content-type");
+        }),
+        ("a second header of a name", |line| {
+            line["response_headers"]["content-type"] = json!(["text/plain", "application/json"]);
         }),
         ("framing", |line| line["response_framing"] = json!("transfer-encoding: chunked")),
         ("who ends it", |line| line["closed"] = json!("client")),

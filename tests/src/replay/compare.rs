@@ -1,7 +1,7 @@
 //! Compares a recorded answer with the mock's.
 //!
-//! Status, headers, framing, who ends the answer, and the body are compared literally: JSON field by field, everything
-//! else line by line. Tolerated are only:
+//! Status, headers, framing, who ends the answer, and the body are compared literally: JSON field by field and the order
+//! of the fields, everything else line by line. Tolerated are only:
 //!
 //! | difference | because |
 //! |---|---|
@@ -15,6 +15,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::attach;
@@ -35,27 +36,26 @@ const INSTANT: SignedDuration = SignedDuration::from_millis(60);
 
 /// The numbers of recorded events and the mock's, one to one.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Numbers {
-    mock: BTreeMap<u64, u64>,
-    recorded: BTreeMap<u64, u64>,
-}
+pub(crate) struct Numbers(BTreeMap<u64, u64>);
 
 impl Numbers {
     fn bind(&mut self, recorded: u64, mock: u64) -> Differences {
-        let (known, back) = (self.mock.get(&recorded), self.recorded.get(&mock));
-        if (known, back) == (None, None) {
-            self.mock.insert(recorded, mock);
-            self.recorded.insert(mock, recorded);
-        } else if (known, back) != (Some(&mock), Some(&recorded)) {
-            let is = format!("event {recorded} is the mock's {known:?}");
-            return vec![format!("{is}, and the mock's {mock} is {back:?}")];
+        let mut known = self.0.iter().map(|(recorded, mock)| (*recorded, *mock));
+        let known = known.find(|(number, own)| *number == recorded || *own == mock);
+        match known {
+            Some((number, own)) if (number, own) != (recorded, mock) => {
+                vec![format!("event {recorded} is the mock's {mock}, but {number} was its {own}")]
+            }
+            _ => {
+                self.0.insert(recorded, mock);
+                vec![]
+            }
         }
-        vec![]
     }
 
     /// Returns the mock's number: the bound one, otherwise one with the same distance from the nearest bound one.
     pub(crate) fn mock(&self, recorded: u64) -> u64 {
-        let nearest = self.mock.iter().min_by_key(|(known, _)| known.abs_diff(recorded));
+        let nearest = self.0.iter().min_by_key(|(known, _)| known.abs_diff(recorded));
         nearest.map_or(recorded, |(known, mock)| (mock + recorded).saturating_sub(*known))
     }
 }
@@ -101,10 +101,25 @@ pub(crate) fn body(recorded: &Exchange, mock: &str, numbers: &mut Numbers) -> Di
     let parts = |text: &str| match recorded.response_headers.get("content-type") {
         "application/tar" => members(text),
         _ if recorded.is_event_stream() => events(text),
-        _ => document(text),
+        _ => json!({ "body": document(text), "order": orders(text) }),
     };
     json(&parts(&recorded.response_body), &parts(mock), "$", numbers, &mut differences);
     differences
+}
+
+/// Returns the keys in a JSON text, in their order: one list for each item of an array or event of a stream. These are
+/// sorted, because items may change places.
+fn orders<'a>(text: &'a str) -> Vec<Vec<&'a str>> {
+    let items = serde_json::from_str::<Vec<&RawValue>>(text)
+        .map(|items| items.into_iter().map(RawValue::get).collect());
+    let items: Vec<&str> = items.unwrap_or_else(|_| text.split("\ndata: ").collect());
+    let keys = |item: &'a str| {
+        let ends = item.match_indices("\":");
+        ends.filter_map(|(end, _)| item.get(..end)?.rsplit('"').next()).collect()
+    };
+    let mut orders: Vec<Vec<&str>> = items.into_iter().map(keys).collect();
+    orders.sort();
+    orders
 }
 
 /// Returns a JSON document, or the lines of another text.
@@ -122,7 +137,8 @@ fn events(stream: &str) -> Value {
     let (data, rest): (Vec<&str>, Vec<&str>) =
         stream.lines().partition(|line| line.starts_with("data: "));
     let data = data.into_iter().filter_map(|line| line.strip_prefix("data: "));
-    json!({ "events": data.map(document).collect::<Value>(), "other lines": rest })
+    let data: Value = data.map(document).collect();
+    json!({ "events": data, "order": orders(stream), "other lines": rest })
 }
 
 /// Returns the names of a backup's members.
@@ -159,10 +175,8 @@ fn json(a: &Value, b: &Value, path: &str, numbers: &mut Numbers, differences: &m
                 let more = shown(&y.get(x.len()..).unwrap_or_default().into());
                 differences.push(format!("{path}: {} items, mock {} {more}", x.len(), y.len()));
             }
-            for (n, at) in pairs(x, y) {
-                if let (Some(x), Some(y)) = (x.get(n), y.get(at)) {
-                    json(x, y, &format!("{path}[{n}]"), numbers, differences);
-                }
+            for (n, (x, y)) in pairs(x, y).into_iter().enumerate() {
+                json(x, y, &format!("{path}[{n}]"), numbers, differences);
             }
         }
         _ if a == b || time(a).zip(time(b)).is_some_and(|(a, b)| near(a, b, DRIFT)) => {}
@@ -170,12 +184,16 @@ fn json(a: &Value, b: &Value, path: &str, numbers: &mut Numbers, differences: &m
     }
 }
 
-/// Returns the places of the items to compare with each other: the same places, but the items of one instant are
-/// sorted by their objects.
-fn pairs(recorded: &[Value], mock: &[Value]) -> Vec<(usize, usize)> {
-    let object = |item: &Value| {
-        let id = ["object_id", "job_id", "uuid", "id"].iter().find_map(|field| item.get(field));
-        id.and_then(Value::as_str).map(str::to_owned)
+/// Returns the items to compare with each other: those at the same places, but the items of one instant are sorted by
+/// their objects.
+fn pairs<'a>(recorded: &'a [Value], mut mock: &'a [Value]) -> Vec<(&'a Value, &'a Value)> {
+    let by_object = |items: &'a [Value]| {
+        let mut items: Vec<&Value> = items.iter().collect();
+        items.sort_by_key(|item| {
+            let id = ["object_id", "job_id", "uuid", "id"].iter().find_map(|name| item.get(name));
+            id.and_then(Value::as_str)
+        });
+        items
     };
     let at_once = |a: &Value, b: &Value| {
         let near = |field| Some(near(time(a.get(field)?)?, time(b.get(field)?)?, INSTANT));
@@ -183,15 +201,10 @@ fn pairs(recorded: &[Value], mock: &[Value]) -> Vec<(usize, usize)> {
     };
     let mut pairs = Vec::new();
     for group in recorded.chunk_by(at_once) {
-        let group = pairs.len()..pairs.len() + group.len();
-        let by_object = |items: &[Value]| {
-            let mut places: Vec<usize> = group.clone().collect();
-            if group.end <= mock.len() {
-                places.sort_by_key(|at| items.get(*at).map(object));
-            }
-            places
-        };
-        pairs.extend(by_object(recorded).into_iter().zip(by_object(mock)));
+        // Of a stream, the others are still to come; of a list, their number is a difference.
+        let Some((own, rest)) = mock.split_at_checked(group.len()) else { break };
+        pairs.extend(by_object(group).into_iter().zip(by_object(own)));
+        mock = rest;
     }
     pairs
 }
@@ -254,6 +267,18 @@ mod tests {
         assert!(!agree(&json!([one]), &json!([one, two])));
         assert!(!agree(&json!([one]), &json!([event(1, "b", "up", 1)])));
         assert!(!agree(&json!({"a": null}), &json!({})));
+    }
+
+    #[test]
+    fn fields_have_an_order() {
+        let text = r#"[{"a": "{\"x\":1}", "b": {"c": 1, "d": 2}}, {"e": 3}]"#;
+        let moved = r#"[{"e": 3}, {"a": "{\"x\":1}", "b": {"c": 1, "d": 2}}]"#;
+        assert_eq!(orders(text), orders(moved));
+        for (old, new) in [(r#""c": 1, "d": 2"#, r#""d": 2, "c": 1"#), (r#""c""#, r#""e""#)] {
+            assert_ne!(orders(text), orders(&text.replace(old, new)));
+        }
+        assert_ne!(orders(r#"{"a": {}, "b": {}}"#), orders(r#"{"b": {}, "a": {}}"#));
+        assert_eq!(orders("data: {\"a\": 1}\n\ndata: {}"), orders("data: {}\n\ndata: {\"a\": 1}"));
     }
 
     #[test]

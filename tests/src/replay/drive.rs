@@ -122,12 +122,11 @@ impl<'a> Driver<'a> {
             self.advance_to(missing.at)?;
             self.operator().repeat(&missing, self.run.age);
         }
-        self.finish_until(exchange.time)?;
+        self.advance_to(exchange.time)?;
         if let Ok(mut next) = self.provision.lock() {
             *next = cluster::provision(exchange);
         }
         self.operator().prepare(exchange, &self.keys);
-        self.advance_to(exchange.time)?;
         let token = request::token(self.run, exchange).map(|token| self.mock.issue_token(token));
         let request = request::text(exchange, &self.keys, token.as_deref(), &self.numbers);
         let mut connection = Connection::send(self.mock.addr(), &request)?;

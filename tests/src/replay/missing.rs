@@ -101,14 +101,7 @@ impl Operator<'_> {
                 self.call(Method::POST, &format!("/apps/{app}/deploy"), &release);
             }
             kind => {
-                let mut fields = object.fields.clone();
-                fields.retain(|name, _| {
-                    !matches!(
-                        name.as_str(),
-                        "id" | "created_at" | "updated_at" | "release" | "artifact"
-                    )
-                });
-                self.call(Method::POST, &format!("/{kind}s"), &fields.into());
+                self.call(Method::POST, &format!("/{kind}s"), &object.fields.clone().into());
             }
         }
     }

@@ -126,13 +126,9 @@ impl Found {
         match value {
             Value::Object(fields) => {
                 let mut at = at;
-                if let Some((job, app)) = measured(value) {
-                    // It existed before, or other documents tell when it was created.
-                    self.read(&job, Timestamp::MIN);
-                    self.read(&app, Timestamp::MIN);
-                } else {
-                    self.object(fields, at);
-                }
+                // They existed before, or other documents tell when they were created.
+                measured(value).iter().for_each(|objects| self.read(objects, Timestamp::MIN));
+                self.object(fields, at);
                 // An event reports a change that happened when the event was created.
                 if fields.contains_key("object_type") {
                     at = time(fields, "created_at").unwrap_or(at);
@@ -213,14 +209,14 @@ impl Found {
 }
 
 /// Returns the job of which a measurement tells, and its app.
-fn measured(value: &Value) -> Option<(Value, Value)> {
+fn measured(value: &Value) -> Option<Value> {
     let (host, uuid) = value.get("job_id")?.as_str()?.split_once('-')?;
     let (app, name) = (value.get("app_id")?, value.get("app_name")?);
-    let job = json!({
-        "uuid": uuid, "host_id": host, "app": app, "release": value.get("release_id"),
-        "type": value.get("process_type"),
-    });
-    Some((job, json!({ "id": app, "name": name, "meta": {} })))
+    let (release, kind) = (value.get("release_id"), value.get("process_type"));
+    Some(json!([
+        { "uuid": uuid, "host_id": host, "app": app, "release": release, "type": kind },
+        { "id": app, "name": name, "meta": {} },
+    ]))
 }
 
 /// Returns the times that a document shows.
@@ -253,5 +249,24 @@ mod tests {
             ("route", "r"),
         ];
         assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn twins_come_in_the_order_in_which_they_end() {
+        let job = |id: &str, born: &str, ended: Option<&str>| {
+            let state = ended.map_or("up", |_| "down");
+            let time = |millis: &str| format!("2026-11-22T21:00:00.{millis}Z");
+            json!({ "uuid": id, "app": "a", "release": "r", "type": "web", "state": state,
+                    "created_at": time(born), "updated_at": time(ended.unwrap_or(born)) })
+        };
+        let jobs =
+            [job("a", "000", Some("900")), job("b", "001", None), job("c", "500", Some("600"))];
+        let body = json!(jobs).to_string();
+        for (age, wanted) in
+            [(ServerAge::V2021, ["b", "a", "c"]), (ServerAge::V2016, ["a", "b", "c"])]
+        {
+            let objects = Objects::of(&Run::of_one(age, &body));
+            assert!(objects.of_kind("job").map(|job| job.id.as_str()).eq(wanted), "{objects:?}");
+        }
     }
 }

@@ -183,3 +183,17 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     paths.sort();
     Ok(paths)
 }
+
+#[cfg(test)]
+impl Run {
+    /// Returns a run with one request, which was answered with this body.
+    pub(crate) fn of_one(age: ServerAge, response_body: &str) -> Self {
+        let exchange = serde_json::json!({
+            "seq": 1, "time": "2026-11-22T21:00:10Z", "host": "", "method": "GET", "path": "/",
+            "request_headers": {}, "request_body": "", "status": 200, "response_headers": {},
+            "response_framing": "", "response_body": response_body, "closed": "eof",
+            "duration_ms": 0,
+        });
+        Self { age, exchanges: vec![serde_json::from_value(exchange).unwrap()] }
+    }
+}

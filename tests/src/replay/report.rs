@@ -6,7 +6,7 @@ use super::compare::Differences;
 use super::recording::{Exchange, Run};
 
 /// The result for one file of a run. Exchanges that repeat their predecessor count as one with it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Outcome {
     /// The path, relative to the directory of all recordings.
     pub path: String,

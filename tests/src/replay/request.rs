@@ -161,3 +161,24 @@ pub(crate) fn token(run: &Run, exchange: &Exchange) -> Option<Token> {
     let writes = same.iter().any(|exchange| exchange.method != "GET");
     Some(Token::new().grant(app, if writes { "app:deploy" } else { "app:read" }))
 }
+
+#[cfg(test)]
+mod tests {
+    use flynn_mock::ServerAge;
+
+    use super::*;
+
+    #[test]
+    fn the_first_key_is_the_one_of_the_oldest_release() {
+        let body = r#"[
+            { "id": "2", "app_id": "a", "env": { "AUTH_KEY": "new,old" },
+              "created_at": "2026-11-22T21:00:02Z" },
+            { "id": "1", "app_id": "b", "env": { "CONTROLLER_KEY": "old" },
+              "created_at": "2026-11-22T21:00:01Z" }
+        ]"#;
+        let mut run = Run::of_one(ServerAge::V2021, body);
+        run.exchanges[0].path = "/apps?key=mine".to_owned();
+        let keys = Keys::of(&run, &Objects::of(&run));
+        assert_eq!(keys.all, ["old", "new", "mine"]);
+    }
+}
