@@ -22,6 +22,9 @@ pub(crate) struct Process {
     pub(crate) ports: Vec<Port>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) volumes: Vec<VolumeRequest>,
+    /// Before 2021, whether each job has a volume.
+    #[serde(skip_serializing_if = "empty")]
+    pub(crate) data: bool,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) omni: bool,
     #[serde(skip_serializing_if = "empty")]
@@ -51,8 +54,6 @@ pub(crate) struct Process {
     pub(crate) cmd: Vec<String>,
     #[serde(skip_serializing_if = "empty")]
     pub(crate) entrypoint: Vec<String>,
-    #[serde(skip_serializing_if = "empty")]
-    pub(crate) data: bool,
 }
 
 /// A port of a process.
