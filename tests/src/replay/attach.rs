@@ -20,9 +20,9 @@ pub(crate) fn play(
 ) -> Result<()> {
     let mut expected = 0;
     for sent in &exchange.attach {
-        advance(SignedDuration::from_millis(sent.ms))?;
-        // Earlier output must have arrived before more input is sent.
+        // Earlier output must have arrived before time passes.
         connection.wait(PATIENCE, |reply| reply.body.len() >= expected)?;
+        advance(SignedDuration::from_millis(sent.ms))?;
         match sent.dir {
             Side::Request => connection.write(&sent.bytes)?,
             Side::Response => expected += sent.bytes.len(),

@@ -35,15 +35,13 @@ pub use self::report::{Outcome, Report};
 /// Fails if a file cannot be read, a line is not an exchange, or the mock cannot be reached. A difference between mock
 /// and recording is a result, not an error.
 pub fn replay(dir: &Path) -> Result<Vec<Outcome>> {
-    let runs = recording::load(dir)?;
+    let runs = &recording::load(dir)?;
     // Each run has its own mock, and spends most of its time waiting.
     let outcomes: Result<Vec<_>> = thread::scope(|scope| {
-        let start = |run| scope.spawn(|| drive::run(run, &runs));
+        let start = |run| scope.spawn(move || drive::run(run, runs));
         let started: Vec<_> = runs.iter().map(start).collect();
-        let finish = |run: thread::ScopedJoinHandle<'_, _>| {
-            run.join().unwrap_or_else(|panic| resume_unwind(panic))
-        };
-        started.into_iter().map(finish).collect()
+        let results = started.into_iter().map(|run| run.join());
+        results.map(|result| result.unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     Ok(outcomes?.concat())
 }
