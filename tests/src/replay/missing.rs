@@ -82,43 +82,39 @@ impl Operator<'_> {
     pub(crate) fn repeat(&self, Missing { object, deleted, .. }: &Missing<'_>, age: ServerAge) {
         let text = |field| object.text(field).unwrap_or_default();
         let id = &object.id;
-        match object.kind {
-            "app" if *deleted => {
-                drop(self.call(Method::DELETE, &format!("/apps/{id}"), &Value::Null))
-            }
+        if *deleted {
+            self.call(Method::DELETE, &format!("/apps/{id}"), &Value::Null);
+            return;
+        }
+        let (path, body) = match object.kind {
             "artifact" => {
                 let kind = if age == ServerAge::V2016 { "docker" } else { "flynn" };
                 let uri = format!("https://images.test/{id}");
                 let image = json!({ "id": id, "type": kind, "uri": uri, "manifest": {} });
-                self.call(Method::POST, "/artifacts", &image);
+                ("/artifacts".to_owned(), image)
             }
             "deployment" => {
                 let app = text("app");
                 if object.ended > object.born {
                     self.scale(app, object.ended == Timestamp::MAX);
                 }
-                let release = json!({ "id": text("new_release") });
-                self.call(Method::POST, &format!("/apps/{app}/deploy"), &release);
+                (format!("/apps/{app}/deploy"), json!({ "id": text("new_release") }))
             }
-            kind => {
-                self.call(Method::POST, &format!("/{kind}s"), &object.fields.clone().into());
-            }
-        }
+            kind => (format!("/{kind}s"), object.fields.clone().into()),
+        };
+        self.call(Method::POST, &path, &body);
     }
 
     /// Gives a deployment that took time a process of each type to replace, on no host if it never ended.
     fn scale(&self, app: &str, endless: bool) {
         let current = self.call(Method::GET, &format!("/apps/{app}/release"), &Value::Null);
         let types = current["processes"].as_object().into_iter().flatten();
-        let all = |value: Value| -> Map<String, Value> {
+        let each = |value: Value| -> Map<String, Value> {
             types.clone().map(|(name, _)| (name.clone(), value.clone())).collect()
         };
-        let mut formation = json!({ "processes": all(1.into()) });
-        if endless {
-            formation["tags"] = all(json!({ "host": "none" })).into();
-        }
-        let id = current["id"].as_str().unwrap_or_default();
-        self.call(Method::PUT, &format!("/apps/{app}/formations/{id}"), &formation);
+        let tags = if endless { each(json!({ "host": "none" })) } else { Map::new() };
+        let path = format!("/apps/{app}/formations/{}", current["id"].as_str().unwrap_or_default());
+        self.call(Method::PUT, &path, &json!({ "processes": each(1.into()), "tags": tags }));
     }
 }
 
