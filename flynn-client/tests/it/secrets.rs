@@ -86,7 +86,9 @@ fn shown(error: &Error) -> String {
 fn client(url: &str) -> Client {
     let policy = RetryPolicy::default()
         .max_attempts(2)
-        .delays(Duration::from_millis(1), Duration::from_millis(1));
+        .delays(Duration::from_millis(1), Duration::from_millis(1))
+        // Otherwise each call about routes that is answered 500 is repeated for 10 s.
+        .router_restart(Duration::from_millis(20));
     let builder = Client::builder(url)
         .key(KEY)
         .retry(policy)

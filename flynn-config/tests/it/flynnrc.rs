@@ -257,3 +257,39 @@ fn urls_of_login_and_dashboard_are_set_in_a_file_at_any_path() {
     let rc = FlynnRc::load(files.flynnrc()).unwrap();
     assert!(rc.select_from(Some("b"), None).unwrap_err().is_unknown_cluster());
 }
+
+/// The environment belongs to the whole process, so a child process reads the file.
+#[test]
+fn the_default_file_is_the_one_of_the_environment() {
+    if std::env::var_os("FLYNN_TEST_LOADS_DEFAULT").is_some() {
+        match FlynnRc::load_default() {
+            Ok(rc) => println!("default: {}", rc.default_name()),
+            Err(error) => println!("{:?}: {error}", error.kind()),
+        }
+        return;
+    }
+    let file = |name: &str| {
+        format!(
+            "default = {name:?}\n[[cluster]]\nName = {name:?}\nControllerURL = \"https://c.test\"\n"
+        )
+    };
+    let (home, other) = (Home::with(&file("home")), Home::with(&file("other")));
+    let empty = tempfile::tempdir().unwrap();
+    let nothing = Path::new("");
+    for (folder, flynnrc, prints) in [
+        (home.0.path(), nothing, "default: home\n".to_owned()),
+        (home.0.path(), &*other.rc(), "default: other\n".to_owned()),
+        (empty.path(), nothing, format!("NotFound: cannot read {}", empty.path().display())),
+    ] {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args([
+            "--exact",
+            "--nocapture",
+            "flynnrc::the_default_file_is_the_one_of_the_environment",
+        ]);
+        child.env("FLYNN_TEST_LOADS_DEFAULT", "").env("HOME", folder).env("FLYNNRC", flynnrc);
+        let output = child.output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && printed.contains(&prints), "{prints}: {printed}");
+    }
+}

@@ -139,6 +139,33 @@ fn judge(folder: &Path, i: usize, case: &Case, roots: &Roots, keys: &[Pair]) {
 }
 
 #[test]
+fn the_fingerprint_of_a_key_is_openssls_and_stays_in_a_renewal() {
+    let ca = Ca::new("Test root").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (kind, issued) in cases::keys(&ca) {
+        fs::write(folder.join("key.pem"), issued.key_pem()).unwrap();
+        openssl::run(
+            folder,
+            &["pkey", "-in", "key.pem", "-pubout", "-outform", "DER", "-out", "key.der"],
+        );
+        let (good, digest) = openssl::run(folder, &["dgst", "-sha256", "-c", "key.der"]);
+        assert!(good, "{kind}: {digest}");
+        let theirs = digest.trim().rsplit("= ").next().unwrap().to_uppercase();
+        let certificate = Certificate::from_pem(issued.certificate_pem()).unwrap();
+        assert_eq!(certificate.key_fingerprint(), theirs, "{kind}");
+
+        let renew =
+            ["req", "-x509", "-new", "-key", "key.pem", "-subj", "/CN=renewed", "-out", "new.pem"];
+        let (good, why) = openssl::run(folder, &renew);
+        assert!(good, "{kind}: {why}");
+        let renewed = Certificate::from_pem(fs::read(folder.join("new.pem")).unwrap()).unwrap();
+        assert_eq!(renewed.key_fingerprint(), theirs, "{kind}");
+        assert_ne!(renewed.fingerprint(), certificate.fingerprint(), "{kind}");
+    }
+}
+
+#[test]
 fn openssl_agrees_on_three_hundred_certificates() {
     let root = Ca::new("Test root").unwrap();
     let ca = root.intermediate("Test intermediate").unwrap();
