@@ -9,6 +9,7 @@ use std::time::Duration;
 use flynn_client::AppId;
 use flynn_client::{Client, ErrorKind, RetryPolicy};
 use futures_core::future::BoxFuture;
+use tokio::net::TcpSocket;
 
 use crate::calls::{self, Call, Good, KEY, Sent};
 use crate::server::{Server, Step, answer, json};
@@ -222,15 +223,12 @@ async fn meet_all(call: Arc<Call>) -> Vec<Met> {
             .await,
         );
     }
-    let nobody = self::client(&format!("http://{}", unused_address()));
+    // A socket that is bound but does not listen refuses, and keeps other processes from its port.
+    let refusing = TcpSocket::new_v4().unwrap();
+    refusing.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let nobody = self::client(&format!("http://{}", refusing.local_addr().unwrap()));
     all.push(meet(&call, &REFUSED, &nobody, || usize::MAX).await);
     all
-}
-
-/// An address without a listener.
-fn unused_address() -> std::net::SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
 }
 
 /// One connection for each request: one that a fault has closed must not be met by the next.

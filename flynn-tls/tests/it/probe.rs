@@ -11,7 +11,7 @@ use flynn_tls::rustls::version::{TLS12, TLS13};
 use flynn_tls::rustls::{ALL_VERSIONS, ProtocolVersion, RootCertStore, ServerConfig};
 use flynn_tls::{ErrorKind, Probe, Roots, Time, probe, probe_many};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 
 use crate::support::{Server, serve, serve_at, server_config, unchecked_config};
@@ -148,7 +148,10 @@ async fn silence_ends_with_the_timeout() {
 
 #[tokio::test]
 async fn failures_have_their_kind() {
-    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    // A socket that is bound but does not listen refuses, and keeps other processes from its port.
+    let refusing = TcpSocket::new_v4().unwrap();
+    refusing.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let free = refusing.local_addr().unwrap();
     let e = Probe::new("a.test", 443).connect_to(free).run().await.unwrap_err();
     assert!(e.is_connect(), "{e}");
     let e = Probe::new("no such name", 443).run().await.unwrap_err();
