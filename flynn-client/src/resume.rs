@@ -138,6 +138,9 @@ impl Resume {
                 let found = found.ok_or_else(|| unknown("no such job", pending))?;
                 jobs.wait(found.uuid).within(deadline).await.map(Outcome::JobEnded)
             }
+            Pending::PerhapsRelease { .. } => Err(Error::invalid_input(
+                "the release is not deployed, so it has no effect even if it exists: create it again",
+            )),
             Pending::Replaced { .. } => Err(Error::invalid_input(
                 "another writer's release was replaced: compare it with the current one, and make its changes again",
             )),

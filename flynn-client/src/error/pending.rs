@@ -34,6 +34,12 @@ pub enum Pending {
         /// The release.
         release: ReleaseId,
     },
+    /// The answer to the creation of a release was lost, and no release with its content was found. If it exists, it is
+    /// not deployed and has no effect: create it again.
+    PerhapsRelease {
+        /// The app.
+        app: AppRef,
+    },
     /// A release of another writer was replaced at the same time, so the changes that it made may be lost. Compare it
     /// with the current release, and make them again.
     Replaced {
@@ -141,6 +147,7 @@ impl Pending {
     pub fn app(&self) -> Option<AppRef> {
         match self {
             Self::Release { app, .. }
+            | Self::PerhapsRelease { app }
             | Self::Replaced { app, .. }
             | Self::PerhapsDeployed { app, .. }
             | Self::Deployment { app, .. }
@@ -166,6 +173,9 @@ impl fmt::Display for Pending {
         match self {
             Self::Release { app, release } => {
                 write!(f, "release {} of app {} is not deployed", id(release), id(app))
+            }
+            Self::PerhapsRelease { app } => {
+                write!(f, "a release of app {} may have been created", id(app))
             }
             Self::Replaced { app, release } => {
                 write!(f, "the changes of release {} of app {} may be lost", id(release), id(app))

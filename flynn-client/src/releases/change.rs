@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::create::create;
+use super::create::{create, perhaps_created};
 use super::edit::{Base, Edit};
 use super::preview::{self, ReleasePreview};
 use super::{ProcessType, ReleaseChange, ReleaseDiff};
@@ -249,8 +249,11 @@ impl ChangeRelease {
         let mut overtaken = None;
         let changed = self.deploy(&mut overtaken, deadline).await;
         changed.map_err(|error| match overtaken {
-            Some(release) if error.pending().is_none() => {
-                error.with_pending(Pending::Replaced { app: self.app.app, release })
+            // A release that is not deployed does not have the changes of both.
+            Some(release)
+                if matches!(error.pending(), None | Some(Pending::PerhapsRelease { .. })) =>
+            {
+                error.with_only_pending([Pending::Replaced { app: self.app.app, release }])
             }
             // It names a release of this call, which has both changes.
             _ => error,
@@ -292,8 +295,10 @@ impl ChangeRelease {
                     Error::new(ErrorKind::DeploymentInProgress, message).with_pending(pending)
                 );
             }
+            let base = Some(&draft.base.id);
+            let created = create(&self.app.client, &draft.document, base, deadline).await;
             let (release, is_new) =
-                create(&self.app.client, &draft.document, Some(&draft.base.id), deadline).await?;
+                created.map_err(|error| perhaps_created(error, self.app.app.clone()))?;
             if !self.deploys {
                 let Draft { diff, .. } = draft;
                 return Ok(ReleaseChange { release: Some(release), deployment: None, diff });

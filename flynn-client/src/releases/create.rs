@@ -6,15 +6,15 @@ use super::edit::Base;
 use super::{NewRelease, Release, ReleaseDiff, Releases};
 use crate::client::Client;
 use crate::document::{self, Document};
-use crate::error::Error;
-use crate::ids::ReleaseId;
+use crate::error::{Error, Pending};
+use crate::ids::{AppRef, ReleaseId};
 use crate::transport::{Deadline, Repeat, Request, Spec};
 
 impl Releases {
     /// Creates a release: `POST /releases`. It does not run until it is deployed.
     ///
     /// If the answer is lost, looks for the release in the list of all releases and returns one with the same content.
-    /// Since releases are immutable, it is equivalent.
+    /// Since releases are immutable, it is equivalent. Otherwise, [`Error::pending`] is [`Pending::PerhapsRelease`].
     ///
     /// # Errors
     /// Fails with [`Server`](crate::ErrorKind::Server) if the app or an artifact does not exist (500, with `retry:
@@ -26,9 +26,16 @@ impl Releases {
             let Value::Object(document) = json!(release) else {
                 return Err(Error::invalid_input("the release is not an object"));
             };
-            create(&client, &document, None, deadline).await.map(|(release, _)| release)
+            let created = create(&client, &document, None, deadline).await;
+            let app = release.app_id.into();
+            created.map(|(release, _)| release).map_err(|error| perhaps_created(error, app))
         })
     }
+}
+
+/// Adds that the release may exist, if the answer was lost.
+pub(super) fn perhaps_created(error: Error, app: AppRef) -> Error {
+    if error.may_have_acted() { error.with_pending(Pending::PerhapsRelease { app }) } else { error }
 }
 
 /// Creates a release, and returns whether it is certainly new. If the answer is lost, returns a release with the same

@@ -78,7 +78,10 @@ async fn a_release_is_found_by_its_content() {
         assert_eq!((all.len(), &all[0].id), (before + 1, &release.id));
 
         mock.fail_next(Op::ReleaseCreate, Fault::drop_before());
-        assert!(client.releases().create(new("2")).await.unwrap_err().may_have_acted());
+        let error = client.releases().create(new("2")).await.unwrap_err();
+        assert!(error.may_have_acted());
+        let Some(Pending::PerhapsRelease { app }) = error.pending() else { panic!("{error}") };
+        assert_eq!((app.as_str(), error.is_retryable()), (www.id.as_str(), true));
     }
 }
 
