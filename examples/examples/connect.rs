@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p flynn-examples --example connect -- [CLUSTER]`
 
-use flynn_client::{Client, StatusClient};
+use flynn_client::Client;
 use flynn_config::login::Auth;
 use flynn_config::{Locations, read_file};
 use flynn_tls::{ClientTls, Pin};
@@ -28,16 +28,12 @@ async fn main() -> anyhow::Result<()> {
     }
 
     // The status app has another certificate, the router's, and another key.
-    if let Some(url) = settings.status_url() {
-        let tls = match settings.ca_file() {
-            Some(file) => ClientTls::private_ca(read_file(file)?)?,
-            None => ClientTls::webpki(),
-        };
-        let mut status = StatusClient::builder(url).rustls_config(tls.config()?);
-        if let Some(key) = flynn.app("status").env().get().await?.remove("AUTH_KEY") {
-            status = status.key(key);
-        }
-        println!("the cluster is {}", status.build_status()?.status().await?.status);
-    }
+    let tls = match settings.ca_file() {
+        Some(file) => ClientTls::private_ca(read_file(file)?)?, // the cluster's own CA
+        None => ClientTls::webpki(),
+    };
+    let key = flynn.app("status").env().get().await?.remove("AUTH_KEY").unwrap_or_default();
+    let status = flynn.status_client(key)?.rustls_config(tls.config()?).build_status()?;
+    println!("the cluster is {}", status.status().await?.status);
     Ok(())
 }
