@@ -143,3 +143,26 @@ async fn rotate_key() {
         }
     }
 }
+
+#[test]
+fn the_table_of_lines_is_true() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = include_str!("../../README.md");
+    let (_, table) =
+        readme.split_once("| tool | lines then | lines now |\n|---|---|---|\n").unwrap();
+    let (mut then, mut now, mut tools) = (0, 0, 0);
+    for row in table.lines().take_while(|row| row.starts_with('|')) {
+        let [_, name, before, after, _] = row.split('|').collect::<Vec<_>>()[..] else {
+            panic!("{row}")
+        };
+        let numbers: Vec<usize> = [before, after].map(|n| n.trim().parse().unwrap()).into();
+        let Some((_, file)) = name.split_once("](") else {
+            assert_eq!((numbers[0], numbers[1]), (then, now), "the sum");
+            continue;
+        };
+        let file = folder.join(file.trim_end_matches([' ', ')']));
+        assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), numbers[1], "{name}");
+        (then, now, tools) = (then + numbers[0], now + numbers[1], tools + 1);
+    }
+    assert!(tools == 10 && now <= 450, "{tools} tools, {now} lines");
+}
