@@ -123,30 +123,34 @@ mod tests {
 
     use super::*;
 
-    fn decode(pieces: &[&[u8]]) -> (Vec<u8>, Vec<JobOutput>) {
+    /// Decodes the pieces: the data of each stream, the other output, and the error or whether a frame is incomplete.
+    fn decode<'a>(
+        pieces: impl IntoIterator<Item = &'a [u8]>,
+    ) -> ([Vec<u8>; 3], Vec<JobOutput>, Result<bool, String>) {
         let mut decoder = Decoder::default();
-        let (mut stdout, mut rest) = (Vec::new(), Vec::new());
+        let (mut data, mut rest) = (<[Vec<u8>; 3]>::default(), Vec::new());
         for piece in pieces {
             decoder.buffer().extend_from_slice(piece);
-            while let Some(output) = decoder.next().unwrap() {
-                match output {
-                    JobOutput::Data { stream: JobStream::Stdout, data } => {
-                        stdout.extend_from_slice(&data);
+            loop {
+                match decoder.next() {
+                    Ok(Some(JobOutput::Data { stream, data: piece })) => {
+                        data[stream as usize].extend_from_slice(&piece);
                     }
-                    output => rest.push(output),
+                    Ok(Some(output)) => rest.push(output),
+                    Ok(None) => break,
+                    Err(error) => return (data, rest, Err(error.to_string())),
                 }
             }
         }
-        assert!(decoder.is_between_frames());
-        (stdout, rest)
+        (data, rest, Ok(!decoder.is_between_frames()))
     }
 
     const HELLO: &[u8] = b"\x03\x01\0\0\0\x06hello\n\x03\x01\0\0\0\0\x03\x02\0\0\0\0\x05\0\0\0\x03";
 
     #[test]
     fn the_order_of_a_real_job() {
-        let (stdout, rest) = decode(&[HELLO]);
-        assert_eq!(stdout, b"hello\n");
+        let (data, rest, end) = decode([HELLO]);
+        assert_eq!(data, [b"hello\n".to_vec(), vec![], vec![]]);
         assert_eq!(
             rest,
             [
@@ -155,6 +159,7 @@ mod tests {
                 JobOutput::Exit { status: 3 }
             ]
         );
+        assert_eq!(end, Ok(false));
     }
 
     #[test]
@@ -177,12 +182,23 @@ mod tests {
         assert_eq!(&resize(24, 80)[..], b"\x06\0\x18\0\x50");
     }
 
+    /// Frames, sometimes with another length than their data has.
+    fn frames() -> impl Strategy<Value = Vec<u8>> {
+        let frame = (0..8_u8, 0..5_u8, 0..6_u32, proptest::collection::vec(any::<u8>(), 0..6));
+        let frame = frame.prop_map(|(kind, stream, length, data)| match kind {
+            0 => data,
+            ERROR => [&[ERROR], &length.to_be_bytes()[..], &data].concat(),
+            SIGNAL | EXIT => [&[EXIT], &length.to_be_bytes()[..]].concat(),
+            1 => [&[DATA, stream], &length.to_be_bytes()[..], &data].concat(),
+            _ => [&[DATA, 1 + stream % 3], &(data.len() as u32).to_be_bytes()[..], &data].concat(),
+        });
+        proptest::collection::vec(frame, 0..8).prop_map(|frames| frames.concat())
+    }
+
     proptest! {
         #[test]
-        fn the_pieces_do_not_matter(cut in 0..HELLO.len(), second in 0..HELLO.len()) {
-            let (low, high) = (cut.min(second), cut.max(second));
-            let pieces = [&HELLO[..low], &HELLO[low..high], &HELLO[high..]];
-            prop_assert_eq!(decode(&pieces), decode(&[HELLO]));
+        fn the_pieces_do_not_matter(bytes in frames(), size in 1..9_usize) {
+            prop_assert_eq!(decode(bytes.chunks(size)), decode([&bytes[..]]));
         }
     }
 }
