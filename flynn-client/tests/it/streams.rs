@@ -35,7 +35,7 @@ const BREAKS: &[Break] = &[
         // In a long run each byte of a frame is the last one once.
         fate: |n| Fate::Cut { frames: (n + 1) % 3, bytes: if is_long() { n } else { 37 * n } },
         besides: |_, _| {},
-        changes: 700,
+        changes: 300,
     },
     Break {
         name: "resets",
