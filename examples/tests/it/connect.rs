@@ -1,7 +1,8 @@
 //! Connecting with the settings of a `.flynnrc`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Result;
 use flynn_client::Client;
@@ -133,4 +134,26 @@ async fn programs_say_what_the_entry_lacks() {
         }
     }
     mock.requests().assert_none();
+}
+
+/// Standard input can be read only once.
+#[tokio::test]
+async fn programs_read_the_file_once() {
+    let mock = mock().await;
+    let lines = format!("  Key = \"{}\"\n  TLSPin = \"{}\"\n", mock.key(), mock.pin());
+    let home = home(&mock, &lines);
+    let address = mock.addr().to_string();
+    for program in [env!("CARGO_BIN_EXE_routes"), env!("CARGO_BIN_EXE_doctor")] {
+        let output = Command::new(program)
+            .args(["--cluster", "a", "--connect-to", &address])
+            .env_clear()
+            .env("HOME", home.path())
+            .env("FLYNNRC", "-")
+            .stdin(File::open(home.path().join(".flynnrc")).unwrap())
+            .output()
+            .unwrap();
+        let shown = crate::program::stdout(&output);
+        assert!(shown.contains("controller.example.com"), "{program}: {output:?}");
+    }
+    assert!(!mock.requests().is_empty());
 }
