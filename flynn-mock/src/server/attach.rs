@@ -97,7 +97,7 @@ pub(super) async fn run(
                     Output::Stdout(bytes) => client.data(STDOUT, &bytes).await,
                     Output::Stderr(bytes) => client.data(STDERR, &bytes).await,
                     Output::Wait(time) => {
-                        timer = Some(at.saturating_add(time).unwrap_or(Timestamp::MAX))
+                        timer = Some(at.saturating_add(time).unwrap_or(Timestamp::MAX));
                     }
                     Output::Exit(status) => return end(&job, status, hub, client).await,
                 }
