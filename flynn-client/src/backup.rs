@@ -95,7 +95,8 @@ impl Client {
 
 impl Backup {
     /// Creates a backup, writes it to `writer` as a tar and compares it with the server's record: `GET /backup`. Uses
-    /// constant memory. If there is no record to compare it with, the result is [`Verification::Unverified`]. Blobs in S3 or other external storage are not part of a backup.
+    /// constant memory. If there is no record to compare it with, the result is [`Verification::Unverified`]. Blobs in S3
+    /// or other external storage are not part of a backup.
     ///
     /// # Errors
     /// - [`ErrorKind::Failed`] if the backup has failed or is incomplete: its record has an error, or another size or

@@ -9,8 +9,9 @@ impl Env {
     ///
     /// A line is `NAME=value`, optionally after `export`. A bare value ends at the end of the line, or at a `#` after a
     /// blank. A value in single quotes is literal. A value in double quotes can have the escapes `\n`, `\r`, `\t`,
-    /// `\\`, `\"` and `\$`. Quoted values may span several lines, which end with `\n` also in a file with CRLF. Empty lines and lines that start with `#` are
-    /// skipped. If a name occurs more than once, the last value is used. `$NAME` is not expanded.
+    /// `\\`, `\"` and `\$`. Quoted values may span several lines, which end with `\n` also in a file with CRLF. Empty
+    /// lines and lines that start with `#` are skipped. If a name occurs more than once, the last value is used.
+    /// `$NAME` is not expanded.
     ///
     /// ```
     /// use flynn_client::Env;
