@@ -22,12 +22,20 @@ pub(crate) enum Fault {
     Refused,
     /// Neither this request arrives nor the next ones, so a retry does not help.
     Outage,
+    /// The request arrives. Its answer is lost, and the next requests do not arrive.
+    Cut,
     /// The client's process ends when the server has acted.
     Killed,
 }
 
-const ALL: [Fault; 5] =
-    [Fault::RequestLost, Fault::AnswerLost, Fault::Refused, Fault::Outage, Fault::Killed];
+const ALL: [Fault; 6] = [
+    Fault::RequestLost,
+    Fault::AnswerLost,
+    Fault::Refused,
+    Fault::Outage,
+    Fault::Cut,
+    Fault::Killed,
+];
 
 /// The number of requests that an outage lasts, which is more than the attempts of a call.
 const OUTAGE: usize = 6;
@@ -54,15 +62,15 @@ impl tower_service::Service<Request<Body>> for FailAt {
         let lost = || Error::new(ErrorKind::Connection, "a fault of the test");
         let since = self.seen.fetch_add(1, Ordering::SeqCst).checked_sub(self.at);
         match (self.fault, since) {
-            (Fault::RequestLost, Some(0)) | (Fault::Outage, Some(..OUTAGE)) => {
-                Box::pin(async move { Err(lost()) })
-            }
-            (Fault::AnswerLost, Some(0)) => {
+            (Fault::AnswerLost | Fault::Cut, Some(0)) => {
                 let answer = self.inner.call(request);
                 Box::pin(async move {
                     answer.await?;
                     Err(lost())
                 })
+            }
+            (Fault::RequestLost, Some(0)) | (Fault::Outage | Fault::Cut, Some(..OUTAGE)) => {
+                Box::pin(async move { Err(lost()) })
             }
             (Fault::Killed, Some(0)) => {
                 let (answer, killed) = (self.inner.call(request), Arc::clone(&self.killed));
@@ -115,8 +123,8 @@ pub(crate) async fn run<T>(
 /// Runs an operation once without a fault, and then with a fault at its requests. `run` takes the request and the
 /// fault, and returns the number of requests, of which there are `least` or more.
 ///
-/// With `FLYNN_LONG`, each fault hits each request. Otherwise, to keep the test to seconds, every `step`th request is
-/// struck, and the fault changes from one to the next.
+/// With `FLYNN_LONG`, or if `step` is 1, each fault hits each request. Otherwise, to keep the test to seconds, every
+/// `step`th request is struck, and the fault changes from one to the next.
 pub(crate) async fn everywhere(
     step: usize,
     least: usize,
@@ -124,7 +132,7 @@ pub(crate) async fn everywhere(
 ) {
     let requests = run(usize::MAX, Fault::None).await;
     assert!(requests >= least, "{requests}");
-    if is_long() {
+    if is_long() || step == 1 {
         for at in 0..requests {
             for fault in ALL {
                 run(at, fault).await;
