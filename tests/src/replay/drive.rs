@@ -102,7 +102,7 @@ impl<'a> Driver<'a> {
         };
         let mut own: BTreeMap<String, String> = BTreeMap::new();
         for exchange in beginning.iter().filter(|exchange| exchange.closed == Closed::Eof) {
-            self.move_clock(exchange.time);
+            self.move_clock(exchange.time)?;
             let request = request::text(exchange, &self.keys, None, &self.numbers);
             let request = own.iter().fold(request, |text, (id, own)| text.replace(id, own));
             let mut connection = Connection::send(self.mock.addr(), &request)?;
@@ -156,8 +156,7 @@ impl<'a> Driver<'a> {
         loop {
             let ends = self.open.iter().enumerate().map(|(n, open)| (open.exchange.end(), n));
             let Some((end, n)) = ends.min().filter(|(end, _)| *end <= time) else { return Ok(()) };
-            self.move_clock(end);
-            self.look()?;
+            self.move_clock(end)?;
             let mut open = self.open.swap_remove(n);
             if open.exchange.response_body.ends_with(SHUT_DOWN) {
                 self.mock.end_streams();
@@ -173,24 +172,19 @@ impl<'a> Driver<'a> {
     /// Moves the clock, and finishes the open requests that end by then.
     fn advance_to(&mut self, time: Timestamp) -> Result<()> {
         self.finish_until(time)?;
-        self.move_clock(time);
-        self.look()
+        self.move_clock(time)
     }
 
     /// Moves the clock, and gives the mock the ids of the objects that are created by then.
-    fn move_clock(&mut self, time: Timestamp) {
+    fn move_clock(&mut self, time: Timestamp) -> Result<()> {
         let soon = time.saturating_add(SOON).unwrap_or(time);
         let due = self.ids.partition_point(|(born, _)| *born <= soon);
         self.mock.next_ids(self.ids.drain(..due).map(|(_, id)| id));
         self.mock.advance_to(time);
-    }
-
-    /// Reads the events of open streams, because the next request may name their numbers.
-    fn look(&mut self) -> Result<()> {
-        if self.open.is_empty() {
-            return Ok(());
+        // The next request may name the numbers of events of open streams.
+        if !self.open.is_empty() {
+            self.runtime.block_on(self.mock.settled());
         }
-        self.runtime.block_on(self.mock.settled());
         for open in &mut self.open {
             open.connection.read()?;
             if let Some(reply) = open.connection.reply().filter(|_| open.exchange.is_event_stream())

@@ -167,14 +167,13 @@ impl Found {
         self.add(kind, &id, fields, born, ended.unwrap_or(Timestamp::MAX));
     }
 
-    /// Adds the release and the images to which an object refers. Both were created before it.
+    /// Adds the release and the images to which an object refers. Both existed when it was created.
     fn refer(&mut self, kind: &str, id: &str, fields: &Map<String, Value>, at: Timestamp) {
-        let before = |at: Timestamp| at.saturating_sub(TOGETHER).unwrap_or(at);
         let text = |name| fields.get(name).and_then(Value::as_str);
         let born = time(fields, "created_at").unwrap_or(at);
         let (app, release, at) = match kind {
             "app" => (Some(id), text("release"), time(fields, "updated_at").unwrap_or(at)),
-            "deployment" => (text("app"), text("new_release"), before(born)),
+            "deployment" => (text("app"), text("new_release"), born),
             _ => (None, None, at),
         };
         if let (Some(app), Some(release)) = (app, release) {
@@ -183,7 +182,7 @@ impl Found {
         }
         let images = fields.get("artifacts").and_then(Value::as_array);
         for image in images.into_iter().flatten().filter_map(Value::as_str) {
-            self.add("artifact", image, Map::new(), before(born), Timestamp::MAX);
+            self.add("artifact", image, Map::new(), born, Timestamp::MAX);
         }
     }
 
@@ -200,7 +199,7 @@ impl Found {
         known.ended = known.ended.min(ended);
         for (name, value) in fields {
             let slot = known.fields.entry(name).or_insert(Value::Null);
-            if slot.is_null() || *slot == "" {
+            if slot.is_null() {
                 *slot = value;
             }
         }
