@@ -61,6 +61,15 @@ struct Open<'a> {
     connection: Connection,
 }
 
+impl Open<'_> {
+    /// Returns whether the client closed the stream after more lines than have arrived.
+    fn lacks_events(&self) -> bool {
+        let arrived = self.connection.reply().map_or(0, |reply| reply.text().lines().count());
+        let wanted = self.exchange.response_body.lines().count();
+        self.exchange.closed == Closed::Client && arrived < wanted
+    }
+}
+
 /// Replays a run. One of the `others` may contain its beginning.
 pub(crate) fn run(run: &Run, others: &[Run]) -> Result<Vec<report::Outcome>> {
     let beginning = missing::beginning(run, others).unwrap_or_default();
@@ -157,13 +166,17 @@ impl<'a> Driver<'a> {
             let ends = self.open.iter().enumerate().map(|(n, open)| (open.exchange.end(), n));
             let Some((end, n)) = ends.min().filter(|(end, _)| *end <= time) else { return Ok(()) };
             self.move_clock(end)?;
-            let mut open = self.open.swap_remove(n);
-            if open.exchange.response_body.ends_with(SHUT_DOWN) {
+            let ends_streams = |open: &Open<'_>| open.exchange.response_body.ends_with(SHUT_DOWN);
+            if self.open.get(n).is_some_and(ends_streams) {
                 self.mock.end_streams();
             }
-            match open.exchange.closed {
-                Closed::Client => self.wait_for_the_last_event(&mut open)?,
-                _ => drop(open.connection.wait(PATIENCE, |reply| reply.ended)?),
+            let latest = end.saturating_add(GRACE)?;
+            while self.mock.now() < latest && self.open.get(n).is_some_and(Open::lacks_events) {
+                self.move_clock(self.mock.now().saturating_add(STEP)?)?;
+            }
+            let mut open = self.open.swap_remove(n);
+            if open.exchange.closed == Closed::Eof {
+                open.connection.wait(PATIENCE, |reply| reply.ended)?;
             }
             self.compare(&open);
         }
@@ -191,19 +204,6 @@ impl<'a> Driver<'a> {
             {
                 compare::body(open.exchange, &reply.text(), &mut self.numbers);
             }
-        }
-        Ok(())
-    }
-
-    fn wait_for_the_last_event(&mut self, open: &mut Open<'_>) -> Result<()> {
-        let wanted = open.exchange.response_body.lines().count();
-        let end = self.mock.now().saturating_add(GRACE)?;
-        while self.mock.now() < end
-            && open.connection.reply().is_some_and(|reply| reply.text().lines().count() < wanted)
-        {
-            self.mock.advance_to(self.mock.now().saturating_add(STEP)?);
-            self.runtime.block_on(self.mock.settled());
-            open.connection.read()?;
         }
         Ok(())
     }
