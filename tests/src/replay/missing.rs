@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
-use super::objects::{Object, Objects};
+use super::objects::{Object, Objects, TOGETHER};
 use super::recording::{Exchange, Run};
 use super::request::Keys;
 
@@ -37,7 +37,7 @@ impl Operator<'_> {
     /// Returns a variable of an app's current release.
     pub(crate) fn env(&self, app: &str, name: &str) -> String {
         let release = self.call(Method::GET, &format!("/apps/{app}/release"), &Value::Null);
-        release["env"][name].as_str().unwrap_or_default().to_owned()
+        text(&release, &format!("/env/{name}")).to_owned()
     }
 
     /// Deploys an app with more env, at once.
@@ -50,7 +50,7 @@ impl Operator<'_> {
 
     fn has_host(&self, host: &str) -> bool {
         let hosts = self.call(Method::GET, "/hosts", &Value::Null);
-        hosts.as_array().into_iter().flatten().any(|known| known["id"] == host)
+        hosts.as_array().into_iter().flatten().any(|known| text(known, "/id") == host)
     }
 
     /// Makes the cluster the one that answered this request.
@@ -60,9 +60,10 @@ impl Operator<'_> {
         if let Some(host) = host.filter(|host| self.has_host(host)) {
             self.mock.set_host_reachable(host, exchange.status == 200);
         }
-        for (name, service) in answer["data"]["detail"].as_object().into_iter().flatten() {
-            self.mock.set_healthy(name, service["status"] == "healthy");
-            self.mock.set_service_version(name, service["version"].as_str());
+        let services = answer.pointer("/data/detail").and_then(Value::as_object);
+        for (name, service) in services.into_iter().flatten() {
+            self.mock.set_healthy(name, text(service, "/status") == "healthy");
+            self.mock.set_service_version(name, service.get("version").and_then(Value::as_str));
         }
         if let Some(key) = keys.later(exchange) {
             let known = self.env("controller", "AUTH_KEY");
@@ -70,17 +71,15 @@ impl Operator<'_> {
                 self.set_env("controller", [("AUTH_KEY", &format!("{key},{known}"))]);
             }
         }
-        let old = &answer["old_tls_cert"];
-        if let (Some(cert), Some(key)) = (old["cert"].as_str(), old["key"].as_str())
-            && self.env("router", "TLSCERT").trim() != cert.trim()
-        {
+        let [cert, key] =
+            ["cert", "key"].map(|name| text(&answer, &format!("/old_tls_cert/{name}")));
+        if !cert.is_empty() && self.env("router", "TLSCERT").trim() != cert.trim() {
             self.set_env("router", [("TLSCERT", cert), ("TLSKEY", key)]);
         }
     }
 
     /// Creates or deletes an object.
     pub(crate) fn repeat(&self, Missing { object, deleted, .. }: &Missing<'_>, age: ServerAge) {
-        let text = |field| object.text(field).unwrap_or_default();
         let id = &object.id;
         if *deleted {
             self.call(Method::DELETE, &format!("/apps/{id}"), &Value::Null);
@@ -94,11 +93,11 @@ impl Operator<'_> {
                 ("/artifacts".to_owned(), image)
             }
             "deployment" => {
-                let app = text("app");
-                if object.ended > object.born {
+                let app = object.text("app").unwrap_or_default();
+                if object.ended.duration_since(object.born) > TOGETHER {
                     self.scale(app, object.ended == Timestamp::MAX);
                 }
-                (format!("/apps/{app}/deploy"), json!({ "id": text("new_release") }))
+                (format!("/apps/{app}/deploy"), json!({ "id": object.text("new_release") }))
             }
             kind => (format!("/{kind}s"), object.fields.clone().into()),
         };
@@ -108,14 +107,18 @@ impl Operator<'_> {
     /// Gives a deployment that took time a process of each type to replace, on no host if it never ended.
     fn scale(&self, app: &str, endless: bool) {
         let current = self.call(Method::GET, &format!("/apps/{app}/release"), &Value::Null);
-        let types = current["processes"].as_object().into_iter().flatten();
+        let types = current.get("processes").and_then(Value::as_object).into_iter().flatten();
         let each = |value: Value| -> Map<String, Value> {
             types.clone().map(|(name, _)| (name.clone(), value.clone())).collect()
         };
         let tags = if endless { each(json!({ "host": "none" })) } else { Map::new() };
-        let path = format!("/apps/{app}/formations/{}", current["id"].as_str().unwrap_or_default());
+        let path = format!("/apps/{app}/formations/{}", text(&current, "/id"));
         self.call(Method::PUT, &path, &json!({ "processes": each(1.into()), "tags": tags }));
     }
+}
+
+fn text<'a>(document: &'a Value, pointer: &str) -> &'a str {
+    document.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// An object that a missing request created, or an app that one deleted.
@@ -134,11 +137,9 @@ pub(crate) fn missing<'a>(run: &Run, objects: &'a Objects) -> VecDeque<Missing<'
             continue;
         }
         let created = |object: &&Object| before.time < object.born && object.born < after.time;
-        for object in ["app", "artifact", "release", "deployment"]
-            .into_iter()
-            .flat_map(|kind| objects.of_kind(kind))
-            .filter(created)
-        {
+        // Of those that were created at once, the later kinds refer to the earlier ones.
+        let kinds = ["app", "artifact", "release", "deployment"].into_iter();
+        for object in kinds.flat_map(|kind| objects.of_kind(kind)).filter(created) {
             all.push(Missing { at: object.born, object, deleted: false });
             // The requests that would show the app were left out because it was deleted.
             if object.kind == "app" {

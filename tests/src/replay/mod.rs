@@ -40,7 +40,7 @@ pub fn replay(dir: &Path) -> Result<Vec<Outcome>> {
     let outcomes: Result<Vec<_>> = thread::scope(|scope| {
         let start = |run| scope.spawn(move || drive::run(run, runs));
         let started: Vec<_> = runs.iter().map(start).collect();
-        let results = started.into_iter().map(|run| run.join());
+        let results = started.into_iter().map(thread::ScopedJoinHandle::join);
         results.map(|result| result.unwrap_or_else(|panic| resume_unwind(panic))).collect()
     });
     Ok(outcomes?.concat())

@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 
 use super::recording::Run;
 
-/// Jobs that are created within this time of each other start together.
-const TOGETHER: SignedDuration = SignedDuration::from_millis(60);
+/// Jobs that are created within this time of each other start together. A deployment that lasts longer has jobs.
+pub(crate) const TOGETHER: SignedDuration = SignedDuration::from_millis(60);
 
 /// The kinds of objects, and the fields by which their documents are recognised. The first kind that fits counts.
 const KINDS: &[(&str, &[&str])] = &[
@@ -127,7 +127,9 @@ impl Found {
             Value::Object(fields) => {
                 let mut at = at;
                 // They existed before, or other documents tell when they were created.
-                measured(value).iter().for_each(|objects| self.read(objects, Timestamp::MIN));
+                if let Some(objects) = measured(value) {
+                    self.read(&objects, Timestamp::MIN);
+                }
                 self.object(fields, at);
                 // An event reports a change that happened when the event was created.
                 if fields.contains_key("object_type") {
@@ -161,7 +163,8 @@ impl Found {
         }
         let ends = ["stopping", "down", "crashed", "failed", "complete"];
         let ended = state.filter(|state| ends.contains(&state.as_str()));
-        let ended = ended.map(|_| time(&fields, "updated_at").unwrap_or(at));
+        let last = || time(&fields, "finished_at").or(time(&fields, "updated_at"));
+        let ended = ended.map(|_| last().unwrap_or(at));
         let born = time(&fields, "created_at").unwrap_or(at);
         self.refer(kind, &id, &fields, at);
         self.add(kind, &id, fields, born, ended.unwrap_or(Timestamp::MAX));

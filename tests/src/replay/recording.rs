@@ -84,7 +84,9 @@ fn headers<'de, D: Deserializer<'de>>(from: D) -> Result<Headers, D::Error> {
     for (name, value) in Map::deserialize(from)? {
         let values = if value.is_array() { value } else { vec![value].into() };
         let values: Vec<String> = serde_json::from_value(values).map_err(de::Error::custom)?;
-        values.into_iter().for_each(|value| headers.add(&name, value));
+        for value in values {
+            headers.add(&name, value);
+        }
     }
     Ok(headers)
 }
