@@ -190,7 +190,12 @@ mod tests {
             ERROR => [&[ERROR], &length.to_be_bytes()[..], &data].concat(),
             SIGNAL | EXIT => [&[EXIT], &length.to_be_bytes()[..]].concat(),
             1 => [&[DATA, stream], &length.to_be_bytes()[..], &data].concat(),
-            _ => [&[DATA, 1 + stream % 3], &(data.len() as u32).to_be_bytes()[..], &data].concat(),
+            _ => [
+                &[DATA, 1 + stream % 3],
+                &u32::try_from(data.len()).unwrap().to_be_bytes()[..],
+                &data,
+            ]
+            .concat(),
         });
         proptest::collection::vec(frame, 0..8).prop_map(|frames| frames.concat())
     }

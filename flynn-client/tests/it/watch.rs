@@ -183,7 +183,9 @@ async fn events_that_come_again_and_again_are_given_once() {
 async fn the_watch_of_a_deleted_app_ends_although_keep_alives_arrive() {
     let looks = AtomicU32::new(0);
     let server = Server::answering(move |seen| match seen.call() {
-        "GET /apps/www" if looks.fetch_add(1, Relaxed) % 2 == 0 => json(200, r#"{"id":"a1"}"#),
+        "GET /apps/www" if looks.fetch_add(1, Relaxed).is_multiple_of(2) => {
+            json(200, r#"{"id":"a1"}"#)
+        }
         "GET /apps/www" => answer(404, "", ""),
         _ => {
             let Step::Send(head) = open_events("") else { unreachable!() };
