@@ -169,16 +169,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_key_is_the_one_of_the_oldest_release() {
+    fn keys_are_in_the_order_in_which_they_came() {
         let body = r#"[
-            { "id": "2", "app_id": "a", "env": { "AUTH_KEY": "new,old" },
+            { "id": "2", "app_id": "a", "env": { "CONTROLLER_KEY": "third" },
               "created_at": "2026-11-22T21:00:02Z" },
-            { "id": "1", "app_id": "b", "env": { "CONTROLLER_KEY": "old" },
+            { "id": "1", "app_id": "b", "env": { "AUTH_KEY": "second,first" },
               "created_at": "2026-11-22T21:00:01Z" }
         ]"#;
         let mut run = Run::of_one(ServerAge::V2021, body);
         run.exchanges[0].path = "/apps?key=mine".to_owned();
         let keys = Keys::of(&run, &Objects::of(&run));
-        assert_eq!(keys.all, ["old", "new", "mine"]);
+        assert_eq!(keys.all, ["first", "second", "third", "mine"]);
     }
 }
