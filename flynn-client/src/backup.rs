@@ -95,8 +95,8 @@ impl Client {
 
 impl Backup {
     /// Creates a backup, writes it to `writer` as a tar and compares it with the server's record: `GET /backup`. Uses
-    /// constant memory. If there is no record to compare it with, the result is [`Verification::Unverified`]. Blobs in S3
-    /// or other external storage are not part of a backup.
+    /// constant memory. Without a record to compare it with, the result is [`Verification::Unverified`]. Blobs in S3 or
+    /// other external storage are not part of a backup.
     ///
     /// # Errors
     /// - [`ErrorKind::Failed`] if the backup has failed or is incomplete: its record has an error, or another size or
@@ -279,7 +279,7 @@ pub struct SavedBackup {
     pub sha512: String,
     /// The file name from the server, `flynn-backup-YYYY-MM-DD_HHMMSS.tar`.
     pub file_name: Option<String>,
-    /// Whether the server's record confirms that it is complete.
+    /// The comparison with the server's record.
     pub verification: Verification,
 }
 
